@@ -1,0 +1,145 @@
+//! The writer of model files.
+
+use serde::Serialize;
+
+use super::{DenseSpec, LayerSpec, MeaningSpec, ModelSpec};
+use crate::sizes::padded;
+use crate::{Encoding, Error, Field, HEADER_LEN, Header, Model, Place, Problem, Quantization};
+
+impl ModelSpec {
+    /// Writes the model file, and checks it as a reader will.
+    ///
+    /// # Errors
+    /// What [`Model::parse`] says of the file, or that a layer has more or fewer weights, biases
+    /// or multipliers than its shape asks for.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        let mut payload = Payload(Vec::new());
+        payload.put(&self.name);
+        payload.put_count(self.input.shape.len());
+        for dimension in &self.input.shape {
+            payload.put_count(*dimension);
+        }
+        payload.put_quantization(self.input.quantization);
+        payload.put::<u32>(&match self.input.encoding {
+            Encoding::Quantized => 0,
+            Encoding::Unsigned8 => 1,
+        });
+        match &self.output {
+            MeaningSpec::Classes(labels) => {
+                payload.put(&0u32);
+                payload.put(labels);
+            }
+            MeaningSpec::Values { unit } => {
+                payload.put(&1u32);
+                payload.put(unit);
+            }
+        }
+        payload.put_count(self.layers.len());
+        for (index, layer) in self.layers.iter().enumerate() {
+            // A count beyond the limit is for the reader to refuse.
+            let place = Place::Layer(index.min(u8::MAX.into()) as u8);
+            match layer {
+                LayerSpec::Dense(dense) => payload.put_dense(dense, place)?,
+            }
+        }
+        payload.put_count(self.self_tests.len());
+        for test in &self.self_tests {
+            payload.put_bytes(&unsigned(&test.input));
+            payload.put_bytes(&unsigned(&test.output));
+        }
+        let mut file = Header::bytes_for(&payload.0)?.to_vec();
+        file.extend_from_slice(&payload.0);
+        Model::parse(&file)?;
+        Ok(file)
+    }
+}
+
+struct Payload(Vec<u8>);
+
+impl Payload {
+    fn put<T: Serialize + ?Sized>(&mut self, value: &T) {
+        // Neither a vector nor any of the types written here can fail to be serialized: the
+        // lengths of all sequences are known.
+        if let Ok(bytes) = postcard::to_stdvec(value) {
+            self.0.extend_from_slice(&bytes);
+        }
+    }
+
+    fn put_count(&mut self, count: usize) {
+        self.put(&u32::try_from(count).unwrap_or(u32::MAX));
+    }
+
+    fn put_bytes(&mut self, bytes: &[u8]) {
+        self.put_count(bytes.len());
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn put_quantization(&mut self, quantization: Quantization) {
+        self.put(&quantization.scale);
+        self.put(&quantization.zero_point);
+    }
+
+    /// Writes the bytes so that they start on a 4-byte boundary of the file.
+    fn put_aligned(&mut self, bytes: &[u8]) {
+        let mut length = Payload(Vec::new());
+        length.put_count(bytes.len());
+        // Behind the padding's own length, a byte, and the length of the bytes.
+        let start = HEADER_LEN + self.0.len() + 1 + length.0.len();
+        self.put_bytes(&[0; 3][..start.next_multiple_of(4) - start]);
+        self.put_bytes(bytes);
+    }
+
+    fn put_dense(&mut self, dense: &DenseSpec, place: Place) -> Result<(), Error> {
+        let (inputs, outputs) = (dense.inputs, dense.outputs);
+        for (field, expected, found) in [
+            (
+                Field::Weight,
+                inputs.saturating_mul(outputs),
+                dense.weights.len(),
+            ),
+            (Field::Parameters, outputs, dense.biases.len()),
+            (Field::Multiplier, outputs, dense.multipliers.len()),
+        ] {
+            if expected != found {
+                let (expected, found) = (expected as u32, found as u32);
+                let problem = Problem::Mismatch { expected, found };
+                return Err(Error::Field {
+                    place,
+                    field,
+                    problem,
+                });
+            }
+        }
+        self.put(&0u32);
+        self.put_count(inputs);
+        self.put_count(outputs);
+        self.put_quantization(dense.output);
+        self.put(&i32::from(dense.clamp.low));
+        self.put(&i32::from(dense.clamp.high));
+        self.put(&0u32);
+        let mut parameters = Vec::new();
+        for bias in &dense.biases {
+            parameters.extend_from_slice(&bias.to_le_bytes());
+        }
+        for multiplier in &dense.multipliers {
+            parameters.extend_from_slice(&multiplier.mantissa.to_le_bytes());
+        }
+        // A layer without inputs is for the reader to refuse.
+        for row in dense.weights.chunks(inputs.max(1)) {
+            parameters.extend(unsigned(row));
+            parameters.resize(parameters.len() + padded(inputs) - row.len(), 0);
+        }
+        parameters.extend(
+            dense
+                .multipliers
+                .iter()
+                .map(|multiplier| multiplier.shift as u8),
+        );
+        self.put_aligned(&parameters);
+        Ok(())
+    }
+}
+
+fn unsigned(bytes: &[i8]) -> Vec<u8> {
+    bytes.iter().map(|byte| *byte as u8).collect()
+}

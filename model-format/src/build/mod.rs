@@ -1,0 +1,6 @@
+//! Building a model on a computer: owned types, and the writer of the file.
+
+mod encode;
+mod spec;
+
+pub use spec::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec, SelfTestSpec};

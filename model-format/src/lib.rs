@@ -1,0 +1,58 @@
+//! What a quantized Thimble model *is*: its types, its byte layout, its validation, its sizes.
+//!
+//! A model file is one [postcard](https://docs.rs/postcard) value behind a small fixed header
+//! (magic, version, length, CRC-32); `FORMAT.md` beside this crate specifies every byte. It is
+//! read in place: [`Model::parse`] checks the whole file once and borrows from it, copies no
+//! weight, needs no heap, and everything that the resulting [`Model`] hands out is valid.
+//!
+//! ```
+//! # use model_format::build::*;
+//! # use model_format::*;
+//! # let spec = ModelSpec {
+//! #     name: "double".into(),
+//! #     input: InputSpec {
+//! #         shape: vec![1],
+//! #         quantization: Quantization { scale: 1.0, zero_point: 0 },
+//! #         encoding: Encoding::Quantized,
+//! #     },
+//! #     output: MeaningSpec::Values { unit: "m".into() },
+//! #     layers: vec![LayerSpec::Dense(DenseSpec {
+//! #         inputs: 1,
+//! #         outputs: 1,
+//! #         weights: vec![2],
+//! #         biases: vec![0],
+//! #         multipliers: vec![Multiplier::from_real(1.0)?],
+//! #         output: Quantization { scale: 1.0, zero_point: 0 },
+//! #         clamp: Clamp::INT8,
+//! #     })],
+//! #     self_tests: vec![],
+//! # };
+//! # let bytes = spec.to_bytes()?;
+//! let model = model_format::Model::parse(&bytes)?;
+//! println!("{}: {} multiply-accumulates", model.name(), model.macs());
+//! # Ok::<(), model_format::Error>(())
+//! ```
+//!
+//! With the feature `std`, [`build`] describes a model in owned types and writes the file.
+#![cfg_attr(not(any(feature = "std", test)), no_std)]
+#![forbid(unsafe_code)]
+
+#[cfg(any(feature = "std", test))]
+pub mod build;
+mod error;
+mod header;
+mod interface;
+mod layer;
+pub mod limits;
+mod model;
+mod quantization;
+mod reader;
+mod sizes;
+
+pub use error::{Error, Field, Place, Problem};
+pub use header::{HEADER_LEN, Header, MAGIC, VERSION};
+pub use interface::{Encoding, Input, Labels, Meaning, Output, Shape};
+pub use layer::{Dense, Layer, Row};
+pub use model::{Layers, Model, SelfTest, SelfTests};
+pub use quantization::{Clamp, Multiplier, Quantization};
+pub use sizes::{ScratchLayout, padded};

@@ -1,0 +1,17 @@
+//! The largest model that this build reads.
+//!
+//! Nothing is allocated by these figures: they keep every sum that the checks form inside 32 bits
+//! on a small core, and a damaged count from being believed.
+
+/// Layers in a model.
+pub const MAX_LAYERS: usize = 32;
+/// Inputs or outputs of one layer.
+pub const MAX_WIDTH: usize = 8192;
+/// Bytes of a model's name, of a label, and of a unit.
+pub const MAX_TEXT: usize = 64;
+/// Class labels of a model.
+pub const MAX_LABELS: usize = 256;
+/// Self-test vectors of a model.
+pub const MAX_SELF_TESTS: usize = 16;
+/// Dimensions of the input's shape.
+pub const MAX_DIMENSIONS: usize = 4;

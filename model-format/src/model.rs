@@ -1,0 +1,225 @@
+//! The parsed model.
+
+use crate::limits::{MAX_LAYERS, MAX_SELF_TESTS};
+use crate::reader::Reader;
+use crate::{
+    Clamp, Error, Field, HEADER_LEN, Header, Input, Layer, Meaning, Output, Place, Problem,
+    Quantization,
+};
+
+/// A model whose bytes have been checked: everything that it hands out is valid.
+///
+/// It borrows the file. Layers are decoded anew each time that they are asked for, a few dozen
+/// instructions each, so that a model costs the stack no more than this struct.
+#[derive(Clone, Debug)]
+pub struct Model<'a> {
+    header: Header,
+    name: &'a str,
+    input: Input,
+    meaning: Meaning<'a>,
+    output: Quantization,
+    output_len: usize,
+    layers: Reader<'a>,
+    layer_count: usize,
+    self_tests: Reader<'a>,
+    self_test_count: usize,
+}
+
+impl<'a> Model<'a> {
+    /// Reads a model file and checks all of it: header, checksum, every field, the chain of
+    /// shapes, the limits of this build, and that no input can overflow an accumulator.
+    ///
+    /// `bytes` is exactly the file; [`Header::read`] tells the length where more lies behind it.
+    ///
+    /// # Errors
+    /// An [`Error`] that names what is wrong and where.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+        let (header, payload) = Header::open(bytes)?;
+        let mut reader = Reader::new(payload, HEADER_LEN);
+        let name = reader.take_text(Field::Name)?;
+
+        reader = reader.at(Place::Input);
+        let input = Input::read(&mut reader)?;
+        reader = reader.at(Place::Output);
+        let meaning = Meaning::read(&mut reader)?;
+
+        reader = reader.at(Place::Model);
+        let layer_count = reader.take_count(Field::LayerCount, MAX_LAYERS)?;
+        let layers = reader;
+        let mut output = input.quantization;
+        let mut output_len = input.len();
+        let mut range = Clamp::INT8;
+        for index in 0..layer_count as u8 {
+            reader = reader.at(Place::Layer(index));
+            let layer = Layer::read(&mut reader, output)?;
+            if layer.inputs() != output_len {
+                return Err(mismatch(&reader, Field::Inputs, output_len, layer.inputs()));
+            }
+            layer.check(index, range)?;
+            output = layer.output();
+            output_len = layer.outputs();
+            range = layer.range();
+        }
+        if let Meaning::Classes(labels) = meaning
+            && labels.len() != output_len
+        {
+            let reader = reader.at(Place::Output);
+            return Err(mismatch(
+                &reader,
+                Field::LabelCount,
+                output_len,
+                labels.len(),
+            ));
+        }
+
+        reader = reader.at(Place::Model);
+        let self_test_count = reader.take_count_or_none(Field::SelfTestCount, MAX_SELF_TESTS)?;
+        let self_tests = reader;
+        for index in 0..self_test_count as u8 {
+            reader = reader.at(Place::SelfTest(index));
+            SelfTest::read(&mut reader, input.len(), output_len)?;
+        }
+        reader.at(Place::Model).finish()?;
+        Ok(Model {
+            header,
+            name,
+            input,
+            meaning,
+            output,
+            output_len,
+            layers,
+            layer_count,
+            self_tests,
+            self_test_count,
+        })
+    }
+
+    /// What people call it.
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// What goes in.
+    pub fn input(&self) -> &Input {
+        &self.input
+    }
+
+    /// What comes out.
+    pub fn output(&self) -> Output<'a> {
+        Output {
+            quantization: self.output,
+            meaning: self.meaning,
+        }
+    }
+
+    /// Number of int8 values that go in.
+    pub fn input_len(&self) -> usize {
+        self.input.len()
+    }
+
+    /// Number of int8 values that come out.
+    pub fn output_len(&self) -> usize {
+        self.output_len
+    }
+
+    /// Length of the file in bytes: the flash that the model takes.
+    pub fn file_len(&self) -> usize {
+        self.header.file_len
+    }
+
+    /// CRC-32 of the file, which tells one model from another.
+    pub fn checksum(&self) -> u32 {
+        self.header.checksum
+    }
+
+    /// The layers, first to last.
+    pub fn layers(&self) -> Layers<'a> {
+        Layers {
+            reader: self.layers,
+            left: self.layer_count,
+            input: self.input.quantization,
+        }
+    }
+
+    /// Inputs with their expected outputs, with which a device can test itself.
+    pub fn self_tests(&self) -> SelfTests<'a> {
+        SelfTests {
+            reader: self.self_tests,
+            left: self.self_test_count,
+            input_len: self.input.len(),
+            output_len: self.output_len,
+        }
+    }
+}
+
+fn mismatch(reader: &Reader<'_>, field: Field, expected: usize, found: usize) -> Error {
+    let (expected, found) = (expected as u32, found as u32);
+    reader.refuse(field, Problem::Mismatch { expected, found })
+}
+
+/// The layers of a model, first to last.
+#[derive(Clone, Debug)]
+pub struct Layers<'a> {
+    reader: Reader<'a>,
+    left: usize,
+    input: Quantization,
+}
+
+impl<'a> Iterator for Layers<'a> {
+    type Item = Layer<'a>;
+
+    fn next(&mut self) -> Option<Layer<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        // `Model::parse` has read these bytes in the same way, so there is no error to lose.
+        let layer = Layer::read(&mut self.reader, self.input).ok()?;
+        self.input = layer.output();
+        Some(layer)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for Layers<'_> {}
+
+/// An input and the output that a correct engine gives for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SelfTest<'a> {
+    /// Two's complement int8 input.
+    pub input: &'a [u8],
+    /// Two's complement int8 output.
+    pub output: &'a [u8],
+}
+
+impl<'a> SelfTest<'a> {
+    fn read(reader: &mut Reader<'a>, inputs: usize, outputs: usize) -> Result<Self, Error> {
+        let input = reader.take_exact(Field::TestInput, inputs)?;
+        let output = reader.take_exact(Field::TestOutput, outputs)?;
+        Ok(SelfTest { input, output })
+    }
+}
+
+/// The self-tests of a model.
+#[derive(Clone, Debug)]
+pub struct SelfTests<'a> {
+    reader: Reader<'a>,
+    left: usize,
+    input_len: usize,
+    output_len: usize,
+}
+
+impl<'a> Iterator for SelfTests<'a> {
+    type Item = SelfTest<'a>;
+
+    fn next(&mut self) -> Option<SelfTest<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        SelfTest::read(&mut self.reader, self.input_len, self.output_len).ok()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for SelfTests<'_> {}

@@ -1,0 +1,174 @@
+//! Scales, zero points, clamps and fixed-point multipliers.
+
+use crate::Error;
+
+/// How an int8 tensor stands for real numbers: real = scale · (q − zero point).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quantization {
+    /// Real distance of two neighbouring values; positive and finite.
+    pub scale: f32,
+    /// The value that stands for 0, in −128..=127.
+    pub zero_point: i32,
+}
+
+impl Quantization {
+    /// The real number that `q` stands for.
+    pub fn dequantize(&self, q: i8) -> f32 {
+        self.scale * (i32::from(q) - self.zero_point) as f32
+    }
+}
+
+/// The values that a layer's output is clamped to.
+///
+/// Relu and relu6 are nothing but clamps: relu's lower bound is the output's zero point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clamp {
+    /// Lowest value.
+    pub low: i8,
+    /// Highest value.
+    pub high: i8,
+}
+
+impl Clamp {
+    /// All of int8: no activation function.
+    pub const INT8: Clamp = Clamp {
+        low: i8::MIN,
+        high: i8::MAX,
+    };
+
+    /// The largest magnitude of x − `zero_point` for x within the clamp.
+    pub(crate) fn reach(&self, zero_point: i32) -> u32 {
+        let low = i32::from(self.low).wrapping_sub(zero_point).unsigned_abs();
+        let high = i32::from(self.high).wrapping_sub(zero_point).unsigned_abs();
+        low.max(high)
+    }
+}
+
+/// A real multiplier in fixed point: mantissa / 2³¹ · 2^shift.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Multiplier {
+    /// Q31 mantissa, in 2³⁰..2³¹; or 0 together with a shift of 0, for a multiplier of 0.
+    pub mantissa: i32,
+    /// Power of two, in −31..=30; positive shifts left.
+    pub shift: i8,
+}
+
+impl Multiplier {
+    /// The shifts that a multiplier can have.
+    pub const SHIFTS: core::ops::RangeInclusive<i8> = -31..=30;
+
+    /// The fixed-point form of a real multiplier, as TensorFlow Lite's `QuantizeMultiplier` (with
+    /// double rounding) makes it: frexp, the fraction rounded to 31 bits with ties away from
+    /// zero, halved if that reached 2³¹; what would need a shift below −31 is 0.
+    ///
+    /// # Errors
+    /// [`Error::Multiplier`] for NaN, negative numbers, and 2³⁰ or more.
+    pub fn from_real(real: f64) -> Result<Self, Error> {
+        const FRACTION: u32 = 52;
+        // Not `real < 0.0 || …`: a NaN must be refused as well.
+        if !(0.0..f64::from(1u32 << 30)).contains(&real) {
+            return Err(Error::Multiplier);
+        }
+        let bits = real.to_bits();
+        // The sign of −0.0 is dropped with the bits above the exponent.
+        let exponent = ((bits >> FRACTION) & 0x7ff) as i32;
+        if exponent == 0 {
+            // Zero, and subnormals far below 2^-31.
+            return Ok(Multiplier {
+                mantissa: 0,
+                shift: 0,
+            });
+        }
+        // real = significand / 2^53 · 2^shift, with significand / 2^53 in [0.5, 1).
+        let significand = (bits & ((1 << FRACTION) - 1)) | (1 << FRACTION);
+        let mut shift = exponent - 1022;
+        let mut mantissa = (significand + (1 << 21)) >> 22;
+        if mantissa == 1 << 31 {
+            mantissa >>= 1;
+            shift += 1;
+        }
+        match i8::try_from(shift) {
+            Ok(shift) if shift > *Self::SHIFTS.end() => Err(Error::Multiplier),
+            Ok(shift) if Self::SHIFTS.contains(&shift) => Ok(Multiplier {
+                mantissa: mantissa as i32,
+                shift,
+            }),
+            _ => Ok(Multiplier {
+                mantissa: 0,
+                shift: 0,
+            }),
+        }
+    }
+
+    /// The real number that the fixed-point form stands for.
+    pub fn to_real(self) -> f64 {
+        // An exact power of two: 31 ≥ −shift, so the exponent is within a double's range.
+        let exponent = (1023 + i64::from(self.shift) - 31) as u64;
+        f64::from(self.mantissa) * f64::from_bits(exponent << 52)
+    }
+
+    pub(crate) fn is_valid(self) -> bool {
+        (self.mantissa >= 1 << 30 && Self::SHIFTS.contains(&self.shift))
+            || (self.mantissa == 0 && self.shift == 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(real: f64) -> (i32, i8) {
+        let m = Multiplier::from_real(real).unwrap();
+        (m.mantissa, m.shift)
+    }
+
+    #[test]
+    fn multipliers_follow_frexp() {
+        assert_eq!(of(1.0), (1 << 30, 1));
+        assert_eq!(of(0.5), (1 << 30, 0));
+        assert_eq!(of(0.75), (3 << 29, 0));
+        assert_eq!(of(0.0), (0, 0));
+        assert_eq!(of(-0.0), (0, 0));
+        assert_eq!(of(f64::from(1 << 29)), (1 << 30, 30));
+        // 0.003 = 0.768 · 2^-8, and 0.768 · 2^31 = 1649267441.664.
+        assert_eq!(of(0.003), (1_649_267_442, -8));
+    }
+
+    #[test]
+    fn a_fraction_that_rounds_up_to_one_is_halved() {
+        assert_eq!(of(1.0 - f64::EPSILON), (1 << 30, 1));
+        // The largest fraction that does not: (2^31 − 1) / 2^31.
+        assert_eq!(of(2147483647.0 / 2147483648.0), (i32::MAX, 0));
+        // Half way between the two: the tie goes up.
+        assert_eq!(of(4294967295.0 / 4294967296.0), (1 << 30, 1));
+    }
+
+    #[test]
+    fn tiny_is_zero_and_huge_is_refused() {
+        // 2^-32 = 0.5 · 2^-31 is the least that is kept.
+        assert_eq!(of(2f64.powi(-32)), (1 << 30, -31));
+        assert_eq!(of(2f64.powi(-33)), (0, 0));
+        assert_eq!(of(f64::MIN_POSITIVE / 4.0), (0, 0));
+        for bad in [
+            f64::NAN,
+            f64::INFINITY,
+            -1e-300,
+            1073741824.0,
+            1073741823.9999999,
+        ] {
+            assert_eq!(Multiplier::from_real(bad), Err(Error::Multiplier), "{bad}");
+        }
+    }
+
+    #[test]
+    fn real_and_back() {
+        for real in [1.0, 0.003, 123.456, 7e-9] {
+            let back = Multiplier::from_real(real).unwrap().to_real();
+            // Half a unit of a 31-bit fraction of at least one half.
+            assert!(
+                (back - real).abs() <= real * 2f64.powi(-31),
+                "{real} {back}"
+            );
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! How much memory and work a model needs.
+
+use crate::{Layer, Model};
+
+/// Rounds a row's length up to whole blocks of four: the unit in which weights are stored and
+/// activations are widened.
+pub const fn padded(inputs: usize) -> usize {
+    inputs.wrapping_add(3) & !3
+}
+
+/// How an engine divides its scratch memory; everything in it is 4-byte aligned.
+///
+/// | part | size | content |
+/// |---|---|---|
+/// | widened | 2 bytes an input of the widest layer, rounded up to four inputs | x − zero point |
+/// | blocks | 2 bytes a block of four such inputs | which blocks are not zero |
+/// | activations | 1 byte an output of the layer that has most | the layer's int8 output |
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScratchLayout {
+    /// Words for widened activations.
+    pub widened_words: usize,
+    /// Words for the list of blocks.
+    pub blocks_words: usize,
+    /// Words for activations.
+    pub activation_words: usize,
+}
+
+impl ScratchLayout {
+    /// The layout for layers of at most so many inputs and outputs.
+    pub const fn for_widths(inputs: usize, outputs: usize) -> Self {
+        let blocks = padded(inputs) / 4;
+        ScratchLayout {
+            widened_words: blocks.wrapping_mul(2),
+            blocks_words: blocks.wrapping_add(1) / 2,
+            activation_words: padded(outputs) / 4,
+        }
+    }
+
+    /// Words in all.
+    pub const fn words(&self) -> usize {
+        self.widened_words
+            .wrapping_add(self.blocks_words)
+            .wrapping_add(self.activation_words)
+    }
+}
+
+impl Model<'_> {
+    /// How an engine divides the scratch memory for this model.
+    pub fn scratch_layout(&self) -> ScratchLayout {
+        let (mut inputs, mut outputs) = (0, 0);
+        for layer in self.layers() {
+            match layer {
+                Layer::Dense(dense) => {
+                    inputs = dense.inputs().max(inputs);
+                    outputs = dense.outputs().max(outputs);
+                }
+            }
+        }
+        ScratchLayout::for_widths(inputs, outputs)
+    }
+
+    /// Scratch memory that an engine needs, in 32-bit words, exactly.
+    pub fn scratch_len(&self) -> usize {
+        self.scratch_layout().words()
+    }
+
+    /// Multiply-accumulates of one inference.
+    pub fn macs(&self) -> u64 {
+        self.layers().fold(0, |sum, layer| sum + layer.macs())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scratch_of_the_notebook_network() {
+        // 784-128-10: 784 widened inputs, 196 block numbers, 128 activations.
+        let layout = ScratchLayout::for_widths(784, 128);
+        assert_eq!(layout.words() * 4, 2 * 784 + 2 * 196 + 128);
+    }
+
+    #[test]
+    fn odd_widths_round_up() {
+        assert_eq!([1, 3, 4, 17].map(padded), [4, 4, 4, 20]);
+        let layout = ScratchLayout::for_widths(17, 5);
+        assert_eq!(
+            layout,
+            ScratchLayout {
+                widened_words: 10,
+                blocks_words: 3,
+                activation_words: 2
+            }
+        );
+    }
+}
