@@ -22,7 +22,6 @@ pub struct Input {
 
 /// How the raw bytes of a source become the model's int8 input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Encoding {
     /// The source's bytes are the int8 values.
     Quantized,
@@ -53,7 +52,6 @@ pub struct Output<'a> {
 
 /// What the outputs of a model say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Meaning<'a> {
     /// One score a class: the largest wins, the first of equal ones.
     Classes(Labels<'a>),

@@ -7,7 +7,6 @@ use crate::{Clamp, Error, Field, Multiplier, Problem, Quantization};
 
 /// One layer.
 #[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
 pub enum Layer<'a> {
     /// Every output is a weighted sum of every input.
     Dense(Dense<'a>),

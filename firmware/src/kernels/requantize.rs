@@ -1,0 +1,123 @@
+//! From an accumulator to an int8 output.
+
+use model_format::{Clamp, Multiplier};
+
+/// Multiplies an accumulator by a fixed-point multiplier, as TensorFlow Lite's
+/// `MultiplyByQuantizedMultiplier` with double rounding does.
+///
+/// `accumulator` · 2^max(shift, 0) must fit into 32 bits, which a parsed model guarantees.
+///
+/// 1. gemmlowp's `SaturatingRoundingDoublingHighMul`: its nudges amount to adding half and
+///    shifting down, which sends ties up. It saturates only where both factors are −2³¹, and a
+///    mantissa is never negative.
+/// 2. gemmlowp's `RoundingDivideByPOT`: ties away from zero. Taking one from a negative number
+///    sends its ties down where adding half would send them up; the last bit is rounded apart
+///    from the others so that nothing overflows.
+#[inline(always)]
+pub(crate) fn multiply(accumulator: i32, multiplier: Multiplier) -> i32 {
+    let shift = i32::from(multiplier.shift);
+    let shifted = accumulator.wrapping_shl(shift.max(0) as u32);
+    let product = i64::from(shifted).wrapping_mul(i64::from(multiplier.mantissa));
+    let high = (product.wrapping_add(1 << 30) >> 31) as i32;
+    if shift >= 0 {
+        return high;
+    }
+    let away = high.wrapping_sub(i32::from(high < 0));
+    (away
+        .wrapping_shr((-1i32).wrapping_sub(shift) as u32)
+        .wrapping_add(1))
+        >> 1
+}
+
+/// The int8 output for an accumulator.
+#[inline(always)]
+pub(crate) fn requantize(
+    accumulator: i32,
+    multiplier: Multiplier,
+    zero_point: i32,
+    clamp: Clamp,
+) -> i8 {
+    // A result near ±2^31 is far outside the clamp, but must not wrap around into it.
+    let value = multiply(accumulator, multiplier).saturating_add(zero_point);
+    value.max(clamp.low.into()).min(clamp.high.into()) as i8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// gemmlowp's two steps, to the letter, in wide integers.
+    fn by_the_book(accumulator: i32, multiplier: Multiplier) -> i64 {
+        let shift = i32::from(multiplier.shift);
+        let product = (i128::from(accumulator) << shift.max(0)) * i128::from(multiplier.mantissa);
+        let nudge = if product >= 0 { 1 << 30 } else { 1 - (1 << 30) };
+        let high = (product + nudge) / (1 << 31);
+        let exponent = (-shift).max(0);
+        let mask = (1i128 << exponent) - 1;
+        let remainder = high & mask;
+        let threshold = (mask >> 1) + i128::from(high < 0);
+        ((high >> exponent) + i128::from(remainder > threshold)) as i64
+    }
+
+    #[test]
+    fn equals_the_book_on_ties_and_at_the_ends() {
+        let mantissas = [1 << 30, (1 << 30) + 1, 3 << 29, 1_649_267_442, i32::MAX];
+        let edges = [
+            0,
+            1,
+            2,
+            3,
+            4,
+            5,
+            6,
+            7,
+            255,
+            256,
+            257,
+            1 << 15,
+            (1 << 30) - 1,
+            1 << 30,
+        ];
+        for shift in Multiplier::SHIFTS {
+            for mantissa in mantissas {
+                let multiplier = Multiplier { mantissa, shift };
+                for magnitude in edges.into_iter().chain([i32::MAX - 1, i32::MAX]) {
+                    if i64::from(magnitude) << shift.max(0) >= 1 << 31 {
+                        continue;
+                    }
+                    for accumulator in [magnitude, -magnitude] {
+                        assert_eq!(
+                            i64::from(multiply(accumulator, multiplier)),
+                            by_the_book(accumulator, multiplier),
+                            "{accumulator} · {multiplier:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn zero_multiplies_to_zero() {
+        let zero = Multiplier {
+            mantissa: 0,
+            shift: 0,
+        };
+        assert_eq!(requantize(i32::MAX, zero, 5, Clamp::INT8), 5);
+    }
+
+    #[test]
+    fn a_huge_result_saturates() {
+        let one = Multiplier {
+            mantissa: 1 << 30,
+            shift: 1,
+        };
+        for zero_point in [-128, 0, 127] {
+            assert_eq!(requantize((1 << 30) - 1, one, zero_point, Clamp::INT8), 127);
+            assert_eq!(
+                requantize(1 - (1 << 30), one, zero_point, Clamp::INT8),
+                -128
+            );
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The Thimble engine, and the device application around it.
+//!
+//! [`Engine`] runs a [`Model`](model_format::Model) in memory that the caller lends. It allocates
+//! nothing, uses no floating point, and once it is made nothing in it can fail but an input of
+//! the wrong length.
+//!
+//! [`app::App`] answers requests of the [`link`] protocol over any byte stream of `embedded-io`,
+//! and [`inputs`] turns what sensors say into features. None of them knows a chip.
+#![cfg_attr(not(test), no_std)]
+
+pub mod app;
+mod engine;
+pub mod inputs;
+mod kernels;
+pub mod link;
+
+pub use engine::{Engine, InputError, ScratchError};

@@ -1,0 +1,300 @@
+//! How it is said: frames of bytes.
+
+use core::fmt;
+
+use crc::{CRC_32_ISO_HDLC, Crc};
+use postcard::ser_flavors::crc::CrcModifier;
+use postcard::ser_flavors::{Cobs, Slice};
+use serde::{Deserialize, Serialize};
+
+use super::Message;
+
+/// With a table of a kilobyte, unlike a model file's, which is checked once: bit by bit the CRC of a
+/// frame would take a third of the time of the inference that it asks for.
+static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+
+/// Bytes that sequence number, variant, integers, texts of the longest names and the CRC take
+/// beside an input or output vector, at the most.
+const OVERHEAD: usize = 224;
+
+/// A buffer of this many bytes holds every frame of a model with so many inputs or outputs.
+pub const fn frame_len(values: usize) -> usize {
+    let message = values + OVERHEAD;
+    // COBS adds a byte to every 254, and one; two zeros enclose the frame.
+    message + message / 254 + 1 + 2
+}
+
+/// Why a frame is not a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameError {
+    /// COBS or the CRC-32 do not hold.
+    Damaged,
+    /// The bytes arrived as they were sent, but are not a message that is known here.
+    Unknown {
+        /// Sequence number of the message, if it has one.
+        sequence: u16,
+    },
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FrameError::Damaged => f.write_str("the frame is damaged"),
+            FrameError::Unknown { sequence } => {
+                write!(f, "message {sequence} is of a kind that is not known here")
+            }
+        }
+    }
+}
+
+/// Writes a message as a frame into `buffer`, zero bytes included; `None` if it does not fit.
+pub fn encode<'b, T: Serialize>(message: &Message<T>, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    let (start, rest) = buffer.split_first_mut()?;
+    *start = 0;
+    let cobs = Cobs::try_new(Slice::new(rest)).ok()?;
+    let flavor = CrcModifier::new(cobs, CRC.digest());
+    let len = postcard::serialize_with_flavor(message, flavor).ok()?.len();
+    buffer.get(..len.checked_add(1)?)
+}
+
+/// Reads the message between two zero bytes; the bytes are decoded in place.
+///
+/// # Errors
+/// [`FrameError`]; an empty frame is [`FrameError::Damaged`].
+pub fn decode<'b, T: Deserialize<'b>>(frame: &'b mut [u8]) -> Result<Message<T>, FrameError> {
+    let len = cobs::decode_in_place(frame).map_err(|_| FrameError::Damaged)?;
+    let frame: &'b [u8] = frame;
+    let (message, stated) = frame
+        .get(..len)
+        .and_then(|content| content.split_last_chunk::<4>())
+        .ok_or(FrameError::Damaged)?;
+    if CRC.checksum(message) != u32::from_le_bytes(*stated) {
+        return Err(FrameError::Damaged);
+    }
+    match postcard::take_from_bytes(message) {
+        Ok((message, [])) => Ok(message),
+        _ => {
+            let sequence = postcard::take_from_bytes(message).map_or(0, |(sequence, _)| sequence);
+            Err(FrameError::Unknown { sequence })
+        }
+    }
+}
+
+/// Collects bytes into frames.
+pub struct Receiver<'b> {
+    buffer: &'b mut [u8],
+    len: usize,
+    overflowed: bool,
+    complete: bool,
+}
+
+/// What a byte completed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Received {
+    /// Nothing yet.
+    Nothing,
+    /// A frame, to be read by [`Receiver::message`].
+    Frame,
+    /// A frame that did not fit into the buffer; it is gone.
+    TooLong,
+}
+
+impl<'b> Receiver<'b> {
+    /// A receiver of frames of up to `buffer.len()` bytes between their zeros.
+    pub fn new(buffer: &'b mut [u8]) -> Self {
+        Receiver {
+            buffer,
+            len: 0,
+            overflowed: false,
+            complete: false,
+        }
+    }
+
+    /// Bytes of the longest frame.
+    pub fn capacity(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Takes the next byte of the stream.
+    pub fn push(&mut self, byte: u8) -> Received {
+        if self.complete {
+            self.len = 0;
+            self.complete = false;
+        }
+        if byte != 0 {
+            match self.buffer.get_mut(self.len) {
+                Some(place) => {
+                    *place = byte;
+                    self.len = self.len.wrapping_add(1);
+                }
+                None => self.overflowed = true,
+            }
+            return Received::Nothing;
+        }
+        if self.overflowed {
+            self.overflowed = false;
+            self.len = 0;
+            return Received::TooLong;
+        }
+        // Zeros in a row enclose nothing.
+        if self.len == 0 {
+            return Received::Nothing;
+        }
+        self.complete = true;
+        Received::Frame
+    }
+
+    /// The message of the frame that the last byte completed.
+    ///
+    /// # Errors
+    /// [`FrameError`]; reading a second time finds the frame used up.
+    pub fn message<'a, T: Deserialize<'a>>(&'a mut self) -> Result<Message<T>, FrameError> {
+        let len = core::mem::take(&mut self.len);
+        decode(self.buffer.get_mut(..len).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Info, PROTOCOL, Request, Response};
+    use super::*;
+
+    fn frame_of(request: Request<'_>) -> Vec<u8> {
+        let mut buffer = [0xaa; 2000];
+        encode(
+            &Message {
+                sequence: 7,
+                body: request,
+            },
+            &mut buffer,
+        )
+        .unwrap()
+        .to_vec()
+    }
+
+    #[test]
+    fn the_bytes_are_pinned() {
+        // Sequence 7, variant 0 and the CRC-32 of both, in COBS, between zeros.
+        assert_eq!(
+            frame_of(Request::Info),
+            [0, 2, 7, 5, 0x38, 0x84, 0x98, 0x0e, 0]
+        );
+    }
+
+    #[test]
+    fn what_is_sent_arrives_after_garbage() {
+        let input: Vec<u8> = (0..784).map(|k| (k % 251) as u8).collect();
+        let mut stream = vec![1, 2, 3, 0, 0, 9, 9];
+        stream.extend(frame_of(Request::Infer { input: &input }));
+        let mut buffer = [0; 1100];
+        let mut receiver = Receiver::new(&mut buffer);
+        let mut good = 0;
+        for byte in stream {
+            if receiver.push(byte) == Received::Frame
+                && let Ok(message) = receiver.message::<Request<'_>>()
+            {
+                assert_eq!(
+                    message,
+                    Message {
+                        sequence: 7,
+                        body: Request::Infer { input: &input }
+                    }
+                );
+                good += 1;
+            }
+        }
+        assert_eq!(good, 1);
+    }
+
+    #[test]
+    fn a_flipped_bit_is_noticed() {
+        let good = frame_of(Request::Infer {
+            input: &[1, 2, 3, 0, 5],
+        });
+        let content = good.len() - 2;
+        for bit in 0..content * 8 {
+            let mut bad = good[1..=content].to_vec();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            // A flip that makes a zero would split the frame; decoding must refuse it all the same.
+            assert!(decode::<Request<'_>>(&mut bad).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_request_keeps_its_number() {
+        let mut buffer = [0; 64];
+        let frame = encode(
+            &Message {
+                sequence: 300,
+                body: 200u8,
+            },
+            &mut buffer,
+        )
+        .unwrap();
+        let mut content = frame[1..frame.len() - 1].to_vec();
+        assert_eq!(
+            decode::<Request<'_>>(&mut content),
+            Err(FrameError::Unknown { sequence: 300 })
+        );
+    }
+
+    #[test]
+    fn too_long_is_said_and_forgotten() {
+        let mut buffer = [0; 16];
+        let mut receiver = Receiver::new(&mut buffer);
+        for _ in 0..17 {
+            assert_eq!(receiver.push(1), Received::Nothing);
+        }
+        assert_eq!(receiver.push(0), Received::TooLong);
+        for byte in frame_of(Request::SelfTest) {
+            if receiver.push(byte) == Received::Frame {
+                assert_eq!(
+                    receiver.message::<Request<'_>>().unwrap().body,
+                    Request::SelfTest
+                );
+                return;
+            }
+        }
+        panic!("the good frame was not received");
+    }
+
+    #[test]
+    fn frame_len_holds_the_longest_frames() {
+        let text = "x".repeat(model_format::limits::MAX_TEXT);
+        let info = Info {
+            protocol: PROTOCOL,
+            board: &text,
+            firmware: &text[..32],
+            model: &text,
+            checksum: u32::MAX,
+            inputs: u16::MAX,
+            outputs: u16::MAX,
+            layers: u8::MAX,
+            model_bytes: u32::MAX,
+            scratch_bytes: u32::MAX,
+            stack_bytes: Some(u32::MAX),
+            bad_frames: u32::MAX,
+        };
+        let mut buffer = vec![0; frame_len(1)];
+        let message = Message {
+            sequence: u16::MAX,
+            body: Response::Info(info),
+        };
+        assert!(encode(&message, &mut buffer).is_some());
+        for values in [1, 10, 253, 254, 784, 8192] {
+            let output = vec![1; values];
+            let mut buffer = vec![0; frame_len(values)];
+            let body = Response::Output { output: &output };
+            assert!(
+                encode(
+                    &Message {
+                        sequence: u16::MAX,
+                        body
+                    },
+                    &mut buffer
+                )
+                .is_some()
+            );
+        }
+    }
+}
