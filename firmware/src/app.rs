@@ -217,3 +217,232 @@ fn answer<'a, 'm: 'a, B: Board>(
         Request::SelfTest => Response::SelfTest(self_test(engine)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+
+    use model_format::Model;
+    use model_format::build::*;
+    use model_format::{Clamp, Encoding, Multiplier, Quantization};
+
+    use super::*;
+
+    /// A board whose light counts how often it changes.
+    struct Bench(Light);
+
+    #[derive(Default)]
+    struct Light {
+        on: bool,
+    }
+
+    impl embedded_hal::digital::ErrorType for Light {
+        type Error = Infallible;
+    }
+
+    impl embedded_hal::digital::OutputPin for Light {
+        fn set_low(&mut self) -> Result<(), Infallible> {
+            self.on = false;
+            Ok(())
+        }
+
+        fn set_high(&mut self) -> Result<(), Infallible> {
+            self.on = true;
+            Ok(())
+        }
+    }
+
+    impl StatefulOutputPin for Light {
+        fn is_set_high(&mut self) -> Result<bool, Infallible> {
+            Ok(self.on)
+        }
+
+        fn is_set_low(&mut self) -> Result<bool, Infallible> {
+            Ok(!self.on)
+        }
+    }
+
+    impl Board for Bench {
+        const NAME: &'static str = "bench";
+        type Led = Light;
+
+        fn led(&mut self) -> &mut Light {
+            &mut self.0
+        }
+
+        fn stack_bytes(&self) -> Option<u32> {
+            Some(123)
+        }
+    }
+
+    /// What was sent to the device, and what it answered.
+    struct Wire {
+        to_device: VecDeque<u8>,
+        from_device: Vec<u8>,
+    }
+
+    impl embedded_io::ErrorType for Wire {
+        type Error = embedded_io::ErrorKind;
+    }
+
+    impl Read for Wire {
+        fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Self::Error> {
+            Ok(std::io::Read::read(&mut self.to_device, buffer).unwrap())
+        }
+    }
+
+    impl Write for Wire {
+        fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
+            self.from_device.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> Result<(), Self::Error> {
+            Ok(())
+        }
+    }
+
+    fn frame(sequence: u16, body: Request<'_>) -> Vec<u8> {
+        let mut buffer = [0; 512];
+        link::encode(&Message { sequence, body }, &mut buffer)
+            .unwrap()
+            .to_vec()
+    }
+
+    /// Sends bytes to an application that doubles its two inputs, and hands each answer to `see`.
+    fn converse(sent: &[u8], mut see: impl FnMut(usize, u16, Response<'_>)) -> bool {
+        let one = Quantization {
+            scale: 1.0,
+            zero_point: 0,
+        };
+        let file = ModelSpec {
+            name: "double".into(),
+            input: InputSpec {
+                shape: vec![2],
+                quantization: one,
+                encoding: Encoding::Quantized,
+            },
+            output: MeaningSpec::Values {
+                unit: String::new(),
+            },
+            layers: vec![LayerSpec::Dense(DenseSpec {
+                inputs: 2,
+                outputs: 2,
+                weights: vec![2, 0, 0, 2],
+                biases: vec![0; 2],
+                multipliers: vec![Multiplier::from_real(1.0).unwrap(); 2],
+                output: one,
+                clamp: Clamp::INT8,
+            })],
+            self_tests: vec![
+                SelfTestSpec {
+                    input: vec![1, -3],
+                    output: vec![2, -6],
+                },
+                SelfTestSpec {
+                    input: vec![0, 0],
+                    output: vec![0, 1],
+                },
+            ],
+        }
+        .to_bytes()
+        .unwrap();
+        let model = Model::parse(&file).unwrap();
+        let mut scratch = vec![0; model.scratch_len()];
+        let engine = Engine::new(model, &mut scratch).unwrap();
+        let mut wire = Wire {
+            to_device: sent.to_vec().into(),
+            from_device: vec![],
+        };
+        let (mut receive, mut send) = ([0; 300], [0; 300]);
+        let mut app = App::new(engine, Bench(Light::default()), &mut receive, &mut send);
+        app.serve(&mut wire).unwrap();
+        let mut buffer = [0; 300];
+        let mut receiver = Receiver::new(&mut buffer);
+        let mut count = 0;
+        for byte in wire.from_device {
+            if receiver.push(byte) == Received::Frame {
+                let answer = receiver.message::<Response<'_>>().unwrap();
+                see(count, answer.sequence, answer.body);
+                count += 1;
+            }
+        }
+        app.board.0.on == (count % 2 == 1)
+    }
+
+    #[test]
+    fn answers_each_request_and_blinks() {
+        let sent = [
+            frame(1, Request::Info),
+            frame(2, Request::SelfTest),
+            frame(3, infer(&[5, 0xff])),
+        ];
+        let mut seen = 0;
+        let blinked = converse(&sent.concat(), |index, sequence, body| {
+            assert_eq!(sequence as usize, index + 1);
+            seen += 1;
+            match body {
+                Response::Info(info) => {
+                    assert_eq!((info.board, info.model), ("bench", "double"));
+                    assert_eq!((info.inputs, info.outputs, info.layers), (2, 2, 1));
+                    assert_eq!(info.stack_bytes, Some(123));
+                }
+                // The second vector is wrong on purpose.
+                Response::SelfTest(report) => {
+                    assert_eq!(
+                        report,
+                        SelfTestReport {
+                            vectors: 2,
+                            passed: 1
+                        }
+                    );
+                }
+                Response::Output { output } => assert_eq!(output, [10, 0xfe]),
+                Response::Refused(refusal) => panic!("{refusal}"),
+            }
+        });
+        assert_eq!((seen, blinked), (3, true));
+    }
+
+    fn infer(input: &[u8]) -> Request<'_> {
+        Request::Infer { input }
+    }
+
+    #[test]
+    fn refuses_what_it_cannot_read_and_goes_on() {
+        let long = [7; 400];
+        let half = frame(8, infer(&[1, 2]));
+        let sent = [
+            &b"garbage"[..],
+            &frame(1, infer(&[1])),
+            &long,
+            &frame(2, infer(&[3, 4])),
+            &half[..6],
+            &frame(3, infer(&[5, 6])),
+        ];
+        let mut answers = vec![];
+        converse(&sent.concat(), |_, sequence, body| {
+            answers.push((sequence, format!("{body:?}")))
+        });
+        let refused = |refusal: Refusal| format!("{:?}", Response::Refused(refusal));
+        let output = |output: &[u8]| format!("{:?}", Response::Output { output });
+        assert_eq!(
+            answers,
+            [
+                (0, refused(Refusal::Damaged)),
+                (
+                    1,
+                    refused(Refusal::InputLength {
+                        expected: 2,
+                        given: 1
+                    })
+                ),
+                (0, refused(Refusal::TooLong { limit: 300 })),
+                (2, output(&[6, 8])),
+                (0, refused(Refusal::Damaged)),
+                (3, output(&[10, 12])),
+            ]
+        );
+    }
+}

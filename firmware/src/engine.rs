@@ -134,3 +134,92 @@ impl<'m, 's> Engine<'m, 's> {
         Ok(self.activations.get(..len).unwrap_or_default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec};
+    use model_format::{Clamp, Encoding, Multiplier, Quantization};
+
+    use super::*;
+
+    /// 3-2-1: relu of (x₀ + 2·x₁ + 4·x₂) / 8 and of its negative, then their difference, halved.
+    fn model() -> Vec<u8> {
+        let one = Quantization {
+            scale: 1.0,
+            zero_point: 0,
+        };
+        let dense = |inputs, outputs, weights: &[i8], real, low| {
+            LayerSpec::Dense(DenseSpec {
+                inputs,
+                outputs,
+                weights: weights.to_vec(),
+                biases: vec![0; outputs],
+                multipliers: vec![Multiplier::from_real(real).unwrap(); outputs],
+                output: one,
+                clamp: Clamp { low, high: 127 },
+            })
+        };
+        ModelSpec {
+            name: "engine".into(),
+            input: InputSpec {
+                shape: vec![3],
+                quantization: one,
+                encoding: Encoding::Quantized,
+            },
+            output: MeaningSpec::Values {
+                unit: String::new(),
+            },
+            layers: vec![
+                dense(3, 2, &[1, 2, 4, -1, -2, -4], 0.125, 0),
+                dense(2, 1, &[1, -1], 0.5, -128),
+            ],
+            self_tests: vec![],
+        }
+        .to_bytes()
+        .unwrap()
+    }
+
+    #[test]
+    fn runs_layer_by_layer() {
+        let file = model();
+        let model = Model::parse(&file).unwrap();
+        let mut scratch = vec![0xdead_beef; model.scratch_len()];
+        let mut engine = Engine::new(model, &mut scratch).unwrap();
+        let mut seen = vec![];
+        // 8 + 32 + 64 = 104; 104 / 8 = 13; 13 / 2 = 6.5, and ties go away from zero.
+        let output = engine
+            .run_traced(&[8, 16, 16], |layer, output| {
+                seen.push((layer, output.to_vec()))
+            })
+            .unwrap()
+            .to_vec();
+        assert_eq!(seen, [(0, vec![13, 0]), (1, vec![7])]);
+        assert_eq!(output, [7]);
+        assert_eq!(engine.run(&[-8, -16, -16]), Ok(&[-7][..]));
+        assert_eq!(engine.run(&[0, 0, 0]), Ok(&[0][..]));
+    }
+
+    #[test]
+    fn wrong_lengths_are_refused() {
+        let file = model();
+        let model = Model::parse(&file).unwrap();
+        let needed = model.scratch_len();
+        let mut scratch = vec![0; needed];
+        let short = Engine::new(model.clone(), &mut scratch[1..]).err();
+        assert_eq!(
+            short,
+            Some(ScratchError {
+                needed,
+                given: needed - 1
+            })
+        );
+        let mut engine = Engine::new(model, &mut scratch).unwrap();
+        assert_eq!(
+            engine.run(&[1, 2]),
+            Err(InputError {
+                expected: 3,
+                given: 2
+            })
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! The bytes of the file are a contract: these are FORMAT.md, spelled out.
+
+mod common;
+
+use model_format::build::ModelSpec;
+use model_format::{Layer, Meaning, Model};
+use serde::{Deserialize, Serialize};
+
+/// The payload of `common::example`, field by field.
+const PAYLOAD: &[u8] = &[
+    4, b't', b'i', b'n', b'y', // name
+    2, 1, 3, // two dimensions: 1 and 3
+    0, 0, 0, 0x3f, 0xff, 1, // scale 0.5, zero point −128 (zigzag 255)
+    1, // unsigned bytes
+    0, 2, 2, b'n', b'o', 3, b'y', b'e', b's', // classes, two labels
+    2,    // two layers
+    0, 3, 1, // dense, 3 inputs, 1 output
+    0, 0, 0x80, 0x3e, 0xc7, 1, // scale 0.25, zero point −100 (zigzag 199)
+    0xc7, 1, 0xfe, 1, // clamped to −100..=127
+    0, // row-major
+    // The padding's length stands at byte 55 of the file and that of the parameters behind it, so
+    // these would start at 57 without padding, and start at 60 with three bytes.
+    3, 0, 0, 0, 13, // 9 · 1 + 4 parameter bytes
+    0xe8, 3, 0, 0, // bias 1000
+    0, 0, 0, 0x60, // multiplier 3 · 2^29
+    1, 0xfe, 127, 0,    // weights, filled up
+    0xfa, // shift −6
+    0, 1, 2, // dense, 1 input, 2 outputs
+    0, 0, 0x80, 0x3f, 10, // scale 1, zero point 5 (zigzag 10)
+    0xff, 1, 0xfe, 1, // clamped to −128..=127
+    0, // row-major
+    // The padding's length stands at 86, so the parameters start at 88 without padding.
+    0, 26, // 9 · 2 + 2 · 4 parameter bytes
+    0xff, 0xff, 0xff, 0xff, 0x70, 0x11, 1, 0, // biases −1 and 70,000
+    0, 0, 0, 0x40, 0, 0, 0, 0, // multipliers 2^30 and 0
+    0xff, 0, 0, 0, 1, 0, 0, 0, // weights −1 and 1, filled up
+    1, 0, // shifts 1 and 0
+    1, 3, 0x80, 0, 0x7f, 2, 0x80, 5, // one self-test
+];
+
+#[test]
+fn the_writer_writes_these_bytes() {
+    let file = common::example().to_bytes().unwrap();
+    let mut header = *b"THMB\x01\0\0\0\0\0\0\0";
+    header[8..].copy_from_slice(&(PAYLOAD.len() as u32).to_le_bytes());
+    assert_eq!(file[..12], header);
+    assert_eq!(file[16..], *PAYLOAD);
+}
+
+#[test]
+fn the_reader_reads_them_back() {
+    let spec = common::example();
+    let file = spec.to_bytes().unwrap();
+    let model = Model::parse(&file).unwrap();
+    assert_eq!(ModelSpec::from(&model), spec);
+    assert_eq!((model.input_len(), model.output_len()), (3, 2));
+    assert_eq!((model.macs(), model.file_len()), (5, file.len()));
+    let Meaning::Classes(labels) = model.output().meaning else {
+        panic!("not classes")
+    };
+    assert_eq!((labels.get(1), labels.get(2)), (Some("yes"), None));
+    let Layer::Dense(first) = model.layers().next().unwrap();
+    let row = first.rows().next().unwrap();
+    // (3/4 · 2^-6) · 0.25 / 0.5
+    assert_eq!(first.weight_scale(&row), 0.005859375);
+}
+
+#[test]
+fn parameters_lie_on_4_byte_boundaries_whatever_comes_before() {
+    for length in 0..9 {
+        let mut spec = common::example();
+        spec.name = "n".repeat(length);
+        let file = spec.to_bytes().unwrap();
+        let model = Model::parse(&file).unwrap();
+        for layer in model.layers() {
+            let Layer::Dense(dense) = layer;
+            for row in dense.rows() {
+                let offset = row.weights.as_ptr() as usize - file.as_ptr() as usize;
+                assert_eq!(offset % 4, 0);
+            }
+        }
+    }
+}
+
+// The payload as one serde value: what another postcard implementation would declare.
+
+#[derive(Serialize, Deserialize)]
+struct File<'a> {
+    name: &'a str,
+    shape: Vec<u32>,
+    input: Quantization,
+    encoding: u32,
+    #[serde(borrow)]
+    meaning: Meaning_<'a>,
+    layers: Vec<Layer_<'a>>,
+    self_tests: Vec<(&'a [u8], &'a [u8])>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Quantization {
+    scale: f32,
+    zero_point: i32,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Meaning_<'a> {
+    #[serde(borrow)]
+    Classes(Vec<&'a str>),
+    Values(&'a str),
+}
+
+#[derive(Serialize, Deserialize)]
+enum Layer_<'a> {
+    Dense {
+        inputs: u32,
+        outputs: u32,
+        output: Quantization,
+        clamp: (i32, i32),
+        layout: u32,
+        padding: &'a [u8],
+        parameters: &'a [u8],
+    },
+}
+
+#[test]
+fn the_payload_is_one_postcard_value() {
+    let (file, rest) = postcard::take_from_bytes::<File<'_>>(PAYLOAD).unwrap();
+    assert_eq!(rest, []);
+    assert_eq!(file.layers.len(), 2);
+    assert_eq!(postcard::to_stdvec(&file).unwrap(), PAYLOAD);
+}
