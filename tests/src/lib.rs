@@ -1,0 +1,13 @@
+//! What the whole-system tests share: an independent implementation of the arithmetic contract to
+//! hold the engine against, and the means to run the real programs.
+//!
+//! Unlike the rest of the workspace this crate panics: a test that cannot go on says why.
+
+pub mod command;
+pub mod mirror;
+pub mod mnist;
+pub mod parity;
+pub mod random_model;
+pub mod reference;
+pub mod tflite;
+pub mod workspace;

@@ -1,0 +1,90 @@
+//! Places: the repository, and folders for a test to write into.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The repository's top folder.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the package lies in a folder")
+        .into()
+}
+
+/// The folder of the build that this test belongs to, such as `target/debug`.
+pub fn profile_dir() -> PathBuf {
+    let program = std::env::current_exe().expect("a test knows its own path");
+    // target/debug/deps/NAME-HASH
+    program
+        .ancestors()
+        .nth(2)
+        .expect("a test lies in target/PROFILE/deps")
+        .into()
+}
+
+/// What tests keep from one run to the next, under the folder of the build.
+pub fn cache_dir() -> PathBuf {
+    let dir = profile_dir().join("thimble-tests");
+    fs::create_dir_all(&dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
+    dir
+}
+
+/// An empty folder for one test; `name` is the test's, and its own.
+pub fn empty_dir(name: &str) -> PathBuf {
+    let dir = cache_dir().join("work").join(name);
+    match fs::remove_dir_all(&dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            panic!("{}: {error}", dir.display())
+        }
+        _ => {}
+    }
+    fs::create_dir_all(&dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
+    dir
+}
+
+/// The bytes of a file.
+///
+/// # Panics
+/// With the file's name, when it can't be read.
+pub fn read(path: impl AsRef<Path>) -> Vec<u8> {
+    let path = path.as_ref();
+    fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Writes a file.
+///
+/// # Panics
+/// With the file's name, when it can't be written.
+pub fn write(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) {
+    let path = path.as_ref();
+    fs::write(path, bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
+
+/// A short name for some bytes, other bytes having another; it lasts as long as the toolchain.
+pub fn content_key(parts: &[&[u8]]) -> String {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    parts.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+/// Makes the file or folder `name` in the cache once, for all tests and later runs: `make` gets
+/// a path to write to, which becomes the result only when `make` returns.
+pub fn cached(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
+    let dir = cache_dir();
+    let (path, unfinished) = (dir.join(name), dir.join(format!("{name}.unfinished")));
+    // Tests are threads and processes: whoever comes second waits for the first.
+    let lock = dir.join(format!("{name}.lock"));
+    let lock = fs::File::create(&lock).unwrap_or_else(|e| panic!("{}: {e}", lock.display()));
+    lock.lock()
+        .unwrap_or_else(|error| panic!("a lock on {}: {error}", path.display()));
+    if !path.exists() {
+        // What an interrupted run left.
+        let _ = fs::remove_dir_all(&unfinished);
+        let _ = fs::remove_file(&unfinished);
+        make(&unfinished);
+        fs::rename(&unfinished, &path)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+    path
+}
