@@ -33,17 +33,10 @@ impl Board {
     /// # Errors
     /// [`Error::UnknownBoard`] names those that there are.
     pub fn named(name: &str) -> Result<&'static Board, Error> {
-        BOARDS
-            .iter()
-            .find(|board| board.name == name)
-            .ok_or_else(|| Error::UnknownBoard {
-                name: name.into(),
-                known: BOARDS
-                    .iter()
-                    .map(|board| board.name)
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            })
+        BOARDS.iter().find(|board| board.name == name).ok_or_else(|| Error::UnknownBoard {
+            name: name.into(),
+            known: BOARDS.iter().map(|board| board.name).collect::<Vec<_>>().join(", "),
+        })
     }
 
     /// The firmware that `cargo build --release` in the board's folder has made, in the repository
@@ -59,14 +52,7 @@ impl Board {
             .find(|folder| folder.is_dir())
             .ok_or(Error::NoSources)?;
         let path = self.artifact(&boards.join("target"));
-        if path.is_file() {
-            Ok(path)
-        } else {
-            Err(Error::NotBuilt {
-                path,
-                board: self.name,
-            })
-        }
+        if path.is_file() { Ok(path) } else { Err(Error::NotBuilt { path, board: self.name }) }
     }
 
     /// Builds the firmware with the model of this file built in, from the sources in
@@ -91,37 +77,24 @@ impl Board {
         lock.lock().map_err(Error::file(&lock_path))?;
         let mut cargo = Command::new("cargo");
         cargo
-            .args([
-                "build",
-                "--release",
-                "--locked",
-                "--color=never",
-                "--target-dir",
-            ])
+            .args(["build", "--release", "--locked", "--color=never", "--target-dir"])
             .arg(&target_dir)
             .current_dir(boards.join(self.name))
             .env("THIMBLE_MODEL", model);
         // Of a cargo that runs this program, nothing but the choice of the toolchain shall matter.
         for (variable, _) in env::vars_os() {
-            if variable
-                .to_str()
-                .is_some_and(|name| name.starts_with("CARGO_PKG_"))
+            if variable.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_"))
                 || variable == "CARGO_MANIFEST_DIR"
                 || variable == "CARGO_TARGET_DIR"
             {
                 cargo.env_remove(variable);
             }
         }
-        let output = cargo.output().map_err(|source| Error::Start {
-            program: "cargo".into(),
-            source,
-        })?;
+        let output =
+            cargo.output().map_err(|source| Error::Start { program: "cargo".into(), source })?;
         if !output.status.success() {
             let output = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Err(Error::Build {
-                board: self.name,
-                output,
-            });
+            return Err(Error::Build { board: self.name, output });
         }
         let built = self.artifact(&target_dir);
         fs::copy(&built, destination).map_err(Error::file(destination))?;
@@ -139,14 +112,8 @@ mod tests {
 
     #[test]
     fn an_unknown_board_is_answered_with_those_that_there_are() {
-        assert_eq!(
-            Board::named("qemu-mps2-an386").unwrap().machine,
-            "mps2-an386"
-        );
+        assert_eq!(Board::named("qemu-mps2-an386").unwrap().machine, "mps2-an386");
         let error = Board::named("an387").unwrap_err().to_string();
-        assert!(
-            error.contains("an387") && error.contains("qemu-mps2-an386"),
-            "{error}"
-        );
+        assert!(error.contains("an387") && error.contains("qemu-mps2-an386"), "{error}");
     }
 }

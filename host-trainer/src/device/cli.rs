@@ -102,19 +102,13 @@ struct Connection {
 impl Link {
     fn open(self) -> Result<Connection, Error> {
         if let Some(address) = &self.place.tcp {
-            return Ok(Connection {
-                client: Client::connect(address)?,
-                _emulator: None,
-            });
+            return Ok(Connection { client: Client::connect(address)?, _emulator: None });
         }
         // The parser has seen to it that there is one of the two.
         let board = Board::named(self.place.qemu.as_deref().unwrap_or_default())?;
         let elf = self.elf.map_or_else(|| board.built(), Ok)?;
         let mut emulator = Emulator::start(Options::serve(board, &elf))?;
-        Ok(Connection {
-            client: emulator.connect()?,
-            _emulator: Some(emulator),
-        })
+        Ok(Connection { client: emulator.connect()?, _emulator: Some(emulator) })
     }
 }
 
@@ -144,14 +138,7 @@ fn infer(client: &mut Client<TcpStream>, input: &Path, out: Option<&Path>) -> Re
     for row in rows.chunks_exact(inputs) {
         let output = client.infer(row)?;
         if out.is_none() {
-            println!(
-                "{}",
-                output
-                    .iter()
-                    .map(i8::to_string)
-                    .collect::<Vec<_>>()
-                    .join(" ")
-            );
+            println!("{}", output.iter().map(i8::to_string).collect::<Vec<_>>().join(" "));
         }
         outputs.extend_from_slice(&output);
     }
@@ -164,15 +151,9 @@ fn infer(client: &mut Client<TcpStream>, input: &Path, out: Option<&Path>) -> Re
 fn self_test(client: &mut Client<TcpStream>) -> Result<(), Error> {
     let report = client.self_test()?;
     if !report.all_passed() {
-        return Err(Error::SelfTest {
-            vectors: report.vectors,
-            passed: report.passed,
-        });
+        return Err(Error::SelfTest { vectors: report.vectors, passed: report.passed });
     }
-    println!(
-        "{} of {} test vectors passed",
-        report.passed, report.vectors
-    );
+    println!("{} of {} test vectors passed", report.passed, report.vectors);
     Ok(())
 }
 
@@ -180,9 +161,7 @@ fn self_test(client: &mut Client<TcpStream>) -> Result<(), Error> {
 /// exit code: whoever runs `cargo run` wants that one.
 fn emulate(board: &str, elf: &Path, port: Option<u16>) -> Result<(), Error> {
     let board = Board::named(board)?;
-    let port = port
-        .or_else(|| env::var(PORT_VARIABLE).ok()?.parse().ok())
-        .unwrap_or(DEFAULT_PORT);
+    let port = port.or_else(|| env::var(PORT_VARIABLE).ok()?.parse().ok()).unwrap_or(DEFAULT_PORT);
     let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
     let interrupted = Arc::new(AtomicBool::new(false));
     let on_signal = interrupted.clone();

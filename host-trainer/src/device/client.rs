@@ -39,10 +39,7 @@ impl Client<TcpStream> {
     /// # Errors
     /// [`Error::Connect`] if nobody listens there.
     pub fn connect(address: &str) -> Result<Self, Error> {
-        let failed = |source| Error::Connect {
-            address: address.into(),
-            source,
-        };
+        let failed = |source| Error::Connect { address: address.into(), source };
         let mut last = ErrorKind::AddrNotAvailable.into();
         for candidate in address.to_socket_addrs().map_err(failed)? {
             match TcpStream::connect_timeout(&candidate, TIMEOUT) {
@@ -95,10 +92,7 @@ impl<S: Read + Write> Client<S> {
     pub fn info(&mut self) -> Result<DeviceInfo, Error> {
         self.exchange(Request::Info, |response| match response {
             Response::Info(info) if info.protocol == PROTOCOL => Ok(DeviceInfo::from(info)),
-            Response::Info(info) => Err(Error::Protocol {
-                device: info.protocol,
-                here: PROTOCOL,
-            }),
+            Response::Info(info) => Err(Error::Protocol { device: info.protocol, here: PROTOCOL }),
             other => Err(unexpected(&other)),
         })
     }
@@ -112,13 +106,10 @@ impl<S: Read + Write> Client<S> {
             return Err(Error::TooLong(input.len()));
         }
         let input: Vec<u8> = input.iter().map(|value| *value as u8).collect();
-        self.exchange(
-            Request::Infer { input: &input },
-            |response| match response {
-                Response::Output { output } => Ok(output.iter().map(|byte| *byte as i8).collect()),
-                other => Err(unexpected(&other)),
-            },
-        )
+        self.exchange(Request::Infer { input: &input }, |response| match response {
+            Response::Output { output } => Ok(output.iter().map(|byte| *byte as i8).collect()),
+            other => Err(unexpected(&other)),
+        })
     }
 
     /// Has the device run its model's own test vectors.
@@ -141,10 +132,7 @@ impl<S: Read + Write> Client<S> {
     ) -> Result<R, Error> {
         // From 1: 0 answers frames that could not be read.
         self.sequence = self.sequence.checked_add(1).unwrap_or(1);
-        let message = Message {
-            sequence: self.sequence,
-            body: request,
-        };
+        let message = Message { sequence: self.sequence, body: request };
         let frame = link::encode(&message, &mut self.send).ok_or(Error::TooLong(MAX_WIDTH))?;
         let mut receiver = Receiver::new(&mut self.receive);
         let mut repeats_left = REPEATS;
@@ -163,10 +151,7 @@ impl<S: Read + Write> Client<S> {
                     };
                 }
                 // Meant for this request, or for garbage that came before it: nobody can tell.
-                Ok(Message {
-                    sequence: 0,
-                    body: Response::Refused(refusal),
-                }) => {
+                Ok(Message { sequence: 0, body: Response::Refused(refusal) }) => {
                     if repeats_left > 0 {
                         repeats_left -= 1;
                         send(self.stream.get_mut(), frame)?;
@@ -227,10 +212,7 @@ impl From<Info<'_>> for DeviceInfo {
 }
 
 fn send(stream: &mut impl Write, frame: &[u8]) -> Result<(), Error> {
-    stream
-        .write_all(frame)
-        .and_then(|()| stream.flush())
-        .map_err(Error::Connection)
+    stream.write_all(frame).and_then(|()| stream.flush()).map_err(Error::Connection)
 }
 
 /// Receives bytes until they complete a frame; `false` if none came in time.
@@ -249,9 +231,7 @@ fn receive(
                 _ => return Err(Error::Connection(error)),
             },
         };
-        let end = bytes
-            .iter()
-            .position(|byte| receiver.push(*byte) == Received::Frame);
+        let end = bytes.iter().position(|byte| receiver.push(*byte) == Received::Frame);
         let used = end.map_or(bytes.len(), |last| last + 1);
         stream.consume(used);
         if end.is_some() {
@@ -294,8 +274,7 @@ mod tests {
     impl Write for Scripted {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.requests += 1;
-            self.incoming
-                .extend(self.answers.pop_front().unwrap_or_default());
+            self.incoming.extend(self.answers.pop_front().unwrap_or_default());
             Ok(bytes.len())
         }
 
@@ -306,9 +285,7 @@ mod tests {
 
     fn frame(sequence: u16, body: Response<'_>) -> Vec<u8> {
         let mut buffer = [0; 512];
-        link::encode(&Message { sequence, body }, &mut buffer)
-            .unwrap()
-            .to_vec()
+        link::encode(&Message { sequence, body }, &mut buffer).unwrap().to_vec()
     }
 
     fn client(answers: &[Vec<u8>]) -> Client<Scripted> {
@@ -325,13 +302,7 @@ mod tests {
     #[test]
     fn garbage_and_late_answers_are_passed_over() {
         let mut bytes = vec![1, 2, 3, 0, 0, 7];
-        bytes.extend(frame(
-            9,
-            Response::SelfTest(SelfTestReport {
-                vectors: 1,
-                passed: 1,
-            }),
-        ));
+        bytes.extend(frame(9, Response::SelfTest(SelfTestReport { vectors: 1, passed: 1 })));
         bytes.extend(frame(1, OUTPUT));
         assert_eq!(client(&[bytes]).infer(&[5]).unwrap(), [1, -1]);
     }
@@ -349,19 +320,13 @@ mod tests {
         assert!(matches!(client(&[]).info(), Err(Error::NoAnswer(_))));
         let damaged = frame(0, Response::Refused(Refusal::Damaged));
         let mut client = client(&vec![damaged; 9]);
-        assert!(matches!(
-            client.info(),
-            Err(Error::Refused(Refusal::Damaged))
-        ));
+        assert!(matches!(client.info(), Err(Error::Refused(Refusal::Damaged))));
         assert_eq!(client.stream_mut().requests, 3);
     }
 
     #[test]
     fn a_refusal_is_an_error() {
-        let refusal = Refusal::InputLength {
-            expected: 64,
-            given: 1,
-        };
+        let refusal = Refusal::InputLength { expected: 64, given: 1 };
         let mut client = client(&[frame(1, Response::Refused(refusal))]);
         let error = client.infer(&[5]).unwrap_err();
         assert!(matches!(&error, Error::Refused(given) if *given == refusal));
@@ -370,9 +335,6 @@ mod tests {
 
     #[test]
     fn the_answer_must_be_of_the_kind_that_was_asked() {
-        assert!(matches!(
-            client(&[frame(1, OUTPUT)]).self_test(),
-            Err(Error::Unexpected(_))
-        ));
+        assert!(matches!(client(&[frame(1, OUTPUT)]).self_test(), Err(Error::Unexpected(_))));
     }
 }

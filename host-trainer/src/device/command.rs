@@ -70,11 +70,7 @@ pub fn vectors(
     let answers = take_answers(&output).filter(|answers| answers.len() == vectors.len());
     answers.ok_or_else(|| Error::Output {
         board: board.name,
-        what: format!(
-            "{} bytes that are not {} answers",
-            output.len(),
-            vectors.len()
-        ),
+        what: format!("{} bytes that are not {} answers", output.len(), vectors.len()),
     })
 }
 
@@ -175,10 +171,7 @@ fn signed(bytes: &[u8]) -> Vec<i8> {
 pub(super) fn read_rows(path: &Path, inputs: usize) -> Result<Vec<i8>, Error> {
     let bytes = fs::read(path).map_err(Error::file(path))?;
     if bytes.is_empty() || bytes.len() % inputs != 0 {
-        return Err(Error::Rows {
-            given: bytes.len(),
-            inputs,
-        });
+        return Err(Error::Rows { given: bytes.len(), inputs });
     }
     Ok(signed(&bytes))
 }
@@ -205,10 +198,7 @@ mod tests {
     #[test]
     fn answers_are_told_apart() {
         let bytes = [2, 0, 0, 0, 7, 255, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0];
-        assert_eq!(
-            take_answers(&bytes),
-            Some(vec![Some(vec![7, -1]), None, Some(vec![])])
-        );
+        assert_eq!(take_answers(&bytes), Some(vec![Some(vec![7, -1]), None, Some(vec![])]));
         assert_eq!(take_answers(&bytes[..7]), None);
         assert_eq!(take_answers(&bytes[..3]), None);
     }
@@ -217,10 +207,7 @@ mod tests {
     fn a_cost_needs_every_figure() {
         let line = "rows=2 nanoseconds_min=40 nanoseconds_mean=60 nanoseconds_max=80 stack=372\n";
         let cost = parse_cost(line).unwrap();
-        assert_eq!(
-            (cost.rows, cost.instructions_mean, cost.stack_bytes),
-            (2, 60, 372)
-        );
+        assert_eq!((cost.rows, cost.instructions_mean, cost.stack_bytes), (2, 60, 372));
         assert_eq!(parse_cost("rows=2 stack=372"), None);
     }
 }

@@ -4,11 +4,12 @@
 //! connection on the loopback interface, the log (semihosting) is QEMU's standard output, and what
 //! QEMU itself has to say is its standard error.
 
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{fs, mem};
@@ -20,6 +21,9 @@ use super::log::{Line, Strings};
 
 /// How long QEMU may take to connect to us.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How many lines of log are kept.
+const KEPT_LINES: usize = 1000;
 
 /// Where the machine's UART goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +74,7 @@ pub struct Emulator {
     board: &'static Board,
     child: Child,
     listener: Option<TcpListener>,
-    lines: Arc<Mutex<Vec<String>>>,
+    lines: Arc<Mutex<VecDeque<String>>>,
     readers: Vec<JoinHandle<()>>,
 }
 
@@ -81,15 +85,8 @@ impl Emulator {
     /// [`Error::NoEmulator`] says how to get QEMU; [`Error::File`] and [`Error::Log`] if the
     /// firmware can't be used.
     pub fn start(options: Options<'_>) -> Result<Self, Error> {
-        let Options {
-            board,
-            elf,
-            uart,
-            command,
-            count_instructions,
-            folder,
-            mut on_line,
-        } = options;
+        let Options { board, elf, uart, command, count_instructions, folder, mut on_line } =
+            options;
         let elf = absolute(elf)?;
         let bytes = fs::read(&elf).map_err(Error::file(&elf))?;
         let strings = Strings::read(&bytes, &elf)?;
@@ -101,26 +98,14 @@ impl Emulator {
             semihosting.push_str(&word.replace(',', ",,"));
         }
         let mut qemu = Command::new(board.qemu);
-        qemu.args([
-            "-machine",
-            board.machine,
-            "-display",
-            "none",
-            "-monitor",
-            "none",
-        ])
-        .args([
-            "-chardev",
-            "stdio,id=log,signal=off",
-            "-semihosting-config",
-            &semihosting,
-        ])
-        .args(["-chardev", &serial, "-serial", "chardev:uart"])
-        .arg("-kernel")
-        .arg(&elf)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        qemu.args(["-machine", board.machine, "-display", "none", "-monitor", "none"])
+            .args(["-chardev", "stdio,id=log,signal=off", "-semihosting-config", &semihosting])
+            .args(["-chardev", &serial, "-serial", "chardev:uart"])
+            .arg("-kernel")
+            .arg(&elf)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         if count_instructions {
             qemu.args(["-icount", "shift=0"]);
         }
@@ -128,15 +113,10 @@ impl Emulator {
             qemu.current_dir(folder);
         }
         let mut child = qemu.spawn().map_err(|source| match source.kind() {
-            ErrorKind::NotFound => Error::NoEmulator {
-                program: board.qemu.into(),
-            },
-            _ => Error::Start {
-                program: board.qemu.into(),
-                source,
-            },
+            ErrorKind::NotFound => Error::NoEmulator { program: board.qemu.into() },
+            _ => Error::Start { program: board.qemu.into(), source },
         })?;
-        let lines = Arc::new(Mutex::new(Vec::new()));
+        let lines = Arc::new(Mutex::new(VecDeque::new()));
         let mut readers = Vec::new();
         if let Some(mut log) = child.stdout.take() {
             let lines = lines.clone();
@@ -144,7 +124,7 @@ impl Emulator {
                 let mut decoder = strings.decoder();
                 read_all(&mut log, |bytes| {
                     decoder.push(bytes, |line| {
-                        lock(&lines).push(line.to_string());
+                        keep(&lines, &line.to_string());
                         on_line(&line);
                     });
                 });
@@ -154,18 +134,11 @@ impl Emulator {
             let lines = lines.clone();
             readers.push(thread::spawn(move || {
                 read_all(&mut errors, |bytes| {
-                    let text = String::from_utf8_lossy(bytes);
-                    lock(&lines).extend(text.lines().map(String::from));
+                    keep(&lines, &String::from_utf8_lossy(bytes));
                 });
             }));
         }
-        Ok(Emulator {
-            board,
-            child,
-            listener,
-            lines,
-            readers,
-        })
+        Ok(Emulator { board, child, listener, lines, readers })
     }
 
     /// The client at the other end of a [`Uart::Private`]; once.
@@ -226,41 +199,32 @@ impl Emulator {
     /// [`Error::Ended`] with the last lines of the log, or [`Error::TooSlow`].
     pub fn wait_for_success(&mut self, limit: Duration) -> Result<(), Error> {
         let status = self.wait(limit)?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(self.failed(status))
-        }
+        if status.success() { Ok(()) } else { Err(self.failed(status)) }
     }
 
-    /// What firmware and QEMU have said so far, a string a line.
+    /// What firmware and QEMU have said so far, a string a line; of a long log its end.
     pub fn log(&self) -> Vec<String> {
-        lock(&self.lines).clone()
+        lock(&self.lines).iter().cloned().collect()
     }
 
     fn failed(&mut self, status: ExitStatus) -> Error {
-        Error::Ended {
-            board: self.board.name,
-            status: status.to_string(),
-            log: self.last_words(),
-        }
+        Error::Ended { board: self.board.name, status: status.to_string(), log: self.last_words() }
     }
 
     fn too_slow(&mut self, after: Duration) -> Error {
         self.stop();
-        Error::TooSlow {
-            board: self.board.name,
-            after,
-            log: self.last_words(),
-        }
+        Error::TooSlow { board: self.board.name, after, log: self.last_words() }
     }
 
     /// The end of the log, for an error; only after QEMU has ended.
     fn last_words(&mut self) -> String {
         self.stop();
         let lines = lock(&self.lines);
-        let last = &lines[lines.len().saturating_sub(10)..];
-        last.iter().map(|line| format!("\n    {line}")).collect()
+        lines
+            .iter()
+            .skip(lines.len().saturating_sub(10))
+            .map(|line| format!("\n    {line}"))
+            .collect()
     }
 
     /// Ends QEMU, and reads its log to the end.
@@ -291,10 +255,7 @@ fn serial(uart: Uart) -> Result<(String, Option<TcpListener>), Error> {
             let listener = TcpListener::bind("127.0.0.1:0").map_err(Error::Connection)?;
             listener.set_nonblocking(true).map_err(Error::Connection)?;
             let port = listener.local_addr().map_err(Error::Connection)?.port();
-            (
-                format!("socket,id=uart,host=127.0.0.1,port={port},nodelay=on"),
-                Some(listener),
-            )
+            (format!("socket,id=uart,host=127.0.0.1,port={port},nodelay=on"), Some(listener))
         }
         Uart::Listen(address) => (
             format!(
@@ -324,7 +285,17 @@ fn read_all(from: &mut impl Read, mut each: impl FnMut(&[u8])) {
     }
 }
 
+fn keep(lines: &Mutex<VecDeque<String>>, text: &str) {
+    let mut lines = lock(lines);
+    for line in text.lines() {
+        if lines.len() == KEPT_LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line.into());
+    }
+}
+
 /// The log is whole even if whoever held it panicked.
-fn lock(lines: &Mutex<Vec<String>>) -> std::sync::MutexGuard<'_, Vec<String>> {
+fn lock(lines: &Mutex<VecDeque<String>>) -> MutexGuard<'_, VecDeque<String>> {
     lines.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -90,7 +90,7 @@ pub enum Error {
         log: String,
     },
     /// The emulator did not come to its end in time and was stopped.
-    #[error("the emulated {board} was stopped after {} s{log}", .after.as_secs())]
+    #[error("the emulated {board} was stopped after {} s{log}", .after.as_secs_f32())]
     TooSlow {
         /// The board.
         board: &'static str,

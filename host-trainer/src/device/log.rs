@@ -1,8 +1,8 @@
 //! The firmware's log: defmt frames, decoded with the strings that the ELF file holds.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{env, fmt};
 
 use defmt_decoder::{DecodeError, Location, StreamDecoder, Table};
 
@@ -58,6 +58,8 @@ impl fmt::Display for Line {
 pub struct Strings {
     table: Table,
     places: BTreeMap<u64, Location>,
+    /// Places are told relative to this folder.
+    here: PathBuf,
 }
 
 impl Strings {
@@ -66,24 +68,19 @@ impl Strings {
     /// # Errors
     /// [`Error::Log`] if there are none, or by a version of defmt that isn't known here.
     pub fn read(elf: &[u8], path: &Path) -> Result<Self, Error> {
-        let failed = |problem: String| Error::Log {
-            path: path.into(),
-            problem,
-        };
+        let failed = |problem: String| Error::Log { path: path.into(), problem };
         let table = Table::parse(elf)
             .map_err(|error| failed(format!("{error:#}")))?
             .ok_or_else(|| failed("it has no section .defmt".into()))?;
         // Places are in the debug information; without it there is a log all the same.
         let places = table.get_locations(elf).unwrap_or_default();
-        Ok(Strings { table, places })
+        let here = env::current_dir().unwrap_or_default();
+        Ok(Strings { table, places, here })
     }
 
     /// A decoder for one start of the firmware.
     pub fn decoder(&self) -> Decoder<'_> {
-        Decoder {
-            strings: self,
-            stream: self.table.new_stream_decoder(),
-        }
+        Decoder { strings: self, stream: self.table.new_stream_decoder() }
     }
 }
 
@@ -109,7 +106,10 @@ impl Decoder<'_> {
                             _ => Level::Info,
                         },
                         message: frame.display_message().to_string(),
-                        place: place.map(|at| format!("{}:{}", at.file.display(), at.line)),
+                        place: place.map(|at| {
+                            let file = at.file.strip_prefix(&self.strings.here);
+                            format!("{}:{}", file.unwrap_or(&at.file).display(), at.line)
+                        }),
                     });
                 }
                 // The next bytes may complete it.
@@ -135,20 +135,14 @@ mod tests {
 
     #[test]
     fn only_what_is_wrong_says_where() {
-        let line = |level| Line {
-            level,
-            message: "so".into(),
-            place: Some("a.rs:1".into()),
-        };
+        let line = |level| Line { level, message: "so".into(), place: Some("a.rs:1".into()) };
         assert_eq!(line(Level::Info).to_string(), "INFO  so");
         assert_eq!(line(Level::Error).to_string(), "ERROR so (a.rs:1)");
     }
 
     #[test]
     fn what_is_no_firmware_is_refused() {
-        let error = Strings::read(b"not an ELF file", Path::new("x.elf"))
-            .err()
-            .unwrap();
+        let error = Strings::read(b"not an ELF file", Path::new("x.elf")).err().unwrap();
         assert!(error.to_string().starts_with("x.elf: "), "{error}");
     }
 }

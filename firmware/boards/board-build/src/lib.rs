@@ -73,7 +73,8 @@ pub fn model(default: &str) {
 
 fn out_dir() -> PathBuf {
     // Cargo sets it for every build script; without cargo there is nothing to write for.
-    env::var_os("OUT_DIR").map_or_else(|| fail("OUT_DIR is not set: run me by cargo"), PathBuf::from)
+    env::var_os("OUT_DIR")
+        .map_or_else(|| fail("OUT_DIR is not set: run me by cargo"), PathBuf::from)
 }
 
 fn write(name: &str, content: &[u8]) {

@@ -9,10 +9,10 @@ use core::fmt::Write;
 use firmware::Engine;
 use heapless::String;
 
+use crate::clock::Clock;
 use crate::command::FileName;
 use crate::failure::Failure;
 use crate::files::{InputFile, OutputFile};
-use crate::clock::Clock;
 use crate::stack;
 
 /// Measures every row of `input` and writes the line; returns how many rows there were.

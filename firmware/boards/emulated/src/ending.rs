@@ -32,7 +32,9 @@ pub fn exit(result: Result<usize, Failure>) -> ! {
 fn panic(info: &PanicInfo) -> ! {
     let message = info.message().as_str().unwrap_or("(see the source)");
     match info.location() {
-        Some(place) => defmt::error!("panic at {=str}:{=u32}: {=str}", place.file(), place.line(), message),
+        Some(place) => {
+            defmt::error!("panic at {=str}:{=u32}: {=str}", place.file(), place.line(), message)
+        }
         None => defmt::error!("panic: {=str}", message),
     }
     process::exit(PANICKED)

@@ -1,10 +1,9 @@
 //! Why a semihosting command ended early.
 
-use defmt::Format;
+use defmt::Formatter;
 use semihosting::io;
 
 /// Why a semihosting command ended early; logged, then QEMU exits with code 1.
-#[derive(Format)]
 pub enum Failure {
     /// The command line is wrong.
     Command(&'static str),
@@ -20,5 +19,19 @@ impl Failure {
     /// For `map_err`: names what was being done with which file.
     pub fn file(doing: &'static str) -> impl Fn(io::Error) -> Failure {
         move |error| Failure::File(doing, error.raw_os_error())
+    }
+}
+
+impl defmt::Format for Failure {
+    fn format(&self, f: Formatter<'_>) {
+        match self {
+            Failure::Command(problem) => defmt::write!(f, "the command line: {=str}", problem),
+            Failure::File(doing, Some(errno)) => {
+                defmt::write!(f, "{=str}: the computer says errno {=i32}", doing, errno);
+            }
+            Failure::File(doing, None) => defmt::write!(f, "{=str}: it ends too early", doing),
+            Failure::Content(problem) => defmt::write!(f, "{=str}", problem),
+            Failure::Model(problem) => defmt::write!(f, "{=str}", problem),
+        }
     }
 }

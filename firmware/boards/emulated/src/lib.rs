@@ -36,7 +36,8 @@ use crate::command::Command;
 use crate::failure::Failure;
 
 /// Memory that a board lends, sized by its model at build time.
-pub struct Memory<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize, const WORK: usize> {
+pub struct Memory<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize, const WORK: usize>
+{
     /// Words that the engine computes in.
     pub scratch: [u32; SCRATCH],
     /// The longest request.
@@ -107,8 +108,14 @@ fn greet<B: Board>(engine: &mut Engine<'_, '_>) {
         model.file_len()
     );
     match report.all_passed() {
-        true => defmt::info!("self-test: {=u8} of {=u8} vectors passed", report.passed, report.vectors),
-        false => defmt::error!("self-test: only {=u8} of {=u8} vectors passed", report.passed, report.vectors),
+        true => {
+            defmt::info!("self-test: {=u8} of {=u8} vectors passed", report.passed, report.vectors)
+        }
+        false => defmt::error!(
+            "self-test: only {=u8} of {=u8} vectors passed",
+            report.passed,
+            report.vectors
+        ),
     }
     defmt::info!("answering on the UART");
 }

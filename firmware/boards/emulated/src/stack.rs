@@ -9,22 +9,26 @@ unsafe extern "C" {
     static _stack_end: u32;
 }
 
-/// What `stack::depth_of` leaves unpainted below the stack pointer, for its own frame, in bytes.
+/// What [`depth_of`] leaves unpainted below the stack pointer, for its own frame, in bytes.
 const MARGIN: usize = 64;
+/// How much of the stack [`depth_of`] paints at the most, in bytes: what goes deeper is reported
+/// as this.
+const PAINTED: usize = 32 * 1024;
 
 /// Bytes of stack that were used at the deepest since the start, or since [`depth_of`] painted
 /// it again. The start-up code has painted all of it.
 pub fn high_water() -> usize {
-    top() - deepest()
+    top() - deepest(bottom())
 }
 
 /// Bytes of stack that `work` uses at its deepest, itself included.
 #[inline(never)]
 pub fn depth_of<R>(work: impl FnOnce() -> R) -> usize {
     let from = stack_pointer();
-    repaint(from - MARGIN);
+    let lowest = from.saturating_sub(PAINTED).max(bottom());
+    repaint(lowest, from.saturating_sub(MARGIN));
     work();
-    from.saturating_sub(deepest())
+    from.saturating_sub(deepest(lowest))
 }
 
 /// Address just above the stack.
@@ -32,9 +36,14 @@ fn top() -> usize {
     &raw const _stack_start as usize
 }
 
-/// Address of the lowest word that is no longer paint.
-fn deepest() -> usize {
-    let mut word = &raw const _stack_end;
+/// Address of the lowest word of the stack.
+fn bottom() -> usize {
+    &raw const _stack_end as usize
+}
+
+/// Address of the lowest word, from `lowest` on, that is no longer paint.
+fn deepest(lowest: usize) -> usize {
+    let mut word = lowest as *const u32;
     // SAFETY: from `_stack_end` up to `_stack_start` is RAM that belongs to nothing but the stack;
     // it is read by words, on word boundaries, and volatile, since frames in use lie there too.
     while (word as usize) < top() && unsafe { word.read_volatile() } == PAINT {
@@ -43,9 +52,9 @@ fn deepest() -> usize {
     word as usize
 }
 
-/// Paints the free part of the stack, up to the address `below`.
-fn repaint(below: usize) {
-    let mut word = (&raw const _stack_end).cast_mut();
+/// Paints the free part of the stack, from the address `lowest` up to the address `below`.
+fn repaint(lowest: usize, below: usize) {
+    let mut word = lowest as *mut u32;
     while (word as usize) < below {
         // SAFETY: it is RAM of the stack below every frame in use: `below` is `MARGIN` under the
         // caller's stack pointer, and this function's own frame is smaller than that. An interrupt
