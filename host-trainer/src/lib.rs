@@ -1,11 +1,28 @@
-//! The trainer.
+//! Trains multilayer perceptrons, quantizes them to int8, and talks to the boards that run them.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`data`] | datasets: where they come from, how they are parted |
+//! | [`network`] | the float network, forward and back |
+//! | [`train`] | batches, optimizers, schedules, the loop |
+//! | [`quantize`] | from float to an int8 model file |
+//! | [`evaluate`] | how well a network does, in float and by the device's own engine |
+//! | [`preset`] | the TOML files that say everything about a training |
+//! | [`experiment`] | all of the above in one go, and the files that it leaves |
+//! | [`report`] | tables on the terminal, pictures in the run's folder |
+//! | [`device`] | devices, real and emulated |
+//! | [`cli`] | the command line |
 
 mod checked;
+pub mod cli;
 pub mod data;
 pub mod device;
 pub mod evaluate;
+pub mod experiment;
 pub mod network;
 pub mod preset;
 pub mod quantize;
 pub mod random;
+pub mod report;
+pub mod run_folder;
 pub mod train;

@@ -1,1 +1,7 @@
-fn main(){}
+//! `host-trainer`: the command line of Thimble.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    host_trainer::cli::main()
+}

@@ -1,0 +1,162 @@
+//! What the user may type.
+
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::device::cli::DeviceArgs;
+
+/// Train a small neural network, turn it into 8-bit integers, and prove that a microcontroller
+/// computes the same.
+///
+/// Without a command it does `train digits`: a few seconds, no download.
+#[derive(Debug, Parser)]
+#[command(name = "host-trainer", version, max_term_width = 100)]
+pub struct Cli {
+    /// Show no progress, only results and errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a network, quantize it, and compare both
+    Train(TrainArgs),
+    /// Download a dataset into the cache folder
+    Fetch(FetchArgs),
+    /// Show how well a model does on a dataset, by the engine that devices run
+    Evaluate(EvaluateArgs),
+    /// Show layers, shapes, scales, and what a model needs
+    Inspect(InspectArgs),
+    /// List the presets
+    Presets,
+    /// Ask a device, or emulate one
+    #[command(subcommand)]
+    Device(DeviceArgs),
+}
+
+/// `train`.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// Name of a preset, or a file that ends in .toml
+    #[arg(default_value = "digits", value_name = "PRESET|FILE.toml")]
+    pub preset: String,
+    /// Folder for everything that the run writes [default: runs/PRESET]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Where data comes from
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Where everything random comes from [default: the preset's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub seed: Option<u64>,
+    /// How many threads to use
+    #[command(flatten)]
+    pub threads: ThreadArgs,
+}
+
+/// `fetch`.
+#[derive(Debug, Args)]
+pub struct FetchArgs {
+    /// The dataset: mnist
+    #[arg(value_name = "DATASET")]
+    pub dataset: String,
+    /// Folder to put the files into [default: the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Where to download from, instead of the known mirrors; may be given again for others to try
+    #[arg(long, value_name = "URL")]
+    pub mirror: Vec<String>,
+}
+
+/// `evaluate`.
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// A model file
+    pub model: PathBuf,
+    /// The dataset: digits or mnist
+    #[arg(value_name = "DATASET")]
+    pub dataset: String,
+    /// Where data comes from
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// The seed that the model was trained with, which decides which rows are test rows
+    /// [default: that of the preset.toml beside the model, or of the dataset's preset]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub seed: Option<u64>,
+    /// How many threads to use
+    #[command(flatten)]
+    pub threads: ThreadArgs,
+}
+
+/// `inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// A model file
+    pub model: PathBuf,
+}
+
+/// Where data comes from.
+#[derive(Debug, Args)]
+pub struct DataArgs {
+    /// Folder with the dataset's files; $THIMBLE_DATA and the cache folder are tried after it
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// How many threads to use.
+#[derive(Debug, Args)]
+pub struct ThreadArgs {
+    /// Threads to compute on [default: as many as the machine has cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZero<usize>>,
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Command::Train(TrainArgs {
+            preset: "digits".to_string(),
+            out: None,
+            data: DataArgs { data_dir: None },
+            seed: None,
+            threads: ThreadArgs { threads: None },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn nothing_is_train_digits() {
+        let nothing = Cli::try_parse_from(["host-trainer"]).unwrap().command.unwrap_or_default();
+        let spelt = Cli::try_parse_from(["host-trainer", "train", "digits"]).unwrap().command;
+        assert_eq!(format!("{nothing:?}"), format!("{:?}", spelt.unwrap()));
+    }
+
+    #[test]
+    fn what_is_not_understood_has_exit_code_2() {
+        for line in [
+            ["host-trainer", "trian"].as_slice(),
+            &["host-trainer", "train", "--threads", "0"],
+            &["host-trainer", "train", "--seed", "-1"],
+            &["host-trainer", "evaluate", "model"],
+        ] {
+            assert_eq!(Cli::try_parse_from(line).unwrap_err().exit_code(), 2, "{line:?}");
+        }
+        assert!(Cli::try_parse_from(["host-trainer", "train", "mnist", "--quiet"]).unwrap().quiet);
+    }
+}

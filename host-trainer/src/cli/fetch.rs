@@ -1,0 +1,95 @@
+//! `host-trainer fetch`.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use anyhow::bail;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::FetchArgs;
+use super::evaluate::source;
+use super::terminal;
+use crate::data::{FetchProgress, Source, fetch_mnist, mnist_cache};
+
+/// Downloads a dataset.
+pub fn run(args: &FetchArgs, quiet: bool) -> anyhow::Result<()> {
+    match source(&args.dataset)? {
+        Source::Mnist => {}
+        Source::Digits => bail!("digits is embedded in the program: there is nothing to fetch"),
+    }
+    let folder = match &args.data_dir {
+        Some(folder) => folder.clone(),
+        None => mnist_cache()?,
+    };
+    fetch_mnist(&folder, &args.mirror, &mut Display { bar: None, quiet })?;
+    if !quiet {
+        let hint = if args.data_dir.is_some() { " --data-dir with this folder" } else { "" };
+        terminal::print(&format!(
+            "MNIST is in {}: host-trainer train mnist{hint}\n",
+            folder.display()
+        ))?;
+    }
+    Ok(())
+}
+
+/// A bar on a terminal, plain lines elsewhere.
+struct Display {
+    bar: Option<ProgressBar>,
+    quiet: bool,
+}
+
+impl Display {
+    fn line(&mut self, line: &str) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        if !self.quiet {
+            // A line that cannot be shown is no reason to stop.
+            let _ = writeln!(io::stderr().lock(), "{line}");
+        }
+    }
+}
+
+impl FetchProgress for Display {
+    fn present(&mut self, path: &Path) {
+        self.line(&format!("  {}: already there", path.display()));
+    }
+
+    fn start(&mut self, file: &str, mirror: &str, received: u64, total: Option<u64>) {
+        if self.quiet {
+            return;
+        }
+        if !io::stderr().is_terminal() {
+            self.line(&format!("  {file} from {mirror}"));
+            return;
+        }
+        let bar = match total {
+            Some(total) => ProgressBar::new(total),
+            None => ProgressBar::no_length(),
+        };
+        // The template is a constant, so it is always understood.
+        if let Ok(style) = ProgressStyle::with_template(
+            "  {msg} {bar:32.cyan/black.bright} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left",
+        ) {
+            bar.set_style(style.progress_chars("━━╌"));
+        }
+        bar.set_message(file.to_string());
+        bar.set_position(received);
+        bar.reset_eta();
+        self.bar = Some(bar);
+    }
+
+    fn received(&mut self, bytes: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(bytes);
+        }
+    }
+
+    fn failed(&mut self, attempt: &str) {
+        self.line(&format!("  {attempt}"));
+    }
+
+    fn done(&mut self, path: &Path) {
+        self.line(&format!("  {}: complete and checked", path.display()));
+    }
+}

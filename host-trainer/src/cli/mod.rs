@@ -1,0 +1,51 @@
+//! The command line: what the user typed becomes checked options, then work, then an exit code.
+
+mod args;
+mod evaluate;
+mod fetch;
+mod inspect;
+mod presets;
+mod progress;
+mod terminal;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use args::{Cli, Command};
+
+/// Runs the program: exit code 0 for success, 1 for failure, 2 for a command line that is not
+/// understood.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the output has read enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let quiet = cli.quiet;
+    match cli.command.unwrap_or_default() {
+        Command::Train(args) => train::run(&args, quiet),
+        Command::Fetch(args) => fetch::run(&args, quiet),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Presets => presets::run(),
+        Command::Device(args) => Ok(crate::device::cli::run(args)?),
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

@@ -1,0 +1,33 @@
+//! `host-trainer presets`.
+
+use super::terminal;
+use crate::preset::{EMBEDDED, find};
+use crate::report::style::{FAINT, STRONG, paint};
+
+/// Lists the presets.
+pub fn run() -> anyhow::Result<()> {
+    let mut text = String::new();
+    for embedded in EMBEDDED {
+        let preset = find(embedded.name)?;
+        text += &format!(
+            "{:<10} {}\n{:<10} {}\n",
+            paint(STRONG, format!("{:<10}", preset.name)),
+            preset.description,
+            "",
+            paint(
+                FAINT,
+                format!(
+                    "{} epochs, batches of {}, {}; reaches about {}",
+                    preset.training.epochs,
+                    preset.training.batch_size,
+                    preset.training.optimizer.name(),
+                    embedded.expectation
+                )
+            )
+        );
+    }
+    text += "\nhost-trainer train PRESET trains one; a preset of your own is a TOML file like the \
+             preset.toml that every run writes.\n";
+    terminal::print(&text)?;
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! Progress of training: a bar on a terminal, plain lines elsewhere, nothing when asked for quiet.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::network::{BatchScore, Network};
+use crate::report::{percent, seconds};
+use crate::train::{EpochRecord, Flow, Observer, Progress};
+
+/// Lines that a training of many epochs leaves behind.
+const LINES: usize = 15;
+
+/// Shows how training goes, on standard error.
+pub struct TrainProgress {
+    output: Output,
+    epochs: usize,
+    start: Instant,
+}
+
+enum Output {
+    Bar(ProgressBar),
+    Lines,
+    Nothing,
+}
+
+impl TrainProgress {
+    /// For a training of so many epochs with so many batches each.
+    pub fn new(epochs: usize, batches: usize, quiet: bool) -> Self {
+        let output = match (quiet, io::stderr().is_terminal()) {
+            (true, _) => Output::Nothing,
+            (false, false) => Output::Lines,
+            (false, true) => {
+                let bar = ProgressBar::new((epochs * batches) as u64);
+                // The template is a constant, so it is always understood.
+                if let Ok(style) = ProgressStyle::with_template(
+                    "  {bar:32.cyan/black.bright} {msg}  {eta:.dim} left",
+                ) {
+                    bar.set_style(style.progress_chars("━━╌"));
+                }
+                Output::Bar(bar)
+            }
+        };
+        TrainProgress { output, epochs, start: Instant::now() }
+    }
+
+    /// Removes the bar.
+    pub fn finish(&self) {
+        if let Output::Bar(bar) = &self.output {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Whether an epoch leaves a line behind: all of a few, some of many.
+    fn is_milestone(&self, epoch: usize) -> bool {
+        let every = self.epochs.div_ceil(LINES);
+        epoch == 1 || epoch == self.epochs || epoch.is_multiple_of(every)
+    }
+}
+
+impl Observer<f32> for TrainProgress {
+    fn batch_done(&mut self, progress: &Progress) {
+        if let Output::Bar(bar) = &self.output {
+            bar.set_position(((progress.epoch - 1) * progress.batches + progress.batch) as u64);
+            // Text is made for a few batches of each epoch, not for all.
+            if progress.batch.is_multiple_of(progress.batches.div_ceil(8)) {
+                bar.set_message(format!(
+                    "epoch {}/{}  {}",
+                    progress.epoch,
+                    progress.epochs,
+                    score(&progress.score)
+                ));
+            }
+        }
+    }
+
+    fn epoch_done(&mut self, record: &EpochRecord, _: &Network<f32>) -> Flow {
+        if !self.is_milestone(record.epoch) {
+            return Flow::Continue;
+        }
+        let width = self.epochs.to_string().len();
+        let mut line = format!(
+            "  epoch {:>width$}/{}   {}",
+            record.epoch,
+            self.epochs,
+            score(&record.train)
+        );
+        if let Some(validation) = &record.validation {
+            line += &format!("   validation {}", score(validation));
+        }
+        line += &format!("   {}", seconds(self.start.elapsed().as_secs_f64()));
+        match &self.output {
+            Output::Bar(bar) => bar.println(line),
+            // A progress line that nobody can read is no reason to stop training.
+            Output::Lines => drop(writeln!(io::stderr().lock(), "{line}")),
+            Output::Nothing => {}
+        }
+        Flow::Continue
+    }
+}
+
+fn score(score: &BatchScore) -> String {
+    format!("loss {:.4}  accuracy {:>8}", score.loss(), percent(score.accuracy()))
+}

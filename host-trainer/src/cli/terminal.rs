@@ -1,0 +1,38 @@
+//! Writing to the terminal, or to what stands in its place.
+
+use std::io::{self, IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+
+/// Columns that reports may use where nobody can tell how wide the page is.
+const WIDTH_OF_A_FILE: usize = 120;
+
+/// Writes to standard output; colours only where a terminal shows them and NO_COLOR is not set.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Writes an error with all its causes to standard error.
+pub fn error(error: &anyhow::Error) {
+    let red: Style = AnsiColor::Red.on_default().bold();
+    let mut message = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        // Many errors already say what their cause says.
+        if !message.contains(&cause) {
+            message = format!("{message}: {cause}");
+        }
+    }
+    // When even this cannot be written, the exit code is all that is left.
+    let _ = writeln!(anstream::stderr().lock(), "{red}error{red:#}: {message}");
+}
+
+/// Columns of the terminal that standard output is, or of a file.
+pub fn width() -> usize {
+    match io::stdout().is_terminal() {
+        true => usize::from(console::Term::stdout().size().1),
+        false => WIDTH_OF_A_FILE,
+    }
+}

@@ -1,0 +1,17 @@
+//! What people see: tables on the terminal, pictures in the run's folder.
+
+mod confusion;
+mod inspect;
+mod metrics;
+mod number;
+pub(crate) mod style;
+mod summary;
+mod svg;
+mod table;
+
+pub use confusion::confusion_text;
+pub use inspect::inspect_text;
+pub use metrics::metrics_json;
+pub use number::{bytes, grouped, percent, seconds};
+pub use summary::{Column, accuracy_text, model_text};
+pub use svg::{confusion_svg, curves_svg};

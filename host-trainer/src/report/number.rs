@@ -1,0 +1,50 @@
+//! Numbers as people read them.
+
+/// A whole number with a comma between thousands.
+pub fn grouped(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3 + 1);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number of bytes.
+pub fn bytes(count: u64) -> String {
+    format!("{} bytes", grouped(count))
+}
+
+/// A share in percent with two decimals; a dash for what was not measured.
+pub fn percent(share: f64) -> String {
+    match share.is_finite() {
+        true => format!("{:.2} %", share * 100.0),
+        false => "–".to_string(),
+    }
+}
+
+/// A time span, to as many digits as it deserves.
+pub fn seconds(value: f64) -> String {
+    match value {
+        v if !v.is_finite() => "–".to_string(),
+        v if v < 1.0 => format!("{:.0} ms", v * 1000.0),
+        v if v < 10.0 => format!("{v:.2} s"),
+        v if v < 120.0 => format!("{v:.0} s"),
+        v => format!("{} min {:.0} s", (v / 60.0) as u64, v % 60.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!([0, 999, 1000, 1234567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([percent(1.0), percent(0.97532), percent(f64::NAN)], ["100.00 %", "97.53 %", "–"]);
+        assert_eq!([0.0123, 1.5, 75.2, 130.0].map(seconds), ["12 ms", "1.50 s", "75 s", "2 min 10 s"]);
+    }
+}

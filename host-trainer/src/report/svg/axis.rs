@@ -1,0 +1,72 @@
+//! Where the numbers of an axis stand.
+
+/// A scale from numbers to pixels, with round numbers to write beside it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Axis {
+    from: f64,
+    to: f64,
+    /// The numbers to write.
+    pub ticks: Vec<f64>,
+    step: f64,
+}
+
+impl Axis {
+    /// An axis that covers these numbers with about so many ticks, its ends being ticks.
+    pub fn covering(least: f64, most: f64, ticks: usize) -> Self {
+        let span = if most > least { most - least } else { 1.0 };
+        let step = round_step(span / ticks.max(1) as f64);
+        let first = (least / step + 1e-9).floor();
+        let last = (most / step - 1e-9).ceil().max(first + 1.0);
+        let count = (last - first) as usize;
+        let ticks = (0..=count).map(|tick| (first + tick as f64) * step).collect();
+        Axis { from: first * step, to: last * step, ticks, step }
+    }
+
+    /// An axis from 1 to `last`, in whole numbers.
+    pub fn counting(last: usize, ticks: usize) -> Self {
+        let step = round_step(last as f64 / ticks.max(1) as f64).max(1.0);
+        let multiples = (1..).map(|tick| tick as f64 * step).take_while(|&t| t <= last as f64);
+        let first = (step > 1.0).then_some(1.0);
+        let ticks = first.into_iter().chain(multiples).collect();
+        // A single epoch stands in the middle.
+        let (from, to) = if last > 1 { (1.0, last as f64) } else { (0.5, 1.5) };
+        Axis { from, to, ticks, step }
+    }
+
+    /// Where a number stands, from 0 to 1.
+    pub fn place(&self, value: f64) -> f64 {
+        (value - self.from) / (self.to - self.from)
+    }
+
+    /// A tick as text, with as many decimals as the step needs.
+    pub fn label(&self, tick: f64) -> String {
+        let decimals = (-self.step.log10().floor()).max(0.0) as usize;
+        format!("{tick:.decimals$}")
+    }
+}
+
+/// The smallest of 1, 2, 5 times a power of ten that is not below the step.
+fn round_step(step: f64) -> f64 {
+    let power = 10_f64.powf(step.log10().floor());
+    let factor = step / power;
+    let round = [1.0, 2.0, 5.0, 10.0].into_iter().find(|&round| factor <= round * 1.000_001);
+    round.unwrap_or(10.0) * power
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_and_cover_the_numbers() {
+        let labels = |axis: &Axis| axis.ticks.iter().map(|&t| axis.label(t)).collect::<Vec<_>>();
+        let axis = Axis::covering(0.0, 0.381, 4);
+        assert_eq!(labels(&axis), ["0.0", "0.1", "0.2", "0.3", "0.4"]);
+        assert_eq!((axis.place(0.0), axis.place(0.4)), (0.0, 1.0));
+        assert_eq!(labels(&Axis::covering(89.2, 100.0, 4)), ["85", "90", "95", "100"]);
+        assert_eq!(labels(&Axis::covering(1.0, 1.0, 4)).len(), 2);
+        assert_eq!(labels(&Axis::counting(10, 5)), ["1", "2", "4", "6", "8", "10"]);
+        assert_eq!(labels(&Axis::counting(3, 5)), ["1", "2", "3"]);
+        assert_eq!(Axis::counting(1, 5).place(1.0), 0.5);
+    }
+}

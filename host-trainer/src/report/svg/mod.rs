@@ -1,0 +1,9 @@
+//! Pictures as SVG: sharp at every size, readable on light and dark pages.
+
+mod axis;
+mod canvas;
+mod confusion;
+mod curves;
+
+pub use confusion::confusion_svg;
+pub use curves::curves_svg;

@@ -1,0 +1,94 @@
+//! Tables for the terminal: columns as wide as what is in them.
+
+use anstyle::Style;
+
+use super::style::{FAINT, paint};
+
+/// A cell: its text, and how it looks.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    text: String,
+    style: Style,
+}
+
+impl<T: Into<String>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Cell { text: text.into(), style: Style::new() }
+    }
+}
+
+impl Cell {
+    /// A cell that looks like this.
+    pub fn styled(text: impl Into<String>, style: Style) -> Self {
+        Cell { text: text.into(), style }
+    }
+}
+
+/// A table with a header. The first column is set left, all others right.
+#[derive(Clone, Debug)]
+pub struct Table {
+    header: Vec<String>,
+    rows: Vec<Vec<Cell>>,
+    gap: usize,
+}
+
+impl Table {
+    /// A table with this header and no row.
+    pub fn new<S: Into<String>>(header: impl IntoIterator<Item = S>) -> Self {
+        Table { header: header.into_iter().map(Into::into).collect(), rows: Vec::new(), gap: 3 }
+    }
+
+    /// With so many blanks between columns.
+    pub fn gap(mut self, gap: usize) -> Self {
+        self.gap = gap;
+        self
+    }
+
+    /// Appends a row, which has as many cells as the header.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    /// Each line of the table, all equally wide.
+    pub fn lines(&self) -> Vec<String> {
+        let mut widths: Vec<usize> = self.header.iter().map(|text| width(text)).collect();
+        for row in &self.rows {
+            for (most, cell) in widths.iter_mut().zip(row) {
+                *most = width(&cell.text).max(*most);
+            }
+        }
+        let header: Vec<Cell> =
+            self.header.iter().map(|text| Cell::styled(text.as_str(), FAINT)).collect();
+        let gap = " ".repeat(self.gap);
+        let line = |row: &Vec<Cell>| {
+            let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &most))| {
+                let blanks = " ".repeat(most.saturating_sub(width(&cell.text)));
+                let text = paint(cell.style, &cell.text);
+                if column == 0 { format!("{text}{blanks}") } else { format!("{blanks}{text}") }
+            });
+            cells.collect::<Vec<_>>().join(&gap)
+        };
+        std::iter::once(&header).chain(&self.rows).map(line).collect()
+    }
+}
+
+/// Width on the terminal. The texts here have no wide or combining characters.
+fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_align() {
+        let mut table = Table::new(["", "float"]).gap(2);
+        table.row(["accuracy".into(), "98.33 %".into()]);
+        table.row(["é".into(), Cell::styled("–", FAINT)]);
+        let lines = table.lines();
+        let plain: Vec<String> =
+            lines.iter().map(|line| anstream::adapter::strip_str(line).to_string()).collect();
+        assert_eq!(plain, ["            float", "accuracy  98.33 %", "é               –"]);
+    }
+}
