@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use anstyle::{AnsiColor, Style};
 use clap::{Args, Subcommand};
 
 use super::Error;
@@ -16,12 +17,14 @@ use super::board::Board;
 use super::client::{Client, POLL};
 use super::command::{read_rows, write_rows};
 use super::emulator::{Emulator, Options, Uart};
-use super::log::Line;
+use super::log::{Level, Line};
 
 /// The port at which an emulated board listens, unless told otherwise.
 const DEFAULT_PORT: u16 = 7878;
 /// The environment variable that names another.
 const PORT_VARIABLE: &str = "THIMBLE_PORT";
+/// How long an emulator that has closed its UART may take to end.
+const ENDING: Duration = Duration::from_secs(5);
 /// What a shell gives a program that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
@@ -83,32 +86,34 @@ struct Place {
 /// An [`Error`] that names the cause and, where there is one, the remedy.
 pub fn run(args: DeviceArgs) -> Result<(), Error> {
     match args {
-        DeviceArgs::Info(link) => info(&mut link.open()?.client),
+        DeviceArgs::Info(link) => link.ask(info),
         DeviceArgs::Infer { raw_i8, out, link } => {
-            infer(&mut link.open()?.client, &raw_i8, out.as_deref())
+            link.ask(|client| infer(client, &raw_i8, out.as_deref()))
         }
-        DeviceArgs::SelfTest(link) => self_test(&mut link.open()?.client),
+        DeviceArgs::SelfTest(link) => link.ask(self_test),
         DeviceArgs::Emulate { board, elf, port } => emulate(&board, &elf, port),
     }
 }
 
-/// A client, and the emulator if there is one for it.
-struct Connection {
-    client: Client<TcpStream>,
-    /// Dropped last: the emulator ends with it.
-    _emulator: Option<Emulator>,
-}
-
 impl Link {
-    fn open(self) -> Result<Connection, Error> {
+    /// Connects, and asks.
+    fn ask(
+        self,
+        question: impl FnOnce(&mut Client<TcpStream>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         if let Some(address) = &self.place.tcp {
-            return Ok(Connection { client: Client::connect(address)?, _emulator: None });
+            return question(&mut Client::connect(address)?);
         }
         // The parser has seen to it that there is one of the two.
         let board = Board::named(self.place.qemu.as_deref().unwrap_or_default())?;
         let elf = self.elf.map_or_else(|| board.built(), Ok)?;
         let mut emulator = Emulator::start(Options::serve(board, &elf))?;
-        Ok(Connection { client: emulator.connect()?, _emulator: Some(emulator) })
+        let mut client = emulator.connect()?;
+        question(&mut client).map_err(|error| match error {
+            // The firmware has ended, and its log says why.
+            Error::Closed => emulator.wait_for_success(ENDING).err().unwrap_or(error),
+            other => other,
+        })
     }
 }
 
@@ -172,8 +177,10 @@ fn emulate(board: &str, elf: &Path, port: Option<u16>) -> Result<(), Error> {
         uart: Uart::Listen(address),
         on_line: Box::new(move |line| {
             show(line);
-            // Nobody listens to the second line any more.
-            let _ = first_line.send(());
+            if line.level <= Level::Info {
+                // Nobody listens to the second line any more.
+                let _ = first_line.send(());
+            }
         }),
         ..Options::serve(board, elf)
     })?;
@@ -211,9 +218,6 @@ fn finish(mut emulator: Emulator, status: ExitStatus) -> Result<(), Error> {
 }
 
 fn show(line: &Line) {
-    use anstyle::{AnsiColor, Style};
-
-    use super::log::Level;
     let style = match line.level {
         Level::Debug => Style::new().dimmed(),
         Level::Info => AnsiColor::Green.on_default(),

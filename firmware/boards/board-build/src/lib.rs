@@ -16,11 +16,11 @@ use model_format::Model;
 /// The environment variable that names another model than the board's default.
 const MODEL_VARIABLE: &str = "THIMBLE_MODEL";
 
-/// Links with a linker script, which is put where the linker finds it under this name.
+/// Links with a linker script, which is put where the linker finds it under this name. A content
+/// that comes by `include_str!` is watched by cargo as a part of the build script.
 pub fn linker_script(name: &str, content: &str) {
     write(name, content.as_bytes());
     println!("cargo::rustc-link-search={}", out_dir().display());
-    println!("cargo::rerun-if-changed={name}");
 }
 
 /// Links as cortex-m-rt and defmt need it.
