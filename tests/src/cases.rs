@@ -18,29 +18,17 @@ pub struct Case {
 
 impl Case {
     fn new(what: String, spec: &ModelSpec, inputs: Vec<Vec<i8>>) -> Case {
-        let model = spec
-            .to_bytes()
-            .unwrap_or_else(|error| panic!("{what}: {error}"));
-        Case {
-            what,
-            model,
-            inputs,
-        }
+        let model = spec.to_bytes().unwrap_or_else(|error| panic!("{what}: {error}"));
+        Case { what, model, inputs }
     }
 }
 
 /// The random model of this seed, with no layer wider than `max_width`.
 pub fn random(seed: u64, max_width: usize) -> Case {
     let RandomModel { spec, inputs } = RandomModel::within(seed, max_width);
-    let widths: Vec<usize> = spec
-        .layers
-        .iter()
-        .map(|LayerSpec::Dense(dense)| dense.outputs)
-        .collect();
-    let what = format!(
-        "random model of seed {seed} ({} inputs, {widths:?})",
-        inputs[0].len()
-    );
+    let widths: Vec<usize> =
+        spec.layers.iter().map(|LayerSpec::Dense(dense)| dense.outputs).collect();
+    let what = format!("random model of seed {seed} ({} inputs, {widths:?})", inputs[0].len());
     Case::new(what, &spec, inputs)
 }
 
@@ -49,14 +37,9 @@ pub fn every_small_shape() -> impl Iterator<Item = Case> {
     let mut rng = fastrand::Rng::with_seed(1);
     let shapes = (1..=70).flat_map(|inputs| (1..=9).map(move |outputs| (inputs, outputs)));
     shapes.map(move |(inputs, outputs)| {
-        let multiplier = Multiplier {
-            mantissa: 1_500_000_000,
-            shift: -9,
-        };
+        let multiplier = Multiplier { mantissa: 1_500_000_000, shift: -9 };
         let zero_point = rng.i8(..).into();
-        let spec = dense(inputs, outputs, zero_point, multiplier, || {
-            rng.i8(-127..=127)
-        });
+        let spec = dense(inputs, outputs, zero_point, multiplier, || rng.i8(-127..=127));
         let input = (0..inputs).map(|_| rng.i8(..)).collect();
         Case::new(format!("{inputs} × {outputs}"), &spec, vec![input])
     })
@@ -78,10 +61,7 @@ pub fn every_shift() -> Vec<Case> {
                     let what = format!("{multiplier:?}, input zero point {zero_point}");
                     cases.push(Case::new(what, &spec, inputs.clone()));
                 } else {
-                    assert!(
-                        spec.to_bytes().is_err(),
-                        "{reach} << {shift} does not fit 32 bits"
-                    );
+                    assert!(spec.to_bytes().is_err(), "{reach} << {shift} does not fit 32 bits");
                 }
             }
         }
@@ -119,10 +99,7 @@ fn dense(
     multiplier: Multiplier,
     mut weight: impl FnMut() -> i8,
 ) -> ModelSpec {
-    let quantization = |zero_point| Quantization {
-        scale: 1.0,
-        zero_point,
-    };
+    let quantization = |zero_point| Quantization { scale: 1.0, zero_point };
     ModelSpec {
         name: "dense".into(),
         input: InputSpec {
@@ -130,9 +107,7 @@ fn dense(
             quantization: quantization(input_zero_point),
             encoding: Encoding::Quantized,
         },
-        output: MeaningSpec::Values {
-            unit: String::new(),
-        },
+        output: MeaningSpec::Values { unit: String::new() },
         layers: vec![LayerSpec::Dense(DenseSpec {
             inputs,
             outputs,

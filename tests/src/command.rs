@@ -47,18 +47,9 @@ impl Finished {
     #[track_caller]
     pub fn refused(self, code: i32, named: &[&str]) -> Finished {
         assert_eq!(self.code, Some(code), "exit code of {self:#?}");
-        let missing: Vec<_> = named
-            .iter()
-            .filter(|word| !self.stderr.contains(**word))
-            .collect();
-        assert!(
-            missing.is_empty(),
-            "the error does not name {missing:?}: {self:#?}"
-        );
-        assert!(
-            !self.stderr.contains("panicked"),
-            "an error, not a panic: {self:#?}"
-        );
+        let missing: Vec<_> = named.iter().filter(|word| !self.stderr.contains(**word)).collect();
+        assert!(missing.is_empty(), "the error does not name {missing:?}: {self:#?}");
+        assert!(!self.stderr.contains("panicked"), "an error, not a panic: {self:#?}");
         self
     }
 }
@@ -68,16 +59,8 @@ pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in std::env::vars_os() {
         let name_text = name.to_string_lossy();
-        let of_package = [
-            "CARGO_PKG_",
-            "CARGO_BIN_",
-            "CARGO_CRATE_",
-            "CARGO_MANIFEST_",
-        ];
-        if of_package
-            .iter()
-            .any(|prefix| name_text.starts_with(prefix))
-        {
+        let of_package = ["CARGO_PKG_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_MANIFEST_"];
+        if of_package.iter().any(|prefix| name_text.starts_with(prefix)) {
             command.env_remove(&name);
         }
     }
@@ -90,20 +73,14 @@ pub fn host_trainer_path() -> &'static Path {
     PATH.get_or_init(|| {
         let profile_dir = workspace::profile_dir();
         let mut build = cargo();
-        build
-            .current_dir(workspace::root())
-            .args(["build", "--quiet", "-p", "host-trainer"]);
+        build.current_dir(workspace::root()).args(["build", "--quiet", "-p", "host-trainer"]);
         // `--bin` is not given: the package has one program, and default-run names it.
-        build
-            .arg("--target-dir")
-            .arg(profile_dir.parent().expect("target"));
+        build.arg("--target-dir").arg(profile_dir.parent().expect("target"));
         if profile_dir.ends_with("release") {
             build.arg("--release");
         }
         Finished::of(&mut build).success();
-        profile_dir
-            .join("host-trainer")
-            .with_extension(std::env::consts::EXE_EXTENSION)
+        profile_dir.join("host-trainer").with_extension(std::env::consts::EXE_EXTENSION)
     })
 }
 

@@ -30,18 +30,14 @@ pub fn default_model() -> Vec<u8> {
 /// When it can't be built, with cargo's words.
 pub fn firmware(model: &[u8]) -> PathBuf {
     let sources = sources();
-    let compiler = Finished::of(cargo().args(["-vV"]).current_dir(root()))
-        .success()
-        .stdout;
+    let compiler = Finished::of(cargo().args(["-vV"]).current_dir(root())).success().stdout;
     let key = content_key(&[model, &sources, compiler.as_bytes()]);
     cached(&format!("firmware-{key}.elf"), |elf| {
         let model_path = elf.with_extension("thimble");
         write(&model_path, model);
-        board()
-            .build(&root(), &model_path, elf)
-            .unwrap_or_else(|error| {
-                panic!("{error}\nThe target's core library comes by firmware/boards/setup.")
-            });
+        board().build(&root(), &model_path, elf).unwrap_or_else(|error| {
+            panic!("{error}\nThe target's core library comes by firmware/boards/setup.")
+        });
     })
 }
 

@@ -49,9 +49,7 @@ impl Mirror {
         behaviour: impl Fn(&Request, usize) -> Answer + Send + Sync + 'static,
     ) -> Mirror {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port on the loopback address");
-        let address = listener
-            .local_addr()
-            .expect("a bound listener has an address");
+        let address = listener.local_addr().expect("a bound listener has an address");
         let ended = Arc::new(AtomicBool::new(false));
         let requests = Arc::new(Mutex::new(Vec::new()));
         let service = Arc::new(Service {
@@ -70,12 +68,7 @@ impl Mirror {
                 std::thread::spawn(move || stream.and_then(|stream| service.serve(stream)));
             }
         });
-        Mirror {
-            address,
-            requests,
-            ended,
-            thread: Some(thread),
-        }
+        Mirror { address, requests, ended, thread: Some(thread) }
     }
 
     /// The address that file names are appended to.
@@ -85,10 +78,7 @@ impl Mirror {
 
     /// Every request so far.
     pub fn requests(&self) -> Vec<Request> {
-        self.requests
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -117,11 +107,7 @@ impl Service {
         let earlier = {
             let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
             requests.push(request.clone());
-            requests
-                .iter()
-                .filter(|other| other.name == request.name)
-                .count()
-                - 1
+            requests.iter().filter(|other| other.name == request.name).count() - 1
         };
         let answer = (self.behaviour)(&request, earlier);
         let file = std::fs::read(self.folder.join(&request.name)).ok();
@@ -135,11 +121,7 @@ impl Service {
             file[middle] ^= 1;
         }
         let total = file.len();
-        let from = if answer == Answer::FromStart {
-            0
-        } else {
-            request.from
-        };
+        let from = if answer == Answer::FromStart { 0 } else { request.from };
         if from > 0 && from >= total {
             let head = format!(
                 "HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */{total}\r\n\
@@ -149,10 +131,7 @@ impl Service {
         }
         let body = &file[from..];
         let status = if from > 0 {
-            format!(
-                "206 Partial Content\r\nContent-Range: bytes {from}-{}/{total}",
-                total - 1
-            )
+            format!("206 Partial Content\r\nContent-Range: bytes {from}-{}/{total}", total - 1)
         } else {
             "200 OK\r\nAccept-Ranges: bytes".into()
         };
@@ -185,11 +164,7 @@ fn read_request(stream: &TcpStream) -> std::io::Result<Option<Request>> {
             break;
         }
         if let Some(range) = line.to_ascii_lowercase().strip_prefix("range: bytes=") {
-            from = range
-                .split('-')
-                .next()
-                .and_then(|n| n.parse().ok())
-                .unwrap_or(0);
+            from = range.split('-').next().and_then(|n| n.parse().ok()).unwrap_or(0);
         }
     }
     Ok(Some(Request { name, from }))
@@ -202,13 +177,9 @@ mod tests {
 
     fn get(mirror: &Mirror, request: &str) -> String {
         let mut stream = TcpStream::connect(mirror.address).expect("the server listens");
-        stream
-            .write_all(request.as_bytes())
-            .expect("the server reads");
+        stream.write_all(request.as_bytes()).expect("the server reads");
         let mut reply = Vec::new();
-        stream
-            .read_to_end(&mut reply)
-            .expect("the server closes the connection");
+        stream.read_to_end(&mut reply).expect("the server closes the connection");
         String::from_utf8_lossy(&reply).into()
     }
 
@@ -231,13 +202,7 @@ mod tests {
         assert!(get(&mirror, plain).starts_with("HTTP/1.1 404"));
         let rest = get(&mirror, "GET /file HTTP/1.1\r\nRange: bytes=7-\r\n\r\n");
         assert!(rest.contains("Content-Range: bytes 7-9/10") && rest.ends_with("\r\n\r\n789"));
-        assert_eq!(
-            mirror.requests()[4],
-            Request {
-                name: "file".into(),
-                from: 7
-            }
-        );
+        assert_eq!(mirror.requests()[4], Request { name: "file".into(), from: 7 });
         assert!(get(&mirror, "GET /none HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404"));
     }
 }

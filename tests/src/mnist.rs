@@ -1,7 +1,10 @@
 //! The MNIST files, and the test images in them, read here without the trainer's help.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use crate::workspace;
 
@@ -26,15 +29,11 @@ pub fn folder() -> PathBuf {
         .or_else(|| std::env::home_dir().map(|home| home.join(".cache")));
     let places = [
         std::env::var_os("THIMBLE_DATA").map(|data| Path::new(&data).join("mnist")),
-        workspace::root()
-            .parent()
-            .map(|beside| beside.join("shared/data/mnist")),
+        workspace::root().parent().map(|beside| beside.join("shared/data/mnist")),
         cache.map(|cache| cache.join("thimble/mnist")),
     ];
     let complete = |place: &PathBuf| {
-        FILES
-            .iter()
-            .all(|f| place.join(f).exists() || place.join(format!("{f}.gz")).exists())
+        FILES.iter().all(|f| place.join(f).exists() || place.join(format!("{f}.gz")).exists())
     };
     match places.iter().flatten().find(|place| complete(place)) {
         Some(place) => place.clone(),
@@ -43,6 +42,23 @@ pub fn folder() -> PathBuf {
              them, or point THIMBLE_DATA at the folder that has mnist/"
         ),
     }
+}
+
+/// A folder that has the four files gzipped, as servers have them.
+pub fn packed_folder() -> PathBuf {
+    let packed = |name: &str| format!("{name}.gz");
+    if FILES.iter().all(|name| folder().join(packed(name)).exists()) {
+        return folder();
+    }
+    workspace::cached("mnist-packed", |packed_folder| {
+        std::fs::create_dir(packed_folder).expect("an empty folder");
+        for name in FILES {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            encoder.write_all(&unpacked(name)).expect("a vector takes all");
+            let bytes = encoder.finish().expect("a vector takes all");
+            workspace::write(packed_folder.join(packed(name)), bytes);
+        }
+    })
 }
 
 /// A file of MNIST, unpacked.
@@ -62,20 +78,10 @@ pub fn unpacked(name: &str) -> Vec<u8> {
 /// The test images as int8, pixel − 128, and their labels.
 pub fn test_set() -> (Vec<Vec<i8>>, Vec<u8>) {
     let (images, labels) = (unpacked(FILES[2]), unpacked(FILES[3]));
-    assert_eq!(
-        images[..4],
-        [0, 0, 8, 3],
-        "an IDX file of bytes in three dimensions"
-    );
-    assert_eq!(
-        labels[..4],
-        [0, 0, 8, 1],
-        "an IDX file of bytes in one dimension"
-    );
+    assert_eq!(images[..4], [0, 0, 8, 3], "an IDX file of bytes in three dimensions");
+    assert_eq!(labels[..4], [0, 0, 8, 1], "an IDX file of bytes in one dimension");
     let quantize = |pixel: &u8| (i32::from(*pixel) - 128) as i8;
-    let images = images[16..]
-        .chunks_exact(PIXELS)
-        .map(|i| i.iter().map(quantize).collect());
+    let images = images[16..].chunks_exact(PIXELS).map(|i| i.iter().map(quantize).collect());
     let (images, labels): (Vec<_>, _) = (images.collect(), labels[8..].to_vec());
     assert_eq!((images.len(), labels.len()), (10_000, 10_000));
     (images, labels)
@@ -84,17 +90,10 @@ pub fn test_set() -> (Vec<Vec<i8>>, Vec<u8>) {
 /// The class that an output says: the largest score, the first of equal ones.
 pub fn class_of(output: &[i8]) -> u8 {
     let largest = output.iter().max().expect("an output has a class");
-    output
-        .iter()
-        .position(|score| score == largest)
-        .expect("the largest is one of them") as u8
+    output.iter().position(|score| score == largest).expect("the largest is one of them") as u8
 }
 
 /// How many outputs say what the label says.
 pub fn correct<'a>(outputs: impl IntoIterator<Item = &'a [i8]>, labels: &[u8]) -> usize {
-    outputs
-        .into_iter()
-        .zip(labels)
-        .filter(|(output, label)| class_of(output) == **label)
-        .count()
+    outputs.into_iter().zip(labels).filter(|(output, label)| class_of(output) == **label).count()
 }

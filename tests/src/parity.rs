@@ -22,16 +22,8 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Difference {
-            layer,
-            index,
-            expected,
-            actual,
-        } = self;
-        write!(
-            f,
-            "layer {layer}, output {index}: expected {expected}, got {actual}"
-        )
+        let Difference { layer, index, expected, actual } = self;
+        write!(f, "layer {layer}, output {index}: expected {expected}, got {actual}")
     }
 }
 
@@ -41,18 +33,11 @@ impl fmt::Display for Difference {
 /// The first difference.
 pub fn compare(layer: usize, expected: &[i8], actual: &[i8]) -> Result<(), Difference> {
     assert_eq!(expected.len(), actual.len(), "outputs of layer {layer}");
-    match expected
-        .iter()
-        .zip(actual)
-        .position(|(expected, actual)| expected != actual)
-    {
+    match expected.iter().zip(actual).position(|(expected, actual)| expected != actual) {
         None => Ok(()),
-        Some(index) => Err(Difference {
-            layer,
-            index,
-            expected: expected[index],
-            actual: actual[index],
-        }),
+        Some(index) => {
+            Err(Difference { layer, index, expected: expected[index], actual: actual[index] })
+        }
     }
 }
 
@@ -71,14 +56,8 @@ pub fn run_engine<'i>(
         engine
             .run_traced(input, |_, output| layers.push(output.to_vec()))
             .unwrap_or_else(|error| panic!("input {number}: {error}"));
-        let output = engine
-            .run(input)
-            .unwrap_or_else(|error| panic!("input {number}: {error}"));
-        assert_eq!(
-            layers.last().map(Vec::as_slice),
-            Some(output),
-            "with and without a trace"
-        );
+        let output = engine.run(input).unwrap_or_else(|error| panic!("input {number}: {error}"));
+        assert_eq!(layers.last().map(Vec::as_slice), Some(output), "with and without a trace");
         check(number, &layers);
     }
 }
@@ -113,9 +92,7 @@ pub fn engine_outputs<'i>(
 ) -> Vec<Vec<i8>> {
     let model = Model::parse(model).unwrap_or_else(|error| panic!("{error}"));
     let mut outputs = Vec::new();
-    run_engine(&model, inputs, |_, layers| {
-        outputs.extend(layers.last().cloned())
-    });
+    run_engine(&model, inputs, |_, layers| outputs.extend(layers.last().cloned()));
     outputs
 }
 
@@ -137,9 +114,6 @@ mod tests {
     fn a_difference_names_layer_index_expected_and_actual() {
         assert_eq!(compare(0, &[1, 2], &[1, 2]), Ok(()));
         let difference = compare(3, &[1, 2, 3], &[1, 5, 4]).expect_err("they differ");
-        assert_eq!(
-            difference.to_string(),
-            "layer 3, output 1: expected 2, got 5"
-        );
+        assert_eq!(difference.to_string(), "layer 3, output 1: expected 2, got 5");
     }
 }

@@ -40,9 +40,7 @@ impl RandomModel {
                 quantization: quantization(input_zero_point),
                 encoding: Encoding::Quantized,
             },
-            output: MeaningSpec::Values {
-                unit: String::new(),
-            },
+            output: MeaningSpec::Values { unit: String::new() },
             layers: Vec::new(),
             self_tests: Vec::new(),
         };
@@ -58,9 +56,7 @@ impl RandomModel {
             mostly(rng, input_len, input_zero_point as i8),
             vec![i8::MIN; input_len],
             vec![i8::MAX; input_len],
-            (0..input_len)
-                .map(|_| if rng.bool() { i8::MIN } else { i8::MAX })
-                .collect(),
+            (0..input_len).map(|_| if rng.bool() { i8::MIN } else { i8::MAX }).collect(),
         ];
         RandomModel { spec, inputs }
     }
@@ -91,17 +87,12 @@ fn zero_point(rng: &mut Rng) -> i32 {
 
 /// The scale has no part in the arithmetic: the multipliers hold it.
 fn quantization(zero_point: i32) -> Quantization {
-    Quantization {
-        scale: 1.0,
-        zero_point,
-    }
+    Quantization { scale: 1.0, zero_point }
 }
 
 /// Values that are mostly `usual`, as the inputs of a layer after relu are.
 fn mostly(rng: &mut Rng, len: usize, usual: i8) -> Vec<i8> {
-    (0..len)
-        .map(|_| if rng.u8(0..5) == 0 { rng.i8(..) } else { usual })
-        .collect()
+    (0..len).map(|_| if rng.u8(0..5) == 0 { rng.i8(..) } else { usual }).collect()
 }
 
 fn dense(
@@ -130,32 +121,18 @@ fn dense(
     }
     let output = quantization(zero_point(rng));
     let clamp = clamp(rng, output.zero_point as i8);
-    DenseSpec {
-        inputs,
-        outputs,
-        weights,
-        biases,
-        multipliers,
-        output,
-        clamp,
-    }
+    DenseSpec { inputs, outputs, weights, biases, multipliers, output, clamp }
 }
 
 fn mostly_weights(rng: &mut Rng, len: usize) -> Vec<i8> {
-    mostly(rng, len, 0)
-        .into_iter()
-        .map(|w| w.max(-127))
-        .collect()
+    mostly(rng, len, 0).into_iter().map(|w| w.max(-127)).collect()
 }
 
 /// A bias and a multiplier that the overflow bound allows for a row whose products sum up to at
 /// most `sum`: (|bias| + sum) · 2^(left shift) < 2³¹.
 fn bias_and_multiplier(rng: &mut Rng, sum: i64) -> (i32, Multiplier) {
     const LIMIT: i64 = (1 << 31) - 1;
-    let largest_left = (0..=30)
-        .rev()
-        .find(|shift| sum << shift <= LIMIT)
-        .unwrap_or(0);
+    let largest_left = (0..=30).rev().find(|shift| sum << shift <= LIMIT).unwrap_or(0);
     let mantissa = match rng.u8(0..6) {
         0 => 1 << 30,
         1 => i32::MAX,
@@ -180,41 +157,20 @@ fn bias_and_multiplier(rng: &mut Rng, sum: i64) -> (i32, Multiplier) {
     };
     let bias = if rng.bool() { magnitude } else { -magnitude } as i32;
     match rng.u8(0..50) {
-        0 => (
-            bias,
-            Multiplier {
-                mantissa: 0,
-                shift: 0,
-            },
-        ),
-        _ => (
-            bias,
-            Multiplier {
-                mantissa,
-                shift: shift as i8,
-            },
-        ),
+        0 => (bias, Multiplier { mantissa: 0, shift: 0 }),
+        _ => (bias, Multiplier { mantissa, shift: shift as i8 }),
     }
 }
 
 fn clamp(rng: &mut Rng, zero_point: i8) -> Clamp {
     match rng.u8(0..8) {
         0..=2 => Clamp::INT8,
-        3..=5 => Clamp {
-            low: zero_point,
-            high: i8::MAX,
-        },
+        3..=5 => Clamp { low: zero_point, high: i8::MAX },
         6 => {
             let (a, b) = (rng.i8(..), rng.i8(..));
-            Clamp {
-                low: a.min(b),
-                high: a.max(b),
-            }
+            Clamp { low: a.min(b), high: a.max(b) }
         }
-        _ => Clamp {
-            low: zero_point,
-            high: zero_point.max(rng.i8(..)),
-        },
+        _ => Clamp { low: zero_point, high: zero_point.max(rng.i8(..)) },
     }
 }
 
@@ -226,21 +182,11 @@ mod tests {
     fn every_seed_gives_a_valid_model_and_always_the_same() {
         for seed in 0..200 {
             let random = RandomModel::within(seed, 200);
-            let bytes = random
-                .spec
-                .to_bytes()
-                .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
-            assert_eq!(
-                RandomModel::within(seed, 200).spec.to_bytes().as_ref(),
-                Ok(&bytes)
-            );
+            let bytes =
+                random.spec.to_bytes().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+            assert_eq!(RandomModel::within(seed, 200).spec.to_bytes().as_ref(), Ok(&bytes));
             let model = model_format::Model::parse(&bytes).expect("what to_bytes has checked");
-            assert!(
-                random
-                    .inputs
-                    .iter()
-                    .all(|input| input.len() == model.input_len())
-            );
+            assert!(random.inputs.iter().all(|input| input.len() == model.input_len()));
         }
     }
 
@@ -252,21 +198,12 @@ mod tests {
                 LayerSpec::Dense(dense) => dense,
             })
             .collect();
-        let shifts = || {
-            layers
-                .iter()
-                .flat_map(|layer| &layer.multipliers)
-                .map(|m| m.shift)
-        };
+        let shifts = || layers.iter().flat_map(|layer| &layer.multipliers).map(|m| m.shift);
         assert_eq!((shifts().min(), shifts().max()), (Some(-31), Some(30)));
         assert!(layers.iter().any(|layer| layer.biases.contains(&i32::MAX)));
         assert!(layers.iter().any(|layer| layer.output.zero_point == -128));
         assert!(layers.iter().any(|layer| layer.output.zero_point == 127));
-        assert!(
-            layers
-                .iter()
-                .any(|layer| layer.inputs == 1 && layer.outputs > 1)
-        );
+        assert!(layers.iter().any(|layer| layer.inputs == 1 && layer.outputs > 1));
     }
 
     /// Where every output saturates a wrong kernel would go unseen; half of a relu's outputs do.
@@ -280,10 +217,7 @@ mod tests {
             let outputs = crate::reference::Network::new(&model).run_layers(&inputs[0]);
             for (layer, output) in model.layers().zip(&outputs) {
                 let Clamp { low, high } = layer.range();
-                within += output
-                    .iter()
-                    .filter(|q| (low..high).contains(q) && **q != low)
-                    .count();
+                within += output.iter().filter(|q| (low..high).contains(q) && **q != low).count();
                 all += output.len();
             }
         }

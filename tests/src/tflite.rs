@@ -47,15 +47,11 @@ impl Golden {
                     let activation = operator.table(4).expect("options").u8(0);
                     dense(&x, &tensor(inputs[1]), &tensor(inputs[2]), &y, activation)
                 }
-                14 => Operator::Table(Box::new(table(
-                    Function::Sigmoid,
-                    x.scales[0],
-                    x.zero_point,
-                ))),
+                14 => {
+                    Operator::Table(Box::new(table(Function::Sigmoid, x.scales[0], x.zero_point)))
+                }
                 28 => Operator::Table(Box::new(table(Function::Tanh, x.scales[0], x.zero_point))),
-                25 => Operator::Softmax {
-                    input_scale: x.scales[0],
-                },
+                25 => Operator::Softmax { input_scale: x.scales[0] },
                 code => panic!("operator {code} is not in a golden model"),
             });
         }
@@ -71,24 +67,19 @@ impl Golden {
 
     /// The output for one input.
     pub fn run(&self, input: &[i8]) -> Vec<i8> {
-        self.operators
-            .iter()
-            .fold(input.to_vec(), |x, operator| match operator {
-                Operator::Dense(dense) => dense.run(&x),
-                Operator::Table(table) => x
-                    .iter()
-                    .map(|&q| table[(i32::from(q) + 128) as usize])
-                    .collect(),
-                Operator::Softmax { input_scale } => softmax(&x, *input_scale),
-            })
+        self.operators.iter().fold(input.to_vec(), |x, operator| match operator {
+            Operator::Dense(dense) => dense.run(&x),
+            Operator::Table(table) => {
+                x.iter().map(|&q| table[(i32::from(q) + 128) as usize]).collect()
+            }
+            Operator::Softmax { input_scale } => softmax(&x, *input_scale),
+        })
     }
 }
 
 /// A FULLY_CONNECTED operator: TFLM's `CalculateOpDataFullyConnected`.
 fn dense(x: &Tensor, w: &Tensor, b: &Tensor, y: &Tensor, activation: u8) -> Operator {
-    let [outputs, inputs] = w.shape[..] else {
-        panic!("weights have two dimensions")
-    };
+    let [outputs, inputs] = w.shape[..] else { panic!("weights have two dimensions") };
     let per_row = w.scales.len() > 1;
     let factors = (0..outputs as usize).map(|row| {
         let product = if per_row {
@@ -137,10 +128,7 @@ impl<'a> Tensor<'a> {
         Tensor {
             shape: tensor.i32s(0),
             data: buffers[tensor.u32(2) as usize].vector(0, 1),
-            scales: scales
-                .chunks_exact(4)
-                .map(|s| f32::from_bits(u32_at(s, 0)))
-                .collect(),
+            scales: scales.chunks_exact(4).map(|s| f32::from_bits(u32_at(s, 0))).collect(),
             zero_point: u32_at(zero_points, 0) as i32,
         }
     }
@@ -167,11 +155,7 @@ impl<'a> Table<'a> {
         let fields = (self.at as i64 - i64::from(u32_at(self.file, self.at) as i32)) as usize;
         let u16_at = |at: usize| u16::from_le_bytes([self.file[at], self.file[at + 1]]) as usize;
         let entry = 4 + 2 * number;
-        let offset = if entry < u16_at(fields) {
-            u16_at(fields + entry)
-        } else {
-            0
-        };
+        let offset = if entry < u16_at(fields) { u16_at(fields + entry) } else { 0 };
         (offset != 0).then_some(self.at + offset)
     }
 
@@ -188,8 +172,7 @@ impl<'a> Table<'a> {
     }
 
     fn table(self, number: usize) -> Option<Table<'a>> {
-        self.field(number)
-            .map(|at| Table::at(self.file, self.follow(at)))
+        self.field(number).map(|at| Table::at(self.file, self.follow(at)))
     }
 
     /// The bytes of a vector whose elements have `size` bytes each.
@@ -201,10 +184,7 @@ impl<'a> Table<'a> {
     }
 
     fn i32s(self, number: usize) -> Vec<i32> {
-        self.vector(number, 4)
-            .chunks_exact(4)
-            .map(|bytes| u32_at(bytes, 0) as i32)
-            .collect()
+        self.vector(number, 4).chunks_exact(4).map(|bytes| u32_at(bytes, 0) as i32).collect()
     }
 
     fn tables(self, number: usize) -> Vec<Table<'a>> {

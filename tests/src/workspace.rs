@@ -5,21 +5,14 @@ use std::path::{Path, PathBuf};
 
 /// The repository's top folder.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the package lies in a folder")
-        .into()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in a folder").into()
 }
 
 /// The folder of the build that this test belongs to, such as `target/debug`.
 pub fn profile_dir() -> PathBuf {
     let program = std::env::current_exe().expect("a test knows its own path");
     // target/debug/deps/NAME-HASH
-    program
-        .ancestors()
-        .nth(2)
-        .expect("a test lies in target/PROFILE/deps")
-        .into()
+    program.ancestors().nth(2).expect("a test lies in target/PROFILE/deps").into()
 }
 
 /// What tests keep from one run to the next, under the folder of the build.
@@ -76,8 +69,7 @@ pub fn cached(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
     // Tests are threads and processes: whoever comes second waits for the first.
     let lock = dir.join(format!("{name}.lock"));
     let lock = fs::File::create(&lock).unwrap_or_else(|e| panic!("{}: {e}", lock.display()));
-    lock.lock()
-        .unwrap_or_else(|error| panic!("a lock on {}: {error}", path.display()));
+    lock.lock().unwrap_or_else(|error| panic!("a lock on {}: {error}", path.display()));
     if !path.exists() {
         // What an interrupted run left.
         let _ = fs::remove_dir_all(&unfinished);

@@ -20,46 +20,24 @@ fn spec() -> ModelSpec {
             weights: (0..inputs * outputs).map(|_| rng.i8(-127..=127)).collect(),
             biases: (0..outputs).map(|_| rng.i32(-5000..5000)).collect(),
             multipliers: (0..outputs)
-                .map(|_| Multiplier {
-                    mantissa: rng.i32(1 << 30..=i32::MAX),
-                    shift: -9,
-                })
+                .map(|_| Multiplier { mantissa: rng.i32(1 << 30..=i32::MAX), shift: -9 })
                 .collect(),
-            output: Quantization {
-                scale: 0.1,
-                zero_point,
-            },
+            output: Quantization { scale: 0.1, zero_point },
             clamp,
         })
     };
-    let layers = vec![
-        dense(
-            63,
-            32,
-            -128,
-            Clamp {
-                low: -128,
-                high: 127,
-            },
-        ),
-        dense(32, 10, 3, Clamp::INT8),
-    ];
+    let layers =
+        vec![dense(63, 32, -128, Clamp { low: -128, high: 127 }), dense(32, 10, 3, Clamp::INT8)];
     ModelSpec {
         name: "digits".into(),
         input: InputSpec {
             shape: vec![9, 7],
-            quantization: Quantization {
-                scale: 1.0 / 16.0,
-                zero_point: -128,
-            },
+            quantization: Quantization { scale: 1.0 / 16.0, zero_point: -128 },
             encoding: Encoding::Unsigned8,
         },
         output: MeaningSpec::Classes((0..10).map(|digit| digit.to_string()).collect()),
         layers,
-        self_tests: vec![SelfTestSpec {
-            input: vec![7; 63],
-            output: vec![0; 10],
-        }],
+        self_tests: vec![SelfTestSpec { input: vec![7; 63], output: vec![0; 10] }],
     }
 }
 
@@ -85,10 +63,7 @@ fn sealed(mut file: Vec<u8>) -> Vec<u8> {
 fn loads(what: &str, bytes: &[u8]) -> bool {
     match Model::parse(bytes) {
         Err(error) => {
-            assert!(
-                error.to_string().len() > 10,
-                "{what}: '{error}' says too little"
-            );
+            assert!(error.to_string().len() > 10, "{what}: '{error}' says too little");
             false
         }
         Ok(model) => {
@@ -97,19 +72,14 @@ fn loads(what: &str, bytes: &[u8]) -> bool {
             assert_engine_equals_reference(what, bytes, inputs.iter().map(Vec::as_slice));
             let mut scratch = vec![0; model.scratch_len()];
             let mut engine = Engine::new(model, &mut scratch).expect("exactly what it asks for");
-            assert!(
-                engine.run(&vec![0; len + 1]).is_err(),
-                "an input of the wrong length"
-            );
+            assert!(engine.run(&vec![0; len + 1]).is_err(), "an input of the wrong length");
             true
         }
     }
 }
 
 fn refusal(bytes: &[u8]) -> String {
-    Model::parse(bytes)
-        .err()
-        .map_or("it loads".into(), |error| error.to_string())
+    Model::parse(bytes).err().map_or("it loads".into(), |error| error.to_string())
 }
 
 #[test]
@@ -124,11 +94,7 @@ fn a_file_cut_at_any_length_is_refused() {
     for len in 0..file.len() {
         let cut = &file[..len];
         assert!(!loads("a cut file", cut), "{len} of {} bytes", file.len());
-        assert!(
-            len == 0 || refusal(cut).contains("cut off"),
-            "{len} bytes: {}",
-            refusal(cut)
-        );
+        assert!(len == 0 || refusal(cut).contains("cut off"), "{len} bytes: {}", refusal(cut));
     }
 }
 
@@ -146,11 +112,7 @@ fn bytes_behind_the_file_are_refused() {
     let mut file = file();
     file.push(0);
     assert!(refusal(&file).contains("too long"), "{}", refusal(&file));
-    assert!(
-        refusal(&sealed(file.clone())).contains("1 more bytes"),
-        "{}",
-        refusal(&sealed(file))
-    );
+    assert!(refusal(&sealed(file.clone())).contains("1 more bytes"), "{}", refusal(&sealed(file)));
 }
 
 #[test]
@@ -160,12 +122,7 @@ fn any_flipped_bit_of_the_first_kilobyte_is_refused() {
     for bit in 0..1024 * 8 {
         let mut flipped = file.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
-        assert!(
-            !loads("a flipped bit", &flipped),
-            "bit {} of byte {}",
-            bit % 8,
-            bit / 8
-        );
+        assert!(!loads("a flipped bit", &flipped), "bit {} of byte {}", bit % 8, bit / 8);
     }
 }
 
@@ -204,26 +161,11 @@ fn each_field_of_the_header_is_checked() {
         file[at] = value;
         refusal(&file)
     };
-    assert!(
-        change(0, b'X').contains("not a Thimble model"),
-        "{}",
-        change(0, b'X')
-    );
-    assert!(
-        change(4, 2).contains("format version 2"),
-        "{}",
-        change(4, 2)
-    );
+    assert!(change(0, b'X').contains("not a Thimble model"), "{}", change(0, b'X'));
+    assert!(change(4, 2).contains("format version 2"), "{}", change(4, 2));
     assert!(change(11, 0xff).contains("cut off"), "{}", change(11, 0xff));
-    assert!(
-        change(12, file()[12] ^ 1).contains("damaged"),
-        "{}",
-        change(12, file()[12] ^ 1)
-    );
-    assert_eq!(
-        refusal(b"GIF89a"),
-        refusal(b"something else, longer than a header")
-    );
+    assert!(change(12, file()[12] ^ 1).contains("damaged"), "{}", change(12, file()[12] ^ 1));
+    assert_eq!(refusal(b"GIF89a"), refusal(b"something else, longer than a header"));
 }
 
 /// Each field set wrong in turn, all else being right: the refusal names the place and the field.
@@ -238,68 +180,26 @@ fn each_field_of_the_model_is_checked() {
         (|s| s.name = "x".repeat(65), &["name", "65", "64"]),
         (|s| s.input.shape = vec![], &["input", "dimensions"]),
         (|s| s.input.shape = vec![9, 0], &["input", "dimension"]),
-        (
-            |s| s.input.shape = vec![9, 8],
-            &["layer 0", "inputs", "63", "72"],
-        ),
-        (
-            |s| s.input.shape = vec![1, 1, 1, 9, 7],
-            &["input", "dimensions", "5", "4"],
-        ),
-        (
-            |s| s.input.shape = vec![8192, 8192],
-            &["input", "dimensions", "8192"],
-        ),
-        (
-            |s| s.input.quantization.scale = f32::NAN,
-            &["input", "scale", "NaN"],
-        ),
+        (|s| s.input.shape = vec![9, 8], &["layer 0", "inputs", "63", "72"]),
+        (|s| s.input.shape = vec![1, 1, 1, 9, 7], &["input", "dimensions", "5", "4"]),
+        (|s| s.input.shape = vec![8192, 8192], &["input", "dimensions", "8192"]),
+        (|s| s.input.quantization.scale = f32::NAN, &["input", "scale", "NaN"]),
         (|s| s.input.quantization.scale = 0.0, &["input", "scale"]),
-        (
-            |s| s.input.quantization.scale = -1.0,
-            &["input", "scale", "-1"],
-        ),
-        (
-            |s| s.input.quantization.zero_point = 128,
-            &["input", "zero point", "128"],
-        ),
+        (|s| s.input.quantization.scale = -1.0, &["input", "scale", "-1"]),
+        (|s| s.input.quantization.zero_point = 128, &["input", "zero point", "128"]),
         (
             |s| s.output = MeaningSpec::Classes(vec!["a".into(); 9]),
             &["output", "number of labels", "9", "10"],
         ),
         (|s| s.layers.clear(), &["number of layers"]),
-        (
-            |s| first(s).weights[70] = -128,
-            &["layer 0", "row 1", "weight", "-128"],
-        ),
-        (
-            |s| first(s).multipliers[2].shift = -32,
-            &["layer 0", "row 2", "shift", "-32"],
-        ),
-        (
-            |s| first(s).multipliers[2].shift = 31,
-            &["layer 0", "row 2", "shift", "31"],
-        ),
-        (
-            |s| first(s).multipliers[3].mantissa = 1,
-            &["layer 0", "row 3", "multiplier", "1"],
-        ),
-        (
-            |s| first(s).multipliers[3].mantissa = -1,
-            &["layer 0", "row 3", "multiplier", "-1"],
-        ),
-        (
-            |s| first(s).biases[4] = i32::MAX,
-            &["layer 0", "row 4", "2147483648"],
-        ),
-        (
-            |s| first(s).clamp = Clamp { low: 3, high: 2 },
-            &["layer 0", "upper clamp bound"],
-        ),
-        (
-            |s| s.self_tests[0].output.push(0),
-            &["self-test 0", "expected output", "11", "10"],
-        ),
+        (|s| first(s).weights[70] = -128, &["layer 0", "row 1", "weight", "-128"]),
+        (|s| first(s).multipliers[2].shift = -32, &["layer 0", "row 2", "shift", "-32"]),
+        (|s| first(s).multipliers[2].shift = 31, &["layer 0", "row 2", "shift", "31"]),
+        (|s| first(s).multipliers[3].mantissa = 1, &["layer 0", "row 3", "multiplier", "1"]),
+        (|s| first(s).multipliers[3].mantissa = -1, &["layer 0", "row 3", "multiplier", "-1"]),
+        (|s| first(s).biases[4] = i32::MAX, &["layer 0", "row 4", "2147483648"]),
+        (|s| first(s).clamp = Clamp { low: 3, high: 2 }, &["layer 0", "upper clamp bound"]),
+        (|s| s.self_tests[0].output.push(0), &["self-test 0", "expected output", "11", "10"]),
     ];
     for (change, named) in changes {
         let mut spec = spec();
@@ -335,10 +235,7 @@ fn the_overflow_bound_is_exact() {
         if let Some(bias) = largest.checked_add(1) {
             assert!(beyond(bias.into()));
             let error = of_bias(bias).expect_err("one too many").to_string();
-            assert!(
-                error.contains("layer 0, row 7") && error.contains("2147483648"),
-                "{error}"
-            );
+            assert!(error.contains("layer 0, row 7") && error.contains("2147483648"), "{error}");
             assert!(of_bias(-bias).is_err());
         }
     }

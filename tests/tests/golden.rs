@@ -12,24 +12,17 @@ use tests::workspace::{read, root};
 #[track_caller]
 fn reference_equals_tflm(name: &str) {
     let path = |extension: &str| {
-        root()
-            .join(Path::new("tests/golden").join(name))
-            .with_extension(extension)
+        root().join(Path::new("tests/golden").join(name)).with_extension(extension)
     };
     let about: serde_json::Value =
         serde_json::from_slice(&read(path("json"))).expect("a description in JSON");
     let count = |key: &str| about[key].as_u64().expect("a count") as usize;
-    let (inputs, outputs) = (
-        signed(&read(path("input.i8"))),
-        signed(&read(path("output.i8"))),
-    );
+    let (inputs, outputs) = (signed(&read(path("input.i8"))), signed(&read(path("output.i8"))));
     assert_eq!(inputs.len(), count("samples") * count("inputs"));
     assert_eq!(outputs.len(), count("samples") * count("outputs"));
 
     let golden = Golden::read(&read(path("tflite")));
-    let samples = inputs
-        .chunks_exact(count("inputs"))
-        .zip(outputs.chunks_exact(count("outputs")));
+    let samples = inputs.chunks_exact(count("inputs")).zip(outputs.chunks_exact(count("outputs")));
     for (sample, (input, expected)) in samples.enumerate() {
         if let Err(difference) = compare(golden.len() - 1, expected, &golden.run(input)) {
             panic!("{name}, sample {sample}, {difference}");

@@ -13,11 +13,8 @@ use tests::reference::Network;
 /// The rows of outputs for each model with its inputs, which the firmware loads one by one.
 fn run(models: &[(&[u8], &[Vec<i8>])]) -> Vec<Vec<i8>> {
     let rows: Vec<Vec<i8>> = models.iter().map(|(_, inputs)| inputs.concat()).collect();
-    let models: Vec<Vector<'_>> = models
-        .iter()
-        .zip(&rows)
-        .map(|((model, _), inputs)| Vector { model, inputs })
-        .collect();
+    let models: Vec<Vector<'_>> =
+        models.iter().zip(&rows).map(|((model, _), inputs)| Vector { model, inputs }).collect();
     let answers = vectors(board(), &firmware(&default_model()), &models, LIMIT)
         .unwrap_or_else(|error| panic!("{error}"));
     let accepted = |answer: Option<Vec<i8>>| answer.expect("the board refuses a valid model");
@@ -26,10 +23,8 @@ fn run(models: &[(&[u8], &[Vec<i8>])]) -> Vec<Vec<i8>> {
 
 /// Holds every output against the reference.
 fn check(cases: &[Case]) {
-    let models: Vec<(&[u8], &[Vec<i8>])> = cases
-        .iter()
-        .map(|case| (&*case.model, &*case.inputs))
-        .collect();
+    let models: Vec<(&[u8], &[Vec<i8>])> =
+        cases.iter().map(|case| (&*case.model, &*case.inputs)).collect();
     for (case, answer) in cases.iter().zip(run(&models)) {
         let network = Network::new(&Model::parse(&case.model).expect("a valid model"));
         let expected: Vec<Vec<i8>> = case.inputs.iter().map(|input| network.run(input)).collect();
@@ -37,11 +32,7 @@ fn check(cases: &[Case]) {
         assert_eq!(rows.len(), expected.len(), "rows of {}", case.what);
         for (number, (expected, actual)) in expected.iter().zip(rows).enumerate() {
             if expected != actual {
-                panic!(
-                    "{}, input {number}, {}",
-                    case.what,
-                    first_difference(case, number)
-                );
+                panic!("{}, input {number}, {}", case.what, first_difference(case, number));
             }
         }
     }
@@ -56,13 +47,9 @@ fn first_difference(case: &Case, number: usize) -> String {
     for (layer, expected) in layers.iter().enumerate() {
         let mut spec = ModelSpec::from(&model);
         spec.layers.truncate(layer + 1);
-        spec.output = MeaningSpec::Values {
-            unit: String::new(),
-        };
+        spec.output = MeaningSpec::Values { unit: String::new() };
         spec.self_tests.clear();
-        let model = spec
-            .to_bytes()
-            .expect("the front of a valid model is valid");
+        let model = spec.to_bytes().expect("the front of a valid model is valid");
         let actual = run(&[(&model, std::slice::from_ref(input))]);
         if let Err(difference) = compare(layer, expected, &actual[0]) {
             return difference.to_string();

@@ -8,12 +8,7 @@ use tests::parity::assert_engine_equals_reference;
 use tests::random_model::MAX_WIDTH;
 
 fn check(cases: impl IntoIterator<Item = Case>) {
-    for Case {
-        what,
-        model,
-        inputs,
-    } in cases
-    {
+    for Case { what, model, inputs } in cases {
         assert_engine_equals_reference(&what, &model, inputs.iter().map(Vec::as_slice));
     }
 }

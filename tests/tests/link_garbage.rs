@@ -37,17 +37,8 @@ impl Wire {
         let mut emulator = serving(&firmware(&model));
         let mut client = emulator.connect().unwrap_or_else(|error| panic!("{error}"));
         client.info().unwrap_or_else(|error| panic!("{error}"));
-        let stream = client
-            .stream_mut()
-            .try_clone()
-            .expect("a second handle of the connection");
-        Wire {
-            stream,
-            model,
-            sequence: 1000,
-            buffer: vec![0; 10_000],
-            _emulator: emulator,
-        }
+        let stream = client.stream_mut().try_clone().expect("a second handle of the connection");
+        Wire { stream, model, sequence: 1000, buffer: vec![0; 10_000], _emulator: emulator }
     }
 
     fn send(&mut self, bytes: &[u8]) {
@@ -98,16 +89,12 @@ impl Wire {
     /// Asks for an inference, and asserts that the answer is the right one. Refusals of what was
     /// sent before are returned.
     fn good_frame_is_answered(&mut self) -> Vec<Refusal> {
-        let len = Model::parse(&self.model)
-            .expect("a valid model")
-            .input_len();
+        let len = Model::parse(&self.model).expect("a valid model").input_len();
         let seed = u64::from(self.sequence);
         let mut rng = fastrand::Rng::with_seed(seed);
         let input: Vec<i8> = (0..len).map(|_| rng.i8(..)).collect();
         let expected = engine_outputs(&self.model, [input.as_slice()]).remove(0);
-        let (sequence, bytes) = self.request(Request::Infer {
-            input: &unsigned(&input),
-        });
+        let (sequence, bytes) = self.request(Request::Infer { input: &unsigned(&input) });
         self.send(&bytes);
         let mut refusals = Vec::new();
         loop {
@@ -124,9 +111,7 @@ impl Wire {
 
 fn frame<T: serde::Serialize>(sequence: u16, body: T) -> Vec<u8> {
     let mut buffer = vec![0; 10_000];
-    encode(&Message { sequence, body }, &mut buffer)
-        .expect("it fits")
-        .to_vec()
+    encode(&Message { sequence, body }, &mut buffer).expect("it fits").to_vec()
 }
 
 #[test]
@@ -162,9 +147,8 @@ fn random_garbage_never_stops_the_board() {
     for _ in 0..30 {
         // Half of the bytes are small, so that zeros and short COBS blocks are among them.
         let len = rng.usize(1..400);
-        let garbage: Vec<u8> = (0..len)
-            .map(|_| if rng.bool() { rng.u8(..4) } else { rng.u8(..) })
-            .collect();
+        let garbage: Vec<u8> =
+            (0..len).map(|_| if rng.bool() { rng.u8(..4) } else { rng.u8(..) }).collect();
         wire.send(&garbage);
         let refusals = wire.good_frame_is_answered();
         assert!(refusals.len() <= garbage.len(), "{refusals:?}");
@@ -174,9 +158,7 @@ fn random_garbage_never_stops_the_board() {
 #[test]
 fn an_oversized_frame_is_refused_with_the_limit() {
     let mut wire = Wire::new();
-    let inputs = Model::parse(&wire.model)
-        .expect("a valid model")
-        .input_len();
+    let inputs = Model::parse(&wire.model).expect("a valid model").input_len();
     let limit = frame_len(inputs) as u32;
     wire.send(&vec![1; 5000]);
     assert_eq!(wire.good_frame_is_answered(), [Refusal::TooLong { limit }]);
@@ -189,12 +171,7 @@ fn an_oversized_frame_is_refused_with_the_limit() {
 #[test]
 fn half_frames_are_refused() {
     let mut wire = Wire::new();
-    let input = vec![
-        3;
-        Model::parse(&wire.model)
-            .expect("a valid model")
-            .input_len()
-    ];
+    let input = vec![3; Model::parse(&wire.model).expect("a valid model").input_len()];
     let (_, whole) = wire.request(Request::Infer { input: &input });
     for len in [2, 3, 7, whole.len() / 2, whole.len() - 2, whole.len() - 1] {
         wire.send(&whole[..len]);
@@ -202,19 +179,12 @@ fn half_frames_are_refused() {
             // All of it but the zero behind it, which the next frame brings.
             all_but_zero if all_but_zero == whole.len() - 1 => {}
             _ => {
-                assert_eq!(
-                    wire.good_frame_is_answered(),
-                    [Refusal::Damaged],
-                    "{len} bytes"
-                );
+                assert_eq!(wire.good_frame_is_answered(), [Refusal::Damaged], "{len} bytes");
             }
         }
     }
     wire.send(&[0]);
-    assert!(
-        matches!(wire.receive(), (_, Answer::Output(_))),
-        "the whole frame after all"
-    );
+    assert!(matches!(wire.receive(), (_, Answer::Output(_))), "the whole frame after all");
 }
 
 #[test]
@@ -228,23 +198,15 @@ fn a_frame_with_any_byte_changed_is_refused() {
         let refusals = wire.good_frame_is_answered();
         // A byte that becomes zero makes two frames of one.
         let expected = if changed[at] == 0 { 1..=2 } else { 1..=1 };
-        assert!(
-            expected.contains(&refusals.len()),
-            "byte {at}: {refusals:?}"
-        );
-        assert!(
-            refusals.iter().all(|refusal| *refusal == Refusal::Damaged),
-            "byte {at}"
-        );
+        assert!(expected.contains(&refusals.len()), "byte {at}: {refusals:?}");
+        assert!(refusals.iter().all(|refusal| *refusal == Refusal::Damaged), "byte {at}");
     }
 }
 
 #[test]
 fn requests_that_cannot_be_served_are_refused_under_their_number() {
     let mut wire = Wire::new();
-    let expected = Model::parse(&wire.model)
-        .expect("a valid model")
-        .input_len() as u32;
+    let expected = Model::parse(&wire.model).expect("a valid model").input_len() as u32;
     for given in [0, expected - 1, expected + 1] {
         let input = vec![0; given as usize];
         let (sequence, bytes) = wire.request(Request::Infer { input: &input });
@@ -255,16 +217,10 @@ fn requests_that_cannot_be_served_are_refused_under_their_number() {
     // Postcard writes an enum's variant as it writes a number: this is a request from the future.
     let sequence = wire.next_sequence();
     wire.send(&frame(sequence, 99u32));
-    assert_eq!(
-        wire.receive(),
-        (sequence, Answer::Refused(Refusal::UnknownRequest))
-    );
+    assert_eq!(wire.receive(), (sequence, Answer::Refused(Refusal::UnknownRequest)));
     // A known request with something behind it.
     let sequence = wire.next_sequence();
     wire.send(&frame(sequence, (0u32, 1u8)));
-    assert_eq!(
-        wire.receive(),
-        (sequence, Answer::Refused(Refusal::UnknownRequest))
-    );
+    assert_eq!(wire.receive(), (sequence, Answer::Refused(Refusal::UnknownRequest)));
     assert_eq!(wire.good_frame_is_answered(), []);
 }

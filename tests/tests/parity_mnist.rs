@@ -27,12 +27,7 @@ fn setting() -> &'static Setting {
         let model = mnist_model();
         let (images, labels) = mnist::test_set();
         let host = engine_outputs(&model, images.iter().map(Vec::as_slice));
-        Setting {
-            model,
-            images,
-            labels,
-            host,
-        }
+        Setting { model, images, labels, host }
     })
 }
 
@@ -54,34 +49,19 @@ fn assert_same<'a>(
 #[test]
 fn the_network_is_the_one_of_the_headline() {
     let model = Model::parse(&setting().model).expect("what training wrote");
-    let shapes: Vec<_> = model
-        .layers()
-        .map(|layer| (layer.inputs(), layer.outputs()))
-        .collect();
+    let shapes: Vec<_> = model.layers().map(|layer| (layer.inputs(), layer.outputs())).collect();
     assert_eq!(shapes, [(784, 128), (128, 10)]);
-    assert_eq!(
-        model.input().quantization.scale,
-        1.0 / 255.0,
-        "exact for pixels"
-    );
+    assert_eq!(model.input().quantization.scale, 1.0 / 255.0, "exact for pixels");
     assert_eq!(model.input().quantization.zero_point, -128);
 }
 
 #[test]
 fn the_engine_on_this_machine_equals_the_reference() {
-    let Setting {
-        model,
-        images,
-        host,
-        ..
-    } = setting();
+    let Setting { model, images, host, .. } = setting();
     let network = Network::new(&Model::parse(model).expect("what training wrote"));
     let half = images.len() / 2;
     thread::scope(|scope| {
-        for (images, host) in [
-            (&images[..half], &host[..half]),
-            (&images[half..], &host[half..]),
-        ] {
+        for (images, host) in [(&images[..half], &host[..half]), (&images[half..], &host[half..])] {
             let network = &network;
             scope.spawn(move || {
                 let expected: Vec<_> = images.iter().map(|image| network.run(image)).collect();
@@ -93,12 +73,7 @@ fn the_engine_on_this_machine_equals_the_reference() {
 
 #[test]
 fn all_test_images_in_bulk_give_the_same_bytes_on_the_board() {
-    let Setting {
-        model,
-        images,
-        labels,
-        host,
-    } = setting();
+    let Setting { model, images, labels, host } = setting();
     let outputs = bulk(board(), &firmware(model), &images.concat(), LIMIT)
         .unwrap_or_else(|error| panic!("{error}"));
     let outputs = outputs.chunks_exact(10);
@@ -109,23 +84,13 @@ fn all_test_images_in_bulk_give_the_same_bytes_on_the_board() {
     assert_eq!(on_board, here, "test images that are classified correctly");
     let metrics: serde_json::Value =
         serde_json::from_slice(&read(mnist_run().join("metrics.json"))).expect("JSON");
-    let reported = metrics["int8"]["test"]["accuracy"]
-        .as_f64()
-        .expect("a number");
-    assert!(
-        (reported * 10_000.0 - on_board as f64).abs() < 1e-3,
-        "{reported}, not {on_board}"
-    );
+    let reported = metrics["int8"]["test"]["accuracy"].as_f64().expect("a number");
+    assert!((reported * 10_000.0 - on_board as f64).abs() < 1e-3, "{reported}, not {on_board}");
 }
 
 #[test]
 fn two_hundred_test_images_over_the_uart_give_the_same_bytes() {
-    let Setting {
-        model,
-        images,
-        host,
-        ..
-    } = setting();
+    let Setting { model, images, host, .. } = setting();
     let parsed = Model::parse(model).expect("what training wrote");
     let mut emulator = serving(&firmware(model));
     let mut client = emulator.connect().unwrap_or_else(|error| panic!("{error}"));
@@ -145,9 +110,7 @@ fn two_hundred_test_images_over_the_uart_give_the_same_bytes() {
     let chosen = (0..images.len()).step_by(images.len() / 200);
     assert_eq!(chosen.len(), 200);
     for image in chosen {
-        let output = client
-            .infer(&images[image])
-            .unwrap_or_else(|error| panic!("{error}"));
+        let output = client.infer(&images[image]).unwrap_or_else(|error| panic!("{error}"));
         if let Err(difference) = compare(1, &host[image], &output) {
             panic!("the board by its UART, test image {image}, {difference}");
         }

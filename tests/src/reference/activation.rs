@@ -63,19 +63,13 @@ pub fn softmax(input: &[i8], input_scale: f32) -> Vec<i8> {
     let exponential = |q: i8| -> Option<Fixed> {
         let difference = i32::from(q) - largest;
         (difference >= lowest_difference).then(|| {
-            let scaled = Fixed::new(
-                requantize(difference.into(), factor),
-                DIFFERENCE_BITS as u32,
-            );
+            let scaled = Fixed::new(requantize(difference.into(), factor), DIFFERENCE_BITS as u32);
             exp_on_negative(scaled)
         })
     };
 
-    let sum: i32 = input
-        .iter()
-        .filter_map(|&q| exponential(q))
-        .map(|e| e.rescale(SUM_BITS).raw)
-        .sum();
+    let sum: i32 =
+        input.iter().filter_map(|&q| exponential(q)).map(|e| e.rescale(SUM_BITS).raw).sum();
     // The sum as (1 + f) · 2^n with f in [0, 1): its reciprocal is 1/(1 + f), shifted back by n.
     let leading_zeros = sum.leading_zeros();
     let fraction = ((i64::from(sum) << leading_zeros) - (1 << 31)) as i32;

@@ -31,10 +31,8 @@ impl Dense {
         let rows = self.weights.iter().zip(&self.biases).zip(&self.factors);
         rows.map(|((weights, bias), factor)| {
             assert_eq!(weights.len(), input.len(), "one weight per input");
-            let products = weights
-                .iter()
-                .zip(input)
-                .map(|(w, &x)| w * (i64::from(x) - self.input_zero_point));
+            let products =
+                weights.iter().zip(input).map(|(w, &x)| w * (i64::from(x) - self.input_zero_point));
             let accumulator = bias + products.sum::<i64>();
             let output = i64::from(requantize(accumulator, *factor)) + self.output_zero_point;
             let (lowest, highest) = self.clamp;
@@ -73,23 +71,13 @@ impl Folded {
 mod tests {
     use super::*;
 
-    const HALF: Factor = Factor {
-        mantissa: 1 << 30,
-        shift: 0,
-    };
+    const HALF: Factor = Factor { mantissa: 1 << 30, shift: 0 };
 
     fn layer() -> Dense {
         Dense {
             weights: vec![vec![1, -2, 3], vec![127, 127, 127], vec![-127, -127, -127]],
             biases: vec![10, 0, 0],
-            factors: vec![
-                HALF,
-                HALF,
-                Factor {
-                    mantissa: 1 << 30,
-                    shift: -6,
-                },
-            ],
+            factors: vec![HALF, HALF, Factor { mantissa: 1 << 30, shift: -6 }],
             input_zero_point: -128,
             output_zero_point: 5,
             clamp: (-128, 127),
@@ -111,15 +99,9 @@ mod tests {
 
     #[test]
     fn a_clamp_is_a_relu() {
-        let relu = Dense {
-            clamp: (5, 127),
-            ..layer()
-        };
+        let relu = Dense { clamp: (5, 127), ..layer() };
         assert_eq!(relu.run(&[-127, -126, -127]), [10, 127, 5]);
-        let relu6 = Dense {
-            clamp: (5, 8),
-            ..layer()
-        };
+        let relu6 = Dense { clamp: (5, 8), ..layer() };
         assert_eq!(relu6.run(&[-127, -126, -127]), [8, 8, 5]);
     }
 

@@ -50,10 +50,7 @@ impl Fixed {
 
     /// The number divided by `2^exponent`, rounded, with the same integer bits.
     fn divide_by_pot(self, exponent: u32) -> Fixed {
-        Fixed::new(
-            rounding_divide_by_pot(self.raw, exponent),
-            self.integer_bits,
-        )
+        Fixed::new(rounding_divide_by_pot(self.raw, exponent), self.integer_bits)
     }
 }
 
@@ -71,10 +68,7 @@ impl Mul for Fixed {
 impl Add for Fixed {
     type Output = Fixed;
     fn add(self, other: Fixed) -> Fixed {
-        assert_eq!(
-            self.integer_bits, other.integer_bits,
-            "adds numbers of one format"
-        );
+        assert_eq!(self.integer_bits, other.integer_bits, "adds numbers of one format");
         Fixed::new(self.raw + other.raw, self.integer_bits)
     }
 }
@@ -82,10 +76,7 @@ impl Add for Fixed {
 impl Sub for Fixed {
     type Output = Fixed;
     fn sub(self, other: Fixed) -> Fixed {
-        assert_eq!(
-            self.integer_bits, other.integer_bits,
-            "subtracts numbers of one format"
-        );
+        assert_eq!(self.integer_bits, other.integer_bits, "subtracts numbers of one format");
         Fixed::new(self.raw - other.raw, self.integer_bits)
     }
 }
@@ -116,10 +107,7 @@ fn exp_on_last_quarter(a: Fixed) -> Fixed {
 /// # Panics
 /// When `a` is positive or has more than five integer bits (TFLM uses five).
 pub fn exp_on_negative(a: Fixed) -> Fixed {
-    assert!(
-        a.raw <= 0 && a.integer_bits <= 5,
-        "takes zero and negatives in Q5: {a:?}"
-    );
+    assert!(a.raw <= 0 && a.integer_bits <= 5, "takes zero and negatives in Q5: {a:?}");
     if a.raw == 0 {
         return Fixed::one(0);
     }
@@ -180,11 +168,7 @@ pub fn logistic(a: Fixed) -> Fixed {
     }
     let negative_magnitude = if a.raw > 0 { -a } else { a };
     let of_magnitude = one_over_one_plus(exp_on_negative(negative_magnitude));
-    if a.raw > 0 {
-        of_magnitude
-    } else {
-        Fixed::one(0) - of_magnitude
-    }
+    if a.raw > 0 { of_magnitude } else { Fixed::one(0) - of_magnitude }
 }
 
 /// tanh a, without integer bits.
@@ -194,11 +178,7 @@ pub fn tanh(a: Fixed) -> Fixed {
     }
     let negative_magnitude = if a.raw > 0 { -a } else { a };
     let of_magnitude = one_minus_over_one_plus(exp_on_negative(negative_magnitude.move_point(1)));
-    if a.raw > 0 {
-        of_magnitude
-    } else {
-        -of_magnitude
-    }
+    if a.raw > 0 { of_magnitude } else { -of_magnitude }
 }
 
 #[cfg(test)]
@@ -214,17 +194,9 @@ mod tests {
         assert_eq!(real(Fixed::one(4)), 1.0);
         assert_eq!(Fixed::one(0).raw, i32::MAX);
         assert_eq!(real(Fixed::new(-(1 << 26), 5)), -1.0);
-        assert_eq!(
-            Fixed::new(3, 4).rescale(5).raw,
-            2,
-            "a tie is rounded away from zero"
-        );
+        assert_eq!(Fixed::new(3, 4).rescale(5).raw, 2, "a tie is rounded away from zero");
         assert_eq!(Fixed::new(-3, 4).rescale(5).raw, -2);
-        assert_eq!(
-            Fixed::new(1 << 30, 1).rescale(0).raw,
-            i32::MAX,
-            "1 saturates in Q0"
-        );
+        assert_eq!(Fixed::new(1 << 30, 1).rescale(0).raw, i32::MAX, "1 saturates in Q0");
         assert_eq!(Fixed::new(i32::MIN, 1).rescale(0).raw, i32::MIN);
         let product = Fixed::new(1 << 30, 0) * Fixed::new(1 << 28, 3);
         assert_eq!((real(product), product.integer_bits), (0.5, 3));
@@ -235,17 +207,11 @@ mod tests {
         for step in -1600..=1600 {
             let a = Fixed::new(step * 80_000, 4);
             let x = real(a);
-            assert!(
-                (real(logistic(a)) - 1.0 / (1.0 + (-x).exp())).abs() < 5e-7,
-                "logistic {x}"
-            );
+            assert!((real(logistic(a)) - 1.0 / (1.0 + (-x).exp())).abs() < 5e-7, "logistic {x}");
             assert!((real(tanh(a)) - x.tanh()).abs() < 5e-7, "tanh {x}");
             if step <= 0 {
                 let q5 = Fixed::new(step * 80_000, 5);
-                assert!(
-                    (real(exp_on_negative(q5)) - real(q5).exp()).abs() < 5e-7,
-                    "exp {x}"
-                );
+                assert!((real(exp_on_negative(q5)) - real(q5).exp()).abs() < 5e-7, "exp {x}");
             }
         }
         assert_eq!(real(logistic(Fixed::new(0, 4))), 0.5);

@@ -20,11 +20,7 @@ impl Network {
                     .rows()
                     // A row is filled up to a multiple of four; what is beyond the inputs is no
                     // weight.
-                    .map(|row| {
-                        row.weights[..dense.inputs()]
-                            .iter()
-                            .map(|w| i64::from(*w as i8))
-                    })
+                    .map(|row| row.weights[..dense.inputs()].iter().map(|w| i64::from(*w as i8)))
                     .map(Iterator::collect)
                     .collect(),
                 biases: dense.rows().map(|row| row.bias.into()).collect(),
@@ -40,9 +36,7 @@ impl Network {
                 clamp: (dense.clamp.low.into(), dense.clamp.high.into()),
             },
         });
-        Network {
-            layers: layers.collect(),
-        }
+        Network { layers: layers.collect() }
     }
 
     /// The output of each layer, first to last.

@@ -23,15 +23,9 @@ impl Factor {
     /// # Panics
     /// When `real` is negative or not finite.
     pub fn from_real(real: f64) -> Factor {
-        assert!(
-            real.is_finite() && real >= 0.0,
-            "a factor is finite and not negative: {real}"
-        );
+        assert!(real.is_finite() && real >= 0.0, "a factor is finite and not negative: {real}");
         if real == 0.0 {
-            return Factor {
-                mantissa: 0,
-                shift: 0,
-            };
+            return Factor { mantissa: 0, shift: 0 };
         }
         // Multiplying and dividing a double by two is exact, so this is frexp, spelled out.
         let (mut fraction, mut shift) = (real, 0);
@@ -50,15 +44,9 @@ impl Factor {
             shift += 1;
         }
         if shift < -31 {
-            return Factor {
-                mantissa: 0,
-                shift: 0,
-            };
+            return Factor { mantissa: 0, shift: 0 };
         }
-        Factor {
-            mantissa: mantissa as i32,
-            shift,
-        }
+        Factor { mantissa: mantissa as i32, shift }
     }
 }
 
@@ -111,21 +99,8 @@ mod tests {
 
     #[test]
     fn a_high_multiply_of_a_half_halves_and_takes_ties_upwards() {
-        for (a, expected) in [
-            (4, 2),
-            (3, 2),
-            (2, 1),
-            (1, 1),
-            (0, 0),
-            (-1, 0),
-            (-2, -1),
-            (-3, -1),
-        ] {
-            assert_eq!(
-                saturating_rounding_doubling_high_mul(a, HALF),
-                expected,
-                "{a} / 2"
-            );
+        for (a, expected) in [(4, 2), (3, 2), (2, 1), (1, 1), (0, 0), (-1, 0), (-2, -1), (-3, -1)] {
+            assert_eq!(saturating_rounding_doubling_high_mul(a, HALF), expected, "{a} / 2");
         }
     }
 
@@ -157,11 +132,7 @@ mod tests {
             (9, 0, 9),
             (-9, 0, -9),
         ] {
-            assert_eq!(
-                rounding_divide_by_pot(x, exponent),
-                expected,
-                "{x} / 2^{exponent}"
-            );
+            assert_eq!(rounding_divide_by_pot(x, exponent), expected, "{x} / 2^{exponent}");
         }
     }
 
@@ -180,16 +151,7 @@ mod tests {
     /// pair of values around those where something happens.
     #[test]
     fn the_definitions_equal_gemmlowp_formulation() {
-        let corners = [
-            i32::MIN,
-            -HALF - (1 << 29),
-            -HALF,
-            -(1 << 15),
-            0,
-            1 << 15,
-            HALF,
-            i32::MAX,
-        ];
+        let corners = [i32::MIN, -HALF - (1 << 29), -HALF, -(1 << 15), 0, 1 << 15, HALF, i32::MAX];
         let values: Vec<i32> = corners
             .iter()
             .flat_map(|&c| (-3..=3).map(move |d| (c as i64 + d).clamp(-(1 << 31), (1 << 31) - 1)))
@@ -204,26 +166,14 @@ mod tests {
                 } else {
                     ((product + nudge) / (1i64 << 31)) as i32
                 };
-                assert_eq!(
-                    saturating_rounding_doubling_high_mul(a, b),
-                    expected,
-                    "{a} * {b}"
-                );
+                assert_eq!(saturating_rounding_doubling_high_mul(a, b), expected, "{a} * {b}");
             }
             for exponent in 0..=31 {
                 let mask = ((1i64 << exponent) - 1) as i32;
                 let threshold = (mask >> 1) + i32::from(a < 0);
-                let quotient = if exponent == 31 {
-                    a >> 31
-                } else {
-                    a >> exponent
-                };
+                let quotient = if exponent == 31 { a >> 31 } else { a >> exponent };
                 let expected = quotient + i32::from(a & mask > threshold);
-                assert_eq!(
-                    rounding_divide_by_pot(a, exponent),
-                    expected,
-                    "{a} / 2^{exponent}"
-                );
+                assert_eq!(rounding_divide_by_pot(a, exponent), expected, "{a} / 2^{exponent}");
             }
         }
     }
@@ -252,85 +202,22 @@ mod tests {
 
     #[test]
     fn requantizing_rounds_twice() {
-        let half = Factor {
-            mantissa: HALF,
-            shift: 0,
-        };
+        let half = Factor { mantissa: HALF, shift: 0 };
         assert_eq!(requantize(3, half), 2);
         assert_eq!(requantize(-3, half), -1);
         // 5 / 2 = 2.5 rounds to 3, then 3 / 2 = 1.5 rounds to 2; one rounding of 5 / 4 gives 1.
-        assert_eq!(
-            requantize(
-                5,
-                Factor {
-                    mantissa: HALF,
-                    shift: -1
-                }
-            ),
-            2
-        );
-        assert_eq!(
-            requantize(
-                -5,
-                Factor {
-                    mantissa: HALF,
-                    shift: -1
-                }
-            ),
-            -1
-        );
+        assert_eq!(requantize(5, Factor { mantissa: HALF, shift: -1 }), 2);
+        assert_eq!(requantize(-5, Factor { mantissa: HALF, shift: -1 }), -1);
         // Both ends of the shift.
-        assert_eq!(
-            requantize(
-                1,
-                Factor {
-                    mantissa: HALF,
-                    shift: 30
-                }
-            ),
-            1 << 29
-        );
-        assert_eq!(
-            requantize(
-                i64::from(i32::MAX),
-                Factor {
-                    mantissa: i32::MAX,
-                    shift: -31
-                }
-            ),
-            1
-        );
-        assert_eq!(
-            requantize(
-                i64::from(i32::MIN),
-                Factor {
-                    mantissa: i32::MAX,
-                    shift: -31
-                }
-            ),
-            -1
-        );
-        assert_eq!(
-            requantize(
-                1 << 29,
-                Factor {
-                    mantissa: i32::MAX,
-                    shift: -31
-                }
-            ),
-            0
-        );
+        assert_eq!(requantize(1, Factor { mantissa: HALF, shift: 30 }), 1 << 29);
+        assert_eq!(requantize(i64::from(i32::MAX), Factor { mantissa: i32::MAX, shift: -31 }), 1);
+        assert_eq!(requantize(i64::from(i32::MIN), Factor { mantissa: i32::MAX, shift: -31 }), -1);
+        assert_eq!(requantize(1 << 29, Factor { mantissa: i32::MAX, shift: -31 }), 0);
     }
 
     #[test]
     #[should_panic(expected = "does not fit 32 bits")]
     fn requantizing_refuses_a_shift_that_overflows() {
-        requantize(
-            2,
-            Factor {
-                mantissa: HALF,
-                shift: 30,
-            },
-        );
+        requantize(2, Factor { mantissa: HALF, shift: 30 });
     }
 }

@@ -1,0 +1,204 @@
+//! What users get wrong: each error names the file or the field, and what to do about it.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tests::command::{Finished, host_trainer};
+use tests::mnist;
+use tests::workspace::{empty_dir, read, root, write};
+
+fn run(folder: &Path, arguments: &[&str]) -> Finished {
+    Finished::of(&mut host_trainer(folder, arguments))
+}
+
+/// An IDX file of bytes.
+fn idx(dimensions: &[u32], element: u8) -> Vec<u8> {
+    let mut file = vec![0, 0, 8, dimensions.len() as u8];
+    dimensions.iter().for_each(|dimension| file.extend(dimension.to_be_bytes()));
+    let len: u32 = dimensions.iter().product();
+    file.resize(file.len() + len as usize, element);
+    file
+}
+
+fn gzipped(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).expect("a vector takes all");
+    encoder.finish().expect("a vector takes all")
+}
+
+/// A folder with four small but sound files.
+fn data(name: &str) -> PathBuf {
+    let folder = empty_dir(name);
+    for (index, file) in mnist::FILES.iter().enumerate() {
+        let content = if index % 2 == 0 { idx(&[20, 28, 28], 7) } else { idx(&[20], 3) };
+        write(folder.join(format!("{file}.gz")), gzipped(&content));
+    }
+    folder
+}
+
+/// The error with one of the files replaced; nothing is written then.
+fn with_file(folder: &Path, index: usize, name: &str, content: &[u8]) -> Finished {
+    write(folder.join(name), content);
+    let finished = run(folder, &["train", "mnist", "--data-dir", ".", "--out", "run"]);
+    assert!(!folder.join("run").exists(), "a run folder for nothing: {finished:#?}");
+    assert!(name.starts_with(mnist::FILES[index]));
+    finished.refused(1, &[name, "host-trainer fetch mnist"])
+}
+
+#[test]
+fn missing_data_files_are_named_with_the_command_that_fetches_them() {
+    let folder = empty_dir("no_data");
+    run(&folder, &["train", "mnist"])
+        .refused(1, &["mnist", "host-trainer fetch mnist", "--data-dir"]);
+    for missing in mnist::FILES {
+        let folder = data("one_file_missing");
+        std::fs::remove_file(folder.join(format!("{missing}.gz"))).expect("it is there");
+        run(&folder, &["train", "mnist", "--data-dir", "."])
+            .refused(1, &[missing, "host-trainer fetch mnist"]);
+    }
+    let nowhere = folder.join("nowhere").display().to_string();
+    run(&folder, &["train", "mnist", "--data-dir", &nowhere]).refused(1, &[&nowhere]);
+}
+
+#[test]
+fn truncated_data_files_are_refused() {
+    let folder = data("truncated_data");
+    for (index, file) in mnist::FILES.iter().enumerate() {
+        let name = format!("{file}.gz");
+        let whole = read(folder.join(&name));
+        for len in [0, 1, 5, 12, whole.len() / 2, whole.len() - 1] {
+            with_file(&folder, index, &name, &whole[..len]);
+        }
+        write(folder.join(&name), whole);
+    }
+    // Unpacked files have no checksum of their own: their header tells how long they must be.
+    let plain = mnist::FILES[2];
+    let whole = idx(&[20, 28, 28], 7);
+    for len in [0, 3, 7, 15, 16, whole.len() - 1] {
+        with_file(&folder, 2, plain, &whole[..len]);
+    }
+}
+
+#[test]
+fn files_that_are_something_else_are_refused() {
+    let folder = data("other_files");
+    let page = b"<html><body>404 Not Found</body></html>";
+    for (index, file) in mnist::FILES.iter().enumerate() {
+        let name = format!("{file}.gz");
+        let whole = read(folder.join(&name));
+        with_file(&folder, index, &name, page).refused(1, &["gzip"]);
+        with_file(&folder, index, &name, &gzipped(page));
+        // Labels where images belong, and images where labels do.
+        let swapped = if index % 2 == 0 { idx(&[20], 3) } else { idx(&[20, 28, 28], 3) };
+        with_file(&folder, index, &name, &gzipped(&swapped));
+        // Another element type.
+        let mut floats = if index % 2 == 0 { idx(&[20, 28, 28], 3) } else { idx(&[20], 3) };
+        floats[2] = 0x0d;
+        with_file(&folder, index, &name, &gzipped(&floats));
+        write(folder.join(&name), whole);
+    }
+}
+
+#[test]
+fn files_of_wrong_sizes_are_refused() {
+    let folder = data("wrong_sizes");
+    let replace = |index: usize, content: Vec<u8>, named: &[&str]| {
+        let name = format!("{}.gz", mnist::FILES[index]);
+        let whole = read(folder.join(&name));
+        with_file(&folder, index, &name, &gzipped(&content)).refused(1, named);
+        write(folder.join(&name), whole);
+    };
+    replace(0, idx(&[20, 28, 27], 0), &["28 × 27"]);
+    replace(1, idx(&[19], 3), &["19 labels", "20 images"]);
+    replace(3, idx(&[20], 10), &["10"]);
+    replace(2, [idx(&[20, 28, 28], 0), vec![0]].concat(), &["15680", "15681"]);
+    // More elements than any memory has.
+    let mut huge = idx(&[20, 28, 28], 0);
+    huge[4..16].fill(0xff);
+    replace(0, huge, &[]);
+}
+
+#[test]
+fn unknown_names_are_answered_with_the_known_ones() {
+    let folder = empty_dir("unknown_names");
+    run(&folder, &["train", "digit"]).refused(1, &["`digit`", "`digits`", "mnist"]);
+    run(&folder, &["train", "cifar"]).refused(1, &["`cifar`", "digits", "mnist"]);
+    run(&folder, &["train", "missing.toml"]).refused(1, &["missing.toml"]);
+    run(&folder, &["fetch", "cifar"]).refused(1, &["`cifar`", "mnist"]);
+    let model = root().join("firmware/models/digits.thimble").display().to_string();
+    run(&folder, &["evaluate", &model, "mnits"]).refused(1, &["`mnits`", "`mnist`"]);
+}
+
+#[test]
+fn models_that_are_none_are_refused() {
+    let folder = empty_dir("bad_models");
+    run(&folder, &["inspect", "missing.thimble"]).refused(1, &["missing.thimble"]);
+    let mut model = read(root().join("firmware/models/digits.thimble"));
+    write(folder.join("cut.thimble"), &model[..model.len() - 1]);
+    run(&folder, &["inspect", "cut.thimble"]).refused(1, &["cut.thimble", "cut off"]);
+    model[100] ^= 4;
+    write(folder.join("damaged.thimble"), &model);
+    run(&folder, &["evaluate", "damaged.thimble", "digits"])
+        .refused(1, &["damaged.thimble", "CRC-32"]);
+    write(folder.join("page.thimble"), "<html></html>");
+    run(&folder, &["inspect", "page.thimble"]).refused(1, &["page.thimble", "not a Thimble model"]);
+    // A sound model for other data.
+    let digits = root().join("firmware/models/digits.thimble").display().to_string();
+    let data = mnist::folder().display().to_string();
+    run(&folder, &["evaluate", &digits, "mnist", "--data-dir", &data]).refused(1, &["64", "784"]);
+}
+
+/// The digits preset with one piece of it replaced.
+fn preset(folder: &Path, from: &str, to: &str) -> Finished {
+    let text = read(root().join("host-trainer/presets/digits.toml"));
+    let text = String::from_utf8(text).expect("a preset is text");
+    assert!(text.contains(from), "the preset has no '{from}'");
+    write(folder.join("my.toml"), text.replacen(from, to, 1));
+    run(folder, &["train", "my.toml", "--out", "run"])
+}
+
+#[test]
+fn mistakes_in_a_preset_are_named_by_file_and_key() {
+    let folder = empty_dir("bad_presets");
+    for (from, to, named) in [
+        ("batch_size", "bath_size", &["bath_size", "`batch_size`"][..]),
+        ("[training]", "[trianing]", &["trianing", "`training`"]),
+        ("units = 32", "units = 0", &["units", "0", "at least 1"]),
+        ("units = 32", "units = -4", &["units", "-4"]),
+        ("units = 32", "units = 3.5", &["units"]),
+        ("units = 10", "units = 11", &["units", "11", "10 classes"]),
+        ("learning_rate = 0.005", "learning_rate = -0.005", &["learning_rate", "-0.005"]),
+        ("learning_rate = 0.005", "learning_rate = 0.0", &["learning_rate", "0"]),
+        ("learning_rate = 0.005", "learning_rate = nan", &["learning_rate"]),
+        ("epochs = 150", "epochs = 0", &["epochs", "at least 1"]),
+        ("fraction = 0.2", "fraction = 1.5", &["fraction", "1.5"]),
+        ("\"relu\"", "\"rellu\"", &["rellu", "`relu`"]),
+        ("dataset = \"digits\"", "dataset = \"digit\"", &["digit", "`digits`"]),
+        ("[training]", "[training", &["my.toml"]),
+    ] {
+        preset(&folder, from, to).refused(1, &[&["my.toml"], named].concat());
+        assert!(!folder.join("run").exists(), "{to}: a run folder for nothing");
+    }
+    write(folder.join("my.toml"), [0xff, 0xfe, 0, 0]);
+    run(&folder, &["train", "my.toml"]).refused(1, &["my.toml"]);
+    write(folder.join("my.toml"), "");
+    run(&folder, &["train", "my.toml"]).refused(1, &["my.toml", "missing field"]);
+}
+
+/// A path below a file can't be made by anyone, not even by root.
+#[test]
+fn an_output_folder_that_cannot_be_made_is_refused_before_training() {
+    let folder = empty_dir("bad_output");
+    write(folder.join("file"), "in the way");
+    for out in ["file", "file/run"] {
+        let said = run(&folder, &["train", "digits", "--out", out]);
+        assert!(!said.stderr.contains("epoch"), "training began: {said:#?}");
+        said.refused(1, &[out, "--out"]);
+    }
+    assert_eq!(read(folder.join("file")), b"in the way");
+    // The default folder, runs/digits, may be in the way as well.
+    write(folder.join("runs"), "in the way");
+    run(&folder, &[]).refused(1, &["runs/digits", "--out"]);
+}
