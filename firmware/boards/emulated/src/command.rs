@@ -40,6 +40,8 @@ pub enum Command {
     Vectors(FileName, FileName),
     /// `count IN OUT`: measure time and stack of one inference, for every row of `IN`.
     Count(FileName, FileName),
+    /// `panic`: do so, for a test to see how a panic ends.
+    Panic,
 }
 
 impl Command {
@@ -55,11 +57,14 @@ impl Command {
         // The first word is the program's name; what is not UTF-8 is none of the words below.
         let mut words = (&args).skip(1).map(|word| word.unwrap_or(""));
         let Some(command) = words.next() else { return Ok(Command::Serve) };
+        if command == "panic" {
+            return Ok(Command::Panic);
+        }
         let build = match command {
             "bulk" => Command::Bulk,
             "vectors" => Command::Vectors,
             "count" => Command::Count,
-            _ => return Err(Failure::Command("the command is not bulk, vectors or count")),
+            _ => return Err(Failure::Command("the command is not bulk, vectors, count or panic")),
         };
         match (words.next(), words.next(), words.next()) {
             (Some(input), Some(output), None) => {

@@ -76,6 +76,7 @@ where
             let row = bytemuck::cast_slice_mut(&mut memory.work);
             count::run(&mut engine, &mut clock, row, &input, &output)
         }
+        Command::Panic => panic!("asked to"),
         Command::Serve => {
             greet::<B>(&mut engine);
             let mut app = App::new(engine, board, &mut memory.receive, &mut memory.send);
