@@ -40,9 +40,7 @@ pub(crate) fn below_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f6
 }
 
 /// A number between 0 and 1, neither included.
-pub(crate) fn proper_fraction<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<f64, D::Error> {
+pub(crate) fn proper_fraction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     check(deserializer, "must be between 0 and 1", |value| value > 0.0 && value < 1.0)
 }
 

@@ -49,8 +49,11 @@ impl RunFolder {
     /// [`RunFolderError`] with the file.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<(), RunFolderError> {
         let path = self.path.join(name);
-        write_whole(&self.path, &path, content)
-            .map_err(|error| RunFolderError { path, action: "the file cannot be written", error })
+        write_whole(&self.path, &path, content).map_err(|error| RunFolderError {
+            path,
+            action: "the file cannot be written",
+            error,
+        })
     }
 }
 

@@ -25,7 +25,8 @@ fn passed(model: &Model<'_>) -> anyhow::Result<usize> {
     for test in model.self_tests() {
         let input: Vec<i8> = test.input.iter().map(|&byte| byte as i8).collect();
         let output = engine.run(&input)?;
-        passed += usize::from(output.iter().map(|&value| value as u8).eq(test.output.iter().copied()));
+        passed +=
+            usize::from(output.iter().map(|&value| value as u8).eq(test.output.iter().copied()));
     }
     Ok(passed)
 }

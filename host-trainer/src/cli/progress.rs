@@ -80,12 +80,8 @@ impl Observer<f32> for TrainProgress {
             return Flow::Continue;
         }
         let width = self.epochs.to_string().len();
-        let mut line = format!(
-            "  epoch {:>width$}/{}   {}",
-            record.epoch,
-            self.epochs,
-            score(&record.train)
-        );
+        let mut line =
+            format!("  epoch {:>width$}/{}   {}", record.epoch, self.epochs, score(&record.train));
         if let Some(validation) = &record.validation {
             line += &format!("   validation {}", score(validation));
         }

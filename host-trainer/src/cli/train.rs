@@ -11,9 +11,7 @@ use super::terminal;
 use crate::data::Locations;
 use crate::experiment::{Experiment, Plan};
 use crate::preset;
-use crate::report::{
-    Column, accuracy_text, confusion_text, grouped, model_text, percent, seconds,
-};
+use crate::report::{Column, accuracy_text, confusion_text, grouped, model_text, percent, seconds};
 use crate::run_folder::RunFolder;
 use crate::train::{StopFlag, Threads};
 

@@ -76,7 +76,9 @@ impl Dataset {
         let fail = |problem: String| Error::Dataset { dataset: name.clone(), problem };
         let (rows, width) = (features.rows(), features.width());
         if rows == 0 || width == 0 {
-            return Err(fail(format!("{rows} rows of {width} features: there is nothing to learn")));
+            return Err(fail(format!(
+                "{rows} rows of {width} features: there is nothing to learn"
+            )));
         }
         if shape.iter().product::<usize>() != width {
             return Err(fail(format!("shape {shape:?} is not that of {width} features")));

@@ -18,9 +18,10 @@ pub(super) fn load() -> Result<Dataset, Error> {
     let images = Idx::<3>::read(IMAGES.to_vec(), "data/digits/images.idx3.gz", REMEDY)?;
     let labels = Idx::<1>::read(LABELS.to_vec(), "data/digits/labels.idx1.gz", REMEDY)?;
     let [rows, height, width] = images.dimensions;
-    let values = Array2::from_shape_vec((rows, height * width), images.elements).map_err(|error| {
-        Error::Dataset { dataset: "digits".to_string(), problem: error.to_string() }
-    })?;
+    let values =
+        Array2::from_shape_vec((rows, height * width), images.elements).map_err(|error| {
+            Error::Dataset { dataset: "digits".to_string(), problem: error.to_string() }
+        })?;
     Dataset::new(
         "digits",
         vec![height, width],

@@ -9,8 +9,8 @@ use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
 use ureq::Agent;
 
-use super::mnist::{self, MNIST_FILES, MnistFile};
 use super::Error;
+use super::mnist::{self, MNIST_FILES, MnistFile};
 
 /// Where the four gzipped files can be had: a URL that ends in a slash.
 pub type Mirror = String;
@@ -96,11 +96,7 @@ struct Download<'a> {
 }
 
 impl Download<'_> {
-    fn run(
-        &self,
-        mirrors: &[Mirror],
-        progress: &mut dyn FetchProgress,
-    ) -> Result<PathBuf, Error> {
+    fn run(&self, mirrors: &[Mirror], progress: &mut dyn FetchProgress) -> Result<PathBuf, Error> {
         let part = self.folder.join(format!("{}.gz.part", self.file.name));
         let mut attempts = Vec::new();
         for mirror in mirrors {
@@ -328,7 +324,9 @@ mod tests {
         };
         let rest = &content[start..];
         let head = |status: &str, length: usize| {
-            format!("HTTP/1.1 {status}\r\n{range}Content-Length: {length}\r\nConnection: close\r\n\r\n")
+            format!(
+                "HTTP/1.1 {status}\r\n{range}Content-Length: {length}\r\nConnection: close\r\n\r\n"
+            )
         };
         let (head, body) = match answer {
             Answer::Whole => (head(status, rest.len()), rest.to_vec()),

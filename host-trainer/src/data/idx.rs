@@ -41,7 +41,9 @@ impl<const N: usize> Idx<N> {
         let magic = u32::from_be_bytes([zero0, zero1, element, dimension_count]);
         let expected = 0x0800 + N as u32;
         if magic != expected {
-            return Err(format!("begins with {magic:#010x}, an IDX file of this kind with {expected:#010x}"));
+            return Err(format!(
+                "begins with {magic:#010x}, an IDX file of this kind with {expected:#010x}"
+            ));
         }
         let mut dimensions = [0; N];
         for dimension in &mut dimensions {

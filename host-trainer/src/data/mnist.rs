@@ -78,7 +78,9 @@ pub(super) fn load(folders: &[PathBuf]) -> Result<(Dataset, Dataset, PathBuf), E
                 let test = read(folder, "mnist", MNIST_FILES[2], MNIST_FILES[3])?;
                 return Ok((train, test, folder.clone()));
             }
-            4 if !folder.is_dir() => looked_in.push(format!("{}: no such folder", folder.display())),
+            4 if !folder.is_dir() => {
+                looked_in.push(format!("{}: no such folder", folder.display()))
+            }
             4 => looked_in.push(format!("{}: none of the four files", folder.display())),
             _ => looked_in.push(format!(
                 "{}: lacks {} (or the same with .gz)",

@@ -133,9 +133,7 @@ fn take_stratified(
     let share = |class: &Vec<u32>| class.len() as f64 * count as f64 / rows.len() as f64;
     let mut counts: Vec<usize> = of_class.iter().map(|class| share(class) as usize).collect();
     let mut by_loss: Vec<usize> = (0..of_class.len()).collect();
-    by_loss.sort_by(|&a, &b| {
-        share(&of_class[b]).fract().total_cmp(&share(&of_class[a]).fract())
-    });
+    by_loss.sort_by(|&a, &b| share(&of_class[b]).fract().total_cmp(&share(&of_class[a]).fract()));
     let lacking = count - counts.iter().sum::<usize>();
     by_loss.into_iter().take(lacking).for_each(|class| counts[class] += 1);
 

@@ -77,9 +77,8 @@ impl Subset {
                             *out = T::from_u8(byte) * scale;
                         }
                     }),
-                    _ => shift.apply(self.dataset.shape(), values, out, |byte| {
-                        T::from_u8(byte) * scale
-                    }),
+                    _ => shift
+                        .apply(self.dataset.shape(), values, out, |byte| T::from_u8(byte) * scale),
                 }
             }
             Features::Reals(values) => {

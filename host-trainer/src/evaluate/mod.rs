@@ -5,6 +5,6 @@ mod float;
 mod int8;
 
 pub use confusion::Confusion;
-pub use float::{Evaluation, evaluate_float, score_float};
-pub use int8::{Int8Error, InputEncoder, evaluate_int8};
 pub(crate) use float::over_chunks;
+pub use float::{Evaluation, evaluate_float, score_float};
+pub use int8::{InputEncoder, Int8Error, evaluate_int8};

@@ -4,3 +4,93 @@ mod run;
 mod write;
 
 pub use run::{Error, Experiment, Plan};
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZero;
+    use std::{fs, path::Path};
+
+    use super::*;
+    use crate::data::Locations;
+    use crate::network::Network;
+    use crate::preset::{Preset, find};
+    use crate::run_folder::RunFolder;
+    use crate::train::{EpochRecord, Flow, Observer, Progress, StopFlag, Threads};
+
+    /// Stops training by Ctrl-C after so many batches.
+    struct StopAfter(usize, StopFlag);
+
+    impl Observer<f32> for StopAfter {
+        fn batch_done(&mut self, _: &Progress) {
+            self.0 -= 1;
+            if self.0 == 0 {
+                self.1.stop();
+            }
+        }
+
+        fn epoch_done(&mut self, _: &EpochRecord, _: &Network<f32>) -> Flow {
+            Flow::Continue
+        }
+    }
+
+    fn digits(epochs: usize) -> Preset {
+        let mut preset = find("digits").unwrap();
+        preset.training.epochs = epochs;
+        preset
+    }
+
+    fn run(preset: Preset, threads: usize, batches: usize) -> Result<Experiment, Error> {
+        let threads = Threads::new(NonZero::new(threads)).unwrap();
+        let stop = StopFlag::default();
+        let mut observer = StopAfter(batches, stop.clone());
+        Plan::new(preset, &Locations::default()).unwrap().run(&threads, &stop, &mut observer)
+    }
+
+    fn read(folder: &Path, name: &str) -> String {
+        fs::read_to_string(folder.join(name)).unwrap()
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_files_and_another_one_others() {
+        let written = |seed, threads| {
+            let experiment = run(Preset { seed, ..digits(3) }, threads, usize::MAX).unwrap();
+            let outer = tempfile::tempdir().unwrap();
+            let folder = RunFolder::create(outer.path()).unwrap();
+            experiment.write(&folder).unwrap();
+            ["model.thimble", "weights.safetensors", "preset.toml", "confusion.svg"]
+                .map(|name| fs::read(folder.path().join(name)).unwrap())
+        };
+        // So small a network is trained on one thread, however many there are.
+        assert_eq!(written(1, 1), written(1, 2));
+        assert_ne!(written(1, 1), written(2, 1));
+    }
+
+    #[test]
+    fn metrics_are_where_programs_look_for_them() {
+        let experiment = run(digits(3), 1, usize::MAX).unwrap();
+        let outer = tempfile::tempdir().unwrap();
+        experiment.write(&RunFolder::create(outer.path()).unwrap()).unwrap();
+        let metrics: serde_json::Value =
+            serde_json::from_str(&read(outer.path(), "metrics.json")).unwrap();
+        for kind in ["float", "int8"] {
+            let accuracy = metrics[kind]["test"]["accuracy"].as_f64().unwrap();
+            assert!((0.8..=1.0).contains(&accuracy), "{kind}: {accuracy}");
+        }
+        assert_eq!(read(outer.path(), "history.csv").lines().count(), 1 + 3);
+        for (name, _) in Experiment::FILES {
+            assert!(fs::metadata(outer.path().join(name)).unwrap().len() > 0, "{name}");
+        }
+        let preset = Preset::read(&read(outer.path(), "preset.toml"), "preset.toml").unwrap();
+        assert_eq!(preset, digits(3));
+    }
+
+    #[test]
+    fn a_stopped_run_keeps_what_was_learnt() {
+        // 90 batches an epoch: stopped in the second.
+        let experiment = run(digits(50), 1, 100).unwrap();
+        assert!(experiment.outcome.interrupted);
+        let epochs = &experiment.outcome.history.epochs;
+        assert_eq!((epochs.len(), epochs[1].train.rows), (2, 10 * 16));
+        assert!(experiment.int8.confusion.accuracy() > 0.5);
+    }
+}

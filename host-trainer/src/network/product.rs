@@ -67,7 +67,8 @@ mod tests {
                 ((i * 31 + j * 17 + salt) % 13) as f32 - 6.0
             })
         };
-        for (m, k, n) in [(1, 1, 1), (3, 7, 5), (64, 33, 10), (17, 100, 129), (2, 0, 3), (0, 2, 3)] {
+        for (m, k, n) in [(1, 1, 1), (3, 7, 5), (64, 33, 10), (17, 100, 129), (2, 0, 3), (0, 2, 3)]
+        {
             let (a, b) = (matrix(m, k, 1), matrix(k, n, 2));
             let (a_turned, b_turned) = (matrix(k, m, 3), matrix(n, k, 4));
             for (a, b) in [

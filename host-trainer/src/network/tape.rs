@@ -19,10 +19,8 @@ impl<T: Real> Tape<T> {
     /// For passes forward and back of at most so many rows.
     pub fn new(network: &Network<T>, rows: usize) -> Self {
         let mut tape = Tape::forward_only(network, rows);
-        tape.gradients = network
-            .layers()
-            .map(|(dense, _)| vec![T::zero(); rows * dense.outputs])
-            .collect();
+        tape.gradients =
+            network.layers().map(|(dense, _)| vec![T::zero(); rows * dense.outputs]).collect();
         tape.parameter_gradients = vec![T::zero(); network.parameters().len()];
         tape
     }

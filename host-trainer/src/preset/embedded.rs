@@ -36,8 +36,8 @@ pub const EMBEDDED: [EmbeddedPreset; 2] = [
 /// [`Error`] when there is none, or it is not valid.
 pub fn find(name: &str) -> Result<Preset, Error> {
     if Path::new(name).extension().is_some_and(|extension| extension == "toml") {
-        let text = fs::read_to_string(name)
-            .map_err(|error| Error::File { path: name.into(), error })?;
+        let text =
+            fs::read_to_string(name).map_err(|error| Error::File { path: name.into(), error })?;
         return Preset::read(&text, name);
     }
     match EMBEDDED.iter().find(|preset| preset.name == name) {

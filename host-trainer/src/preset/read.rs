@@ -55,7 +55,10 @@ impl Preset {
         }
         match (self.data.test, dataset.has_test()) {
             (Some(_), true) => {
-                return fail("data.test", format!("{dataset} has test rows of its own: leave it out"));
+                return fail(
+                    "data.test",
+                    format!("{dataset} has test rows of its own: leave it out"),
+                );
             }
             (None, false) => {
                 let example = "test = { stratified = { fraction = 0.2 } }";

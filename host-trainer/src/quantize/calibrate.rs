@@ -89,7 +89,12 @@ impl Histogram {
         let clipped = (total as f64 * (1.0 - percentile / 100.0)).floor() as u64;
         let empty = |counts: &mut dyn Iterator<Item = &u64>| {
             let mut below = 0;
-            counts.take_while(|&&count| { below += count; below <= clipped }).count()
+            counts
+                .take_while(|&&count| {
+                    below += count;
+                    below <= clipped
+                })
+                .count()
         };
         let (from_low, from_high) =
             (empty(&mut self.counts.iter()), empty(&mut self.counts.iter().rev()));

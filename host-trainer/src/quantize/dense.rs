@@ -55,9 +55,9 @@ pub fn quantize_dense(
         // A row of zeros gives zero at any scale.
         let scale = if scale > 0.0 { scale } else { 1.0 };
         let spec = &mut quantized.spec;
-        spec.weights.extend(row.iter().map(|&weight| {
-            (f64::from(weight) / scale).round().clamp(-MOST, MOST) as i8
-        }));
+        spec.weights.extend(
+            row.iter().map(|&weight| (f64::from(weight) / scale).round().clamp(-MOST, MOST) as i8),
+        );
         spec.biases.push((bias / (input_scale * scale)).round() as i32);
         let real = input_scale * scale / f64::from(output.scale);
         spec.multipliers.push(Multiplier::from_real(real)?);

@@ -1,9 +1,7 @@
 //! The int8 model of a float network.
 
 use firmware::Engine;
-use model_format::build::{
-    InputSpec, LayerSpec, MeaningSpec, ModelSpec, SelfTestSpec,
-};
+use model_format::build::{InputSpec, LayerSpec, MeaningSpec, ModelSpec, SelfTestSpec};
 use model_format::{Encoding, Model, Quantization};
 
 use super::{Calibration, Settings, calibrate, quantize_dense};
@@ -44,6 +42,22 @@ pub fn quantize(
     threads: &Threads,
 ) -> Result<Quantized, QuantizeError> {
     let calibration = calibrate(network, train, settings.calibration, threads);
+    let bytes = export(name, network, train, &calibration, settings.self_tests)?;
+    Ok(Quantized { bytes, calibration })
+}
+
+/// Writes the model file of a network whose activations are given these ranges, with self-tests
+/// from the training rows.
+///
+/// # Errors
+/// [`QuantizeError`] with the format's own reason, such as a row that could overflow.
+pub fn export(
+    name: &str,
+    network: &Network<f32>,
+    train: &Subset,
+    calibration: &Calibration,
+    self_test_count: usize,
+) -> Result<Vec<u8>, QuantizeError> {
     let dataset = train.dataset();
     let (input_quantization, encoding) = match dataset.features() {
         // q = byte − 128 at the byte's own scale: what the network saw, exactly.
@@ -71,8 +85,8 @@ pub fn quantize(
         layers,
         self_tests: Vec::new(),
     };
-    spec.self_tests = self_tests(&spec.to_bytes()?, train, settings.self_tests)?;
-    Ok(Quantized { bytes: spec.to_bytes()?, calibration })
+    spec.self_tests = self_tests(&spec.to_bytes()?, train, self_test_count)?;
+    Ok(spec.to_bytes()?)
 }
 
 /// Rows spread over the training set, with the engine's own outputs.
@@ -138,12 +152,8 @@ mod tests {
         let settings = Settings { self_tests: 3, ..Settings::default() };
         let quantized = quantize("digits", &network, &splits.train, settings, &threads).unwrap();
         let model = Model::parse(&quantized.bytes).unwrap();
-        let float = evaluate_float(
-            &network,
-            &splits.test,
-            Loss::SparseCategoricalCrossEntropy,
-            &threads,
-        );
+        let float =
+            evaluate_float(&network, &splits.test, Loss::SparseCategoricalCrossEntropy, &threads);
         let int8 = evaluate_int8(&model, &splits.test, &threads).unwrap();
         let (float, int8) = (float.confusion.correct(), int8.confusion.correct());
         assert!(float > 320, "{float} of 359");

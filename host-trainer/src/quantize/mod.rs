@@ -12,6 +12,6 @@ mod settings;
 
 pub use calibrate::{Calibration, calibrate};
 pub use dense::{QuantizedDense, quantize_dense};
-pub use export::{Quantized, QuantizeError, quantize};
+pub use export::{QuantizeError, Quantized, export, quantize};
 pub use range::Range;
 pub use settings::{CalibrationMethod, Settings};

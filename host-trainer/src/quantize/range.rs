@@ -56,8 +56,7 @@ impl Range {
             return Quantization { scale: 1.0, zero_point: -128 };
         }
         let (from_low, from_high) = (-128.0 - low / scale, 127.0 - high / scale);
-        let (error_low, error_high) =
-            (128.0 + (low / scale).abs(), 127.0 + (high / scale).abs());
+        let (error_low, error_high) = (128.0 + (low / scale).abs(), 127.0 + (high / scale).abs());
         let zero_point = if error_low < error_high { from_low } else { from_high };
         let zero_point = zero_point.round().clamp(-128.0, 127.0) as i32;
         Quantization { scale: scale as f32, zero_point }

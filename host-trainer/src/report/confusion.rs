@@ -25,15 +25,15 @@ pub fn confusion_text(matrices: &[(&str, &Confusion)], terminal_width: usize) ->
     }
     let height = blocks.iter().map(|(_, lines)| lines.len()).max().unwrap_or(0);
     for index in 0..height {
-        let line: Vec<&str> = blocks.iter().filter_map(|(_, lines)| lines.get(index))
-            .map(String::as_str).collect();
+        let line: Vec<&str> =
+            blocks.iter().filter_map(|(_, lines)| lines.get(index)).map(String::as_str).collect();
         push(&mut text, &line.join(&" ".repeat(GAP)));
     }
     text
 }
 
 fn push(text: &mut String, line: &str) {
-    text.push_str(line);
+    text.push_str(line.trim_end());
     text.push('\n');
 }
 
@@ -44,13 +44,13 @@ fn block(title: &str, confusion: &Confusion) -> (usize, Vec<String>) {
     let mut table = Table::new(header).gap(1);
     for (truth, name) in confusion.names().iter().enumerate() {
         let mut row = vec![Cell::styled(name.as_str(), FAINT)];
-        row.extend(confusion.counts().row(truth).iter().enumerate().map(|(predicted, &count)| {
-            match (count, truth == predicted) {
+        row.extend(confusion.counts().row(truth).iter().enumerate().map(
+            |(predicted, &count)| match (count, truth == predicted) {
                 (0, _) => Cell::styled("·", FAINT),
                 (_, true) => Cell::styled(count.to_string(), GOOD),
                 (_, false) => Cell::styled(count.to_string(), BAD),
-            }
-        }));
+            },
+        ));
         table.row(row);
     }
     let mut lines = table.lines();
@@ -75,12 +75,11 @@ mod tests {
         (0..12).for_each(|_| confusion.add(0, 0));
         confusion.add(1, 0);
         let matrices = [("float", &confusion), ("int8", &confusion)];
-        let plain = |width| {
-            anstream::adapter::strip_str(&confusion_text(&matrices, width)).to_string()
-        };
+        let plain =
+            |width| anstream::adapter::strip_str(&confusion_text(&matrices, width)).to_string();
         assert_eq!(
             plain(80),
-            "float           int8       \n    cat dog         cat dog\ncat  12   ·     cat  12   ·\n\
+            "float           int8\n    cat dog         cat dog\ncat  12   ·     cat  12   ·\n\
              dog   1   ·     dog   1   ·\n"
         );
         assert_eq!(plain(20).lines().count(), 10);

@@ -56,8 +56,17 @@ pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
 
 fn layers(model: &Model<'_>) -> Table {
     let mut table = Table::new([
-        "layer", "inputs", "outputs", "input scale", "zero", "weight scales", "output scale", "zero",
-        "clamp", "MACs", "bytes",
+        "layer",
+        "inputs",
+        "outputs",
+        "input scale",
+        "zero",
+        "weight scales",
+        "output scale",
+        "zero",
+        "clamp",
+        "MACs",
+        "bytes",
     ])
     .gap(2);
     for (index, layer) in model.layers().enumerate() {

@@ -5,7 +5,7 @@ pub fn grouped(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3 + 1);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -44,7 +44,13 @@ mod tests {
     #[test]
     fn numbers_read_well() {
         assert_eq!([0, 999, 1000, 1234567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([percent(1.0), percent(0.97532), percent(f64::NAN)], ["100.00 %", "97.53 %", "–"]);
-        assert_eq!([0.0123, 1.5, 75.2, 130.0].map(seconds), ["12 ms", "1.50 s", "75 s", "2 min 10 s"]);
+        assert_eq!(
+            [percent(1.0), percent(0.97532), percent(f64::NAN)],
+            ["100.00 %", "97.53 %", "–"]
+        );
+        assert_eq!(
+            [0.0123, 1.5, 75.2, 130.0].map(seconds),
+            ["12 ms", "1.50 s", "75 s", "2 min 10 s"]
+        );
     }
 }

@@ -93,14 +93,18 @@ impl<T: Real> Learner<T> {
         for_each_parallel(&mut self.workers[..busy], 0, &|index, worker: &mut Worker<T>| {
             let start = index * part;
             let end = (start + part).min(rows);
-            worker.learn(network, loss, weight, Batch {
-                subset: batch.subset,
-                positions: &batch.positions[start..end],
-                shifts: &batch.shifts[start..end],
-            });
+            worker.learn(
+                network,
+                loss,
+                weight,
+                Batch {
+                    subset: batch.subset,
+                    positions: &batch.positions[start..end],
+                    shifts: &batch.shifts[start..end],
+                },
+            );
         });
-        let (rule, piece) =
-            self.optimizer.begin_step(self.network.parameters_mut(), learning_rate);
+        let (rule, piece) = self.optimizer.begin_step(self.network.parameters_mut(), learning_rate);
         let workers = &self.workers[..busy];
         update(piece, rule, workers, self.workers.len());
         workers.iter().fold(BatchScore::default(), |mut sum, worker| {
@@ -125,12 +129,7 @@ impl<T: Real> Worker<T> {
 }
 
 /// Sums the workers' gradients and makes the optimizer's step, shared out over `threads`.
-fn update<T: Real>(
-    piece: Piece<'_, T>,
-    rule: StepRule<T>,
-    workers: &[Worker<T>],
-    threads: usize,
-) {
+fn update<T: Real>(piece: Piece<'_, T>, rule: StepRule<T>, workers: &[Worker<T>], threads: usize) {
     if threads > 1 {
         let left_threads = threads / 2;
         let blocks = piece.parameters.len().div_ceil(BLOCK);

@@ -1,7 +1,7 @@
 //! What all pictures share: the page, its colours, and text.
 
-use svg::{Document, Node};
 use svg::node::element::{Line, Rectangle, Style, Text};
+use svg::{Document, Node};
 
 /// The first series, and what is right. Blue and vermilion of Okabe and Ito, *Color universal
 /// design*, 2008: told apart by everyone.

@@ -4,7 +4,7 @@ use svg::node::element::Rectangle;
 
 use super::canvas::{Anchor, Canvas, FIRST, SECOND, round};
 use crate::evaluate::Confusion;
-use crate::report::number::percent;
+use crate::report::number::{grouped, percent};
 
 const TOP: f64 = 96.0;
 const LABEL_ROOM: f64 = 64.0;
@@ -35,15 +35,18 @@ fn matrix(canvas: &mut Canvas, left: f64, title: &str, confusion: &Confusion) {
     let title = format!(
         "{title}: {} ({} of {})",
         percent(confusion.accuracy()),
-        confusion.correct(),
-        confusion.total()
+        grouped(confusion.correct().into()),
+        grouped(confusion.total().into())
     );
     canvas.text(left, TOP - 28.0, Anchor::Start, "subtitle", &title);
+    let errors = confusion.counts().indexed_iter().filter(|((truth, taken), _)| truth != taken);
+    let most_errors = errors.map(|(_, &count)| count).max().unwrap_or(0).max(1);
     for (truth, counts) in confusion.counts().rows().into_iter().enumerate() {
-        let total = f64::from(confusion.class_total(truth).max(1));
         for (predicted, &count) in counts.iter().enumerate() {
+            let right = truth == predicted;
+            let most = if right { confusion.class_total(truth).max(1) } else { most_errors };
             let (x, y) = (left + predicted as f64 * side, TOP + truth as f64 * side);
-            cell(canvas, x, y, side, f64::from(count) / total, count, truth == predicted);
+            cell(canvas, x, y, side, f64::from(count) / f64::from(most), count, right);
         }
     }
     if side < 12.0 {
@@ -52,16 +55,23 @@ fn matrix(canvas: &mut Canvas, left: f64, title: &str, confusion: &Confusion) {
     for (class, name) in confusion.names().iter().enumerate() {
         let middle = (class as f64 + 0.5) * side;
         // As much of the name as there is room for, at about seven pixels a letter.
-        let short = |room: f64| name.chars().take((room / 7.0).max(1.0) as usize).collect::<String>();
-        canvas.text(left - 10.0, TOP + middle + 4.0, Anchor::End, "tick", &short(LABEL_ROOM - 26.0));
+        let short =
+            |room: f64| name.chars().take((room / 7.0).max(1.0) as usize).collect::<String>();
+        canvas.text(
+            left - 10.0,
+            TOP + middle + 4.0,
+            Anchor::End,
+            "tick",
+            &short(LABEL_ROOM - 26.0),
+        );
         canvas.text(left + middle, TOP - 8.0, Anchor::Middle, "tick", &short(side));
     }
     let below = TOP + MATRIX + 24.0;
     canvas.text(left, below, Anchor::Start, "tick", "row: true class · column: taken for");
 }
 
-/// A cell. Errors are rare, and must be seen all the same: their strength follows the square root
-/// of their share.
+/// A cell; `share` is that of its class for what is right, and that of the most frequent error for
+/// what is wrong: errors are rare, and must be seen all the same.
 fn cell(canvas: &mut Canvas, x: f64, y: f64, side: f64, share: f64, count: u32, right: bool) {
     let gap = if side > 12.0 { 1.5 } else { 0.0 };
     let square = || {
@@ -78,13 +88,19 @@ fn cell(canvas: &mut Canvas, x: f64, y: f64, side: f64, share: f64, count: u32, 
     }
     let strength = match right {
         true => 0.15 + 0.85 * share * share,
-        false => 0.2 + 0.8 * share.sqrt(),
+        false => 0.1 + 0.9 * share,
     };
     let colour = if right { FIRST } else { SECOND };
     canvas.add(square().set("fill", colour).set("fill-opacity", round(strength)));
     if side >= 22.0 {
-        let class = if strength > 0.55 { "on-dark" } else { "on-light" };
-        canvas.text(x + side / 2.0, y + side / 2.0 + 4.0, Anchor::Middle, class, &count.to_string());
+        let class = if strength > 0.65 { "on-dark" } else { "on-light" };
+        canvas.text(
+            x + side / 2.0,
+            y + side / 2.0 + 4.0,
+            Anchor::Middle,
+            class,
+            &count.to_string(),
+        );
     }
 }
 

@@ -22,10 +22,8 @@ pub fn curves_svg(name: &str, history: &History) -> String {
     let validated = history.epochs.iter().any(|record| record.validation.is_some());
     legend(&mut canvas, validated);
     type Value = fn(&BatchScore) -> f64;
-    let plots: [(&str, Value, &str); 2] = [
-        ("loss", BatchScore::loss, ""),
-        ("accuracy", |score| score.accuracy() * 100.0, " %"),
-    ];
+    let plots: [(&str, Value, &str); 2] =
+        [("loss", BatchScore::loss, ""), ("accuracy", |score| score.accuracy() * 100.0, " %")];
     for ((title, value, unit), left) in plots.into_iter().zip(LEFT) {
         let train: Vec<(f64, f64)> = history
             .epochs
