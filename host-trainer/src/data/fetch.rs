@@ -12,7 +12,7 @@ use ureq::Agent;
 use super::Error;
 use super::mnist::{self, MNIST_FILES, MnistFile};
 
-/// Where the four gzipped files can be had: a URL that ends in a slash.
+/// Where the four gzipped files can be had: the URL of their folder.
 pub type Mirror = String;
 
 /// The mirrors that are asked unless others are named, the first first.
@@ -119,13 +119,13 @@ impl Download<'_> {
                     },
                     Outcome::Cut(problem) => problem,
                     Outcome::Refused(problem) => {
-                        let attempt = format!("{mirror}{}.gz: {problem}", self.file.name);
+                        let attempt = format!("{}: {problem}", self.url(mirror));
                         progress.failed(&attempt);
                         attempts.push(attempt);
                         break;
                     }
                 };
-                let attempt = format!("{mirror}{}.gz: {problem}", self.file.name);
+                let attempt = format!("{}: {problem}", self.url(mirror));
                 progress.failed(&attempt);
                 attempts.push(attempt);
             }
@@ -137,6 +137,11 @@ impl Download<'_> {
         })
     }
 
+    fn url(&self, mirror: &str) -> String {
+        let separator = if mirror.ends_with('/') { "" } else { "/" };
+        format!("{mirror}{separator}{}.gz", self.file.name)
+    }
+
     /// Makes one request and appends what arrives to `part`.
     fn request(
         &self,
@@ -145,9 +150,7 @@ impl Download<'_> {
         progress: &mut dyn FetchProgress,
     ) -> Result<Outcome, Error> {
         let have = fs::metadata(part).map_or(0, |metadata| metadata.len());
-        let separator = if mirror.ends_with('/') { "" } else { "/" };
-        let url = format!("{mirror}{separator}{}.gz", self.file.name);
-        let mut request = self.agent.get(&url);
+        let mut request = self.agent.get(self.url(mirror));
         if have > 0 {
             request = request.header("Range", format!("bytes={have}-"));
         }
