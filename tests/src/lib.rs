@@ -3,11 +3,14 @@
 //!
 //! Unlike the rest of the workspace this crate panics: a test that cannot go on says why.
 
+pub mod cases;
 pub mod command;
+pub mod emulated;
 pub mod mirror;
 pub mod mnist;
 pub mod parity;
 pub mod random_model;
 pub mod reference;
 pub mod tflite;
+pub mod trained;
 pub mod workspace;

@@ -59,6 +59,7 @@ impl Fixed {
 
 impl Mul for Fixed {
     type Output = Fixed;
+    #[allow(clippy::suspicious_arithmetic_impl)] // the integer bits of a product add up
     fn mul(self, other: Fixed) -> Fixed {
         Fixed::new(
             saturating_rounding_doubling_high_mul(self.raw, other.raw),

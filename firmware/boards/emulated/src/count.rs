@@ -1,0 +1,70 @@
+//! `count IN OUT`: what one inference costs on this core, for every row of `IN`.
+//!
+//! `OUT` gets one line: `rows=R nanoseconds_min=… nanoseconds_mean=… nanoseconds_max=… stack=B`.
+//! The nanoseconds are the machine's own; under QEMU's `-icount shift=0` one is exactly one
+//! executed instruction. The stack is that of the deepest run, painted for the purpose.
+
+use core::fmt::Write;
+
+use firmware::Engine;
+use heapless::String;
+
+use crate::command::FileName;
+use crate::failure::Failure;
+use crate::files::{InputFile, OutputFile};
+use crate::clock::Clock;
+use crate::stack;
+
+/// Measures every row of `input` and writes the line; returns how many rows there were.
+///
+/// # Errors
+/// [`Failure::Content`] if `input` has no row, ends within one, or one takes longer than the clock
+/// can tell; [`Failure::File`] if a file can't be read or written.
+pub fn run(
+    engine: &mut Engine<'_, '_>,
+    clock: &mut impl Clock,
+    buffer: &mut [u8],
+    input: &FileName,
+    output: &FileName,
+) -> Result<usize, Failure> {
+    let mut input = InputFile::open(input)?;
+    let mut output = OutputFile::create(output)?;
+    let row = buffer
+        .get_mut(..engine.model().input_len())
+        .ok_or(Failure::Content("a row of inputs does not fit in this board's buffer"))?;
+    let (mut rows, mut least, mut most, mut sum, mut deepest) = (0_u64, u64::MAX, 0, 0_u64, 0);
+    loop {
+        let read = input.fill(row)?;
+        if read == 0 && rows > 0 {
+            break;
+        }
+        if read != row.len() {
+            return Err(Failure::Content("IN is not a whole number of rows of this model"));
+        }
+        let quantized = bytemuck::cast_slice(row);
+        let nanoseconds = time(clock, || engine.run(quantized).is_ok())?;
+        deepest = deepest.max(stack::depth_of(|| engine.run(quantized).is_ok()));
+        least = least.min(nanoseconds);
+        most = most.max(nanoseconds);
+        sum += nanoseconds;
+        rows += 1;
+    }
+    let mut line = String::<160>::new();
+    let written = writeln!(
+        line,
+        "rows={rows} nanoseconds_min={least} nanoseconds_mean={} nanoseconds_max={most} stack={deepest}",
+        sum / rows
+    );
+    written.map_err(|_| Failure::Content("the line is longer than 160 bytes"))?;
+    output.write_all(line.as_bytes())?;
+    Ok(rows as usize)
+}
+
+/// Nanoseconds that `work` takes, without what reading the clock takes.
+fn time(clock: &mut impl Clock, work: impl FnOnce() -> bool) -> Result<u64, Failure> {
+    let idle = clock.nanoseconds_of(|| true);
+    match (clock.nanoseconds_of(work), idle) {
+        (Some(busy), Some(idle)) => Ok(busy.saturating_sub(idle)),
+        _ => Err(Failure::Content("one run takes longer than this board's clock can tell")),
+    }
+}

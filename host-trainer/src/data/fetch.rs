@@ -1,0 +1,434 @@
+//! Downloading MNIST: resumable, checked, and visible to `train` only when it is right.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use flate2::read::GzDecoder;
+use sha2::{Digest, Sha256};
+use ureq::Agent;
+
+use super::mnist::{self, MNIST_FILES, MnistFile};
+use super::Error;
+
+/// Where the four gzipped files can be had: a URL that ends in a slash.
+pub type Mirror = String;
+
+/// The mirrors that are asked unless others are named, the first first.
+const MIRRORS: [&str; 2] = [
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+];
+
+/// Requests made to one mirror for one file before the next mirror is asked. Each goes on where
+/// the one before stopped.
+const TRIES: usize = 3;
+
+/// A gzipped file of MNIST has 10 MB; what sends more is not one.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// Told what happens, for a progress bar.
+pub trait FetchProgress {
+    /// A file is already there and right.
+    fn present(&mut self, path: &Path);
+    /// Bytes of a file begin to arrive.
+    fn start(&mut self, file: &str, mirror: &str, received: u64, total: Option<u64>);
+    /// This many bytes of the file are there.
+    fn received(&mut self, bytes: u64);
+    /// A request failed; another follows if there is one to make.
+    fn failed(&mut self, attempt: &str);
+    /// The file is complete, checked and in its place.
+    fn done(&mut self, path: &Path);
+}
+
+/// Downloads the files of MNIST that are not in `folder` yet.
+///
+/// Bytes arrive in a file named `.part`, which a later call continues. Only a file whose unpacked
+/// content has the published SHA-256 gets its real name.
+///
+/// # Errors
+/// [`Error::Download`] with what happened at each mirror; [`Error::File`] when the folder cannot be
+/// written.
+pub fn fetch_mnist(
+    folder: &Path,
+    mirrors: &[Mirror],
+    progress: &mut dyn FetchProgress,
+) -> Result<(), Error> {
+    fetch_files(folder, mirrors, &MNIST_FILES, progress)
+}
+
+fn fetch_files(
+    folder: &Path,
+    mirrors: &[Mirror],
+    files: &[MnistFile],
+    progress: &mut dyn FetchProgress,
+) -> Result<(), Error> {
+    fs::create_dir_all(folder).map_err(Error::file(folder, "cannot be created"))?;
+    let agent: Agent = Agent::config_builder()
+        .timeout_connect(Some(Duration::from_secs(15)))
+        .timeout_recv_response(Some(Duration::from_secs(30)))
+        .timeout_recv_body(Some(Duration::from_secs(600)))
+        .http_status_as_error(false)
+        .build()
+        .into();
+    let default_mirrors: Vec<Mirror> = MIRRORS.map(String::from).to_vec();
+    let mirrors = if mirrors.is_empty() { &default_mirrors } else { mirrors };
+    for &file in files {
+        match mnist::find(folder, file) {
+            Some(path) if sha256_of(&path).is_ok_and(|hash| hash == file.sha256) => {
+                progress.present(&path);
+            }
+            _ => {
+                let path = Download { agent: &agent, folder, file }.run(mirrors, progress)?;
+                progress.done(&path);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One file on its way.
+struct Download<'a> {
+    agent: &'a Agent,
+    folder: &'a Path,
+    file: MnistFile,
+}
+
+impl Download<'_> {
+    fn run(
+        &self,
+        mirrors: &[Mirror],
+        progress: &mut dyn FetchProgress,
+    ) -> Result<PathBuf, Error> {
+        let part = self.folder.join(format!("{}.gz.part", self.file.name));
+        let mut attempts = Vec::new();
+        for mirror in mirrors {
+            for _ in 0..TRIES {
+                let problem = match self.request(mirror, &part, progress)? {
+                    Outcome::Complete => match sha256_of(&part) {
+                        Ok(hash) if hash == self.file.sha256 => return self.place(&part),
+                        wrong => {
+                            // What arrived is worthless: the next request begins anew.
+                            fs::remove_file(&part)
+                                .map_err(Error::file(&part, "cannot be removed"))?;
+                            match wrong {
+                                Ok(hash) => format!(
+                                    "its content is not MNIST (SHA-256 {hash}, expected {})",
+                                    self.file.sha256
+                                ),
+                                Err(error) => format!("it cannot be unpacked ({error})"),
+                            }
+                        }
+                    },
+                    Outcome::Cut(problem) => problem,
+                    Outcome::Refused(problem) => {
+                        let attempt = format!("{mirror}{}.gz: {problem}", self.file.name);
+                        progress.failed(&attempt);
+                        attempts.push(attempt);
+                        break;
+                    }
+                };
+                let attempt = format!("{mirror}{}.gz: {problem}", self.file.name);
+                progress.failed(&attempt);
+                attempts.push(attempt);
+            }
+        }
+        Err(Error::Download {
+            file: format!("{}.gz", self.file.name),
+            folder: self.folder.to_path_buf(),
+            attempts,
+        })
+    }
+
+    /// Makes one request and appends what arrives to `part`.
+    fn request(
+        &self,
+        mirror: &str,
+        part: &Path,
+        progress: &mut dyn FetchProgress,
+    ) -> Result<Outcome, Error> {
+        let have = fs::metadata(part).map_or(0, |metadata| metadata.len());
+        let separator = if mirror.ends_with('/') { "" } else { "/" };
+        let url = format!("{mirror}{separator}{}.gz", self.file.name);
+        let mut request = self.agent.get(&url);
+        if have > 0 {
+            request = request.header("Range", format!("bytes={have}-"));
+        }
+        let mut response = match request.call() {
+            Ok(response) => response,
+            Err(error) => return Ok(Outcome::Refused(error.to_string())),
+        };
+        let start = match response.status().as_u16() {
+            200 => 0,
+            206 if starts_at(response.headers().get("content-range"), have) => have,
+            // The part file is as long as the whole file, or longer: what it holds is checked.
+            416 => return Ok(Outcome::Complete),
+            206 => return Ok(Outcome::Refused("answers with another range".to_string())),
+            status => return Ok(Outcome::Refused(format!("answers with status {status}"))),
+        };
+        let total = response.body().content_length().map(|length| start + length);
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(start > 0)
+            .truncate(start == 0)
+            .write(true)
+            .open(part)
+            .map_err(Error::file(part, "cannot be written"))?;
+        progress.start(self.file.name, mirror, start, total);
+        let mut body = response.body_mut().as_reader();
+        let (mut received, mut buffer) = (start, vec![0; 1 << 16]);
+        loop {
+            match body.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => {
+                    file.write_all(&buffer[..count])
+                        .map_err(Error::file(part, "cannot be written"))?;
+                    received += count as u64;
+                    progress.received(received);
+                    if received > MOST_BYTES {
+                        let problem = format!("sends more than {MOST_BYTES} bytes");
+                        return Ok(Outcome::Refused(problem));
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    return Ok(Outcome::Cut(format!("cut off after {received} bytes ({error})")));
+                }
+            }
+        }
+        file.sync_all().map_err(Error::file(part, "cannot be written"))?;
+        match total {
+            Some(total) if received != total => {
+                Ok(Outcome::Cut(format!("cut off after {received} of {total} bytes")))
+            }
+            _ => Ok(Outcome::Complete),
+        }
+    }
+
+    /// Gives the checked file its real name, in one step.
+    fn place(&self, part: &Path) -> Result<PathBuf, Error> {
+        let path = self.folder.join(format!("{}.gz", self.file.name));
+        fs::rename(part, &path).map_err(Error::file(&path, "cannot be written"))?;
+        // A wrong unpacked file of the same name would be found before the right one.
+        let plain = self.folder.join(self.file.name);
+        if plain.is_file() {
+            fs::remove_file(&plain).map_err(Error::file(&plain, "cannot be removed"))?;
+        }
+        Ok(path)
+    }
+}
+
+/// How a request ended.
+enum Outcome {
+    /// All bytes are there.
+    Complete,
+    /// Some bytes are there; another request may bring the rest.
+    Cut(String),
+    /// Another request to the same mirror would end the same way.
+    Refused(String),
+}
+
+/// Whether a `Content-Range` header says `bytes START-…`.
+fn starts_at(content_range: Option<&ureq::http::HeaderValue>, start: u64) -> bool {
+    content_range
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("bytes "))
+        .and_then(|range| range.split_once('-'))
+        .is_some_and(|(first, _)| first.trim().parse() == Ok(start))
+}
+
+/// SHA-256, in hexadecimal, of a file's content, unpacked if it is gzipped.
+fn sha256_of(path: &Path) -> io::Result<String> {
+    let mut content = Vec::new();
+    File::open(path)?.read_to_end(&mut content)?;
+    let mut reader: Box<dyn Read> = match content.starts_with(&[0x1f, 0x8b]) {
+        true => Box::new(GzDecoder::new(content.as_slice()).take(1 << 30)),
+        false => Box::new(content.as_slice()),
+    };
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match reader.read(&mut buffer)? {
+            0 => break,
+            count => hash.update(&buffer[..count]),
+        }
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufRead;
+    use std::io::BufReader;
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::{Arc, Mutex};
+    use std::thread;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    /// What the server does with one request.
+    #[derive(Clone, Copy)]
+    enum Answer {
+        /// Sends the range that was asked for.
+        Whole,
+        /// States the whole length, sends so many bytes, and hangs up.
+        Short(usize),
+        /// Sends other bytes than the file has.
+        Wrong,
+        /// Knows no such file.
+        NotFound,
+    }
+
+    /// A server on loopback that answers its requests in this order, then with 500.
+    struct Server {
+        url: String,
+        requests: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl Server {
+        fn start(content: Vec<u8>, answers: &[Answer]) -> Server {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let url = format!("http://{}/mnist/", listener.local_addr().unwrap());
+            let requests = Arc::new(Mutex::new(Vec::new()));
+            let (log, answers) = (Arc::clone(&requests), answers.to_vec());
+            thread::spawn(move || {
+                for answer in answers {
+                    let Ok((stream, _)) = listener.accept() else { return };
+                    serve(stream, &content, answer, &log);
+                }
+            });
+            Server { url, requests }
+        }
+
+        fn requests(&self) -> Vec<String> {
+            self.requests.lock().unwrap().clone()
+        }
+    }
+
+    fn serve(mut stream: TcpStream, content: &[u8], answer: Answer, log: &Mutex<Vec<String>>) {
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        let request = lines.next().unwrap().unwrap();
+        let mut start = 0;
+        for line in lines.map(Result::unwrap).take_while(|line| !line.is_empty()) {
+            if let Some(range) = line.to_ascii_lowercase().strip_prefix("range: bytes=") {
+                start = range.trim_end_matches('-').parse().unwrap();
+            }
+        }
+        let path = request.split(' ').nth(1).unwrap().to_string();
+        log.lock().unwrap().push(format!("{path} from {start}"));
+        let (status, range) = match start {
+            0 => ("200 OK", String::new()),
+            _ => (
+                "206 Partial Content",
+                format!("Content-Range: bytes {start}-{}/{}\r\n", content.len() - 1, content.len()),
+            ),
+        };
+        let rest = &content[start..];
+        let head = |status: &str, length: usize| {
+            format!("HTTP/1.1 {status}\r\n{range}Content-Length: {length}\r\nConnection: close\r\n\r\n")
+        };
+        let (head, body) = match answer {
+            Answer::Whole => (head(status, rest.len()), rest.to_vec()),
+            Answer::Short(length) => (head(status, rest.len()), rest[..length].to_vec()),
+            Answer::Wrong => (head(status, 5), b"wrong".to_vec()),
+            Answer::NotFound => (head("404 Not Found", 0), Vec::new()),
+        };
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&body).unwrap();
+    }
+
+    struct Silent;
+
+    impl FetchProgress for Silent {
+        fn present(&mut self, _: &Path) {}
+        fn start(&mut self, _: &str, _: &str, _: u64, _: Option<u64>) {}
+        fn received(&mut self, _: u64) {}
+        fn failed(&mut self, _: &str) {}
+        fn done(&mut self, _: &Path) {}
+    }
+
+    /// A gzipped file, and what it must be when it has arrived.
+    fn sample() -> (Vec<u8>, MnistFile) {
+        let plain: Vec<u8> = (0..50_000_u32).map(|i| (i * i / 7) as u8).collect();
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(&plain).unwrap();
+        let hash: String = Sha256::digest(&plain).iter().map(|b| format!("{b:02x}")).collect();
+        let file = MnistFile { name: "sample-ubyte", sha256: hash.leak() };
+        (encoder.finish().unwrap(), file)
+    }
+
+    fn files_in(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_short_read_is_continued_where_it_stopped() {
+        let (content, file) = sample();
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::start(content.clone(), &[Answer::Short(1000), Answer::Whole]);
+        fetch_files(folder.path(), std::slice::from_ref(&server.url), &[file], &mut Silent)
+            .unwrap();
+        assert_eq!(
+            server.requests(),
+            ["/mnist/sample-ubyte.gz from 0", "/mnist/sample-ubyte.gz from 1000"]
+        );
+        assert_eq!(files_in(folder.path()), ["sample-ubyte.gz"]);
+        assert_eq!(fs::read(folder.path().join("sample-ubyte.gz")).unwrap(), content);
+        // A file that is there and right is not asked for again: the server would not answer.
+        fetch_files(folder.path(), &[server.url], &[file], &mut Silent).unwrap();
+    }
+
+    #[test]
+    fn a_later_call_continues_what_an_earlier_one_left() {
+        let (content, file) = sample();
+        let folder = tempfile::tempdir().unwrap();
+        let cut = Server::start(content.clone(), &[Answer::Short(10), Answer::Short(10)]);
+        assert!(fetch_files(folder.path(), &[cut.url], &[file], &mut Silent).is_err());
+        assert_eq!(files_in(folder.path()), ["sample-ubyte.gz.part"]);
+        let server = Server::start(content, &[Answer::Whole]);
+        fetch_files(folder.path(), std::slice::from_ref(&server.url), &[file], &mut Silent)
+            .unwrap();
+        assert_eq!(server.requests(), ["/mnist/sample-ubyte.gz from 20"]);
+        assert_eq!(files_in(folder.path()), ["sample-ubyte.gz"]);
+    }
+
+    #[test]
+    fn a_404_goes_on_to_the_next_mirror_at_once() {
+        let (content, file) = sample();
+        let folder = tempfile::tempdir().unwrap();
+        let first = Server::start(content.clone(), &[Answer::NotFound]);
+        let second = Server::start(content, &[Answer::Whole]);
+        let mirrors = [first.url.clone(), second.url.clone()];
+        fetch_files(folder.path(), &mirrors, &[file], &mut Silent).unwrap();
+        assert_eq!((first.requests().len(), second.requests().len()), (1, 1));
+    }
+
+    #[test]
+    fn a_wrong_hash_leaves_nothing_that_train_would_find() {
+        let (content, file) = sample();
+        let folder = tempfile::tempdir().unwrap();
+        let first = Server::start(content.clone(), &[Answer::Wrong; TRIES]);
+        let second = Server::start(content, &[Answer::NotFound]);
+        let mirrors = [first.url.clone(), second.url.clone()];
+        let error = fetch_files(folder.path(), &mirrors, &[file], &mut Silent).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains("its content is not MNIST"), "{message}");
+        assert!(message.contains("status 404"), "{message}");
+        assert!(message.contains(&first.url) && message.contains(&second.url), "{message}");
+        assert!(files_in(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn a_server_that_is_not_there_is_reported() {
+        let (_, file) = sample();
+        let folder = tempfile::tempdir().unwrap();
+        let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mirrors = [format!("http://{gone}/")];
+        let error = fetch_files(folder.path(), &mirrors, &[file], &mut Silent).unwrap_err();
+        assert!(error.to_string().contains("sample-ubyte.gz could not be downloaded"));
+    }
+}

@@ -1,0 +1,378 @@
+//! Asks a device, over any stream of bytes.
+
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use firmware::link::{
+    self, Info, Message, PROTOCOL, Received, Receiver, Request, Response, SelfTestReport, frame_len,
+};
+use model_format::limits::MAX_WIDTH;
+
+use super::Error;
+
+/// How long a device may take to answer, unless [`Client::set_timeout`] says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a request is sent again after the device could not read a frame.
+const REPEATS: u32 = 2;
+/// How long an answer may still take once the device has refused frames more often than that.
+const AFTER_REFUSAL: Duration = Duration::from_secs(1);
+/// How often a stream looks up from reading, so that the client sees the time pass.
+pub(super) const POLL: Duration = Duration::from_millis(50);
+
+/// The computer's end of the link to a device.
+///
+/// Reading from `S` has to return after a while with [`ErrorKind::TimedOut`] or
+/// [`ErrorKind::WouldBlock`] if nothing comes (see [`TcpStream::set_read_timeout`]): that is when
+/// the client looks whether its own time is up.
+pub struct Client<S> {
+    stream: BufReader<S>,
+    timeout: Duration,
+    sequence: u16,
+    send: Vec<u8>,
+    receive: Vec<u8>,
+}
+
+impl Client<TcpStream> {
+    /// Connects to a device whose UART is at `address`, as `HOST:PORT`.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] if nobody listens there.
+    pub fn connect(address: &str) -> Result<Self, Error> {
+        let failed = |source| Error::Connect {
+            address: address.into(),
+            source,
+        };
+        let mut last = ErrorKind::AddrNotAvailable.into();
+        for candidate in address.to_socket_addrs().map_err(failed)? {
+            match TcpStream::connect_timeout(&candidate, TIMEOUT) {
+                Ok(stream) => return Client::over_tcp(stream).map_err(failed),
+                Err(error) => last = error,
+            }
+        }
+        Err(failed(last))
+    }
+
+    /// Talks over a connection that is there already.
+    ///
+    /// # Errors
+    /// What the system says if its timeouts can't be set.
+    pub fn over_tcp(stream: TcpStream) -> std::io::Result<Self> {
+        stream.set_read_timeout(Some(POLL))?;
+        stream.set_write_timeout(Some(TIMEOUT))?;
+        // Requests are small, and each waits for its answer.
+        stream.set_nodelay(true)?;
+        Ok(Client::new(stream))
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    /// Talks over `stream`; see [`Client`] for what it must do when nothing comes.
+    pub fn new(stream: S) -> Self {
+        Client {
+            stream: BufReader::new(stream),
+            timeout: TIMEOUT,
+            sequence: 0,
+            send: vec![0; frame_len(MAX_WIDTH)],
+            receive: vec![0; frame_len(MAX_WIDTH)],
+        }
+    }
+
+    /// How long the device may take for an answer.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+    }
+
+    /// The stream itself, to send what no client would send.
+    pub fn stream_mut(&mut self) -> &mut S {
+        self.stream.get_mut()
+    }
+
+    /// Who the device is and what it runs.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] if it speaks another version, otherwise what went wrong on the way.
+    pub fn info(&mut self) -> Result<DeviceInfo, Error> {
+        self.exchange(Request::Info, |response| match response {
+            Response::Info(info) if info.protocol == PROTOCOL => Ok(DeviceInfo::from(info)),
+            Response::Info(info) => Err(Error::Protocol {
+                device: info.protocol,
+                here: PROTOCOL,
+            }),
+            other => Err(unexpected(&other)),
+        })
+    }
+
+    /// All outputs of the device's model for one input.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the input has the wrong length, otherwise what went wrong on the way.
+    pub fn infer(&mut self, input: &[i8]) -> Result<Vec<i8>, Error> {
+        if input.len() > MAX_WIDTH {
+            return Err(Error::TooLong(input.len()));
+        }
+        let input: Vec<u8> = input.iter().map(|value| *value as u8).collect();
+        self.exchange(
+            Request::Infer { input: &input },
+            |response| match response {
+                Response::Output { output } => Ok(output.iter().map(|byte| *byte as i8).collect()),
+                other => Err(unexpected(&other)),
+            },
+        )
+    }
+
+    /// Has the device run its model's own test vectors.
+    ///
+    /// # Errors
+    /// What went wrong on the way; vectors that fail are in the report.
+    pub fn self_test(&mut self) -> Result<SelfTestReport, Error> {
+        self.exchange(Request::SelfTest, |response| match response {
+            Response::SelfTest(report) => Ok(report),
+            other => Err(unexpected(&other)),
+        })
+    }
+
+    /// Sends a request, and gives the answer to `accept`; sends it again if the device could not
+    /// read a frame.
+    fn exchange<R>(
+        &mut self,
+        request: Request<'_>,
+        accept: impl FnOnce(Response<'_>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        // From 1: 0 answers frames that could not be read.
+        self.sequence = self.sequence.checked_add(1).unwrap_or(1);
+        let message = Message {
+            sequence: self.sequence,
+            body: request,
+        };
+        let frame = link::encode(&message, &mut self.send).ok_or(Error::TooLong(MAX_WIDTH))?;
+        let mut receiver = Receiver::new(&mut self.receive);
+        let mut repeats_left = REPEATS;
+        let mut refused = None;
+        let mut deadline = Instant::now() + self.timeout;
+        send(self.stream.get_mut(), frame)?;
+        loop {
+            if !receive(&mut self.stream, &mut receiver, deadline)? {
+                return Err(refused.map_or(Error::NoAnswer(self.timeout), Error::Refused));
+            }
+            match receiver.message::<Response<'_>>() {
+                Ok(Message { sequence, body }) if sequence == self.sequence => {
+                    return match body {
+                        Response::Refused(refusal) => Err(Error::Refused(refusal)),
+                        answer => accept(answer),
+                    };
+                }
+                // Meant for this request, or for garbage that came before it: nobody can tell.
+                Ok(Message {
+                    sequence: 0,
+                    body: Response::Refused(refusal),
+                }) => {
+                    if repeats_left > 0 {
+                        repeats_left -= 1;
+                        send(self.stream.get_mut(), frame)?;
+                    } else if refused.replace(refusal).is_none() {
+                        deadline = deadline.min(Instant::now() + AFTER_REFUSAL);
+                    }
+                }
+                // A late answer to an earlier request, or garbage on the line.
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+}
+
+/// Who a device is and what it runs: [`Info`], to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceInfo {
+    /// Name of the board.
+    pub board: String,
+    /// Version of the firmware.
+    pub firmware: String,
+    /// Name of the model.
+    pub model: String,
+    /// CRC-32 of the model file.
+    pub checksum: u32,
+    /// Number of int8 inputs.
+    pub inputs: usize,
+    /// Number of int8 outputs.
+    pub outputs: usize,
+    /// Number of layers.
+    pub layers: usize,
+    /// Bytes of the model file.
+    pub model_bytes: u32,
+    /// Bytes of scratch memory that the engine uses.
+    pub scratch_bytes: u32,
+    /// The most bytes of stack that have been in use, where the board measures it.
+    pub stack_bytes: Option<u32>,
+    /// Frames since the start that were garbage, cut off or too long.
+    pub bad_frames: u32,
+}
+
+impl From<Info<'_>> for DeviceInfo {
+    fn from(info: Info<'_>) -> Self {
+        DeviceInfo {
+            board: info.board.into(),
+            firmware: info.firmware.into(),
+            model: info.model.into(),
+            checksum: info.checksum,
+            inputs: info.inputs.into(),
+            outputs: info.outputs.into(),
+            layers: info.layers.into(),
+            model_bytes: info.model_bytes,
+            scratch_bytes: info.scratch_bytes,
+            stack_bytes: info.stack_bytes,
+            bad_frames: info.bad_frames,
+        }
+    }
+}
+
+fn send(stream: &mut impl Write, frame: &[u8]) -> Result<(), Error> {
+    stream
+        .write_all(frame)
+        .and_then(|()| stream.flush())
+        .map_err(Error::Connection)
+}
+
+/// Receives bytes until they complete a frame; `false` if none came in time.
+fn receive(
+    stream: &mut impl BufRead,
+    receiver: &mut Receiver<'_>,
+    deadline: Instant,
+) -> Result<bool, Error> {
+    while Instant::now() < deadline {
+        let bytes = match stream.fill_buf() {
+            Ok([]) => return Err(Error::Closed),
+            Ok(bytes) => bytes,
+            Err(error) => match error.kind() {
+                ErrorKind::TimedOut | ErrorKind::WouldBlock | ErrorKind::Interrupted => continue,
+                ErrorKind::ConnectionReset => return Err(Error::Closed),
+                _ => return Err(Error::Connection(error)),
+            },
+        };
+        let end = bytes
+            .iter()
+            .position(|byte| receiver.push(*byte) == Received::Frame);
+        let used = end.map_or(bytes.len(), |last| last + 1);
+        stream.consume(used);
+        if end.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn unexpected(response: &Response<'_>) -> Error {
+    Error::Unexpected(format!("{response:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::io;
+
+    use firmware::link::Refusal;
+
+    use super::*;
+
+    /// A device that answers each request with the next of its prepared byte strings.
+    #[derive(Default)]
+    struct Scripted {
+        answers: VecDeque<Vec<u8>>,
+        incoming: VecDeque<u8>,
+        requests: usize,
+    }
+
+    impl Read for Scripted {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if self.incoming.is_empty() {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            self.incoming.read(buffer)
+        }
+    }
+
+    impl Write for Scripted {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.requests += 1;
+            self.incoming
+                .extend(self.answers.pop_front().unwrap_or_default());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn frame(sequence: u16, body: Response<'_>) -> Vec<u8> {
+        let mut buffer = [0; 512];
+        link::encode(&Message { sequence, body }, &mut buffer)
+            .unwrap()
+            .to_vec()
+    }
+
+    fn client(answers: &[Vec<u8>]) -> Client<Scripted> {
+        let mut client = Client::new(Scripted {
+            answers: answers.iter().cloned().collect(),
+            ..Scripted::default()
+        });
+        client.set_timeout(Duration::from_millis(20));
+        client
+    }
+
+    const OUTPUT: Response<'_> = Response::Output { output: &[1, 255] };
+
+    #[test]
+    fn garbage_and_late_answers_are_passed_over() {
+        let mut bytes = vec![1, 2, 3, 0, 0, 7];
+        bytes.extend(frame(
+            9,
+            Response::SelfTest(SelfTestReport {
+                vectors: 1,
+                passed: 1,
+            }),
+        ));
+        bytes.extend(frame(1, OUTPUT));
+        assert_eq!(client(&[bytes]).infer(&[5]).unwrap(), [1, -1]);
+    }
+
+    #[test]
+    fn a_damaged_request_is_sent_again() {
+        let damaged = frame(0, Response::Refused(Refusal::Damaged));
+        let mut client = client(&[damaged, frame(1, OUTPUT)]);
+        assert_eq!(client.infer(&[5]).unwrap(), [1, -1]);
+        assert_eq!(client.stream_mut().requests, 2);
+    }
+
+    #[test]
+    fn silence_and_endless_damage_end() {
+        assert!(matches!(client(&[]).info(), Err(Error::NoAnswer(_))));
+        let damaged = frame(0, Response::Refused(Refusal::Damaged));
+        let mut client = client(&vec![damaged; 9]);
+        assert!(matches!(
+            client.info(),
+            Err(Error::Refused(Refusal::Damaged))
+        ));
+        assert_eq!(client.stream_mut().requests, 3);
+    }
+
+    #[test]
+    fn a_refusal_is_an_error() {
+        let refusal = Refusal::InputLength {
+            expected: 64,
+            given: 1,
+        };
+        let mut client = client(&[frame(1, Response::Refused(refusal))]);
+        let error = client.infer(&[5]).unwrap_err();
+        assert!(matches!(&error, Error::Refused(given) if *given == refusal));
+        assert!(error.to_string().contains("64 inputs"), "{error}");
+    }
+
+    #[test]
+    fn the_answer_must_be_of_the_kind_that_was_asked() {
+        assert!(matches!(
+            client(&[frame(1, OUTPUT)]).self_test(),
+            Err(Error::Unexpected(_))
+        ));
+    }
+}

@@ -1,0 +1,330 @@
+//! QEMU: starts it, connects its UART, decodes its log, ends it.
+//!
+//! UART and log have a channel each, so that neither can garble the other: the UART is a TCP
+//! connection on the loopback interface, the log (semihosting) is QEMU's standard output, and what
+//! QEMU itself has to say is its standard error.
+
+use std::io::{ErrorKind, Read};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use std::{fs, mem};
+
+use super::Error;
+use super::board::Board;
+use super::client::{Client, POLL};
+use super::log::{Line, Strings};
+
+/// How long QEMU may take to connect to us.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Where the machine's UART goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uart {
+    /// Nowhere.
+    None,
+    /// To [`Emulator::connect`], and to nobody else.
+    Private,
+    /// To whoever connects to this address, one after the other.
+    Listen(SocketAddr),
+}
+
+/// What to start.
+pub struct Options<'a> {
+    /// The board.
+    pub board: &'static Board,
+    /// Its firmware.
+    pub elf: &'a Path,
+    /// Where the UART goes.
+    pub uart: Uart,
+    /// The command for the firmware (see `firmware/boards/emulated`); empty: answer requests.
+    pub command: &'a [&'a str],
+    /// Whether one executed instruction shall be one nanosecond of the machine's time, exactly.
+    pub count_instructions: bool,
+    /// The folder in which the firmware opens files.
+    pub folder: Option<&'a Path>,
+    /// Gets every line of the log as it is said.
+    pub on_line: Box<dyn FnMut(&Line) + Send>,
+}
+
+impl<'a> Options<'a> {
+    /// Answers requests on a private UART, and keeps its log for errors.
+    pub fn serve(board: &'static Board, elf: &'a Path) -> Self {
+        Options {
+            board,
+            elf,
+            uart: Uart::Private,
+            command: &[],
+            count_instructions: false,
+            folder: None,
+            on_line: Box::new(|_| ()),
+        }
+    }
+}
+
+/// An emulated board that runs, until this is dropped.
+pub struct Emulator {
+    board: &'static Board,
+    child: Child,
+    listener: Option<TcpListener>,
+    lines: Arc<Mutex<Vec<String>>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Emulator {
+    /// Starts QEMU.
+    ///
+    /// # Errors
+    /// [`Error::NoEmulator`] says how to get QEMU; [`Error::File`] and [`Error::Log`] if the
+    /// firmware can't be used.
+    pub fn start(options: Options<'_>) -> Result<Self, Error> {
+        let Options {
+            board,
+            elf,
+            uart,
+            command,
+            count_instructions,
+            folder,
+            mut on_line,
+        } = options;
+        let elf = absolute(elf)?;
+        let bytes = fs::read(&elf).map_err(Error::file(&elf))?;
+        let strings = Strings::read(&bytes, &elf)?;
+        let (serial, listener) = serial(uart)?;
+        let mut semihosting = String::from("enable=on,target=native,chardev=log,arg=thimble");
+        for word in command {
+            semihosting.push_str(",arg=");
+            // QEMU takes a doubled comma for one.
+            semihosting.push_str(&word.replace(',', ",,"));
+        }
+        let mut qemu = Command::new(board.qemu);
+        qemu.args([
+            "-machine",
+            board.machine,
+            "-display",
+            "none",
+            "-monitor",
+            "none",
+        ])
+        .args([
+            "-chardev",
+            "stdio,id=log,signal=off",
+            "-semihosting-config",
+            &semihosting,
+        ])
+        .args(["-chardev", &serial, "-serial", "chardev:uart"])
+        .arg("-kernel")
+        .arg(&elf)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+        if count_instructions {
+            qemu.args(["-icount", "shift=0"]);
+        }
+        if let Some(folder) = folder {
+            qemu.current_dir(folder);
+        }
+        let mut child = qemu.spawn().map_err(|source| match source.kind() {
+            ErrorKind::NotFound => Error::NoEmulator {
+                program: board.qemu.into(),
+            },
+            _ => Error::Start {
+                program: board.qemu.into(),
+                source,
+            },
+        })?;
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let mut readers = Vec::new();
+        if let Some(mut log) = child.stdout.take() {
+            let lines = lines.clone();
+            readers.push(thread::spawn(move || {
+                let mut decoder = strings.decoder();
+                read_all(&mut log, |bytes| {
+                    decoder.push(bytes, |line| {
+                        lock(&lines).push(line.to_string());
+                        on_line(&line);
+                    });
+                });
+            }));
+        }
+        if let Some(mut errors) = child.stderr.take() {
+            let lines = lines.clone();
+            readers.push(thread::spawn(move || {
+                read_all(&mut errors, |bytes| {
+                    let text = String::from_utf8_lossy(bytes);
+                    lock(&lines).extend(text.lines().map(String::from));
+                });
+            }));
+        }
+        Ok(Emulator {
+            board,
+            child,
+            listener,
+            lines,
+            readers,
+        })
+    }
+
+    /// The client at the other end of a [`Uart::Private`]; once.
+    ///
+    /// # Errors
+    /// [`Error::Ended`] if QEMU ended before it connected, [`Error::TooSlow`] if it never did,
+    /// [`Error::Closed`] if there is no such UART or it has been given away.
+    pub fn connect(&mut self) -> Result<Client<TcpStream>, Error> {
+        let listener = self.listener.take().ok_or(Error::Closed)?;
+        let deadline = Instant::now() + CONNECT_TIMEOUT;
+        loop {
+            match listener.accept() {
+                Ok((stream, _)) => {
+                    stream.set_nonblocking(false).map_err(Error::Connection)?;
+                    return Client::over_tcp(stream).map_err(Error::Connection);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(Error::Connection(error)),
+            }
+            if let Some(status) = self.ended()? {
+                return Err(self.failed(status));
+            }
+            if Instant::now() > deadline {
+                return Err(self.too_slow(CONNECT_TIMEOUT));
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// How QEMU ended, if it has.
+    ///
+    /// # Errors
+    /// [`Error::Connection`] if the system can't tell.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>, Error> {
+        self.child.try_wait().map_err(Error::Connection)
+    }
+
+    /// Waits until QEMU ends, for so long at most; gives the firmware's exit status.
+    ///
+    /// # Errors
+    /// [`Error::TooSlow`] after the limit; QEMU is stopped then.
+    pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus, Error> {
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(status) = self.ended()? {
+                return Ok(status);
+            }
+            if Instant::now() > deadline {
+                return Err(self.too_slow(limit));
+            }
+            thread::sleep(POLL / 10);
+        }
+    }
+
+    /// Waits as [`Emulator::wait`] does, and takes a failing exit code for an error.
+    ///
+    /// # Errors
+    /// [`Error::Ended`] with the last lines of the log, or [`Error::TooSlow`].
+    pub fn wait_for_success(&mut self, limit: Duration) -> Result<(), Error> {
+        let status = self.wait(limit)?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(self.failed(status))
+        }
+    }
+
+    /// What firmware and QEMU have said so far, a string a line.
+    pub fn log(&self) -> Vec<String> {
+        lock(&self.lines).clone()
+    }
+
+    fn failed(&mut self, status: ExitStatus) -> Error {
+        Error::Ended {
+            board: self.board.name,
+            status: status.to_string(),
+            log: self.last_words(),
+        }
+    }
+
+    fn too_slow(&mut self, after: Duration) -> Error {
+        self.stop();
+        Error::TooSlow {
+            board: self.board.name,
+            after,
+            log: self.last_words(),
+        }
+    }
+
+    /// The end of the log, for an error; only after QEMU has ended.
+    fn last_words(&mut self) -> String {
+        self.stop();
+        let lines = lock(&self.lines);
+        let last = &lines[lines.len().saturating_sub(10)..];
+        last.iter().map(|line| format!("\n    {line}")).collect()
+    }
+
+    /// Ends QEMU, and reads its log to the end.
+    fn stop(&mut self) {
+        // Both fail only if it has ended and been waited for: what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        for reader in mem::take(&mut self.readers) {
+            // A reader that panicked has said so on standard error.
+            let _ = reader.join();
+        }
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// QEMU's words for where the UART goes, and our end of a private one.
+fn serial(uart: Uart) -> Result<(String, Option<TcpListener>), Error> {
+    Ok(match uart {
+        Uart::None => ("null,id=uart".into(), None),
+        // We listen and QEMU connects: the system chooses a port that is free, nobody can take it
+        // away in between, and the UART is connected before the machine starts.
+        Uart::Private => {
+            let listener = TcpListener::bind("127.0.0.1:0").map_err(Error::Connection)?;
+            listener.set_nonblocking(true).map_err(Error::Connection)?;
+            let port = listener.local_addr().map_err(Error::Connection)?.port();
+            (
+                format!("socket,id=uart,host=127.0.0.1,port={port},nodelay=on"),
+                Some(listener),
+            )
+        }
+        Uart::Listen(address) => (
+            format!(
+                "socket,id=uart,host={},port={},nodelay=on,server=on,wait=off",
+                address.ip(),
+                address.port()
+            ),
+            None,
+        ),
+    })
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    path.canonicalize().map_err(Error::file(path))
+}
+
+fn read_all(from: &mut impl Read, mut each: impl FnMut(&[u8])) {
+    let mut buffer = [0; 4096];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return,
+            Ok(read) => each(&buffer[..read]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // The pipe of a process that is gone.
+            Err(_) => return,
+        }
+    }
+}
+
+/// The log is whole even if whoever held it panicked.
+fn lock(lines: &Mutex<Vec<String>>) -> std::sync::MutexGuard<'_, Vec<String>> {
+    lines.lock().unwrap_or_else(PoisonError::into_inner)
+}

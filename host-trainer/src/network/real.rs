@@ -1,0 +1,97 @@
+//! The numbers that a network may be made of.
+
+use std::fmt::{Debug, Display};
+use std::iter::Sum;
+use std::ops::{AddAssign, MulAssign, SubAssign};
+
+use ndarray::linalg::general_mat_mul;
+use ndarray::{ArrayView2, ArrayViewMut2, LinalgScalar};
+use num_traits::Float;
+
+use super::product::product_f32;
+
+/// A floating-point number that networks compute with: `f32` for training, `f64` for checking the
+/// very same code against differences that `f32` could not resolve.
+pub trait Real:
+    Float
+    + LinalgScalar
+    + AddAssign
+    + SubAssign
+    + MulAssign
+    + Sum
+    + Debug
+    + Display
+    + Default
+    + Send
+    + Sync
+{
+    /// The number nearest to an `f32`.
+    fn from_f32(value: f32) -> Self;
+    /// The number nearest to an `f64`.
+    fn from_f64(value: f64) -> Self;
+    /// A byte, exactly.
+    fn from_u8(value: u8) -> Self;
+    /// As an `f64`, exactly.
+    fn to_f64(self) -> f64;
+
+    /// out = a · b, the old content of `out` overwritten.
+    ///
+    /// # Shapes
+    /// `a` is m × k, `b` is k × n, `out` is m × n. Any strides.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    fn product(a: ArrayView2<'_, Self>, b: ArrayView2<'_, Self>, out: ArrayViewMut2<'_, Self>);
+}
+
+impl Real for f32 {
+    #[inline(always)]
+    fn from_f32(value: f32) -> Self {
+        value
+    }
+
+    #[inline(always)]
+    fn from_f64(value: f64) -> Self {
+        value as f32
+    }
+
+    #[inline(always)]
+    fn from_u8(value: u8) -> Self {
+        f32::from(value)
+    }
+
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+
+    fn product(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, out: ArrayViewMut2<'_, f32>) {
+        product_f32(a, b, out);
+    }
+}
+
+impl Real for f64 {
+    #[inline(always)]
+    fn from_f32(value: f32) -> Self {
+        f64::from(value)
+    }
+
+    #[inline(always)]
+    fn from_f64(value: f64) -> Self {
+        value
+    }
+
+    #[inline(always)]
+    fn from_u8(value: u8) -> Self {
+        f64::from(value)
+    }
+
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        self
+    }
+
+    fn product(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>, mut out: ArrayViewMut2<'_, f64>) {
+        general_mat_mul(1.0, &a, &b, 0.0, &mut out);
+    }
+}

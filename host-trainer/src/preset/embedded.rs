@@ -1,0 +1,76 @@
+//! The presets that come with the program.
+
+use std::fs;
+use std::path::Path;
+
+use super::{Error, Preset, nearest};
+
+/// A preset that comes with the program.
+#[derive(Clone, Copy, Debug)]
+pub struct EmbeddedPreset {
+    /// Its name.
+    pub name: &'static str,
+    /// Its TOML file.
+    pub text: &'static str,
+    /// What its test accuracy is to be expected to be.
+    pub expectation: &'static str,
+}
+
+/// All of them, the default one first.
+pub const EMBEDDED: [EmbeddedPreset; 2] = [
+    EmbeddedPreset {
+        name: "digits",
+        text: include_str!("../../presets/digits.toml"),
+        expectation: "98 % of the test digits",
+    },
+    EmbeddedPreset {
+        name: "mnist",
+        text: include_str!("../../presets/mnist.toml"),
+        expectation: "97.5 % of the test digits",
+    },
+];
+
+/// The preset of this name, or in this file when the name ends in `.toml`.
+///
+/// # Errors
+/// [`Error`] when there is none, or it is not valid.
+pub fn find(name: &str) -> Result<Preset, Error> {
+    if Path::new(name).extension().is_some_and(|extension| extension == "toml") {
+        let text = fs::read_to_string(name)
+            .map_err(|error| Error::File { path: name.into(), error })?;
+        return Preset::read(&text, name);
+    }
+    match EMBEDDED.iter().find(|preset| preset.name == name) {
+        Some(preset) => Preset::read(preset.text, &format!("preset {name}")),
+        None => Err(Error::Unknown {
+            name: name.to_string(),
+            known: EMBEDDED.map(|preset| preset.name).join(", "),
+            nearest: nearest(name, EMBEDDED.map(|preset| preset.name)).map(String::from),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_valid_and_survive_being_written_and_read() {
+        for embedded in EMBEDDED {
+            let preset = find(embedded.name).unwrap();
+            assert_eq!(preset.name, embedded.name);
+            let written = preset.to_toml();
+            assert_eq!(Preset::read(&written, "written").unwrap(), preset);
+            // Everything is spelt out, so that a later default changes nothing.
+            assert_eq!(written, Preset::read(&written, "written").unwrap().to_toml());
+        }
+    }
+
+    #[test]
+    fn a_misspelt_name_is_answered_with_the_right_one() {
+        let message = find("minst").unwrap_err().to_string();
+        assert!(message.contains("did you mean `mnist`?"), "{message}");
+        let message = find("no/such.toml").unwrap_err().to_string();
+        assert!(message.starts_with("no/such.toml: the preset cannot be read"), "{message}");
+    }
+}

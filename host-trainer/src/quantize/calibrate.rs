@@ -1,0 +1,161 @@
+//! The ranges of activations, seen on training data.
+
+use super::{CalibrationMethod, Range};
+use crate::data::Subset;
+use crate::evaluate::over_chunks;
+use crate::network::Network;
+use crate::train::Threads;
+
+/// Steps into which a range is divided to find a percentile: finer than int8 by far.
+const BINS: usize = 8192;
+
+/// The ranges of a network's activations.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Calibration {
+    /// Range of the input.
+    pub input: Range,
+    /// Range of the outputs of each layer.
+    pub layers: Vec<Range>,
+}
+
+/// Runs the network over the rows, which should be the training rows and no others, and chooses a
+/// range for the input and for each layer's outputs.
+pub fn calibrate(
+    network: &Network<f32>,
+    subset: &Subset,
+    method: CalibrationMethod,
+    threads: &Threads,
+) -> Calibration {
+    let count = network.layers().len() + 1;
+    let parts = over_chunks(network, subset, threads, |tape, labels| {
+        let range = |layer| {
+            let mut range = Range::ZERO;
+            tape.activation(layer, labels.len()).iter().for_each(|&value| range.include(value));
+            range
+        };
+        (0..count).map(range).collect::<Vec<Range>>()
+    });
+    let mut ranges = vec![Range::ZERO; count];
+    for part in parts {
+        ranges.iter_mut().zip(part).for_each(|(range, seen)| *range = range.union(seen));
+    }
+    if let CalibrationMethod::Percentile(percentile) = method {
+        let parts = over_chunks(network, subset, threads, |tape, labels| {
+            let histogram = |(layer, &range): (usize, &Range)| {
+                let mut histogram = Histogram::new(range);
+                tape.activation(layer, labels.len()).iter().for_each(|&v| histogram.add(v));
+                histogram
+            };
+            ranges.iter().enumerate().map(histogram).collect::<Vec<Histogram>>()
+        });
+        let mut histograms: Vec<Histogram> = ranges.iter().map(|&r| Histogram::new(r)).collect();
+        for part in parts {
+            histograms.iter_mut().zip(part).for_each(|(sum, seen)| sum.merge(&seen));
+        }
+        ranges = histograms.iter().map(|histogram| histogram.central(percentile)).collect();
+    }
+    let layers = ranges.split_off(1);
+    Calibration { input: ranges.first().copied().unwrap_or(Range::ZERO), layers }
+}
+
+/// How often values fall into each part of a range.
+struct Histogram {
+    range: Range,
+    counts: Vec<u64>,
+}
+
+impl Histogram {
+    fn new(range: Range) -> Self {
+        Histogram { range, counts: vec![0; BINS] }
+    }
+
+    fn width(&self) -> f64 {
+        (f64::from(self.range.high()) - f64::from(self.range.low())) / BINS as f64
+    }
+
+    fn add(&mut self, value: f32) {
+        let bin = (f64::from(value) - f64::from(self.range.low())) / self.width();
+        // Saturates at both ends; NaN, from a range of width zero, falls into the first bin.
+        self.counts[(bin as usize).min(BINS - 1)] += 1;
+    }
+
+    fn merge(&mut self, other: &Histogram) {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(sum, count)| *sum += count);
+    }
+
+    /// The range from the (100 − p)th to the pth percentile, to the next border of a bin outward.
+    fn central(&self, percentile: f64) -> Range {
+        let total: u64 = self.counts.iter().sum();
+        let clipped = (total as f64 * (1.0 - percentile / 100.0)).floor() as u64;
+        let empty = |counts: &mut dyn Iterator<Item = &u64>| {
+            let mut below = 0;
+            counts.take_while(|&&count| { below += count; below <= clipped }).count()
+        };
+        let (from_low, from_high) =
+            (empty(&mut self.counts.iter()), empty(&mut self.counts.iter().rev()));
+        let low = f64::from(self.range.low()) + from_low as f64 * self.width();
+        let high = f64::from(self.range.high()) - from_high as f64 * self.width();
+        Range::new(low as f32, high as f32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::data::{Dataset, Features, Labels};
+    use crate::network::{Activation, DenseSpec, Initializer, LayerSpec};
+
+    /// A network that gives its only input back, twice: as it is, and cut below zero.
+    fn identity() -> Network<f32> {
+        let layer = |activation| {
+            LayerSpec::Dense(DenseSpec { units: 1, activation, weights: Initializer::Zeros })
+        };
+        let layers = [layer(Activation::Linear), layer(Activation::Relu)];
+        let mut network = Network::new(1, &layers, 1).unwrap();
+        network.parameters_mut().copy_from_slice(&[1.0, 0.0, 1.0, 0.0]);
+        network
+    }
+
+    fn ranges(values: Vec<f32>, method: CalibrationMethod) -> Calibration {
+        let rows = values.len();
+        let values = Array2::from_shape_vec((rows, 1), values).unwrap();
+        let labels = Labels { indices: vec![0; rows], names: vec!["a".into()] };
+        let dataset = Dataset::new("d", vec![1], Features::Reals(values), labels).unwrap();
+        let threads = Threads::new(std::num::NonZero::new(2)).unwrap();
+        calibrate(&identity(), &Subset::all(Arc::new(dataset)), method, &threads)
+    }
+
+    #[test]
+    fn min_max_sees_every_row() {
+        let mut values = vec![0.5; 1000];
+        values[3] = -2.0;
+        values[997] = 3.0;
+        let calibration = ranges(values, CalibrationMethod::MinMax);
+        assert_eq!(calibration.input, Range::new(-2.0, 3.0));
+        assert_eq!(calibration.layers, [Range::new(-2.0, 3.0), Range::new(0.0, 3.0)]);
+    }
+
+    #[test]
+    fn a_percentile_clips_what_is_rare() {
+        // 0, 1, …, 999, and one far outlier on each side.
+        let mut values: Vec<f32> = (0..1000).map(|value| value as f32).collect();
+        values.extend([-1e4, 1e4]);
+        let clipped = ranges(values.clone(), CalibrationMethod::Percentile(99.8)).layers[0];
+        let bin = 2e4 / BINS as f32;
+        // Of 1002 values 2.004 may be clipped on each side: on the upper one 10000 and 999.
+        assert!((clipped.high() - 998.0).abs() <= bin, "{clipped:?}");
+        assert_eq!(clipped.low(), 0.0);
+        let all = ranges(values, CalibrationMethod::Percentile(100.0)).layers[0];
+        assert_eq!(all, Range::new(-1e4, 1e4));
+    }
+
+    #[test]
+    fn a_layer_that_gives_only_zero_has_a_range() {
+        let calibration = ranges(vec![0.0; 10], CalibrationMethod::Percentile(99.0));
+        assert_eq!(calibration.layers, [Range::ZERO, Range::ZERO]);
+    }
+}

@@ -1,0 +1,122 @@
+//! The weights and biases of a dense layer in int8 and i32.
+
+use model_format::{Clamp, Error, Multiplier, Quantization, build::DenseSpec};
+
+use crate::network::{Activation, Dense};
+
+/// The largest magnitude of a weight: symmetric, so −128 is never used.
+const MOST: f64 = 127.0;
+
+/// The largest bias in i32, as a power of two: it leaves the rest of the accumulator to the
+/// products, of which there are at most 8192 · 127 · 255 < 2^28.
+const MOST_BIAS: f64 = (1_u32 << 30) as f64;
+
+/// A dense layer, ready to be written, with what its numbers stand for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantizedDense {
+    /// The layer.
+    pub spec: DenseSpec,
+    /// The scale of each row of weights.
+    pub weight_scales: Vec<f64>,
+}
+
+/// Quantizes a dense layer.
+///
+/// Row *n* has the scale s_w\[n\] = max |w| / 127; its bias becomes round(b / (s_x · s_w\[n\])),
+/// its multiplier s_x · s_w\[n\] / s_y. A row of weights so small that its bias would not fit into
+/// i32 gets a larger scale. Relu becomes the lower clamp bound, which is the zero point of y.
+///
+/// # Errors
+/// The format's own, for a multiplier that it cannot express.
+pub fn quantize_dense(
+    dense: &Dense,
+    parameters: &[f32],
+    input: Quantization,
+    output: Quantization,
+) -> Result<QuantizedDense, Error> {
+    let (weights, biases) = dense.view(parameters);
+    let input_scale = f64::from(input.scale);
+    let mut quantized = QuantizedDense {
+        spec: DenseSpec {
+            inputs: dense.inputs,
+            outputs: dense.outputs,
+            weights: Vec::with_capacity(dense.inputs * dense.outputs),
+            biases: Vec::with_capacity(dense.outputs),
+            multipliers: Vec::with_capacity(dense.outputs),
+            output,
+            clamp: clamp(dense.activation, output),
+        },
+        weight_scales: Vec::with_capacity(dense.outputs),
+    };
+    for (row, &bias) in weights.rows().into_iter().zip(biases) {
+        let bias = f64::from(bias);
+        let most = row.iter().fold(0.0_f64, |most, &weight| most.max(f64::from(weight).abs()));
+        let scale = (most / MOST).max(bias.abs() / (input_scale * MOST_BIAS));
+        // A row of zeros gives zero at any scale.
+        let scale = if scale > 0.0 { scale } else { 1.0 };
+        let spec = &mut quantized.spec;
+        spec.weights.extend(row.iter().map(|&weight| {
+            (f64::from(weight) / scale).round().clamp(-MOST, MOST) as i8
+        }));
+        spec.biases.push((bias / (input_scale * scale)).round() as i32);
+        let real = input_scale * scale / f64::from(output.scale);
+        spec.multipliers.push(Multiplier::from_real(real)?);
+        quantized.weight_scales.push(scale);
+    }
+    Ok(quantized)
+}
+
+/// The bounds that an activation function folds into.
+fn clamp(activation: Activation, output: Quantization) -> Clamp {
+    match activation {
+        Activation::Linear => Clamp::INT8,
+        Activation::Relu => {
+            let zero = output.zero_point.clamp(i8::MIN.into(), i8::MAX.into());
+            Clamp { low: zero as i8, high: i8::MAX }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INPUT: Quantization = Quantization { scale: 0.5, zero_point: -128 };
+    const OUTPUT: Quantization = Quantization { scale: 0.25, zero_point: 3 };
+
+    fn quantize(activation: Activation, inputs: usize, parameters: &[f32]) -> QuantizedDense {
+        let dense = Dense { inputs, outputs: parameters.len() / (inputs + 1), activation };
+        quantize_dense(&dense, parameters, INPUT, OUTPUT).unwrap()
+    }
+
+    #[test]
+    fn each_row_has_its_own_scale() {
+        // Two rows, (−1.27, 0.635) and (12.7, 0.1), biases 1 and −2.
+        let layer = quantize(Activation::Linear, 2, &[-1.27, 0.635, 12.7, 0.1, 1.0, -2.0]);
+        assert_eq!(layer.spec.weights, [-127, 64, 127, 1]);
+        // 1 / (0.5 · 0.01) and −2 / (0.5 · 0.1).
+        assert_eq!(layer.spec.biases, [200, -40]);
+        let reals: Vec<f64> = layer.spec.multipliers.iter().map(|m| m.to_real()).collect();
+        for (real, expected) in reals.iter().zip([0.5 * 0.01 / 0.25, 0.5 * 0.1 / 0.25]) {
+            // The weights themselves are f32.
+            assert!((real / expected - 1.0).abs() < f64::from(f32::EPSILON), "{real}");
+        }
+        assert_eq!(layer.spec.clamp, Clamp::INT8);
+    }
+
+    #[test]
+    fn relu_is_a_bound() {
+        let layer = quantize(Activation::Relu, 1, &[1.0, 0.0]);
+        assert_eq!(layer.spec.clamp, Clamp { low: 3, high: 127 });
+    }
+
+    #[test]
+    fn a_dead_row_and_one_that_is_nearly_all_bias_fit() {
+        let layer = quantize(Activation::Linear, 1, &[0.0, 1e-12, 0.0, 100.0]);
+        assert_eq!((layer.spec.weights[0], layer.spec.biases[0]), (0, 0));
+        assert_eq!(layer.spec.weights[1], 0);
+        assert_eq!(layer.spec.biases[1], 1 << 30);
+        let real = f64::from(1 << 30) * layer.spec.multipliers[1].to_real() * 0.25;
+        assert!((real - 100.0).abs() < 1e-6, "{real}");
+    }
+}

@@ -1,0 +1,17 @@
+//! From a float network to an int8 model.
+//!
+//! The scheme is TensorFlow Lite's (<https://ai.google.dev/edge/litert/models/quantization_spec>):
+//! symmetric weights with a scale a row, asymmetric activations with ranges seen on training data,
+//! biases in i32. The arithmetic that will run it is that of `model-format` and `firmware`.
+
+mod calibrate;
+mod dense;
+mod export;
+mod range;
+mod settings;
+
+pub use calibrate::{Calibration, calibrate};
+pub use dense::{QuantizedDense, quantize_dense};
+pub use export::{Quantized, QuantizeError, quantize};
+pub use range::Range;
+pub use settings::{CalibrationMethod, Settings};

@@ -1,0 +1,102 @@
+//! Ranges of real numbers, and the int8 quantization that covers them.
+
+use model_format::Quantization;
+
+/// A range of real numbers that contains zero.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    low: f32,
+    high: f32,
+}
+
+impl Range {
+    /// Zero alone.
+    pub const ZERO: Range = Range { low: 0.0, high: 0.0 };
+
+    /// From `low` to `high`, widened where needed to contain zero; what is not finite is taken
+    /// for zero.
+    pub fn new(low: f32, high: f32) -> Self {
+        let finite = |value: f32| if value.is_finite() { value } else { 0.0 };
+        Range { low: finite(low).min(0.0), high: finite(high).max(0.0) }
+    }
+
+    /// The lower end, at most zero.
+    pub fn low(&self) -> f32 {
+        self.low
+    }
+
+    /// The upper end, at least zero.
+    pub fn high(&self) -> f32 {
+        self.high
+    }
+
+    /// The smallest range that contains both.
+    pub fn union(self, other: Range) -> Range {
+        Range { low: self.low.min(other.low), high: self.high.max(other.high) }
+    }
+
+    /// The smallest range that contains this one and the value.
+    #[inline(always)]
+    pub fn include(&mut self, value: f32) {
+        self.low = self.low.min(value);
+        self.high = self.high.max(value);
+    }
+
+    /// The quantization whose 256 values cover the range: scale = width / 255, and the zero point
+    /// that makes the lower end −128, rounded, so that zero is exact.
+    ///
+    /// This is TensorFlow Lite's `ChooseQuantizationParams`
+    /// (`tensorflow/lite/kernels/internal/quantization_util.h`), which takes the zero point from
+    /// whichever end gives the smaller rounding error. A range of width zero has any scale: 1.
+    pub fn quantization(&self) -> Quantization {
+        let (low, high) = (f64::from(self.low), f64::from(self.high));
+        let scale = (high - low) / 255.0;
+        // A scale that no f32 can hold as a normal number stands for a layer that gives nothing.
+        if scale < f64::from(f32::MIN_POSITIVE) {
+            return Quantization { scale: 1.0, zero_point: -128 };
+        }
+        let (from_low, from_high) = (-128.0 - low / scale, 127.0 - high / scale);
+        let (error_low, error_high) =
+            (128.0 + (low / scale).abs(), 127.0 + (high / scale).abs());
+        let zero_point = if error_low < error_high { from_low } else { from_high };
+        let zero_point = zero_point.round().clamp(-128.0, 127.0) as i32;
+        Quantization { scale: scale as f32, zero_point }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relu_range_begins_at_the_lowest_value() {
+        let q = Range::new(0.0, 25.5).quantization();
+        assert_eq!((q.scale, q.zero_point), (0.1, -128));
+        // All positive: zero is included all the same.
+        assert_eq!(Range::new(10.0, 25.5).quantization(), q);
+    }
+
+    #[test]
+    fn zero_is_exact_and_the_ends_are_reached_within_half_a_step() {
+        for (low, high) in [(-1.0, 1.0), (-0.3, 7.9), (-100.0, 0.001), (-5.0, 0.0), (-1e-6, 3e5)] {
+            let range = Range::new(low, high);
+            let q = range.quantization();
+            assert!((-128..=127).contains(&q.zero_point));
+            assert_eq!(q.dequantize(q.zero_point as i8), 0.0);
+            // The zero point is rounded by at most half a step, and so both ends move by as much.
+            for (end, code) in [(low, i8::MIN), (high, i8::MAX)] {
+                let reached = q.dequantize(code);
+                assert!((reached - end).abs() <= 0.5001 * q.scale, "{low} {high}: {reached}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_and_nonsense_have_a_quantization_too() {
+        for range in [Range::ZERO, Range::new(f32::NAN, f32::INFINITY), Range::new(0.0, 1e-42)] {
+            assert_eq!(range.quantization(), Quantization { scale: 1.0, zero_point: -128 });
+        }
+        let huge = Range::new(f32::MIN, f32::MAX).quantization();
+        assert!(huge.scale.is_finite());
+    }
+}

@@ -1,0 +1,44 @@
+//! What a preset says about quantization.
+
+use serde::{Deserialize, Serialize};
+
+use crate::checked::percentile;
+
+/// How a network is quantized.
+#[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// How the range of an activation is chosen.
+    #[serde(default)]
+    pub calibration: CalibrationMethod,
+    /// Training rows that the model carries with their outputs, for a device to test itself with.
+    #[serde(default = "default_self_tests", deserialize_with = "self_tests")]
+    pub self_tests: usize,
+}
+
+/// How the range of an activation is chosen from its values on training data.
+#[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CalibrationMethod {
+    /// From the smallest to the largest value.
+    #[default]
+    MinMax,
+    /// From the (100 − p)th to the pth percentile: rare values are clipped, so that all others
+    /// get finer steps.
+    Percentile(#[serde(deserialize_with = "percentile")] f64),
+}
+
+fn default_self_tests() -> usize {
+    4
+}
+
+fn self_tests<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let count = usize::deserialize(deserializer)?;
+    match count <= model_format::limits::MAX_SELF_TESTS {
+        true => Ok(count),
+        false => Err(serde::de::Error::custom(format!(
+            "must be at most {}, as many as a model can carry, but is {count}",
+            model_format::limits::MAX_SELF_TESTS
+        ))),
+    }
+}

@@ -1,0 +1,276 @@
+//! How parameters follow their gradients.
+
+use serde::{Deserialize, Serialize};
+
+use crate::checked::{below_one, not_negative, positive};
+use crate::network::Real;
+
+/// The optimizer of a preset.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptimizerSettings {
+    /// Kingma and Ba, *Adam: a method for stochastic optimization*, 2015, algorithm 1.
+    Adam(AdamSettings),
+    /// Gradient descent, with classical momentum.
+    Sgd(SgdSettings),
+}
+
+/// The numbers of Adam.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdamSettings {
+    /// Size of a step, before the schedule.
+    #[serde(default = "defaults::learning_rate", deserialize_with = "positive")]
+    pub learning_rate: f64,
+    /// How much of the mean gradient stays.
+    #[serde(default = "defaults::beta_1", deserialize_with = "below_one")]
+    pub beta_1: f64,
+    /// How much of the mean squared gradient stays.
+    #[serde(default = "defaults::beta_2", deserialize_with = "below_one")]
+    pub beta_2: f64,
+    /// Keeps the division by small gradients finite.
+    #[serde(default = "defaults::epsilon", deserialize_with = "positive")]
+    pub epsilon: f64,
+    /// Share of each parameter that is taken off per unit of learning rate: the decoupled decay
+    /// of Loshchilov and Hutter, *Decoupled weight decay regularization*, 2019, algorithm 2.
+    #[serde(default, deserialize_with = "not_negative")]
+    pub weight_decay: f64,
+}
+
+/// The numbers of gradient descent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SgdSettings {
+    /// Size of a step, before the schedule.
+    #[serde(deserialize_with = "positive")]
+    pub learning_rate: f64,
+    /// How much of the last step is made again.
+    #[serde(default, deserialize_with = "below_one")]
+    pub momentum: f64,
+}
+
+mod defaults {
+    pub fn learning_rate() -> f64 {
+        1e-3
+    }
+
+    pub fn beta_1() -> f64 {
+        0.9
+    }
+
+    pub fn beta_2() -> f64 {
+        0.999
+    }
+
+    pub fn epsilon() -> f64 {
+        1e-7
+    }
+}
+
+impl OptimizerSettings {
+    /// Size of a step, before the schedule.
+    pub fn learning_rate(&self) -> f64 {
+        match self {
+            OptimizerSettings::Adam(adam) => adam.learning_rate,
+            OptimizerSettings::Sgd(sgd) => sgd.learning_rate,
+        }
+    }
+
+    /// The name that presets use.
+    pub fn name(&self) -> &'static str {
+        match self {
+            OptimizerSettings::Adam(_) => "adam",
+            OptimizerSettings::Sgd(_) => "sgd",
+        }
+    }
+}
+
+/// An optimizer with what it remembers of earlier steps.
+#[derive(Clone, Debug)]
+pub struct Optimizer<T> {
+    settings: OptimizerSettings,
+    /// Mean gradients of Adam, or velocities; as many as parameters, or none.
+    first: Vec<T>,
+    /// Mean squared gradients of Adam; as many as parameters, or none.
+    second: Vec<T>,
+    steps: i32,
+}
+
+/// Some of the parameters, with what the optimizer remembers of them.
+pub(super) struct Piece<'a, T> {
+    /// Index of the first one among all parameters.
+    pub offset: usize,
+    /// The parameters.
+    pub parameters: &'a mut [T],
+    first: &'a mut [T],
+    second: &'a mut [T],
+}
+
+impl<'a, T> Piece<'a, T> {
+    /// Parts it before the parameter of this index in it, which must be at most its length.
+    pub fn split_at(self, middle: usize) -> (Piece<'a, T>, Piece<'a, T>) {
+        let (parameters, parameters_right) = self.parameters.split_at_mut(middle);
+        let (first, first_right) = self.first.split_at_mut(middle.min(self.first.len()));
+        let (second, second_right) = self.second.split_at_mut(middle.min(self.second.len()));
+        let left = Piece { offset: self.offset, parameters, first, second };
+        let right = Piece {
+            offset: self.offset + middle,
+            parameters: parameters_right,
+            first: first_right,
+            second: second_right,
+        };
+        (left, right)
+    }
+}
+
+/// What one step does to each parameter, the same for all.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum StepRule<T> {
+    Adam { rate: T, beta_1: T, beta_2: T, unbias_1: T, unbias_2: T, epsilon: T, keep: T },
+    Sgd { rate: T },
+    Momentum { rate: T, momentum: T },
+}
+
+impl<T: Real> Optimizer<T> {
+    /// An optimizer for so many parameters that has made no step yet.
+    pub fn new(settings: OptimizerSettings, parameters: usize) -> Self {
+        let (first, second) = match settings {
+            OptimizerSettings::Adam(_) => (parameters, parameters),
+            OptimizerSettings::Sgd(sgd) if sgd.momentum > 0.0 => (parameters, 0),
+            OptimizerSettings::Sgd(_) => (0, 0),
+        };
+        Optimizer {
+            settings,
+            first: vec![T::zero(); first],
+            second: vec![T::zero(); second],
+            steps: 0,
+        }
+    }
+
+    /// Begins the next step at this learning rate: the rule, and the parameters to apply it to.
+    pub(super) fn begin_step<'a>(
+        &'a mut self,
+        parameters: &'a mut [T],
+        learning_rate: f64,
+    ) -> (StepRule<T>, Piece<'a, T>) {
+        self.steps = self.steps.saturating_add(1);
+        let rate = T::from_f64(learning_rate);
+        let rule = match self.settings {
+            OptimizerSettings::Adam(adam) => StepRule::Adam {
+                rate,
+                beta_1: T::from_f64(adam.beta_1),
+                beta_2: T::from_f64(adam.beta_2),
+                unbias_1: T::from_f64(1.0 / (1.0 - adam.beta_1.powi(self.steps))),
+                unbias_2: T::from_f64(1.0 / (1.0 - adam.beta_2.powi(self.steps))),
+                epsilon: T::from_f64(adam.epsilon),
+                keep: T::from_f64(1.0 - learning_rate * adam.weight_decay),
+            },
+            OptimizerSettings::Sgd(sgd) if sgd.momentum > 0.0 => {
+                StepRule::Momentum { rate, momentum: T::from_f64(sgd.momentum) }
+            }
+            OptimizerSettings::Sgd(_) => StepRule::Sgd { rate },
+        };
+        let Optimizer { first, second, .. } = self;
+        (rule, Piece { offset: 0, parameters, first, second })
+    }
+}
+
+impl<T: Real> StepRule<T> {
+    /// Moves parameters along their gradients; both have the same length.
+    #[inline(always)]
+    pub fn apply(self, piece: &mut Piece<'_, T>, from: usize, gradients: &[T]) {
+        let range = from..from + gradients.len();
+        let parameters = &mut piece.parameters[range.clone()];
+        match self {
+            StepRule::Adam { rate, beta_1, beta_2, unbias_1, unbias_2, epsilon, keep } => {
+                let means = piece.first[range.clone()].iter_mut().zip(&mut piece.second[range]);
+                for ((parameter, &g), (mean, square)) in
+                    parameters.iter_mut().zip(gradients).zip(means)
+                {
+                    *mean = beta_1 * *mean + (T::one() - beta_1) * g;
+                    *square = beta_2 * *square + (T::one() - beta_2) * g * g;
+                    let step = *mean * unbias_1 / ((*square * unbias_2).sqrt() + epsilon);
+                    *parameter = *parameter * keep - rate * step;
+                }
+            }
+            StepRule::Sgd { rate } => {
+                for (parameter, &g) in parameters.iter_mut().zip(gradients) {
+                    *parameter -= rate * g;
+                }
+            }
+            StepRule::Momentum { rate, momentum } => {
+                let velocities = &mut piece.first[range];
+                for ((parameter, &g), velocity) in
+                    parameters.iter_mut().zip(gradients).zip(velocities)
+                {
+                    *velocity = momentum * *velocity - rate * g;
+                    *parameter += *velocity;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The parameter after each of these gradients.
+    fn follow(settings: OptimizerSettings, gradients: &[f64]) -> Vec<f64> {
+        let (mut parameter, mut optimizer) = ([1.0], Optimizer::new(settings, 1));
+        let step = |&gradient: &f64| {
+            let rate = settings.learning_rate();
+            let (rule, mut piece) = optimizer.begin_step(&mut parameter, rate);
+            rule.apply(&mut piece, 0, &[gradient]);
+            parameter[0]
+        };
+        gradients.iter().map(step).collect()
+    }
+
+    #[test]
+    fn adam_by_hand() {
+        let adam = AdamSettings {
+            learning_rate: 0.1,
+            beta_1: 0.5,
+            beta_2: 0.75,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+        };
+        // Step 1: m = 1, v = 1, unbiased 2 and 4: 2 / √4 = 1.
+        // Step 2: m = 0.5 − 2 = −1.5, v = 0.75 + 4 = 4.75; unbiased −1.5 / 0.75 = −2 and
+        // 4.75 / 0.4375.
+        let reached = follow(OptimizerSettings::Adam(adam), &[2.0, -4.0]);
+        let second = -2.0 / (4.75_f64 / 0.4375).sqrt();
+        assert!((reached[0] - 0.9).abs() < 1e-8, "{reached:?}");
+        assert!((reached[1] - (0.9 - 0.1 * second)).abs() < 1e-8, "{reached:?}");
+
+        let decayed = AdamSettings { weight_decay: 0.5, ..adam };
+        let reached = follow(OptimizerSettings::Adam(decayed), &[2.0]);
+        assert!((reached[0] - (1.0 - 0.1 * 0.5 - 0.1)).abs() < 1e-8, "{reached:?}");
+    }
+
+    #[test]
+    fn descent_by_hand() {
+        let sgd = |momentum| OptimizerSettings::Sgd(SgdSettings { learning_rate: 0.25, momentum });
+        assert_eq!(follow(sgd(0.0), &[1.0, 2.0]), [0.75, 0.25]);
+        // Velocities −0.25, then −0.125 − 0.5.
+        assert_eq!(follow(sgd(0.5), &[1.0, 2.0]), [0.75, 0.125]);
+    }
+
+    #[test]
+    fn pieces_cover_all_parameters() {
+        for settings in [
+            OptimizerSettings::Sgd(SgdSettings { learning_rate: 1.0, momentum: 0.0 }),
+            OptimizerSettings::Sgd(SgdSettings { learning_rate: 1.0, momentum: 0.9 }),
+        ] {
+            let (mut parameters, mut optimizer) = ([0.0_f32; 5], Optimizer::new(settings, 5));
+            let (rule, whole) = optimizer.begin_step(&mut parameters, 1.0);
+            let (mut left, mut right) = whole.split_at(2);
+            assert_eq!((left.offset, right.offset), (0, 2));
+            rule.apply(&mut left, 0, &[1.0, 2.0]);
+            rule.apply(&mut right, 1, &[4.0, 5.0]);
+            rule.apply(&mut right, 0, &[3.0]);
+            assert_eq!(parameters, [-1.0, -2.0, -3.0, -4.0, -5.0]);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Models with inputs that an engine is held against the reference on, wherever it runs.
+
+use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec};
+use model_format::{Clamp, Encoding, Multiplier, Quantization};
+
+use crate::random_model::RandomModel;
+
+/// A model and inputs for it.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// What it is, for whoever has to repeat it.
+    pub what: String,
+    /// The model file.
+    pub model: Vec<u8>,
+    /// Inputs of the model's length.
+    pub inputs: Vec<Vec<i8>>,
+}
+
+impl Case {
+    fn new(what: String, spec: &ModelSpec, inputs: Vec<Vec<i8>>) -> Case {
+        let model = spec
+            .to_bytes()
+            .unwrap_or_else(|error| panic!("{what}: {error}"));
+        Case {
+            what,
+            model,
+            inputs,
+        }
+    }
+}
+
+/// The random model of this seed, with no layer wider than `max_width`.
+pub fn random(seed: u64, max_width: usize) -> Case {
+    let RandomModel { spec, inputs } = RandomModel::within(seed, max_width);
+    let widths: Vec<usize> = spec
+        .layers
+        .iter()
+        .map(|LayerSpec::Dense(dense)| dense.outputs)
+        .collect();
+    let what = format!(
+        "random model of seed {seed} ({} inputs, {widths:?})",
+        inputs[0].len()
+    );
+    Case::new(what, &spec, inputs)
+}
+
+/// Whatever a kernel unrolls by, some of these shapes leave every remainder.
+pub fn every_small_shape() -> impl Iterator<Item = Case> {
+    let mut rng = fastrand::Rng::with_seed(1);
+    let shapes = (1..=70).flat_map(|inputs| (1..=9).map(move |outputs| (inputs, outputs)));
+    shapes.map(move |(inputs, outputs)| {
+        let multiplier = Multiplier {
+            mantissa: 1_500_000_000,
+            shift: -9,
+        };
+        let zero_point = rng.i8(..).into();
+        let spec = dense(inputs, outputs, zero_point, multiplier, || {
+            rng.i8(-127..=127)
+        });
+        let input = (0..inputs).map(|_| rng.i8(..)).collect();
+        Case::new(format!("{inputs} × {outputs}"), &spec, vec![input])
+    })
+}
+
+/// One weight of 1 and every input: the accumulator is −255..=255, which each shift moves from
+/// "all is lost" to "all saturates", and both roundings see ties on the way.
+pub fn every_shift() -> Vec<Case> {
+    let inputs: Vec<Vec<i8>> = (i8::MIN..=i8::MAX).map(|q| vec![q]).collect();
+    let mut cases = Vec::new();
+    for shift in Multiplier::SHIFTS {
+        for mantissa in [1 << 30, (1 << 30) + 1, 3 << 29, i32::MAX - 1, i32::MAX] {
+            for zero_point in [-128, 0, 127] {
+                let multiplier = Multiplier { mantissa, shift };
+                let spec = dense(1, 1, zero_point, multiplier, || 1);
+                // Where the shift would carry the accumulator out of 32 bits there is no model.
+                let reach = i64::from((127 - zero_point).max(zero_point + 128));
+                if shift < 0 || reach << shift < 1 << 31 {
+                    let what = format!("{multiplier:?}, input zero point {zero_point}");
+                    cases.push(Case::new(what, &spec, inputs.clone()));
+                } else {
+                    assert!(
+                        spec.to_bytes().is_err(),
+                        "{reach} << {shift} does not fit 32 bits"
+                    );
+                }
+            }
+        }
+    }
+    cases
+}
+
+/// Biases up to the last value that the overflow bound allows, with each output zero point: the
+/// rescaled accumulator comes as close to both ends of 32 bits as any can.
+pub fn ends_of_32_bits() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for bias in [i32::MAX, i32::MAX - 1, 1 << 30] {
+        for mantissa in [1 << 30, i32::MAX] {
+            for shift in [-31, -30, -24, -23, -1, 0] {
+                for zero_point in [-128, -1, 0, 1, 127] {
+                    let multiplier = Multiplier { mantissa, shift };
+                    let mut spec = dense(3, 2, 0, multiplier, || 0);
+                    let LayerSpec::Dense(layer) = &mut spec.layers[0];
+                    layer.biases = vec![bias, -bias];
+                    layer.output.zero_point = zero_point;
+                    let what = format!("bias ±{bias}, {multiplier:?}, zero point {zero_point}");
+                    cases.push(Case::new(what, &spec, vec![vec![1, 2, 3]]));
+                }
+            }
+        }
+    }
+    cases
+}
+
+/// A model of one dense layer without bias.
+fn dense(
+    inputs: usize,
+    outputs: usize,
+    input_zero_point: i32,
+    multiplier: Multiplier,
+    mut weight: impl FnMut() -> i8,
+) -> ModelSpec {
+    let quantization = |zero_point| Quantization {
+        scale: 1.0,
+        zero_point,
+    };
+    ModelSpec {
+        name: "dense".into(),
+        input: InputSpec {
+            shape: vec![inputs],
+            quantization: quantization(input_zero_point),
+            encoding: Encoding::Quantized,
+        },
+        output: MeaningSpec::Values {
+            unit: String::new(),
+        },
+        layers: vec![LayerSpec::Dense(DenseSpec {
+            inputs,
+            outputs,
+            weights: (0..inputs * outputs).map(|_| weight()).collect(),
+            biases: vec![0; outputs],
+            multipliers: vec![multiplier; outputs],
+            output: quantization(0),
+            clamp: Clamp::INT8,
+        })],
+        self_tests: vec![],
+    }
+}
