@@ -178,6 +178,7 @@ impl<'m, 's> Engine<'m, 's> {
     }
 }
 
+#[inline(never)]
 fn look_up(table: &Table<'_>, values: &mut [u8]) {
     match table.input.precision {
         Precision::Int8 => {

@@ -7,6 +7,7 @@ const ACCUMULATION_BITS: i32 = 12;
 
 /// Turns logits into probabilities of 1/256 each step, in place: TensorFlow Lite Micro's
 /// `Softmax` for int8 (with gemmlowp's fixed point), the exponentials taken from the layer's table.
+#[inline(never)]
 pub(crate) fn softmax(layer: &Softmax<'_>, values: &mut [u8]) {
     let max = values.iter().fold(i8::MIN, |max, value| max.max(*value as i8));
     let exponential = |value: u8| {

@@ -39,6 +39,7 @@ pub struct Row<'a> {
 }
 
 impl<'a> Dense<'a> {
+    #[inline(always)]
     pub(crate) fn read(reader: &mut Reader<'a>, input: Quantization) -> Result<Self, Error> {
         let inputs = reader.take_count(Field::Inputs, MAX_WIDTH)?;
         let outputs = reader.take_count(Field::Outputs, MAX_WIDTH)?;

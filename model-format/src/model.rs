@@ -177,7 +177,7 @@ impl<'a> Iterator for Layers<'a> {
     fn next(&mut self) -> Option<Layer<'a>> {
         self.left = self.left.checked_sub(1)?;
         // `Model::parse` has read these bytes in the same way, so there is no error to lose.
-        let layer = Layer::read(&mut self.reader, self.width, self.input).ok()?;
+        let Ok(layer) = Layer::read(&mut self.reader, self.width, self.input) else { return None };
         self.width = layer.outputs();
         self.input = layer.output();
         Some(layer)

@@ -16,14 +16,16 @@ use model_format::{Dense, Multiplier};
 #[inline(always)]
 pub(crate) fn multiply(accumulator: i32, multiplier: Multiplier) -> i32 {
     let shift = i32::from(multiplier.shift);
-    let shifted = accumulator.wrapping_shl(shift.max(0) as u32);
-    let product = i64::from(shifted).wrapping_mul(i64::from(multiplier.mantissa));
-    let high = (product.wrapping_add(1 << 30) >> 31) as i32;
+    let high = |accumulator: i32| {
+        let product = i64::from(accumulator).wrapping_mul(i64::from(multiplier.mantissa));
+        (product.wrapping_add(1 << 30) >> 31) as i32
+    };
     if shift >= 0 {
-        return high;
+        return high(accumulator.wrapping_shl(shift as u32));
     }
-    let away = high.wrapping_sub(i32::from(high < 0));
-    (away.wrapping_shr((-1i32).wrapping_sub(shift) as u32).wrapping_add(1)) >> 1
+    let high = high(accumulator);
+    let away = high.wrapping_add(high >> 31);
+    (away.wrapping_shr(!shift as u32).wrapping_add(1)) >> 1
 }
 
 /// What becomes of a layer's accumulators.
