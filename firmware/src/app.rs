@@ -55,20 +55,11 @@ impl StatefulOutputPin for NoLed {
 /// Runs the model's own test vectors.
 pub fn self_test(engine: &mut Engine<'_, '_>) -> SelfTestReport {
     let tests = engine.model().self_tests();
-    let mut report = SelfTestReport {
-        vectors: 0,
-        passed: 0,
-    };
+    let mut report = SelfTestReport { vectors: 0, passed: 0 };
     for test in tests {
         report.vectors = report.vectors.saturating_add(1);
-        let output = engine
-            .run(bytemuck::must_cast_slice(test.input))
-            .unwrap_or_default();
-        if output
-            .iter()
-            .map(|value| *value as u8)
-            .eq(test.output.iter().copied())
-        {
+        let output = engine.run(bytemuck::must_cast_slice(test.input)).unwrap_or_default();
+        if output.iter().map(|value| *value as u8).eq(test.output.iter().copied()) {
             report.passed = report.passed.saturating_add(1);
         }
     }
@@ -96,13 +87,7 @@ impl<'m, 's, 'b, B: Board> App<'m, 's, 'b, B> {
         receive: &'b mut [u8],
         send: &'b mut [u8],
     ) -> Self {
-        App {
-            engine,
-            board,
-            receiver: Receiver::new(receive),
-            send,
-            bad_frames: 0,
-        }
+        App { engine, board, receiver: Receiver::new(receive), send, bad_frames: 0 }
     }
 
     /// Answers requests until the stream ends.
@@ -128,24 +113,14 @@ impl<'m, 's, 'b, B: Board> App<'m, 's, 'b, B> {
             Received::Nothing => return Ok(()),
             Received::TooLong => {
                 let limit = self.receiver.capacity() as u32;
-                Message {
-                    sequence: 0,
-                    body: Err(Refusal::TooLong { limit }),
-                }
+                Message { sequence: 0, body: Err(Refusal::TooLong { limit }) }
             }
             Received::Frame => match self.receiver.message::<Request<'_>>() {
-                Ok(Message { sequence, body }) => Message {
-                    sequence,
-                    body: Ok(body),
-                },
-                Err(FrameError::Damaged) => Message {
-                    sequence: 0,
-                    body: Err(Refusal::Damaged),
-                },
-                Err(FrameError::Unknown { sequence }) => Message {
-                    sequence,
-                    body: Err(Refusal::UnknownRequest),
-                },
+                Ok(Message { sequence, body }) => Message { sequence, body: Ok(body) },
+                Err(FrameError::Damaged) => Message { sequence: 0, body: Err(Refusal::Damaged) },
+                Err(FrameError::Unknown { sequence }) => {
+                    Message { sequence, body: Err(Refusal::UnknownRequest) }
+                }
             },
         };
         let sequence = message.sequence;
@@ -160,11 +135,7 @@ impl<'m, 's, 'b, B: Board> App<'m, 's, 'b, B> {
         };
         #[cfg(feature = "defmt")]
         if let Response::Refused(refusal) = &body {
-            defmt::warn!(
-                "request {=u16} refused: {}",
-                sequence,
-                defmt::Display2Format(refusal)
-            );
+            defmt::warn!("request {=u16} refused: {}", sequence, defmt::Display2Format(refusal));
         }
         let frame = match link::encode(&Message { sequence, body }, self.send) {
             Some(frame) => Some(frame),
@@ -196,8 +167,8 @@ fn answer<'a, 'm: 'a, B: Board>(
                 model: model.name(),
                 checksum: model.checksum(),
                 // The limits of a model keep all of these within their types.
-                inputs: model.input_len() as u16,
-                outputs: model.output_len() as u16,
+                input_bytes: model.input_bytes() as u16,
+                output_bytes: model.output_bytes() as u16,
                 layers: model.layers().len() as u8,
                 model_bytes: model.file_len() as u32,
                 scratch_bytes: model.scratch_len().saturating_mul(4) as u32,
@@ -205,10 +176,8 @@ fn answer<'a, 'm: 'a, B: Board>(
                 bad_frames,
             })
         }
-        Request::Infer { input } => match engine.run(bytemuck::must_cast_slice(input)) {
-            Ok(output) => Response::Output {
-                output: bytemuck::must_cast_slice(output),
-            },
+        Request::Infer { input } => match engine.run_bytes(input) {
+            Ok(output) => Response::Output { output: bytemuck::must_cast_slice(output) },
             Err(InputError { expected, given }) => {
                 let (expected, given) = (expected as u32, given as u32);
                 Response::Refused(Refusal::InputLength { expected, given })
@@ -225,7 +194,7 @@ mod tests {
 
     use model_format::Model;
     use model_format::build::*;
-    use model_format::{Clamp, Encoding, Multiplier, Quantization};
+    use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
 
     use super::*;
 
@@ -305,27 +274,16 @@ mod tests {
 
     fn frame(sequence: u16, body: Request<'_>) -> Vec<u8> {
         let mut buffer = [0; 512];
-        link::encode(&Message { sequence, body }, &mut buffer)
-            .unwrap()
-            .to_vec()
+        link::encode(&Message { sequence, body }, &mut buffer).unwrap().to_vec()
     }
 
     /// Sends bytes to an application that doubles its two inputs, and hands each answer to `see`.
     fn converse(sent: &[u8], mut see: impl FnMut(usize, u16, Response<'_>)) -> bool {
-        let one = Quantization {
-            scale: 1.0,
-            zero_point: 0,
-        };
+        let one = Quantization::int8(1.0, 0);
         let file = ModelSpec {
             name: "double".into(),
-            input: InputSpec {
-                shape: vec![2],
-                quantization: one,
-                encoding: Encoding::Quantized,
-            },
-            output: MeaningSpec::Values {
-                unit: String::new(),
-            },
+            input: InputSpec { shape: vec![2], quantization: one, encoding: Encoding::Quantized },
+            output: MeaningSpec::Values { unit: String::new() },
             layers: vec![LayerSpec::Dense(DenseSpec {
                 inputs: 2,
                 outputs: 2,
@@ -334,16 +292,11 @@ mod tests {
                 multipliers: vec![Multiplier::from_real(1.0).unwrap(); 2],
                 output: one,
                 clamp: Clamp::INT8,
+                layout: WeightLayout::RowMajor,
             })],
             self_tests: vec![
-                SelfTestSpec {
-                    input: vec![1, -3],
-                    output: vec![2, -6],
-                },
-                SelfTestSpec {
-                    input: vec![0, 0],
-                    output: vec![0, 1],
-                },
+                SelfTestSpec { input: vec![1, 0xfd], output: vec![2, 0xfa] },
+                SelfTestSpec { input: vec![0, 0], output: vec![0, 1] },
             ],
         }
         .to_bytes()
@@ -351,10 +304,7 @@ mod tests {
         let model = Model::parse(&file).unwrap();
         let mut scratch = vec![0; model.scratch_len()];
         let engine = Engine::new(model, &mut scratch).unwrap();
-        let mut wire = Wire {
-            to_device: sent.to_vec().into(),
-            from_device: vec![],
-        };
+        let mut wire = Wire { to_device: sent.to_vec().into(), from_device: vec![] };
         let (mut receive, mut send) = ([0; 300], [0; 300]);
         let mut app = App::new(engine, Bench(Light::default()), &mut receive, &mut send);
         app.serve(&mut wire).unwrap();
@@ -373,11 +323,8 @@ mod tests {
 
     #[test]
     fn answers_each_request_and_blinks() {
-        let sent = [
-            frame(1, Request::Info),
-            frame(2, Request::SelfTest),
-            frame(3, infer(&[5, 0xff])),
-        ];
+        let sent =
+            [frame(1, Request::Info), frame(2, Request::SelfTest), frame(3, infer(&[5, 0xff]))];
         let mut seen = 0;
         let blinked = converse(&sent.concat(), |index, sequence, body| {
             assert_eq!(sequence as usize, index + 1);
@@ -385,18 +332,12 @@ mod tests {
             match body {
                 Response::Info(info) => {
                     assert_eq!((info.board, info.model), ("bench", "double"));
-                    assert_eq!((info.inputs, info.outputs, info.layers), (2, 2, 1));
+                    assert_eq!((info.input_bytes, info.output_bytes, info.layers), (2, 2, 1));
                     assert_eq!(info.stack_bytes, Some(123));
                 }
                 // The second vector is wrong on purpose.
                 Response::SelfTest(report) => {
-                    assert_eq!(
-                        report,
-                        SelfTestReport {
-                            vectors: 2,
-                            passed: 1
-                        }
-                    );
+                    assert_eq!(report, SelfTestReport { vectors: 2, passed: 1 });
                 }
                 Response::Output { output } => assert_eq!(output, [10, 0xfe]),
                 Response::Refused(refusal) => panic!("{refusal}"),
@@ -422,22 +363,14 @@ mod tests {
             &frame(3, infer(&[5, 6])),
         ];
         let mut answers = vec![];
-        converse(&sent.concat(), |_, sequence, body| {
-            answers.push((sequence, format!("{body:?}")))
-        });
+        converse(&sent.concat(), |_, sequence, body| answers.push((sequence, format!("{body:?}"))));
         let refused = |refusal: Refusal| format!("{:?}", Response::Refused(refusal));
         let output = |output: &[u8]| format!("{:?}", Response::Output { output });
         assert_eq!(
             answers,
             [
                 (0, refused(Refusal::Damaged)),
-                (
-                    1,
-                    refused(Refusal::InputLength {
-                        expected: 2,
-                        given: 1
-                    })
-                ),
+                (1, refused(Refusal::InputLength { expected: 2, given: 1 })),
                 (0, refused(Refusal::TooLong { limit: 300 })),
                 (2, output(&[6, 8])),
                 (0, refused(Refusal::Damaged)),

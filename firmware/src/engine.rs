@@ -2,28 +2,38 @@
 
 use core::fmt;
 
-use model_format::{Layer, Model};
+use model_format::{Layer, Model, Precision, Table, WeightLayout};
 
-use crate::kernels::{self, Widened};
+use crate::kernels::{self, Values, Workspace};
+use crate::softmax::softmax;
 
 /// A model together with the memory that it needs to run.
 pub struct Engine<'m, 's> {
     model: Model<'m>,
-    widened: &'s mut [u32],
-    blocks: &'s mut [u16],
-    activations: &'s mut [i8],
+    workspace: Workspace<'s>,
+    activations: &'s mut [u8],
 }
 
-/// The scratch memory is too small for the model.
+/// Why an engine cannot be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ScratchError {
-    /// Words that the model needs.
-    pub needed: usize,
-    /// Words that were given.
-    pub given: usize,
+pub enum EngineError {
+    /// The scratch memory is too small for the model.
+    Scratch {
+        /// Words that the model needs.
+        needed: usize,
+        /// Words that were given.
+        given: usize,
+    },
+    /// The weights of a layer lie as no kernel of this build reads them.
+    Layout {
+        /// The layer, counted from 0.
+        layer: usize,
+        /// How its weights lie.
+        layout: WeightLayout,
+    },
 }
 
-/// The input has the wrong length.
+/// The input has the wrong length, in values of a byte each or in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InputError {
     /// Values that the model takes.
@@ -32,15 +42,20 @@ pub struct InputError {
     pub given: usize,
 }
 
-impl core::error::Error for ScratchError {}
+impl core::error::Error for EngineError {}
 
-impl fmt::Display for ScratchError {
+impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ScratchError { needed, given } = self;
-        write!(
-            f,
-            "the model needs {needed} words of scratch memory, {given} were given"
-        )
+        match self {
+            EngineError::Scratch { needed, given } => {
+                write!(f, "the model needs {needed} words of scratch memory, {given} were given")
+            }
+            EngineError::Layout { layer, layout } => write!(
+                f,
+                "layer {layer}: no kernel of this core reads {} weights: pack the model for it",
+                layout.name()
+            ),
+        }
     }
 }
 
@@ -49,7 +64,7 @@ impl core::error::Error for InputError {}
 impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let InputError { expected, given } = self;
-        write!(f, "the model takes {expected} inputs, {given} were given")
+        write!(f, "the model takes {expected} bytes of input, {given} were given")
     }
 }
 
@@ -57,25 +72,25 @@ impl<'m, 's> Engine<'m, 's> {
     /// Makes an engine that runs `model` in `scratch`.
     ///
     /// # Errors
-    /// [`ScratchError`] if `scratch` has fewer words than
-    /// [`scratch_len`](model_format::Model::scratch_len).
-    pub fn new(model: Model<'m>, scratch: &'s mut [u32]) -> Result<Self, ScratchError> {
+    /// [`EngineError::Scratch`] if `scratch` has fewer words than
+    /// [`scratch_len`](model_format::Model::scratch_len); [`EngineError::Layout`] if the model is
+    /// packed for another core.
+    pub fn new(model: Model<'m>, scratch: &'s mut [u32]) -> Result<Self, EngineError> {
+        for (index, layer) in model.layers().enumerate() {
+            if let Layer::Dense(dense) = layer
+                && !kernels::reads(&dense)
+            {
+                return Err(EngineError::Layout { layer: index, layout: dense.layout });
+            }
+        }
         let layout = model.scratch_layout();
-        let refused = ScratchError {
-            needed: layout.words(),
-            given: scratch.len(),
-        };
-        let (widened, rest) = scratch
-            .split_at_mut_checked(layout.widened_words)
-            .ok_or(refused)?;
-        let (blocks, rest) = rest
-            .split_at_mut_checked(layout.blocks_words)
-            .ok_or(refused)?;
+        let refused = EngineError::Scratch { needed: layout.words(), given: scratch.len() };
+        let (words, rest) = scratch.split_at_mut_checked(layout.widened_words).ok_or(refused)?;
+        let (blocks, rest) = rest.split_at_mut_checked(layout.blocks_words).ok_or(refused)?;
         let activations = rest.get_mut(..layout.activation_words).ok_or(refused)?;
         Ok(Engine {
             model,
-            widened,
-            blocks: bytemuck::must_cast_slice_mut(blocks),
+            workspace: Workspace { words, blocks: bytemuck::must_cast_slice_mut(blocks) },
             activations: bytemuck::must_cast_slice_mut(activations),
         })
     }
@@ -85,7 +100,7 @@ impl<'m, 's> Engine<'m, 's> {
         &self.model
     }
 
-    /// Runs the model.
+    /// Runs a model whose input and output are int8.
     ///
     /// # Shapes
     /// `input` has the model's [`input_len`](model_format::Model::input_len) values, the output
@@ -94,60 +109,108 @@ impl<'m, 's> Engine<'m, 's> {
     /// # Errors
     /// [`InputError`], and no other.
     pub fn run(&mut self, input: &[i8]) -> Result<&[i8], InputError> {
+        self.run_bytes(bytemuck::must_cast_slice(input)).map(bytemuck::must_cast_slice)
+    }
+
+    /// Runs the model on the bytes of its input, int8 or int16 little-endian, to those of its
+    /// output.
+    ///
+    /// # Shapes
+    /// `input` has the model's [`input_bytes`](model_format::Model::input_bytes), the output its
+    /// [`output_bytes`](model_format::Model::output_bytes).
+    ///
+    /// # Errors
+    /// [`InputError`], and no other.
+    pub fn run_bytes(&mut self, input: &[u8]) -> Result<&[u8], InputError> {
         self.run_traced(input, |_, _| ())
     }
 
-    /// Runs the model and shows each layer's output to `trace`, with the layer's index.
+    /// Runs the model as [`run_bytes`](Self::run_bytes) does, and shows the bytes of each layer's
+    /// output to `trace`, with the layer's index.
     ///
     /// # Errors
     /// [`InputError`], and no other.
     pub fn run_traced(
         &mut self,
-        input: &[i8],
-        mut trace: impl FnMut(usize, &[i8]),
-    ) -> Result<&[i8], InputError> {
-        let expected = self.model.input_len();
+        input: &[u8],
+        mut trace: impl FnMut(usize, &[u8]),
+    ) -> Result<&[u8], InputError> {
+        let expected = self.model.input_bytes();
         if input.len() != expected {
-            return Err(InputError {
-                expected,
-                given: input.len(),
-            });
+            return Err(InputError { expected, given: input.len() });
         }
         let mut len = 0;
         for (index, layer) in self.model.layers().enumerate() {
+            let before = layer.input();
+            let output_len = layer.outputs().wrapping_mul(layer.output().precision.bytes());
             match layer {
                 Layer::Dense(dense) => {
-                    let x = if index == 0 {
-                        input
-                    } else {
-                        self.activations.get(..len).unwrap_or_default()
+                    let bytes = match index {
+                        0 => input,
+                        _ => self.activations.get(..len).unwrap_or_default(),
                     };
-                    // The input is used up once it is widened, so the output may take its place.
-                    let x = Widened::new(x, dense.input.zero_point, self.widened, self.blocks);
-                    len = dense.outputs();
-                    let output = self.activations.get_mut(..len).unwrap_or_default();
-                    kernels::dense(&dense, &x, output);
+                    let x = Values { bytes, precision: before.precision };
+                    // The input is used up once it is prepared: the output may take its place.
+                    let prepared = kernels::prepare(&dense, x, &mut self.workspace);
+                    let output = self.activations.get_mut(..output_len).unwrap_or_default();
+                    kernels::compute(&dense, &prepared, output);
+                }
+                // These work in place.
+                Layer::Table(table) => {
+                    let values = self.activations.get_mut(..output_len).unwrap_or_default();
+                    if index == 0 {
+                        copy(input, values);
+                    }
+                    look_up(&table, values);
+                }
+                Layer::Softmax(layer) => {
+                    let values = self.activations.get_mut(..output_len).unwrap_or_default();
+                    if index == 0 {
+                        copy(input, values);
+                    }
+                    softmax(&layer, values);
                 }
             }
+            len = output_len;
             trace(index, self.activations.get(..len).unwrap_or_default());
         }
         Ok(self.activations.get(..len).unwrap_or_default())
     }
 }
 
+#[inline(never)]
+fn look_up(table: &Table<'_>, values: &mut [u8]) {
+    match table.input.precision {
+        Precision::Int8 => {
+            for value in values {
+                *value = table.look_up_int8(*value as i8) as u8;
+            }
+        }
+        Precision::Int16 => {
+            for value in values.as_chunks_mut().0 {
+                *value = table.look_up_int16(i16::from_le_bytes(*value)).to_le_bytes();
+            }
+        }
+    }
+}
+
+/// Copies as much as there is: `copy_from_slice` would bring a panic along.
+fn copy(from: &[u8], to: &mut [u8]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec};
-    use model_format::{Clamp, Encoding, Multiplier, Quantization};
+    use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
 
     use super::*;
 
     /// 3-2-1: relu of (x₀ + 2·x₁ + 4·x₂) / 8 and of its negative, then their difference, halved.
     fn model() -> Vec<u8> {
-        let one = Quantization {
-            scale: 1.0,
-            zero_point: 0,
-        };
+        let one = Quantization::int8(1.0, 0);
         let dense = |inputs, outputs, weights: &[i8], real, low| {
             LayerSpec::Dense(DenseSpec {
                 inputs,
@@ -157,18 +220,13 @@ mod tests {
                 multipliers: vec![Multiplier::from_real(real).unwrap(); outputs],
                 output: one,
                 clamp: Clamp { low, high: 127 },
+                layout: WeightLayout::RowMajor,
             })
         };
         ModelSpec {
             name: "engine".into(),
-            input: InputSpec {
-                shape: vec![3],
-                quantization: one,
-                encoding: Encoding::Quantized,
-            },
-            output: MeaningSpec::Values {
-                unit: String::new(),
-            },
+            input: InputSpec { shape: vec![3], quantization: one, encoding: Encoding::Quantized },
+            output: MeaningSpec::Values { unit: String::new() },
             layers: vec![
                 dense(3, 2, &[1, 2, 4, -1, -2, -4], 0.125, 0),
                 dense(2, 1, &[1, -1], 0.5, -128),
@@ -188,9 +246,7 @@ mod tests {
         let mut seen = vec![];
         // 8 + 32 + 64 = 104; 104 / 8 = 13; 13 / 2 = 6.5, and the high multiply sends ties up.
         let output = engine
-            .run_traced(&[8, 16, 16], |layer, output| {
-                seen.push((layer, output.to_vec()))
-            })
+            .run_traced(&[8, 16, 16], |layer, output| seen.push((layer, output.to_vec())))
             .unwrap()
             .to_vec();
         assert_eq!(seen, [(0, vec![13, 0]), (1, vec![7])]);
@@ -206,20 +262,8 @@ mod tests {
         let needed = model.scratch_len();
         let mut scratch = vec![0; needed];
         let short = Engine::new(model.clone(), &mut scratch[1..]).err();
-        assert_eq!(
-            short,
-            Some(ScratchError {
-                needed,
-                given: needed - 1
-            })
-        );
+        assert_eq!(short, Some(EngineError::Scratch { needed, given: needed - 1 }));
         let mut engine = Engine::new(model, &mut scratch).unwrap();
-        assert_eq!(
-            engine.run(&[1, 2]),
-            Err(InputError {
-                expected: 3,
-                given: 2
-            })
-        );
+        assert_eq!(engine.run(&[1, 2]), Err(InputError { expected: 3, given: 2 }));
     }
 }

@@ -13,5 +13,6 @@ mod engine;
 pub mod inputs;
 mod kernels;
 pub mod link;
+mod softmax;
 
-pub use engine::{Engine, InputError, ScratchError};
+pub use engine::{Engine, EngineError, InputError};

@@ -58,8 +58,10 @@ pub enum Error {
         /// The output row, counted from 0.
         row: u16,
         /// The largest magnitude that the accumulator, shifted left as the row's multiplier asks,
-        /// can reach; it must stay below 2³¹.
+        /// can reach.
         bound: u64,
+        /// What it must stay below: 2³¹, or 2²³ for a pair-coded layout.
+        limit: u64,
     },
     /// A multiplier that no row can have: not a number, negative, or 2³⁰ and more.
     Multiplier,
@@ -91,6 +93,8 @@ pub enum Field {
     Dimensions,
     /// One dimension of the shape.
     Dimension,
+    /// The integers of a tensor.
+    Precision,
     /// Scale of a tensor.
     Scale,
     /// Zero point of a tensor.
@@ -125,10 +129,20 @@ pub enum Field {
     Weight,
     /// A weight beyond the layer's inputs, which fills its row to a multiple of four.
     WeightPadding,
+    /// A bias with the zero point of the input folded into it.
+    FoldedBias,
+    /// Where the blocks of a row of a sparse layer start.
+    BlockStart,
+    /// The number of a block of a sparse layer.
+    BlockNumber,
     /// A Q31 multiplier.
     Multiplier,
     /// A shift.
     Shift,
+    /// The entries of an element-wise function.
+    Table,
+    /// The exponentials of a softmax.
+    Exponentials,
     /// Number of self-tests.
     SelfTestCount,
     /// Input of a self-test.
@@ -164,6 +178,8 @@ pub enum Problem {
     },
     /// A scale that is not a positive, normal number (its bits).
     NotPositive(u32),
+    /// It is defined for int8 inputs, and the input is int16.
+    NeedsInt8,
     /// Bytes that must be zero are not.
     NotZero,
     /// It does not lie on a 4-byte boundary of the file.
@@ -205,23 +221,14 @@ impl fmt::Display for Error {
                 f,
                 "the file is damaged: its CRC-32 is {computed:08x}, its header states {stated:08x}"
             ),
-            Error::Field {
-                place,
-                field,
-                problem,
-            } => write!(f, "{place}{field}: {problem}"),
-            Error::Row {
-                layer,
-                row,
-                field,
-                problem,
-            } => {
+            Error::Field { place, field, problem } => write!(f, "{place}{field}: {problem}"),
+            Error::Row { layer, row, field, problem } => {
                 write!(f, "layer {layer}, row {row}, {field}: {problem}")
             }
-            Error::Overflow { layer, row, bound } => write!(
+            Error::Overflow { layer, row, bound, limit } => write!(
                 f,
                 "layer {layer}, row {row}: the accumulator can reach {bound}, and must stay below \
-                 2147483648: narrow the input range or shrink the row's weights and bias"
+                 {limit}: narrow the input range or shrink the row's weights and bias"
             ),
             Error::Multiplier => f.write_str("a multiplier must be a number from 0 to below 2^30"),
         }
@@ -247,6 +254,7 @@ impl fmt::Display for Field {
             Field::Name => "name",
             Field::Dimensions => "number of dimensions",
             Field::Dimension => "dimension",
+            Field::Precision => "precision",
             Field::Scale => "scale",
             Field::ZeroPoint => "zero point",
             Field::Encoding => "encoding",
@@ -264,8 +272,13 @@ impl fmt::Display for Field {
             Field::Parameters => "parameters",
             Field::Weight => "weight",
             Field::WeightPadding => "weight padding",
+            Field::FoldedBias => "folded bias",
+            Field::BlockStart => "start of the blocks",
+            Field::BlockNumber => "block number",
             Field::Multiplier => "multiplier",
             Field::Shift => "shift",
+            Field::Table => "table",
+            Field::Exponentials => "exponentials",
             Field::SelfTestCount => "number of self-tests",
             Field::TestInput => "input vector",
             Field::TestOutput => "expected output",
@@ -289,6 +302,7 @@ impl fmt::Display for Problem {
             Problem::NotPositive(bits) => {
                 write!(f, "{:e} is not a positive number", f32::from_bits(*bits))
             }
+            Problem::NeedsInt8 => f.write_str("needs an int8 input, and gets int16"),
             Problem::NotZero => f.write_str("must be zero"),
             Problem::Unaligned => f.write_str("not on a 4-byte boundary of the file"),
             Problem::Trailing(bytes) => write!(f, "{bytes} more bytes follow"),
@@ -302,11 +316,7 @@ mod tests {
 
     #[test]
     fn an_error_names_the_place_and_the_remedy() {
-        let overflow = Error::Overflow {
-            layer: 2,
-            row: 17,
-            bound: 1 << 31,
-        };
+        let overflow = Error::Overflow { layer: 2, row: 17, bound: 1 << 31, limit: 1 << 31 };
         assert_eq!(
             overflow.to_string(),
             "layer 2, row 17: the accumulator can reach 2147483648, and must stay below \
@@ -315,10 +325,7 @@ mod tests {
         let field = Error::Field {
             place: Place::Layer(1),
             field: Field::Inputs,
-            problem: Problem::Mismatch {
-                expected: 32,
-                found: 31,
-            },
+            problem: Problem::Mismatch { expected: 32, found: 31 },
         };
         assert_eq!(field.to_string(), "layer 1, inputs: 31 where 32 is needed");
     }

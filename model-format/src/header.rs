@@ -41,30 +41,11 @@ impl Header {
         let Some((header, _)) = bytes.split_first_chunk::<HEADER_LEN>() else {
             // Something that is not a model at all is better told so than told that it is short.
             return Err(match bytes.iter().zip(&MAGIC).all(|(a, b)| a == b) {
-                true => Error::HeaderLength {
-                    actual: bytes.len(),
-                },
+                true => Error::HeaderLength { actual: bytes.len() },
                 false => Error::Magic,
             });
         };
-        let [
-            m0,
-            m1,
-            m2,
-            m3,
-            v0,
-            v1,
-            v2,
-            v3,
-            l0,
-            l1,
-            l2,
-            l3,
-            c0,
-            c1,
-            c2,
-            c3,
-        ] = *header;
+        let [m0, m1, m2, m3, v0, v1, v2, v3, l0, l1, l2, l3, c0, c1, c2, c3] = *header;
         if [m0, m1, m2, m3] != MAGIC {
             return Err(Error::Magic);
         }
@@ -74,14 +55,10 @@ impl Header {
         }
         let payload_len = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
         match payload_len.checked_add(HEADER_LEN) {
-            Some(file_len) => Ok(Header {
-                file_len,
-                checksum: u32::from_le_bytes([c0, c1, c2, c3]),
-            }),
-            None => Err(Error::Length {
-                stated: payload_len,
-                actual: bytes.len(),
-            }),
+            Some(file_len) => {
+                Ok(Header { file_len, checksum: u32::from_le_bytes([c0, c1, c2, c3]) })
+            }
+            None => Err(Error::Length { stated: payload_len, actual: bytes.len() }),
         }
     }
 
@@ -89,22 +66,14 @@ impl Header {
     pub(crate) fn open(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
         let header = Header::read(bytes)?;
         if bytes.len() != header.file_len {
-            return Err(Error::Length {
-                stated: header.file_len,
-                actual: bytes.len(),
-            });
+            return Err(Error::Length { stated: header.file_len, actual: bytes.len() });
         }
         let Some((head, payload)) = bytes.split_at_checked(HEADER_LEN) else {
-            return Err(Error::HeaderLength {
-                actual: bytes.len(),
-            });
+            return Err(Error::HeaderLength { actual: bytes.len() });
         };
         let computed = checksum(head, payload);
         if computed != header.checksum {
-            return Err(Error::Checksum {
-                stated: header.checksum,
-                computed,
-            });
+            return Err(Error::Checksum { stated: header.checksum, computed });
         }
         Ok((header, payload))
     }
@@ -112,10 +81,7 @@ impl Header {
     /// The header for this payload, as bytes.
     #[cfg(any(feature = "std", test))]
     pub(crate) fn bytes_for(payload: &[u8]) -> Result<[u8; HEADER_LEN], Error> {
-        let too_long = Error::Length {
-            stated: payload.len(),
-            actual: payload.len(),
-        };
+        let too_long = Error::Length { stated: payload.len(), actual: payload.len() };
         let payload_len = u32::try_from(payload.len()).map_err(|_| too_long)?;
         let mut header = [0; HEADER_LEN];
         header[..4].copy_from_slice(&MAGIC);
@@ -166,29 +132,14 @@ mod tests {
         let good = file(b"abc");
         assert_eq!(Header::open(b"PK\x03\x04"), Err(Error::Magic));
         assert_eq!(Header::open(b"TH"), Err(Error::HeaderLength { actual: 2 }));
-        assert_eq!(
-            Header::open(&good[..18]),
-            Err(Error::Length {
-                stated: 19,
-                actual: 18
-            })
-        );
+        assert_eq!(Header::open(&good[..18]), Err(Error::Length { stated: 19, actual: 18 }));
         let mut newer = good.clone();
         newer[4] = 2;
         assert_eq!(Header::open(&newer), Err(Error::Version { found: 2 }));
         let mut flipped = good.clone();
         flipped[17] ^= 1;
-        assert!(matches!(
-            Header::open(&flipped),
-            Err(Error::Checksum { .. })
-        ));
+        assert!(matches!(Header::open(&flipped), Err(Error::Checksum { .. })));
         let longer = [&good[..], b"x"].concat();
-        assert_eq!(
-            Header::open(&longer),
-            Err(Error::Length {
-                stated: 19,
-                actual: 20
-            })
-        );
+        assert_eq!(Header::open(&longer), Err(Error::Length { stated: 19, actual: 20 }));
     }
 }

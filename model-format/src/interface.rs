@@ -4,7 +4,7 @@ use heapless::Vec;
 
 use crate::limits::{MAX_DIMENSIONS, MAX_LABELS, MAX_WIDTH};
 use crate::reader::Reader;
-use crate::{Clamp, Error, Field, Place, Problem, Quantization};
+use crate::{Error, Field, Place, Precision, Problem, Quantization};
 
 /// Dimensions of an input, outermost first; a 28 × 28 image is `[28, 28]`.
 pub type Shape = Vec<u16, MAX_DIMENSIONS>;
@@ -14,24 +14,24 @@ pub type Shape = Vec<u16, MAX_DIMENSIONS>;
 pub struct Input {
     /// Its dimensions; their product is the number of inputs.
     pub shape: Shape,
-    /// What its int8 values stand for.
+    /// What its values stand for.
     pub quantization: Quantization,
-    /// How raw bytes become int8 values.
+    /// How raw bytes become these values.
     pub encoding: Encoding,
 }
 
-/// How the raw bytes of a source become the model's int8 input.
+/// How the raw bytes of a source become the model's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
-    /// The source's bytes are the int8 values.
+    /// The source's bytes are the values, those of int16 little-endian.
     Quantized,
-    /// The source has unsigned bytes, such as pixels: q = byte − 128. With a zero point of −128
+    /// For int8: the source has unsigned bytes, such as pixels: q = byte − 128. With a zero point of −128
     /// a byte stands for scale · byte, exactly.
     Unsigned8,
 }
 
 impl Encoding {
-    /// The int8 input for one raw byte.
+    /// The input byte for one raw byte.
     pub fn encode(self, raw: u8) -> i8 {
         match self {
             Encoding::Quantized => raw as i8,
@@ -44,7 +44,7 @@ impl Encoding {
 /// The output of a model.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Output<'a> {
-    /// What its int8 values stand for.
+    /// What its values stand for.
     pub quantization: Quantization,
     /// What it says.
     pub meaning: Meaning<'a>,
@@ -107,28 +107,6 @@ impl PartialEq for Labels<'_> {
 
 impl Eq for Labels<'_> {}
 
-impl Quantization {
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
-        let scale: f32 = reader.take(Field::Scale)?;
-        if !scale.is_normal() || scale < 0.0 {
-            return Err(reader.refuse(Field::Scale, Problem::NotPositive(scale.to_bits())));
-        }
-        let zero_point = reader.take_in(Field::ZeroPoint, i8::MIN.into(), i8::MAX.into())?;
-        Ok(Quantization { scale, zero_point })
-    }
-}
-
-impl Clamp {
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
-        let low = reader.take_in(Field::ClampLow, i8::MIN.into(), i8::MAX.into())?;
-        let high = reader.take_in(Field::ClampHigh, low, i8::MAX.into())?;
-        Ok(Clamp {
-            low: low as i8,
-            high: high as i8,
-        })
-    }
-}
-
 impl Input {
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let dimensions = reader.take_count(Field::Dimensions, MAX_DIMENSIONS)?;
@@ -139,24 +117,17 @@ impl Input {
             // At most 8192⁴ would overflow 32 bits: stop as soon as it is too wide.
             len = len.saturating_mul(dimension);
             if len > MAX_WIDTH || shape.push(dimension as u16).is_err() {
-                let problem = Problem::TooLarge {
-                    value: len as u32,
-                    limit: MAX_WIDTH as u32,
-                };
+                let problem = Problem::TooLarge { value: len as u32, limit: MAX_WIDTH as u32 };
                 return Err(reader.refuse(Field::Dimensions, problem));
             }
         }
         let quantization = Quantization::read(reader)?;
         let encoding = match reader.take::<u32>(Field::Encoding)? {
             0 => Encoding::Quantized,
-            1 => Encoding::Unsigned8,
+            1 if quantization.precision == Precision::Int8 => Encoding::Unsigned8,
             code => return Err(reader.refuse(Field::Encoding, Problem::Unknown(code))),
         };
-        Ok(Input {
-            shape,
-            quantization,
-            encoding,
-        })
+        Ok(Input { shape, quantization, encoding })
     }
 
     /// Number of inputs: the product of the dimensions.
@@ -164,9 +135,7 @@ impl Input {
     #[allow(clippy::len_without_is_empty)]
     pub fn len(&self) -> usize {
         // At most MAX_WIDTH, as `read` has checked.
-        self.shape
-            .iter()
-            .fold(1, |len: usize, d| len.wrapping_mul(usize::from(*d)))
+        self.shape.iter().fold(1, |len: usize, d| len.wrapping_mul(usize::from(*d)))
     }
 }
 
@@ -175,10 +144,7 @@ impl<'a> Meaning<'a> {
         match reader.take::<u32>(Field::Meaning)? {
             0 => {
                 let count = reader.take_count(Field::LabelCount, MAX_LABELS)?;
-                let labels = Labels {
-                    reader: *reader,
-                    count,
-                };
+                let labels = Labels { reader: *reader, count };
                 let mut label_reader = *reader;
                 for index in 0..count {
                     label_reader = label_reader.at(Place::Label(index as u16));
@@ -187,9 +153,7 @@ impl<'a> Meaning<'a> {
                 reader.resume(&label_reader);
                 Ok(Meaning::Classes(labels))
             }
-            1 => Ok(Meaning::Values {
-                unit: reader.take_text(Field::Text)?,
-            }),
+            1 => Ok(Meaning::Values { unit: reader.take_text(Field::Text)? }),
             code => Err(reader.refuse(Field::Meaning, Problem::Unknown(code))),
         }
     }
@@ -202,10 +166,7 @@ mod tests {
     #[test]
     fn pixels_shift_by_128() {
         for raw in 0..=255u8 {
-            assert_eq!(
-                i32::from(Encoding::Unsigned8.encode(raw)),
-                i32::from(raw) - 128
-            );
+            assert_eq!(i32::from(Encoding::Unsigned8.encode(raw)), i32::from(raw) - 128);
             assert_eq!(Encoding::Quantized.encode(raw) as u8, raw);
         }
     }
@@ -216,9 +177,7 @@ mod tests {
         let mut reader = Reader::new(&[2, 100, 100], 16);
         let error = Input::read(&mut reader).unwrap_err();
         assert!(
-            error
-                .to_string()
-                .contains("10000 is more than this build takes (8192)"),
+            error.to_string().contains("10000 is more than this build takes (8192)"),
             "{error}"
         );
     }

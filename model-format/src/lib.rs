@@ -12,7 +12,7 @@
 //! #     name: "double".into(),
 //! #     input: InputSpec {
 //! #         shape: vec![1],
-//! #         quantization: Quantization { scale: 1.0, zero_point: 0 },
+//! #         quantization: Quantization::int8(1.0, 0),
 //! #         encoding: Encoding::Quantized,
 //! #     },
 //! #     output: MeaningSpec::Values { unit: "m".into() },
@@ -22,8 +22,9 @@
 //! #         weights: vec![2],
 //! #         biases: vec![0],
 //! #         multipliers: vec![Multiplier::from_real(1.0)?],
-//! #         output: Quantization { scale: 1.0, zero_point: 0 },
+//! #         output: Quantization::int8(1.0, 0),
 //! #         clamp: Clamp::INT8,
+//! #         layout: WeightLayout::RowMajor,
 //! #     })],
 //! #     self_tests: vec![],
 //! # };
@@ -39,20 +40,28 @@
 
 #[cfg(any(feature = "std", test))]
 pub mod build;
+mod dense;
 mod error;
 mod header;
 mod interface;
 mod layer;
+mod layout;
 pub mod limits;
 mod model;
 mod quantization;
 mod reader;
 mod sizes;
+mod softmax;
+mod table;
 
+pub use dense::{Dense, Row};
 pub use error::{Error, Field, Place, Problem};
 pub use header::{HEADER_LEN, Header, MAGIC, VERSION};
 pub use interface::{Encoding, Input, Labels, Meaning, Output, Shape};
-pub use layer::{Dense, Layer, Row};
+pub use layer::Layer;
+pub use layout::WeightLayout;
 pub use model::{Layers, Model, SelfTest, SelfTests};
-pub use quantization::{Clamp, Multiplier, Quantization};
+pub use quantization::{Clamp, Multiplier, Precision, Quantization};
 pub use sizes::{ScratchLayout, padded};
+pub use softmax::{MAX_SOFTMAX, Softmax};
+pub use table::{TABLE_INT8_LEN, TABLE_INT16_LEN, Table};

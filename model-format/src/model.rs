@@ -48,10 +48,10 @@ impl<'a> Model<'a> {
         let layers = reader;
         let mut output = input.quantization;
         let mut output_len = input.len();
-        let mut range = Clamp::INT8;
+        let mut range = Clamp::all(output.precision);
         for index in 0..layer_count as u8 {
             reader = reader.at(Place::Layer(index));
-            let layer = Layer::read(&mut reader, output)?;
+            let layer = Layer::read(&mut reader, output_len, output)?;
             if layer.inputs() != output_len {
                 return Err(mismatch(&reader, Field::Inputs, output_len, layer.inputs()));
             }
@@ -64,20 +64,17 @@ impl<'a> Model<'a> {
             && labels.len() != output_len
         {
             let reader = reader.at(Place::Output);
-            return Err(mismatch(
-                &reader,
-                Field::LabelCount,
-                output_len,
-                labels.len(),
-            ));
+            return Err(mismatch(&reader, Field::LabelCount, output_len, labels.len()));
         }
 
+        let input_bytes = input.len().wrapping_mul(input.quantization.precision.bytes());
+        let output_bytes = output_len.wrapping_mul(output.precision.bytes());
         reader = reader.at(Place::Model);
         let self_test_count = reader.take_count_or_none(Field::SelfTestCount, MAX_SELF_TESTS)?;
         let self_tests = reader;
         for index in 0..self_test_count as u8 {
             reader = reader.at(Place::SelfTest(index));
-            SelfTest::read(&mut reader, input.len(), output_len)?;
+            SelfTest::read(&mut reader, input_bytes, output_bytes)?;
         }
         reader.at(Place::Model).finish()?;
         Ok(Model {
@@ -106,20 +103,27 @@ impl<'a> Model<'a> {
 
     /// What comes out.
     pub fn output(&self) -> Output<'a> {
-        Output {
-            quantization: self.output,
-            meaning: self.meaning,
-        }
+        Output { quantization: self.output, meaning: self.meaning }
     }
 
-    /// Number of int8 values that go in.
+    /// Number of values that go in.
     pub fn input_len(&self) -> usize {
         self.input.len()
     }
 
-    /// Number of int8 values that come out.
+    /// Number of values that come out.
     pub fn output_len(&self) -> usize {
         self.output_len
+    }
+
+    /// Bytes of the values that go in.
+    pub fn input_bytes(&self) -> usize {
+        self.input.len().wrapping_mul(self.input.quantization.precision.bytes())
+    }
+
+    /// Bytes of the values that come out.
+    pub fn output_bytes(&self) -> usize {
+        self.output_len.wrapping_mul(self.output.precision.bytes())
     }
 
     /// Length of the file in bytes: the flash that the model takes.
@@ -137,6 +141,7 @@ impl<'a> Model<'a> {
         Layers {
             reader: self.layers,
             left: self.layer_count,
+            width: self.input.len(),
             input: self.input.quantization,
         }
     }
@@ -146,8 +151,8 @@ impl<'a> Model<'a> {
         SelfTests {
             reader: self.self_tests,
             left: self.self_test_count,
-            input_len: self.input.len(),
-            output_len: self.output_len,
+            input_bytes: self.input_bytes(),
+            output_bytes: self.output_bytes(),
         }
     }
 }
@@ -162,6 +167,7 @@ fn mismatch(reader: &Reader<'_>, field: Field, expected: usize, found: usize) ->
 pub struct Layers<'a> {
     reader: Reader<'a>,
     left: usize,
+    width: usize,
     input: Quantization,
 }
 
@@ -171,7 +177,8 @@ impl<'a> Iterator for Layers<'a> {
     fn next(&mut self) -> Option<Layer<'a>> {
         self.left = self.left.checked_sub(1)?;
         // `Model::parse` has read these bytes in the same way, so there is no error to lose.
-        let layer = Layer::read(&mut self.reader, self.input).ok()?;
+        let Ok(layer) = Layer::read(&mut self.reader, self.width, self.input) else { return None };
+        self.width = layer.outputs();
         self.input = layer.output();
         Some(layer)
     }
@@ -186,9 +193,9 @@ impl ExactSizeIterator for Layers<'_> {}
 /// An input and the output that a correct engine gives for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SelfTest<'a> {
-    /// Two's complement int8 input.
+    /// Two's complement input, int16 little-endian.
     pub input: &'a [u8],
-    /// Two's complement int8 output.
+    /// Two's complement output, int16 little-endian.
     pub output: &'a [u8],
 }
 
@@ -205,8 +212,8 @@ impl<'a> SelfTest<'a> {
 pub struct SelfTests<'a> {
     reader: Reader<'a>,
     left: usize,
-    input_len: usize,
-    output_len: usize,
+    input_bytes: usize,
+    output_bytes: usize,
 }
 
 impl<'a> Iterator for SelfTests<'a> {
@@ -214,7 +221,7 @@ impl<'a> Iterator for SelfTests<'a> {
 
     fn next(&mut self) -> Option<SelfTest<'a>> {
         self.left = self.left.checked_sub(1)?;
-        SelfTest::read(&mut self.reader, self.input_len, self.output_len).ok()
+        SelfTest::read(&mut self.reader, self.input_bytes, self.output_bytes).ok()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

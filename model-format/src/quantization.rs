@@ -1,20 +1,72 @@
 //! Scales, zero points, clamps and fixed-point multipliers.
 
-use crate::Error;
+use crate::reader::Reader;
+use crate::{Error, Field, Problem};
 
-/// How an int8 tensor stands for real numbers: real = scale · (q − zero point).
+/// The integers that a tensor is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// 8 bits, with a zero point.
+    Int8,
+    /// 16 bits, symmetric: the zero point is 0.
+    Int16,
+}
+
+impl Precision {
+    /// Bytes of a value.
+    pub const fn bytes(self) -> usize {
+        match self {
+            Precision::Int8 => 1,
+            Precision::Int16 => 2,
+        }
+    }
+}
+
+/// How an integer tensor stands for real numbers: real = scale · (q − zero point).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quantization {
+    /// The integers.
+    pub precision: Precision,
     /// Real distance of two neighbouring values; positive and finite.
     pub scale: f32,
-    /// The value that stands for 0, in −128..=127.
+    /// The value that stands for 0: in −128..=127 for int8, 0 for int16.
     pub zero_point: i32,
 }
 
 impl Quantization {
+    /// An int8 tensor.
+    pub const fn int8(scale: f32, zero_point: i32) -> Self {
+        Quantization { precision: Precision::Int8, scale, zero_point }
+    }
+
+    /// An int16 tensor.
+    pub const fn int16(scale: f32) -> Self {
+        Quantization { precision: Precision::Int16, scale, zero_point: 0 }
+    }
+
     /// The real number that `q` stands for.
-    pub fn dequantize(&self, q: i8) -> f32 {
+    pub fn dequantize(&self, q: i16) -> f32 {
         self.scale * (i32::from(q) - self.zero_point) as f32
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let precision = match reader.take::<u32>(Field::Precision)? {
+            0 => Precision::Int8,
+            1 => Precision::Int16,
+            code => return Err(reader.refuse(Field::Precision, Problem::Unknown(code))),
+        };
+        let scale: f32 = reader.take(Field::Scale)?;
+        // By its bits: a float comparison would cost a core without an FPU a library.
+        if !(0x0080_0000..0x7f80_0000).contains(&scale.to_bits()) {
+            return Err(reader.refuse(Field::Scale, Problem::NotPositive(scale.to_bits())));
+        }
+        let zero_points = match precision {
+            Precision::Int8 => Clamp::INT8,
+            Precision::Int16 => Clamp { low: 0, high: 0 },
+        };
+        let zero_point =
+            reader.take_in(Field::ZeroPoint, zero_points.low.into(), zero_points.high.into())?;
+        Ok(Quantization { precision, scale, zero_point })
     }
 }
 
@@ -24,23 +76,30 @@ impl Quantization {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clamp {
     /// Lowest value.
-    pub low: i8,
+    pub low: i16,
     /// Highest value.
-    pub high: i8,
+    pub high: i16,
 }
 
 impl Clamp {
     /// All of int8: no activation function.
-    pub const INT8: Clamp = Clamp {
-        low: i8::MIN,
-        high: i8::MAX,
-    };
+    pub const INT8: Clamp = Clamp { low: -128, high: 127 };
+    /// All of int16: no activation function.
+    pub const INT16: Clamp = Clamp { low: i16::MIN, high: i16::MAX };
 
-    /// The largest magnitude of x − `zero_point` for x within the clamp.
-    pub(crate) fn reach(&self, zero_point: i32) -> u32 {
-        let low = i32::from(self.low).wrapping_sub(zero_point).unsigned_abs();
-        let high = i32::from(self.high).wrapping_sub(zero_point).unsigned_abs();
-        low.max(high)
+    /// All values of a precision.
+    pub const fn all(precision: Precision) -> Self {
+        match precision {
+            Precision::Int8 => Clamp::INT8,
+            Precision::Int16 => Clamp::INT16,
+        }
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>, precision: Precision) -> Result<Self, Error> {
+        let all = Clamp::all(precision);
+        let low = reader.take_in(Field::ClampLow, all.low.into(), all.high.into())?;
+        let high = reader.take_in(Field::ClampHigh, low, all.high.into())?;
+        Ok(Clamp { low: low as i16, high: high as i16 })
     }
 }
 
@@ -74,10 +133,7 @@ impl Multiplier {
         let exponent = ((bits >> FRACTION) & 0x7ff) as i32;
         if exponent == 0 {
             // Zero, and subnormals far below 2^-31.
-            return Ok(Multiplier {
-                mantissa: 0,
-                shift: 0,
-            });
+            return Ok(Multiplier { mantissa: 0, shift: 0 });
         }
         // real = significand / 2^53 · 2^shift, with significand / 2^53 in [0.5, 1).
         let significand = (bits & ((1 << FRACTION) - 1)) | (1 << FRACTION);
@@ -89,14 +145,10 @@ impl Multiplier {
         }
         match i8::try_from(shift) {
             Ok(shift) if shift > *Self::SHIFTS.end() => Err(Error::Multiplier),
-            Ok(shift) if Self::SHIFTS.contains(&shift) => Ok(Multiplier {
-                mantissa: mantissa as i32,
-                shift,
-            }),
-            _ => Ok(Multiplier {
-                mantissa: 0,
-                shift: 0,
-            }),
+            Ok(shift) if Self::SHIFTS.contains(&shift) => {
+                Ok(Multiplier { mantissa: mantissa as i32, shift })
+            }
+            _ => Ok(Multiplier { mantissa: 0, shift: 0 }),
         }
     }
 
@@ -149,13 +201,7 @@ mod tests {
         assert_eq!(of(2f64.powi(-32)), (1 << 30, -31));
         assert_eq!(of(2f64.powi(-33)), (0, 0));
         assert_eq!(of(f64::MIN_POSITIVE / 4.0), (0, 0));
-        for bad in [
-            f64::NAN,
-            f64::INFINITY,
-            -1e-300,
-            1073741824.0,
-            1073741823.9999999,
-        ] {
+        for bad in [f64::NAN, f64::INFINITY, -1e-300, 1073741824.0, 1073741823.9999999] {
             assert_eq!(Multiplier::from_real(bad), Err(Error::Multiplier), "{bad}");
         }
     }
@@ -165,10 +211,7 @@ mod tests {
         for real in [1.0, 0.003, 123.456, 7e-9] {
             let back = Multiplier::from_real(real).unwrap().to_real();
             // Half a unit of a 31-bit fraction of at least one half.
-            assert!(
-                (back - real).abs() <= real * 2f64.powi(-31),
-                "{real} {back}"
-            );
+            assert!((back - real).abs() <= real * 2f64.powi(-31), "{real} {back}");
         }
     }
 }

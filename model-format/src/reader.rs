@@ -18,11 +18,7 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(rest: &'a [u8], offset: usize) -> Self {
-        Reader {
-            rest,
-            offset,
-            place: Place::Model,
-        }
+        Reader { rest, offset, place: Place::Model }
     }
 
     /// The same position, with refusals that name this place.
@@ -37,11 +33,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn refuse(&self, field: Field, problem: Problem) -> Error {
-        Error::Field {
-            place: self.place,
-            field,
-            problem,
-        }
+        Error::Field { place: self.place, field, problem }
     }
 
     /// Takes one postcard value.
@@ -109,19 +101,15 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes padding and the bytes behind it, which the padding puts on a 4-byte boundary.
-    pub(crate) fn take_aligned(
-        &mut self,
-        field: Field,
-        expected: usize,
-    ) -> Result<&'a [u8], Error> {
+    pub(crate) fn take_aligned(&mut self, field: Field) -> Result<&'a [u8], Error> {
         let padding: &[u8] = self.take(Field::Padding)?;
         if padding.iter().any(|byte| *byte != 0) {
             return Err(self.refuse(Field::Padding, Problem::NotZero));
         }
-        let bytes = self.take_exact(field, expected)?;
+        let bytes: &[u8] = self.take(field)?;
         // `take` has moved past the bytes.
         let start = self.offset.wrapping_sub(bytes.len());
-        if padding.len() > 3 || start % 4 != 0 {
+        if padding.len() > 3 || !start.is_multiple_of(4) {
             return Err(self.refuse(field, Problem::Unaligned));
         }
         Ok(bytes)
@@ -157,10 +145,10 @@ mod tests {
     fn aligned_bytes_must_be_aligned() {
         // At offset 17: no padding (1 byte), length (1 byte), so the bytes start at 19.
         let mut reader = Reader::new(&[0, 2, 7, 7], 17);
-        assert!(reader.take_aligned(Field::Parameters, 2).is_err());
+        assert!(reader.take_aligned(Field::Parameters).is_err());
         let mut reader = Reader::new(&[1, 0, 2, 7, 7], 17);
-        assert_eq!(reader.take_aligned(Field::Parameters, 2), Ok(&[7, 7][..]));
+        assert_eq!(reader.take_aligned(Field::Parameters), Ok(&[7, 7][..]));
         let mut reader = Reader::new(&[1, 9, 2, 7, 7], 17);
-        assert!(reader.take_aligned(Field::Parameters, 2).is_err());
+        assert!(reader.take_aligned(Field::Parameters).is_err());
     }
 }

@@ -12,9 +12,9 @@ pub const fn padded(inputs: usize) -> usize {
 ///
 /// | part | size | content |
 /// |---|---|---|
-/// | widened | 2 bytes an input of the widest layer, rounded up to four inputs | x − zero point |
+/// | widened | 2 bytes an input of the widest dense layer, rounded up to four inputs | x − zero point, or what a kernel makes of it |
 /// | blocks | 2 bytes a block of four such inputs | which blocks are not zero |
-/// | activations | 1 byte an output of the layer that has most | the layer's int8 output |
+/// | activations | 1 or 2 bytes an output, of the layer whose outputs take most | a layer's output |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ScratchLayout {
     /// Words for widened activations.
@@ -26,37 +26,34 @@ pub struct ScratchLayout {
 }
 
 impl ScratchLayout {
-    /// The layout for layers of at most so many inputs and outputs.
-    pub const fn for_widths(inputs: usize, outputs: usize) -> Self {
+    /// The layout for dense layers of at most so many inputs, and outputs of at most so many bytes.
+    pub const fn new(inputs: usize, output_bytes: usize) -> Self {
         let blocks = padded(inputs) / 4;
         ScratchLayout {
             widened_words: blocks.wrapping_mul(2),
             blocks_words: blocks.wrapping_add(1) / 2,
-            activation_words: padded(outputs) / 4,
+            activation_words: padded(output_bytes) / 4,
         }
     }
 
     /// Words in all.
     pub const fn words(&self) -> usize {
-        self.widened_words
-            .wrapping_add(self.blocks_words)
-            .wrapping_add(self.activation_words)
+        self.widened_words.wrapping_add(self.blocks_words).wrapping_add(self.activation_words)
     }
 }
 
 impl Model<'_> {
     /// How an engine divides the scratch memory for this model.
     pub fn scratch_layout(&self) -> ScratchLayout {
-        let (mut inputs, mut outputs) = (0, 0);
+        let (mut inputs, mut output_bytes) = (0, 0);
         for layer in self.layers() {
-            match layer {
-                Layer::Dense(dense) => {
-                    inputs = dense.inputs().max(inputs);
-                    outputs = dense.outputs().max(outputs);
-                }
+            if let Layer::Dense(dense) = layer {
+                inputs = dense.inputs().max(inputs);
             }
+            let bytes = layer.outputs().wrapping_mul(layer.output().precision.bytes());
+            output_bytes = bytes.max(output_bytes);
         }
-        ScratchLayout::for_widths(inputs, outputs)
+        ScratchLayout::new(inputs, output_bytes)
     }
 
     /// Scratch memory that an engine needs, in 32-bit words, exactly.
@@ -77,21 +74,17 @@ mod tests {
     #[test]
     fn scratch_of_the_notebook_network() {
         // 784-128-10: 784 widened inputs, 196 block numbers, 128 activations.
-        let layout = ScratchLayout::for_widths(784, 128);
+        let layout = ScratchLayout::new(784, 128);
         assert_eq!(layout.words() * 4, 2 * 784 + 2 * 196 + 128);
     }
 
     #[test]
     fn odd_widths_round_up() {
         assert_eq!([1, 3, 4, 17].map(padded), [4, 4, 4, 20]);
-        let layout = ScratchLayout::for_widths(17, 5);
+        let layout = ScratchLayout::new(17, 5);
         assert_eq!(
             layout,
-            ScratchLayout {
-                widened_words: 10,
-                blocks_words: 3,
-                activation_words: 2
-            }
+            ScratchLayout { widened_words: 10, blocks_words: 3, activation_words: 2 }
         );
     }
 }

@@ -10,27 +10,27 @@ use serde::{Deserialize, Serialize};
 const PAYLOAD: &[u8] = &[
     4, b't', b'i', b'n', b'y', // name
     2, 1, 3, // two dimensions: 1 and 3
-    0, 0, 0, 0x3f, 0xff, 1, // scale 0.5, zero point −128 (zigzag 255)
+    0, 0, 0, 0, 0x3f, 0xff, 1, // int8, scale 0.5, zero point −128 (zigzag 255)
     1, // unsigned bytes
     0, 2, 2, b'n', b'o', 3, b'y', b'e', b's', // classes, two labels
     2,    // two layers
     0, 3, 1, // dense, 3 inputs, 1 output
-    0, 0, 0x80, 0x3e, 0xc7, 1, // scale 0.25, zero point −100 (zigzag 199)
+    0, 0, 0, 0x80, 0x3e, 0xc7, 1, // int8, scale 0.25, zero point −100 (zigzag 199)
     0xc7, 1, 0xfe, 1, // clamped to −100..=127
     0, // row-major
-    // The padding's length stands at byte 55 of the file and that of the parameters behind it, so
-    // these would start at 57 without padding, and start at 60 with three bytes.
-    3, 0, 0, 0, 13, // 9 · 1 + 4 parameter bytes
+    // The padding's length stands at byte 57 of the file and that of the parameters behind it, so
+    // these would start at 59 without padding, and start at 60 with one byte.
+    1, 0, 13, // 9 · 1 + 4 parameter bytes
     0xe8, 3, 0, 0, // bias 1000
     0, 0, 0, 0x60, // multiplier 3 · 2^29
     1, 0xfe, 127, 0,    // weights, filled up
     0xfa, // shift −6
     0, 1, 2, // dense, 1 input, 2 outputs
-    0, 0, 0x80, 0x3f, 10, // scale 1, zero point 5 (zigzag 10)
+    0, 0, 0, 0x80, 0x3f, 10, // int8, scale 1, zero point 5 (zigzag 10)
     0xff, 1, 0xfe, 1, // clamped to −128..=127
     0, // row-major
-    // The padding's length stands at 86, so the parameters start at 88 without padding.
-    0, 26, // 9 · 2 + 2 · 4 parameter bytes
+    // The padding's length stands at 87, so the parameters start at 92 with three bytes of it.
+    3, 0, 0, 0, 26, // 9 · 2 + 2 · 4 parameter bytes
     0xff, 0xff, 0xff, 0xff, 0x70, 0x11, 1, 0, // biases −1 and 70,000
     0, 0, 0, 0x40, 0, 0, 0, 0, // multipliers 2^30 and 0
     0xff, 0, 0, 0, 1, 0, 0, 0, // weights −1 and 1, filled up
@@ -55,11 +55,9 @@ fn the_reader_reads_them_back() {
     assert_eq!(ModelSpec::from(&model), spec);
     assert_eq!((model.input_len(), model.output_len()), (3, 2));
     assert_eq!((model.macs(), model.file_len()), (5, file.len()));
-    let Meaning::Classes(labels) = model.output().meaning else {
-        panic!("not classes")
-    };
+    let Meaning::Classes(labels) = model.output().meaning else { panic!("not classes") };
     assert_eq!((labels.get(1), labels.get(2)), (Some("yes"), None));
-    let Layer::Dense(first) = model.layers().next().unwrap();
+    let Some(Layer::Dense(first)) = model.layers().next() else { panic!("not dense") };
     let row = first.rows().next().unwrap();
     // (3/4 · 2^-6) · 0.25 / 0.5
     assert_eq!(first.weight_scale(&row), 0.005859375);
@@ -73,10 +71,9 @@ fn parameters_lie_on_4_byte_boundaries_whatever_comes_before() {
         let file = spec.to_bytes().unwrap();
         let model = Model::parse(&file).unwrap();
         for layer in model.layers() {
-            let Layer::Dense(dense) = layer;
-            for row in dense.rows() {
-                let offset = row.weights.as_ptr() as usize - file.as_ptr() as usize;
-                assert_eq!(offset % 4, 0);
+            let Layer::Dense(dense) = layer else { panic!("not dense") };
+            for start in [dense.weight_bytes().as_ptr(), dense.biases().as_ptr().cast()] {
+                assert_eq!((start as usize - file.as_ptr() as usize) % 4, 0);
             }
         }
     }
@@ -98,6 +95,7 @@ struct File<'a> {
 
 #[derive(Serialize, Deserialize)]
 struct Quantization {
+    precision: u32,
     scale: f32,
     zero_point: i32,
 }

@@ -23,9 +23,7 @@ pub struct Features {
 impl<const N: usize> Window<N> {
     /// A window without samples.
     pub const fn new() -> Self {
-        Window {
-            samples: Deque::new(),
-        }
+        Window { samples: Deque::new() }
     }
 
     /// Adds a sample; the oldest leaves a full window.
@@ -49,11 +47,7 @@ impl<const N: usize> Window<N> {
             peak = peak.max(sample.abs());
         }
         let count = N as f32;
-        Some(Features {
-            mean: sum / count,
-            rms: F32Ext::sqrt(squares / count),
-            peak,
-        })
+        Some(Features { mean: sum / count, rms: F32Ext::sqrt(squares / count), peak })
     }
 }
 

@@ -1,10 +1,125 @@
 //! The kernels: what a dense layer computes, on each core.
 //!
-//! [`portable`] says in plain Rust what every kernel must compute.
+//! A layer runs in two steps. [`prepare`] reads the whole input and brings it into the form that
+//! the layer's kernel wants, once for all rows; [`compute`] then writes the output, which may lie
+//! where the input was.
+//!
+//! [`portable`] says in plain Rust what every kernel must compute, and reads every layout. The
+//! kernel of a core reads the layouts that were made for it.
 
 mod portable;
 mod requantize;
 mod widen;
 
-pub(crate) use portable::dense;
-pub(crate) use widen::Widened;
+#[cfg(kernel_dsp)]
+mod dsp;
+#[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
+mod tiles;
+
+use model_format::{Dense, Precision, WeightLayout};
+
+/// Where a kernel keeps what it makes of the input.
+pub(crate) struct Workspace<'s> {
+    /// Two words for every block of four inputs of the widest layer.
+    pub(crate) words: &'s mut [u32],
+    /// A number for every such block.
+    pub(crate) blocks: &'s mut [u16],
+}
+
+/// The values of a layer's input.
+#[derive(Clone, Copy)]
+pub(crate) struct Values<'x> {
+    /// int8, or int16 in little-endian.
+    pub(crate) bytes: &'x [u8],
+    pub(crate) precision: Precision,
+}
+
+impl Values<'_> {
+    /// The four values of each block of four, and those of what remains behind them.
+    #[inline(always)]
+    fn blocks(self, mut each: impl FnMut(usize, [i16; 4])) {
+        let narrow = |[a, b, c, d]: [u8; 4]| [a, b, c, d].map(|x| i16::from(x as i8));
+        match self.precision {
+            Precision::Int8 => {
+                let (blocks, rest) = self.bytes.as_chunks::<4>();
+                for (number, block) in blocks.iter().enumerate() {
+                    each(number, narrow(*block));
+                }
+                if !rest.is_empty() {
+                    each(blocks.len(), narrow(fill(rest, 0)));
+                }
+            }
+            Precision::Int16 => {
+                let (blocks, rest) = self.bytes.as_chunks::<8>();
+                let widen = |[a, b, c, d, e, f, g, h]: [u8; 8]| {
+                    [[a, b], [c, d], [e, f], [g, h]].map(i16::from_le_bytes)
+                };
+                for (number, block) in blocks.iter().enumerate() {
+                    each(number, widen(*block));
+                }
+                if !rest.is_empty() {
+                    each(blocks.len(), widen(fill(rest, 0)));
+                }
+            }
+        }
+    }
+}
+
+/// The first bytes of an array, the rest filled up.
+fn fill<const N: usize>(bytes: &[u8], with: u8) -> [u8; N] {
+    let mut filled = [with; N];
+    for (place, byte) in filled.iter_mut().zip(bytes) {
+        *place = *byte;
+    }
+    filled
+}
+
+/// What a kernel has made of a layer's input.
+pub(crate) struct Prepared<'s> {
+    /// The activations, in the kernel's own form.
+    words: &'s [u32],
+    /// The numbers of the blocks to visit, if not all are visited.
+    list: Option<&'s [u16]>,
+}
+
+/// Whether this build has a kernel that reads the layer's weights.
+pub(crate) fn reads(layer: &Dense<'_>) -> bool {
+    match layer.layout {
+        WeightLayout::RowMajor | WeightLayout::Int4 | WeightLayout::Sparse => true,
+        #[cfg(kernel_dsp)]
+        WeightLayout::Pairs4 | WeightLayout::Tiles4 => true,
+        _ => cfg!(not(target_os = "none")),
+    }
+}
+
+/// Reads the input of a layer.
+///
+/// # Shapes
+/// `x` has the layer's inputs; the workspace is that of the layer's model.
+pub(crate) fn prepare<'s>(
+    layer: &Dense<'_>,
+    x: Values<'_>,
+    workspace: &'s mut Workspace<'_>,
+) -> Prepared<'s> {
+    match layer.layout {
+        #[cfg(kernel_dsp)]
+        WeightLayout::Pairs4 => dsp::prepare_pairs(layer, x, workspace),
+        #[cfg(kernel_dsp)]
+        WeightLayout::Tiles4 => dsp::prepare_tiles(layer, x, workspace),
+        _ => widen::widen(layer, x, workspace),
+    }
+}
+
+/// Writes the output of a layer.
+///
+/// # Shapes
+/// `x` is what [`prepare`] made for this layer; `output` has the bytes of the layer's outputs.
+pub(crate) fn compute(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+    match layer.layout {
+        #[cfg(kernel_dsp)]
+        WeightLayout::Pairs4 => dsp::compute_pairs(layer, x, output),
+        #[cfg(kernel_dsp)]
+        WeightLayout::Tiles4 => dsp::compute_tiles(layer, x, output),
+        _ => portable::compute(layer, x, output),
+    }
+}

@@ -1,6 +1,6 @@
-//! From an accumulator to an int8 output.
+//! From an accumulator to an output.
 
-use model_format::{Clamp, Multiplier};
+use model_format::{Dense, Multiplier};
 
 /// Multiplies an accumulator by a fixed-point multiplier, as TensorFlow Lite's
 /// `MultiplyByQuantizedMultiplier` with double rounding does.
@@ -16,30 +16,43 @@ use model_format::{Clamp, Multiplier};
 #[inline(always)]
 pub(crate) fn multiply(accumulator: i32, multiplier: Multiplier) -> i32 {
     let shift = i32::from(multiplier.shift);
-    let shifted = accumulator.wrapping_shl(shift.max(0) as u32);
-    let product = i64::from(shifted).wrapping_mul(i64::from(multiplier.mantissa));
-    let high = (product.wrapping_add(1 << 30) >> 31) as i32;
+    let high = |accumulator: i32| {
+        let product = i64::from(accumulator).wrapping_mul(i64::from(multiplier.mantissa));
+        (product.wrapping_add(1 << 30) >> 31) as i32
+    };
     if shift >= 0 {
-        return high;
+        return high(accumulator.wrapping_shl(shift as u32));
     }
-    let away = high.wrapping_sub(i32::from(high < 0));
-    (away
-        .wrapping_shr((-1i32).wrapping_sub(shift) as u32)
-        .wrapping_add(1))
-        >> 1
+    let high = high(accumulator);
+    let away = high.wrapping_add(high >> 31);
+    (away.wrapping_shr(!shift as u32).wrapping_add(1)) >> 1
 }
 
-/// The int8 output for an accumulator.
-#[inline(always)]
-pub(crate) fn requantize(
-    accumulator: i32,
-    multiplier: Multiplier,
+/// What becomes of a layer's accumulators.
+#[derive(Clone, Copy)]
+pub(crate) struct Output {
     zero_point: i32,
-    clamp: Clamp,
-) -> i8 {
-    // A result near ±2^31 is far outside the clamp, but must not wrap around into it.
-    let value = multiply(accumulator, multiplier).saturating_add(zero_point);
-    value.max(clamp.low.into()).min(clamp.high.into()) as i8
+    low: i32,
+    high: i32,
+}
+
+impl Output {
+    /// The output of this layer.
+    pub(crate) fn of(layer: &Dense<'_>) -> Self {
+        Output {
+            zero_point: layer.output.zero_point,
+            low: layer.clamp.low.into(),
+            high: layer.clamp.high.into(),
+        }
+    }
+
+    /// The output value for an accumulator, within the layer's clamp.
+    #[inline(always)]
+    pub(crate) fn quantize(&self, accumulator: i32, multiplier: Multiplier) -> i32 {
+        // A result near ±2^31 is far outside the clamp, but must not wrap around into it.
+        let value = multiply(accumulator, multiplier).saturating_add(self.zero_point);
+        value.max(self.low).min(self.high)
+    }
 }
 
 #[cfg(test)]
@@ -62,22 +75,7 @@ mod tests {
     #[test]
     fn equals_the_book_on_ties_and_at_the_ends() {
         let mantissas = [1 << 30, (1 << 30) + 1, 3 << 29, 1_649_267_442, i32::MAX];
-        let edges = [
-            0,
-            1,
-            2,
-            3,
-            4,
-            5,
-            6,
-            7,
-            255,
-            256,
-            257,
-            1 << 15,
-            (1 << 30) - 1,
-            1 << 30,
-        ];
+        let edges = [0, 1, 2, 3, 4, 5, 6, 7, 255, 256, 257, 1 << 15, (1 << 30) - 1, 1 << 30];
         for shift in Multiplier::SHIFTS {
             for mantissa in mantissas {
                 let multiplier = Multiplier { mantissa, shift };
@@ -99,25 +97,18 @@ mod tests {
 
     #[test]
     fn zero_multiplies_to_zero() {
-        let zero = Multiplier {
-            mantissa: 0,
-            shift: 0,
-        };
-        assert_eq!(requantize(i32::MAX, zero, 5, Clamp::INT8), 5);
+        let zero = Multiplier { mantissa: 0, shift: 0 };
+        let output = Output { zero_point: 5, low: -128, high: 127 };
+        assert_eq!(output.quantize(i32::MAX, zero), 5);
     }
 
     #[test]
     fn a_huge_result_saturates() {
-        let one = Multiplier {
-            mantissa: 1 << 30,
-            shift: 1,
-        };
+        let one = Multiplier { mantissa: 1 << 30, shift: 1 };
         for zero_point in [-128, 0, 127] {
-            assert_eq!(requantize((1 << 30) - 1, one, zero_point, Clamp::INT8), 127);
-            assert_eq!(
-                requantize(1 - (1 << 30), one, zero_point, Clamp::INT8),
-                -128
-            );
+            let output = Output { zero_point, low: -128, high: 127 };
+            assert_eq!(output.quantize((1 << 30) - 1, one), 127);
+            assert_eq!(output.quantize(1 - (1 << 30), one), -128);
         }
     }
 }

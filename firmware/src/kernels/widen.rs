@@ -1,88 +1,129 @@
 //! Activations, made ready once for all rows of a layer.
 
-use model_format::padded;
+use model_format::{Dense, padded};
 
-/// A layer's input as x − zero point in 16 bits, in blocks of four; what fills the last block up
-/// is zero.
+use super::{Prepared, Values, Workspace};
+
+/// A list pays when it holds less than five eighths of the blocks.
+const LIST_PAYS: (usize, usize) = (5, 8);
+
+/// Makes x − zero point in 16 bits, in blocks of four; what fills the last block up is zero.
 ///
 /// Most pixels, and most outputs of a relu, are exactly the zero point. A block of which all four
 /// values are adds nothing to any row, so where enough of them are, the rows visit only the
 /// others: the same answer, less work.
-pub(crate) struct Widened<'s> {
-    /// All blocks.
-    pub(crate) blocks: &'s [[i16; 4]],
-    /// The numbers of the blocks that are not zero, ascending; or `None`, when all are visited.
-    pub(crate) nonzero: Option<&'s [u16]>,
+pub(super) fn widen<'s>(
+    layer: &Dense<'_>,
+    x: Values<'_>,
+    workspace: &'s mut Workspace<'_>,
+) -> Prepared<'s> {
+    let zero_point = layer.input.zero_point as i16;
+    let words = workspace.words.get_mut(..padded(layer.inputs()) / 2).unwrap_or_default();
+    let places: &mut [i16] = bytemuck::must_cast_slice_mut(words);
+    let (places, _) = places.as_chunks_mut::<4>();
+    // What fills a block of the input up is 0, which is not the zero point: it is cut off here.
+    let beyond = layer.inputs() % 4;
+    let last = layer.inputs() / 4;
+    let mut listed = 0;
+    x.blocks(|number, block| {
+        let mut wide = block.map(|x| x.wrapping_sub(zero_point));
+        if number == last {
+            for (k, x) in wide.iter_mut().enumerate() {
+                if k >= beyond {
+                    *x = 0;
+                }
+            }
+        }
+        if let Some(place) = places.get_mut(number) {
+            *place = wide;
+        }
+        if wide != [0; 4]
+            && let Some(entry) = workspace.blocks.get_mut(listed)
+        {
+            *entry = number as u16;
+            listed = listed.wrapping_add(1);
+        }
+    });
+    let (part, whole) = LIST_PAYS;
+    let pays = listed.wrapping_mul(whole) < places.len().wrapping_mul(part);
+    Prepared { words, list: if pays { workspace.blocks.get(..listed) } else { None } }
 }
 
-/// A list pays when it holds less than five eighths of the blocks: measured on a Cortex-M4, a
-/// listed block costs the portable kernel 1.5 times as much as one in sequence.
-const LIST_PAYS: (usize, usize) = (5, 8);
-
-impl<'s> Widened<'s> {
-    /// Widens `x` into `memory`, and lists its nonzero blocks in `list`.
-    ///
-    /// # Shapes
-    /// For n inputs, `memory` has at least ⌈n / 4⌉ · 2 words and `list` ⌈n / 4⌉ numbers, as
-    /// [`ScratchLayout`](model_format::ScratchLayout) has it.
-    pub(crate) fn new(
-        x: &[i8],
-        zero_point: i32,
-        memory: &'s mut [u32],
-        list: &'s mut [u16],
-    ) -> Self {
-        let memory: &mut [i16] = bytemuck::must_cast_slice_mut(memory);
-        let memory = memory.get_mut(..padded(x.len())).unwrap_or_default();
-        let (blocks, _) = memory.as_chunks_mut::<4>();
-        let zero_point = zero_point as i16;
-        let mut listed = 0;
-        for (number, (block, x)) in (0u16..).zip(blocks.iter_mut().zip(x.chunks(4))) {
-            *block = [0; 4];
-            for (wide, x) in block.iter_mut().zip(x) {
-                *wide = i16::from(*x).wrapping_sub(zero_point);
-            }
-            if *block != [0; 4]
-                && let Some(entry) = list.get_mut(listed)
-            {
-                *entry = number;
-                listed = listed.wrapping_add(1);
-            }
-        }
-        let (part, whole) = LIST_PAYS;
-        let pays = listed.wrapping_mul(whole) < blocks.len().wrapping_mul(part);
-        Widened {
-            blocks,
-            nonzero: if pays { list.get(..listed) } else { None },
-        }
-    }
+/// The blocks that [`widen`] made.
+pub(super) fn blocks<'s>(x: &Prepared<'s>) -> &'s [[i16; 4]] {
+    bytemuck::must_cast_slice::<_, i16>(x.words).as_chunks().0
 }
 
 #[cfg(test)]
 mod tests {
+    use model_format::build::*;
+    use model_format::{
+        Clamp, Encoding, Layer, Model, Multiplier, Precision, Quantization, WeightLayout,
+    };
+
     use super::*;
 
-    fn widen(x: &[i8], zero_point: i32) -> (Vec<[i16; 4]>, Option<Vec<u16>>) {
+    /// What becomes of `x` when a layer takes it.
+    fn widened(x: &[u8], input: Quantization) -> (Vec<[i16; 4]>, Option<Vec<u16>>) {
+        let inputs = x.len() / input.precision.bytes();
+        let file = ModelSpec {
+            name: "widen".into(),
+            input: InputSpec {
+                shape: vec![inputs],
+                quantization: input,
+                encoding: Encoding::Quantized,
+            },
+            output: MeaningSpec::Values { unit: String::new() },
+            layers: vec![LayerSpec::Dense(DenseSpec {
+                inputs,
+                outputs: 1,
+                weights: vec![0; inputs],
+                biases: vec![0],
+                multipliers: vec![Multiplier { mantissa: 0, shift: 0 }],
+                output: Quantization::int8(1.0, 0),
+                clamp: Clamp::INT8,
+                layout: WeightLayout::RowMajor,
+            })],
+            self_tests: vec![],
+        }
+        .to_bytes()
+        .unwrap();
+        let model = Model::parse(&file).unwrap();
+        let Some(Layer::Dense(layer)) = model.layers().next() else { panic!("not dense") };
         // Memory full of other numbers, as an earlier layer leaves it.
-        let (mut memory, mut list) = (vec![0x5555_5555; 8], vec![0x5555; 4]);
-        let widened = Widened::new(x, zero_point, &mut memory, &mut list);
-        (
-            widened.blocks.to_vec(),
-            widened.nonzero.map(<[u16]>::to_vec),
-        )
+        let (mut words, mut blocks) = ([0x5555_5555; 8], [0x5555; 4]);
+        let mut workspace = Workspace { words: &mut words, blocks: &mut blocks };
+        let x = Values { bytes: x, precision: input.precision };
+        let prepared = widen(&layer, x, &mut workspace);
+        (super::blocks(&prepared).to_vec(), prepared.list.map(<[u16]>::to_vec))
+    }
+
+    fn int8(x: &[i8], zero_point: i32) -> (Vec<[i16; 4]>, Option<Vec<u16>>) {
+        widened(bytemuck::must_cast_slice(x), Quantization::int8(1.0, zero_point))
     }
 
     #[test]
     fn the_zero_point_is_taken_off_and_the_rest_is_zero() {
-        let (blocks, nonzero) = widen(&[-128, 127, 0, 1, 2], -128);
+        let (blocks, list) = int8(&[-128, 127, 0, 1, 2], -128);
         assert_eq!(blocks, [[0, 255, 128, 129], [130, 0, 0, 0]]);
-        assert_eq!(nonzero, None, "both blocks are nonzero: no list");
+        assert_eq!(list, None, "both blocks are nonzero: no list");
+    }
+
+    #[test]
+    fn int16_stays_as_it_is() {
+        let bytes: Vec<u8> =
+            [-32768i16, 32767, 0, 1, -2].iter().flat_map(|x| x.to_le_bytes()).collect();
+        let (blocks, list) = widened(&bytes, Quantization::int16(1.0));
+        assert_eq!(blocks, [[-32768, 32767, 0, 1], [-2, 0, 0, 0]]);
+        assert_eq!(list, None);
+        assert_eq!(Precision::Int16.bytes(), 2);
     }
 
     #[test]
     fn zero_blocks_are_left_out_of_the_list() {
-        let (blocks, nonzero) = widen(&[7, 7, 7, 7, 7, 8, 7, 7, 7, 7, 7, 7], 7);
+        let (blocks, list) = int8(&[7, 7, 7, 7, 7, 8, 7, 7, 7, 7, 7, 7], 7);
         assert_eq!(blocks, [[0; 4], [0, 1, 0, 0], [0; 4]]);
-        assert_eq!(nonzero, Some(vec![1]));
-        assert_eq!(widen(&[7; 9], 7).1, Some(vec![]));
+        assert_eq!(list, Some(vec![1]));
+        assert_eq!(int8(&[7; 9], 7).1, Some(vec![]));
     }
 }

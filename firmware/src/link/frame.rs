@@ -102,12 +102,7 @@ pub enum Received {
 impl<'b> Receiver<'b> {
     /// A receiver of frames of up to `buffer.len()` bytes between their zeros.
     pub fn new(buffer: &'b mut [u8]) -> Self {
-        Receiver {
-            buffer,
-            len: 0,
-            overflowed: false,
-            complete: false,
-        }
+        Receiver { buffer, len: 0, overflowed: false, complete: false }
     }
 
     /// Bytes of the longest frame.
@@ -161,24 +156,13 @@ mod tests {
 
     fn frame_of(request: Request<'_>) -> Vec<u8> {
         let mut buffer = [0xaa; 2000];
-        encode(
-            &Message {
-                sequence: 7,
-                body: request,
-            },
-            &mut buffer,
-        )
-        .unwrap()
-        .to_vec()
+        encode(&Message { sequence: 7, body: request }, &mut buffer).unwrap().to_vec()
     }
 
     #[test]
     fn the_bytes_are_pinned() {
         // Sequence 7, variant 0 and the CRC-32 of both, in COBS, between zeros.
-        assert_eq!(
-            frame_of(Request::Info),
-            [0, 2, 7, 5, 0x38, 0x84, 0x98, 0x0e, 0]
-        );
+        assert_eq!(frame_of(Request::Info), [0, 2, 7, 5, 0x38, 0x84, 0x98, 0x0e, 0]);
     }
 
     #[test]
@@ -195,10 +179,7 @@ mod tests {
             {
                 assert_eq!(
                     message,
-                    Message {
-                        sequence: 7,
-                        body: Request::Infer { input: &input }
-                    }
+                    Message { sequence: 7, body: Request::Infer { input: &input } }
                 );
                 good += 1;
             }
@@ -208,9 +189,7 @@ mod tests {
 
     #[test]
     fn a_flipped_bit_is_noticed() {
-        let good = frame_of(Request::Infer {
-            input: &[1, 2, 3, 0, 5],
-        });
+        let good = frame_of(Request::Infer { input: &[1, 2, 3, 0, 5] });
         let content = good.len() - 2;
         for bit in 0..content * 8 {
             let mut bad = good[1..=content].to_vec();
@@ -223,19 +202,9 @@ mod tests {
     #[test]
     fn an_unknown_request_keeps_its_number() {
         let mut buffer = [0; 64];
-        let frame = encode(
-            &Message {
-                sequence: 300,
-                body: 200u8,
-            },
-            &mut buffer,
-        )
-        .unwrap();
+        let frame = encode(&Message { sequence: 300, body: 200u8 }, &mut buffer).unwrap();
         let mut content = frame[1..frame.len() - 1].to_vec();
-        assert_eq!(
-            decode::<Request<'_>>(&mut content),
-            Err(FrameError::Unknown { sequence: 300 })
-        );
+        assert_eq!(decode::<Request<'_>>(&mut content), Err(FrameError::Unknown { sequence: 300 }));
     }
 
     #[test]
@@ -248,10 +217,7 @@ mod tests {
         assert_eq!(receiver.push(0), Received::TooLong);
         for byte in frame_of(Request::SelfTest) {
             if receiver.push(byte) == Received::Frame {
-                assert_eq!(
-                    receiver.message::<Request<'_>>().unwrap().body,
-                    Request::SelfTest
-                );
+                assert_eq!(receiver.message::<Request<'_>>().unwrap().body, Request::SelfTest);
                 return;
             }
         }
@@ -267,8 +233,8 @@ mod tests {
             firmware: &text[..32],
             model: &text,
             checksum: u32::MAX,
-            inputs: u16::MAX,
-            outputs: u16::MAX,
+            input_bytes: u16::MAX,
+            output_bytes: u16::MAX,
             layers: u8::MAX,
             model_bytes: u32::MAX,
             scratch_bytes: u32::MAX,
@@ -276,25 +242,13 @@ mod tests {
             bad_frames: u32::MAX,
         };
         let mut buffer = vec![0; frame_len(1)];
-        let message = Message {
-            sequence: u16::MAX,
-            body: Response::Info(info),
-        };
+        let message = Message { sequence: u16::MAX, body: Response::Info(info) };
         assert!(encode(&message, &mut buffer).is_some());
         for values in [1, 10, 253, 254, 784, 8192] {
             let output = vec![1; values];
             let mut buffer = vec![0; frame_len(values)];
             let body = Response::Output { output: &output };
-            assert!(
-                encode(
-                    &Message {
-                        sequence: u16::MAX,
-                        body
-                    },
-                    &mut buffer
-                )
-                .is_some()
-            );
+            assert!(encode(&Message { sequence: u16::MAX, body }, &mut buffer).is_some());
         }
     }
 }

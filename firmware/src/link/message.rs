@@ -21,9 +21,9 @@ pub struct Message<T> {
 pub enum Request<'a> {
     /// Who are you? Answered by [`Response::Info`].
     Info,
-    /// Run the model on this int8 input (two's complement). Answered by [`Response::Output`].
+    /// Run the model on this input. Answered by [`Response::Output`].
     Infer {
-        /// The model's input.
+        /// The bytes of the model's input: two's complement, int16 little-endian.
         input: &'a [u8],
     },
     /// Run the model's own test vectors. Answered by [`Response::SelfTest`].
@@ -36,9 +36,9 @@ pub enum Response<'a> {
     /// The device and its model.
     #[serde(borrow)]
     Info(Info<'a>),
-    /// The model's int8 output (two's complement).
+    /// The model's output.
     Output {
-        /// All outputs.
+        /// The bytes of all outputs: two's complement, int16 little-endian.
         output: &'a [u8],
     },
     /// How the self-test went.
@@ -60,10 +60,10 @@ pub struct Info<'a> {
     pub model: &'a str,
     /// CRC-32 of the model file.
     pub checksum: u32,
-    /// Number of int8 inputs.
-    pub inputs: u16,
-    /// Number of int8 outputs.
-    pub outputs: u16,
+    /// Bytes of an input.
+    pub input_bytes: u16,
+    /// Bytes of an output.
+    pub output_bytes: u16,
     /// Number of layers.
     pub layers: u8,
     /// Bytes of the model file.
@@ -106,9 +106,9 @@ pub enum Refusal {
     UnknownRequest,
     /// The input has the wrong length.
     InputLength {
-        /// Values that the model takes.
+        /// Bytes that the model takes.
         expected: u32,
-        /// Values that were sent.
+        /// Bytes that were sent.
         given: u32,
     },
     /// The answer does not fit into the device's buffer.
@@ -120,16 +120,13 @@ impl fmt::Display for Refusal {
         match self {
             Refusal::Damaged => f.write_str("the frame arrived damaged"),
             Refusal::TooLong { limit } => {
-                write!(
-                    f,
-                    "the frame is longer than the {limit} bytes that the device takes"
-                )
+                write!(f, "the frame is longer than the {limit} bytes that the device takes")
             }
             Refusal::UnknownRequest => {
                 f.write_str("the device does not know this request: its firmware may be older")
             }
             Refusal::InputLength { expected, given } => {
-                write!(f, "the model takes {expected} inputs, {given} were sent")
+                write!(f, "the model takes {expected} bytes of input, {given} were sent")
             }
             Refusal::ResponseTooLong => {
                 f.write_str("the answer does not fit into the device's buffer")

@@ -2,9 +2,12 @@
 
 use serde::Serialize;
 
-use super::{DenseSpec, LayerSpec, MeaningSpec, ModelSpec};
-use crate::sizes::padded;
-use crate::{Encoding, Error, Field, HEADER_LEN, Header, Model, Place, Problem, Quantization};
+use super::weights::{folded_biases, lay_out};
+use super::{DenseSpec, LayerSpec, MeaningSpec, ModelSpec, TableSpec};
+use crate::{
+    Encoding, Error, Field, HEADER_LEN, Header, Model, Place, Precision, Problem, Quantization,
+    Softmax, TABLE_INT8_LEN, TABLE_INT16_LEN,
+};
 
 impl ModelSpec {
     /// Writes the model file, and checks it as a reader will.
@@ -35,17 +38,33 @@ impl ModelSpec {
             }
         }
         payload.put_count(self.layers.len());
+        let mut input = self.input.quantization;
         for (index, layer) in self.layers.iter().enumerate() {
             // A count beyond the limit is for the reader to refuse.
             let place = Place::Layer(index.min(u8::MAX.into()) as u8);
             match layer {
-                LayerSpec::Dense(dense) => payload.put_dense(dense, place)?,
+                LayerSpec::Dense(dense) => {
+                    payload.put_dense(dense, input, place)?;
+                    input = dense.output;
+                }
+                LayerSpec::Table(table) => {
+                    payload.put_table(table, place)?;
+                    input = table.output;
+                }
+                LayerSpec::Softmax(softmax) => {
+                    payload.put(&2u32);
+                    let exponentials = &softmax.exponentials;
+                    let bytes: Vec<u8> =
+                        exponentials.iter().flat_map(|e| e.to_le_bytes()).collect();
+                    payload.put_aligned(&bytes);
+                    input = Softmax::OUTPUT;
+                }
             }
         }
         payload.put_count(self.self_tests.len());
         for test in &self.self_tests {
-            payload.put_bytes(&unsigned(&test.input));
-            payload.put_bytes(&unsigned(&test.output));
+            payload.put_bytes(&test.input);
+            payload.put_bytes(&test.output);
         }
         let mut file = Header::bytes_for(&payload.0)?.to_vec();
         file.extend_from_slice(&payload.0);
@@ -75,6 +94,7 @@ impl Payload {
     }
 
     fn put_quantization(&mut self, quantization: Quantization) {
+        self.put(&(quantization.precision as u32));
         self.put(&quantization.scale);
         self.put(&quantization.zero_point);
     }
@@ -89,26 +109,22 @@ impl Payload {
         self.put_bytes(bytes);
     }
 
-    fn put_dense(&mut self, dense: &DenseSpec, place: Place) -> Result<(), Error> {
+    fn put_dense(
+        &mut self,
+        dense: &DenseSpec,
+        input: Quantization,
+        place: Place,
+    ) -> Result<(), Error> {
         let (inputs, outputs) = (dense.inputs, dense.outputs);
-        for (field, expected, found) in [
-            (
-                Field::Weight,
-                inputs.saturating_mul(outputs),
-                dense.weights.len(),
-            ),
-            (Field::Parameters, outputs, dense.biases.len()),
-            (Field::Multiplier, outputs, dense.multipliers.len()),
-        ] {
-            if expected != found {
-                let (expected, found) = (expected as u32, found as u32);
-                let problem = Problem::Mismatch { expected, found };
-                return Err(Error::Field {
-                    place,
-                    field,
-                    problem,
-                });
-            }
+        check_count(place, Field::Weight, inputs.saturating_mul(outputs), dense.weights.len())?;
+        check_count(place, Field::Parameters, outputs, dense.biases.len())?;
+        check_count(place, Field::Multiplier, outputs, dense.multipliers.len())?;
+        if dense.layout.is_int4()
+            && let Some(weight) = dense.weights.iter().find(|weight| weight.unsigned_abs() > 7)
+        {
+            // Four bits would not hold it, and a reader would find another weight.
+            let problem = Problem::OutOfRange((*weight).into());
+            return Err(Error::Field { place, field: Field::Weight, problem });
         }
         self.put(&0u32);
         self.put_count(inputs);
@@ -116,30 +132,42 @@ impl Payload {
         self.put_quantization(dense.output);
         self.put(&i32::from(dense.clamp.low));
         self.put(&i32::from(dense.clamp.high));
-        self.put(&0u32);
+        self.put(&(dense.layout as u32));
         let mut parameters = Vec::new();
-        for bias in &dense.biases {
+        for bias in dense.biases.iter().chain(&folded_biases(dense, input)) {
             parameters.extend_from_slice(&bias.to_le_bytes());
         }
         for multiplier in &dense.multipliers {
             parameters.extend_from_slice(&multiplier.mantissa.to_le_bytes());
         }
-        // A layer without inputs is for the reader to refuse.
-        for row in dense.weights.chunks(inputs.max(1)) {
-            parameters.extend(unsigned(row));
-            parameters.resize(parameters.len() + padded(inputs) - row.len(), 0);
-        }
-        parameters.extend(
-            dense
-                .multipliers
-                .iter()
-                .map(|multiplier| multiplier.shift as u8),
-        );
+        parameters.extend(lay_out(dense));
+        parameters.extend(dense.multipliers.iter().map(|multiplier| multiplier.shift as u8));
         self.put_aligned(&parameters);
+        Ok(())
+    }
+
+    fn put_table(&mut self, table: &TableSpec, place: Place) -> Result<(), Error> {
+        self.put(&1u32);
+        self.put_quantization(table.output);
+        let bytes: Vec<u8> = match table.output.precision {
+            Precision::Int8 => {
+                check_count(place, Field::Table, TABLE_INT8_LEN, table.entries.len())?;
+                table.entries.iter().map(|entry| *entry as u8).collect()
+            }
+            Precision::Int16 => {
+                check_count(place, Field::Table, TABLE_INT16_LEN, table.entries.len())?;
+                table.entries.iter().flat_map(|entry| entry.to_le_bytes()).collect()
+            }
+        };
+        self.put_bytes(&bytes);
         Ok(())
     }
 }
 
-fn unsigned(bytes: &[i8]) -> Vec<u8> {
-    bytes.iter().map(|byte| *byte as u8).collect()
+fn check_count(place: Place, field: Field, expected: usize, found: usize) -> Result<(), Error> {
+    if expected == found {
+        return Ok(());
+    }
+    let problem = Problem::Mismatch { expected: expected as u32, found: found as u32 };
+    Err(Error::Field { place, field, problem })
 }

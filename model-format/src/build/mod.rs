@@ -2,5 +2,8 @@
 
 mod encode;
 mod spec;
+mod weights;
 
-pub use spec::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec, SelfTestSpec};
+pub use spec::{
+    DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec, SelfTestSpec, SoftmaxSpec, TableSpec,
+};

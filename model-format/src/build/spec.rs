@@ -1,6 +1,9 @@
 //! A model in owned types, free to be changed until it is written.
 
-use crate::{Clamp, Dense, Encoding, Layer, Meaning, Model, Multiplier, Quantization};
+use crate::{
+    Clamp, Dense, Encoding, Layer, Meaning, Model, Multiplier, Precision, Quantization, Softmax,
+    Table, WeightLayout,
+};
 
 /// A model to be written.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,9 +25,9 @@ pub struct ModelSpec {
 pub struct InputSpec {
     /// Dimensions, outermost first; their product is the number of inputs.
     pub shape: Vec<usize>,
-    /// What the int8 values stand for.
+    /// What the values stand for.
     pub quantization: Quantization,
-    /// How raw bytes become int8 values.
+    /// How raw bytes become these values.
     pub encoding: Encoding,
 }
 
@@ -45,6 +48,10 @@ pub enum MeaningSpec {
 pub enum LayerSpec {
     /// A dense layer.
     Dense(DenseSpec),
+    /// An element-wise function.
+    Table(TableSpec),
+    /// Probabilities.
+    Softmax(SoftmaxSpec),
 }
 
 /// A dense layer to be written.
@@ -54,39 +61,53 @@ pub struct DenseSpec {
     pub inputs: usize,
     /// Number of outputs.
     pub outputs: usize,
-    /// Weights in −127..=127, row-major: `inputs` for the first output, then for the second, …
+    /// Weights, row-major whatever the layout: `inputs` for the first output, then for the
+    /// second, …; in −127..=127, or −7..=7 for int4.
     pub weights: Vec<i8>,
     /// One an output, at scale (input scale · the row's weight scale).
     pub biases: Vec<i32>,
     /// One an output: input scale · the row's weight scale / output scale.
     pub multipliers: Vec<Multiplier>,
-    /// What the output's int8 values stand for.
+    /// What the output's values stand for.
     pub output: Quantization,
     /// What the output is clamped to.
     pub clamp: Clamp,
+    /// How the weights are to lie in the file.
+    pub layout: WeightLayout,
+}
+
+/// An element-wise layer to be written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableSpec {
+    /// What the output's values stand for; of the precision of the input.
+    pub output: Quantization,
+    /// For int8, the outputs for −128, −127, … 127; for int16, those for −32768, −32512, … 32512
+    /// and 32768.
+    pub entries: Vec<i16>,
+}
+
+/// A softmax to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SoftmaxSpec {
+    /// e^(−k · input scale) for k from 0 on, in Q31; at most 256.
+    pub exponentials: Vec<i32>,
 }
 
 /// A self-test to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SelfTestSpec {
-    /// The model's input.
-    pub input: Vec<i8>,
-    /// The output that it must give.
-    pub output: Vec<i8>,
+    /// The bytes of the model's input: two's complement, int16 little-endian.
+    pub input: Vec<u8>,
+    /// The bytes of the output that it must give.
+    pub output: Vec<u8>,
 }
 
 impl From<&Model<'_>> for ModelSpec {
     fn from(model: &Model<'_>) -> Self {
-        let signed = |bytes: &[u8]| bytes.iter().map(|byte| *byte as i8).collect();
         ModelSpec {
             name: model.name().into(),
             input: InputSpec {
-                shape: model
-                    .input()
-                    .shape
-                    .iter()
-                    .map(|d| usize::from(*d))
-                    .collect(),
+                shape: model.input().shape.iter().map(|d| usize::from(*d)).collect(),
                 quantization: model.input().quantization,
                 encoding: model.input().encoding,
             },
@@ -100,13 +121,15 @@ impl From<&Model<'_>> for ModelSpec {
                 .layers()
                 .map(|layer| match layer {
                     Layer::Dense(dense) => LayerSpec::Dense(DenseSpec::from(&dense)),
+                    Layer::Table(table) => LayerSpec::Table(TableSpec::from(&table)),
+                    Layer::Softmax(softmax) => LayerSpec::Softmax(SoftmaxSpec::from(&softmax)),
                 })
                 .collect(),
             self_tests: model
                 .self_tests()
                 .map(|test| SelfTestSpec {
-                    input: signed(test.input),
-                    output: signed(test.output),
+                    input: test.input.to_vec(),
+                    output: test.output.to_vec(),
                 })
                 .collect(),
         }
@@ -118,14 +141,33 @@ impl From<&Dense<'_>> for DenseSpec {
         DenseSpec {
             inputs: dense.inputs(),
             outputs: dense.outputs(),
-            weights: dense
-                .rows()
-                .flat_map(|row| row.weights.iter().take(dense.inputs()).map(|w| *w as i8))
-                .collect(),
+            weights: dense.rows().flat_map(|row| row.weights()).collect(),
             biases: dense.rows().map(|row| row.bias).collect(),
             multipliers: dense.rows().map(|row| row.multiplier).collect(),
             output: dense.output,
             clamp: dense.clamp,
+            layout: dense.layout,
         }
+    }
+}
+
+impl From<&Table<'_>> for TableSpec {
+    fn from(table: &Table<'_>) -> Self {
+        TableSpec {
+            output: table.output,
+            entries: match table.output.precision {
+                Precision::Int8 => table.bytes().iter().map(|y| i16::from(*y as i8)).collect(),
+                Precision::Int16 => {
+                    table.bytes().as_chunks().0.iter().map(|y| i16::from_le_bytes(*y)).collect()
+                }
+            },
+        }
+    }
+}
+
+impl From<&Softmax<'_>> for SoftmaxSpec {
+    fn from(softmax: &Softmax<'_>) -> Self {
+        let values = softmax.exponentials().iter();
+        SoftmaxSpec { exponentials: values.map(|value| i32::from_le_bytes(*value)).collect() }
     }
 }

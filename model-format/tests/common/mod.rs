@@ -1,17 +1,14 @@
 //! A small model that uses every part of the format.
 
 use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec, SelfTestSpec};
-use model_format::{Clamp, Encoding, Multiplier, Quantization};
+use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
 
 pub fn example() -> ModelSpec {
     ModelSpec {
         name: "tiny".into(),
         input: InputSpec {
             shape: vec![1, 3],
-            quantization: Quantization {
-                scale: 0.5,
-                zero_point: -128,
-            },
+            quantization: Quantization::int8(0.5, -128),
             encoding: Encoding::Unsigned8,
         },
         output: MeaningSpec::Classes(vec!["no".into(), "yes".into()]),
@@ -21,18 +18,10 @@ pub fn example() -> ModelSpec {
                 outputs: 1,
                 weights: vec![1, -2, 127],
                 biases: vec![1000],
-                multipliers: vec![Multiplier {
-                    mantissa: 3 << 29,
-                    shift: -6,
-                }],
-                output: Quantization {
-                    scale: 0.25,
-                    zero_point: -100,
-                },
-                clamp: Clamp {
-                    low: -100,
-                    high: 127,
-                },
+                multipliers: vec![Multiplier { mantissa: 3 << 29, shift: -6 }],
+                output: Quantization::int8(0.25, -100),
+                clamp: Clamp { low: -100, high: 127 },
+                layout: WeightLayout::RowMajor,
             }),
             LayerSpec::Dense(DenseSpec {
                 inputs: 1,
@@ -40,25 +29,14 @@ pub fn example() -> ModelSpec {
                 weights: vec![-1, 1],
                 biases: vec![-1, 70_000],
                 multipliers: vec![
-                    Multiplier {
-                        mantissa: 1 << 30,
-                        shift: 1,
-                    },
-                    Multiplier {
-                        mantissa: 0,
-                        shift: 0,
-                    },
+                    Multiplier { mantissa: 1 << 30, shift: 1 },
+                    Multiplier { mantissa: 0, shift: 0 },
                 ],
-                output: Quantization {
-                    scale: 1.0,
-                    zero_point: 5,
-                },
+                output: Quantization::int8(1.0, 5),
                 clamp: Clamp::INT8,
+                layout: WeightLayout::RowMajor,
             }),
         ],
-        self_tests: vec![SelfTestSpec {
-            input: vec![-128, 0, 127],
-            output: vec![-128, 5],
-        }],
+        self_tests: vec![SelfTestSpec { input: vec![0x80, 0, 127], output: vec![0x80, 5] }],
     }
 }

@@ -1,0 +1,445 @@
+//! Kernels for cores with the DSP extension: Cortex-M4, M7 and M33.
+//!
+//! SMLAD multiplies two pairs of 16-bit numbers and adds both products to an accumulator.
+//!
+//! **Tiles** ([`WeightLayout::Tiles4`](model_format::WeightLayout::Tiles4)). A word holds four
+//! weights of a row; two SXTB16 make two pairs of it, the even and the odd ones, for two SMLAD.
+//! The input is x − zero point, in the same pairs.
+//!
+//! **Pairs** ([`WeightLayout::Pairs4`](model_format::WeightLayout::Pairs4)). A halfword holds
+//! 256 · odd + even, so that with xo the odd inputs and y = 256 · xe − xo, from the even ones,
+//! SMLAD(halfword, xo) + SMLAD(even, y) = 256 · (odd · xo + even · xe): one unpacking less. To fit
+//! into 16 bits the inputs are taken as they are, the odd ones less 127, and the biases folded;
+//! the accumulator holds 256 times the sum, which the loader proves to fit.
+//!
+//! Where enough blocks are the zero point, a list of the others is visited. It holds x − zero
+//! point, which may need 9 bits: 256 · xe − xo is then the sum of 128 · xe − xo and 128 · xe.
+#![allow(unsafe_code)]
+
+use core::arch::{asm, global_asm};
+
+use model_format::{Dense, padded};
+
+use super::tiles::{self, Rows};
+use super::{Prepared, Values, Workspace, fill};
+
+/// Words of a listed block of pairs: xo, 128 · xe − xo, 128 · xe, and its offset in a row's bytes.
+const PAIRS_ENTRY: usize = 4;
+/// Words of a listed block of tiles: the even inputs, the odd ones, and its offset.
+const TILES_ENTRY: usize = 3;
+
+/// Adds two 8-bit numbers, those at bits 0 and 16 of `word`, to those at 0 and 16 of `addends`.
+#[inline(always)]
+fn sxtab16(addends: u32, word: u32) -> u32 {
+    let sums;
+    // SAFETY: arithmetic on registers alone.
+    unsafe {
+        asm!("sxtab16 {0}, {1}, {2}", out(reg) sums, in(reg) addends, in(reg) word,
+            options(pure, nomem, nostack, preserves_flags));
+    }
+    sums
+}
+
+/// Subtracts two pairs of 16-bit numbers.
+#[inline(always)]
+fn ssub16(from: u32, pair: u32) -> u32 {
+    let differences;
+    // SAFETY: arithmetic on registers; the GE flags that it sets are read by no one.
+    unsafe {
+        asm!("ssub16 {0}, {1}, {2}", out(reg) differences, in(reg) from, in(reg) pair,
+            options(pure, nomem, nostack));
+    }
+    differences
+}
+
+/// The same 16-bit number twice.
+fn pair_of(number: i32) -> u32 {
+    u32::from(number as u16).wrapping_mul(0x1_0001)
+}
+
+/// Reads the input of a layer in pairs.
+#[inline(never)]
+pub(super) fn prepare_pairs<'s>(
+    layer: &Dense<'_>,
+    x: Values<'_>,
+    workspace: &'s mut Workspace<'_>,
+) -> Prepared<'s> {
+    let zero_point = layer.input.zero_point;
+    let zero = [zero_point as u8; 4];
+    let blocks = padded(layer.inputs()) / 4;
+    let words = workspace.words.get_mut(..blocks.wrapping_mul(2)).unwrap_or_default();
+    let (x, rest) = x.bytes.as_chunks::<4>();
+    // What fills the last block up is the zero point; with nothing to fill up, all of it is.
+    let rest = fill::<4>(rest, zero_point as u8);
+    let nonzero = x.iter().filter(|x| **x != zero).count().wrapping_add(usize::from(rest != zero));
+    // An entry takes the room of two blocks.
+    if nonzero.wrapping_mul(2) > blocks {
+        let minus_127 = pair_of(-127);
+        let dense = |x: [u8; 4]| {
+            let x = u32::from_le_bytes(x);
+            let odd = sxtab16(minus_127, x.rotate_right(8));
+            [ssub16((x << 8) & 0xff00_ff00, odd), odd]
+        };
+        let (places, _) = words.as_chunks_mut::<2>();
+        for (place, x) in places.iter_mut().zip(x) {
+            *place = dense(*x);
+        }
+        if let Some(place) = places.get_mut(x.len()) {
+            *place = dense(rest);
+        }
+        return Prepared { words, list: None };
+    }
+    let mut entries = words.as_chunks_mut::<PAIRS_ENTRY>().0.iter_mut();
+    let minus_zero_point = pair_of(zero_point.wrapping_neg());
+    for (offset, x) in (0u32..).step_by(4).zip(x.iter().chain(core::iter::once(&rest))) {
+        if *x != zero
+            && let Some(entry) = entries.next()
+        {
+            let x = u32::from_le_bytes(*x);
+            let odd = sxtab16(minus_zero_point, x.rotate_right(8));
+            // The nine bits of each number, so that none of the lower reach the upper.
+            let even = (sxtab16(minus_zero_point, x) & 0x01ff_01ff) << 7;
+            *entry = [odd, ssub16(even, odd), even, offset];
+        }
+    }
+    let words = words.get(..nonzero.wrapping_mul(PAIRS_ENTRY)).unwrap_or_default();
+    Prepared { words, list: Some(&[]) }
+}
+
+/// Reads the input of a layer for tiles.
+#[inline(never)]
+pub(super) fn prepare_tiles<'s>(
+    layer: &Dense<'_>,
+    x: Values<'_>,
+    workspace: &'s mut Workspace<'_>,
+) -> Prepared<'s> {
+    let zero_point = layer.input.zero_point as i16;
+    let blocks = padded(layer.inputs()) / 4;
+    let words = workspace.words.get_mut(..blocks.wrapping_mul(2)).unwrap_or_default();
+    let in_last = layer.inputs() % 4;
+    let last = layer.inputs() / 4;
+    // Pairs of x − zero point, and of 0 behind the last input.
+    let pairs = |number: usize, block: [i16; 4]| {
+        let mut wide = block.map(|x| x.wrapping_sub(zero_point) as u16);
+        if number == last {
+            for x in wide.iter_mut().skip(in_last) {
+                *x = 0;
+            }
+        }
+        let [a, b, c, d] = wide.map(u32::from);
+        [a | c << 16, b | d << 16]
+    };
+    let mut nonzero = 0usize;
+    x.blocks(|number, block| {
+        nonzero = nonzero.wrapping_add(usize::from(pairs(number, block) != [0, 0]));
+    });
+    // An entry takes the room of a block and a half.
+    if nonzero.wrapping_mul(TILES_ENTRY) > blocks.wrapping_mul(2) {
+        let mut places = words.as_chunks_mut::<2>().0.iter_mut();
+        x.blocks(|number, block| {
+            if let Some(place) = places.next() {
+                *place = pairs(number, block);
+            }
+        });
+        return Prepared { words, list: None };
+    }
+    let mut entries = words.as_chunks_mut::<TILES_ENTRY>().0.iter_mut();
+    x.blocks(|number, block| {
+        let [even, odd] = pairs(number, block);
+        if even | odd != 0
+            && let Some(entry) = entries.next()
+        {
+            *entry = [even, odd, (number as u32).wrapping_mul(4)];
+        }
+    });
+    let words = words.get(..nonzero.wrapping_mul(TILES_ENTRY)).unwrap_or_default();
+    Prepared { words, list: Some(&[]) }
+}
+
+/// Writes the output of a layer with pair-coded weights.
+#[inline(never)]
+pub(super) fn compute_pairs(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+    let (biases, loops) = match x.list {
+        None => (layer.folded(), Loops { tile: thimble_pairs4, single: thimble_pairs1 }),
+        Some(_) => {
+            (layer.biases(), Loops { tile: thimble_pairs4_listed, single: thimble_pairs1_listed })
+        }
+    };
+    tiles::compute(layer, biases, output, Walk::new(layer, x, loops));
+}
+
+/// Writes the output of a layer with weights in tiles.
+#[inline(never)]
+pub(super) fn compute_tiles(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+    let loops = match x.list {
+        None => Loops { tile: thimble_tiles4, single: thimble_tiles1 },
+        Some(_) => Loops { tile: thimble_tiles4_listed, single: thimble_tiles1_listed },
+    };
+    tiles::compute(layer, layer.biases(), output, Walk::new(layer, x, loops));
+}
+
+/// An inner loop: prepared input and its end, weights, accumulators.
+type Loop<A> = unsafe extern "C" fn(*const u32, *const u32, *const u8, *mut A);
+
+/// The inner loops for four rows and for one.
+struct Loops {
+    tile: Loop<[i32; 4]>,
+    single: Loop<i32>,
+}
+
+/// The rows of a layer, as the inner loops walk over them.
+struct Walk<'a> {
+    loops: Loops,
+    x: &'a [u32],
+    row_len: usize,
+    weights: &'a [u8],
+}
+
+impl<'a> Walk<'a> {
+    fn new(layer: &Dense<'a>, x: &Prepared<'a>, loops: Loops) -> Self {
+        let row_len = padded(layer.inputs());
+        Walk { loops, x: x.words, row_len, weights: layer.weight_bytes() }
+    }
+
+    /// The weights of so many rows; the next call gets those that follow.
+    #[inline(always)]
+    fn take(&mut self, rows: usize) -> Option<&'a [u8]> {
+        let len = self.row_len.wrapping_mul(rows);
+        let (taken, rest) = self.weights.split_at_checked(len)?;
+        self.weights = rest;
+        Some(taken)
+    }
+}
+
+impl Rows<4> for Walk<'_> {
+    #[inline(always)]
+    fn tile(&mut self, accumulators: &mut [i32; 4]) {
+        let Some(weights) = self.take(4) else { return };
+        let x = self.x.as_ptr_range();
+        // SAFETY: the prepared input is whole blocks or entries, with offsets within a row, and
+        // the weights are those of four rows, on a 4-byte boundary of the file.
+        unsafe { (self.loops.tile)(x.start, x.end, weights.as_ptr(), accumulators) }
+    }
+
+    #[inline(always)]
+    fn single(&mut self, accumulator: &mut i32) {
+        let Some(weights) = self.take(1) else { return };
+        let x = self.x.as_ptr_range();
+        // SAFETY: as above, for one row.
+        unsafe { (self.loops.single)(x.start, x.end, weights.as_ptr(), accumulator) }
+    }
+}
+
+unsafe extern "C" {
+    fn thimble_pairs4(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
+    fn thimble_pairs4_listed(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
+    fn thimble_pairs1(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
+    fn thimble_pairs1_listed(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
+    fn thimble_tiles4(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
+    fn thimble_tiles4_listed(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
+    fn thimble_tiles1(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
+    fn thimble_tiles1_listed(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
+}
+
+// In all loops: r0 prepared input, r1 its end, r2 weights, r3 accumulators.
+global_asm!(
+    r#"
+    .syntax unified
+
+    @ One word of pair-coded weights: w to acc, with xo and y.
+    .macro PAIR w, acc, xo, y
+    smlad \acc, \w, \xo, \acc
+    sxtb16 \w, \w
+    smlad \acc, \w, \y, \acc
+    .endm
+
+    @ The same, with y in two parts.
+    .macro PAIR_LISTED w, acc, xo, y1, y2
+    smlad \acc, \w, \xo, \acc
+    sxtb16 \w, \w
+    smlad \acc, \w, \y1, \acc
+    smlad \acc, \w, \y2, \acc
+    .endm
+
+    @ One word of plain weights: w to acc, with the even inputs e and the odd ones o.
+    .macro WORD w, acc, e, o, t
+    sxtb16 \t, \w
+    sxtb16 \w, \w, ror #8
+    smlad \acc, \t, \e, \acc
+    smlad \acc, \w, \o, \acc
+    .endm
+
+    .macro FUNCTION name
+    .section .text.\name, "ax", %progbits
+    .balign 4
+    .thumb_func
+    .global \name
+    .type \name, %function
+    \name:
+    .endm
+
+    @ Sums of four rows, times 256, from biases; r3 is kept on the stack.
+    .macro ENTER_PAIRS
+    push {{r3-r11, lr}}
+    ldm r3, {{r4-r7}}
+    lsl r4, r4, #8
+    lsl r5, r5, #8
+    lsl r6, r6, #8
+    lsl r7, r7, #8
+    .endm
+
+    .macro LEAVE_PAIRS
+    pop {{r3}}
+    asr r4, r4, #8
+    asr r5, r5, #8
+    asr r6, r6, #8
+    asr r7, r7, #8
+    stm r3, {{r4-r7}}
+    pop {{r4-r11, pc}}
+    .endm
+
+    .macro PAIRS4_BLOCK
+    ldm r2!, {{r8-r11}}
+    ldrd r12, lr, [r0], #8
+    PAIR r8, r4, lr, r12
+    PAIR r9, r5, lr, r12
+    PAIR r10, r6, lr, r12
+    PAIR r11, r7, lr, r12
+    .endm
+
+    FUNCTION thimble_pairs4
+    ENTER_PAIRS
+    @ Blocks that do not make up four, one at a time; then four at a time.
+    sub r3, r1, r0
+1:  tst r3, #24
+    beq 2f
+    PAIRS4_BLOCK
+    sub r3, r3, #8
+    b 1b
+2:  cmp r0, r1
+    beq 4f
+3:  PAIRS4_BLOCK
+    PAIRS4_BLOCK
+    PAIRS4_BLOCK
+    PAIRS4_BLOCK
+    cmp r0, r1
+    bne 3b
+4:  LEAVE_PAIRS
+
+    FUNCTION thimble_pairs4_listed
+    ENTER_PAIRS
+    cmp r0, r1
+    beq 2f
+    @ The accumulators have r4 to r7, the entry r3 and r8 to r10; r10 becomes the address.
+1:  ldm r0!, {{r3, r8, r9, r10}}
+    add r10, r2, r10, lsl #2
+    ldm r10, {{r10, r11, r12, lr}}
+    PAIR_LISTED r10, r4, r3, r8, r9
+    PAIR_LISTED r11, r5, r3, r8, r9
+    PAIR_LISTED r12, r6, r3, r8, r9
+    PAIR_LISTED lr, r7, r3, r8, r9
+    cmp r0, r1
+    bne 1b
+2:  LEAVE_PAIRS
+
+    FUNCTION thimble_pairs1
+    push {{r4-r7, lr}}
+    ldr r4, [r3]
+    lsl r4, r4, #8
+1:  ldr r5, [r2], #4
+    ldrd r6, r7, [r0], #8
+    PAIR r5, r4, r7, r6
+    cmp r0, r1
+    bne 1b
+    asr r4, r4, #8
+    str r4, [r3]
+    pop {{r4-r7, pc}}
+
+    FUNCTION thimble_pairs1_listed
+    push {{r4-r9, lr}}
+    ldr r4, [r3]
+    lsl r4, r4, #8
+    cmp r0, r1
+    beq 2f
+1:  ldm r0!, {{r5-r8}}
+    ldr r9, [r2, r8]
+    PAIR_LISTED r9, r4, r5, r6, r7
+    cmp r0, r1
+    bne 1b
+2:  asr r4, r4, #8
+    str r4, [r3]
+    pop {{r4-r9, pc}}
+
+    .macro TILES4_BLOCK
+    ldm r2!, {{r8-r11}}
+    ldrd r12, lr, [r0], #8
+    WORD r8, r4, r12, lr, r3
+    WORD r9, r5, r12, lr, r3
+    WORD r10, r6, r12, lr, r3
+    WORD r11, r7, r12, lr, r3
+    .endm
+
+    FUNCTION thimble_tiles4
+    push {{r3-r11, lr}}
+    ldm r3, {{r4-r7}}
+    @ r3 is used up by a block: the bits are taken anew each time.
+1:  sub r3, r1, r0
+    tst r3, #24
+    beq 2f
+    TILES4_BLOCK
+    b 1b
+2:  cmp r0, r1
+    beq 4f
+3:  TILES4_BLOCK
+    TILES4_BLOCK
+    TILES4_BLOCK
+    TILES4_BLOCK
+    cmp r0, r1
+    bne 3b
+4:  pop {{r3}}
+    stm r3, {{r4-r7}}
+    pop {{r4-r11, pc}}
+
+    FUNCTION thimble_tiles4_listed
+    push {{r3-r11, lr}}
+    ldm r3, {{r4-r7}}
+    cmp r0, r1
+    beq 2f
+1:  ldm r0!, {{r8, r9, r10}}
+    add r10, r2, r10, lsl #2
+    ldm r10, {{r10, r11, r12, lr}}
+    WORD r10, r4, r8, r9, r3
+    WORD r11, r5, r8, r9, r3
+    WORD r12, r6, r8, r9, r3
+    WORD lr, r7, r8, r9, r3
+    cmp r0, r1
+    bne 1b
+2:  pop {{r3}}
+    stm r3, {{r4-r7}}
+    pop {{r4-r11, pc}}
+
+    FUNCTION thimble_tiles1
+    push {{r4-r8, lr}}
+    ldr r4, [r3]
+1:  ldr r5, [r2], #4
+    ldrd r6, r7, [r0], #8
+    WORD r5, r4, r6, r7, r8
+    cmp r0, r1
+    bne 1b
+    str r4, [r3]
+    pop {{r4-r8, pc}}
+
+    FUNCTION thimble_tiles1_listed
+    push {{r4-r9, lr}}
+    ldr r4, [r3]
+    cmp r0, r1
+    beq 2f
+1:  ldm r0!, {{r5-r7}}
+    ldr r8, [r2, r7]
+    WORD r8, r4, r5, r6, r9
+    cmp r0, r1
+    bne 1b
+2:  str r4, [r3]
+    pop {{r4-r9, pc}}
+"#
+);

@@ -1,0 +1,217 @@
+//! How a layer's weights lie in the file.
+//!
+//! The layouts hold the same numbers in the order in which some core's kernel reads them. Four of
+//! them arrange rows in tiles: a tile is R rows by four columns; the tiles of the first R rows
+//! follow each other from the first column to the last, then those of the next R rows. What
+//! remains when the number of rows is no multiple of R is row-major.
+
+use crate::sizes::padded;
+
+/// How a layer's weights lie in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum WeightLayout {
+    /// int8, row after row. Every core has a kernel for it.
+    RowMajor = 0,
+    /// int8 in tiles of four rows; in a tile, the four weights of the first row, of the second, …
+    Tiles4 = 1,
+    /// [`Tiles4`](Self::Tiles4), with the second of each pair of weights reduced by one where the
+    /// first is negative, so that the two read as a 16-bit number are 256 · second + first; with
+    /// folded biases.
+    Pairs4 = 2,
+    /// int8 in tiles of eight rows; in a tile, the eight weights of the first column, of the
+    /// second, …
+    Columns8 = 3,
+    /// Weight + 128 as an unsigned byte, in tiles of four rows; in a tile, the four weights of the
+    /// first column, of the second, …; with folded biases.
+    ColumnsUnsigned4 = 4,
+    /// [`RowMajor`](Self::RowMajor) with folded biases.
+    FoldedRows = 5,
+    /// int4 in −7..=7, row after row, two to a byte, the first in the low half.
+    Int4 = 6,
+    /// int4 in tiles of four rows by eight columns; in a tile, the eight weights of the first row,
+    /// of the second, …
+    Int4Tiles4 = 7,
+    /// Only those blocks of four columns that are not all zero: where each row's blocks start,
+    /// their numbers, their weights.
+    Sparse = 8,
+}
+
+impl WeightLayout {
+    /// All layouts, in the order of their codes in the file.
+    pub const ALL: [WeightLayout; 9] = [
+        WeightLayout::RowMajor,
+        WeightLayout::Tiles4,
+        WeightLayout::Pairs4,
+        WeightLayout::Columns8,
+        WeightLayout::ColumnsUnsigned4,
+        WeightLayout::FoldedRows,
+        WeightLayout::Int4,
+        WeightLayout::Int4Tiles4,
+        WeightLayout::Sparse,
+    ];
+
+    /// The layout's name, as `inspect` prints it.
+    pub fn name(self) -> &'static str {
+        match self {
+            WeightLayout::RowMajor => "row-major",
+            WeightLayout::Tiles4 => "tiles of 4 rows",
+            WeightLayout::Pairs4 => "pair-coded tiles of 4 rows",
+            WeightLayout::Columns8 => "columns of 8 rows",
+            WeightLayout::ColumnsUnsigned4 => "unsigned columns of 4 rows",
+            WeightLayout::FoldedRows => "row-major with folded biases",
+            WeightLayout::Int4 => "int4 row-major",
+            WeightLayout::Int4Tiles4 => "int4 tiles of 4 rows",
+            WeightLayout::Sparse => "block-sparse",
+        }
+    }
+
+    /// Whether each row has a second bias, into which the zero point of the input is folded.
+    pub const fn is_folded(self) -> bool {
+        matches!(
+            self,
+            WeightLayout::Pairs4 | WeightLayout::ColumnsUnsigned4 | WeightLayout::FoldedRows
+        )
+    }
+
+    /// What a row's bias becomes when the zero point of the input is folded into it, so that a
+    /// kernel can work on the input as it is. Modulo 2³², as accumulators are; 0 for layouts
+    /// that fold nothing.
+    ///
+    /// `sum` is that of all weights of the row, `odd_sum` that of the second ones of all pairs.
+    pub(crate) const fn fold(self, zero_point: i32, bias: i32, sum: i32, odd_sum: i32) -> i32 {
+        match self {
+            // The kernel takes 127 off the second of each pair of inputs.
+            WeightLayout::Pairs4 => bias
+                .wrapping_sub(zero_point.wrapping_mul(sum))
+                .wrapping_add(odd_sum.wrapping_mul(127)),
+            // The kernel adds 128 to inputs and weights, and takes 128 · Σ input off by itself.
+            WeightLayout::ColumnsUnsigned4 => {
+                bias.wrapping_sub(zero_point.wrapping_add(128).wrapping_mul(sum))
+            }
+            WeightLayout::FoldedRows => bias.wrapping_sub(zero_point.wrapping_mul(sum)),
+            _ => 0,
+        }
+    }
+
+    /// Whether weights have 4 bits.
+    pub const fn is_int4(self) -> bool {
+        matches!(self, WeightLayout::Int4 | WeightLayout::Int4Tiles4)
+    }
+
+    /// The largest magnitude of a weight.
+    pub const fn max_weight(self) -> i16 {
+        if self.is_int4() { 7 } else { 127 }
+    }
+
+    /// Columns that a row has room for: `inputs`, rounded up to whole blocks.
+    pub const fn columns(self, inputs: usize) -> usize {
+        // Eight int4 weights are a word as four int8 weights are.
+        if self.is_int4() {
+            padded(inputs.wrapping_add(1) / 2).wrapping_mul(2)
+        } else {
+            padded(inputs)
+        }
+    }
+
+    /// Bytes of a row's weights, where that is the same for all rows.
+    const fn row_len(self, inputs: usize) -> usize {
+        if self.is_int4() { self.columns(inputs) / 2 } else { self.columns(inputs) }
+    }
+
+    /// Bytes of all weights; for [`Sparse`](Self::Sparse), of where the rows start alone.
+    pub const fn weights_len(self, inputs: usize, outputs: usize) -> usize {
+        match self {
+            WeightLayout::Sparse => outputs.wrapping_add(1).wrapping_mul(4),
+            _ => outputs.wrapping_mul(self.row_len(inputs)),
+        }
+    }
+
+    /// Rows of a tile, as a power of two.
+    const fn tile_rows_log2(self) -> usize {
+        match self {
+            WeightLayout::Tiles4
+            | WeightLayout::Pairs4
+            | WeightLayout::ColumnsUnsigned4
+            | WeightLayout::Int4Tiles4 => 2,
+            WeightLayout::Columns8 => 3,
+            _ => 0,
+        }
+    }
+
+    /// Rows of a tile; 1 for layouts without tiles.
+    pub const fn tile_rows(self) -> usize {
+        1 << self.tile_rows_log2()
+    }
+
+    /// Offset of the byte that holds a weight, and for int4 half of it.
+    ///
+    /// Not for [`Sparse`](Self::Sparse), which has no formula.
+    pub const fn offset(self, inputs: usize, outputs: usize, row: usize, column: usize) -> usize {
+        // Bytes are what is counted from here on.
+        let (column, row_len) =
+            (if self.is_int4() { column / 2 } else { column }, self.row_len(inputs));
+        let log2 = self.tile_rows_log2();
+        let in_tiles = outputs >> log2 << log2;
+        if row >= in_tiles {
+            return row.wrapping_mul(row_len).wrapping_add(column);
+        }
+        let row_in_tile = row & (self.tile_rows() - 1);
+        let in_tile = match self {
+            WeightLayout::Columns8 | WeightLayout::ColumnsUnsigned4 => {
+                ((column & 3) << log2) | row_in_tile
+            }
+            _ => (row_in_tile << 2) | (column & 3),
+        };
+        let tile_row = (row >> log2 << log2).wrapping_mul(row_len);
+        tile_row.wrapping_add(column >> 2 << 2 << log2).wrapping_add(in_tile)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_has_one_place() {
+        for layout in WeightLayout::ALL {
+            if layout == WeightLayout::Sparse {
+                continue;
+            }
+            for inputs in [1, 3, 4, 5, 8, 9, 17] {
+                for outputs in [1, 2, 4, 5, 7, 8, 9, 16, 19] {
+                    let mut seen = vec![0; layout.weights_len(inputs, outputs)];
+                    for row in 0..outputs {
+                        for column in 0..layout.columns(inputs) {
+                            seen[layout.offset(inputs, outputs, row, column)] += 1;
+                        }
+                    }
+                    let times = if layout.is_int4() { 2 } else { 1 };
+                    assert!(seen.iter().all(|n| *n == times), "{layout:?} {outputs}×{inputs}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_are_in_the_order_that_kernels_read() {
+        // 5 rows of 8 columns: one tile row of four rows, and one row that remains.
+        let at = |layout: WeightLayout, row, column| layout.offset(8, 5, row, column);
+        assert_eq!(at(WeightLayout::Tiles4, 1, 0), 4);
+        assert_eq!(at(WeightLayout::Tiles4, 0, 4), 16);
+        assert_eq!(at(WeightLayout::ColumnsUnsigned4, 1, 0), 1);
+        assert_eq!(at(WeightLayout::ColumnsUnsigned4, 0, 1), 4);
+        assert_eq!(at(WeightLayout::Tiles4, 4, 3), 35);
+        // The rows of int4 have 4 bytes.
+        assert_eq!(at(WeightLayout::Int4Tiles4, 1, 7), 7);
+        assert_eq!(at(WeightLayout::Int4Tiles4, 4, 2), 17);
+        assert_eq!(WeightLayout::Columns8.offset(8, 9, 1, 1), 9);
+    }
+
+    #[test]
+    fn codes_are_in_order() {
+        for (code, layout) in WeightLayout::ALL.iter().enumerate() {
+            assert_eq!(*layout as usize, code);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Softmax.
+
+use crate::reader::Reader;
+use crate::{Error, Field, Place, Precision, Problem, Quantization};
+
+/// Most outputs of a softmax: their exponentials, at most 2¹⁹ each, add up in 31 bits.
+pub const MAX_SOFTMAX: usize = 4095;
+
+/// A softmax over int8 logits: TensorFlow Lite Micro's int8 softmax, with its exponentials taken
+/// from a table that was made by its algorithm.
+#[derive(Clone, Copy, Debug)]
+pub struct Softmax<'a> {
+    width: u16,
+    /// What the logits stand for.
+    pub input: Quantization,
+    exponentials: &'a [u8],
+}
+
+impl<'a> Softmax<'a> {
+    /// What the output's values stand for: 1/256 at −128.
+    pub const OUTPUT: Quantization = Quantization::int8(1.0 / 256.0, -128);
+
+    pub(crate) fn read(
+        reader: &mut Reader<'a>,
+        width: usize,
+        input: Quantization,
+    ) -> Result<Self, Error> {
+        if input.precision != Precision::Int8 {
+            return Err(reader.refuse(Field::Operator, Problem::NeedsInt8));
+        }
+        if width > MAX_SOFTMAX {
+            let (value, limit) = (width as u32, MAX_SOFTMAX as u32);
+            return Err(reader.refuse(Field::Inputs, Problem::TooLarge { value, limit }));
+        }
+        let exponentials = reader.take_aligned(Field::Exponentials)?;
+        if !exponentials.len().is_multiple_of(4) || !(4..=1024).contains(&exponentials.len()) {
+            let problem = Problem::OutOfRange(exponentials.len() as i64);
+            return Err(reader.refuse(Field::Exponentials, problem));
+        }
+        Ok(Softmax { width: width as u16, input, exponentials })
+    }
+
+    pub(crate) fn check(&self, index: u8) -> Result<(), Error> {
+        for (k, value) in self.exponentials().iter().enumerate() {
+            let value = i32::from_le_bytes(*value);
+            // The first is e⁰, in Q31 as near to 1 as there is: the sum is never 0.
+            if value < 0 || (k == 0 && value != i32::MAX) {
+                let place = Place::Layer(index);
+                let problem = Problem::OutOfRange(value.into());
+                return Err(Error::Field { place, field: Field::Exponentials, problem });
+            }
+        }
+        Ok(())
+    }
+
+    /// Number of inputs, and of outputs.
+    pub fn width(&self) -> usize {
+        self.width.into()
+    }
+
+    /// e^(−k · input scale) for k from 0 on, in Q31, little-endian; those that follow the last
+    /// count as 0.
+    pub fn exponentials(&self) -> &'a [[u8; 4]] {
+        self.exponentials.as_chunks().0
+    }
+}

@@ -1,0 +1,120 @@
+//! Element-wise functions, by table.
+
+use crate::reader::Reader;
+use crate::{Error, Field, Precision, Problem, Quantization};
+
+/// Entries of a table for int8: one a value.
+pub const TABLE_INT8_LEN: usize = 256;
+/// Entries of a table for int16: one at every 256th value, and one at the end.
+pub const TABLE_INT16_LEN: usize = 257;
+
+/// An element-wise layer, such as tanh or sigmoid: the same function for every value, by table.
+#[derive(Clone, Copy, Debug)]
+pub struct Table<'a> {
+    width: u16,
+    /// What the input's values stand for.
+    pub input: Quantization,
+    /// What the output's values stand for; of the precision of the input.
+    pub output: Quantization,
+    bytes: &'a [u8],
+}
+
+impl<'a> Table<'a> {
+    pub(crate) fn read(
+        reader: &mut Reader<'a>,
+        width: usize,
+        input: Quantization,
+    ) -> Result<Self, Error> {
+        let output = Quantization::read(reader)?;
+        if output.precision != input.precision {
+            let (expected, found) = (input.precision as u32, output.precision as u32);
+            return Err(reader.refuse(Field::Precision, Problem::Mismatch { expected, found }));
+        }
+        let len = match input.precision {
+            Precision::Int8 => TABLE_INT8_LEN,
+            Precision::Int16 => TABLE_INT16_LEN * 2,
+        };
+        let bytes = reader.take_exact(Field::Table, len)?;
+        // Every layer before has at most MAX_WIDTH outputs.
+        Ok(Table { width: width as u16, input, output, bytes })
+    }
+
+    /// Number of inputs, and of outputs.
+    pub fn width(&self) -> usize {
+        self.width.into()
+    }
+
+    /// The table as it lies in the file.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The output for an input of int8.
+    pub fn look_up_int8(&self, x: i8) -> i8 {
+        // Entry 0 is that of −128.
+        self.bytes.get(usize::from(x as u8 ^ 0x80)).map_or(0, |y| *y as i8)
+    }
+
+    /// The output for an input of int16: on the line between the entries on both sides, rounded
+    /// to nearest with ties up.
+    pub fn look_up_int16(&self, x: i16) -> i16 {
+        let (entries, _) = self.bytes.as_chunks();
+        let entry = |index| entries.get(index).map_or(0, |y| i32::from(i16::from_le_bytes(*y)));
+        let place = i32::from(x).wrapping_add(1 << 15);
+        let (index, part) = ((place >> 8) as usize, place & 0xff);
+        let (left, right) = (entry(index), entry(index.wrapping_add(1)));
+        // |right − left| · part is below 2^24, and the result lies between the two.
+        let step = right.wrapping_sub(left).wrapping_mul(part).wrapping_add(128) >> 8;
+        left.wrapping_add(step) as i16
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Place;
+
+    fn table(bytes: &[u8], precision: Precision) -> Table<'_> {
+        let tensor = Quantization { precision, scale: 1.0, zero_point: 0 };
+        Table { width: 1, input: tensor, output: tensor, bytes }
+    }
+
+    #[test]
+    fn the_first_entry_is_the_lowest() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        let table = table(&bytes, Precision::Int8);
+        assert_eq!([-128, -1, 0, 127].map(|x| table.look_up_int8(x)), [0, 127, -128, -1]);
+    }
+
+    #[test]
+    fn int16_lies_on_the_line_between() {
+        let line: Vec<u8> =
+            (0..257).flat_map(|k| ((k * 255 - 32768).min(32767) as i16).to_le_bytes()).collect();
+        let table = table(&line, Precision::Int16);
+        assert_eq!(table.look_up_int16(i16::MIN), -32768);
+        assert_eq!(table.look_up_int16(-32768 + 256), -32768 + 255);
+        // 128 of 256 of the way: 127.5, and ties go up.
+        assert_eq!(table.look_up_int16(-32768 + 128), -32768 + 128);
+        assert_eq!(table.look_up_int16(i16::MAX), 32257 + 254);
+    }
+
+    #[test]
+    fn the_extremes_do_not_overflow() {
+        let saw: Vec<u8> = (0..257)
+            .flat_map(|k| (if k % 2 == 0 { i16::MIN } else { i16::MAX }).to_le_bytes())
+            .collect();
+        let table = table(&saw, Precision::Int16);
+        for x in i16::MIN..=i16::MAX {
+            table.look_up_int16(x);
+        }
+        assert_eq!(table.look_up_int16(-32768 + 255), 32511);
+    }
+
+    #[test]
+    fn precision_must_stay() {
+        // int16, scale 1, zero point 0.
+        let mut reader = Reader::new(&[1, 0, 0, 0x80, 0x3f, 0], 16).at(Place::Layer(0));
+        let error = Table::read(&mut reader, 1, Quantization::int8(1.0, 0)).unwrap_err();
+        assert_eq!(error.to_string(), "layer 0, precision: 1 where 0 is needed");
+    }
+}
