@@ -1,7 +1,7 @@
 //! Models with inputs that an engine is held against the reference on, wherever it runs.
 
 use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec};
-use model_format::{Clamp, Encoding, Multiplier, Quantization};
+use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
 
 use crate::random_model::RandomModel;
 
@@ -26,10 +26,45 @@ impl Case {
 /// The random model of this seed, with no layer wider than `max_width`.
 pub fn random(seed: u64, max_width: usize) -> Case {
     let RandomModel { spec, inputs } = RandomModel::within(seed, max_width);
-    let widths: Vec<usize> =
-        spec.layers.iter().map(|LayerSpec::Dense(dense)| dense.outputs).collect();
+    let widths: Vec<usize> = dense_layers(&spec).map(|dense| dense.outputs).collect();
     let what = format!("random model of seed {seed} ({} inputs, {widths:?})", inputs[0].len());
     Case::new(what, &spec, inputs)
+}
+
+/// The random model of this seed, each layer in a random one of `layouts` that it fits in.
+pub fn packed(seed: u64, max_width: usize, layouts: &[WeightLayout]) -> Case {
+    let RandomModel { mut spec, inputs } = RandomModel::within(seed, max_width);
+    let mut rng = fastrand::Rng::with_seed(seed ^ 0x5eed);
+    for index in 0..spec.layers.len() {
+        let layout = layouts[rng.usize(..layouts.len())];
+        let LayerSpec::Dense(dense) = &mut spec.layers[index] else { continue };
+        if layout.is_int4() {
+            dense.weights.iter_mut().for_each(|weight| *weight %= 8);
+        }
+        if layout == WeightLayout::Sparse {
+            // Whole blocks of zeros, or there is nothing to leave out.
+            for row in dense.weights.chunks_mut(dense.inputs) {
+                row.chunks_mut(4).filter(|_| rng.bool()).for_each(|block| block.fill(0));
+            }
+        }
+        dense.layout = layout;
+        if spec.to_bytes().is_err() {
+            // The pair code allows sums of 23 bits alone.
+            let LayerSpec::Dense(dense) = &mut spec.layers[index] else { continue };
+            dense.layout = WeightLayout::RowMajor;
+        }
+    }
+    let shapes: Vec<_> =
+        dense_layers(&spec).map(|dense| (dense.outputs, dense.layout.name())).collect();
+    let what = format!("packed model of seed {seed} ({} inputs, {shapes:?})", inputs[0].len());
+    Case::new(what, &spec, inputs)
+}
+
+fn dense_layers(spec: &ModelSpec) -> impl Iterator<Item = &DenseSpec> {
+    spec.layers.iter().filter_map(|layer| match layer {
+        LayerSpec::Dense(dense) => Some(dense),
+        LayerSpec::Table(_) | LayerSpec::Softmax(_) => None,
+    })
 }
 
 /// Whatever a kernel unrolls by, some of these shapes leave every remainder.
@@ -79,7 +114,7 @@ pub fn ends_of_32_bits() -> Vec<Case> {
                 for zero_point in [-128, -1, 0, 1, 127] {
                     let multiplier = Multiplier { mantissa, shift };
                     let mut spec = dense(3, 2, 0, multiplier, || 0);
-                    let LayerSpec::Dense(layer) = &mut spec.layers[0];
+                    let LayerSpec::Dense(layer) = &mut spec.layers[0] else { continue };
                     layer.biases = vec![bias, -bias];
                     layer.output.zero_point = zero_point;
                     let what = format!("bias ±{bias}, {multiplier:?}, zero point {zero_point}");
@@ -99,7 +134,7 @@ fn dense(
     multiplier: Multiplier,
     mut weight: impl FnMut() -> i8,
 ) -> ModelSpec {
-    let quantization = |zero_point| Quantization { scale: 1.0, zero_point };
+    let quantization = |zero_point| Quantization::int8(1.0, zero_point);
     ModelSpec {
         name: "dense".into(),
         input: InputSpec {
@@ -116,6 +151,7 @@ fn dense(
             multipliers: vec![multiplier; outputs],
             output: quantization(0),
             clamp: Clamp::INT8,
+            layout: WeightLayout::RowMajor,
         })],
         self_tests: vec![],
     }

@@ -54,7 +54,7 @@ pub fn run_engine<'i>(
     for (number, input) in inputs.into_iter().enumerate() {
         let mut layers = Vec::new();
         engine
-            .run_traced(input, |_, output| layers.push(output.to_vec()))
+            .run_traced(&unsigned(input), |_, output| layers.push(signed(output)))
             .unwrap_or_else(|error| panic!("input {number}: {error}"));
         let output = engine.run(input).unwrap_or_else(|error| panic!("input {number}: {error}"));
         assert_eq!(layers.last().map(Vec::as_slice), Some(output), "with and without a trace");

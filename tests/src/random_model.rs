@@ -5,7 +5,7 @@
 
 use fastrand::Rng;
 use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec};
-use model_format::{Clamp, Encoding, Multiplier, Quantization};
+use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
 
 /// The widest layer that is made.
 pub const MAX_WIDTH: usize = 1200;
@@ -87,7 +87,7 @@ fn zero_point(rng: &mut Rng) -> i32 {
 
 /// The scale has no part in the arithmetic: the multipliers hold it.
 fn quantization(zero_point: i32) -> Quantization {
-    Quantization { scale: 1.0, zero_point }
+    Quantization::int8(1.0, zero_point)
 }
 
 /// Values that are mostly `usual`, as the inputs of a layer after relu are.
@@ -104,7 +104,7 @@ fn dense(
 ) -> DenseSpec {
     let mut weights = vec![0i8; inputs * outputs];
     let (mut biases, mut multipliers) = (Vec::new(), Vec::new());
-    let distance = |q: i8| (i64::from(q) - i64::from(input_zero_point)).abs();
+    let distance = |q: i16| (i64::from(q) - i64::from(input_zero_point)).abs();
     let reach = distance(range.low).max(distance(range.high));
     for row in weights.chunks_exact_mut(inputs) {
         match rng.u8(0..20) {
@@ -120,8 +120,9 @@ fn dense(
         multipliers.push(multiplier);
     }
     let output = quantization(zero_point(rng));
-    let clamp = clamp(rng, output.zero_point as i8);
-    DenseSpec { inputs, outputs, weights, biases, multipliers, output, clamp }
+    let clamp = clamp(rng, output.zero_point as i16);
+    let layout = WeightLayout::RowMajor;
+    DenseSpec { inputs, outputs, weights, biases, multipliers, output, clamp, layout }
 }
 
 fn mostly_weights(rng: &mut Rng, len: usize) -> Vec<i8> {
@@ -162,15 +163,15 @@ fn bias_and_multiplier(rng: &mut Rng, sum: i64) -> (i32, Multiplier) {
     }
 }
 
-fn clamp(rng: &mut Rng, zero_point: i8) -> Clamp {
+fn clamp(rng: &mut Rng, zero_point: i16) -> Clamp {
     match rng.u8(0..8) {
         0..=2 => Clamp::INT8,
-        3..=5 => Clamp { low: zero_point, high: i8::MAX },
+        3..=5 => Clamp { low: zero_point, high: 127 },
         6 => {
-            let (a, b) = (rng.i8(..), rng.i8(..));
+            let (a, b) = (rng.i16(-128..128), rng.i16(-128..128));
             Clamp { low: a.min(b), high: a.max(b) }
         }
-        _ => Clamp { low: zero_point, high: zero_point.max(rng.i8(..)) },
+        _ => Clamp { low: zero_point, high: zero_point.max(rng.i16(-128..128)) },
     }
 }
 
@@ -194,8 +195,9 @@ mod tests {
     fn the_extremes_are_met() {
         let layers: Vec<DenseSpec> = (0..300)
             .flat_map(|seed| RandomModel::within(seed, 200).spec.layers)
-            .map(|layer| match layer {
-                LayerSpec::Dense(dense) => dense,
+            .filter_map(|layer| match layer {
+                LayerSpec::Dense(dense) => Some(dense),
+                _ => None,
             })
             .collect();
         let shifts = || layers.iter().flat_map(|layer| &layer.multipliers).map(|m| m.shift);
@@ -217,7 +219,8 @@ mod tests {
             let outputs = crate::reference::Network::new(&model).run_layers(&inputs[0]);
             for (layer, output) in model.layers().zip(&outputs) {
                 let Clamp { low, high } = layer.range();
-                within += output.iter().filter(|q| (low..high).contains(q) && **q != low).count();
+                within +=
+                    output.iter().filter(|q| (low + 1..high).contains(&i16::from(**q))).count();
                 all += output.len();
             }
         }

@@ -4,7 +4,7 @@
 use crc::{CRC_32_ISO_HDLC, Crc};
 use firmware::Engine;
 use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec, SelfTestSpec};
-use model_format::{Clamp, Encoding, Model, Multiplier, Quantization};
+use model_format::{Clamp, Encoding, Model, Multiplier, Quantization, WeightLayout};
 use tests::parity::assert_engine_equals_reference;
 
 /// Bytes before the payload: magic, version, payload length, CRC-32; see FORMAT.md.
@@ -22,8 +22,9 @@ fn spec() -> ModelSpec {
             multipliers: (0..outputs)
                 .map(|_| Multiplier { mantissa: rng.i32(1 << 30..=i32::MAX), shift: -9 })
                 .collect(),
-            output: Quantization { scale: 0.1, zero_point },
+            output: Quantization::int8(0.1, zero_point),
             clamp,
+            layout: WeightLayout::RowMajor,
         })
     };
     let layers =
@@ -32,7 +33,7 @@ fn spec() -> ModelSpec {
         name: "digits".into(),
         input: InputSpec {
             shape: vec![9, 7],
-            quantization: Quantization { scale: 1.0 / 16.0, zero_point: -128 },
+            quantization: Quantization::int8(1.0 / 16.0, -128),
             encoding: Encoding::Unsigned8,
         },
         output: MeaningSpec::Classes((0..10).map(|digit| digit.to_string()).collect()),
@@ -172,7 +173,7 @@ fn each_field_of_the_header_is_checked() {
 #[test]
 fn each_field_of_the_model_is_checked() {
     fn first(spec: &mut ModelSpec) -> &mut DenseSpec {
-        let LayerSpec::Dense(dense) = &mut spec.layers[0];
+        let LayerSpec::Dense(dense) = &mut spec.layers[0] else { panic!("not dense") };
         dense
     }
     type Change = fn(&mut ModelSpec);
@@ -217,7 +218,7 @@ fn the_overflow_bound_is_exact() {
     for (shift, largest) in [(0, i32::MAX), (-31, i32::MAX), (1, (1 << 30) - 1), (30, 1)] {
         let of_bias = |bias: i32| {
             let mut spec = spec();
-            let LayerSpec::Dense(dense) = &mut spec.layers[0];
+            let LayerSpec::Dense(dense) = &mut spec.layers[0] else { panic!("not dense") };
             dense.multipliers[7].shift = shift;
             let row = &mut dense.weights[7 * 63..8 * 63];
             row.fill(0);

@@ -3,6 +3,7 @@
 
 use std::thread;
 
+use model_format::WeightLayout;
 use tests::cases::{self, Case};
 use tests::parity::assert_engine_equals_reference;
 use tests::random_model::MAX_WIDTH;
@@ -23,6 +24,12 @@ fn random_models_of_all_shapes() {
             scope.spawn(move || check(seeds.map(|seed| cases::random(seed, MAX_WIDTH))));
         }
     });
+}
+
+/// The host checks any file: it reads what was packed for any core.
+#[test]
+fn random_models_in_every_layout() {
+    check((30_000..30_600).map(|seed| cases::packed(seed, 300, &WeightLayout::ALL)));
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn two_hundred_test_images_over_the_uart_give_the_same_bytes() {
     assert_eq!(info.board, "qemu-mps2-an386");
     assert_eq!(info.model, parsed.name());
     assert_eq!(info.checksum, parsed.checksum());
-    assert_eq!((info.inputs, info.outputs, info.layers), (784, 10, 2));
+    assert_eq!((info.input_bytes, info.output_bytes, info.layers), (784, 10, 2));
     assert_eq!(info.model_bytes as usize, model.len());
     assert_eq!(info.scratch_bytes as usize, 4 * parsed.scratch_len());
 

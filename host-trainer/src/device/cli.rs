@@ -126,7 +126,7 @@ fn info(client: &mut Client<TcpStream>) -> Result<(), Error> {
     );
     println!(
         "shape       {} inputs, {} outputs, {} layers",
-        info.inputs, info.outputs, info.layers
+        info.input_bytes, info.output_bytes, info.layers
     );
     println!("memory      {} bytes of scratch", info.scratch_bytes);
     if let Some(stack) = info.stack_bytes {
@@ -137,7 +137,7 @@ fn info(client: &mut Client<TcpStream>) -> Result<(), Error> {
 }
 
 fn infer(client: &mut Client<TcpStream>, input: &Path, out: Option<&Path>) -> Result<(), Error> {
-    let inputs = client.info()?.inputs;
+    let inputs = client.info()?.input_bytes;
     let rows = read_rows(input, inputs)?;
     let mut outputs = Vec::new();
     for row in rows.chunks_exact(inputs) {

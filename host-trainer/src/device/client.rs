@@ -177,10 +177,10 @@ pub struct DeviceInfo {
     pub model: String,
     /// CRC-32 of the model file.
     pub checksum: u32,
-    /// Number of int8 inputs.
-    pub inputs: usize,
-    /// Number of int8 outputs.
-    pub outputs: usize,
+    /// Bytes of an input.
+    pub input_bytes: usize,
+    /// Bytes of an output.
+    pub output_bytes: usize,
     /// Number of layers.
     pub layers: usize,
     /// Bytes of the model file.
@@ -200,8 +200,8 @@ impl From<Info<'_>> for DeviceInfo {
             firmware: info.firmware.into(),
             model: info.model.into(),
             checksum: info.checksum,
-            inputs: info.inputs.into(),
-            outputs: info.outputs.into(),
+            input_bytes: info.input_bytes.into(),
+            output_bytes: info.output_bytes.into(),
             layers: info.layers.into(),
             model_bytes: info.model_bytes,
             scratch_bytes: info.scratch_bytes,
@@ -330,7 +330,7 @@ mod tests {
         let mut client = client(&[frame(1, Response::Refused(refusal))]);
         let error = client.infer(&[5]).unwrap_err();
         assert!(matches!(&error, Error::Refused(given) if *given == refusal));
-        assert!(error.to_string().contains("64 inputs"), "{error}");
+        assert!(error.to_string().contains("64 bytes of input"), "{error}");
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub enum Int8Error {
     },
     /// The engine takes no such model.
     #[error("the engine refuses the model: {0}")]
-    Scratch(firmware::ScratchError),
+    Engine(firmware::EngineError),
     /// The engine takes no such input.
     #[error("the engine refuses an input: {0}")]
     Input(firmware::InputError),
@@ -124,7 +124,7 @@ pub fn evaluate_int8(
     let starts: Vec<usize> = (0..subset.len()).step_by(CHUNK).collect();
     let run = |start: usize| {
         let mut scratch = vec![0_u32; model.scratch_len()];
-        let mut engine = Engine::new(model.clone(), &mut scratch).map_err(Int8Error::Scratch)?;
+        let mut engine = Engine::new(model.clone(), &mut scratch).map_err(Int8Error::Engine)?;
         let mut input = vec![0_i8; model.input_len()];
         let mut confusion = Confusion::new(names.clone());
         for position in start..(start + CHUNK).min(subset.len()) {

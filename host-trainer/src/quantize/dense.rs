@@ -1,6 +1,7 @@
 //! The weights and biases of a dense layer in int8 and i32.
 
-use model_format::{Clamp, Error, Multiplier, Quantization, build::DenseSpec};
+use model_format::build::DenseSpec;
+use model_format::{Clamp, Error, Multiplier, Quantization, WeightLayout};
 
 use crate::network::{Activation, Dense};
 
@@ -45,6 +46,7 @@ pub fn quantize_dense(
             multipliers: Vec::with_capacity(dense.outputs),
             output,
             clamp: clamp(dense.activation, output),
+            layout: WeightLayout::RowMajor,
         },
         weight_scales: Vec::with_capacity(dense.outputs),
     };
@@ -68,12 +70,10 @@ pub fn quantize_dense(
 
 /// The bounds that an activation function folds into.
 fn clamp(activation: Activation, output: Quantization) -> Clamp {
+    let all = Clamp::all(output.precision);
     match activation {
-        Activation::Linear => Clamp::INT8,
-        Activation::Relu => {
-            let zero = output.zero_point.clamp(i8::MIN.into(), i8::MAX.into());
-            Clamp { low: zero as i8, high: i8::MAX }
-        }
+        Activation::Linear => all,
+        Activation::Relu => Clamp { low: (output.zero_point as i16).max(all.low), ..all },
     }
 }
 
@@ -81,8 +81,8 @@ fn clamp(activation: Activation, output: Quantization) -> Clamp {
 mod tests {
     use super::*;
 
-    const INPUT: Quantization = Quantization { scale: 0.5, zero_point: -128 };
-    const OUTPUT: Quantization = Quantization { scale: 0.25, zero_point: 3 };
+    const INPUT: Quantization = Quantization::int8(0.5, -128);
+    const OUTPUT: Quantization = Quantization::int8(0.25, 3);
 
     fn quantize(activation: Activation, inputs: usize, parameters: &[f32]) -> QuantizedDense {
         let dense = Dense { inputs, outputs: parameters.len() / (inputs + 1), activation };

@@ -61,9 +61,7 @@ pub fn export(
     let dataset = train.dataset();
     let (input_quantization, encoding) = match dataset.features() {
         // q = byte − 128 at the byte's own scale: what the network saw, exactly.
-        Features::Bytes { scale, .. } => {
-            (Quantization { scale: *scale, zero_point: -128 }, Encoding::Unsigned8)
-        }
+        Features::Bytes { scale, .. } => (Quantization::int8(*scale, -128), Encoding::Unsigned8),
         Features::Reals(_) => (calibration.input.quantization(), Encoding::Quantized),
     };
     let mut layers = Vec::new();
@@ -99,13 +97,14 @@ fn self_tests(
     let encoder = InputEncoder::new(&model, train)?;
     let mut scratch = vec![0; model.scratch_len()];
     let mut input = vec![0; model.input_len()];
-    let mut engine = Engine::new(model, &mut scratch).map_err(Int8Error::Scratch)?;
+    let mut engine = Engine::new(model, &mut scratch).map_err(Int8Error::Engine)?;
     let count = count.min(train.len());
     let mut tests = Vec::with_capacity(count);
     for test in 0..count {
         encoder.encode(train, test * train.len() / count, &mut input);
         let output = engine.run(&input).map_err(Int8Error::Input)?;
-        tests.push(SelfTestSpec { input: input.clone(), output: output.to_vec() });
+        let bytes = |values: &[i8]| values.iter().map(|&value| value as u8).collect();
+        tests.push(SelfTestSpec { input: bytes(&input), output: bytes(output) });
     }
     Ok(tests)
 }
@@ -163,13 +162,11 @@ mod tests {
         let mut scratch = vec![0; model.scratch_len()];
         let mut engine = Engine::new(model.clone(), &mut scratch).unwrap();
         for test in model.self_tests() {
-            let input: Vec<i8> = test.input.iter().map(|&byte| byte as i8).collect();
-            let output: Vec<u8> = engine.run(&input).unwrap().iter().map(|&o| o as u8).collect();
-            assert_eq!(output, test.output);
+            assert_eq!(engine.run_bytes(test.input), Ok(test.output));
         }
         let spec = ModelSpec::from(&model);
-        assert_eq!(spec.input.quantization, Quantization { scale: 0.0625, zero_point: -128 });
-        let ModelLayer::Dense(first) = &spec.layers[0];
+        assert_eq!(spec.input.quantization, Quantization::int8(0.0625, -128));
+        let ModelLayer::Dense(first) = &spec.layers[0] else { panic!("not dense") };
         assert_eq!((first.output.zero_point, first.clamp.low), (-128, -128));
     }
 

@@ -7,8 +7,10 @@
 mod calibrate;
 mod dense;
 mod export;
+mod fixed_point;
 mod range;
 mod settings;
+pub mod tables;
 
 pub use calibrate::{Calibration, calibrate};
 pub use dense::{QuantizedDense, quantize_dense};

@@ -53,13 +53,13 @@ impl Range {
         let scale = (high - low) / 255.0;
         // A scale that no f32 can hold as a normal number stands for a layer that gives nothing.
         if scale < f64::from(f32::MIN_POSITIVE) {
-            return Quantization { scale: 1.0, zero_point: -128 };
+            return Quantization::int8(1.0, -128);
         }
         let (from_low, from_high) = (-128.0 - low / scale, 127.0 - high / scale);
         let (error_low, error_high) = (128.0 + (low / scale).abs(), 127.0 + (high / scale).abs());
         let zero_point = if error_low < error_high { from_low } else { from_high };
         let zero_point = zero_point.round().clamp(-128.0, 127.0) as i32;
-        Quantization { scale: scale as f32, zero_point }
+        Quantization::int8(scale as f32, zero_point)
     }
 }
 
@@ -81,9 +81,9 @@ mod tests {
             let range = Range::new(low, high);
             let q = range.quantization();
             assert!((-128..=127).contains(&q.zero_point));
-            assert_eq!(q.dequantize(q.zero_point as i8), 0.0);
+            assert_eq!(q.dequantize(q.zero_point as i16), 0.0);
             // The zero point is rounded by at most half a step, and so both ends move by as much.
-            for (end, code) in [(low, i8::MIN), (high, i8::MAX)] {
+            for (end, code) in [(low, -128), (high, 127)] {
                 let reached = q.dequantize(code);
                 assert!((reached - end).abs() <= 0.5001 * q.scale, "{low} {high}: {reached}");
             }
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn nothing_and_nonsense_have_a_quantization_too() {
         for range in [Range::ZERO, Range::new(f32::NAN, f32::INFINITY), Range::new(0.0, 1e-42)] {
-            assert_eq!(range.quantization(), Quantization { scale: 1.0, zero_point: -128 });
+            assert_eq!(range.quantization(), Quantization::int8(1.0, -128));
         }
         let huge = Range::new(f32::MIN, f32::MAX).quantization();
         assert!(huge.scale.is_finite());

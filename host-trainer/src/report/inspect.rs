@@ -70,7 +70,22 @@ fn layers(model: &Model<'_>) -> Table {
     ])
     .gap(2);
     for (index, layer) in model.layers().enumerate() {
-        let Layer::Dense(dense) = layer;
+        let Layer::Dense(dense) = layer else {
+            table.row([
+                format!("{index} {}", layer.name()).into(),
+                grouped(layer.inputs() as u64).into(),
+                grouped(layer.outputs() as u64).into(),
+                format!("{:.6}", layer.input().scale).into(),
+                signed(layer.input().zero_point).into(),
+                "–".into(),
+                format!("{:.6}", layer.output().scale).into(),
+                signed(layer.output().zero_point).into(),
+                "–".into(),
+                "0".into(),
+                grouped(layer.flash_len() as u64).into(),
+            ]);
+            continue;
+        };
         // A row's multiplier is input scale · weight scale / output scale.
         let ratio = f64::from(dense.output.scale) / f64::from(dense.input.scale);
         let (mut least, mut most) = (f64::INFINITY, 0.0_f64);

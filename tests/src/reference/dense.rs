@@ -28,15 +28,24 @@ impl Dense {
     /// # Panics
     /// When a length does not match, or a result does not fit `i8`.
     pub fn run(&self, input: &[i8]) -> Vec<i8> {
+        let input: Vec<i64> = input.iter().map(|x| i64::from(*x)).collect();
+        let narrow = |y: i64| i8::try_from(y).expect("the clamp lies within int8");
+        self.run_wide(&input).into_iter().map(narrow).collect()
+    }
+
+    /// Every output of `input`, whatever the integers are that they fit in.
+    ///
+    /// # Panics
+    /// When a length does not match.
+    pub fn run_wide(&self, input: &[i64]) -> Vec<i64> {
         let rows = self.weights.iter().zip(&self.biases).zip(&self.factors);
         rows.map(|((weights, bias), factor)| {
             assert_eq!(weights.len(), input.len(), "one weight per input");
-            let products =
-                weights.iter().zip(input).map(|(w, &x)| w * (i64::from(x) - self.input_zero_point));
+            let products = weights.iter().zip(input).map(|(w, x)| w * (x - self.input_zero_point));
             let accumulator = bias + products.sum::<i64>();
             let output = i64::from(requantize(accumulator, *factor)) + self.output_zero_point;
             let (lowest, highest) = self.clamp;
-            i8::try_from(output.clamp(lowest, highest)).expect("the clamp lies within int8")
+            output.clamp(lowest, highest)
         })
         .collect()
     }
