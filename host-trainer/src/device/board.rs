@@ -15,17 +15,67 @@ pub struct Board {
     pub(super) qemu: &'static str,
     /// QEMU's name of the machine.
     pub(super) machine: &'static str,
+    /// Where its firmware logs to.
+    pub(super) log: Log,
+    /// Bytes that a record of [`vectors`](super::command::vectors) may have: model, scratch,
+    /// inputs and outputs; and that a row of inputs and outputs of the other commands may have.
+    pub work_bytes: usize,
     /// The target that Rust compiles for.
     target: &'static str,
 }
 
+/// Where a board's firmware logs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Log {
+    /// To the emulator: it is firmware for an emulator only, which also takes commands.
+    Semihosting,
+    /// To its second UART. Commands are taken by another program of the same crate.
+    SecondUart,
+    /// To its memory, from where a debugger reads it (RTT), and QEMU does not. Commands are taken
+    /// by another program of the same crate.
+    Memory,
+}
+
+const MEGABYTE: usize = 1 << 20;
+
 /// All of them.
-pub const BOARDS: &[Board] = &[Board {
-    name: "qemu-mps2-an386",
-    qemu: "qemu-system-arm",
-    machine: "mps2-an386",
-    target: "thumbv7em-none-eabihf",
-}];
+pub const BOARDS: &[Board] = &[
+    arm("qemu-mps2-an385", "mps2-an385", "thumbv7m-none-eabi"),
+    arm("qemu-mps2-an386", "mps2-an386", "thumbv7em-none-eabihf"),
+    arm("qemu-mps2-an500", "mps2-an500", "thumbv7em-none-eabihf"),
+    arm("qemu-mps2-an505", "mps2-an505", "thumbv8m.main-none-eabihf"),
+    arm("qemu-mps3-an547", "mps3-an547", "thumbv8m.main-none-eabihf"),
+    Board {
+        name: "qemu-riscv",
+        qemu: "qemu-system-riscv32",
+        machine: "virt",
+        log: Log::Semihosting,
+        work_bytes: 3 * MEGABYTE,
+        target: "riscv32imac-unknown-none-elf",
+    },
+    Board {
+        name: "microbit",
+        qemu: "qemu-system-arm",
+        machine: "microbit",
+        log: Log::Memory,
+        work_bytes: 6 << 10,
+        target: "thumbv6m-none-eabi",
+    },
+    Board {
+        name: "hifive1",
+        qemu: "qemu-system-riscv32",
+        machine: "sifive_e,revb=true",
+        log: Log::SecondUart,
+        work_bytes: 6 << 10,
+        target: "riscv32imac-unknown-none-elf",
+    },
+];
+
+/// One of Arm's boards that are emulated only.
+const fn arm(name: &'static str, machine: &'static str, target: &'static str) -> Board {
+    let (qemu, log) = ("qemu-system-arm", Log::Semihosting);
+    Board { name, qemu, machine, log, work_bytes: 3 * MEGABYTE, target }
+}
 
 impl Board {
     /// The board of this name.
@@ -51,17 +101,46 @@ impl Board {
             .map(|folder| folder.join("firmware/boards"))
             .find(|folder| folder.is_dir())
             .ok_or(Error::NoSources)?;
-        let path = self.artifact(&boards.join("target"));
+        let path = self.artifact(&boards.join("target"), self.name);
         if path.is_file() { Ok(path) } else { Err(Error::NotBuilt { path, board: self.name }) }
     }
 
     /// Builds the firmware with the model of this file built in, from the sources in
-    /// `repository`, and puts it at `destination`.
+    /// `repository`, and puts it at `destination`. A real board takes the very same.
     ///
     /// # Errors
     /// [`Error::Build`] with cargo's words, which include the format's own if the model is bad.
     pub fn build(
         &'static self,
+        repository: &Path,
+        model: &Path,
+        destination: &Path,
+    ) -> Result<(), Error> {
+        self.build_program(self.name.into(), repository, model, destination)
+    }
+
+    /// Builds as [`Board::build`] does, but the program that takes the commands of
+    /// [`command`](super::command). For boards that are only emulated it is the same program; for
+    /// the others it has the same drivers, and semihosting, which no real board would survive.
+    ///
+    /// # Errors
+    /// [`Error::Build`] with cargo's words, which include the format's own if the model is bad.
+    pub fn build_for_commands(
+        &'static self,
+        repository: &Path,
+        model: &Path,
+        destination: &Path,
+    ) -> Result<(), Error> {
+        let program = match self.log {
+            Log::Semihosting => self.name.into(),
+            Log::SecondUart | Log::Memory => format!("{}-commands", self.name),
+        };
+        self.build_program(program, repository, model, destination)
+    }
+
+    fn build_program(
+        &'static self,
+        program: String,
         repository: &Path,
         model: &Path,
         destination: &Path,
@@ -96,13 +175,13 @@ impl Board {
             let output = String::from_utf8_lossy(&output.stderr).into_owned();
             return Err(Error::Build { board: self.name, output });
         }
-        let built = self.artifact(&target_dir);
+        let built = self.artifact(&target_dir, &program);
         fs::copy(&built, destination).map_err(Error::file(destination))?;
         Ok(())
     }
 
-    fn artifact(&self, target_dir: &Path) -> PathBuf {
-        target_dir.join(self.target).join("release").join(self.name)
+    fn artifact(&self, target_dir: &Path, program: &str) -> PathBuf {
+        target_dir.join(self.target).join("release").join(program)
     }
 }
 

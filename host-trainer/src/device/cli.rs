@@ -13,7 +13,7 @@ use anstyle::{AnsiColor, Style};
 use clap::{Args, Subcommand};
 
 use super::Error;
-use super::board::Board;
+use super::board::{Board, Log};
 use super::client::{Client, POLL};
 use super::command::{read_rows, write_rows};
 use super::emulator::{Emulator, Options, Uart};
@@ -193,7 +193,12 @@ fn emulate(board: &str, elf: &Path, port: Option<u16>) -> Result<(), Error> {
             drop(emulator);
             std::process::exit(INTERRUPTED);
         }
-        if !greeted && started.recv_timeout(POLL).is_ok() {
+        if board.log == Log::Memory && !greeted {
+            anstream::eprintln!(
+                "the log of this board stays in its memory, where only a debugger finds it"
+            );
+        }
+        if !greeted && (board.log == Log::Memory || started.recv_timeout(POLL).is_ok()) {
             greeted = true;
             anstream::eprintln!(
                 "its UART is at {address}: ask it with `cargo run -p host-trainer -- device info \

@@ -1,6 +1,7 @@
 //! Bulk work in the emulator, by files instead of the slow UART.
 //!
-//! The formats are those of `firmware/boards/emulated`.
+//! The formats are those of `firmware/boards/emulated`, the firmware is what
+//! [`Board::build_for_commands`] makes.
 
 use std::path::Path;
 use std::time::Duration;
@@ -143,8 +144,7 @@ fn take_answers(mut output: &[u8]) -> Option<Vec<Option<Vec<i8>>>> {
     Some(answers)
 }
 
-/// Reads `rows=R nanoseconds_min=… nanoseconds_mean=… nanoseconds_max=… stack=B`. The emulator was
-/// told that an instruction takes a nanosecond.
+/// Reads `rows=R instructions_min=… instructions_mean=… instructions_max=… stack=B`.
 fn parse_cost(line: &str) -> Option<Cost> {
     let field = |name: &str| {
         line.split_whitespace()
@@ -152,9 +152,9 @@ fn parse_cost(line: &str) -> Option<Cost> {
     };
     Some(Cost {
         rows: field("rows")?,
-        instructions_min: field("nanoseconds_min")?,
-        instructions_mean: field("nanoseconds_mean")?,
-        instructions_max: field("nanoseconds_max")?,
+        instructions_min: field("instructions_min")?,
+        instructions_mean: field("instructions_mean")?,
+        instructions_max: field("instructions_max")?,
         stack_bytes: field("stack")?,
     })
 }
@@ -205,7 +205,8 @@ mod tests {
 
     #[test]
     fn a_cost_needs_every_figure() {
-        let line = "rows=2 nanoseconds_min=40 nanoseconds_mean=60 nanoseconds_max=80 stack=372\n";
+        let line =
+            "rows=2 instructions_min=40 instructions_mean=60 instructions_max=80 stack=372\n";
         let cost = parse_cost(line).unwrap();
         assert_eq!((cost.rows, cost.instructions_mean, cost.stack_bytes), (2, 60, 372));
         assert_eq!(parse_cost("rows=2 stack=372"), None);

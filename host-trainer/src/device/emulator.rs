@@ -1,8 +1,8 @@
 //! QEMU: starts it, connects its UART, decodes its log, ends it.
 //!
 //! UART and log have a channel each, so that neither can garble the other: the UART is a TCP
-//! connection on the loopback interface, the log (semihosting) is QEMU's standard output, and what
-//! QEMU itself has to say is its standard error.
+//! connection on the loopback interface, the log (by semihosting or a second UART) is QEMU's
+//! standard output, and what QEMU itself has to say is its standard error.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read};
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use std::{fs, mem};
 
 use super::Error;
-use super::board::Board;
+use super::board::{Board, Log};
 use super::client::{Client, POLL};
 use super::log::{Line, Strings};
 
@@ -40,7 +40,7 @@ pub enum Uart {
 pub struct Options<'a> {
     /// The board.
     pub board: &'static Board,
-    /// Its firmware.
+    /// Its firmware; for a command, the one that [`Board::build_for_commands`] makes.
     pub elf: &'a Path,
     /// Where the UART goes.
     pub uart: Uart,
@@ -91,21 +91,20 @@ impl Emulator {
         let bytes = fs::read(&elf).map_err(Error::file(&elf))?;
         let strings = Strings::read(&bytes, &elf)?;
         let (serial, listener) = serial(uart)?;
-        let mut semihosting = String::from("enable=on,target=native,chardev=log,arg=thimble");
-        for word in command {
-            semihosting.push_str(",arg=");
-            // QEMU takes a doubled comma for one.
-            semihosting.push_str(&word.replace(',', ",,"));
-        }
         let mut qemu = Command::new(board.qemu);
         qemu.args(["-machine", board.machine, "-display", "none", "-monitor", "none"])
-            .args(["-chardev", "stdio,id=log,signal=off", "-semihosting-config", &semihosting])
+            .args(["-chardev", "stdio,id=log,signal=off"])
             .args(["-chardev", &serial, "-serial", "chardev:uart"])
-            .arg("-kernel")
+            .args(["-bios", "none", "-kernel"])
             .arg(&elf)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        // Commands are for the firmware that is made for the emulator, whose log is semihosting.
+        match board.log {
+            Log::SecondUart if command.is_empty() => qemu.args(["-serial", "chardev:log"]),
+            _ => qemu.args(["-semihosting-config", &semihosting(command)]),
+        };
         if count_instructions {
             qemu.args(["-icount", "shift=0"]);
         }
@@ -266,6 +265,17 @@ fn serial(uart: Uart) -> Result<(String, Option<TcpListener>), Error> {
             None,
         ),
     })
+}
+
+/// QEMU's words for what the firmware asks of it, and for the firmware's command line.
+fn semihosting(command: &[&str]) -> String {
+    let mut words = String::from("enable=on,target=native,chardev=log,arg=thimble");
+    for word in command {
+        words.push_str(",arg=");
+        // QEMU takes a doubled comma for one.
+        words.push_str(&word.replace(',', ",,"));
+    }
+    words
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Error> {

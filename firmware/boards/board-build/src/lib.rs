@@ -23,12 +23,14 @@ pub fn linker_script(name: &str, content: &str) {
     println!("cargo::rustc-link-search={}", out_dir().display());
 }
 
-/// Links as cortex-m-rt and defmt need it.
-pub fn cortex_m() {
-    // cortex-m-rt's link.x includes device.x, where a chip's crate names its interrupt handlers;
-    // boards that use this have their own table of interrupts instead.
-    linker_script("device.x", "");
-    for argument in ["--nmagic", "-Tlink.x", "-Tdefmt.x"] {
+/// Links as cortex-m-rt or riscv-rt, whose scripts have the same name, and defmt need it.
+pub fn runtime() {
+    link(&["--nmagic", "-Tlink.x", "-Tdefmt.x"]);
+}
+
+/// Gives arguments to the linker.
+pub fn link(arguments: &[&str]) {
+    for argument in arguments {
         println!("cargo::rustc-link-arg-bins={argument}");
     }
 }
@@ -37,7 +39,7 @@ pub fn cortex_m() {
 /// board's folder. Writes `model.rs`, to be included by the board:
 ///
 /// - `MODEL: &[u8]`, the file on a 4-byte boundary;
-/// - `INPUT_LEN`, `OUTPUT_LEN`, `SCRATCH_LEN` (in words): what to size memory by.
+/// - `MEMORY`, a cell with the memory that the model needs, to be taken once.
 ///
 /// A model that is refused ends the build with the format's own error.
 pub fn model(default: &str) {
@@ -57,12 +59,14 @@ pub fn model(default: &str) {
              static FILE: Aligned = Aligned(*include_bytes!({path:?}));\n    \
              &FILE.0\n\
          }};\n\
-         /// Number of int8 inputs.\n\
-         pub const INPUT_LEN: usize = {inputs};\n\
-         /// Number of int8 outputs.\n\
-         pub const OUTPUT_LEN: usize = {outputs};\n\
-         /// Words of scratch memory that the engine needs.\n\
-         pub const SCRATCH_LEN: usize = {scratch};\n",
+         /// The memory that this model needs: for the engine, a request, an answer.\n\
+         pub static MEMORY: common::ConstStaticCell<\n    \
+             common::Memory<\n        \
+                 {scratch},\n        \
+                 {{ common::frame_len({inputs}) }},\n        \
+                 {{ common::frame_len({outputs}) }},\n    \
+             >,\n\
+         > = common::ConstStaticCell::new(common::Memory::ZERO);\n",
         len = bytes.len(),
         inputs = model.input_len(),
         outputs = model.output_len(),

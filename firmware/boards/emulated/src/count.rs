@@ -1,11 +1,11 @@
 //! `count IN OUT`: what one inference costs on this core, for every row of `IN`.
 //!
-//! `OUT` gets one line: `rows=R nanoseconds_min=… nanoseconds_mean=… nanoseconds_max=… stack=B`.
-//! The nanoseconds are the machine's own; under QEMU's `-icount shift=0` one is exactly one
-//! executed instruction. The stack is that of the deepest run, painted for the purpose.
+//! `OUT` gets one line: `rows=R instructions_min=… instructions_mean=… instructions_max=… stack=B`.
+//! Instructions are right under QEMU's `-icount shift=0` only (see [`crate::clock`]). The stack is that of the deepest run, painted for the purpose.
 
 use core::fmt::Write;
 
+use common::stack;
 use firmware::Engine;
 use heapless::String;
 
@@ -13,7 +13,6 @@ use crate::clock::Clock;
 use crate::command::FileName;
 use crate::failure::Failure;
 use crate::files::{InputFile, OutputFile};
-use crate::stack;
 
 /// Measures every row of `input` and writes the line; returns how many rows there were.
 ///
@@ -42,17 +41,17 @@ pub fn run(
             return Err(Failure::Content("IN is not a whole number of rows of this model"));
         }
         let quantized = bytemuck::cast_slice(row);
-        let nanoseconds = time(clock, || engine.run(quantized).is_ok())?;
+        let instructions = time(clock, || engine.run(quantized).is_ok())?;
         deepest = deepest.max(stack::depth_of(|| engine.run(quantized).is_ok()));
-        least = least.min(nanoseconds);
-        most = most.max(nanoseconds);
-        sum += nanoseconds;
+        least = least.min(instructions);
+        most = most.max(instructions);
+        sum += instructions;
         rows += 1;
     }
     let mut line = String::<160>::new();
     let written = writeln!(
         line,
-        "rows={rows} nanoseconds_min={least} nanoseconds_mean={} nanoseconds_max={most} stack={deepest}",
+        "rows={rows} instructions_min={least} instructions_mean={} instructions_max={most} stack={deepest}",
         sum / rows
     );
     written.map_err(|_| Failure::Content("the line is longer than 160 bytes"))?;
@@ -62,8 +61,8 @@ pub fn run(
 
 /// Nanoseconds that `work` takes, without what reading the clock takes.
 fn time(clock: &mut impl Clock, work: impl FnOnce() -> bool) -> Result<u64, Failure> {
-    let idle = clock.nanoseconds_of(|| true);
-    match (clock.nanoseconds_of(work), idle) {
+    let idle = clock.instructions_of(|| true);
+    match (clock.instructions_of(work), idle) {
         (Some(busy), Some(idle)) => Ok(busy.saturating_sub(idle)),
         _ => Err(Failure::Content("one run takes longer than this board's clock can tell")),
     }

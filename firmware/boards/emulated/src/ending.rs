@@ -47,3 +47,13 @@ unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
     defmt::error!("hard fault at pc {=u32:#010x}, lr {=u32:#010x}", frame.pc(), frame.lr());
     process::exit(FAULTED)
 }
+
+/// An exception of the processor: bad access, illegal instruction.
+#[cfg(target_arch = "riscv32")]
+#[unsafe(export_name = "ExceptionHandler")]
+extern "C" fn exception(_frame: &riscv_rt::TrapFrame) -> ! {
+    use riscv::register::{mcause, mepc};
+    let (cause, place) = (mcause::read().bits(), mepc::read());
+    defmt::error!("exception {=usize} at pc {=usize:#010x}", cause, place);
+    process::exit(FAULTED)
+}

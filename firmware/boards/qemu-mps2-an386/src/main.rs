@@ -2,48 +2,27 @@
 #![no_std]
 #![no_main]
 
+use common::ConstStaticCell;
 use cortex_m_rt::entry;
-use emulated::clock::SysTick;
-use emulated::mps2::{CLOCK_HZ, Led, Uart};
-use emulated::{Memory, stack};
-use firmware::app::Board;
-use firmware::link::frame_len;
+use emulated::mps::{self, Image};
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
 /// Words for whole models, inputs and outputs that come by semihosting: 3 of the 4 MB.
-const WORK_LEN: usize = 768 * 1024;
+static WORK: ConstStaticCell<[u32; 768 * 1024]> = ConstStaticCell::new([0; 768 * 1024]);
 
-struct An386 {
-    led: Led,
-}
+struct An386;
 
-impl Board for An386 {
-    const NAME: &'static str = "qemu-mps2-an386";
-    type Led = Led;
-
-    fn led(&mut self) -> &mut Led {
-        &mut self.led
-    }
-
-    fn stack_bytes(&self) -> Option<u32> {
-        Some(stack::high_water() as u32)
-    }
+// SAFETY: the addresses are those of the image's documentation (Arm DAI 0386).
+unsafe impl Image for An386 {
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+    const CLOCK_HZ: u32 = 25_000_000;
+    const UART: usize = 0x4000_4000;
+    const UART_INTERRUPT: u16 = 0;
+    const LIGHTS: usize = 0x4002_8000;
 }
 
 #[entry]
 fn main() -> ! {
-    static mut MEMORY: Memory<
-        SCRATCH_LEN,
-        { frame_len(INPUT_LEN) },
-        { frame_len(OUTPUT_LEN) },
-        WORK_LEN,
-    > = Memory::ZERO;
-    let mut core = match cortex_m::Peripherals::take() {
-        Some(core) => core,
-        None => unreachable!("nothing has taken them before"),
-    };
-    let uart = Uart::start(&mut core.NVIC);
-    let clock = SysTick::start(core.SYST, CLOCK_HZ);
-    emulated::run(An386 { led: Led::new() }, MODEL, MEMORY, uart, clock)
+    mps::run::<An386, _, _, _>(MODEL, MEMORY.take(), WORK.take())
 }

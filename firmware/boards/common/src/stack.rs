@@ -3,10 +3,16 @@
 #[cfg(target_arch = "arm")]
 use cortex_m_rt::STACK_PAINT_VALUE as PAINT;
 
+/// What cortex-m-rt paints with, too.
+#[cfg(target_arch = "riscv32")]
+const PAINT: u32 = 0xcccc_cccc;
+
 unsafe extern "C" {
-    // The linker script's: the stack grows down from `_stack_start` to `_stack_end` at most.
+    // The linker script's: the stack grows down from `_stack_start` to the end at most.
     static _stack_start: u32;
-    static _stack_end: u32;
+    #[cfg_attr(target_arch = "arm", link_name = "_stack_end")]
+    #[cfg_attr(target_arch = "riscv32", link_name = "__estack")]
+    static END: u32;
 }
 
 /// What [`depth_of`] leaves unpainted below the stack pointer, for its own frame, in bytes.
@@ -15,8 +21,16 @@ const MARGIN: usize = 64;
 /// as this.
 const PAINTED: usize = 32 * 1024;
 
+/// Paints what is free of the stack. On Arm the start-up code has done so; elsewhere a board calls
+/// this first of all.
+#[cfg(target_arch = "riscv32")]
+#[inline(never)]
+pub fn paint() {
+    repaint(bottom(), stack_pointer().saturating_sub(MARGIN));
+}
+
 /// Bytes of stack that were used at the deepest since the start, or since [`depth_of`] painted
-/// it again. The start-up code has painted all of it.
+/// it again.
 pub fn high_water() -> usize {
     top() - deepest(bottom())
 }
@@ -38,13 +52,13 @@ fn top() -> usize {
 
 /// Address of the lowest word of the stack.
 fn bottom() -> usize {
-    &raw const _stack_end as usize
+    &raw const END as usize
 }
 
 /// Address of the lowest word, from `lowest` on, that is no longer paint.
 fn deepest(lowest: usize) -> usize {
     let mut word = lowest as *const u32;
-    // SAFETY: from `_stack_end` up to `_stack_start` is RAM that belongs to nothing but the stack;
+    // SAFETY: from the lowest word up to `_stack_start` is RAM that belongs to nothing but the stack;
     // it is read by words, on word boundaries, and volatile, since frames in use lie there too.
     while (word as usize) < top() && unsafe { word.read_volatile() } == PAINT {
         word = word.wrapping_add(1);
@@ -67,4 +81,12 @@ fn repaint(lowest: usize, below: usize) {
 #[cfg(target_arch = "arm")]
 fn stack_pointer() -> usize {
     cortex_m::register::msp::read() as usize
+}
+
+#[cfg(target_arch = "riscv32")]
+fn stack_pointer() -> usize {
+    let pointer;
+    // SAFETY: it copies a register, nothing else.
+    unsafe { core::arch::asm!("mv {}, sp", out(reg) pointer, options(nomem, nostack)) };
+    pointer
 }

@@ -1,0 +1,199 @@
+//! Arm's MPS2 and MPS3 boards with one of the images that Arm has for their FPGA. The images differ
+//! in their core, and in where a UART, a light and memory lie.
+
+use core::convert::Infallible;
+use core::marker::PhantomData;
+
+use common::uart::Sleeping;
+use common::{Memory, stack};
+use cortex_m::interrupt::InterruptNumber;
+use cortex_m::peripheral::NVIC;
+use embedded_hal::digital::{OutputPin, StatefulOutputPin};
+use embedded_io::{Read, ReadReady, Write};
+use firmware::app::Board;
+use volatile_register::RW;
+
+use crate::clock::SysTick;
+
+/// What the images differ in.
+///
+/// # Safety
+/// `UART` is the address of a CMSDK APB UART and `LIGHTS` that of a register for lights, for ever.
+pub unsafe trait Image {
+    /// The board's name.
+    const NAME: &'static str;
+    /// Frequency of the clock of processor and UART.
+    const CLOCK_HZ: u32;
+    /// UART 0.
+    const UART: usize;
+    /// The interrupt for what UART 0 receives.
+    const UART_INTERRUPT: u16;
+    /// Register LED0 of the FPGA's I/O block, whose bit 0 is the first light.
+    const LIGHTS: usize;
+}
+
+/// Starts the board, and does what the command line asks.
+pub fn run<I: Image, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
+    model: &'static [u8],
+    memory: &'static mut Memory<SCRATCH, RECEIVE, SEND>,
+    work: &'static mut [u32],
+) -> ! {
+    // Masked for ever: they only end the core's sleep.
+    cortex_m::interrupt::disable();
+    // SAFETY: nobody else takes them, this being the first that the program does.
+    let core = unsafe { cortex_m::Peripherals::steal() };
+    let uart = Sleeping::new(Uart::<I>::start(), Uart::<I>::acknowledge);
+    let clock = SysTick::start(core.SYST, I::CLOCK_HZ);
+    crate::run(Mps { light: Light::<I>(PhantomData) }, model, memory, work, uart, clock)
+}
+
+/// The board for the application.
+struct Mps<I> {
+    light: Light<I>,
+}
+
+impl<I: Image> Board for Mps<I> {
+    const NAME: &'static str = I::NAME;
+    type Led = Light<I>;
+
+    fn led(&mut self) -> &mut Light<I> {
+        &mut self.light
+    }
+
+    fn stack_bytes(&self) -> Option<u32> {
+        Some(stack::high_water() as u32)
+    }
+}
+
+/// Registers of the CMSDK APB UART (Arm DDI 0479, section 4.3).
+#[repr(C)]
+struct Registers {
+    data: RW<u32>,
+    state: RW<u32>,
+    control: RW<u32>,
+    /// Reads as which interrupts are pending; writing ones clears them.
+    interrupts: RW<u32>,
+    divider: RW<u32>,
+}
+
+const STATE_TRANSMIT_FULL: u32 = 1;
+const STATE_RECEIVE_FULL: u32 = 1 << 1;
+/// Transmit enable, receive enable, receive interrupt enable.
+const CONTROL: u32 = 1 | 1 << 1 | 1 << 3;
+const INTERRUPT_RECEIVE: u32 = 1 << 1;
+/// QEMU does not care, a real board does.
+const BAUD: u32 = 115_200;
+
+/// UART 0.
+struct Uart<I>(PhantomData<I>);
+
+impl<I: Image> Uart<I> {
+    /// Switches UART 0 and its receive interrupt on.
+    fn start() -> Self {
+        // SAFETY: plain register values. Interrupts are masked, so that none needs a handler.
+        unsafe {
+            Self::registers().divider.write(I::CLOCK_HZ / BAUD);
+            Self::registers().control.write(CONTROL);
+            NVIC::unmask(Interrupt(I::UART_INTERRUPT));
+        }
+        Uart(PhantomData)
+    }
+
+    fn registers() -> &'static Registers {
+        // SAFETY: the image promises that UART 0 lies there; every register is volatile.
+        unsafe { &*(I::UART as *const Registers) }
+    }
+
+    fn acknowledge() {
+        // SAFETY: writing a one clears this interrupt and does nothing else.
+        unsafe { Self::registers().interrupts.write(INTERRUPT_RECEIVE) };
+        NVIC::unpend(Interrupt(I::UART_INTERRUPT));
+    }
+}
+
+impl<I> embedded_io::ErrorType for Uart<I> {
+    type Error = Infallible;
+}
+
+impl<I: Image> ReadReady for Uart<I> {
+    fn read_ready(&mut self) -> Result<bool, Infallible> {
+        Ok(Self::registers().state.read() & STATE_RECEIVE_FULL != 0)
+    }
+}
+
+impl<I: Image> Read for Uart<I> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
+        let Some(first) = buffer.first_mut() else { return Ok(0) };
+        while !self.read_ready()? {}
+        *first = Self::registers().data.read() as u8;
+        Ok(1)
+    }
+}
+
+impl<I: Image> Write for Uart<I> {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        for byte in bytes {
+            self.flush()?;
+            // SAFETY: the data register takes any byte.
+            unsafe { Self::registers().data.write(u32::from(*byte)) };
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        while Self::registers().state.read() & STATE_TRANSMIT_FULL != 0 {}
+        Ok(())
+    }
+}
+
+/// An interrupt by its number.
+#[derive(Clone, Copy)]
+struct Interrupt(u16);
+
+// SAFETY: the number is that of an interrupt, and every value of this type has one.
+unsafe impl InterruptNumber for Interrupt {
+    fn number(self) -> u16 {
+        self.0
+    }
+}
+
+/// The first of the lights beside the FPGA.
+struct Light<I>(PhantomData<I>);
+
+impl<I: Image> Light<I> {
+    fn register() -> &'static RW<u32> {
+        // SAFETY: the image promises that the register lies there; it is volatile.
+        unsafe { &*(I::LIGHTS as *const RW<u32>) }
+    }
+
+    fn set(on: bool) {
+        // SAFETY: the register takes any value; bit 0 is this light.
+        unsafe { Self::register().modify(|lights| lights & !1 | u32::from(on)) };
+    }
+}
+
+impl<I> embedded_hal::digital::ErrorType for Light<I> {
+    type Error = Infallible;
+}
+
+impl<I: Image> OutputPin for Light<I> {
+    fn set_low(&mut self) -> Result<(), Infallible> {
+        Self::set(false);
+        Ok(())
+    }
+
+    fn set_high(&mut self) -> Result<(), Infallible> {
+        Self::set(true);
+        Ok(())
+    }
+}
+
+impl<I: Image> StatefulOutputPin for Light<I> {
+    fn is_set_high(&mut self) -> Result<bool, Infallible> {
+        Ok(Self::register().read() & 1 != 0)
+    }
+
+    fn is_set_low(&mut self) -> Result<bool, Infallible> {
+        Ok(Self::register().read() & 1 == 0)
+    }
+}

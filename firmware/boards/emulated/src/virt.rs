@@ -1,0 +1,112 @@
+//! QEMU's own RISC-V machine, `virt`: a UART, an interrupt controller, and much memory.
+
+use core::convert::Infallible;
+
+use common::plic::Plic;
+use common::uart::Sleeping;
+use common::{Memory, stack};
+use embedded_io::{Read, ReadReady, Write};
+use firmware::app::{Board, NoLed};
+use volatile_register::RW;
+
+use crate::clock::Retired;
+
+/// Starts the machine, and does what the command line asks.
+pub fn run<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
+    model: &'static [u8],
+    memory: &'static mut Memory<SCRATCH, RECEIVE, SEND>,
+    work: &'static mut [u32],
+) -> ! {
+    stack::paint();
+    // SAFETY: the controller lies there, its input 10 is the UART, and interrupts stay masked.
+    let plic = unsafe { Plic::start(0x0c00_0000, 10) };
+    let uart = Sleeping::new(Uart::start(), move || plic.acknowledge());
+    crate::run(Virt(NoLed), model, memory, work, uart, Retired)
+}
+
+/// The machine for the application; it has no light.
+struct Virt(NoLed);
+
+impl Board for Virt {
+    const NAME: &'static str = "qemu-riscv";
+    type Led = NoLed;
+
+    fn led(&mut self) -> &mut NoLed {
+        &mut self.0
+    }
+
+    fn stack_bytes(&self) -> Option<u32> {
+        Some(stack::high_water() as u32)
+    }
+}
+
+/// Registers of a 16550 UART, as far as they are used here.
+#[repr(C)]
+struct Registers {
+    data: RW<u8>,
+    interrupts: RW<u8>,
+    fifo_control: RW<u8>,
+    line_control: RW<u8>,
+    modem_control: RW<u8>,
+    line_status: RW<u8>,
+}
+
+/// Address of the UART.
+const UART: usize = 0x1000_0000;
+const INTERRUPT_RECEIVED: u8 = 1;
+const FIFO_ENABLE: u8 = 1;
+const LINE_8_BITS: u8 = 3;
+const STATUS_RECEIVED: u8 = 1;
+const STATUS_TRANSMIT_EMPTY: u8 = 1 << 5;
+
+/// The UART.
+struct Uart(&'static Registers);
+
+impl Uart {
+    fn start() -> Self {
+        // SAFETY: it lies there for ever, every register is volatile, and the values are plain.
+        // QEMU needs no baud rate.
+        unsafe {
+            let registers = &*(UART as *const Registers);
+            registers.line_control.write(LINE_8_BITS);
+            registers.fifo_control.write(FIFO_ENABLE);
+            registers.interrupts.write(INTERRUPT_RECEIVED);
+            Uart(registers)
+        }
+    }
+}
+
+impl embedded_io::ErrorType for Uart {
+    type Error = Infallible;
+}
+
+impl ReadReady for Uart {
+    fn read_ready(&mut self) -> Result<bool, Infallible> {
+        Ok(self.0.line_status.read() & STATUS_RECEIVED != 0)
+    }
+}
+
+impl Read for Uart {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
+        let Some(first) = buffer.first_mut() else { return Ok(0) };
+        while !self.read_ready()? {}
+        *first = self.0.data.read();
+        Ok(1)
+    }
+}
+
+impl Write for Uart {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        for byte in bytes {
+            self.flush()?;
+            // SAFETY: the data register takes any byte.
+            unsafe { self.0.data.write(*byte) };
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        while self.0.line_status.read() & STATUS_TRANSMIT_EMPTY == 0 {}
+        Ok(())
+    }
+}

@@ -1,0 +1,28 @@
+//! Thimble on a Cortex-M7: Arm's MPS2 board with the AN500 image, in QEMU.
+#![no_std]
+#![no_main]
+
+use common::ConstStaticCell;
+use cortex_m_rt::entry;
+use emulated::mps::{self, Image};
+
+include!(concat!(env!("OUT_DIR"), "/model.rs"));
+
+/// Words for whole models, inputs and outputs that come by semihosting: 3 of the 4 MB.
+static WORK: ConstStaticCell<[u32; 768 * 1024]> = ConstStaticCell::new([0; 768 * 1024]);
+
+struct An500;
+
+// SAFETY: the addresses are those of the image's documentation (Arm DAI 0500).
+unsafe impl Image for An500 {
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+    const CLOCK_HZ: u32 = 25_000_000;
+    const UART: usize = 0x4000_4000;
+    const UART_INTERRUPT: u16 = 0;
+    const LIGHTS: usize = 0x4002_8000;
+}
+
+#[entry]
+fn main() -> ! {
+    mps::run::<An500, _, _, _>(MODEL, MEMORY.take(), WORK.take())
+}

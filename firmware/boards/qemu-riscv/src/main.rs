@@ -1,0 +1,17 @@
+//! Thimble on a 32-bit RISC-V core, RV32IMAC: QEMU's machine `virt`.
+#![no_std]
+#![no_main]
+
+use common::ConstStaticCell;
+use emulated::virt;
+use riscv_rt::entry;
+
+include!(concat!(env!("OUT_DIR"), "/model.rs"));
+
+/// Words for whole models, inputs and outputs that come by semihosting: 3 of the 12 MB.
+static WORK: ConstStaticCell<[u32; 768 * 1024]> = ConstStaticCell::new([0; 768 * 1024]);
+
+#[entry]
+fn main() -> ! {
+    virt::run(MODEL, MEMORY.take(), WORK.take())
+}
