@@ -68,8 +68,8 @@ pub fn model(default: &str) {
              >,\n\
          > = common::ConstStaticCell::new(common::Memory::ZERO);\n",
         len = bytes.len(),
-        inputs = model.input_len(),
-        outputs = model.output_len(),
+        inputs = model.input_bytes(),
+        outputs = model.output_bytes(),
         scratch = model.scratch_len(),
     );
     write("model.rs", code.as_bytes());

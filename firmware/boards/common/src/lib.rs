@@ -7,9 +7,10 @@
 //! |---|---|
 //! | [`uart`] | sleeping until a byte comes |
 //! | `plic` | RISC-V: the interrupt that ends the sleep |
-//! | [`stack`] | how deep the stack went |
+//! | [`stack`], [`clock`] | how deep the stack went; counting instructions in the emulator |
 #![no_std]
 
+pub mod clock;
 #[cfg(target_arch = "riscv32")]
 pub mod plic;
 pub mod stack;

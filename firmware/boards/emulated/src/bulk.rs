@@ -9,7 +9,7 @@ use crate::files::{InputFile, OutputFile};
 /// Runs every row of `input` and writes one row of outputs for each; returns how many.
 ///
 /// # Shapes
-/// `input` holds rows of `input_len` int8 values, `output` gets as many of `output_len`, with
+/// `input` holds rows of the model's inputs, `output` gets as many of its outputs, with
 /// nothing between them. `buffer` holds a batch of both, at least one row of each.
 ///
 /// # Errors
@@ -23,7 +23,7 @@ pub fn run(
 ) -> Result<usize, Failure> {
     let mut input = InputFile::open(input)?;
     let mut output = OutputFile::create(output)?;
-    let (input_len, output_len) = (engine.model().input_len(), engine.model().output_len());
+    let (input_len, output_len) = (engine.model().input_bytes(), engine.model().output_bytes());
     let batch_rows = buffer.len() / (input_len + output_len);
     if batch_rows == 0 {
         return Err(Failure::Content("a row of inputs does not fit in this board's buffer"));
@@ -38,10 +38,9 @@ pub fn run(
         }
         let mut written = 0;
         for (row, out) in batch.chunks_exact(input_len).zip(outputs.chunks_exact_mut(output_len)) {
-            let answer = engine
-                .run(bytemuck::cast_slice(row))
-                .map_err(|_| Failure::Model("a row of inputs is refused"))?;
-            out.copy_from_slice(bytemuck::cast_slice(answer));
+            let answer =
+                engine.run_bytes(row).map_err(|_| Failure::Model("a row of inputs is refused"))?;
+            out.copy_from_slice(answer);
             written += output_len;
             rows += 1;
         }

@@ -1,7 +1,7 @@
 //! `count IN OUT`: what one inference costs on this core, for every row of `IN`.
 //!
 //! `OUT` gets one line: `rows=R instructions_min=… instructions_mean=… instructions_max=… stack=B`.
-//! Instructions are right under QEMU's `-icount shift=0` only (see [`crate::clock`]). The stack is that of the deepest run, painted for the purpose.
+//! Instructions are right under QEMU's `-icount shift=0` only (see [`common::clock`]). The stack is that of the deepest run, painted for the purpose.
 
 use core::fmt::Write;
 
@@ -9,10 +9,10 @@ use common::stack;
 use firmware::Engine;
 use heapless::String;
 
-use crate::clock::Clock;
 use crate::command::FileName;
 use crate::failure::Failure;
 use crate::files::{InputFile, OutputFile};
+use common::clock::Clock;
 
 /// Measures every row of `input` and writes the line; returns how many rows there were.
 ///
@@ -29,7 +29,7 @@ pub fn run(
     let mut input = InputFile::open(input)?;
     let mut output = OutputFile::create(output)?;
     let row = buffer
-        .get_mut(..engine.model().input_len())
+        .get_mut(..engine.model().input_bytes())
         .ok_or(Failure::Content("a row of inputs does not fit in this board's buffer"))?;
     let (mut rows, mut least, mut most, mut sum, mut deepest) = (0_u64, u64::MAX, 0, 0_u64, 0);
     loop {
@@ -40,9 +40,8 @@ pub fn run(
         if read != row.len() {
             return Err(Failure::Content("IN is not a whole number of rows of this model"));
         }
-        let quantized = bytemuck::cast_slice(row);
-        let instructions = time(clock, || engine.run(quantized).is_ok())?;
-        deepest = deepest.max(stack::depth_of(|| engine.run(quantized).is_ok()));
+        let instructions = time(clock, || engine.run_bytes(row).is_ok())?;
+        deepest = deepest.max(stack::depth_of(|| engine.run_bytes(row).is_ok()));
         least = least.min(instructions);
         most = most.max(instructions);
         sum += instructions;

@@ -9,12 +9,10 @@
 //! | [`command`] | what the computer asks at the start |
 //! | `bulk`, [`vectors`], `count` | the three commands |
 //! | [`files`], [`failure`], [`ending`] | files of the computer, what can go wrong with them, the exit code |
-//! | [`clock`] | counting instructions |
 //! | `mps`, `virt` | Arm's MPS2 and MPS3 boards, and RISC-V's `virt` |
 #![no_std]
 
 mod bulk;
-pub mod clock;
 pub mod command;
 mod count;
 pub mod ending;
@@ -31,9 +29,9 @@ use defmt_semihosting as _;
 use embedded_io::{Read, Write};
 use firmware::app::Board;
 
-use crate::clock::Clock;
 use crate::command::Command;
 use crate::failure::Failure;
+use common::clock::Clock;
 
 /// Does what the command line asks; ends the emulation afterwards, with a code that says how it
 /// went. `work` is for the commands that read and write files.

@@ -13,7 +13,7 @@ use embedded_io::{Read, ReadReady, Write};
 use firmware::app::Board;
 use volatile_register::RW;
 
-use crate::clock::SysTick;
+use common::clock::SysTick;
 
 /// What the images differ in.
 ///

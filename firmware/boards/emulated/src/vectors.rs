@@ -76,7 +76,7 @@ fn read_blob<'b>(
 fn answer<'b>(model: &[u8], inputs: &[u8], buffer: &'b mut [u32]) -> Option<(usize, &'b [u8])> {
     let model = Model::parse(model).ok()?;
     let (scratch, outputs) = buffer.split_at_mut_checked(model.scratch_len())?;
-    let (input_len, output_len) = (model.input_len(), model.output_len());
+    let (input_len, output_len) = (model.input_bytes(), model.output_bytes());
     let rows = inputs.chunks_exact(input_len);
     let len = rows.len() * output_len;
     if !rows.remainder().is_empty() {
@@ -87,7 +87,7 @@ fn answer<'b>(model: &[u8], inputs: &[u8], buffer: &'b mut [u32]) -> Option<(usi
     let outputs: &mut [u8] = bytemuck::cast_slice_mut(outputs);
     let mut engine = Engine::new(model, scratch).ok()?;
     for (row, out) in rows.zip(outputs.chunks_exact_mut(output_len)) {
-        out.copy_from_slice(bytemuck::cast_slice(engine.run(bytemuck::cast_slice(row)).ok()?));
+        out.copy_from_slice(engine.run_bytes(row).ok()?);
     }
     Some((len, outputs))
 }

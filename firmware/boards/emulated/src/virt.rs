@@ -9,7 +9,7 @@ use embedded_io::{Read, ReadReady, Write};
 use firmware::app::{Board, NoLed};
 use volatile_register::RW;
 
-use crate::clock::Retired;
+use common::clock::Retired;
 
 /// Starts the machine, and does what the command line asks.
 pub fn run<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(

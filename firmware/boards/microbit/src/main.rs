@@ -1,0 +1,13 @@
+//! Thimble on the BBC micro:bit v1: what the board takes, and QEMU's model of it.
+#![no_std]
+#![no_main]
+
+use cortex_m_rt::entry;
+use microbit::{MEMORY, MODEL, start};
+use real as _;
+
+#[entry]
+fn main() -> ! {
+    let parts = start();
+    common::run(parts.board, MODEL, MEMORY.take(), parts.uart)
+}

@@ -1,0 +1,44 @@
+//! What real boards share: the log, which a debugger reads from memory (RTT), and what happens
+//! after a panic or a fault: the log says where, then the board starts anew.
+//!
+//! A board without a debugger runs the same; its log is dropped.
+#![no_std]
+
+use core::panic::PanicInfo;
+
+use defmt_rtt as _;
+
+/// Says where, and the message if it is a plain one: formatting it would pull in `core::fmt`.
+#[panic_handler]
+fn panic(info: &PanicInfo) -> ! {
+    let message = info.message().as_str().unwrap_or("(see the source)");
+    match info.location() {
+        Some(place) => {
+            defmt::error!("panic at {=str}:{=u32}: {=str}", place.file(), place.line(), message)
+        }
+        None => defmt::error!("panic: {=str}", message),
+    }
+    restart()
+}
+
+/// A fault of the processor: bad access, undefined instruction, stack overflow.
+#[cfg(target_arch = "arm")]
+#[cortex_m_rt::exception]
+unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
+    defmt::error!("hard fault at pc {=u32:#010x}, lr {=u32:#010x}", frame.pc(), frame.lr());
+    restart()
+}
+
+/// Starts anew, once a debugger has had the time to read the log.
+fn restart() -> ! {
+    defmt::flush();
+    #[cfg(target_arch = "arm")]
+    {
+        cortex_m::asm::delay(16_000_000);
+        cortex_m::peripheral::SCB::sys_reset()
+    }
+    #[cfg(not(target_arch = "arm"))]
+    loop {
+        core::hint::spin_loop();
+    }
+}
