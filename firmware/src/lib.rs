@@ -13,6 +13,7 @@ mod engine;
 pub mod inputs;
 mod kernels;
 pub mod link;
+pub mod slots;
 mod softmax;
 
 pub use engine::{Engine, EngineError, InputError};

@@ -1,0 +1,197 @@
+//! Updates that succeed, that are refused, and that power cuts end at every operation.
+
+use model_format::Model;
+use model_format::build::*;
+use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
+
+use super::simulated::{BLOCK, Failure, Flash};
+use super::*;
+use crate::Engine;
+use crate::app::self_test;
+
+/// A model that can be told from the others by its bias, and whose self-test may be wrong.
+fn model(bias: i8, self_test_passes: bool) -> Vec<u8> {
+    let one = Quantization::int8(1.0, 0);
+    ModelSpec {
+        name: format!("model {bias}"),
+        input: InputSpec { shape: vec![5], quantization: one, encoding: Encoding::Quantized },
+        output: MeaningSpec::Values { unit: String::new() },
+        layers: vec![LayerSpec::Dense(DenseSpec {
+            inputs: 5,
+            outputs: 1,
+            weights: vec![1; 5],
+            biases: vec![bias.into()],
+            multipliers: vec![Multiplier::from_real(1.0).unwrap()],
+            output: one,
+            clamp: Clamp::INT8,
+            layout: WeightLayout::RowMajor,
+        })],
+        self_tests: vec![SelfTestSpec {
+            input: vec![0; 5],
+            output: vec![if self_test_passes { bias } else { bias + 1 } as u8],
+        }],
+    }
+    .to_bytes()
+    .unwrap()
+}
+
+/// What a device asks of a model before it runs it: its CRC-32, if it parses and passes.
+fn accept(bytes: &[u8]) -> Option<u32> {
+    let model = Model::parse(bytes).ok()?;
+    let checksum = model.checksum();
+    let mut scratch = vec![0; model.scratch_len()];
+    let mut engine = Engine::new(model, &mut scratch).ok()?;
+    self_test(&mut engine).all_passed().then_some(checksum)
+}
+
+/// Starts a device: the name of the model that it runs.
+fn start(flash: &mut Flash) -> Option<String> {
+    flash.power = usize::MAX;
+    let mut slots = Slots::new(flash.clone()).unwrap();
+    let slot = slots.choose(|bytes| accept(bytes).is_some()).unwrap();
+    let name =
+        slot.map(|slot| Model::parse(slots.model(slot).unwrap()).unwrap().name().to_string());
+    *flash = slots.into_flash();
+    name
+}
+
+/// Sends a model to a device in chunks, as far as its power lasts.
+fn update(flash: &mut Flash, model: &[u8]) -> Result<Written, UpdateError<Failure>> {
+    let mut slots = Slots::new(flash.clone()).unwrap();
+    let current = slots.newest_first().next();
+    let result = (|| {
+        let mut update = slots.begin(current, model.len() as u32)?;
+        for (k, chunk) in model.chunks(64).enumerate() {
+            slots.write(&mut update, k as u32 * 64, chunk)?;
+        }
+        slots.finish(update, accept)
+    })();
+    *flash = slots.into_flash();
+    result
+}
+
+/// A flash whose device runs `old`, after so many updates.
+fn running(old: &[u8], updates: usize) -> Flash {
+    let mut flash = Flash::erased(4);
+    for _ in 0..updates {
+        update(&mut flash, &model(99, true)).unwrap();
+    }
+    update(&mut flash, old).unwrap();
+    flash
+}
+
+#[test]
+fn an_update_makes_the_new_model_current_and_keeps_the_old() {
+    let mut flash = Flash::erased(4);
+    assert_eq!(start(&mut flash), None);
+    let written = update(&mut flash, &model(1, true)).unwrap();
+    assert_eq!((written.slot, written.record.sequence, written.erased_blocks), (0, 1, 2));
+    assert_eq!(start(&mut flash).as_deref(), Some("model 1"));
+    let written = update(&mut flash, &model(2, true)).unwrap();
+    assert_eq!((written.slot, written.record.sequence), (1, 2));
+    assert_eq!(start(&mut flash).as_deref(), Some("model 2"));
+    let mut slots = Slots::new(flash).unwrap();
+    assert_eq!(slots.roll_back(), Ok(true));
+    assert_eq!(slots.roll_back(), Ok(false), "there is no other any more");
+    flash = slots.into_flash();
+    assert_eq!(start(&mut flash).as_deref(), Some("model 1"));
+    // The sequence goes on from what is there, and the revoked slot is the one to be written.
+    assert_eq!(update(&mut flash, &model(3, true)).unwrap().slot, 1);
+    assert_eq!(start(&mut flash).as_deref(), Some("model 3"));
+}
+
+#[test]
+fn a_bad_model_never_becomes_current() {
+    let mut flash = running(&model(1, true), 1);
+    let failing = model(2, false);
+    let mut damaged = model(2, true);
+    damaged[40] ^= 1;
+    for bad in [&failing, &damaged, &vec![0xff; 100]] {
+        assert_eq!(update(&mut flash, bad), Err(UpdateError::Refused));
+        assert_eq!(start(&mut flash).as_deref(), Some("model 1"));
+    }
+    let too_large = vec![0; 2 * BLOCK];
+    let capacity = 2 * BLOCK as u32 - 32;
+    assert_eq!(update(&mut flash, &too_large), Err(UpdateError::TooLarge { capacity }));
+    assert_eq!(start(&mut flash).as_deref(), Some("model 1"));
+}
+
+#[test]
+fn chunks_must_come_in_order_and_complete() {
+    let mut slots = Slots::new(running(&model(1, true), 0)).unwrap();
+    let model = model(2, true);
+    let mut update = slots.begin(Some(0), model.len() as u32).unwrap();
+    slots.write(&mut update, 0, &model[..64]).unwrap();
+    for offset in [0, 32, 128] {
+        let expected = Err(UpdateError::OutOfOrder { expected: 64 });
+        assert_eq!(slots.write(&mut update, offset, &model[..4]), expected, "{offset}");
+    }
+    assert_eq!(
+        slots.write(&mut update, 64, &model[64..67]),
+        Err(UpdateError::ChunkSize { unit: 4 })
+    );
+    let missing = model.len() as u32 - 64;
+    assert_eq!(slots.finish(update, accept), Err(UpdateError::Incomplete { missing }));
+    assert_eq!(start(&mut slots.into_flash()).as_deref(), Some("model 1"));
+}
+
+/// A model that passed when it was written and fails at a later start: the old one is the way back.
+#[test]
+fn a_model_that_fails_at_start_up_is_revoked_for_good() {
+    let mut flash = running(&model(2, true), 0);
+    update(&mut flash, &model(3, true)).unwrap();
+    let mut slots = Slots::new(flash).unwrap();
+    let mut tried = vec![];
+    let chosen = slots.choose(|bytes| {
+        tried.push(Model::parse(bytes).unwrap().name().to_string());
+        tried.len() == 2
+    });
+    assert_eq!((chosen, tried), (Ok(Some(0)), vec!["model 3".into(), "model 2".into()]));
+    assert_eq!(slots.newest_first().collect::<Vec<_>>(), [0]);
+}
+
+#[test]
+fn power_may_fail_at_any_operation() {
+    let (old, new) = (model(1, true), model(2, true));
+    for updates in 0..3 {
+        let before = running(&old, updates);
+        let mut whole = before.clone();
+        whole.operations = 0;
+        update(&mut whole, &new).unwrap();
+        let operations = whole.operations;
+        assert!(operations > 20, "{operations}");
+        let mut became_new = 0;
+        for power in 1..=operations {
+            for tear in 0..8 {
+                let mut flash = Flash { power, tear, ..before.clone() };
+                let _ = update(&mut flash, &new);
+                let now = start(&mut flash);
+                // At the last operation the record may have been written all the same.
+                match now.as_deref() {
+                    Some("model 1") => {}
+                    Some("model 2") if power == operations => became_new += 1,
+                    other => panic!("cut at {power} of {operations}, tear {tear}: {other:?}"),
+                }
+                // And the device can be updated again.
+                flash.power = usize::MAX;
+                update(&mut flash, &model(3, true)).unwrap();
+                assert_eq!(start(&mut flash).as_deref(), Some("model 3"));
+            }
+        }
+        assert!(became_new < 8, "the tearing never tears");
+    }
+}
+
+#[test]
+fn power_may_fail_while_rolling_back() {
+    let mut before = running(&model(1, true), 0);
+    update(&mut before, &model(2, true)).unwrap();
+    for power in 1..=4 {
+        for tear in 0..8 {
+            let mut slots = Slots::new(Flash { power, tear, ..before.clone() }).unwrap();
+            let _ = slots.roll_back();
+            let now = start(&mut slots.into_flash());
+            assert!(matches!(now.as_deref(), Some("model 1" | "model 2")), "{now:?}");
+        }
+    }
+}
