@@ -295,52 +295,82 @@ global_asm!(
     asr r6, r6, #8
     asr r7, r7, #8
     stm r3, {{r4-r7}}
-    pop {{r4-r11, pc}}
+    pop {{r4-r11, lr}}
     .endm
 
-    .macro PAIRS4_BLOCK
+    .macro PAIRS4_BLOCK xo, y
     ldm r2!, {{r8-r11}}
-    ldrd r12, lr, [r0], #8
-    PAIR r8, r4, lr, r12
-    PAIR r9, r5, lr, r12
-    PAIR r10, r6, lr, r12
-    PAIR r11, r7, lr, r12
+    PAIR r8, r4, \xo, \y
+    PAIR r9, r5, \xo, \y
+    PAIR r10, r6, \xo, \y
+    PAIR r11, r7, \xo, \y
+    .endm
+
+    @ Two blocks of the input in one load.
+    .macro PAIRS4_BLOCKS2
+    ldm r0!, {{r1, r3, r12, lr}}
+    PAIRS4_BLOCK r3, r1
+    PAIRS4_BLOCK lr, r12
     .endm
 
     FUNCTION thimble_pairs4
+    push {{r1}}
     ENTER_PAIRS
-    @ Blocks that do not make up four, one at a time; then four at a time.
-    sub r3, r1, r0
-1:  tst r3, #24
+    @ Blocks that do not make up eight, one at a time; then eight at a time.
+    sub r1, r1, r0
+    ands r1, r1, #56
     beq 2f
-    PAIRS4_BLOCK
-    sub r3, r3, #8
-    b 1b
-2:  cmp r0, r1
+1:  ldrd r12, lr, [r0], #8
+    PAIRS4_BLOCK lr, r12
+    subs r1, r1, #8
+    bne 1b
+    @ The end of the input, for which the loop has no register.
+2:  ldr r8, [sp, #40]
+    cmp r0, r8
     beq 4f
-3:  PAIRS4_BLOCK
-    PAIRS4_BLOCK
-    PAIRS4_BLOCK
-    PAIRS4_BLOCK
-    cmp r0, r1
+3:  PAIRS4_BLOCKS2
+    PAIRS4_BLOCKS2
+    PAIRS4_BLOCKS2
+    PAIRS4_BLOCKS2
+    ldr r8, [sp, #40]
+    cmp r0, r8
     bne 3b
 4:  LEAVE_PAIRS
+    add sp, #4
+    bx lr
 
-    FUNCTION thimble_pairs4_listed
-    ENTER_PAIRS
-    cmp r0, r1
-    beq 2f
     @ The accumulators have r4 to r7, the entry r3 and r8 to r10; r10 becomes the address.
-1:  ldm r0!, {{r3, r8, r9, r10}}
+    .macro PAIRS4_ENTRY
+    ldm r0!, {{r3, r8, r9, r10}}
     add r10, r2, r10, lsl #2
     ldm r10, {{r10, r11, r12, lr}}
     PAIR_LISTED r10, r4, r3, r8, r9
     PAIR_LISTED r11, r5, r3, r8, r9
     PAIR_LISTED r12, r6, r3, r8, r9
     PAIR_LISTED lr, r7, r3, r8, r9
-    cmp r0, r1
+    .endm
+
+    FUNCTION thimble_pairs4_listed
+    ENTER_PAIRS
+    @ Entries that do not make up four; then four at a time.
+    sub r3, r1, r0
+    ands r11, r3, #48
+    beq 2f
+1:  str r11, [sp, #-4]!
+    PAIRS4_ENTRY
+    pop {{r11}}
+    subs r11, r11, #16
     bne 1b
-2:  LEAVE_PAIRS
+2:  cmp r0, r1
+    beq 4f
+3:  PAIRS4_ENTRY
+    PAIRS4_ENTRY
+    PAIRS4_ENTRY
+    PAIRS4_ENTRY
+    cmp r0, r1
+    bne 3b
+4:  LEAVE_PAIRS
+    bx lr
 
     FUNCTION thimble_pairs1
     push {{r4-r7, lr}}

@@ -1,7 +1,5 @@
 //! The loop around a kernel that computes the rows of a tile together.
 
-use core::slice::from_mut;
-
 use model_format::{Dense, Multiplier, Precision};
 
 use super::requantize::Output;
@@ -57,18 +55,20 @@ fn compute_as<const R: usize, Y>(
     for (((bias, mantissa), shift), output) in parameters.zip(output) {
         let mut accumulator = i32::from_le_bytes(*bias);
         rows.single(&mut accumulator);
-        quantize(&[accumulator], &[*mantissa], &[*shift], output_of, from_mut(output), &store);
+        let mut value = [store(0)];
+        quantize(&[accumulator], &[*mantissa], &[*shift], output_of, &mut value, &store);
+        [*output] = value;
     }
 }
 
 /// Out of line, and so once in the flash and with registers of its own.
 #[inline(never)]
-fn quantize<Y>(
-    accumulators: &[i32],
-    mantissas: &[[u8; 4]],
-    shifts: &[u8],
+fn quantize<const R: usize, Y>(
+    accumulators: &[i32; R],
+    mantissas: &[[u8; 4]; R],
+    shifts: &[u8; R],
     output_of: Output,
-    output: &mut [Y],
+    output: &mut [Y; R],
     store: &impl Fn(i32) -> Y,
 ) {
     let parameters = accumulators.iter().zip(mantissas).zip(shifts);
