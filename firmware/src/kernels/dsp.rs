@@ -20,7 +20,7 @@ use core::arch::{asm, global_asm};
 
 use model_format::{Dense, padded};
 
-use super::tiles::{self, Rows};
+use super::tiles::{self, Loops, Walk};
 use super::{Prepared, Values, Workspace, fill};
 
 /// Words of a listed block of pairs: xo, 128 · xe − xo, 128 · xe, and its offset in a row's bytes.
@@ -165,7 +165,9 @@ pub(super) fn compute_pairs(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u
             (layer.biases(), Loops { tile: thimble_pairs4_listed, single: thimble_pairs1_listed })
         }
     };
-    tiles::compute(layer, biases, output, Walk::new(layer, x, loops));
+    // SAFETY: whole blocks or entries, with offsets within a row, and a layer has inputs.
+    let walk = unsafe { Walk::new(layer, x, loops) };
+    tiles::compute(layer, biases, output, walk);
 }
 
 /// Writes the output of a layer with weights in tiles.
@@ -175,59 +177,9 @@ pub(super) fn compute_tiles(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u
         None => Loops { tile: thimble_tiles4, single: thimble_tiles1 },
         Some(_) => Loops { tile: thimble_tiles4_listed, single: thimble_tiles1_listed },
     };
-    tiles::compute(layer, layer.biases(), output, Walk::new(layer, x, loops));
-}
-
-/// An inner loop: prepared input and its end, weights, accumulators.
-type Loop<A> = unsafe extern "C" fn(*const u32, *const u32, *const u8, *mut A);
-
-/// The inner loops for four rows and for one.
-struct Loops {
-    tile: Loop<[i32; 4]>,
-    single: Loop<i32>,
-}
-
-/// The rows of a layer, as the inner loops walk over them.
-struct Walk<'a> {
-    loops: Loops,
-    x: &'a [u32],
-    row_len: usize,
-    weights: &'a [u8],
-}
-
-impl<'a> Walk<'a> {
-    fn new(layer: &Dense<'a>, x: &Prepared<'a>, loops: Loops) -> Self {
-        let row_len = padded(layer.inputs());
-        Walk { loops, x: x.words, row_len, weights: layer.weight_bytes() }
-    }
-
-    /// The weights of so many rows; the next call gets those that follow.
-    #[inline(always)]
-    fn take(&mut self, rows: usize) -> Option<&'a [u8]> {
-        let len = self.row_len.wrapping_mul(rows);
-        let (taken, rest) = self.weights.split_at_checked(len)?;
-        self.weights = rest;
-        Some(taken)
-    }
-}
-
-impl Rows<4> for Walk<'_> {
-    #[inline(always)]
-    fn tile(&mut self, accumulators: &mut [i32; 4]) {
-        let Some(weights) = self.take(4) else { return };
-        let x = self.x.as_ptr_range();
-        // SAFETY: the prepared input is whole blocks or entries, with offsets within a row, and
-        // the weights are those of four rows, on a 4-byte boundary of the file.
-        unsafe { (self.loops.tile)(x.start, x.end, weights.as_ptr(), accumulators) }
-    }
-
-    #[inline(always)]
-    fn single(&mut self, accumulator: &mut i32) {
-        let Some(weights) = self.take(1) else { return };
-        let x = self.x.as_ptr_range();
-        // SAFETY: as above, for one row.
-        unsafe { (self.loops.single)(x.start, x.end, weights.as_ptr(), accumulator) }
-    }
+    // SAFETY: as above.
+    let walk = unsafe { Walk::new(layer, x, loops) };
+    tiles::compute(layer, layer.biases(), output, walk);
 }
 
 unsafe extern "C" {
