@@ -139,42 +139,46 @@ impl<'m, 's> Engine<'m, 's> {
         if input.len() != expected {
             return Err(InputError { expected, given: input.len() });
         }
-        let mut len = 0;
-        for (index, layer) in self.model.layers().enumerate() {
-            let before = layer.input();
-            let output_len = layer.outputs().wrapping_mul(layer.output().precision.bytes());
-            match layer {
-                Layer::Dense(dense) => {
-                    let bytes = match index {
-                        0 => input,
-                        _ => self.activations.get(..len).unwrap_or_default(),
-                    };
-                    let x = Values { bytes, precision: before.precision };
-                    // The input is used up once it is prepared: the output may take its place.
-                    let prepared = kernels::prepare(&dense, x, &mut self.workspace);
-                    let output = self.activations.get_mut(..output_len).unwrap_or_default();
-                    kernels::compute(&dense, &prepared, output);
-                }
-                // These work in place.
-                Layer::Table(table) => {
-                    let values = self.activations.get_mut(..output_len).unwrap_or_default();
-                    if index == 0 {
-                        copy(input, values);
-                    }
-                    look_up(&table, values);
-                }
-                Layer::Softmax(layer) => {
-                    let values = self.activations.get_mut(..output_len).unwrap_or_default();
-                    if index == 0 {
-                        copy(input, values);
-                    }
-                    softmax(&layer, values);
-                }
-            }
-            len = output_len;
+        let (mut layers, mut index) = (self.model.layers(), 0usize);
+        let (mut len, mut from) = (0, Some(input));
+        // By reference: a layer that is moved is copied on the stack.
+        while let Some(layer) = &layers.next() {
+            len = self.run_layer(layer, from.take(), len);
             trace(index, self.activations.get(..len).unwrap_or_default());
+            index = index.wrapping_add(1);
         }
         Ok(self.activations.get(..len).unwrap_or_default())
+    }
+
+    /// Runs a layer on `input`, or on the first `len` bytes of the activations; returns how many
+    /// bytes of them its output takes.
+    // Out of line, so that the layer is not taken apart on the stack.
+    #[inline(never)]
+    fn run_layer(&mut self, layer: &Layer<'_>, input: Option<&[u8]>, len: usize) -> usize {
+        let output_len = layer.outputs().wrapping_mul(layer.output().precision.bytes());
+        if let Layer::Dense(dense) = layer {
+            let bytes = match input {
+                Some(input) => input,
+                None => self.activations.get(..len).unwrap_or_default(),
+            };
+            let x = Values { bytes, precision: dense.input.precision };
+            // The input is used up once it is prepared: the output may take its place.
+            let prepared = kernels::prepare(dense, x, &mut self.workspace);
+            let output = self.activations.get_mut(..output_len).unwrap_or_default();
+            kernels::compute(dense, &prepared, output);
+            return output_len;
+        }
+        // The others work in place.
+        let values = self.activations.get_mut(..output_len).unwrap_or_default();
+        if let Some(input) = input {
+            copy(input, values);
+        }
+        match layer {
+            Layer::Table(table) => look_up(table, values),
+            Layer::Softmax(layer) => softmax(layer, values),
+            Layer::Dense(_) => {}
+        }
+        output_len
     }
 }
 

@@ -3,8 +3,8 @@
 use heapless::Vec;
 
 use crate::limits::{MAX_DIMENSIONS, MAX_LABELS, MAX_WIDTH};
-use crate::reader::Reader;
-use crate::{Error, Field, Place, Precision, Problem, Quantization};
+use crate::reader::{Position, Reader};
+use crate::{Field, Place, Precision, Problem, Quantization};
 
 /// Dimensions of an input, outermost first; a 28 × 28 image is `[28, 28]`.
 pub type Shape = Vec<u16, MAX_DIMENSIONS>;
@@ -65,7 +65,7 @@ pub enum Meaning<'a> {
 /// The class labels of a model, one an output, in order.
 #[derive(Clone, Copy)]
 pub struct Labels<'a> {
-    reader: Reader<'a>,
+    start: Position<'a>,
     count: usize,
 }
 
@@ -82,9 +82,9 @@ impl<'a> Labels<'a> {
 
     /// The labels in the order of the outputs.
     pub fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        let mut reader = self.reader;
+        let mut reader = self.start.reader();
         // `Model::parse` has taken every label once, so the errors that end this cannot happen.
-        (0..self.count).map_while(move |_| reader.take_text(Field::Text).ok())
+        (0..self.count).map_while(move |_| reader.take_text(Field::Text))
     }
 
     /// The label of an output.
@@ -108,7 +108,7 @@ impl PartialEq for Labels<'_> {
 impl Eq for Labels<'_> {}
 
 impl Input {
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let dimensions = reader.take_count(Field::Dimensions, MAX_DIMENSIONS)?;
         let mut shape = Shape::new();
         let mut len = 1usize;
@@ -118,16 +118,16 @@ impl Input {
             len = len.saturating_mul(dimension);
             if len > MAX_WIDTH || shape.push(dimension as u16).is_err() {
                 let problem = Problem::TooLarge { value: len as u32, limit: MAX_WIDTH as u32 };
-                return Err(reader.refuse(Field::Dimensions, problem));
+                return reader.refuse(Field::Dimensions, problem);
             }
         }
         let quantization = Quantization::read(reader)?;
-        let encoding = match reader.take::<u32>(Field::Encoding)? {
+        let encoding = match reader.take_unsigned(Field::Encoding)? {
             0 => Encoding::Quantized,
             1 if quantization.precision == Precision::Int8 => Encoding::Unsigned8,
-            code => return Err(reader.refuse(Field::Encoding, Problem::Unknown(code))),
+            code => return reader.refuse(Field::Encoding, Problem::Unknown(code)),
         };
-        Ok(Input { shape, quantization, encoding })
+        Some(Input { shape, quantization, encoding })
     }
 
     /// Number of inputs: the product of the dimensions.
@@ -140,21 +140,19 @@ impl Input {
 }
 
 impl<'a> Meaning<'a> {
-    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, Error> {
-        match reader.take::<u32>(Field::Meaning)? {
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Option<Self> {
+        match reader.take_unsigned(Field::Meaning)? {
             0 => {
                 let count = reader.take_count(Field::LabelCount, MAX_LABELS)?;
-                let labels = Labels { reader: *reader, count };
-                let mut label_reader = *reader;
+                let labels = Labels { start: reader.position(), count };
                 for index in 0..count {
-                    label_reader = label_reader.at(Place::Label(index as u16));
-                    label_reader.take_text(Field::Text)?;
+                    reader.place = Place::Label(index as u16);
+                    reader.take_text(Field::Text)?;
                 }
-                reader.resume(&label_reader);
-                Ok(Meaning::Classes(labels))
+                Some(Meaning::Classes(labels))
             }
-            1 => Ok(Meaning::Values { unit: reader.take_text(Field::Text)? }),
-            code => Err(reader.refuse(Field::Meaning, Problem::Unknown(code))),
+            1 => Some(Meaning::Values { unit: reader.take_text(Field::Text)? }),
+            code => reader.refuse(Field::Meaning, Problem::Unknown(code)),
         }
     }
 }
@@ -174,8 +172,9 @@ mod tests {
     #[test]
     fn a_shape_too_wide_is_refused() {
         // Two dimensions of 100 and 100.
-        let mut reader = Reader::new(&[2, 100, 100], 16);
-        let error = Input::read(&mut reader).unwrap_err();
+        let mut reader = Position::new(&[2, 100, 100], 16).reader();
+        assert_eq!(Input::read(&mut reader), None);
+        let error = reader.refusal();
         assert!(
             error.to_string().contains("10000 is more than this build takes (8192)"),
             "{error}"

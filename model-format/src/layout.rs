@@ -115,7 +115,7 @@ impl WeightLayout {
     }
 
     /// Bytes of a row's weights, where that is the same for all rows.
-    const fn row_len(self, inputs: usize) -> usize {
+    pub const fn row_len(self, inputs: usize) -> usize {
         if self.is_int4() { self.columns(inputs) / 2 } else { self.columns(inputs) }
     }
 
@@ -144,28 +144,45 @@ impl WeightLayout {
         1 << self.tile_rows_log2()
     }
 
+    /// Where the weights of a row lie. Not for [`Sparse`](Self::Sparse), which has no formula.
+    pub(crate) const fn strides(self, inputs: usize, outputs: usize, row: usize) -> Strides {
+        let row_len = self.row_len(inputs);
+        let log2 = self.tile_rows_log2();
+        if row >= outputs >> log2 << log2 {
+            return Strides { start: row.wrapping_mul(row_len), block: 4, byte: 1 };
+        }
+        let row_in_tile = row & (self.tile_rows() - 1);
+        let tile = row.wrapping_sub(row_in_tile).wrapping_mul(row_len);
+        let block = 4 << log2;
+        match self {
+            WeightLayout::Columns8 | WeightLayout::ColumnsUnsigned4 => {
+                Strides { start: tile.wrapping_add(row_in_tile), block, byte: 1 << log2 }
+            }
+            _ => Strides { start: tile.wrapping_add(row_in_tile << 2), block, byte: 1 },
+        }
+    }
+
     /// Offset of the byte that holds a weight, and for int4 half of it.
     ///
     /// Not for [`Sparse`](Self::Sparse), which has no formula.
     pub const fn offset(self, inputs: usize, outputs: usize, row: usize, column: usize) -> usize {
+        let Strides { start, block, byte } = self.strides(inputs, outputs, row);
         // Bytes are what is counted from here on.
-        let (column, row_len) =
-            (if self.is_int4() { column / 2 } else { column }, self.row_len(inputs));
-        let log2 = self.tile_rows_log2();
-        let in_tiles = outputs >> log2 << log2;
-        if row >= in_tiles {
-            return row.wrapping_mul(row_len).wrapping_add(column);
-        }
-        let row_in_tile = row & (self.tile_rows() - 1);
-        let in_tile = match self {
-            WeightLayout::Columns8 | WeightLayout::ColumnsUnsigned4 => {
-                ((column & 3) << log2) | row_in_tile
-            }
-            _ => (row_in_tile << 2) | (column & 3),
-        };
-        let tile_row = (row >> log2 << log2).wrapping_mul(row_len);
-        tile_row.wrapping_add(column >> 2 << 2 << log2).wrapping_add(in_tile)
+        let column = if self.is_int4() { column / 2 } else { column };
+        start
+            .wrapping_add((column >> 2).wrapping_mul(block))
+            .wrapping_add((column & 3).wrapping_mul(byte))
     }
+}
+
+/// Where the weights of a row lie: in blocks of four bytes.
+pub(crate) struct Strides {
+    /// Offset of the first byte.
+    pub(crate) start: usize,
+    /// From one block to the next.
+    pub(crate) block: usize,
+    /// From one byte of a block to the next.
+    pub(crate) byte: usize,
 }
 
 #[cfg(test)]

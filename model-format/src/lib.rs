@@ -40,6 +40,7 @@
 
 #[cfg(any(feature = "std", test))]
 pub mod build;
+mod check;
 mod dense;
 mod error;
 mod header;

@@ -1,10 +1,9 @@
 //! The parsed model.
 
 use crate::limits::{MAX_LAYERS, MAX_SELF_TESTS};
-use crate::reader::Reader;
+use crate::reader::{Position, Reader};
 use crate::{
-    Clamp, Error, Field, HEADER_LEN, Header, Input, Layer, Meaning, Output, Place, Problem,
-    Quantization,
+    Clamp, Error, Field, HEADER_LEN, Header, Input, Layer, Meaning, Output, Place, Quantization,
 };
 
 /// A model whose bytes have been checked: everything that it hands out is valid.
@@ -19,9 +18,9 @@ pub struct Model<'a> {
     meaning: Meaning<'a>,
     output: Quantization,
     output_len: usize,
-    layers: Reader<'a>,
+    layers: Position<'a>,
     layer_count: usize,
-    self_tests: Reader<'a>,
+    self_tests: Position<'a>,
     self_test_count: usize,
 }
 
@@ -35,27 +34,31 @@ impl<'a> Model<'a> {
     /// An [`Error`] that names what is wrong and where.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let (header, payload) = Header::open(bytes)?;
-        let mut reader = Reader::new(payload, HEADER_LEN);
+        let mut reader = Position::new(payload, HEADER_LEN).reader();
+        Self::read(&mut reader, header).ok_or_else(|| reader.refusal())
+    }
+
+    #[inline(always)]
+    fn read(reader: &mut Reader<'a>, header: Header) -> Option<Self> {
         let name = reader.take_text(Field::Name)?;
+        reader.place = Place::Input;
+        let input = Input::read(reader)?;
+        reader.place = Place::Output;
+        let meaning = Meaning::read(reader)?;
 
-        reader = reader.at(Place::Input);
-        let input = Input::read(&mut reader)?;
-        reader = reader.at(Place::Output);
-        let meaning = Meaning::read(&mut reader)?;
-
-        reader = reader.at(Place::Model);
+        reader.place = Place::Model;
         let layer_count = reader.take_count(Field::LayerCount, MAX_LAYERS)?;
-        let layers = reader;
+        let layers = reader.position();
         let mut output = input.quantization;
         let mut output_len = input.len();
         let mut range = Clamp::all(output.precision);
         for index in 0..layer_count as u8 {
-            reader = reader.at(Place::Layer(index));
-            let layer = Layer::read(&mut reader, output_len, output)?;
+            reader.place = Place::Layer(index);
+            let layer = Layer::read(reader, output_len, output)?;
             if layer.inputs() != output_len {
-                return Err(mismatch(&reader, Field::Inputs, output_len, layer.inputs()));
+                return reader.mismatch(Field::Inputs, output_len, layer.inputs());
             }
-            layer.check(index, range)?;
+            layer.check(reader, index, range)?;
             output = layer.output();
             output_len = layer.outputs();
             range = layer.range();
@@ -63,21 +66,22 @@ impl<'a> Model<'a> {
         if let Meaning::Classes(labels) = meaning
             && labels.len() != output_len
         {
-            let reader = reader.at(Place::Output);
-            return Err(mismatch(&reader, Field::LabelCount, output_len, labels.len()));
+            reader.place = Place::Output;
+            return reader.mismatch(Field::LabelCount, output_len, labels.len());
         }
 
         let input_bytes = input.len().wrapping_mul(input.quantization.precision.bytes());
         let output_bytes = output_len.wrapping_mul(output.precision.bytes());
-        reader = reader.at(Place::Model);
+        reader.place = Place::Model;
         let self_test_count = reader.take_count_or_none(Field::SelfTestCount, MAX_SELF_TESTS)?;
-        let self_tests = reader;
+        let self_tests = reader.position();
         for index in 0..self_test_count as u8 {
-            reader = reader.at(Place::SelfTest(index));
-            SelfTest::read(&mut reader, input_bytes, output_bytes)?;
+            reader.place = Place::SelfTest(index);
+            SelfTest::read(reader, input_bytes, output_bytes)?;
         }
-        reader.at(Place::Model).finish()?;
-        Ok(Model {
+        reader.place = Place::Model;
+        reader.finish()?;
+        Some(Model {
             header,
             name,
             input,
@@ -139,7 +143,7 @@ impl<'a> Model<'a> {
     /// The layers, first to last.
     pub fn layers(&self) -> Layers<'a> {
         Layers {
-            reader: self.layers,
+            position: self.layers,
             left: self.layer_count,
             width: self.input.len(),
             input: self.input.quantization,
@@ -149,7 +153,7 @@ impl<'a> Model<'a> {
     /// Inputs with their expected outputs, with which a device can test itself.
     pub fn self_tests(&self) -> SelfTests<'a> {
         SelfTests {
-            reader: self.self_tests,
+            reader: self.self_tests.reader(),
             left: self.self_test_count,
             input_bytes: self.input_bytes(),
             output_bytes: self.output_bytes(),
@@ -157,15 +161,10 @@ impl<'a> Model<'a> {
     }
 }
 
-fn mismatch(reader: &Reader<'_>, field: Field, expected: usize, found: usize) -> Error {
-    let (expected, found) = (expected as u32, found as u32);
-    reader.refuse(field, Problem::Mismatch { expected, found })
-}
-
 /// The layers of a model, first to last.
 #[derive(Clone, Debug)]
 pub struct Layers<'a> {
-    reader: Reader<'a>,
+    position: Position<'a>,
     left: usize,
     width: usize,
     input: Quantization,
@@ -174,13 +173,18 @@ pub struct Layers<'a> {
 impl<'a> Iterator for Layers<'a> {
     type Item = Layer<'a>;
 
+    #[inline(never)]
     fn next(&mut self) -> Option<Layer<'a>> {
         self.left = self.left.checked_sub(1)?;
         // `Model::parse` has read these bytes in the same way, so there is no error to lose.
-        let Ok(layer) = Layer::read(&mut self.reader, self.width, self.input) else { return None };
-        self.width = layer.outputs();
-        self.input = layer.output();
-        Some(layer)
+        let mut reader = self.position.reader();
+        let layer = Layer::read(&mut reader, self.width, self.input);
+        if let Some(layer) = &layer {
+            self.position = reader.position();
+            self.width = layer.outputs();
+            self.input = layer.output();
+        }
+        layer
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -200,10 +204,10 @@ pub struct SelfTest<'a> {
 }
 
 impl<'a> SelfTest<'a> {
-    fn read(reader: &mut Reader<'a>, inputs: usize, outputs: usize) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'a>, inputs: usize, outputs: usize) -> Option<Self> {
         let input = reader.take_exact(Field::TestInput, inputs)?;
         let output = reader.take_exact(Field::TestOutput, outputs)?;
-        Ok(SelfTest { input, output })
+        Some(SelfTest { input, output })
     }
 }
 
@@ -221,7 +225,7 @@ impl<'a> Iterator for SelfTests<'a> {
 
     fn next(&mut self) -> Option<SelfTest<'a>> {
         self.left = self.left.checked_sub(1)?;
-        SelfTest::read(&mut self.reader, self.input_bytes, self.output_bytes).ok()
+        SelfTest::read(&mut self.reader, self.input_bytes, self.output_bytes)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

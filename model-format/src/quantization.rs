@@ -49,16 +49,16 @@ impl Quantization {
         self.scale * (i32::from(q) - self.zero_point) as f32
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
-        let precision = match reader.take::<u32>(Field::Precision)? {
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let precision = match reader.take_unsigned(Field::Precision)? {
             0 => Precision::Int8,
             1 => Precision::Int16,
-            code => return Err(reader.refuse(Field::Precision, Problem::Unknown(code))),
+            code => return reader.refuse(Field::Precision, Problem::Unknown(code)),
         };
-        let scale: f32 = reader.take(Field::Scale)?;
+        let scale = reader.take_float_bits(Field::Scale)?;
         // By its bits: a float comparison would cost a core without an FPU a library.
-        if !(0x0080_0000..0x7f80_0000).contains(&scale.to_bits()) {
-            return Err(reader.refuse(Field::Scale, Problem::NotPositive(scale.to_bits())));
+        if !(0x0080_0000..0x7f80_0000).contains(&scale) {
+            return reader.refuse(Field::Scale, Problem::NotPositive(scale));
         }
         let zero_points = match precision {
             Precision::Int8 => Clamp::INT8,
@@ -66,7 +66,7 @@ impl Quantization {
         };
         let zero_point =
             reader.take_in(Field::ZeroPoint, zero_points.low.into(), zero_points.high.into())?;
-        Ok(Quantization { precision, scale, zero_point })
+        Some(Quantization { precision, scale: f32::from_bits(scale), zero_point })
     }
 }
 
@@ -95,11 +95,11 @@ impl Clamp {
         }
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>, precision: Precision) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>, precision: Precision) -> Option<Self> {
         let all = Clamp::all(precision);
         let low = reader.take_in(Field::ClampLow, all.low.into(), all.high.into())?;
         let high = reader.take_in(Field::ClampHigh, low, all.high.into())?;
-        Ok(Clamp { low: low as i16, high: high as i16 })
+        Some(Clamp { low: low as i16, high: high as i16 })
     }
 }
 

@@ -1,125 +1,225 @@
 //! The payload, field by field.
 //!
 //! The payload is one postcard value, and each field of it is a postcard value too: taking them
-//! one at a time lets a refusal name the field, and lets the layers stay bytes until they run.
-
-use serde::Deserialize;
+//! one at a time lets a refusal name the field, and lets the layers stay bytes until they run. The
+//! wire format has few kinds of field, so they are read here, in a fraction of the code that a
+//! general deserializer makes.
 
 use crate::{Error, Field, Place, Problem};
 
 /// A position in the payload.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reader<'a> {
+pub(crate) struct Position<'a> {
     rest: &'a [u8],
     /// Offset of `rest` in the file.
     offset: usize,
-    place: Place,
+}
+
+/// Takes fields; `None` means that one was refused, and the reader keeps why.
+///
+/// An error is larger than what is read: keeping it here lets values travel in registers.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader<'a> {
+    position: Position<'a>,
+    /// What refusals name.
+    pub(crate) place: Place,
+    refusal: Error,
+}
+
+impl<'a> Position<'a> {
+    /// The payload, which begins at this offset of the file.
+    pub(crate) fn new(rest: &'a [u8], offset: usize) -> Self {
+        Position { rest, offset }
+    }
+
+    /// A reader that goes on from here.
+    #[inline(always)]
+    pub(crate) fn reader(self) -> Reader<'a> {
+        let place = Place::Model;
+        let refusal = Error::Field { place, field: Field::End, problem: Problem::Malformed };
+        Reader { position: self, place, refusal }
+    }
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(rest: &'a [u8], offset: usize) -> Self {
-        Reader { rest, offset, place: Place::Model }
+    pub(crate) fn position(&self) -> Position<'a> {
+        self.position
     }
 
-    /// The same position, with refusals that name this place.
-    pub(crate) fn at(self, place: Place) -> Self {
-        Reader { place, ..self }
+    /// Why a field was refused.
+    pub(crate) fn refusal(&self) -> Error {
+        self.refusal
     }
 
-    /// Goes on where `other` stands, and keeps its own place.
-    pub(crate) fn resume(&mut self, other: &Reader<'a>) {
-        self.rest = other.rest;
-        self.offset = other.offset;
+    /// Refuses a field of the current place.
+    #[inline(always)]
+    pub(crate) fn refuse<T>(&mut self, field: Field, problem: Problem) -> Option<T> {
+        self.note(field, problem);
+        None
     }
 
-    pub(crate) fn refuse(&self, field: Field, problem: Problem) -> Error {
-        Error::Field { place: self.place, field, problem }
+    #[cold]
+    #[inline(never)]
+    fn note(&mut self, field: Field, problem: Problem) {
+        self.refusal = Error::Field { place: self.place, field, problem };
     }
 
-    /// Takes one postcard value.
-    pub(crate) fn take<T: Deserialize<'a>>(&mut self, field: Field) -> Result<T, Error> {
-        match postcard::take_from_bytes(self.rest) {
-            Ok((value, rest)) => {
-                self.offset += self.rest.len().saturating_sub(rest.len());
-                self.rest = rest;
-                Ok(value)
+    /// Refuses the model.
+    pub(crate) fn refuse_for<T>(&mut self, error: Error) -> Option<T> {
+        self.refusal = error;
+        None
+    }
+
+    /// Takes a number of bytes.
+    fn take_raw(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.position.rest.split_at_checked(len)?;
+        self.position.offset = self.position.offset.wrapping_add(len);
+        self.position.rest = rest;
+        Some(taken)
+    }
+
+    /// Takes a postcard `varint(u32)`: seven bits a byte, lowest first.
+    #[inline(always)]
+    fn take_varint(&mut self) -> Option<u32> {
+        match self.position.rest.split_first() {
+            // Most are one byte.
+            Some((byte, rest)) if *byte < 0x80 => {
+                self.position = Position { rest, offset: self.position.offset.wrapping_add(1) };
+                Some((*byte).into())
             }
-            Err(_) => Err(self.refuse(field, Problem::Malformed)),
+            _ => self.take_long_varint(),
+        }
+    }
+
+    #[inline(never)]
+    fn take_long_varint(&mut self) -> Option<u32> {
+        let mut value = 0u32;
+        for (index, byte) in self.position.rest.iter().take(5).enumerate() {
+            let bits = u32::from(byte & 0x7f);
+            // Of the fifth byte, four bits belong to 32.
+            if index == 4 && bits > 0x0f {
+                return None;
+            }
+            value |= bits.wrapping_shl((index as u32).wrapping_mul(7));
+            if *byte < 0x80 {
+                self.take_raw(index.wrapping_add(1))?;
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    /// Takes an unsigned integer.
+    #[inline(never)]
+    pub(crate) fn take_unsigned(&mut self, field: Field) -> Option<u32> {
+        match self.take_varint() {
+            None => self.refuse(field, Problem::Malformed),
+            value => value,
+        }
+    }
+
+    /// Takes the bits of a float.
+    pub(crate) fn take_float_bits(&mut self, field: Field) -> Option<u32> {
+        match self.take_raw(4) {
+            Some(&[a, b, c, d]) => Some(u32::from_le_bytes([a, b, c, d])),
+            _ => self.refuse(field, Problem::Malformed),
+        }
+    }
+
+    /// Takes bytes behind their number.
+    #[inline(never)]
+    pub(crate) fn take_bytes(&mut self, field: Field) -> Option<&'a [u8]> {
+        let taken = match self.take_varint() {
+            Some(len) => self.take_raw(len as usize),
+            None => None,
+        };
+        match taken {
+            None => self.refuse(field, Problem::Malformed),
+            bytes => bytes,
         }
     }
 
     /// Takes an integer that must lie in `low..=high`.
-    pub(crate) fn take_in(&mut self, field: Field, low: i32, high: i32) -> Result<i32, Error> {
-        let value: i32 = self.take(field)?;
+    #[inline(never)]
+    pub(crate) fn take_in(&mut self, field: Field, low: i32, high: i32) -> Option<i32> {
+        let zigzag = self.take_unsigned(field)?;
+        let value = (zigzag >> 1) as i32 ^ ((zigzag & 1) as i32).wrapping_neg();
         if value < low || value > high {
-            return Err(self.refuse(field, Problem::OutOfRange(value.into())));
+            return self.refuse(field, Problem::OutOfRange(value.into()));
         }
-        Ok(value)
+        Some(value)
     }
 
     /// Takes a count that must be at least one and no more than this build's limit.
-    pub(crate) fn take_count(&mut self, field: Field, limit: usize) -> Result<usize, Error> {
+    pub(crate) fn take_count(&mut self, field: Field, limit: usize) -> Option<usize> {
         match self.take_count_or_none(field, limit)? {
-            0 => Err(self.refuse(field, Problem::OutOfRange(0))),
-            count => Ok(count),
+            0 => self.refuse(field, Problem::OutOfRange(0)),
+            count => Some(count),
         }
     }
 
     /// Takes a count that must be no more than this build's limit.
-    pub(crate) fn take_count_or_none(
-        &mut self,
-        field: Field,
-        limit: usize,
-    ) -> Result<usize, Error> {
-        let value: u32 = self.take(field)?;
+    #[inline(never)]
+    pub(crate) fn take_count_or_none(&mut self, field: Field, limit: usize) -> Option<usize> {
+        let value = self.take_unsigned(field)?;
         let limit = limit as u32;
         if value > limit {
-            return Err(self.refuse(field, Problem::TooLarge { value, limit }));
+            return self.refuse(field, Problem::TooLarge { value, limit });
         }
-        Ok(value as usize)
+        Some(value as usize)
     }
 
     /// Takes a text of at most [`MAX_TEXT`](crate::limits::MAX_TEXT) bytes.
-    pub(crate) fn take_text(&mut self, field: Field) -> Result<&'a str, Error> {
-        let text: &str = self.take(field)?;
+    #[inline(never)]
+    pub(crate) fn take_text(&mut self, field: Field) -> Option<&'a str> {
+        let bytes = self.take_bytes(field)?;
         let limit = crate::limits::MAX_TEXT as u32;
-        let value = text.len() as u32;
+        let value = bytes.len() as u32;
+        let Ok(text) = core::str::from_utf8(bytes) else {
+            return self.refuse(field, Problem::Malformed);
+        };
         if value > limit {
-            return Err(self.refuse(field, Problem::TooLarge { value, limit }));
+            return self.refuse(field, Problem::TooLarge { value, limit });
         }
-        Ok(text)
+        Some(text)
     }
 
     /// Takes bytes, of which there must be exactly `expected`.
-    pub(crate) fn take_exact(&mut self, field: Field, expected: usize) -> Result<&'a [u8], Error> {
-        let bytes: &[u8] = self.take(field)?;
+    pub(crate) fn take_exact(&mut self, field: Field, expected: usize) -> Option<&'a [u8]> {
+        let bytes = self.take_bytes(field)?;
         if bytes.len() != expected {
-            let (expected, found) = (expected as u32, bytes.len() as u32);
-            return Err(self.refuse(field, Problem::Mismatch { expected, found }));
+            return self.mismatch(field, expected, bytes.len());
         }
-        Ok(bytes)
+        Some(bytes)
+    }
+
+    /// Refuses a field that is not as it must be.
+    pub(crate) fn mismatch<T>(&mut self, field: Field, expected: usize, found: usize) -> Option<T> {
+        let (expected, found) = (expected as u32, found as u32);
+        self.refuse(field, Problem::Mismatch { expected, found })
     }
 
     /// Takes padding and the bytes behind it, which the padding puts on a 4-byte boundary.
-    pub(crate) fn take_aligned(&mut self, field: Field) -> Result<&'a [u8], Error> {
-        let padding: &[u8] = self.take(Field::Padding)?;
+    #[inline(never)]
+    pub(crate) fn take_aligned(&mut self, field: Field) -> Option<&'a [u8]> {
+        let padding = self.take_bytes(Field::Padding)?;
         if padding.iter().any(|byte| *byte != 0) {
-            return Err(self.refuse(Field::Padding, Problem::NotZero));
+            return self.refuse(Field::Padding, Problem::NotZero);
         }
-        let bytes: &[u8] = self.take(field)?;
-        // `take` has moved past the bytes.
-        let start = self.offset.wrapping_sub(bytes.len());
+        let bytes = self.take_bytes(field)?;
+        // `take_bytes` has moved past the bytes.
+        let start = self.position.offset.wrapping_sub(bytes.len());
         if padding.len() > 3 || !start.is_multiple_of(4) {
-            return Err(self.refuse(field, Problem::Unaligned));
+            return self.refuse(field, Problem::Unaligned);
         }
-        Ok(bytes)
+        Some(bytes)
     }
 
     /// Ends the payload: nothing may follow.
-    pub(crate) fn finish(&self) -> Result<(), Error> {
-        match self.rest.len() {
-            0 => Ok(()),
-            more => Err(self.refuse(Field::End, Problem::Trailing(more as u32))),
+    pub(crate) fn finish(&mut self) -> Option<()> {
+        match self.position.rest.len() {
+            0 => Some(()),
+            more => self.refuse(Field::End, Problem::Trailing(more as u32)),
         }
     }
 }
@@ -128,27 +228,55 @@ impl<'a> Reader<'a> {
 mod tests {
     use super::*;
 
+    fn refused(bytes: &[u8], take: impl FnOnce(&mut Reader<'_>) -> Option<u32>) -> Error {
+        let mut reader = Position::new(bytes, 16).reader();
+        reader.place = Place::Layer(3);
+        assert_eq!(take(&mut reader), None);
+        reader.refusal()
+    }
+
     #[test]
     fn a_cut_field_is_named() {
-        let mut reader = Reader::new(&[0x80], 16).at(Place::Layer(3));
-        assert_eq!(
-            reader.take::<u32>(Field::Inputs),
-            Err(Error::Field {
-                place: Place::Layer(3),
-                field: Field::Inputs,
-                problem: Problem::Malformed
-            })
-        );
+        let malformed = Error::Field {
+            place: Place::Layer(3),
+            field: Field::Inputs,
+            problem: Problem::Malformed,
+        };
+        let five_bytes_of_33_bits = [0xff, 0xff, 0xff, 0xff, 0x1f];
+        for bytes in [&[][..], &[0x80], &[0xff; 6], &five_bytes_of_33_bits] {
+            assert_eq!(refused(bytes, |r| r.take_unsigned(Field::Inputs)), malformed);
+        }
+        assert_eq!(refused(&[0; 3], |r| r.take_float_bits(Field::Inputs)), malformed);
+        assert_eq!(refused(&[3, 1, 2], |r| r.take_bytes(Field::Inputs).map(|_| 0)), malformed);
+        assert_eq!(refused(&[1, 0xff], |r| r.take_text(Field::Inputs).map(|_| 0)), malformed);
+    }
+
+    #[test]
+    fn reads_what_postcard_writes() {
+        for value in [0, 1, 127, 128, 300, 1 << 14, 1 << 21, 1 << 28, u32::MAX] {
+            let bytes = postcard::to_stdvec(&value).unwrap();
+            let mut reader = Position::new(&bytes, 16).reader();
+            assert_eq!(reader.take_unsigned(Field::Inputs), Some(value));
+            assert_eq!(reader.finish(), Some(()));
+            for value in [value as i32, (value as i32).wrapping_neg()] {
+                let bytes = postcard::to_stdvec(&value).unwrap();
+                let mut reader = Position::new(&bytes, 16).reader();
+                assert_eq!(reader.take_in(Field::Inputs, i32::MIN, i32::MAX), Some(value));
+            }
+        }
+        let bytes = postcard::to_stdvec(&(1.5f32, "seven", b"8")).unwrap();
+        let mut reader = Position::new(&bytes, 16).reader();
+        assert_eq!(reader.take_float_bits(Field::Scale), Some(1.5f32.to_bits()));
+        assert_eq!(reader.take_text(Field::Text), Some("seven"));
     }
 
     #[test]
     fn aligned_bytes_must_be_aligned() {
+        let take =
+            |bytes, offset| Position::new(bytes, offset).reader().take_aligned(Field::Parameters);
         // At offset 17: no padding (1 byte), length (1 byte), so the bytes start at 19.
-        let mut reader = Reader::new(&[0, 2, 7, 7], 17);
-        assert!(reader.take_aligned(Field::Parameters).is_err());
-        let mut reader = Reader::new(&[1, 0, 2, 7, 7], 17);
-        assert_eq!(reader.take_aligned(Field::Parameters), Ok(&[7, 7][..]));
-        let mut reader = Reader::new(&[1, 9, 2, 7, 7], 17);
-        assert!(reader.take_aligned(Field::Parameters).is_err());
+        assert_eq!(take(&[0, 2, 7, 7], 17), None);
+        assert_eq!(take(&[1, 0, 2, 7, 7], 17), Some(&[7, 7][..]));
+        assert_eq!(take(&[1, 9, 2, 7, 7], 17), None);
     }
 }

@@ -1,7 +1,7 @@
 //! Softmax.
 
 use crate::reader::Reader;
-use crate::{Error, Field, Place, Precision, Problem, Quantization};
+use crate::{Field, Precision, Problem, Quantization};
 
 /// Most outputs of a softmax: their exponentials, at most 2¹⁹ each, add up in 31 bits.
 pub const MAX_SOFTMAX: usize = 4095;
@@ -20,37 +20,31 @@ impl<'a> Softmax<'a> {
     /// What the output's values stand for: 1/256 at −128.
     pub const OUTPUT: Quantization = Quantization::int8(1.0 / 256.0, -128);
 
-    pub(crate) fn read(
-        reader: &mut Reader<'a>,
-        width: usize,
-        input: Quantization,
-    ) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'a>, width: usize, input: Quantization) -> Option<Self> {
         if input.precision != Precision::Int8 {
-            return Err(reader.refuse(Field::Operator, Problem::NeedsInt8));
+            return reader.refuse(Field::Operator, Problem::NeedsInt8);
         }
         if width > MAX_SOFTMAX {
             let (value, limit) = (width as u32, MAX_SOFTMAX as u32);
-            return Err(reader.refuse(Field::Inputs, Problem::TooLarge { value, limit }));
+            return reader.refuse(Field::Inputs, Problem::TooLarge { value, limit });
         }
         let exponentials = reader.take_aligned(Field::Exponentials)?;
         if !exponentials.len().is_multiple_of(4) || !(4..=1024).contains(&exponentials.len()) {
             let problem = Problem::OutOfRange(exponentials.len() as i64);
-            return Err(reader.refuse(Field::Exponentials, problem));
+            return reader.refuse(Field::Exponentials, problem);
         }
-        Ok(Softmax { width: width as u16, input, exponentials })
+        Some(Softmax { width: width as u16, input, exponentials })
     }
 
-    pub(crate) fn check(&self, index: u8) -> Result<(), Error> {
+    pub(crate) fn check(&self, reader: &mut Reader<'_>) -> Option<()> {
         for (k, value) in self.exponentials().iter().enumerate() {
             let value = i32::from_le_bytes(*value);
             // The first is e⁰, in Q31 as near to 1 as there is: the sum is never 0.
             if value < 0 || (k == 0 && value != i32::MAX) {
-                let place = Place::Layer(index);
-                let problem = Problem::OutOfRange(value.into());
-                return Err(Error::Field { place, field: Field::Exponentials, problem });
+                return reader.refuse(Field::Exponentials, Problem::OutOfRange(value.into()));
             }
         }
-        Ok(())
+        Some(())
     }
 
     /// Number of inputs, and of outputs.

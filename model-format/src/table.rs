@@ -1,7 +1,7 @@
 //! Element-wise functions, by table.
 
 use crate::reader::Reader;
-use crate::{Error, Field, Precision, Problem, Quantization};
+use crate::{Field, Precision, Quantization};
 
 /// Entries of a table for int8: one a value.
 pub const TABLE_INT8_LEN: usize = 256;
@@ -20,15 +20,11 @@ pub struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    pub(crate) fn read(
-        reader: &mut Reader<'a>,
-        width: usize,
-        input: Quantization,
-    ) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'a>, width: usize, input: Quantization) -> Option<Self> {
         let output = Quantization::read(reader)?;
         if output.precision != input.precision {
-            let (expected, found) = (input.precision as u32, output.precision as u32);
-            return Err(reader.refuse(Field::Precision, Problem::Mismatch { expected, found }));
+            let (expected, found) = (input.precision as usize, output.precision as usize);
+            return reader.mismatch(Field::Precision, expected, found);
         }
         let len = match input.precision {
             Precision::Int8 => TABLE_INT8_LEN,
@@ -36,7 +32,7 @@ impl<'a> Table<'a> {
         };
         let bytes = reader.take_exact(Field::Table, len)?;
         // Every layer before has at most MAX_WIDTH outputs.
-        Ok(Table { width: width as u16, input, output, bytes })
+        Some(Table { width: width as u16, input, output, bytes })
     }
 
     /// Number of inputs, and of outputs.
@@ -73,6 +69,7 @@ impl<'a> Table<'a> {
 mod tests {
     use super::*;
     use crate::Place;
+    use crate::reader::Position;
 
     fn table(bytes: &[u8], precision: Precision) -> Table<'_> {
         let tensor = Quantization { precision, scale: 1.0, zero_point: 0 };
@@ -113,8 +110,9 @@ mod tests {
     #[test]
     fn precision_must_stay() {
         // int16, scale 1, zero point 0.
-        let mut reader = Reader::new(&[1, 0, 0, 0x80, 0x3f, 0], 16).at(Place::Layer(0));
-        let error = Table::read(&mut reader, 1, Quantization::int8(1.0, 0)).unwrap_err();
-        assert_eq!(error.to_string(), "layer 0, precision: 1 where 0 is needed");
+        let mut reader = Position::new(&[1, 0, 0, 0x80, 0x3f, 0], 16).reader();
+        reader.place = Place::Layer(0);
+        assert!(Table::read(&mut reader, 1, Quantization::int8(1.0, 0)).is_none());
+        assert_eq!(reader.refusal().to_string(), "layer 0, precision: 1 where 0 is needed");
     }
 }

@@ -20,7 +20,7 @@ use core::arch::{asm, global_asm};
 
 use model_format::{Dense, padded};
 
-use super::tiles::{self, Rows};
+use super::tiles::{self, Loops, Walk};
 use super::{Prepared, Values, Workspace, fill};
 
 /// Words of a listed block of pairs: xo, 128 · xe − xo, 128 · xe, and its offset in a row's bytes.
@@ -165,7 +165,9 @@ pub(super) fn compute_pairs(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u
             (layer.biases(), Loops { tile: thimble_pairs4_listed, single: thimble_pairs1_listed })
         }
     };
-    tiles::compute(layer, biases, output, Walk::new(layer, x, loops));
+    // SAFETY: whole blocks or entries, with offsets within a row, and a layer has inputs.
+    let walk = unsafe { Walk::new(layer, x, loops) };
+    tiles::compute(layer, biases, output, walk);
 }
 
 /// Writes the output of a layer with weights in tiles.
@@ -175,59 +177,9 @@ pub(super) fn compute_tiles(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u
         None => Loops { tile: thimble_tiles4, single: thimble_tiles1 },
         Some(_) => Loops { tile: thimble_tiles4_listed, single: thimble_tiles1_listed },
     };
-    tiles::compute(layer, layer.biases(), output, Walk::new(layer, x, loops));
-}
-
-/// An inner loop: prepared input and its end, weights, accumulators.
-type Loop<A> = unsafe extern "C" fn(*const u32, *const u32, *const u8, *mut A);
-
-/// The inner loops for four rows and for one.
-struct Loops {
-    tile: Loop<[i32; 4]>,
-    single: Loop<i32>,
-}
-
-/// The rows of a layer, as the inner loops walk over them.
-struct Walk<'a> {
-    loops: Loops,
-    x: &'a [u32],
-    row_len: usize,
-    weights: &'a [u8],
-}
-
-impl<'a> Walk<'a> {
-    fn new(layer: &Dense<'a>, x: &Prepared<'a>, loops: Loops) -> Self {
-        let row_len = padded(layer.inputs());
-        Walk { loops, x: x.words, row_len, weights: layer.weight_bytes() }
-    }
-
-    /// The weights of so many rows; the next call gets those that follow.
-    #[inline(always)]
-    fn take(&mut self, rows: usize) -> Option<&'a [u8]> {
-        let len = self.row_len.wrapping_mul(rows);
-        let (taken, rest) = self.weights.split_at_checked(len)?;
-        self.weights = rest;
-        Some(taken)
-    }
-}
-
-impl Rows<4> for Walk<'_> {
-    #[inline(always)]
-    fn tile(&mut self, accumulators: &mut [i32; 4]) {
-        let Some(weights) = self.take(4) else { return };
-        let x = self.x.as_ptr_range();
-        // SAFETY: the prepared input is whole blocks or entries, with offsets within a row, and
-        // the weights are those of four rows, on a 4-byte boundary of the file.
-        unsafe { (self.loops.tile)(x.start, x.end, weights.as_ptr(), accumulators) }
-    }
-
-    #[inline(always)]
-    fn single(&mut self, accumulator: &mut i32) {
-        let Some(weights) = self.take(1) else { return };
-        let x = self.x.as_ptr_range();
-        // SAFETY: as above, for one row.
-        unsafe { (self.loops.single)(x.start, x.end, weights.as_ptr(), accumulator) }
-    }
+    // SAFETY: as above.
+    let walk = unsafe { Walk::new(layer, x, loops) };
+    tiles::compute(layer, layer.biases(), output, walk);
 }
 
 unsafe extern "C" {
@@ -295,52 +247,82 @@ global_asm!(
     asr r6, r6, #8
     asr r7, r7, #8
     stm r3, {{r4-r7}}
-    pop {{r4-r11, pc}}
+    pop {{r4-r11, lr}}
     .endm
 
-    .macro PAIRS4_BLOCK
+    .macro PAIRS4_BLOCK xo, y
     ldm r2!, {{r8-r11}}
-    ldrd r12, lr, [r0], #8
-    PAIR r8, r4, lr, r12
-    PAIR r9, r5, lr, r12
-    PAIR r10, r6, lr, r12
-    PAIR r11, r7, lr, r12
+    PAIR r8, r4, \xo, \y
+    PAIR r9, r5, \xo, \y
+    PAIR r10, r6, \xo, \y
+    PAIR r11, r7, \xo, \y
+    .endm
+
+    @ Two blocks of the input in one load.
+    .macro PAIRS4_BLOCKS2
+    ldm r0!, {{r1, r3, r12, lr}}
+    PAIRS4_BLOCK r3, r1
+    PAIRS4_BLOCK lr, r12
     .endm
 
     FUNCTION thimble_pairs4
+    push {{r1}}
     ENTER_PAIRS
-    @ Blocks that do not make up four, one at a time; then four at a time.
-    sub r3, r1, r0
-1:  tst r3, #24
+    @ Blocks that do not make up eight, one at a time; then eight at a time.
+    sub r1, r1, r0
+    ands r1, r1, #56
     beq 2f
-    PAIRS4_BLOCK
-    sub r3, r3, #8
-    b 1b
-2:  cmp r0, r1
+1:  ldrd r12, lr, [r0], #8
+    PAIRS4_BLOCK lr, r12
+    subs r1, r1, #8
+    bne 1b
+    @ The end of the input, for which the loop has no register.
+2:  ldr r8, [sp, #40]
+    cmp r0, r8
     beq 4f
-3:  PAIRS4_BLOCK
-    PAIRS4_BLOCK
-    PAIRS4_BLOCK
-    PAIRS4_BLOCK
-    cmp r0, r1
+3:  PAIRS4_BLOCKS2
+    PAIRS4_BLOCKS2
+    PAIRS4_BLOCKS2
+    PAIRS4_BLOCKS2
+    ldr r8, [sp, #40]
+    cmp r0, r8
     bne 3b
 4:  LEAVE_PAIRS
+    add sp, #4
+    bx lr
 
-    FUNCTION thimble_pairs4_listed
-    ENTER_PAIRS
-    cmp r0, r1
-    beq 2f
     @ The accumulators have r4 to r7, the entry r3 and r8 to r10; r10 becomes the address.
-1:  ldm r0!, {{r3, r8, r9, r10}}
+    .macro PAIRS4_ENTRY
+    ldm r0!, {{r3, r8, r9, r10}}
     add r10, r2, r10, lsl #2
     ldm r10, {{r10, r11, r12, lr}}
     PAIR_LISTED r10, r4, r3, r8, r9
     PAIR_LISTED r11, r5, r3, r8, r9
     PAIR_LISTED r12, r6, r3, r8, r9
     PAIR_LISTED lr, r7, r3, r8, r9
-    cmp r0, r1
+    .endm
+
+    FUNCTION thimble_pairs4_listed
+    ENTER_PAIRS
+    @ Entries that do not make up four; then four at a time.
+    sub r3, r1, r0
+    ands r11, r3, #48
+    beq 2f
+1:  str r11, [sp, #-4]!
+    PAIRS4_ENTRY
+    pop {{r11}}
+    subs r11, r11, #16
     bne 1b
-2:  LEAVE_PAIRS
+2:  cmp r0, r1
+    beq 4f
+3:  PAIRS4_ENTRY
+    PAIRS4_ENTRY
+    PAIRS4_ENTRY
+    PAIRS4_ENTRY
+    cmp r0, r1
+    bne 3b
+4:  LEAVE_PAIRS
+    bx lr
 
     FUNCTION thimble_pairs1
     push {{r4-r7, lr}}

@@ -11,10 +11,16 @@ mod portable;
 mod requantize;
 mod widen;
 
+#[cfg(any(kernel_v7m, kernel_rv32))]
+mod columns;
 #[cfg(kernel_dsp)]
 mod dsp;
+#[cfg(kernel_rv32)]
+mod rv32;
 #[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
 mod tiles;
+#[cfg(kernel_v7m)]
+mod v7m;
 
 use model_format::{Dense, Precision, WeightLayout};
 
@@ -88,6 +94,8 @@ pub(crate) fn reads(layer: &Dense<'_>) -> bool {
         WeightLayout::RowMajor | WeightLayout::Int4 | WeightLayout::Sparse => true,
         #[cfg(kernel_dsp)]
         WeightLayout::Pairs4 | WeightLayout::Tiles4 => true,
+        #[cfg(any(kernel_v7m, kernel_rv32))]
+        WeightLayout::Columns8 => true,
         _ => cfg!(not(target_os = "none")),
     }
 }
@@ -106,6 +114,8 @@ pub(crate) fn prepare<'s>(
         WeightLayout::Pairs4 => dsp::prepare_pairs(layer, x, workspace),
         #[cfg(kernel_dsp)]
         WeightLayout::Tiles4 => dsp::prepare_tiles(layer, x, workspace),
+        #[cfg(any(kernel_v7m, kernel_rv32))]
+        WeightLayout::Columns8 => columns::prepare(layer, x, workspace),
         _ => widen::widen(layer, x, workspace),
     }
 }
@@ -120,6 +130,10 @@ pub(crate) fn compute(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
         WeightLayout::Pairs4 => dsp::compute_pairs(layer, x, output),
         #[cfg(kernel_dsp)]
         WeightLayout::Tiles4 => dsp::compute_tiles(layer, x, output),
+        #[cfg(kernel_v7m)]
+        WeightLayout::Columns8 => v7m::compute(layer, x, output),
+        #[cfg(kernel_rv32)]
+        WeightLayout::Columns8 => rv32::compute(layer, x, output),
         _ => portable::compute(layer, x, output),
     }
 }

@@ -7,6 +7,7 @@ use super::requantize::Output;
 use super::widen::blocks;
 
 /// Writes the output of a layer whose input was [widened](super::widen).
+#[inline(never)]
 pub(super) fn compute(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
     let output_of = Output::of(layer);
     match layer.output.precision {

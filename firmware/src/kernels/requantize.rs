@@ -3,7 +3,7 @@
 use model_format::{Dense, Multiplier};
 
 /// Multiplies an accumulator by a fixed-point multiplier, as TensorFlow Lite's
-/// `MultiplyByQuantizedMultiplier` with double rounding does.
+/// `MultiplyByQuantizedMultiplier` with double rounding does, and adds a zero point, saturating.
 ///
 /// `accumulator` · 2^max(shift, 0) must fit into 32 bits, which a parsed model guarantees.
 ///
@@ -14,18 +14,19 @@ use model_format::{Dense, Multiplier};
 ///    sends its ties down where adding half would send them up; the last bit is rounded apart
 ///    from the others so that nothing overflows.
 #[inline(always)]
-pub(crate) fn multiply(accumulator: i32, multiplier: Multiplier) -> i32 {
+pub(crate) fn multiply_add(accumulator: i32, multiplier: Multiplier, zero_point: i32) -> i32 {
     let shift = i32::from(multiplier.shift);
     let high = |accumulator: i32| {
         let product = i64::from(accumulator).wrapping_mul(i64::from(multiplier.mantissa));
         (product.wrapping_add(1 << 30) >> 31) as i32
     };
     if shift >= 0 {
-        return high(accumulator.wrapping_shl(shift as u32));
+        // A result near ±2^31 is far outside every clamp, but must not wrap around into one.
+        return high(accumulator.wrapping_shl(shift as u32)).saturating_add(zero_point);
     }
     let high = high(accumulator);
     let away = high.wrapping_add(high >> 31);
-    (away.wrapping_shr(!shift as u32).wrapping_add(1)) >> 1
+    ((away.wrapping_shr(!shift as u32).wrapping_add(1)) >> 1).wrapping_add(zero_point)
 }
 
 /// What becomes of a layer's accumulators.
@@ -49,8 +50,7 @@ impl Output {
     /// The output value for an accumulator, within the layer's clamp.
     #[inline(always)]
     pub(crate) fn quantize(&self, accumulator: i32, multiplier: Multiplier) -> i32 {
-        // A result near ±2^31 is far outside the clamp, but must not wrap around into it.
-        let value = multiply(accumulator, multiplier).saturating_add(self.zero_point);
+        let value = multiply_add(accumulator, multiplier, self.zero_point);
         value.max(self.low).min(self.high)
     }
 }
@@ -85,7 +85,7 @@ mod tests {
                     }
                     for accumulator in [magnitude, -magnitude] {
                         assert_eq!(
-                            i64::from(multiply(accumulator, multiplier)),
+                            i64::from(multiply_add(accumulator, multiplier, 0)),
                             by_the_book(accumulator, multiplier),
                             "{accumulator} · {multiplier:?}"
                         );

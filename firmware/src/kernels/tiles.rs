@@ -1,17 +1,63 @@
 //! The loop around a kernel that computes the rows of a tile together.
-
-use core::slice::from_mut;
+#![allow(unsafe_code)]
 
 use model_format::{Dense, Multiplier, Precision};
 
+use super::Prepared;
 use super::requantize::Output;
 
-/// A kernel's inner loops, each called for the next rows in turn.
-pub(super) trait Rows<const R: usize> {
-    /// Adds the weighted sums of the next R rows to their biases.
-    fn tile(&mut self, accumulators: &mut [i32; R]);
-    /// Adds the weighted sum of the next row to its bias.
-    fn single(&mut self, accumulator: &mut i32);
+/// An inner loop: the prepared input from its start to its end, weights, sums of as many rows.
+///
+/// It adds the weighted sums of the rows to what the sums are.
+pub(super) type Loop<Sums> = unsafe extern "C" fn(*const u32, *const u32, *const u8, *mut Sums);
+
+/// The inner loops of a kernel, for the `R` rows of a tile and for one row.
+pub(super) struct Loops<const R: usize> {
+    pub(super) tile: Loop<[i32; R]>,
+    pub(super) single: Loop<i32>,
+}
+
+/// The rows of a layer, as the inner loops walk over them.
+pub(super) struct Walk<'a, const R: usize> {
+    loops: Loops<R>,
+    x: &'a [u32],
+    row_len: usize,
+    weights: &'a [u8],
+}
+
+impl<'a, const R: usize> Walk<'a, R> {
+    /// # Safety
+    /// The loops must read nothing but the prepared input and, where that leads them, the weights
+    /// of their rows; the input must not be empty where they take one part of it for granted.
+    pub(super) unsafe fn new(layer: &Dense<'a>, x: &Prepared<'a>, loops: Loops<R>) -> Self {
+        let row_len = layer.layout.row_len(layer.inputs());
+        Walk { loops, x: x.words, row_len, weights: layer.weight_bytes() }
+    }
+
+    /// The weights of so many rows; the next call gets those that follow.
+    #[inline(always)]
+    fn take(&mut self, rows: usize) -> Option<&'a [u8]> {
+        let len = self.row_len.wrapping_mul(rows);
+        let (taken, rest) = self.weights.split_at_checked(len)?;
+        self.weights = rest;
+        Some(taken)
+    }
+
+    #[inline(always)]
+    fn tile(&mut self, sums: &mut [i32; R]) {
+        let Some(weights) = self.take(R) else { return };
+        let x = self.x.as_ptr_range();
+        // SAFETY: whoever made this has promised so for weights of R rows, which these are.
+        unsafe { (self.loops.tile)(x.start, x.end, weights.as_ptr(), sums) }
+    }
+
+    #[inline(always)]
+    fn single(&mut self, sum: &mut i32) {
+        let Some(weights) = self.take(1) else { return };
+        let x = self.x.as_ptr_range();
+        // SAFETY: as above, for one row.
+        unsafe { (self.loops.single)(x.start, x.end, weights.as_ptr(), sum) }
+    }
 }
 
 /// Writes the output of a layer: tiles of `R` rows, then one row at a time.
@@ -23,7 +69,7 @@ pub(super) fn compute<const R: usize>(
     layer: &Dense<'_>,
     biases: &[[u8; 4]],
     output: &mut [u8],
-    rows: impl Rows<R>,
+    rows: Walk<'_, R>,
 ) {
     match layer.output.precision {
         Precision::Int8 => compute_as(layer, biases, output, rows, |y| y as u8),
@@ -38,7 +84,7 @@ fn compute_as<const R: usize, Y>(
     layer: &Dense<'_>,
     biases: &[[u8; 4]],
     output: &mut [Y],
-    mut rows: impl Rows<R>,
+    mut rows: Walk<'_, R>,
     store: impl Fn(i32) -> Y,
 ) {
     let output_of = Output::of(layer);
@@ -57,18 +103,20 @@ fn compute_as<const R: usize, Y>(
     for (((bias, mantissa), shift), output) in parameters.zip(output) {
         let mut accumulator = i32::from_le_bytes(*bias);
         rows.single(&mut accumulator);
-        quantize(&[accumulator], &[*mantissa], &[*shift], output_of, from_mut(output), &store);
+        let mut value = [store(0)];
+        quantize(&[accumulator], &[*mantissa], &[*shift], output_of, &mut value, &store);
+        [*output] = value;
     }
 }
 
 /// Out of line, and so once in the flash and with registers of its own.
 #[inline(never)]
-fn quantize<Y>(
-    accumulators: &[i32],
-    mantissas: &[[u8; 4]],
-    shifts: &[u8],
+fn quantize<const R: usize, Y>(
+    accumulators: &[i32; R],
+    mantissas: &[[u8; 4]; R],
+    shifts: &[u8; R],
     output_of: Output,
-    output: &mut [Y],
+    output: &mut [Y; R],
     store: &impl Fn(i32) -> Y,
 ) {
     let parameters = accumulators.iter().zip(mantissas).zip(shifts);

@@ -12,6 +12,7 @@ const LIST_PAYS: (usize, usize) = (5, 8);
 /// Most pixels, and most outputs of a relu, are exactly the zero point. A block of which all four
 /// values are adds nothing to any row, so where enough of them are, the rows visit only the
 /// others: the same answer, less work.
+#[inline(never)]
 pub(super) fn widen<'s>(
     layer: &Dense<'_>,
     x: Values<'_>,
