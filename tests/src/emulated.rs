@@ -29,13 +29,21 @@ pub fn default_model() -> Vec<u8> {
 /// # Panics
 /// When it can't be built, with cargo's words.
 pub fn firmware(model: &[u8]) -> PathBuf {
+    firmware_for(board(), model)
+}
+
+/// [`firmware`] for another board: the program that takes commands.
+///
+/// # Panics
+/// When it can't be built, with cargo's words.
+pub fn firmware_for(board: &'static Board, model: &[u8]) -> PathBuf {
     let sources = sources();
     let compiler = Finished::of(cargo().args(["-vV"]).current_dir(root())).success().stdout;
-    let key = content_key(&[model, &sources, compiler.as_bytes()]);
-    cached(&format!("firmware-{key}.elf"), |elf| {
+    let key = content_key(&[board.name.as_bytes(), model, &sources, compiler.as_bytes()]);
+    cached(&format!("{}-{key}.elf", board.name), |elf| {
         let model_path = elf.with_extension("thimble");
         write(&model_path, model);
-        board().build(&root(), &model_path, elf).unwrap_or_else(|error| {
+        board.build_for_commands(&root(), &model_path, elf).unwrap_or_else(|error| {
             panic!("{error}\nThe target's core library comes by firmware/boards/setup.")
         });
     })

@@ -5,6 +5,7 @@
 
 pub mod cases;
 pub mod command;
+pub mod counts;
 pub mod emulated;
 pub mod mirror;
 pub mod mnist;
