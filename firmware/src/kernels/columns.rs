@@ -20,47 +20,28 @@ pub(super) fn prepare<'s>(
     x: Values<'_>,
     workspace: &'s mut Workspace<'_>,
 ) -> Prepared<'s> {
-    let zero_point = layer.input.zero_point as i16;
     let blocks = padded(layer.inputs()) / 4;
     let words = workspace.words.get_mut(..blocks.wrapping_mul(2)).unwrap_or_default();
-    let in_last = layer.inputs() % 4;
-    let last = layer.inputs() / 4;
-    // Behind the last input there are zeros.
-    let widen = |number: usize, block: [i16; 4]| {
-        let mut wide = block.map(|x| u32::from(x.wrapping_sub(zero_point) as u16));
-        if number == last {
-            for x in wide.iter_mut().skip(in_last) {
-                *x = 0;
-            }
-        }
-        let [a, b, c, d] = wide;
-        [a | b << 16, c | d << 16]
-    };
-    let mut nonzero = 0usize;
-    let zero = [zero_point; 4];
-    x.blocks(|number, block| {
-        // Of the last block, what fills it up is not looked at: it counts.
-        nonzero = nonzero.wrapping_add(usize::from(block != zero || number == last));
-    });
+    let nonzero = x.count_nonzero(layer);
     if nonzero.wrapping_mul(ENTRY) > blocks.wrapping_mul(2) {
-        let mut places = words.as_chunks_mut::<2>().0.iter_mut();
-        x.blocks(|number, block| {
+        let halves: &mut [i16] = bytemuck::must_cast_slice_mut(words);
+        let mut places = halves.as_chunks_mut().0.iter_mut();
+        x.widened(layer, |block| {
             if let Some(place) = places.next() {
-                *place = widen(number, block);
+                *place = block;
             }
         });
         return Prepared { words, list: None };
     }
-    let mut entries = words.as_chunks_mut::<ENTRY>().0.iter_mut();
-    x.blocks(|number, block| {
-        if (block != zero || number == last)
-            && let Some(entry) = entries.next()
-        {
-            let [low, high] = widen(number, block);
-            *entry = [(number as u32).wrapping_mul(4), low, high];
+    let words = words.get_mut(..nonzero.wrapping_mul(ENTRY)).unwrap_or_default();
+    let halves: &mut [i16] = bytemuck::must_cast_slice_mut(words);
+    let mut entries = halves.as_chunks_mut().0.iter_mut();
+    x.widened_nonzero(layer, |number, [a, b, c, d]| {
+        if let Some(entry) = entries.next() {
+            // An offset is below 2^13; its upper half is 0.
+            *entry = [(number as i16).wrapping_mul(4), 0, a, b, c, d];
         }
     });
-    let words = words.get(..nonzero.wrapping_mul(ENTRY)).unwrap_or_default();
     Prepared { words, list: Some(&[]) }
 }
 
