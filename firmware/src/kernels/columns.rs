@@ -7,7 +7,7 @@
 use model_format::{Dense, padded};
 
 use super::tiles::{self, Loops, Walk};
-use super::{Prepared, Values, Workspace};
+use super::{Prepared, Values, Workspace, widen};
 
 /// Words of a listed block: its offset in a row's bytes, and its four inputs in 16 bits.
 const ENTRY: usize = 3;
@@ -22,15 +22,9 @@ pub(super) fn prepare<'s>(
 ) -> Prepared<'s> {
     let blocks = padded(layer.inputs()) / 4;
     let words = workspace.words.get_mut(..blocks.wrapping_mul(2)).unwrap_or_default();
-    let nonzero = x.count_nonzero(layer);
+    let halves: &mut [i16] = bytemuck::must_cast_slice_mut(words);
+    let nonzero = widen::all(layer, x, halves.as_chunks_mut().0);
     if nonzero.wrapping_mul(ENTRY) > blocks.wrapping_mul(2) {
-        let halves: &mut [i16] = bytemuck::must_cast_slice_mut(words);
-        let mut places = halves.as_chunks_mut().0.iter_mut();
-        x.widened(layer, |block| {
-            if let Some(place) = places.next() {
-                *place = block;
-            }
-        });
         return Prepared { words, list: None };
     }
     let words = words.get_mut(..nonzero.wrapping_mul(ENTRY)).unwrap_or_default();

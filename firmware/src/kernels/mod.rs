@@ -55,6 +55,12 @@ pub(crate) fn reads(layer: &Dense<'_>) -> bool {
     }
 }
 
+/// Whether the layer's parameters lie as its kernel reads them: by words, but for the portable
+/// one.
+pub(crate) fn is_aligned(layer: &Dense<'_>) -> bool {
+    cfg!(not(target_os = "none")) || layer.biases().as_ptr().cast::<u32>().is_aligned()
+}
+
 /// Reads the input of a layer.
 ///
 /// # Shapes

@@ -89,19 +89,19 @@ fn compute_as<const R: usize, Y>(
 ) {
     let output_of = Output::of(layer);
     // In arrays of R, so that nothing within a tile is checked for its length.
-    let (bias_tiles, biases) = biases.as_chunks::<R>();
-    let (mantissa_tiles, mantissas) = layer.mantissas().as_chunks::<R>();
+    let (bias_tiles, biases) = words(biases).as_chunks::<R>();
+    let (mantissa_tiles, mantissas) = words(layer.mantissas()).as_chunks::<R>();
     let (shift_tiles, shifts) = layer.shifts().as_chunks::<R>();
     let (output_tiles, output) = output.as_chunks_mut::<R>();
     let parameters = bias_tiles.iter().zip(mantissa_tiles).zip(shift_tiles);
     for (((biases, mantissas), shifts), outputs) in parameters.zip(output_tiles) {
-        let mut accumulators = biases.map(i32::from_le_bytes);
+        let mut accumulators = *biases;
         rows.tile(&mut accumulators);
         quantize(&accumulators, mantissas, shifts, output_of, outputs, &store);
     }
     let parameters = biases.iter().zip(mantissas).zip(shifts);
     for (((bias, mantissa), shift), output) in parameters.zip(output) {
-        let mut accumulator = i32::from_le_bytes(*bias);
+        let mut accumulator = *bias;
         rows.single(&mut accumulator);
         let mut value = [store(0)];
         quantize(&[accumulator], &[*mantissa], &[*shift], output_of, &mut value, &store);
@@ -109,11 +109,17 @@ fn compute_as<const R: usize, Y>(
     }
 }
 
+/// Parameters as the core reads them: it is little-endian, and `Engine::new` has refused a file
+/// that does not lie on a word boundary.
+fn words<'a>(parameters: &'a [[u8; 4]]) -> &'a [i32] {
+    bytemuck::try_cast_slice(parameters).unwrap_or_default()
+}
+
 /// Out of line, and so once in the flash and with registers of its own.
 #[inline(never)]
 fn quantize<const R: usize, Y>(
     accumulators: &[i32; R],
-    mantissas: &[[u8; 4]; R],
+    mantissas: &[i32; R],
     shifts: &[u8; R],
     output_of: Output,
     output: &mut [Y; R],
@@ -121,8 +127,7 @@ fn quantize<const R: usize, Y>(
 ) {
     let parameters = accumulators.iter().zip(mantissas).zip(shifts);
     for (((accumulator, mantissa), shift), output) in parameters.zip(output) {
-        let mantissa = i32::from_le_bytes(*mantissa);
-        let multiplier = Multiplier { mantissa, shift: *shift as i8 };
+        let multiplier = Multiplier { mantissa: *mantissa, shift: *shift as i8 };
         *output = store(output_of.quantize(*accumulator, multiplier));
     }
 }

@@ -25,6 +25,7 @@ impl Values<'_> {
     }
 
     /// Number of blocks that are not all zero.
+    #[cfg(kernel_dsp)]
     #[inline(always)]
     pub(super) fn count_nonzero(self, layer: &Dense<'_>) -> usize {
         let mut count = 0usize;

@@ -20,16 +20,10 @@ pub(super) fn widen<'s>(
 ) -> Prepared<'s> {
     let words = workspace.words.get_mut(..padded(layer.inputs()) / 2).unwrap_or_default();
     let halves: &mut [i16] = bytemuck::must_cast_slice_mut(words);
-    let (places, _) = halves.as_chunks_mut::<4>();
+    let (places, _) = halves.as_chunks_mut();
     let blocks = places.len();
-    let mut free = places.iter_mut();
-    x.widened(layer, |block| {
-        if let Some(place) = free.next() {
-            *place = block;
-        }
-    });
+    let nonzero = all(layer, x, places);
     let (part, whole) = LIST_PAYS;
-    let nonzero = x.count_nonzero(layer);
     if nonzero.wrapping_mul(whole) >= blocks.wrapping_mul(part) {
         return Prepared { words, list: None };
     }
@@ -40,6 +34,21 @@ pub(super) fn widen<'s>(
         }
     });
     Prepared { words, list: workspace.blocks.get(..nonzero) }
+}
+
+/// Makes x − zero point in 16 bits of all blocks; returns how many are not all zero.
+#[inline(always)]
+pub(super) fn all(layer: &Dense<'_>, x: Values<'_>, places: &mut [[i16; 4]]) -> usize {
+    let mut nonzero = 0usize;
+    let mut places = places.iter_mut();
+    x.widened(layer, |block| {
+        if let Some(place) = places.next() {
+            *place = block;
+            let [a, b, c, d] = block;
+            nonzero = nonzero.wrapping_add(usize::from(a | b | c | d != 0));
+        }
+    });
+    nonzero
 }
 
 /// The blocks that [`widen`] made.
