@@ -54,5 +54,5 @@ pub(super) unsafe fn compute(
     let loops = if x.list.is_some() { listed } else { whole };
     // SAFETY: the caller's promise.
     let walk = unsafe { Walk::new(layer, x, loops) };
-    tiles::compute(layer, layer.biases(), output, walk);
+    tiles::compute(layer, layer.biases(), 0, output, walk);
 }

@@ -153,7 +153,7 @@ pub(super) fn compute_pairs(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u
     };
     // SAFETY: whole blocks or entries, with offsets within a row, and a layer has inputs.
     let walk = unsafe { Walk::new(layer, x, loops) };
-    tiles::compute(layer, biases, output, walk);
+    tiles::compute(layer, biases, 0, output, walk);
 }
 
 /// Writes the output of a layer with weights in tiles.
@@ -165,7 +165,7 @@ pub(super) fn compute_tiles(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u
     };
     // SAFETY: as above.
     let walk = unsafe { Walk::new(layer, x, loops) };
-    tiles::compute(layer, layer.biases(), output, walk);
+    tiles::compute(layer, layer.biases(), 0, output, walk);
 }
 
 unsafe extern "C" {

@@ -20,6 +20,8 @@ mod dsp;
 mod rv32;
 #[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
 mod tiles;
+#[cfg(kernel_v6m)]
+mod v6m;
 #[cfg(kernel_v7m)]
 mod v7m;
 
@@ -51,6 +53,8 @@ pub(crate) fn reads(layer: &Dense<'_>) -> bool {
         WeightLayout::Pairs4 | WeightLayout::Tiles4 => true,
         #[cfg(any(kernel_v7m, kernel_rv32))]
         WeightLayout::Columns8 => true,
+        #[cfg(kernel_v6m)]
+        WeightLayout::ColumnsUnsigned4 => true,
         _ => cfg!(not(target_os = "none")),
     }
 }
@@ -77,6 +81,8 @@ pub(crate) fn prepare<'s>(
         WeightLayout::Tiles4 => dsp::prepare_tiles(layer, x, workspace),
         #[cfg(any(kernel_v7m, kernel_rv32))]
         WeightLayout::Columns8 => columns::prepare(layer, x, workspace),
+        #[cfg(kernel_v6m)]
+        WeightLayout::ColumnsUnsigned4 => v6m::prepare(layer, x, workspace),
         _ => widen::widen(layer, x, workspace),
     }
 }
@@ -93,6 +99,8 @@ pub(crate) fn compute(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
         WeightLayout::Tiles4 => dsp::compute_tiles(layer, x, output),
         #[cfg(kernel_v7m)]
         WeightLayout::Columns8 => v7m::compute(layer, x, output),
+        #[cfg(kernel_v6m)]
+        WeightLayout::ColumnsUnsigned4 => v6m::compute(layer, x, output),
         #[cfg(kernel_rv32)]
         WeightLayout::Columns8 => rv32::compute(layer, x, output),
         _ => portable::compute(layer, x, output),

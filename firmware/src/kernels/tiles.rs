@@ -60,7 +60,8 @@ impl<'a, const R: usize> Walk<'a, R> {
     }
 }
 
-/// Writes the output of a layer: tiles of `R` rows, then one row at a time.
+/// Writes the output of a layer: tiles of `R` rows, then one row at a time. The sums start at the
+/// biases plus `correction`.
 ///
 /// # Shapes
 /// `biases` has one entry an output, `output` as many bytes as the layer's outputs.
@@ -68,13 +69,15 @@ impl<'a, const R: usize> Walk<'a, R> {
 pub(super) fn compute<const R: usize>(
     layer: &Dense<'_>,
     biases: &[[u8; 4]],
+    correction: i32,
     output: &mut [u8],
     rows: Walk<'_, R>,
 ) {
     match layer.output.precision {
-        Precision::Int8 => compute_as(layer, biases, output, rows, |y| y as u8),
+        Precision::Int8 => compute_as(layer, biases, correction, output, rows, |y| y as u8),
         Precision::Int16 => {
-            compute_as(layer, biases, output.as_chunks_mut().0, rows, |y| (y as i16).to_le_bytes())
+            let output = output.as_chunks_mut().0;
+            compute_as(layer, biases, correction, output, rows, |y| (y as i16).to_le_bytes())
         }
     }
 }
@@ -83,6 +86,7 @@ pub(super) fn compute<const R: usize>(
 fn compute_as<const R: usize, Y>(
     layer: &Dense<'_>,
     biases: &[[u8; 4]],
+    correction: i32,
     output: &mut [Y],
     mut rows: Walk<'_, R>,
     store: impl Fn(i32) -> Y,
@@ -95,13 +99,13 @@ fn compute_as<const R: usize, Y>(
     let (output_tiles, output) = output.as_chunks_mut::<R>();
     let parameters = bias_tiles.iter().zip(mantissa_tiles).zip(shift_tiles);
     for (((biases, mantissas), shifts), outputs) in parameters.zip(output_tiles) {
-        let mut accumulators = *biases;
+        let mut accumulators = biases.map(|bias| bias.wrapping_add(correction));
         rows.tile(&mut accumulators);
         quantize(&accumulators, mantissas, shifts, output_of, outputs, &store);
     }
     let parameters = biases.iter().zip(mantissas).zip(shifts);
     for (((bias, mantissa), shift), output) in parameters.zip(output) {
-        let mut accumulator = *bias;
+        let mut accumulator = bias.wrapping_add(correction);
         rows.single(&mut accumulator);
         let mut value = [store(0)];
         quantize(&[accumulator], &[*mantissa], &[*shift], output_of, &mut value, &store);
