@@ -31,6 +31,8 @@ pub enum EngineError {
         /// How its weights lie.
         layout: WeightLayout,
     },
+    /// The model file does not lie on a 4-byte boundary, which a kernel of this core needs.
+    Unaligned,
 }
 
 /// The input has the wrong length, in values of a byte each or in bytes.
@@ -55,6 +57,9 @@ impl fmt::Display for EngineError {
                 "layer {layer}: no kernel of this core reads {} weights: pack the model for it",
                 layout.name()
             ),
+            EngineError::Unaligned => {
+                write!(f, "the model file must lie on a 4-byte boundary of the memory")
+            }
         }
     }
 }
@@ -74,13 +79,16 @@ impl<'m, 's> Engine<'m, 's> {
     /// # Errors
     /// [`EngineError::Scratch`] if `scratch` has fewer words than
     /// [`scratch_len`](model_format::Model::scratch_len); [`EngineError::Layout`] if the model is
-    /// packed for another core.
+    /// packed for another core; [`EngineError::Unaligned`] if its file does not lie on a 4-byte
+    /// boundary, which kernels in assembly need.
     pub fn new(model: Model<'m>, scratch: &'s mut [u32]) -> Result<Self, EngineError> {
         for (index, layer) in model.layers().enumerate() {
-            if let Layer::Dense(dense) = layer
-                && !kernels::reads(&dense)
-            {
+            let Layer::Dense(dense) = layer else { continue };
+            if !kernels::reads(&dense) {
                 return Err(EngineError::Layout { layer: index, layout: dense.layout });
+            }
+            if !kernels::is_aligned(&dense) {
+                return Err(EngineError::Unaligned);
             }
         }
         let layout = model.scratch_layout();

@@ -7,7 +7,7 @@
 use model_format::{Dense, padded};
 
 use super::tiles::{self, Loops, Walk};
-use super::{Prepared, Values, Workspace};
+use super::{Prepared, Values, Workspace, widen};
 
 /// Words of a listed block: its offset in a row's bytes, and its four inputs in 16 bits.
 const ENTRY: usize = 3;
@@ -20,47 +20,22 @@ pub(super) fn prepare<'s>(
     x: Values<'_>,
     workspace: &'s mut Workspace<'_>,
 ) -> Prepared<'s> {
-    let zero_point = layer.input.zero_point as i16;
     let blocks = padded(layer.inputs()) / 4;
     let words = workspace.words.get_mut(..blocks.wrapping_mul(2)).unwrap_or_default();
-    let in_last = layer.inputs() % 4;
-    let last = layer.inputs() / 4;
-    // Behind the last input there are zeros.
-    let widen = |number: usize, block: [i16; 4]| {
-        let mut wide = block.map(|x| u32::from(x.wrapping_sub(zero_point) as u16));
-        if number == last {
-            for x in wide.iter_mut().skip(in_last) {
-                *x = 0;
-            }
-        }
-        let [a, b, c, d] = wide;
-        [a | b << 16, c | d << 16]
-    };
-    let mut nonzero = 0usize;
-    let zero = [zero_point; 4];
-    x.blocks(|number, block| {
-        // Of the last block, what fills it up is not looked at: it counts.
-        nonzero = nonzero.wrapping_add(usize::from(block != zero || number == last));
-    });
+    let halves: &mut [i16] = bytemuck::must_cast_slice_mut(words);
+    let nonzero = widen::all(layer, x, halves.as_chunks_mut().0);
     if nonzero.wrapping_mul(ENTRY) > blocks.wrapping_mul(2) {
-        let mut places = words.as_chunks_mut::<2>().0.iter_mut();
-        x.blocks(|number, block| {
-            if let Some(place) = places.next() {
-                *place = widen(number, block);
-            }
-        });
         return Prepared { words, list: None };
     }
-    let mut entries = words.as_chunks_mut::<ENTRY>().0.iter_mut();
-    x.blocks(|number, block| {
-        if (block != zero || number == last)
-            && let Some(entry) = entries.next()
-        {
-            let [low, high] = widen(number, block);
-            *entry = [(number as u32).wrapping_mul(4), low, high];
+    let words = words.get_mut(..nonzero.wrapping_mul(ENTRY)).unwrap_or_default();
+    let halves: &mut [i16] = bytemuck::must_cast_slice_mut(words);
+    let mut entries = halves.as_chunks_mut().0.iter_mut();
+    x.widened_nonzero(layer, |number, [a, b, c, d]| {
+        if let Some(entry) = entries.next() {
+            // An offset is below 2^13; its upper half is 0.
+            *entry = [(number as i16).wrapping_mul(4), 0, a, b, c, d];
         }
     });
-    let words = words.get(..nonzero.wrapping_mul(ENTRY)).unwrap_or_default();
     Prepared { words, list: Some(&[]) }
 }
 
@@ -79,5 +54,5 @@ pub(super) unsafe fn compute(
     let loops = if x.list.is_some() { listed } else { whole };
     // SAFETY: the caller's promise.
     let walk = unsafe { Walk::new(layer, x, loops) };
-    tiles::compute(layer, layer.biases(), output, walk);
+    tiles::compute(layer, layer.biases(), 0, output, walk);
 }

@@ -21,7 +21,8 @@ use core::arch::{asm, global_asm};
 use model_format::{Dense, padded};
 
 use super::tiles::{self, Loops, Walk};
-use super::{Prepared, Values, Workspace, fill};
+use super::values::{Values, fill};
+use super::{Prepared, Workspace};
 
 /// Words of a listed block of pairs: xo, 128 · xe − xo, 128 · xe, and its offset in a row's bytes.
 const PAIRS_ENTRY: usize = 4;
@@ -113,42 +114,27 @@ pub(super) fn prepare_tiles<'s>(
     x: Values<'_>,
     workspace: &'s mut Workspace<'_>,
 ) -> Prepared<'s> {
-    let zero_point = layer.input.zero_point as i16;
     let blocks = padded(layer.inputs()) / 4;
     let words = workspace.words.get_mut(..blocks.wrapping_mul(2)).unwrap_or_default();
-    let in_last = layer.inputs() % 4;
-    let last = layer.inputs() / 4;
-    // Pairs of x − zero point, and of 0 behind the last input.
-    let pairs = |number: usize, block: [i16; 4]| {
-        let mut wide = block.map(|x| x.wrapping_sub(zero_point) as u16);
-        if number == last {
-            for x in wide.iter_mut().skip(in_last) {
-                *x = 0;
-            }
-        }
-        let [a, b, c, d] = wide.map(u32::from);
+    let pairs = |block: [i16; 4]| {
+        let [a, b, c, d] = block.map(|x| u32::from(x as u16));
         [a | c << 16, b | d << 16]
     };
-    let mut nonzero = 0usize;
-    x.blocks(|number, block| {
-        nonzero = nonzero.wrapping_add(usize::from(pairs(number, block) != [0, 0]));
-    });
+    let nonzero = x.count_nonzero(layer);
     // An entry takes the room of a block and a half.
     if nonzero.wrapping_mul(TILES_ENTRY) > blocks.wrapping_mul(2) {
         let mut places = words.as_chunks_mut::<2>().0.iter_mut();
-        x.blocks(|number, block| {
+        x.widened(layer, |block| {
             if let Some(place) = places.next() {
-                *place = pairs(number, block);
+                *place = pairs(block);
             }
         });
         return Prepared { words, list: None };
     }
     let mut entries = words.as_chunks_mut::<TILES_ENTRY>().0.iter_mut();
-    x.blocks(|number, block| {
-        let [even, odd] = pairs(number, block);
-        if even | odd != 0
-            && let Some(entry) = entries.next()
-        {
+    x.widened_nonzero(layer, |number, block| {
+        if let Some(entry) = entries.next() {
+            let [even, odd] = pairs(block);
             *entry = [even, odd, (number as u32).wrapping_mul(4)];
         }
     });
@@ -167,7 +153,7 @@ pub(super) fn compute_pairs(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u
     };
     // SAFETY: whole blocks or entries, with offsets within a row, and a layer has inputs.
     let walk = unsafe { Walk::new(layer, x, loops) };
-    tiles::compute(layer, biases, output, walk);
+    tiles::compute(layer, biases, 0, output, walk);
 }
 
 /// Writes the output of a layer with weights in tiles.
@@ -179,7 +165,7 @@ pub(super) fn compute_tiles(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u
     };
     // SAFETY: as above.
     let walk = unsafe { Walk::new(layer, x, loops) };
-    tiles::compute(layer, layer.biases(), output, walk);
+    tiles::compute(layer, layer.biases(), 0, output, walk);
 }
 
 unsafe extern "C" {

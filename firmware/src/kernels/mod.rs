@@ -9,6 +9,7 @@
 
 mod portable;
 mod requantize;
+mod values;
 mod widen;
 
 #[cfg(any(kernel_v7m, kernel_rv32))]
@@ -19,10 +20,14 @@ mod dsp;
 mod rv32;
 #[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
 mod tiles;
+#[cfg(kernel_v6m)]
+mod v6m;
 #[cfg(kernel_v7m)]
 mod v7m;
 
-use model_format::{Dense, Precision, WeightLayout};
+use model_format::{Dense, WeightLayout};
+
+pub(crate) use values::Values;
 
 /// Where a kernel keeps what it makes of the input.
 pub(crate) struct Workspace<'s> {
@@ -30,54 +35,6 @@ pub(crate) struct Workspace<'s> {
     pub(crate) words: &'s mut [u32],
     /// A number for every such block.
     pub(crate) blocks: &'s mut [u16],
-}
-
-/// The values of a layer's input.
-#[derive(Clone, Copy)]
-pub(crate) struct Values<'x> {
-    /// int8, or int16 in little-endian.
-    pub(crate) bytes: &'x [u8],
-    pub(crate) precision: Precision,
-}
-
-impl Values<'_> {
-    /// The four values of each block of four, and those of what remains behind them.
-    #[inline(always)]
-    fn blocks(self, mut each: impl FnMut(usize, [i16; 4])) {
-        let narrow = |[a, b, c, d]: [u8; 4]| [a, b, c, d].map(|x| i16::from(x as i8));
-        match self.precision {
-            Precision::Int8 => {
-                let (blocks, rest) = self.bytes.as_chunks::<4>();
-                for (number, block) in blocks.iter().enumerate() {
-                    each(number, narrow(*block));
-                }
-                if !rest.is_empty() {
-                    each(blocks.len(), narrow(fill(rest, 0)));
-                }
-            }
-            Precision::Int16 => {
-                let (blocks, rest) = self.bytes.as_chunks::<8>();
-                let widen = |[a, b, c, d, e, f, g, h]: [u8; 8]| {
-                    [[a, b], [c, d], [e, f], [g, h]].map(i16::from_le_bytes)
-                };
-                for (number, block) in blocks.iter().enumerate() {
-                    each(number, widen(*block));
-                }
-                if !rest.is_empty() {
-                    each(blocks.len(), widen(fill(rest, 0)));
-                }
-            }
-        }
-    }
-}
-
-/// The first bytes of an array, the rest filled up.
-fn fill<const N: usize>(bytes: &[u8], with: u8) -> [u8; N] {
-    let mut filled = [with; N];
-    for (place, byte) in filled.iter_mut().zip(bytes) {
-        *place = *byte;
-    }
-    filled
 }
 
 /// What a kernel has made of a layer's input.
@@ -96,8 +53,16 @@ pub(crate) fn reads(layer: &Dense<'_>) -> bool {
         WeightLayout::Pairs4 | WeightLayout::Tiles4 => true,
         #[cfg(any(kernel_v7m, kernel_rv32))]
         WeightLayout::Columns8 => true,
+        #[cfg(kernel_v6m)]
+        WeightLayout::ColumnsUnsigned4 => true,
         _ => cfg!(not(target_os = "none")),
     }
+}
+
+/// Whether the layer's parameters lie as its kernel reads them: by words, but for the portable
+/// one.
+pub(crate) fn is_aligned(layer: &Dense<'_>) -> bool {
+    cfg!(not(target_os = "none")) || layer.biases().as_ptr().cast::<u32>().is_aligned()
 }
 
 /// Reads the input of a layer.
@@ -116,6 +81,8 @@ pub(crate) fn prepare<'s>(
         WeightLayout::Tiles4 => dsp::prepare_tiles(layer, x, workspace),
         #[cfg(any(kernel_v7m, kernel_rv32))]
         WeightLayout::Columns8 => columns::prepare(layer, x, workspace),
+        #[cfg(kernel_v6m)]
+        WeightLayout::ColumnsUnsigned4 => v6m::prepare(layer, x, workspace),
         _ => widen::widen(layer, x, workspace),
     }
 }
@@ -132,6 +99,8 @@ pub(crate) fn compute(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
         WeightLayout::Tiles4 => dsp::compute_tiles(layer, x, output),
         #[cfg(kernel_v7m)]
         WeightLayout::Columns8 => v7m::compute(layer, x, output),
+        #[cfg(kernel_v6m)]
+        WeightLayout::ColumnsUnsigned4 => v6m::compute(layer, x, output),
         #[cfg(kernel_rv32)]
         WeightLayout::Columns8 => rv32::compute(layer, x, output),
         _ => portable::compute(layer, x, output),

@@ -32,6 +32,9 @@ unsafe extern "C" {
 // calls anything or needs a register that it would have to save.
 global_asm!(
     r#"
+    .option push
+    .option arch, +m
+
     .macro FUNCTION name
     .section .text.\name, "ax", %progbits
     .balign 4
@@ -145,5 +148,7 @@ global_asm!(
     bne a0, a1, 1b
 2:  sw a4, 0(a3)
     ret
+
+    .option pop
 "#
 );

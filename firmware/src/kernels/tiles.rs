@@ -60,7 +60,8 @@ impl<'a, const R: usize> Walk<'a, R> {
     }
 }
 
-/// Writes the output of a layer: tiles of `R` rows, then one row at a time.
+/// Writes the output of a layer: tiles of `R` rows, then one row at a time. The sums start at the
+/// biases plus `correction`.
 ///
 /// # Shapes
 /// `biases` has one entry an output, `output` as many bytes as the layer's outputs.
@@ -68,13 +69,15 @@ impl<'a, const R: usize> Walk<'a, R> {
 pub(super) fn compute<const R: usize>(
     layer: &Dense<'_>,
     biases: &[[u8; 4]],
+    correction: i32,
     output: &mut [u8],
     rows: Walk<'_, R>,
 ) {
     match layer.output.precision {
-        Precision::Int8 => compute_as(layer, biases, output, rows, |y| y as u8),
+        Precision::Int8 => compute_as(layer, biases, correction, output, rows, |y| y as u8),
         Precision::Int16 => {
-            compute_as(layer, biases, output.as_chunks_mut().0, rows, |y| (y as i16).to_le_bytes())
+            let output = output.as_chunks_mut().0;
+            compute_as(layer, biases, correction, output, rows, |y| (y as i16).to_le_bytes())
         }
     }
 }
@@ -83,25 +86,26 @@ pub(super) fn compute<const R: usize>(
 fn compute_as<const R: usize, Y>(
     layer: &Dense<'_>,
     biases: &[[u8; 4]],
+    correction: i32,
     output: &mut [Y],
     mut rows: Walk<'_, R>,
     store: impl Fn(i32) -> Y,
 ) {
     let output_of = Output::of(layer);
     // In arrays of R, so that nothing within a tile is checked for its length.
-    let (bias_tiles, biases) = biases.as_chunks::<R>();
-    let (mantissa_tiles, mantissas) = layer.mantissas().as_chunks::<R>();
+    let (bias_tiles, biases) = words(biases).as_chunks::<R>();
+    let (mantissa_tiles, mantissas) = words(layer.mantissas()).as_chunks::<R>();
     let (shift_tiles, shifts) = layer.shifts().as_chunks::<R>();
     let (output_tiles, output) = output.as_chunks_mut::<R>();
     let parameters = bias_tiles.iter().zip(mantissa_tiles).zip(shift_tiles);
     for (((biases, mantissas), shifts), outputs) in parameters.zip(output_tiles) {
-        let mut accumulators = biases.map(i32::from_le_bytes);
+        let mut accumulators = biases.map(|bias| bias.wrapping_add(correction));
         rows.tile(&mut accumulators);
         quantize(&accumulators, mantissas, shifts, output_of, outputs, &store);
     }
     let parameters = biases.iter().zip(mantissas).zip(shifts);
     for (((bias, mantissa), shift), output) in parameters.zip(output) {
-        let mut accumulator = i32::from_le_bytes(*bias);
+        let mut accumulator = bias.wrapping_add(correction);
         rows.single(&mut accumulator);
         let mut value = [store(0)];
         quantize(&[accumulator], &[*mantissa], &[*shift], output_of, &mut value, &store);
@@ -109,11 +113,17 @@ fn compute_as<const R: usize, Y>(
     }
 }
 
+/// Parameters as the core reads them: it is little-endian, and `Engine::new` has refused a file
+/// that does not lie on a word boundary.
+fn words<'a>(parameters: &'a [[u8; 4]]) -> &'a [i32] {
+    bytemuck::try_cast_slice(parameters).unwrap_or_default()
+}
+
 /// Out of line, and so once in the flash and with registers of its own.
 #[inline(never)]
 fn quantize<const R: usize, Y>(
     accumulators: &[i32; R],
-    mantissas: &[[u8; 4]; R],
+    mantissas: &[i32; R],
     shifts: &[u8; R],
     output_of: Output,
     output: &mut [Y; R],
@@ -121,8 +131,7 @@ fn quantize<const R: usize, Y>(
 ) {
     let parameters = accumulators.iter().zip(mantissas).zip(shifts);
     for (((accumulator, mantissa), shift), output) in parameters.zip(output) {
-        let mantissa = i32::from_le_bytes(*mantissa);
-        let multiplier = Multiplier { mantissa, shift: *shift as i8 };
+        let multiplier = Multiplier { mantissa: *mantissa, shift: *shift as i8 };
         *output = store(output_of.quantize(*accumulator, multiplier));
     }
 }

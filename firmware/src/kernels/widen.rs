@@ -7,7 +7,7 @@ use super::{Prepared, Values, Workspace};
 /// A list pays when it holds less than five eighths of the blocks.
 const LIST_PAYS: (usize, usize) = (5, 8);
 
-/// Makes x − zero point in 16 bits, in blocks of four; what fills the last block up is zero.
+/// Makes x − zero point in 16 bits, in blocks of four.
 ///
 /// Most pixels, and most outputs of a relu, are exactly the zero point. A block of which all four
 /// values are adds nothing to any row, so where enough of them are, the rows visit only the
@@ -18,36 +18,37 @@ pub(super) fn widen<'s>(
     x: Values<'_>,
     workspace: &'s mut Workspace<'_>,
 ) -> Prepared<'s> {
-    let zero_point = layer.input.zero_point as i16;
     let words = workspace.words.get_mut(..padded(layer.inputs()) / 2).unwrap_or_default();
-    let places: &mut [i16] = bytemuck::must_cast_slice_mut(words);
-    let (places, _) = places.as_chunks_mut::<4>();
-    // What fills a block of the input up is 0, which is not the zero point: it is cut off here.
-    let beyond = layer.inputs() % 4;
-    let last = layer.inputs() / 4;
-    let mut listed = 0;
-    x.blocks(|number, block| {
-        let mut wide = block.map(|x| x.wrapping_sub(zero_point));
-        if number == last {
-            for (k, x) in wide.iter_mut().enumerate() {
-                if k >= beyond {
-                    *x = 0;
-                }
-            }
-        }
-        if let Some(place) = places.get_mut(number) {
-            *place = wide;
-        }
-        if wide != [0; 4]
-            && let Some(entry) = workspace.blocks.get_mut(listed)
-        {
+    let halves: &mut [i16] = bytemuck::must_cast_slice_mut(words);
+    let (places, _) = halves.as_chunks_mut();
+    let blocks = places.len();
+    let nonzero = all(layer, x, places);
+    let (part, whole) = LIST_PAYS;
+    if nonzero.wrapping_mul(whole) >= blocks.wrapping_mul(part) {
+        return Prepared { words, list: None };
+    }
+    let mut entries = workspace.blocks.iter_mut();
+    x.widened_nonzero(layer, |number, _| {
+        if let Some(entry) = entries.next() {
             *entry = number as u16;
-            listed = listed.wrapping_add(1);
         }
     });
-    let (part, whole) = LIST_PAYS;
-    let pays = listed.wrapping_mul(whole) < places.len().wrapping_mul(part);
-    Prepared { words, list: if pays { workspace.blocks.get(..listed) } else { None } }
+    Prepared { words, list: workspace.blocks.get(..nonzero) }
+}
+
+/// Makes x − zero point in 16 bits of all blocks; returns how many are not all zero.
+#[inline(always)]
+pub(super) fn all(layer: &Dense<'_>, x: Values<'_>, places: &mut [[i16; 4]]) -> usize {
+    let mut nonzero = 0usize;
+    let mut places = places.iter_mut();
+    x.widened(layer, |block| {
+        if let Some(place) = places.next() {
+            *place = block;
+            let [a, b, c, d] = block;
+            nonzero = nonzero.wrapping_add(usize::from(a | b | c | d != 0));
+        }
+    });
+    nonzero
 }
 
 /// The blocks that [`widen`] made.

@@ -1,0 +1,81 @@
+//! The values of a layer's input, block by block.
+
+use model_format::{Dense, Precision};
+
+/// The values of a layer's input.
+#[derive(Clone, Copy)]
+pub(crate) struct Values<'x> {
+    /// int8, or int16 in little-endian.
+    pub(crate) bytes: &'x [u8],
+    pub(crate) precision: Precision,
+}
+
+impl Values<'_> {
+    /// The four values of each block, less the zero point of the layer's input; what fills the
+    /// last block up is 0.
+    #[inline(always)]
+    pub(super) fn widened(self, layer: &Dense<'_>, mut each: impl FnMut([i16; 4])) {
+        self.blocks::<false>(layer.input.zero_point as i16, |_, block| each(block));
+    }
+
+    /// Those of the blocks that are not all zero, with their numbers.
+    #[inline(always)]
+    pub(super) fn widened_nonzero(self, layer: &Dense<'_>, each: impl FnMut(usize, [i16; 4])) {
+        self.blocks::<true>(layer.input.zero_point as i16, each);
+    }
+
+    /// Number of blocks that are not all zero.
+    #[cfg(kernel_dsp)]
+    #[inline(always)]
+    pub(super) fn count_nonzero(self, layer: &Dense<'_>) -> usize {
+        let mut count = 0usize;
+        self.widened_nonzero(layer, |_, _| count = count.wrapping_add(1));
+        count
+    }
+
+    #[inline(always)]
+    fn blocks<const NONZERO: bool>(self, zero_point: i16, mut each: impl FnMut(usize, [i16; 4])) {
+        match self.precision {
+            Precision::Int8 => {
+                let zero = [zero_point as u8; 4];
+                let (blocks, rest) = self.bytes.as_chunks::<4>();
+                let mut visit = |number: usize, block: [u8; 4]| {
+                    // Four bytes are compared as one word.
+                    if !NONZERO || block != zero {
+                        each(number, block.map(|x| i16::from(x as i8).wrapping_sub(zero_point)));
+                    }
+                };
+                for (number, block) in blocks.iter().enumerate() {
+                    visit(number, *block);
+                }
+                if !rest.is_empty() {
+                    visit(blocks.len(), fill(rest, zero_point as u8));
+                }
+            }
+            Precision::Int16 => {
+                let (blocks, rest) = self.bytes.as_chunks::<8>();
+                let mut visit = |number: usize, block: [u8; 8]| {
+                    if !NONZERO || block != [0; 8] {
+                        let [a, b, c, d, e, f, g, h] = block;
+                        each(number, [[a, b], [c, d], [e, f], [g, h]].map(i16::from_le_bytes));
+                    }
+                };
+                for (number, block) in blocks.iter().enumerate() {
+                    visit(number, *block);
+                }
+                if !rest.is_empty() {
+                    visit(blocks.len(), fill(rest, 0));
+                }
+            }
+        }
+    }
+}
+
+/// The first bytes of an array, the rest filled up.
+pub(super) fn fill<const N: usize>(bytes: &[u8], with: u8) -> [u8; N] {
+    let mut filled = [with; N];
+    for (place, byte) in filled.iter_mut().zip(bytes) {
+        *place = *byte;
+    }
+    filled
+}
