@@ -9,6 +9,8 @@
 //! | [`evaluate`] | how well a network does, in float and by the device's own engine |
 //! | [`preset`] | the TOML files that say everything about a training |
 //! | [`experiment`] | all of the above in one go, and the files that it leaves |
+//! | [`import`] | from int8 TensorFlow Lite models to model files |
+//! | [`pack`] | weights laid out for one core |
 //! | [`report`] | tables on the terminal, pictures in the run's folder |
 //! | [`device`] | devices, real and emulated |
 //! | [`cli`] | the command line |
@@ -19,7 +21,9 @@ pub mod data;
 pub mod device;
 pub mod evaluate;
 pub mod experiment;
+pub mod import;
 pub mod network;
+pub mod pack;
 pub mod preset;
 pub mod quantize;
 pub mod random;

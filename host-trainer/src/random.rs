@@ -19,6 +19,14 @@ pub enum Stream {
     Shuffle = 3,
     /// The changes made to training images.
     Augmentation = 4,
+    /// Data that is made.
+    Data = 5,
+    /// The values that dropout drops.
+    Dropout = 6,
+    /// The inputs of an imported model's self-tests.
+    SelfTests = 16,
+    /// The inputs on which a packed model is held against the one it was made from.
+    Packing = 17,
 }
 
 /// The generator for one use of one seed.

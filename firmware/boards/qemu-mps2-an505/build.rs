@@ -1,6 +1,7 @@
 //! Links for the memory of this board, and builds the model in.
 
 fn main() {
+    board_build::processor("cortex-m33");
     board_build::runtime();
     board_build::linker_script("memory.x", include_str!("memory.x"));
     board_build::model("../../models/digits.thimble");

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::device::cli::DeviceArgs;
+use crate::pack::Core;
 
 /// Train a small neural network, turn it into 8-bit integers, and prove that a microcontroller
 /// computes the same.
@@ -33,6 +34,14 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Show layers, shapes, scales, and what a model needs
     Inspect(InspectArgs),
+    /// Turn an int8 TensorFlow Lite model of dense layers into a model file that gives the same bytes
+    Import(ImportArgs),
+    /// Run rows of raw inputs through a model, by the engine that devices run
+    Infer(InferArgs),
+    /// Lay a model's weights out for the kernels of a core; its outputs stay the same
+    Pack(PackArgs),
+    /// Show what every layer of a model gives for one input, with a hash to compare
+    Trace(TraceArgs),
     /// List the presets
     Presets,
     /// Ask a device, or emulate one
@@ -99,6 +108,69 @@ pub struct EvaluateArgs {
 pub struct InspectArgs {
     /// A model file
     pub model: PathBuf,
+}
+
+/// `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// A .tflite file, quantized to int8
+    #[arg(value_name = "MODEL.tflite")]
+    pub model: PathBuf,
+    /// Where to write the model [default: beside it, as MODEL.thimble]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// A text file with the name of a class a line, in the order of the outputs
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// The outputs are classes, though no softmax ends the model; they are called 0, 1, 2, …
+    #[arg(long, conflicts_with = "labels")]
+    pub classes: bool,
+    /// What people shall call the model [default: the file's name]
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
+/// `infer`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("inputs").required(true).args(["raw_i8", "raw_i16"]))]
+pub struct InferArgs {
+    /// A model file
+    pub model: PathBuf,
+    /// Rows of quantized inputs, one int8 a value, with nothing between them
+    #[arg(long, value_name = "FILE")]
+    pub raw_i8: Option<PathBuf>,
+    /// Rows of quantized inputs for a model that takes int16, little-endian
+    #[arg(long, value_name = "FILE")]
+    pub raw_i16: Option<PathBuf>,
+    /// Where to write the rows of outputs, in the same form
+    #[arg(long, short, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// `pack`.
+#[derive(Debug, Args)]
+pub struct PackArgs {
+    /// A model file
+    pub model: PathBuf,
+    /// The core whose kernels shall read it
+    #[arg(long = "for", value_name = "CORE", value_enum)]
+    pub core: Core,
+    /// Where to write the packed model
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+/// `trace`.
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// A model file
+    pub model: PathBuf,
+    /// A file of raw inputs, int8 or int16 little-endian; or `self-test`, for those of the model
+    #[arg(default_value = "self-test")]
+    pub input: String,
+    /// Which row of the file, or which self-test, counted from 0
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub row: usize,
 }
 
 /// Where data comes from.

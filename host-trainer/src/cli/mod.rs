@@ -3,10 +3,15 @@
 mod args;
 mod evaluate;
 mod fetch;
+mod files;
+mod import;
+mod infer;
 mod inspect;
+mod pack;
 mod presets;
 mod progress;
 mod terminal;
+mod trace;
 mod train;
 
 use std::process::ExitCode;
@@ -37,6 +42,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Fetch(args) => fetch::run(&args, quiet),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Import(args) => import::run(&args, quiet),
+        Command::Infer(args) => infer::run(&args, quiet),
+        Command::Pack(args) => pack::run(&args, quiet),
+        Command::Trace(args) => trace::run(&args),
         Command::Presets => presets::run(),
         Command::Device(args) => Ok(crate::device::cli::run(args)?),
     }

@@ -28,6 +28,18 @@ pub fn runtime() {
     link(&["--nmagic", "-Tlink.x", "-Tdefmt.x"]);
 }
 
+/// Ends the build unless it is for this processor, as the board's `.cargo/config.toml` says.
+pub fn processor(name: &str) {
+    let wanted = format!("target-cpu={name}");
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    if !flags.split('\u{1f}').any(|flag| flag.trim_start_matches("-C") == wanted) {
+        fail(&format!(
+            "this board is to be built for {name}, in its own folder; if RUSTFLAGS is set, unset \
+             it or add -C {wanted}: it replaces what the board's .cargo/config.toml says"
+        ));
+    }
+}
+
 /// Gives arguments to the linker.
 pub fn link(arguments: &[&str]) {
     for argument in arguments {

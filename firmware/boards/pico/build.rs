@@ -1,0 +1,8 @@
+//! Links for the memory of this board, and builds the model in.
+
+fn main() {
+    board_build::runtime();
+    board_build::link(&["-Tlink-rp.x"]);
+    board_build::linker_script("memory.x", include_str!("memory.x"));
+    board_build::model("../../models/digits.thimble");
+}

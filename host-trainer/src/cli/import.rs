@@ -1,0 +1,58 @@
+//! `host-trainer import`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use model_format::Model;
+use model_format::limits::MAX_TEXT;
+
+use super::args::ImportArgs;
+use super::{files, terminal};
+use crate::import::{Options, OutputMeaning, import};
+use crate::report::inspect_text;
+use crate::report::style::{FAINT, paint};
+
+/// Imports a `.tflite` file and shows what it became.
+pub fn run(args: &ImportArgs, quiet: bool) -> anyhow::Result<()> {
+    let file = files::read(&args.model)?;
+    let stem = args.model.file_stem().unwrap_or_default().to_string_lossy();
+    let options = Options {
+        name: args.name.clone().unwrap_or_else(|| stem.into_owned()),
+        meaning: match (&args.labels, args.classes) {
+            (Some(labels), _) => OutputMeaning::Labels(read_labels(labels)?),
+            (None, true) => OutputMeaning::Classes,
+            (None, false) => OutputMeaning::Guess,
+        },
+    };
+    let imported = import(&file, &options).with_context(|| args.model.display().to_string())?;
+    let output: PathBuf = match &args.output {
+        Some(output) => output.clone(),
+        None => args.model.with_extension("thimble"),
+    };
+    files::write(&output, &imported.bytes)?;
+    if !quiet {
+        let model = Model::parse(&imported.bytes)?;
+        let mut text = inspect_text(&model, model.self_tests().len());
+        for note in &imported.notes {
+            text += &format!("\n{}", paint(FAINT, format!("note: {note}")));
+        }
+        text += &format!("\nwritten to {}\n", output.display());
+        terminal::print(&text)?;
+    }
+    Ok(())
+}
+
+/// Labels, one a line; empty lines at the end are nobody's.
+fn read_labels(path: &Path) -> anyhow::Result<Vec<String>> {
+    let text = String::from_utf8(files::read(path)?)
+        .with_context(|| format!("{}: labels must be UTF-8 text", path.display()))?;
+    let labels: Vec<String> = text.trim_end().lines().map(|line| line.trim().into()).collect();
+    if let Some(long) = labels.iter().position(|label| label.len() > MAX_TEXT) {
+        anyhow::bail!(
+            "{}: line {} has more than {MAX_TEXT} bytes, which is as long as a label can be",
+            path.display(),
+            long + 1
+        );
+    }
+    Ok(labels)
+}

@@ -1,0 +1,106 @@
+//! `host-trainer infer`.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use firmware::Engine;
+use indicatif::{ProgressBar, ProgressStyle};
+use model_format::{Model, Precision};
+use rayon::prelude::*;
+
+use super::args::InferArgs;
+use super::evaluate::read_model;
+use super::{files, terminal};
+use crate::report::grouped;
+
+/// Rows that one engine runs before another may take over.
+const CHUNK: usize = 256;
+
+/// Runs rows of inputs through a model.
+pub fn run(args: &InferArgs, quiet: bool) -> anyhow::Result<()> {
+    let bytes = read_model(&args.model)?;
+    let model = Model::parse(&bytes).with_context(|| args.model.display().to_string())?;
+    let (path, precision) = match (&args.raw_i8, &args.raw_i16) {
+        (Some(path), _) => (path, Precision::Int8),
+        (None, Some(path)) => (path, Precision::Int16),
+        // clap asks for one of them.
+        (None, None) => bail!("no inputs: give --raw-i8 FILE"),
+    };
+    let needed = model.input().quantization.precision;
+    if needed != precision {
+        let (takes, option) = match needed {
+            Precision::Int8 => ("int8", "--raw-i8"),
+            Precision::Int16 => ("int16", "--raw-i16"),
+        };
+        bail!("{}: the model takes {takes}: give the inputs by {option}", args.model.display());
+    }
+    let inputs = files::read(path)?;
+    check_len(&model, path, &inputs)?;
+    let rows = inputs.len() / model.input_bytes();
+    let progress = progress(rows, quiet);
+    let outputs = run_rows(&model, &inputs, &progress)?;
+    progress.finish_and_clear();
+    files::write(&args.out, &outputs)?;
+    if !quiet {
+        terminal::print(&format!(
+            "{} rows of {} values through {}: {} values a row in {}\n",
+            grouped(rows as u64),
+            grouped(model.input_len() as u64),
+            model.name(),
+            grouped(model.output_len() as u64),
+            args.out.display()
+        ))?;
+    }
+    Ok(())
+}
+
+fn check_len(model: &Model<'_>, path: &Path, inputs: &[u8]) -> anyhow::Result<()> {
+    let row = model.input_bytes();
+    let (len, rest) = (inputs.len(), inputs.len() % row);
+    if len == 0 {
+        bail!("{} is empty: the model takes rows of {row} bytes", path.display());
+    }
+    if rest != 0 {
+        bail!(
+            "{} has {len} bytes, which is {} whole rows and {rest} bytes: the model takes rows of \
+             {} values in {row} bytes, one after the other",
+            path.display(),
+            len / row,
+            model.input_len()
+        );
+    }
+    Ok(())
+}
+
+/// The outputs of all rows, in order.
+fn run_rows(model: &Model<'_>, inputs: &[u8], progress: &ProgressBar) -> anyhow::Result<Vec<u8>> {
+    let row = model.input_bytes();
+    let chunks = inputs.par_chunks(row * CHUNK).map(|chunk| -> anyhow::Result<Vec<u8>> {
+        let mut scratch = vec![0; model.scratch_len()];
+        let mut engine = Engine::new(model.clone(), &mut scratch)?;
+        let mut outputs = Vec::with_capacity(chunk.len() / row * model.output_bytes());
+        for input in chunk.chunks_exact(row) {
+            outputs.extend_from_slice(engine.run_bytes(input)?);
+        }
+        progress.inc((chunk.len() / row) as u64);
+        Ok(outputs)
+    });
+    let outputs: Vec<Vec<u8>> = chunks.collect::<anyhow::Result<_>>()?;
+    Ok(outputs.concat())
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn progress(rows: usize, quiet: bool) -> ProgressBar {
+    if quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(rows as u64);
+    // The template is a constant, so it is always understood.
+    if let Ok(style) = ProgressStyle::with_template(
+        "  {bar:32.cyan/black.bright} {human_pos} rows  {eta:.dim} left",
+    ) {
+        bar.set_style(style.progress_chars("━━╌"));
+    }
+    bar
+}

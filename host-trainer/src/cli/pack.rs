@@ -1,0 +1,42 @@
+//! `host-trainer pack`.
+
+use anyhow::Context;
+use model_format::{Layer, Model};
+
+use super::args::PackArgs;
+use super::evaluate::read_model;
+use super::{files, terminal};
+use crate::pack::pack;
+use crate::report::bytes as in_bytes;
+
+/// Lays a model's weights out for a core.
+pub fn run(args: &PackArgs, quiet: bool) -> anyhow::Result<()> {
+    let bytes = read_model(&args.model)?;
+    let place = || args.model.display().to_string();
+    let model = Model::parse(&bytes).with_context(place)?;
+    let packed = pack(&model, args.core).with_context(place)?;
+    files::write(&args.output, &packed)?;
+    if !quiet {
+        let mut text = String::new();
+        for (index, layer) in Model::parse(&packed)?.layers().enumerate() {
+            if let Layer::Dense(dense) = layer {
+                text += &format!(
+                    "layer {index}: {} × {} weights, {}\n",
+                    dense.outputs(),
+                    dense.inputs(),
+                    dense.layout.name()
+                );
+            }
+        }
+        text += &format!(
+            "{} for {} in {}: the same outputs, {} in place of {}\n",
+            model.name(),
+            args.core,
+            args.output.display(),
+            in_bytes(packed.len() as u64),
+            in_bytes(bytes.len() as u64)
+        );
+        terminal::print(&text)?;
+    }
+    Ok(())
+}

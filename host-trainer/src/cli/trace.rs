@@ -1,0 +1,89 @@
+//! `host-trainer trace`.
+
+use anyhow::{Context, bail};
+use firmware::Engine;
+use model_format::{Layer, Model, Precision};
+
+use super::args::TraceArgs;
+use super::evaluate::read_model;
+use super::{files, terminal};
+use crate::report::style::{HEADING, paint};
+
+/// How many values of a layer are shown.
+const SHOWN: usize = 8;
+
+/// Runs one input through a model and shows what every layer gives.
+///
+/// The hash of a layer is the CRC-32 of its output's bytes: two places that differ can be compared
+/// layer by layer.
+pub fn run(args: &TraceArgs) -> anyhow::Result<()> {
+    let bytes = read_model(&args.model)?;
+    let model = Model::parse(&bytes).with_context(|| args.model.display().to_string())?;
+    let input = input(&model, args)?;
+    let mut scratch = vec![0; model.scratch_len()];
+    let mut engine = Engine::new(model.clone(), &mut scratch)?;
+    let precision = model.input().quantization.precision;
+    let mut text = format!("{}\n", paint(HEADING, model.name()));
+    text += &line("input", "", model.input_len(), precision, &input);
+    let layers: Vec<Layer<'_>> = model.layers().collect();
+    engine.run_traced(&input, |index, output| {
+        // The engine shows one output a layer.
+        if let Some(layer) = layers.get(index) {
+            let name = format!("layer {index}");
+            let precision = layer.output().precision;
+            text += &line(&name, layer.name(), layer.outputs(), precision, output);
+        }
+    })?;
+    terminal::print(&text)?;
+    Ok(())
+}
+
+/// The input that the user asked for: a row of a file, or a self-test's.
+fn input(model: &Model<'_>, args: &TraceArgs) -> anyhow::Result<Vec<u8>> {
+    let row = args.row;
+    if args.input == "self-test" {
+        let count = model.self_tests().len();
+        return match model.self_tests().nth(row) {
+            Some(test) => Ok(test.input.to_vec()),
+            None => bail!("there is no self-test {row}: the model has {count}, counted from 0"),
+        };
+    }
+    let bytes = files::read(args.input.as_ref())
+        .context("INPUT is a file of raw inputs, or `self-test`")?;
+    let len = model.input_bytes();
+    let start = row.saturating_mul(len);
+    match bytes.get(start..start.saturating_add(len)) {
+        Some(input) => Ok(input.to_vec()),
+        None => bail!(
+            "{} has {} bytes, {} rows of {len}: there is no row {row}",
+            args.input,
+            bytes.len(),
+            bytes.len() / len
+        ),
+    }
+}
+
+fn line(place: &str, what: &str, count: usize, precision: Precision, bytes: &[u8]) -> String {
+    let values: Vec<i16> = match precision {
+        Precision::Int8 => bytes.iter().map(|byte| i16::from(*byte as i8)).collect(),
+        Precision::Int16 => {
+            bytes.as_chunks().0.iter().map(|pair| i16::from_le_bytes(*pair)).collect()
+        }
+    };
+    let mut hash = flate2::Crc::new();
+    hash.update(bytes);
+    let (low, high) = (values.iter().min(), values.iter().max());
+    let shown: Vec<String> = values.iter().take(SHOWN).map(i16::to_string).collect();
+    let more = if values.len() > SHOWN { " …" } else { "" };
+    format!(
+        "{place:<9} {what:<8} {count:>5} {}  {:08x}  {}..={}  [{}{more}]\n",
+        match precision {
+            Precision::Int8 => "int8 ",
+            Precision::Int16 => "int16",
+        },
+        hash.sum(),
+        low.copied().unwrap_or(0),
+        high.copied().unwrap_or(0),
+        shown.join(" ")
+    )
+}

@@ -1,0 +1,152 @@
+//! FULLY_CONNECTED.
+//!
+//! Sources: `micro/kernels/fully_connected_common.cc` for the multipliers,
+//! `kernels/kernel_util.cc` for `GetQuantizedConvolutionMultipler` and the activation ranges.
+
+use model_format::build::DenseSpec;
+use model_format::limits::MAX_WIDTH;
+use model_format::{Clamp, Multiplier, Quantization, WeightLayout};
+
+use super::element_wise::quantize;
+use super::error::{ImportError, OperatorProblem, TensorProblem};
+use super::schema::{Graph, Operator, Tensor, Type};
+
+/// The most that TensorFlow Lite Micro lets the scale of a bias be off, in steps of the output.
+const BIAS_SCALE_TOLERANCE: f64 = 0.02;
+
+/// Imports a FULLY_CONNECTED of so many inputs.
+pub(super) fn dense(
+    graph: Graph<'_>,
+    operator: &Operator<'_>,
+    x: Quantization,
+    inputs: usize,
+    y: &Tensor<'_>,
+) -> Result<DenseSpec, ImportError> {
+    let (output, outputs) = (y.int8()?, y.elements()?);
+    match operator.weights_format()? {
+        0 => {}
+        format => return Err(operator.refuse(OperatorProblem::WeightsFormat(format))),
+    }
+    let weights = graph.tensor(operator.input(1).unwrap_or(-1))?;
+    let [rows, columns] = weights.shape[..] else {
+        return Err(operator.refuse(OperatorProblem::WeightsShape(weights.shape.clone())));
+    };
+    check(operator, "inputs", inputs, columns)?;
+    check(operator, "outputs", outputs, rows)?;
+    let scales = weights.weight_scales(outputs)?;
+    if scales.len() > 1 && weights.dimension != 0 {
+        return Err(operator.refuse(OperatorProblem::QuantizedDimension(weights.dimension)));
+    }
+    let bias = match operator.input(2) {
+        // An optional tensor that is not there.
+        None | Some(-1) => None,
+        Some(bias) => Some(graph.tensor(bias)?),
+    };
+    let multipliers = match scales {
+        [scale] => {
+            // First in f32, as TensorFlow Lite Micro's.
+            let product = f64::from(x.scale * scale);
+            if let Some(bias) = &bias {
+                check_bias_scale(operator, bias, x, *scale, output)?;
+            }
+            vec![multiplier(operator, 0, product / f64::from(output.scale))?; outputs]
+        }
+        scales => (0..)
+            .zip(scales)
+            .map(|(row, scale)| {
+                let real = f64::from(x.scale) * f64::from(*scale) / f64::from(output.scale);
+                multiplier(operator, row, real)
+            })
+            .collect::<Result<_, _>>()?,
+    };
+    Ok(DenseSpec {
+        inputs,
+        outputs,
+        weights: weight_values(&weights, inputs, outputs)?,
+        biases: match bias {
+            Some(bias) => biases(&bias, outputs)?,
+            None => vec![0; outputs],
+        },
+        multipliers,
+        output,
+        clamp: clamp(operator, output)?,
+        layout: WeightLayout::RowMajor,
+    })
+}
+
+fn check(
+    operator: &Operator<'_>,
+    what: &'static str,
+    found: usize,
+    dimension: i32,
+) -> Result<(), ImportError> {
+    let needed = usize::try_from(dimension).unwrap_or(0);
+    if found == needed && (1..=MAX_WIDTH).contains(&needed) {
+        return Ok(());
+    }
+    Err(operator.refuse(OperatorProblem::Elements { what, found, needed }))
+}
+
+fn multiplier(operator: &Operator<'_>, row: usize, real: f64) -> Result<Multiplier, ImportError> {
+    let refused = |_| operator.refuse(OperatorProblem::Multiplier { row, real });
+    Multiplier::from_real(real).map_err(refused)
+}
+
+/// What TensorFlow Lite Micro checks for models with one scale per tensor.
+fn check_bias_scale(
+    operator: &Operator<'_>,
+    bias: &Tensor<'_>,
+    x: Quantization,
+    weight_scale: f32,
+    output: Quantization,
+) -> Result<(), ImportError> {
+    let product = f64::from(x.scale) * f64::from(weight_scale);
+    let bias = f64::from(bias.scales.first().copied().unwrap_or(0.0));
+    // Not `> tolerance`: a NaN must be refused as well.
+    match (product - bias).abs() / f64::from(output.scale) <= BIAS_SCALE_TOLERANCE {
+        true => Ok(()),
+        false => Err(operator.refuse(OperatorProblem::BiasScale { bias, product })),
+    }
+}
+
+fn weight_values(
+    weights: &Tensor<'_>,
+    inputs: usize,
+    outputs: usize,
+) -> Result<Vec<i8>, ImportError> {
+    let bytes = weights.data::<1>(inputs.saturating_mul(outputs))?;
+    let values: Vec<i8> = bytes.iter().map(|byte| i8::from_le_bytes(*byte)).collect();
+    match values.iter().position(|weight| *weight == i8::MIN) {
+        None => Ok(values),
+        Some(at) => {
+            let (row, column) = (at / inputs, at % inputs);
+            Err(weights.refuse(TensorProblem::Weight { row, column }))
+        }
+    }
+}
+
+fn biases(bias: &Tensor<'_>, outputs: usize) -> Result<Vec<i32>, ImportError> {
+    if bias.kind != Type::INT32 {
+        return Err(bias.refuse(TensorProblem::NotInt32 { found: bias.kind.name() }));
+    }
+    Ok(bias.data(outputs)?.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect())
+}
+
+/// The bounds that the activation function folds into: `CalculateActivationRangeQuantized`.
+fn clamp(operator: &Operator<'_>, y: Quantization) -> Result<Clamp, ImportError> {
+    let low = y.zero_point as i16;
+    Ok(match operator.fused_activation()? {
+        0 => Clamp::INT8,
+        1 => Clamp { low, high: 127 },
+        2 => Clamp { low: quantize(-1.0, y), high: quantize(1.0, y) },
+        3 => Clamp { low, high: quantize(6.0, y) },
+        code => {
+            let name = match code {
+                4 => "TANH".to_string(),
+                5 => "SIGN_BIT".to_string(),
+                code => format!("of code {code}"),
+            };
+            return Err(operator.refuse(OperatorProblem::Activation(name)));
+        }
+    })
+}

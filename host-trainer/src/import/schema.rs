@@ -1,0 +1,446 @@
+//! The tables of TensorFlow Lite's `schema.fbs` that an import reads: fields by their numbers,
+//! codes by their names.
+
+use model_format::Quantization;
+use model_format::limits::MAX_WIDTH;
+
+use super::error::{ImportError, OperatorProblem, TensorProblem, damaged};
+use super::flatbuffer::{OutOfFile, Table, Tables};
+
+/// What stands at the bytes 4 to 7 of a file.
+const IDENTIFIER: &[u8] = b"TFL3";
+/// The only version of the schema there has been for years.
+const VERSION: u32 = 3;
+
+/// The type of a tensor's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Type(u8);
+
+impl Type {
+    pub(super) const FLOAT32: Type = Type(0);
+    pub(super) const INT32: Type = Type(2);
+    pub(super) const UINT8: Type = Type(3);
+    pub(super) const INT8: Type = Type(9);
+
+    pub(super) fn name(self) -> String {
+        const NAMES: [&str; 18] = [
+            "float32",
+            "float16",
+            "int32",
+            "uint8",
+            "int64",
+            "string",
+            "bool",
+            "int16",
+            "complex64",
+            "int8",
+            "float64",
+            "complex128",
+            "uint64",
+            "resource",
+            "variant",
+            "uint32",
+            "uint16",
+            "int4",
+        ];
+        NAMES.get(usize::from(self.0)).map_or(format!("of type {}", self.0), |n| n.to_string())
+    }
+}
+
+/// What an operator computes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    FullyConnected,
+    Relu,
+    Relu6,
+    Tanh,
+    Logistic,
+    Softmax,
+    Quantize,
+    Dequantize,
+    Reshape,
+    /// By its name.
+    Other(String),
+}
+
+impl Kind {
+    fn of(code: u32, custom: &str) -> Kind {
+        match code {
+            6 => Kind::Dequantize,
+            9 => Kind::FullyConnected,
+            14 => Kind::Logistic,
+            19 => Kind::Relu,
+            21 => Kind::Relu6,
+            22 => Kind::Reshape,
+            25 => Kind::Softmax,
+            28 => Kind::Tanh,
+            32 => Kind::Other(format!("custom operator `{custom}`")),
+            114 => Kind::Quantize,
+            code => Kind::Other(other(code)),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Kind::FullyConnected => "FULLY_CONNECTED",
+            Kind::Relu => "RELU",
+            Kind::Relu6 => "RELU6",
+            Kind::Tanh => "TANH",
+            Kind::Logistic => "LOGISTIC",
+            Kind::Softmax => "SOFTMAX",
+            Kind::Quantize => "QUANTIZE",
+            Kind::Dequantize => "DEQUANTIZE",
+            Kind::Reshape => "RESHAPE",
+            Kind::Other(name) => name,
+        }
+    }
+}
+
+/// The names of operators that small models have and Thimble does not, for the refusal.
+fn other(code: u32) -> String {
+    let name = match code {
+        0 => "ADD",
+        1 => "AVERAGE_POOL_2D",
+        2 => "CONCATENATION",
+        3 => "CONV_2D",
+        4 => "DEPTHWISE_CONV_2D",
+        11 => "L2_NORMALIZATION",
+        16 => "LSTM",
+        17 => "MAX_POOL_2D",
+        18 => "MUL",
+        20 => "RELU_N1_TO_1",
+        24 => "RNN",
+        27 => "SVDF",
+        34 => "PAD",
+        35 => "UNIDIRECTIONAL_SEQUENCE_RNN",
+        36 => "GATHER",
+        39 => "TRANSPOSE",
+        40 => "MEAN",
+        41 => "SUB",
+        42 => "DIV",
+        43 => "SQUEEZE",
+        44 => "UNIDIRECTIONAL_SEQUENCE_LSTM",
+        47 => "EXP",
+        45 => "STRIDED_SLICE",
+        49 => "SPLIT",
+        50 => "LOG_SOFTMAX",
+        53 => "CAST",
+        54 => "PRELU",
+        55 => "MAXIMUM",
+        56 => "ARG_MAX",
+        57 => "MINIMUM",
+        65 => "SLICE",
+        67 => "TRANSPOSE_CONV",
+        70 => "EXPAND_DIMS",
+        74 => "SUM",
+        77 => "SHAPE",
+        83 => "PACK",
+        98 => "LEAKY_RELU",
+        111 => "ELU",
+        117 => "HARD_SWISH",
+        118 => "IF",
+        119 => "WHILE",
+        126 => "BATCH_MATMUL",
+        150 => "GELU",
+        code => return format!("operator code {code}"),
+    };
+    name.into()
+}
+
+/// The main subgraph of a model, with what it refers to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Graph<'a> {
+    codes: Tables<'a>,
+    buffers: Tables<'a>,
+    tensors: Tables<'a>,
+    operators: Tables<'a>,
+    /// The tensor that goes in.
+    pub(super) input: i32,
+    /// The tensor that comes out.
+    pub(super) output: i32,
+}
+
+impl<'a> Graph<'a> {
+    pub(super) fn read(file: &'a [u8]) -> Result<Self, ImportError> {
+        if file.get(4..8) != Some(IDENTIFIER) {
+            return Err(ImportError::Identifier);
+        }
+        let model = Table::root(file).map_err(damaged("the model's table"))?;
+        match model.u32(0).map_err(damaged("the schema version"))? {
+            VERSION => {}
+            version => return Err(ImportError::Version(version)),
+        }
+        let subgraphs = model.tables(2).map_err(damaged("the list of subgraphs"))?;
+        let (1, Some(graph)) =
+            (subgraphs.len(), subgraphs.get(0).map_err(damaged("the subgraph"))?)
+        else {
+            return Err(ImportError::Several { count: subgraphs.len(), what: "subgraphs" });
+        };
+        let one = |number, what, list: &str| -> Result<i32, ImportError> {
+            let tensors = graph.vector(number).map_err(damaged(list))?;
+            match tensors {
+                [tensor] => Ok(i32::from_le_bytes(*tensor)),
+                _ => Err(ImportError::Several { count: tensors.len(), what }),
+            }
+        };
+        Ok(Graph {
+            codes: model.tables(1).map_err(damaged("the list of operator codes"))?,
+            buffers: model.tables(4).map_err(damaged("the list of buffers"))?,
+            tensors: graph.tables(0).map_err(damaged("the list of tensors"))?,
+            operators: graph.tables(3).map_err(damaged("the list of operators"))?,
+            input: one(1, "inputs", "the list of inputs")?,
+            output: one(2, "outputs", "the list of outputs")?,
+        })
+    }
+
+    /// How many operators there are.
+    pub(super) fn operator_count(self) -> usize {
+        self.operators.len()
+    }
+
+    /// The first output of an operator.
+    pub(super) fn first_output(self, index: usize) -> Result<Option<i32>, ImportError> {
+        let read = || {
+            let table = self.operators.get(index)?.ok_or(OutOfFile)?;
+            Ok(table.vector(2)?.first().map(|output| i32::from_le_bytes(*output)))
+        };
+        read().map_err(damaged(format!("operator {index}")))
+    }
+
+    /// An operator.
+    pub(super) fn operator(self, index: usize) -> Result<Operator<'a>, ImportError> {
+        let read = || {
+            let table = self.operators.get(index)?.ok_or(OutOfFile)?;
+            let code = self.codes.get(table.u32(0)? as usize)?.ok_or(OutOfFile)?;
+            // The older field has one byte; codes that do not fit it stand in the other alone.
+            let kind = Kind::of(u32::from(code.u8(0)?).max(code.u32(3)?), &code.text(1)?);
+            let (inputs, outputs) = (table.vector(1)?, table.vector(2)?);
+            Ok(Operator { index, kind, inputs, outputs, options: table.table(4)? })
+        };
+        read().map_err(damaged(format!("operator {index}")))
+    }
+
+    /// A tensor, which an operator needs.
+    pub(super) fn tensor(self, index: i32) -> Result<Tensor<'a>, ImportError> {
+        let number = usize::try_from(index).unwrap_or(usize::MAX);
+        let what = format!("tensor {index}");
+        let Some(table) = self.tensors.get(number).map_err(damaged(&what))? else {
+            let problem = TensorProblem::Missing;
+            return Err(ImportError::Tensor { index: number, name: String::new(), problem });
+        };
+        let read = || {
+            let quantization = table.table(4)?;
+            let vectors = |table: Table<'a>| {
+                let scales = table.vector(2)?.iter().map(|s| f32::from_le_bytes(*s)).collect();
+                let zero_points = table.vector(3)?.iter().map(|z| i64::from_le_bytes(*z)).collect();
+                Ok((scales, zero_points, table.u32(6)?))
+            };
+            let (scales, zero_points, dimension) =
+                quantization.map(vectors).transpose()?.unwrap_or_default();
+            Ok(Tensor {
+                index: number,
+                name: table.text(3)?,
+                shape: table.i32s(0)?,
+                kind: Type(table.u8(1)?),
+                scales,
+                zero_points,
+                dimension,
+                sparse: table.table(6)?.is_some(),
+                buffer: self.buffers.get(table.u32(2)? as usize)?,
+            })
+        };
+        read().map_err(damaged(what))
+    }
+}
+
+/// An operator.
+#[derive(Clone, Debug)]
+pub(super) struct Operator<'a> {
+    pub(super) index: usize,
+    pub(super) kind: Kind,
+    inputs: &'a [[u8; 4]],
+    outputs: &'a [[u8; 4]],
+    /// What is not there has the schema's default.
+    options: Option<Table<'a>>,
+}
+
+impl Operator<'_> {
+    /// Refuses the operator.
+    pub(super) fn refuse(&self, problem: OperatorProblem) -> ImportError {
+        let operator = self.kind.name().to_string();
+        ImportError::Operator { index: self.index, operator, problem }
+    }
+
+    /// How many tensors go in.
+    pub(super) fn input_count(&self) -> usize {
+        self.inputs.len()
+    }
+
+    /// The tensor that goes in at this place; −1 stands for an optional one that is not there.
+    pub(super) fn input(&self, place: usize) -> Option<i32> {
+        self.inputs.get(place).map(|tensor| i32::from_le_bytes(*tensor))
+    }
+
+    /// The one tensor that comes out.
+    pub(super) fn output(&self) -> Result<i32, ImportError> {
+        match self.outputs {
+            [output] => Ok(i32::from_le_bytes(*output)),
+            outputs => {
+                let (found, what, needed) = (outputs.len(), "outputs", "1");
+                Err(self.refuse(OperatorProblem::Arity { found, what, needed }))
+            }
+        }
+    }
+
+    fn option<T: Default>(
+        &self,
+        read: impl FnOnce(Table<'_>) -> Result<T, OutOfFile>,
+    ) -> Result<T, ImportError> {
+        let options = self.options.map(read).transpose();
+        let what = || format!("the options of operator {}", self.index);
+        options.map_err(|error| damaged(what())(error)).map(Option::unwrap_or_default)
+    }
+
+    /// The activation function that is folded into a FULLY_CONNECTED.
+    pub(super) fn fused_activation(&self) -> Result<u8, ImportError> {
+        self.option(|options| options.u8(0))
+    }
+
+    /// How the weights of a FULLY_CONNECTED lie.
+    pub(super) fn weights_format(&self) -> Result<u8, ImportError> {
+        self.option(|options| options.u8(1))
+    }
+
+    /// The β of a SOFTMAX.
+    pub(super) fn beta(&self) -> Result<f32, ImportError> {
+        self.option(|options| options.f32(0))
+    }
+}
+
+/// A tensor.
+#[derive(Clone, Debug)]
+pub(super) struct Tensor<'a> {
+    index: usize,
+    name: String,
+    pub(super) shape: Vec<i32>,
+    pub(super) kind: Type,
+    pub(super) scales: Vec<f32>,
+    zero_points: Vec<i64>,
+    /// The dimension along which the scales lie.
+    pub(super) dimension: u32,
+    sparse: bool,
+    buffer: Option<Table<'a>>,
+}
+
+impl<'a> Tensor<'a> {
+    /// Refuses the tensor.
+    pub(super) fn refuse(&self, problem: TensorProblem) -> ImportError {
+        ImportError::Tensor { index: self.index, name: self.name.clone(), problem }
+    }
+
+    /// The number of elements of an activation, at most [`MAX_WIDTH`].
+    pub(super) fn elements(&self) -> Result<usize, ImportError> {
+        let product = self.shape.iter().try_fold(1usize, |product, dimension| {
+            product.checked_mul(usize::try_from(*dimension).ok()?)
+        });
+        product.filter(|elements| (1..=MAX_WIDTH).contains(elements)).ok_or_else(|| {
+            self.refuse(TensorProblem::Shape { shape: self.shape.clone(), limit: MAX_WIDTH })
+        })
+    }
+
+    /// Its one scale.
+    pub(super) fn scale(&self) -> Result<f32, ImportError> {
+        let [scale] = self.scales[..] else { return Err(self.wrong_scales("one")) };
+        check_scale(scale).ok_or_else(|| self.refuse(TensorProblem::Scale(scale)))
+    }
+
+    /// Its one zero point.
+    pub(super) fn zero_point(&self) -> Result<i64, ImportError> {
+        match self.zero_points[..] {
+            [zero_point] => Ok(zero_point),
+            _ => Err(self.wrong_scales("one")),
+        }
+    }
+
+    /// The quantization of an int8 activation.
+    pub(super) fn int8(&self) -> Result<Quantization, ImportError> {
+        if self.kind != Type::INT8 {
+            return Err(self.refuse(TensorProblem::NotInt8 { found: self.kind.name() }));
+        }
+        let zero_point = self.zero_point()?;
+        match i8::try_from(zero_point) {
+            Ok(zero_point) => Ok(Quantization::int8(self.scale()?, zero_point.into())),
+            Err(_) => Err(self.refuse(TensorProblem::ZeroPoint(zero_point))),
+        }
+    }
+
+    /// The scales of int8 weights, one for all rows or one a row.
+    pub(super) fn weight_scales(&self, rows: usize) -> Result<&[f32], ImportError> {
+        if self.kind != Type::INT8 {
+            return Err(self.refuse(TensorProblem::NotInt8 { found: self.kind.name() }));
+        }
+        let scales = self.scales.len();
+        if scales != self.zero_points.len() || (scales != 1 && scales != rows) {
+            return Err(self.wrong_scales(&format!("one, or {rows} for as many rows,")));
+        }
+        if let Some(&scale) = self.scales.iter().find(|scale| check_scale(**scale).is_none()) {
+            return Err(self.refuse(TensorProblem::Scale(scale)));
+        }
+        match self.zero_points.iter().position(|zero_point| *zero_point != 0) {
+            None => Ok(&self.scales),
+            Some(row) => {
+                let zero_point = self.zero_points[row];
+                Err(self.refuse(TensorProblem::WeightZeroPoint { row, zero_point }))
+            }
+        }
+    }
+
+    fn wrong_scales(&self, needed: &str) -> ImportError {
+        let (scales, zero_points) = (self.scales.len(), self.zero_points.len());
+        self.refuse(match scales {
+            0 => TensorProblem::NoQuantization,
+            _ => TensorProblem::Scales { scales, zero_points, needed: needed.into() },
+        })
+    }
+
+    /// The bytes of a constant of so many elements with N bytes each.
+    pub(super) fn data<const N: usize>(
+        &self,
+        elements: usize,
+    ) -> Result<&'a [[u8; N]], ImportError> {
+        if self.sparse {
+            return Err(self.refuse(TensorProblem::Storage("in TensorFlow Lite's sparse code")));
+        }
+        let what = || format!("the data of tensor {}", self.index);
+        let read = || {
+            let Some(buffer) = self.buffer else { return Ok((&[][..], 0)) };
+            Ok((buffer.bytes(0)?, buffer.u64(1)?))
+        };
+        let (bytes, outside) = read().map_err(|error| damaged(what())(error))?;
+        // Offsets 0 and 1 say that there is nothing outside.
+        if outside > 1 {
+            return Err(self.refuse(TensorProblem::Storage("outside of the flatbuffer")));
+        }
+        let needed = elements.saturating_mul(N);
+        if bytes.len() != needed {
+            let (found, shape) = (bytes.len(), self.shape.clone());
+            return Err(self.refuse(TensorProblem::Data { found, needed, shape }));
+        }
+        Ok(bytes.as_chunks().0)
+    }
+
+    /// Type and quantization, for messages.
+    pub(super) fn describe(&self) -> String {
+        match (&self.scales[..], &self.zero_points[..]) {
+            ([scale], [zero_point]) => {
+                format!("{} of scale {scale:e} and zero point {zero_point}", self.kind.name())
+            }
+            _ => self.kind.name(),
+        }
+    }
+}
+
+/// A scale that a model can have.
+fn check_scale(scale: f32) -> Option<f32> {
+    (scale.is_normal() && scale > 0.0).then_some(scale)
+}

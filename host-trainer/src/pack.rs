@@ -1,0 +1,277 @@
+//! Weights laid out as the kernels of one core read them.
+//!
+//! A packed model computes what the one that it was made from computes, with the same self-tests;
+//! only the order of the weights in the file differs. Which layout is the fastest on which core is
+//! the kernels' knowledge (`firmware/src/kernels`), this table is its mirror.
+
+use std::fmt;
+
+use firmware::{Engine, EngineError};
+use model_format::build::{DenseSpec, LayerSpec, ModelSpec};
+use model_format::{Error, Model, Precision, Quantization, WeightLayout};
+use rand::RngExt;
+
+use crate::random::{Stream, stream};
+
+/// Random inputs on which a packed model must give the same bytes as the one it was made from.
+const CHECKS: usize = 32;
+
+/// The core that a model is packed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Core {
+    /// Cortex-M0, M0+, M1 and M23: Armv6-M and Armv8-M baseline
+    #[value(alias = "cortex-m0plus", alias = "cortex-m0+", alias = "cortex-m23")]
+    CortexM0,
+    /// Cortex-M3: Armv7-M without DSP
+    CortexM3,
+    /// Cortex-M4 and M4F: Armv7-M with DSP
+    #[value(alias = "cortex-m4f")]
+    CortexM4,
+    /// Cortex-M7
+    CortexM7,
+    /// Cortex-M33: Armv8-M mainline with DSP
+    CortexM33,
+    /// Cortex-M55, with Helium
+    CortexM55,
+    /// RISC-V RV32IM and RV32IMAC
+    #[value(alias = "riscv32")]
+    Rv32,
+    /// Whatever has a kernel: weights row by row
+    Any,
+}
+
+impl Core {
+    /// The layouts for a layer with such weights and inputs, the fastest first; the last one fits
+    /// every layer.
+    fn layouts(self, dense: &DenseSpec, input: Quantization) -> &'static [WeightLayout] {
+        use WeightLayout::{
+            Columns8, ColumnsUnsigned4, FoldedRows, Int4, Int4Tiles4, Pairs4, RowMajor, Sparse,
+            Tiles4,
+        };
+        if dense.layout == WeightLayout::Sparse {
+            // What is not stored cannot be read faster in another order.
+            return &[Sparse];
+        }
+        match (self, dense.layout.is_int4(), input.precision) {
+            (Core::CortexM4 | Core::CortexM7 | Core::CortexM33, true, _) => &[Int4Tiles4, Int4],
+            (_, true, _) => &[Int4],
+            (Core::CortexM4 | Core::CortexM7 | Core::CortexM33, false, Precision::Int8) => {
+                &[Pairs4, Tiles4, RowMajor]
+            }
+            (Core::CortexM4 | Core::CortexM7 | Core::CortexM33, false, Precision::Int16) => {
+                &[Tiles4, RowMajor]
+            }
+            (Core::CortexM3 | Core::Rv32, false, _) => &[Columns8, RowMajor],
+            (Core::CortexM0, false, Precision::Int8) => &[ColumnsUnsigned4, RowMajor],
+            (Core::CortexM55, false, Precision::Int8) => &[FoldedRows, RowMajor],
+            (Core::CortexM0 | Core::CortexM55, false, Precision::Int16) | (Core::Any, false, _) => {
+                &[RowMajor]
+            }
+        }
+    }
+}
+
+impl fmt::Display for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Core::CortexM0 => "Cortex-M0",
+            Core::CortexM3 => "Cortex-M3",
+            Core::CortexM4 => "Cortex-M4",
+            Core::CortexM7 => "Cortex-M7",
+            Core::CortexM33 => "Cortex-M33",
+            Core::CortexM55 => "Cortex-M55",
+            Core::Rv32 => "RV32",
+            Core::Any => "any core",
+        })
+    }
+}
+
+/// Why a model cannot be packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PackError {
+    /// The format refuses the packed model.
+    #[error("the packed model is refused: {0}")]
+    Format(#[from] Error),
+    /// The engine of this machine refuses it.
+    #[error("the packed model cannot be checked: {0}")]
+    Engine(#[from] EngineError),
+    /// The packed model answers something else.
+    #[error(
+        "the packed model gives another output for check {check}: this is an error in Thimble, \
+         please report it with the model; the model was not written"
+    )]
+    Differs {
+        /// The number of the input, the self-tests first.
+        check: usize,
+    },
+}
+
+/// Lays the weights of a model out for a core, and checks that it computes the same.
+///
+/// # Errors
+/// [`PackError`]; what can be parsed can be packed, but for an error in this program.
+pub fn pack(model: &Model<'_>, core: Core) -> Result<Vec<u8>, PackError> {
+    let mut spec = ModelSpec::from(model);
+    let mut input = spec.input.quantization;
+    for index in 0..spec.layers.len() {
+        input = pack_layer(&mut spec, index, input, core)?;
+    }
+    let bytes = spec.to_bytes()?;
+    check(model, &Model::parse(&bytes)?)?;
+    Ok(bytes)
+}
+
+/// Gives a layer the first layout that it fits in; returns its output's quantization.
+fn pack_layer(
+    spec: &mut ModelSpec,
+    index: usize,
+    input: Quantization,
+    core: Core,
+) -> Result<Quantization, PackError> {
+    let layouts = match &spec.layers[index] {
+        LayerSpec::Dense(dense) => core.layouts(dense, input),
+        LayerSpec::Table(table) => return Ok(table.output),
+        LayerSpec::Softmax(_) => return Ok(model_format::Softmax::OUTPUT),
+    };
+    let mut refusal = None;
+    for layout in layouts {
+        if let LayerSpec::Dense(dense) = &mut spec.layers[index] {
+            dense.layout = *layout;
+        }
+        // The pair code has a bound of its own, which the format knows.
+        match spec.to_bytes() {
+            Ok(_) => {
+                refusal = None;
+                break;
+            }
+            Err(error) => refusal = Some(error),
+        }
+    }
+    match (refusal, &spec.layers[index]) {
+        (Some(error), _) => Err(error.into()),
+        (None, LayerSpec::Dense(dense)) => Ok(dense.output),
+        (None, _) => Ok(input),
+    }
+}
+
+/// Runs the self-tests and random inputs through both models.
+fn check(model: &Model<'_>, packed: &Model<'_>) -> Result<(), PackError> {
+    let mut scratch = vec![0; model.scratch_len()];
+    let mut packed_scratch = vec![0; packed.scratch_len()];
+    let mut engine = Engine::new(model.clone(), &mut scratch)?;
+    let mut packed_engine = Engine::new(packed.clone(), &mut packed_scratch)?;
+    let mut random = stream(model.checksum().into(), Stream::Packing);
+    let random =
+        (0..CHECKS).map(|_| (0..model.input_bytes()).map(|_| random.random()).collect::<Vec<u8>>());
+    // The extremes of every input, and the zero point, at which kernels skip.
+    let extremes = [0x80, 0x7f, model.input().quantization.zero_point as u8]
+        .map(|byte| vec![byte; model.input_bytes()]);
+    let inputs = model.self_tests().map(|test| test.input.to_vec()).chain(extremes).chain(random);
+    for (check, input) in inputs.enumerate() {
+        if engine.run_bytes(&input).ok() != packed_engine.run_bytes(&input).ok() {
+            return Err(PackError::Differs { check });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+    use model_format::build::{InputSpec, MeaningSpec};
+    use model_format::{Clamp, Encoding, Multiplier};
+
+    use super::*;
+
+    fn dense(inputs: usize, outputs: usize, weight: i8, layout: WeightLayout) -> LayerSpec {
+        LayerSpec::Dense(DenseSpec {
+            inputs,
+            outputs,
+            weights: (0..inputs * outputs).map(|k| weight - (k % 5) as i8).collect(),
+            biases: vec![100; outputs],
+            multipliers: vec![Multiplier { mantissa: 1 << 30, shift: -8 }; outputs],
+            output: Quantization::int8(0.1, -3),
+            clamp: Clamp::INT8,
+            layout,
+        })
+    }
+
+    fn model(quantization: Quantization, layers: Vec<LayerSpec>) -> Vec<u8> {
+        let LayerSpec::Dense(first) = &layers[0] else { panic!("the first layer is dense") };
+        ModelSpec {
+            name: "pack".into(),
+            input: InputSpec {
+                shape: vec![first.inputs],
+                quantization,
+                encoding: Encoding::Quantized,
+            },
+            output: MeaningSpec::Values { unit: String::new() },
+            layers,
+            self_tests: vec![],
+        }
+        .to_bytes()
+        .unwrap()
+    }
+
+    fn layouts(bytes: &[u8], core: Core) -> Vec<WeightLayout> {
+        let packed = pack(&Model::parse(bytes).unwrap(), core).unwrap();
+        let spec = ModelSpec::from(&Model::parse(&packed).unwrap());
+        let layout = |layer: &LayerSpec| match layer {
+            LayerSpec::Dense(dense) => dense.layout,
+            _ => panic!("all layers are dense"),
+        };
+        spec.layers.iter().map(layout).collect()
+    }
+
+    #[test]
+    fn each_core_gets_its_layout_and_the_way_back_is_the_same_file() {
+        use WeightLayout::*;
+        let bytes = model(
+            Quantization::int8(0.1, 3),
+            vec![dense(9, 5, 40, RowMajor), dense(5, 3, 7, Int4)],
+        );
+        for (core, expected) in [
+            (Core::CortexM0, [ColumnsUnsigned4, Int4]),
+            (Core::CortexM3, [Columns8, Int4]),
+            (Core::CortexM4, [Pairs4, Int4Tiles4]),
+            (Core::CortexM7, [Pairs4, Int4Tiles4]),
+            (Core::CortexM33, [Pairs4, Int4Tiles4]),
+            (Core::CortexM55, [FoldedRows, Int4]),
+            (Core::Rv32, [Columns8, Int4]),
+            (Core::Any, [RowMajor, Int4]),
+        ] {
+            assert_eq!(layouts(&bytes, core), expected, "{core}");
+            let packed = pack(&Model::parse(&bytes).unwrap(), core).unwrap();
+            assert_eq!(pack(&Model::parse(&packed).unwrap(), Core::Any).unwrap(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_row_beyond_the_pair_code_gets_plain_tiles() {
+        use WeightLayout::*;
+        // 600 · 127 · 255 is above 2^23; the next layer is not.
+        let bytes = model(
+            Quantization::int8(0.1, -128),
+            vec![dense(600, 4, 127, RowMajor), dense(4, 4, 40, RowMajor)],
+        );
+        assert_eq!(layouts(&bytes, Core::CortexM4), [Tiles4, Pairs4]);
+    }
+
+    #[test]
+    fn int16_and_sparse_layers_keep_what_folds_nothing() {
+        use WeightLayout::*;
+        let int16 = model(Quantization::int16(0.1), vec![dense(9, 5, 40, RowMajor)]);
+        for (core, layout) in [
+            (Core::CortexM4, Tiles4),
+            (Core::CortexM0, RowMajor),
+            (Core::CortexM55, RowMajor),
+            (Core::Rv32, Columns8),
+        ] {
+            assert_eq!(layouts(&int16, core), [layout], "{core}");
+        }
+        let sparse = model(Quantization::int8(0.1, 0), vec![dense(9, 5, 40, Sparse)]);
+        for core in Core::value_variants() {
+            assert_eq!(layouts(&sparse, *core), [Sparse], "{core}");
+        }
+    }
+}

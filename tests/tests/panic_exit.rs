@@ -1,0 +1,52 @@
+//! What goes wrong on the board ends QEMU with a failing code, and the log says what and where.
+
+use host_trainer::device::board::Board;
+use host_trainer::device::command::bulk;
+use host_trainer::device::emulator::{Emulator, Options, Uart};
+use tests::emulated::{LIMIT, board, default_model, firmware};
+use tests::workspace::empty_dir;
+
+/// Starts the firmware with a command; gives QEMU's exit code and the log.
+fn ending(board: &'static Board, command: &[&str]) -> (Option<i32>, String) {
+    let folder = empty_dir(&format!("ending-{}", command.join("-")));
+    let mut emulator = Emulator::start(Options {
+        uart: Uart::None,
+        command,
+        folder: Some(&folder),
+        ..Options::serve(board, &firmware(&default_model()))
+    })
+    .unwrap_or_else(|error| panic!("{error}"));
+    let status = emulator.wait(LIMIT).unwrap_or_else(|error| panic!("{error}"));
+    // The log is read by another thread, and whole once that has ended.
+    let log = emulator.wait_for_success(LIMIT).map_or_else(|e| e.to_string(), |()| String::new());
+    (status.code(), log)
+}
+
+#[test]
+fn a_panic_ends_qemu_with_a_failing_code() {
+    let (code, log) = ending(board(), &["panic"]);
+    assert_eq!(code, Some(101), "{log}");
+    assert!(log.contains("panic at ") && log.contains(".rs:"), "where it was: {log}");
+}
+
+#[test]
+fn a_command_that_fails_ends_qemu_with_a_failing_code() {
+    for (command, word) in [
+        (&["bulk", "missing", "out"][..], "opening IN"),
+        (&["vectors", "missing", "out"], "opening IN"),
+        (&["count", "missing", "out"], "opening IN"),
+        (&["nonsense"], "the command is not"),
+        (&["bulk", "in"], "two file names"),
+    ] {
+        let (code, log) = ending(board(), command);
+        assert_eq!(code, Some(1), "{command:?}: {log}");
+        assert!(log.contains(word), "{command:?}: {log}");
+    }
+}
+
+#[test]
+fn inputs_that_are_no_whole_rows_are_refused() {
+    let elf = firmware(&default_model());
+    let error = bulk(board(), &elf, &[0; 65], LIMIT).expect_err("half a row").to_string();
+    assert!(error.contains("not a whole number of rows"), "{error}");
+}
