@@ -20,7 +20,7 @@ fn main() {
     }
     for (kernel, targets) in KERNELS {
         println!("cargo::rustc-check-cfg=cfg({kernel})");
-        if !helium && targets.iter().any(|prefix| target.starts_with(prefix)) {
+        if targets.iter().any(|prefix| target.starts_with(prefix)) {
             println!("cargo::rustc-cfg={kernel}");
         }
     }

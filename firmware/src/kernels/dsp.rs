@@ -16,7 +16,7 @@
 //! point, which may need 9 bits: 256 · xe − xo is then the sum of 128 · xe − xo and 128 · xe.
 #![allow(unsafe_code)]
 
-use core::arch::{asm, global_asm};
+use core::arch::global_asm;
 
 use model_format::{Dense, padded};
 
@@ -29,35 +29,6 @@ const PAIRS_ENTRY: usize = 4;
 /// Words of a listed block of tiles: the even inputs, the odd ones, and its offset.
 const TILES_ENTRY: usize = 3;
 
-/// Adds two 8-bit numbers, those at bits 0 and 16 of `word`, to those at 0 and 16 of `addends`.
-#[inline(always)]
-fn sxtab16(addends: u32, word: u32) -> u32 {
-    let sums;
-    // SAFETY: arithmetic on registers alone.
-    unsafe {
-        asm!("sxtab16 {0}, {1}, {2}", out(reg) sums, in(reg) addends, in(reg) word,
-            options(pure, nomem, nostack, preserves_flags));
-    }
-    sums
-}
-
-/// Subtracts two pairs of 16-bit numbers.
-#[inline(always)]
-fn ssub16(from: u32, pair: u32) -> u32 {
-    let differences;
-    // SAFETY: arithmetic on registers; the GE flags that it sets are read by no one.
-    unsafe {
-        asm!("ssub16 {0}, {1}, {2}", out(reg) differences, in(reg) from, in(reg) pair,
-            options(pure, nomem, nostack));
-    }
-    differences
-}
-
-/// The same 16-bit number twice.
-fn pair_of(number: i32) -> u32 {
-    u32::from(number as u16).wrapping_mul(0x1_0001)
-}
-
 /// Reads the input of a layer in pairs.
 #[inline(never)]
 pub(super) fn prepare_pairs<'s>(
@@ -65,43 +36,32 @@ pub(super) fn prepare_pairs<'s>(
     x: Values<'_>,
     workspace: &'s mut Workspace<'_>,
 ) -> Prepared<'s> {
-    let zero_point = layer.input.zero_point;
-    let zero = [zero_point as u8; 4];
-    let blocks = padded(layer.inputs()) / 4;
-    let words = workspace.words.get_mut(..blocks.wrapping_mul(2)).unwrap_or_default();
+    let zero_point = layer.input.zero_point as u8;
+    let len = (padded(layer.inputs()) / 2).min(workspace.words.len());
+    let words = workspace.words.get_mut(..len).unwrap_or_default();
     let (x, rest) = x.bytes.as_chunks::<4>();
     // What fills the last block up is the zero point; with nothing to fill up, all of it is.
-    let rest = fill::<4>(rest, zero_point as u8);
-    let nonzero = x.iter().filter(|x| **x != zero).count().wrapping_add(usize::from(rest != zero));
+    let rest = [fill(rest, zero_point)];
+    let zero = [zero_point; 4];
+    let is_last = usize::from(rest != [zero]);
+    let nonzero = x.iter().filter(|x| **x != zero).count().wrapping_add(is_last);
+    let (start, zero) = (words.as_mut_ptr(), u32::from_le_bytes(zero));
     // An entry takes the room of two blocks.
-    if nonzero.wrapping_mul(2) > blocks {
-        let minus_127 = pair_of(-127);
-        let dense = |x: [u8; 4]| {
-            let x = u32::from_le_bytes(x);
-            let odd = sxtab16(minus_127, x.rotate_right(8));
-            [ssub16((x << 8) & 0xff00_ff00, odd), odd]
-        };
-        let (places, _) = words.as_chunks_mut::<2>();
-        for (place, x) in places.iter_mut().zip(x) {
-            *place = dense(*x);
-        }
-        if let Some(place) = places.get_mut(x.len()) {
-            *place = dense(rest);
+    if nonzero.wrapping_mul(PAIRS_ENTRY) > words.len() {
+        // SAFETY: there are two words for each block, one that is filled up included.
+        unsafe {
+            let end = thimble_pairs_whole(x.as_ptr(), x.len(), start);
+            if x.len().wrapping_mul(2) < len {
+                thimble_pairs_whole(rest.as_ptr(), 1, end);
+            }
         }
         return Prepared { words, list: None };
     }
-    let mut entries = words.as_chunks_mut::<PAIRS_ENTRY>().0.iter_mut();
-    let minus_zero_point = pair_of(zero_point.wrapping_neg());
-    for (offset, x) in (0u32..).step_by(4).zip(x.iter().chain(core::iter::once(&rest))) {
-        if *x != zero
-            && let Some(entry) = entries.next()
-        {
-            let x = u32::from_le_bytes(*x);
-            let odd = sxtab16(minus_zero_point, x.rotate_right(8));
-            // The nine bits of each number, so that none of the lower reach the upper.
-            let even = (sxtab16(minus_zero_point, x) & 0x01ff_01ff) << 7;
-            *entry = [odd, ssub16(even, odd), even, offset];
-        }
+    // SAFETY: as many entries are written as there are blocks unlike the zero point.
+    unsafe {
+        let end = thimble_pairs_list(x.as_ptr(), x.len(), start, zero, 0);
+        let offset = (x.len() as u32).wrapping_mul(4);
+        thimble_pairs_list(rest.as_ptr(), 1, end, zero, offset);
     }
     let words = words.get(..nonzero.wrapping_mul(PAIRS_ENTRY)).unwrap_or_default();
     Prepared { words, list: Some(&[]) }
@@ -169,6 +129,17 @@ pub(super) fn compute_tiles(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u
 }
 
 unsafe extern "C" {
+    /// Makes so many blocks of input ready and returns where they end.
+    fn thimble_pairs_whole(x: *const [u8; 4], blocks: usize, to: *mut u32) -> *mut u32;
+    /// Makes entries of those of so many blocks that are not `zero`, of which the first has this
+    /// offset, and returns where they end.
+    fn thimble_pairs_list(
+        x: *const [u8; 4],
+        blocks: usize,
+        to: *mut u32,
+        zero: u32,
+        offset: u32,
+    ) -> *mut u32;
     fn thimble_pairs4(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
     fn thimble_pairs4_listed(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
     fn thimble_pairs1(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
@@ -183,6 +154,7 @@ unsafe extern "C" {
 global_asm!(
     r#"
     .syntax unified
+    .cpu cortex-m33
 
     @ One word of pair-coded weights: w to acc, with xo and y.
     .macro PAIR w, acc, xo, y
@@ -215,6 +187,48 @@ global_asm!(
     .type \name, %function
     \name:
     .endm
+
+    FUNCTION thimble_pairs_whole
+    push {{r4, r5, r7, lr}}
+    cbz r1, 2f
+    mov r3, #0xff00ff00
+    @ -127 twice.
+    movw r12, #0xff81
+    movt r12, #0xff81
+1:  ldr r4, [r0], #4
+    sxtab16 r5, r12, r4, ror #8
+    and r4, r3, r4, lsl #8
+    ssub16 r4, r4, r5
+    strd r4, r5, [r2], #8
+    subs r1, #1
+    bne 1b
+2:  mov r0, r2
+    pop {{r4, r5, r7, pc}}
+
+    FUNCTION thimble_pairs_list
+    push {{r4-r10, lr}}
+    cbz r1, 3f
+    ldr r7, [sp, #32]
+    @ Minus the zero point, twice.
+    sxtb16 r8, r3
+    mov r9, #0
+    ssub16 r8, r9, r8
+    @ Nine bits of each number, so that none of the lower reach the upper.
+    mov r9, #0x01ff01ff
+1:  ldr r10, [r0], #4
+    cmp r10, r3
+    beq 2f
+    sxtab16 r4, r8, r10, ror #8
+    sxtab16 r6, r8, r10
+    and r6, r6, r9
+    lsl r6, r6, #7
+    ssub16 r5, r6, r4
+    stm r2!, {{r4-r7}}
+2:  add r7, #4
+    subs r1, #1
+    bne 1b
+3:  mov r0, r2
+    pop {{r4-r10, pc}}
 
     @ Sums of four rows, times 256, from biases; r3 is kept on the stack.
     .macro ENTER_PAIRS

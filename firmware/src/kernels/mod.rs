@@ -7,6 +7,8 @@
 //! [`portable`] says in plain Rust what every kernel must compute, and reads every layout. The
 //! kernel of a core reads the layouts that were made for it.
 
+#[cfg(kernel_mve)]
+mod mve;
 mod portable;
 mod requantize;
 mod values;
@@ -55,6 +57,8 @@ pub(crate) fn reads(layer: &Dense<'_>) -> bool {
         WeightLayout::Columns8 => true,
         #[cfg(kernel_v6m)]
         WeightLayout::ColumnsUnsigned4 => true,
+        #[cfg(kernel_mve)]
+        WeightLayout::FoldedRows => true,
         _ => cfg!(not(target_os = "none")),
     }
 }
@@ -83,6 +87,8 @@ pub(crate) fn prepare<'s>(
         WeightLayout::Columns8 => columns::prepare(layer, x, workspace),
         #[cfg(kernel_v6m)]
         WeightLayout::ColumnsUnsigned4 => v6m::prepare(layer, x, workspace),
+        #[cfg(kernel_mve)]
+        WeightLayout::FoldedRows => mve::prepare(layer, x, workspace),
         _ => widen::widen(layer, x, workspace),
     }
 }
@@ -101,6 +107,8 @@ pub(crate) fn compute(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
         WeightLayout::Columns8 => v7m::compute(layer, x, output),
         #[cfg(kernel_v6m)]
         WeightLayout::ColumnsUnsigned4 => v6m::compute(layer, x, output),
+        #[cfg(kernel_mve)]
+        WeightLayout::FoldedRows => mve::compute(layer, x, output),
         #[cfg(kernel_rv32)]
         WeightLayout::Columns8 => rv32::compute(layer, x, output),
         _ => portable::compute(layer, x, output),

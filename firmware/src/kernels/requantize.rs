@@ -32,9 +32,9 @@ pub(crate) fn multiply_add(accumulator: i32, multiplier: Multiplier, zero_point:
 /// What becomes of a layer's accumulators.
 #[derive(Clone, Copy)]
 pub(crate) struct Output {
-    zero_point: i32,
-    low: i32,
-    high: i32,
+    pub(super) zero_point: i32,
+    pub(super) low: i32,
+    pub(super) high: i32,
 }
 
 impl Output {

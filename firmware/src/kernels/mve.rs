@@ -1,0 +1,273 @@
+//! The kernel for cores with Helium, the M-profile vector extension: Cortex-M55 and M85.
+//!
+//! Weights are [`FoldedRows`](model_format::WeightLayout::FoldedRows), inputs as they are. A
+//! VMLADAVA adds sixteen products to a register; one load of sixteen inputs serves six rows, for
+//! whose sums and addresses the registers just suffice. Loops are tail-predicated: what lies beyond
+//! the last input, or the last row, takes no part.
+//!
+//! Requantization takes four rows at a time: VQRDMULH is the rounding doubling high multiply, and
+//! VRSHL, after one is taken off a negative number, divides with ties away from zero.
+#![allow(unsafe_code)]
+
+use core::arch::global_asm;
+
+use model_format::{Dense, Multiplier, Precision, padded};
+
+use super::requantize::Output;
+use super::{Prepared, Values, Workspace};
+
+/// Rows whose sums are kept before they are requantized: whole tiles of six, and fours.
+const CHUNK: usize = 24;
+
+/// Keeps the input, whose place the output may take.
+#[inline(never)]
+pub(super) fn prepare<'s>(
+    layer: &Dense<'_>,
+    x: Values<'_>,
+    workspace: &'s mut Workspace<'_>,
+) -> Prepared<'s> {
+    let words = workspace.words.get_mut(..padded(layer.inputs()) / 4).unwrap_or_default();
+    let places: &mut [u8] = bytemuck::must_cast_slice_mut(words);
+    let len = places.len().min(x.bytes.len());
+    // SAFETY: both are valid for as many bytes, and a slice that is borrowed mutably overlaps none.
+    unsafe { thimble_mve_copy(x.bytes.as_ptr(), places.as_mut_ptr(), len) };
+    Prepared { words, list: None }
+}
+
+/// Writes the output of a layer with row-major weights and folded biases.
+#[inline(never)]
+pub(super) fn compute(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+    let (inputs, row_len) = (layer.inputs(), padded(layer.inputs()));
+    let output_of = Output::of(layer);
+    let value_len = layer.output.precision.bytes();
+    let chunks = layer.folded().chunks(CHUNK).zip(layer.mantissas().chunks(CHUNK));
+    let chunks = chunks.zip(layer.shifts().chunks(CHUNK)).zip(output.chunks_mut(CHUNK * value_len));
+    let mut weights = layer.weight_bytes();
+    for (((biases, mantissas), shifts), output) in chunks {
+        let rows = biases.len();
+        let len = rows.wrapping_mul(row_len);
+        let Some((chunk, rest)) = weights.split_at_checked(len) else { return };
+        weights = rest;
+        let mut sums = [0; CHUNK];
+        // SAFETY: the input has `inputs` bytes, the weights `rows` rows of them at the distance of
+        // the padded length, and there are a bias and room for a sum for each of the rows.
+        unsafe {
+            thimble_mve_rows(&Rows {
+                x: x.words.as_ptr().cast(),
+                weights: chunk.as_ptr(),
+                biases: biases.as_ptr(),
+                sums: sums.as_mut_ptr(),
+                inputs,
+                row_len,
+                rows,
+            });
+        }
+        match layer.output.precision {
+            // SAFETY: there are `rows` values of each kind.
+            Precision::Int8 => unsafe {
+                thimble_mve_requantize(&Requantize {
+                    sums: sums.as_ptr(),
+                    mantissas: mantissas.as_ptr(),
+                    shifts: shifts.as_ptr(),
+                    output: output.as_mut_ptr(),
+                    rows,
+                    zero_point: output_of.zero_point,
+                    low: output_of.low,
+                    high: output_of.high,
+                });
+            },
+            Precision::Int16 => {
+                let parameters = sums.iter().zip(mantissas).zip(shifts);
+                for (((sum, mantissa), shift), y) in parameters.zip(output.as_chunks_mut().0) {
+                    let mantissa = i32::from_le_bytes(*mantissa);
+                    let multiplier = Multiplier { mantissa, shift: *shift as i8 };
+                    *y = (output_of.quantize(*sum, multiplier) as i16).to_le_bytes();
+                }
+            }
+        }
+    }
+}
+
+/// What the loop over rows reads, in the order in which it does.
+#[repr(C)]
+struct Rows {
+    x: *const u8,
+    weights: *const u8,
+    biases: *const [u8; 4],
+    sums: *mut i32,
+    inputs: usize,
+    row_len: usize,
+    rows: usize,
+}
+
+/// What requantization reads, in the order in which it does.
+#[repr(C)]
+struct Requantize {
+    sums: *const i32,
+    mantissas: *const [u8; 4],
+    shifts: *const u8,
+    output: *mut u8,
+    rows: usize,
+    zero_point: i32,
+    low: i32,
+    high: i32,
+}
+
+unsafe extern "C" {
+    fn thimble_mve_copy(from: *const u8, to: *mut u8, len: usize);
+    fn thimble_mve_rows(rows: *const Rows);
+    fn thimble_mve_requantize(requantize: *const Requantize);
+}
+
+global_asm!(
+    r#"
+    .syntax unified
+    .cpu cortex-m55
+
+    .macro MVE_FUNCTION name
+    .section .text.\name, "ax", %progbits
+    .balign 4
+    .thumb_func
+    .global \name
+    .type \name, %function
+    \name:
+    .endm
+
+    MVE_FUNCTION thimble_mve_copy
+    push {{r7, lr}}
+    wlstp.8 lr, r2, 2f
+1:  vldrb.u8 q0, [r0], #16
+    vstrb.8 q0, [r1], #16
+    letp lr, 1b
+2:  pop {{r7, pc}}
+
+    @ The argument is copied to the stack, where it is kept up to date: x at 0, weights at 4,
+    @ biases at 8, sums at 12, inputs at 16, row length at 20, rows at 24.
+
+    .macro BIAS number, n, sum
+    .if \number < \n
+    ldr \sum, [lr, #4 * \number]
+    .endif
+    .endm
+
+    .macro ADDRESS number, n, address, before
+    .if \number < \n
+    add \address, \before, lr
+    .endif
+    .endm
+
+    .macro PRODUCTS number, n, sum, address
+    .if \number < \n
+    vldrb.u8 q1, [\address], #16
+    vmladava.s8 \sum, q0, q1
+    .endif
+    .endm
+
+    .macro SUM number, n, sum
+    .if \number < \n
+    str \sum, [lr, #4 * \number]
+    .endif
+    .endm
+
+    @ The next n rows: sums in even registers, as VMLADAVA wants them, addresses in odd ones.
+    .macro TILE n
+    ldr lr, [sp, #8]
+    BIAS 0, \n, r0
+    BIAS 1, \n, r2
+    BIAS 2, \n, r4
+    BIAS 3, \n, r6
+    BIAS 4, \n, r8
+    BIAS 5, \n, r10
+    add lr, #4 * \n
+    str lr, [sp, #8]
+    ldrd r12, r1, [sp]
+    ldr lr, [sp, #20]
+    ADDRESS 1, \n, r3, r1
+    ADDRESS 2, \n, r5, r3
+    ADDRESS 3, \n, r7, r5
+    ADDRESS 4, \n, r9, r7
+    ADDRESS 5, \n, r11, r9
+    ldr lr, [sp, #16]
+    dlstp.8 lr, lr
+1:  vldrb.u8 q0, [r12], #16
+    PRODUCTS 0, \n, r0, r1
+    PRODUCTS 1, \n, r2, r3
+    PRODUCTS 2, \n, r4, r5
+    PRODUCTS 3, \n, r6, r7
+    PRODUCTS 4, \n, r8, r9
+    PRODUCTS 5, \n, r10, r11
+    letp lr, 1b
+    ldr lr, [sp, #12]
+    SUM 0, \n, r0
+    SUM 1, \n, r2
+    SUM 2, \n, r4
+    SUM 3, \n, r6
+    SUM 4, \n, r8
+    SUM 5, \n, r10
+    add lr, #4 * \n
+    str lr, [sp, #12]
+    @ The next rows' weights.
+    ldrd r0, r1, [sp, #20]
+    ldr r2, [sp, #4]
+    mov r3, #\n
+    mla r2, r0, r3, r2
+    str r2, [sp, #4]
+    subs r1, #\n
+    str r1, [sp, #24]
+    .endm
+
+    MVE_FUNCTION thimble_mve_rows
+    push {{r4-r11, lr}}
+    ldm r0, {{r1-r7}}
+    sub sp, #28
+    stm sp, {{r1-r7}}
+    cmp r7, #6
+    blt 3f
+2:  TILE 6
+    cmp r1, #6
+    bge 2b
+    mov r7, r1
+3:  cmp r7, #4
+    blt 4f
+    TILE 4
+    mov r7, r1
+4:  cmp r7, #2
+    blt 5f
+    TILE 2
+    mov r7, r1
+5:  cmp r7, #1
+    blt 6f
+    TILE 1
+6:  add sp, #28
+    pop {{r4-r11, pc}}
+
+    MVE_FUNCTION thimble_mve_requantize
+    push {{r4-r8, lr}}
+    vpush {{d8-d13}}
+    ldm r0, {{r1-r8}}
+    vmov.i32 q4, #0
+    vdup.32 q5, r7
+    vdup.32 q6, r8
+    wlstp.32 lr, r5, 2f
+1:  vldrw.u32 q0, [r1], #16
+    vldrb.s32 q1, [r3], #4
+    @ Shifts to the left come before the multiplication, those to the right behind it.
+    vmax.s32 q3, q1, q4
+    vshl.s32 q0, q0, q3
+    vldrw.u32 q2, [r2], #16
+    vqrdmulh.s32 q0, q0, q2
+    vmin.s32 q1, q1, q4
+    @ Where a negative number is shifted to the right, -1.
+    vand q3, q0, q1
+    vshr.s32 q3, q3, #31
+    vadd.i32 q0, q0, q3
+    vrshl.s32 q0, q0, q1
+    vqadd.s32 q0, q0, r6
+    vmax.s32 q0, q0, q5
+    vmin.s32 q0, q0, q6
+    vstrb.32 q0, [r4], #4
+    letp lr, 1b
+2:  vpop {{d8-d13}}
+    pop {{r4-r8, pc}}
+"#
+);
