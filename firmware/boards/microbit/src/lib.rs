@@ -60,13 +60,15 @@ pub fn start() -> Parts<impl embedded_io::Read + embedded_io::Write> {
         cts: None,
         rts: None,
     };
-    chip.UART0.intenset.write(|w| w.rxdrdy().set());
     let uart = Uart::new(chip.UART0, uart_pins, Parity::EXCLUDED, Baudrate::BAUD115200);
-    // The driver sends a byte once the one before it has gone out, so there must have been one. It
-    // writes that before it switches the UART on, which the chip takes and QEMU does not. A zero
-    // separates frames: one more means nothing.
-    // SAFETY: the driver is not in use at the moment; the register takes any byte.
-    unsafe { (*UART0::ptr()).txd.write(|w| w.bits(0)) };
+    // What follows has to wait until the UART is on: QEMU ignores what is written before.
+    // SAFETY: the driver is not in use at the moment, and knows nothing of interrupts.
+    let registers = unsafe { &*UART0::ptr() };
+    registers.intenset.write(|w| w.rxdrdy().set());
+    // The driver sends a byte once the one before it has gone out, so there must have been one. A
+    // zero separates frames: one more means nothing.
+    // SAFETY: the register takes any byte.
+    registers.txd.write(|w| unsafe { w.bits(0) });
     // SAFETY: interrupts are masked, so that none needs a handler.
     unsafe { NVIC::unmask(Interrupt::UART0) };
     let uart = Sleeping::new(uart, || NVIC::unpend(Interrupt::UART0));
