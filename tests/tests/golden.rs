@@ -1,51 +1,156 @@
-//! The reference gives every byte that TensorFlow Lite Micro's own interpreter gave.
+//! Every byte that TensorFlow Lite Micro's own interpreter gave: by the reference, and by import
+//! and engine, on this machine and on the emulated core, in every layout.
 //!
-//! The models, inputs and outputs in `tests/golden` were made with TensorFlow's converter and
-//! TFLM's interpreter: whatever agrees with the reference agrees with them.
+//! `tests/golden/README.md` says where the models, inputs and outputs are from.
 
-use std::path::Path;
+use std::path::PathBuf;
 
-use tests::parity::{compare, signed};
-use tests::tflite::Golden;
-use tests::workspace::{read, root};
+use clap::ValueEnum;
+use host_trainer::device::command::{Vector, vectors};
+use host_trainer::import::{Options, OutputMeaning, import};
+use host_trainer::pack::{Core, pack};
+use model_format::Model;
+use tests::command::{Finished, host_trainer};
+use tests::emulated::{LIMIT, board, default_model, firmware};
+use tests::parity::{compare, engine_outputs, signed};
+use tests::tflite::Golden as Operators;
+use tests::workspace::{empty_dir, read, root};
 
-#[track_caller]
-fn reference_equals_tflm(name: &str) {
-    let path = |extension: &str| {
-        root().join(Path::new("tests/golden").join(name)).with_extension(extension)
-    };
-    let about: serde_json::Value =
-        serde_json::from_slice(&read(path("json"))).expect("a description in JSON");
-    let count = |key: &str| about[key].as_u64().expect("a count") as usize;
-    let (inputs, outputs) = (signed(&read(path("input.i8"))), signed(&read(path("output.i8"))));
-    assert_eq!(inputs.len(), count("samples") * count("inputs"));
-    assert_eq!(outputs.len(), count("samples") * count("outputs"));
+/// A model with inputs and the outputs that it must give.
+struct Golden {
+    name: String,
+    tflite: Vec<u8>,
+    inputs: Vec<u8>,
+    outputs: Vec<u8>,
+}
 
-    let golden = Golden::read(&read(path("tflite")));
-    let samples = inputs.chunks_exact(count("inputs")).zip(outputs.chunks_exact(count("outputs")));
-    for (sample, (input, expected)) in samples.enumerate() {
-        if let Err(difference) = compare(golden.len() - 1, expected, &golden.run(input)) {
-            panic!("{name}, sample {sample}, {difference}");
+fn folder() -> PathBuf {
+    root().join("tests/golden")
+}
+
+fn all() -> Vec<Golden> {
+    let entries = std::fs::read_dir(folder()).expect("tests/golden is there");
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".tflite").map(String::from))
+        .collect();
+    names.sort();
+    assert!(names.len() >= 18, "{names:?}");
+    names.into_iter().map(Golden::read).collect()
+}
+
+impl Golden {
+    fn read(name: String) -> Golden {
+        let file = |extension: &str| read(folder().join(format!("{name}.{extension}")));
+        let (tflite, inputs, outputs) = (file("tflite"), file("input.i8"), file("output.i8"));
+        Golden { name, tflite, inputs, outputs }
+    }
+
+    fn import(&self) -> Vec<u8> {
+        let options = Options { name: self.name.clone(), meaning: OutputMeaning::Guess };
+        import(&self.tflite, &options).unwrap_or_else(|e| panic!("{}: {e}", self.name)).bytes
+    }
+
+    /// Holds rows of outputs against those of TensorFlow Lite Micro.
+    fn check(&self, who: &str, model: &[u8], actual: &[i8]) {
+        let model = Model::parse(model).expect("what was imported is valid");
+        let rows = self.inputs.len() / model.input_len();
+        assert_eq!(actual.len(), rows * model.output_len(), "{}: outputs of {who}", self.name);
+        assert_eq!(actual.len(), self.outputs.len(), "{}: outputs of {who}", self.name);
+        let last = model.layers().count() - 1;
+        let expected = signed(&self.outputs);
+        let samples = expected.chunks(model.output_len()).zip(actual.chunks(model.output_len()));
+        for (sample, (expected, actual)) in samples.enumerate() {
+            if let Err(difference) = compare(last, expected, actual) {
+                panic!("{}, {who}, sample {sample}, {difference}", self.name);
+            }
         }
     }
 }
 
 #[test]
-fn relu_and_tanh() {
-    reference_equals_tflm("eggcrate-64-64-tanh");
+fn the_engine_gives_every_byte_of_tflm_in_every_layout() {
+    for golden in all() {
+        let imported = golden.import();
+        let model = Model::parse(&imported).expect("what was imported is valid");
+        let rows = signed(&golden.inputs);
+        for core in Core::value_variants() {
+            let packed = pack(&model, *core).unwrap_or_else(|e| panic!("{}: {e}", golden.name));
+            let outputs = engine_outputs(&packed, rows.chunks_exact(model.input_len()));
+            golden.check(&format!("engine, packed for {core}"), &packed, &outputs.concat());
+        }
+    }
 }
 
+/// As they are and packed for it.
 #[test]
-fn relu_and_sigmoid() {
-    reference_equals_tflm("spiral-relu-sigmoid");
+fn the_emulated_core_gives_every_byte_of_tflm() {
+    let all = all();
+    let (mut models, mut inputs) = (Vec::new(), Vec::new());
+    for golden in &all {
+        let imported = golden.import();
+        let model = Model::parse(&imported).expect("what was imported is valid");
+        models.push(pack(&model, Core::CortexM4).expect("it can be packed"));
+        models.push(imported);
+        inputs.extend([signed(&golden.inputs), signed(&golden.inputs)]);
+    }
+    let records: Vec<Vector<'_>> =
+        models.iter().zip(&inputs).map(|(model, inputs)| Vector { model, inputs }).collect();
+    let answers = vectors(board(), &firmware(&default_model()), &records, LIMIT)
+        .unwrap_or_else(|error| panic!("{error}"));
+    for (index, (answer, model)) in answers.iter().zip(&models).enumerate() {
+        let golden = &all[index / 2];
+        let answer = answer.as_ref().unwrap_or_else(|| panic!("{} is refused", golden.name));
+        golden.check("emulated board", model, answer);
+    }
 }
 
+/// What a user types.
 #[test]
-fn softmax_with_scales_per_row() {
-    reference_equals_tflm("mnist-32-relu-softmax");
+fn the_commands_give_every_byte_of_tflm() {
+    let folder = empty_dir("golden_commands");
+    let golden = Golden::read("mnist-32-relu-softmax-per-tensor".into());
+    let path = |extension: &str| {
+        let path = self::folder().join(format!("{}.{extension}", golden.name));
+        path.display().to_string()
+    };
+    let run = |arguments: &[&str]| Finished::of(&mut host_trainer(&folder, arguments)).success();
+    let said = run(&["import", &path("tflite"), "-o", "model.thimble"]).stdout;
+    assert!(said.contains("784") && said.contains("10 classes"), "{said}");
+    let inputs = path("input.i8");
+    run(&["infer", "model.thimble", "--raw-i8", &inputs, "--out", "out.i8"]);
+    assert!(read(folder.join("out.i8")) == golden.outputs, "the outputs differ");
+    run(&["pack", "model.thimble", "--for", "cortex-m4", "-o", "m4.thimble"]);
+    run(&["infer", "m4.thimble", "--raw-i8", &inputs, "--out", "m4.i8"]);
+    assert!(read(folder.join("m4.i8")) == golden.outputs, "the outputs of the packed one differ");
+    // Layer by layer they are the same as well.
+    let trace = |model: &str| run(&["trace", model, &inputs, "--row", "3"]).stdout;
+    assert_eq!(trace("model.thimble"), trace("m4.thimble"));
+    assert_eq!(trace("m4.thimble").lines().count(), 1 + 1 + 3, "name, input, layers");
 }
 
+/// The reference knows what the trained ones are made of: whatever agrees with it agrees with them.
 #[test]
-fn softmax_with_one_scale_per_tensor() {
-    reference_equals_tflm("mnist-32-relu-softmax-per-tensor");
+fn the_reference_gives_every_byte_of_tflm() {
+    let trained = all().into_iter();
+    let trained = trained.filter(|g| folder().join(format!("{}.json", g.name)).is_file());
+    let mut count = 0;
+    for golden in trained {
+        let about = read(folder().join(format!("{}.json", golden.name)));
+        let about: serde_json::Value = serde_json::from_slice(&about).expect("JSON");
+        let (inputs, outputs) = (signed(&golden.inputs), signed(&golden.outputs));
+        let len = |key: &str| about[key].as_u64().expect("a count") as usize;
+        assert_eq!(inputs.len(), len("samples") * len("inputs"));
+        assert_eq!(outputs.len(), len("samples") * len("outputs"));
+        let reference = Operators::read(&golden.tflite);
+        let samples = inputs.chunks(len("inputs")).zip(outputs.chunks(len("outputs")));
+        for (sample, (input, expected)) in samples.enumerate() {
+            let actual = reference.run(input);
+            if let Err(difference) = compare(reference.len() - 1, expected, &actual) {
+                panic!("{}, sample {sample}, {difference}", golden.name);
+            }
+        }
+        count += 1;
+    }
+    assert_eq!(count, 4);
 }

@@ -9,7 +9,8 @@ use model_format::{Clamp, Encoding, Quantization, Softmax};
 use super::dense::dense;
 use super::element_wise;
 use super::error::{ImportError, OperatorProblem};
-use super::schema::{Graph, Kind, Operator, Tensor, Type};
+use super::schema::{Graph, Kind, Operator, Type};
+use super::tensor::Tensor;
 use crate::quantize::tables;
 
 /// The most operators that are followed: four for each layer that a model can have.
@@ -56,7 +57,7 @@ impl Chain {
             notes: Vec::new(),
         };
         for operator in path(graph)? {
-            walk.step(&operator)?;
+            walk.step(&operator).map_err(|error| at_operator(&operator, error))?;
         }
         let Some((quantization, encoding)) = walk.input.filter(|_| !walk.layers.is_empty()) else {
             return Err(ImportError::Empty);
@@ -67,6 +68,16 @@ impl Chain {
             outputs: walk.elements,
             notes: walk.notes,
         })
+    }
+}
+
+/// An error with a tensor, with the operator that uses it.
+fn at_operator(operator: &Operator<'_>, error: ImportError) -> ImportError {
+    match error {
+        ImportError::Tensor { index, name, problem } => {
+            operator.refuse(OperatorProblem::Tensor { index, name, problem })
+        }
+        error => error,
     }
 }
 
@@ -145,8 +156,10 @@ impl Walk<'_> {
                 self.same_elements(operator, &y)?;
             }
             (_, Value::Behind) => return Err(operator.refuse(OperatorProblem::BehindTheEnd)),
-            // The tensor is no int8, and says so.
-            (_, Value::Before) => drop(x.int8()?),
+            (_, Value::Before) => {
+                let found = x.kind.name();
+                return Err(operator.refuse(OperatorProblem::NotInt8 { found }));
+            }
             (Kind::Dequantize, Value::Int8(_)) => {
                 if y.kind != Type::FLOAT32 {
                     let supported = "int8 to float32";
@@ -157,12 +170,14 @@ impl Walk<'_> {
                 self.value = Value::Behind;
             }
             (Kind::FullyConnected, Value::Int8(quantization)) => {
+                self.check_depth()?;
                 let layer = dense(self.graph, operator, quantization, self.elements, &y)?;
                 self.elements = layer.outputs;
                 self.value = Value::Int8(layer.output);
                 self.layers.push(LayerSpec::Dense(layer));
             }
             (_, Value::Int8(quantization)) => {
+                self.check_depth()?;
                 self.same_elements(operator, &y)?;
                 self.element_wise(operator, quantization, &y)?;
                 self.value = Value::Int8(y.int8()?);
@@ -170,6 +185,14 @@ impl Walk<'_> {
         }
         self.at = output;
         Ok(())
+    }
+
+    /// Before a layer is made: the same weights may stand for many layers of a small file.
+    fn check_depth(&self) -> Result<(), ImportError> {
+        match self.layers.len() < MAX_LAYERS {
+            true => Ok(()),
+            false => Err(ImportError::TooDeep { limit: MAX_LAYERS }),
+        }
     }
 
     fn same_elements(&self, operator: &Operator<'_>, y: &Tensor<'_>) -> Result<(), ImportError> {

@@ -9,7 +9,8 @@ use model_format::{Clamp, Multiplier, Quantization, WeightLayout};
 
 use super::element_wise::quantize;
 use super::error::{ImportError, OperatorProblem, TensorProblem};
-use super::schema::{Graph, Operator, Tensor, Type};
+use super::schema::{Graph, Operator, Type};
+use super::tensor::Tensor;
 
 /// The most that TensorFlow Lite Micro lets the scale of a bias be off, in steps of the output.
 const BIAS_SCALE_TOLERANCE: f64 = 0.02;

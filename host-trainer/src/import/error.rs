@@ -52,8 +52,10 @@ pub enum ImportError {
     /// No operator gives the output.
     #[error("no operator gives the model's output, tensor {0}: the file is damaged")]
     Output(i32),
-    /// More operators between input and output than any model that fits has.
-    #[error("more than {limit} operators lie between input and output: the model is too deep")]
+    /// More operators between input and output than any model that fits has, or more layers.
+    #[error(
+        "more than {limit} operators or layers lie between input and output: the model is too deep"
+    )]
     TooDeep {
         /// The most operators.
         limit: usize,
@@ -169,6 +171,22 @@ pub enum OperatorProblem {
          SOFTMAX, RESHAPE, QUANTIZE and DEQUANTIZE)"
     )]
     Unsupported,
+    /// It does not work on int8.
+    #[error("works on {found} where int8 is needed: {QUANTIZE}")]
+    NotInt8 {
+        /// The type's name.
+        found: String,
+    },
+    /// One of its tensors cannot be taken.
+    #[error("tensor {index} `{name}`: {problem}")]
+    Tensor {
+        /// Its index in the file.
+        index: usize,
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        problem: TensorProblem,
+    },
     /// What it takes does not come from the model's input.
     #[error(
         "takes tensor {0}, which does not come from the model's input: only a chain of layers from \

@@ -11,6 +11,7 @@ mod element_wise;
 mod error;
 mod flatbuffer;
 mod schema;
+mod tensor;
 
 use firmware::Engine;
 use model_format::build::{LayerSpec, MeaningSpec, ModelSpec, SelfTestSpec};

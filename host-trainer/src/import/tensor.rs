@@ -1,0 +1,162 @@
+//! Tensors of a TensorFlow Lite model: shapes, scales, data.
+
+use model_format::Quantization;
+use model_format::limits::MAX_WIDTH;
+
+use super::error::{ImportError, TensorProblem, damaged};
+use super::flatbuffer::{OutOfFile, Table, Tables};
+use super::schema::Type;
+
+/// A tensor.
+#[derive(Clone, Debug)]
+pub(super) struct Tensor<'a> {
+    index: usize,
+    name: String,
+    pub(super) shape: Vec<i32>,
+    pub(super) kind: Type,
+    pub(super) scales: Vec<f32>,
+    zero_points: Vec<i64>,
+    /// The dimension along which the scales lie.
+    pub(super) dimension: u32,
+    sparse: bool,
+    buffer: Option<Table<'a>>,
+}
+
+impl<'a> Tensor<'a> {
+    /// Takes the tensor of this index from its table.
+    pub(super) fn read(
+        index: usize,
+        table: Table<'a>,
+        buffers: Tables<'a>,
+    ) -> Result<Self, OutOfFile> {
+        let vectors = |table: Table<'a>| {
+            let scales = table.vector(2)?.iter().map(|scale| f32::from_le_bytes(*scale)).collect();
+            let zero_points = table.vector(3)?.iter().map(|z| i64::from_le_bytes(*z)).collect();
+            Ok((scales, zero_points, table.u32(6)?))
+        };
+        let (scales, zero_points, dimension) =
+            table.table(4)?.map(vectors).transpose()?.unwrap_or_default();
+        Ok(Tensor {
+            index,
+            name: table.text(3)?,
+            shape: table.i32s(0)?,
+            kind: Type::new(table.u8(1)?),
+            scales,
+            zero_points,
+            dimension,
+            sparse: table.table(6)?.is_some(),
+            buffer: buffers.get(table.u32(2)? as usize)?,
+        })
+    }
+
+    /// Refuses the tensor.
+    pub(super) fn refuse(&self, problem: TensorProblem) -> ImportError {
+        ImportError::Tensor { index: self.index, name: self.name.clone(), problem }
+    }
+
+    /// The number of elements of an activation, at most [`MAX_WIDTH`].
+    pub(super) fn elements(&self) -> Result<usize, ImportError> {
+        let product = self.shape.iter().try_fold(1usize, |product, dimension| {
+            product.checked_mul(usize::try_from(*dimension).ok()?)
+        });
+        product.filter(|elements| (1..=MAX_WIDTH).contains(elements)).ok_or_else(|| {
+            self.refuse(TensorProblem::Shape { shape: self.shape.clone(), limit: MAX_WIDTH })
+        })
+    }
+
+    /// Its one scale.
+    pub(super) fn scale(&self) -> Result<f32, ImportError> {
+        let [scale] = self.scales[..] else { return Err(self.wrong_scales("one")) };
+        check_scale(scale).ok_or_else(|| self.refuse(TensorProblem::Scale(scale)))
+    }
+
+    /// Its one zero point.
+    pub(super) fn zero_point(&self) -> Result<i64, ImportError> {
+        match self.zero_points[..] {
+            [zero_point] => Ok(zero_point),
+            _ => Err(self.wrong_scales("one")),
+        }
+    }
+
+    /// The quantization of an int8 activation.
+    pub(super) fn int8(&self) -> Result<Quantization, ImportError> {
+        if self.kind != Type::INT8 {
+            return Err(self.refuse(TensorProblem::NotInt8 { found: self.kind.name() }));
+        }
+        let zero_point = self.zero_point()?;
+        match i8::try_from(zero_point) {
+            Ok(zero_point) => Ok(Quantization::int8(self.scale()?, zero_point.into())),
+            Err(_) => Err(self.refuse(TensorProblem::ZeroPoint(zero_point))),
+        }
+    }
+
+    /// The scales of int8 weights, one for all rows or one a row.
+    pub(super) fn weight_scales(&self, rows: usize) -> Result<&[f32], ImportError> {
+        if self.kind != Type::INT8 {
+            return Err(self.refuse(TensorProblem::NotInt8 { found: self.kind.name() }));
+        }
+        let scales = self.scales.len();
+        if scales != self.zero_points.len() || (scales != 1 && scales != rows) {
+            return Err(self.wrong_scales(&format!("one, or {rows} for as many rows,")));
+        }
+        if let Some(&scale) = self.scales.iter().find(|scale| check_scale(**scale).is_none()) {
+            return Err(self.refuse(TensorProblem::Scale(scale)));
+        }
+        match self.zero_points.iter().position(|zero_point| *zero_point != 0) {
+            None => Ok(&self.scales),
+            Some(row) => {
+                let zero_point = self.zero_points[row];
+                Err(self.refuse(TensorProblem::WeightZeroPoint { row, zero_point }))
+            }
+        }
+    }
+
+    fn wrong_scales(&self, needed: &str) -> ImportError {
+        let (scales, zero_points) = (self.scales.len(), self.zero_points.len());
+        self.refuse(match scales {
+            0 => TensorProblem::NoQuantization,
+            _ => TensorProblem::Scales { scales, zero_points, needed: needed.into() },
+        })
+    }
+
+    /// The bytes of a constant of so many elements with N bytes each.
+    pub(super) fn data<const N: usize>(
+        &self,
+        elements: usize,
+    ) -> Result<&'a [[u8; N]], ImportError> {
+        if self.sparse {
+            return Err(self.refuse(TensorProblem::Storage("in TensorFlow Lite's sparse code")));
+        }
+        let what = || format!("the data of tensor {}", self.index);
+        let read = || {
+            let Some(buffer) = self.buffer else { return Ok((&[][..], 0)) };
+            Ok((buffer.bytes(0)?, buffer.u64(1)?))
+        };
+        let (bytes, outside) = read().map_err(|error| damaged(what())(error))?;
+        // Offsets 0 and 1 say that there is nothing outside.
+        if outside > 1 {
+            return Err(self.refuse(TensorProblem::Storage("outside of the flatbuffer")));
+        }
+        let needed = elements.saturating_mul(N);
+        if bytes.len() != needed {
+            let (found, shape) = (bytes.len(), self.shape.clone());
+            return Err(self.refuse(TensorProblem::Data { found, needed, shape }));
+        }
+        Ok(bytes.as_chunks().0)
+    }
+
+    /// Type and quantization, for messages.
+    pub(super) fn describe(&self) -> String {
+        match (&self.scales[..], &self.zero_points[..]) {
+            ([scale], [zero_point]) => {
+                format!("{} of scale {scale:e} and zero point {zero_point}", self.kind.name())
+            }
+            _ => self.kind.name(),
+        }
+    }
+}
+
+/// A scale that a model can have.
+fn check_scale(scale: f32) -> Option<f32> {
+    (scale.is_normal() && scale > 0.0).then_some(scale)
+}
