@@ -18,7 +18,7 @@ use super::requantize::Output;
 use super::{Prepared, Values, Workspace};
 
 /// Rows whose sums are kept before they are requantized: whole tiles of six, and fours.
-const CHUNK: usize = 24;
+const CHUNK: usize = 36;
 
 /// Keeps the input, whose place the output may take.
 #[inline(never)]
@@ -56,10 +56,11 @@ pub(super) fn compute(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
                 biases: biases.add(start),
                 weights: weights.add(start.wrapping_mul(row_len)),
                 x: x.words.as_ptr().cast(),
-                inputs,
+                inputs_by_64: inputs / 64,
                 row_len,
                 sums: sums.as_mut_ptr().cast(),
                 rows,
+                inputs_left: inputs % 64,
             });
             // As many have been written.
             core::slice::from_raw_parts(sums.as_ptr().cast::<i32>(), rows)
@@ -77,13 +78,20 @@ pub(super) fn compute(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
                 });
             },
             Precision::Int16 => {
-                let output = output.as_chunks_mut().0.iter_mut().skip(start);
-                let multipliers = layer.multipliers().skip(start);
-                for ((sum, multiplier), y) in sums.iter().zip(multipliers).zip(output) {
-                    *y = (output_of.quantize(*sum, multiplier) as i16).to_le_bytes();
-                }
+                let output = output.as_chunks_mut().0.get_mut(start..).unwrap_or_default();
+                requantize_int16(layer, start, sums, output);
             }
         }
+    }
+}
+
+/// Outputs of 16 bits from the first of these on.
+#[inline(never)]
+fn requantize_int16(layer: &Dense<'_>, first: usize, sums: &[i32], output: &mut [[u8; 2]]) {
+    let output_of = Output::of(layer);
+    let multipliers = layer.multipliers().skip(first);
+    for ((sum, multiplier), y) in sums.iter().zip(multipliers).zip(output) {
+        *y = (output_of.quantize(*sum, multiplier) as i16).to_le_bytes();
     }
 }
 
@@ -93,10 +101,11 @@ struct Rows {
     biases: *const [u8; 4],
     weights: *const u8,
     x: *const u8,
-    inputs: usize,
+    inputs_by_64: usize,
     row_len: usize,
     sums: *mut i32,
     rows: usize,
+    inputs_left: usize,
 }
 
 /// What requantization reads, in the order in which it does.
@@ -139,7 +148,7 @@ global_asm!(
 2:  pop {{r7, pc}}
 
     @ The argument is copied to the stack, where it is kept up to date: biases at 0, weights at 4,
-    @ x at 8, inputs at 12, row length at 16, sums at 20, rows at 24.
+    @ x at 8, inputs by 64 at 12, row length at 16, sums at 20, rows at 24, inputs left at 28.
 
     .macro BIAS number, n, sum
     .if \number < \n
@@ -176,6 +185,17 @@ global_asm!(
     .endif
     .endm
 
+    @ Sixteen inputs for n rows.
+    .macro SIXTEEN n
+    vldrb.u8 q0, [r12], #16
+    PRODUCTS 0, \n, r0, r1
+    PRODUCTS 1, \n, r2, r3
+    PRODUCTS 2, \n, r4, r5
+    PRODUCTS 3, \n, r6, r7
+    PRODUCTS 4, \n, r8, r9
+    PRODUCTS 5, \n, r10, r11
+    .endm
+
     @ The next n rows: sums in even registers, as VMLADAVA wants them, addresses in odd ones.
     .macro TILE n
     ldrd lr, r1, [sp]
@@ -195,15 +215,18 @@ global_asm!(
     NEXT \n
     strd lr, r12, [sp]
     ldrd r12, lr, [sp, #8]
-    dlstp.8 lr, lr
-1:  vldrb.u8 q0, [r12], #16
-    PRODUCTS 0, \n, r0, r1
-    PRODUCTS 1, \n, r2, r3
-    PRODUCTS 2, \n, r4, r5
-    PRODUCTS 3, \n, r6, r7
-    PRODUCTS 4, \n, r8, r9
-    PRODUCTS 5, \n, r10, r11
-    letp lr, 1b
+    @ Whole 64 inputs without predication, four times sixteen to a loop; then what remains.
+    wls lr, lr, 2f
+1:  SIXTEEN \n
+    SIXTEEN \n
+    SIXTEEN \n
+    SIXTEEN \n
+    le lr, 1b
+2:  ldr lr, [sp, #28]
+    wlstp.8 lr, lr, 4f
+3:  SIXTEEN \n
+    letp lr, 3b
+4:
     ldrd lr, r1, [sp, #20]
     SUM 1, \n, r2
     SUM 2, \n, r4
@@ -217,27 +240,27 @@ global_asm!(
 
     MVE_FUNCTION thimble_mve_rows
     push {{r4-r11, lr}}
-    ldm r0, {{r1-r7}}
-    sub sp, #28
-    stm sp, {{r1-r7}}
+    ldm r0, {{r1-r8}}
+    sub sp, #32
+    stm sp, {{r1-r8}}
     mov r1, r7
     cmp r1, #6
-    blt 3f
-2:  TILE 6
+    blt 6f
+5:  TILE 6
     cmp r1, #6
-    bge 2b
+    bge 5b
     cmp r1, #0
-    beq 6f
-3:  cmp r1, #4
-    blt 4f
+    beq 9f
+6:  cmp r1, #4
+    blt 7f
     TILE 4
-    beq 6f
-4:  cmp r1, #2
-    blt 5f
+    beq 9f
+7:  cmp r1, #2
+    blt 8f
     TILE 2
-    beq 6f
-5:  TILE 1
-6:  add sp, #28
+    beq 9f
+8:  TILE 1
+9:  add sp, #32
     pop {{r4-r11, pc}}
 
     MVE_FUNCTION thimble_mve_requantize
