@@ -13,6 +13,8 @@ mod engine;
 pub mod inputs;
 mod kernels;
 pub mod link;
+mod operators;
 mod softmax;
 
 pub use engine::{Engine, EngineError, InputError};
+pub use operators::{All, Choice, Operators};

@@ -14,6 +14,8 @@ use core::mem::MaybeUninit;
 
 use model_format::{Dense, Precision, padded};
 
+use crate::operators::Choice;
+
 use super::requantize::Output;
 use super::{Prepared, Values, Workspace};
 
@@ -37,7 +39,7 @@ pub(super) fn prepare<'s>(
 
 /// Writes the output of a layer with row-major weights and folded biases.
 #[inline(never)]
-pub(super) fn compute(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+pub(super) fn compute<C: Choice>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
     let outputs = layer.outputs();
     if output.len() != outputs.wrapping_mul(layer.output.precision.bytes()) {
         return;
@@ -77,10 +79,11 @@ pub(super) fn compute(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
                     output_of,
                 });
             },
-            Precision::Int16 => {
+            Precision::Int16 if C::OPERATORS.int16 => {
                 let output = output.as_chunks_mut().0.get_mut(start..).unwrap_or_default();
                 requantize_int16(layer, start, sums, output);
             }
+            Precision::Int16 => {}
         }
     }
 }
