@@ -20,7 +20,7 @@ use super::requantize::Output;
 use super::{Prepared, Values, Workspace};
 
 /// Rows whose sums are kept before they are requantized: whole tiles of six, and fours.
-const CHUNK: usize = 36;
+const CHUNK: usize = 24;
 
 /// Keeps the input, whose place the output may take.
 #[inline(never)]
