@@ -1,17 +1,23 @@
 //! Runs a model, layer by layer, in borrowed memory.
 
 use core::fmt;
+use core::marker::PhantomData;
 
 use model_format::{Layer, Model, Precision, Table, WeightLayout};
 
 use crate::kernels::{self, Values, Workspace};
+use crate::operators::{All, Choice};
 use crate::softmax::softmax;
 
 /// A model together with the memory that it needs to run.
-pub struct Engine<'m, 's> {
+///
+/// `C` says which kernels and operators are linked: all of them, unless a board that fixes its
+/// model names fewer.
+pub struct Engine<'m, 's, C = All> {
     model: Model<'m>,
     workspace: Workspace<'s>,
     activations: &'s mut [u8],
+    choice: PhantomData<C>,
 }
 
 /// Why an engine cannot be made.
@@ -30,6 +36,11 @@ pub enum EngineError {
         layer: usize,
         /// How its weights lie.
         layout: WeightLayout,
+    },
+    /// A layer is of a kind that was left out of this build.
+    Operator {
+        /// The layer, counted from 0.
+        layer: usize,
     },
     /// The model file does not lie on a 4-byte boundary, which a kernel of this core needs.
     Unaligned,
@@ -57,6 +68,9 @@ impl fmt::Display for EngineError {
                 "layer {layer}: no kernel of this core reads {} weights: pack the model for it",
                 layout.name()
             ),
+            EngineError::Operator { layer } => {
+                write!(f, "layer {layer}: its operator was left out of this build")
+            }
             EngineError::Unaligned => {
                 write!(f, "the model file must lie on a 4-byte boundary of the memory")
             }
@@ -74,7 +88,7 @@ impl fmt::Display for InputError {
 }
 
 impl<'m, 's> Engine<'m, 's> {
-    /// Makes an engine that runs `model` in `scratch`.
+    /// Makes an engine that runs `model` in `scratch`, with every kernel that this core has.
     ///
     /// # Errors
     /// [`EngineError::Scratch`] if `scratch` has fewer words than
@@ -82,9 +96,26 @@ impl<'m, 's> Engine<'m, 's> {
     /// packed for another core; [`EngineError::Unaligned`] if its file does not lie on a 4-byte
     /// boundary, which kernels in assembly need.
     pub fn new(model: Model<'m>, scratch: &'s mut [u32]) -> Result<Self, EngineError> {
+        Self::with_choice(model, scratch)
+    }
+}
+
+impl<'m, 's, C: Choice> Engine<'m, 's, C> {
+    /// Makes an engine that has no more than the operators of `C`.
+    ///
+    /// # Errors
+    /// Those of [`new`](Engine::new), and [`EngineError::Layout`] or [`EngineError::Operator`] for
+    /// a layer whose kernel or operator was left out of `C`.
+    pub fn with_choice(model: Model<'m>, scratch: &'s mut [u32]) -> Result<Self, EngineError> {
         for (index, layer) in model.layers().enumerate() {
-            let Layer::Dense(dense) = layer else { continue };
-            if !kernels::reads(&dense) {
+            let runs = C::OPERATORS.runs(&layer);
+            let Layer::Dense(dense) = layer else {
+                match runs {
+                    true => continue,
+                    false => return Err(EngineError::Operator { layer: index }),
+                }
+            };
+            if !runs || !kernels::reads(&dense) {
                 return Err(EngineError::Layout { layer: index, layout: dense.layout });
             }
             if !kernels::is_aligned(&dense) {
@@ -100,6 +131,7 @@ impl<'m, 's> Engine<'m, 's> {
             model,
             workspace: Workspace { words, blocks: bytemuck::must_cast_slice_mut(blocks) },
             activations: bytemuck::must_cast_slice_mut(activations),
+            choice: PhantomData,
         })
     }
 
@@ -171,9 +203,9 @@ impl<'m, 's> Engine<'m, 's> {
             };
             let x = Values { bytes, precision: dense.input.precision };
             // The input is used up once it is prepared: the output may take its place.
-            let prepared = kernels::prepare(dense, x, &mut self.workspace);
+            let prepared = kernels::prepare::<C>(dense, x, &mut self.workspace);
             let output = self.activations.get_mut(..output_len).unwrap_or_default();
-            kernels::compute(dense, &prepared, output);
+            kernels::compute::<C>(dense, &prepared, output);
             return output_len;
         }
         // The others work in place.
@@ -182,9 +214,9 @@ impl<'m, 's> Engine<'m, 's> {
             copy(input, values);
         }
         match layer {
-            Layer::Table(table) => look_up(table, values),
-            Layer::Softmax(layer) => softmax(layer, values),
-            Layer::Dense(_) => {}
+            Layer::Table(table) if C::OPERATORS.table => look_up(table, values),
+            Layer::Softmax(layer) if C::OPERATORS.softmax => softmax(layer, values),
+            _ => {}
         }
         output_len
     }

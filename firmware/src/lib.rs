@@ -13,7 +13,9 @@ mod engine;
 pub mod inputs;
 mod kernels;
 pub mod link;
+mod operators;
 pub mod slots;
 mod softmax;
 
 pub use engine::{Engine, EngineError, InputError};
+pub use operators::{All, Choice, Operators};

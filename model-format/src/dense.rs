@@ -183,7 +183,7 @@ impl<'a> Dense<'a> {
 
     /// A weight of a layout that stores all of them; may lie outside the layout's range in a file
     /// that has not been checked.
-    pub(crate) fn stored_weight(&self, row: usize, column: usize) -> i16 {
+    pub fn stored_weight(&self, row: usize, column: usize) -> i16 {
         let offset = self.layout.offset(self.inputs(), self.outputs(), row, column);
         let byte = |offset: usize| self.weight_bytes().get(offset).copied().unwrap_or(0);
         let weight = byte(offset);

@@ -11,8 +11,8 @@ use crate::{Error, Field, Place, Problem};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Position<'a> {
     rest: &'a [u8],
-    /// Offset of `rest` in the file.
-    offset: usize,
+    /// Where the payload ends in the file.
+    end: usize,
 }
 
 /// Takes fields; `None` means that one was refused, and the reader keeps why.
@@ -29,7 +29,7 @@ pub(crate) struct Reader<'a> {
 impl<'a> Position<'a> {
     /// The payload, which begins at this offset of the file.
     pub(crate) fn new(rest: &'a [u8], offset: usize) -> Self {
-        Position { rest, offset }
+        Position { rest, end: offset.wrapping_add(rest.len()) }
     }
 
     /// A reader that goes on from here.
@@ -71,9 +71,9 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes a number of bytes.
+    #[inline(always)]
     fn take_raw(&mut self, len: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.position.rest.split_at_checked(len)?;
-        self.position.offset = self.position.offset.wrapping_add(len);
         self.position.rest = rest;
         Some(taken)
     }
@@ -81,32 +81,25 @@ impl<'a> Reader<'a> {
     /// Takes a postcard `varint(u32)`: seven bits a byte, lowest first.
     #[inline(always)]
     fn take_varint(&mut self) -> Option<u32> {
-        match self.position.rest.split_first() {
-            // Most are one byte.
-            Some((byte, rest)) if *byte < 0x80 => {
-                self.position = Position { rest, offset: self.position.offset.wrapping_add(1) };
-                Some((*byte).into())
-            }
-            _ => self.take_long_varint(),
-        }
-    }
-
-    #[inline(never)]
-    fn take_long_varint(&mut self) -> Option<u32> {
-        let mut value = 0u32;
-        for (index, byte) in self.position.rest.iter().take(5).enumerate() {
-            let bits = u32::from(byte & 0x7f);
-            // Of the fifth byte, four bits belong to 32.
-            if index == 4 && bits > 0x0f {
-                return None;
-            }
-            value |= bits.wrapping_shl((index as u32).wrapping_mul(7));
+        let (mut value, mut shift) = (0, 0u32);
+        let mut rest = self.position.rest;
+        loop {
+            let (byte, after) = rest.split_first()?;
+            rest = after;
+            value |= u32::from(byte & 0x7f) << shift;
             if *byte < 0x80 {
-                self.take_raw(index.wrapping_add(1))?;
+                // Of the fifth byte, four bits belong to 32.
+                if shift == 28 && *byte > 0x0f {
+                    return None;
+                }
+                self.position.rest = rest;
                 return Some(value);
             }
+            shift = shift.wrapping_add(7);
+            if shift > 28 {
+                return None;
+            }
         }
-        None
     }
 
     /// Takes an unsigned integer.
@@ -208,7 +201,8 @@ impl<'a> Reader<'a> {
         }
         let bytes = self.take_bytes(field)?;
         // `take_bytes` has moved past the bytes.
-        let start = self.position.offset.wrapping_sub(bytes.len());
+        let left = self.position.rest.len().wrapping_add(bytes.len());
+        let start = self.position.end.wrapping_sub(left);
         if padding.len() > 3 || !start.is_multiple_of(4) {
             return self.refuse(field, Problem::Unaligned);
         }

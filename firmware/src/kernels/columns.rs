@@ -6,6 +6,8 @@
 
 use model_format::{Dense, padded};
 
+use crate::operators::Choice;
+
 use super::tiles::{self, Loops, Walk};
 use super::{Prepared, Values, Workspace, widen};
 
@@ -44,7 +46,7 @@ pub(super) fn prepare<'s>(
 /// # Safety
 /// What [`Walk::new`] asks of the loops; entries may be none.
 #[inline(always)]
-pub(super) unsafe fn compute(
+pub(super) unsafe fn compute<C: Choice>(
     layer: &Dense<'_>,
     x: &Prepared<'_>,
     output: &mut [u8],
@@ -54,5 +56,5 @@ pub(super) unsafe fn compute(
     let loops = if x.list.is_some() { listed } else { whole };
     // SAFETY: the caller's promise.
     let walk = unsafe { Walk::new(layer, x, loops) };
-    tiles::compute(layer, layer.biases(), 0, output, walk);
+    tiles::compute::<_, C>(layer, layer.biases(), 0, output, walk);
 }

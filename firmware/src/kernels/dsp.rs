@@ -20,6 +20,8 @@ use core::arch::global_asm;
 
 use model_format::{Dense, padded};
 
+use crate::operators::Choice;
+
 use super::tiles::{self, Loops, Walk};
 use super::values::{Values, fill};
 use super::{Prepared, Workspace};
@@ -104,7 +106,7 @@ pub(super) fn prepare_tiles<'s>(
 
 /// Writes the output of a layer with pair-coded weights.
 #[inline(never)]
-pub(super) fn compute_pairs(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+pub(super) fn compute_pairs<C: Choice>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
     let (biases, loops) = match x.list {
         None => (layer.folded(), Loops { tile: thimble_pairs4, single: thimble_pairs1 }),
         Some(_) => {
@@ -113,19 +115,19 @@ pub(super) fn compute_pairs(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u
     };
     // SAFETY: whole blocks or entries, with offsets within a row, and a layer has inputs.
     let walk = unsafe { Walk::new(layer, x, loops) };
-    tiles::compute(layer, biases, 0, output, walk);
+    tiles::compute::<_, C>(layer, biases, 0, output, walk);
 }
 
 /// Writes the output of a layer with weights in tiles.
 #[inline(never)]
-pub(super) fn compute_tiles(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+pub(super) fn compute_tiles<C: Choice>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
     let loops = match x.list {
         None => Loops { tile: thimble_tiles4, single: thimble_tiles1 },
         Some(_) => Loops { tile: thimble_tiles4_listed, single: thimble_tiles1_listed },
     };
     // SAFETY: as above.
     let walk = unsafe { Walk::new(layer, x, loops) };
-    tiles::compute(layer, layer.biases(), 0, output, walk);
+    tiles::compute::<_, C>(layer, layer.biases(), 0, output, walk);
 }
 
 unsafe extern "C" {

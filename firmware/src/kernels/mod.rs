@@ -29,6 +29,8 @@ mod v7m;
 
 use model_format::{Dense, WeightLayout};
 
+use crate::operators::Choice;
+
 pub(crate) use values::Values;
 
 /// Where a kernel keeps what it makes of the input.
@@ -73,23 +75,35 @@ pub(crate) fn is_aligned(layer: &Dense<'_>) -> bool {
 ///
 /// # Shapes
 /// `x` has the layer's inputs; the workspace is that of the layer's model.
-pub(crate) fn prepare<'s>(
+pub(crate) fn prepare<'s, C: Choice>(
     layer: &Dense<'_>,
     x: Values<'_>,
     workspace: &'s mut Workspace<'_>,
 ) -> Prepared<'s> {
+    let used = C::OPERATORS;
     match layer.layout {
         #[cfg(kernel_dsp)]
-        WeightLayout::Pairs4 => dsp::prepare_pairs(layer, x, workspace),
+        WeightLayout::Pairs4 if used.reads(WeightLayout::Pairs4) => {
+            dsp::prepare_pairs(layer, x, workspace)
+        }
         #[cfg(kernel_dsp)]
-        WeightLayout::Tiles4 => dsp::prepare_tiles(layer, x, workspace),
+        WeightLayout::Tiles4 if used.reads(WeightLayout::Tiles4) => {
+            dsp::prepare_tiles(layer, x, workspace)
+        }
         #[cfg(any(kernel_v7m, kernel_rv32))]
-        WeightLayout::Columns8 => columns::prepare(layer, x, workspace),
+        WeightLayout::Columns8 if used.reads(WeightLayout::Columns8) => {
+            columns::prepare(layer, x, workspace)
+        }
         #[cfg(kernel_v6m)]
-        WeightLayout::ColumnsUnsigned4 => v6m::prepare(layer, x, workspace),
+        WeightLayout::ColumnsUnsigned4 if used.reads(WeightLayout::ColumnsUnsigned4) => {
+            v6m::prepare(layer, x, workspace)
+        }
         #[cfg(kernel_mve)]
-        WeightLayout::FoldedRows => mve::prepare(layer, x, workspace),
-        _ => widen::widen(layer, x, workspace),
+        WeightLayout::FoldedRows if used.reads(WeightLayout::FoldedRows) => {
+            mve::prepare(layer, x, workspace)
+        }
+        _ if portable::is_used(used) => widen::widen(layer, x, workspace),
+        _ => Prepared { words: &[], list: None },
     }
 }
 
@@ -97,20 +111,34 @@ pub(crate) fn prepare<'s>(
 ///
 /// # Shapes
 /// `x` is what [`prepare`] made for this layer; `output` has the bytes of the layer's outputs.
-pub(crate) fn compute(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+pub(crate) fn compute<C: Choice>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+    let used = C::OPERATORS;
     match layer.layout {
         #[cfg(kernel_dsp)]
-        WeightLayout::Pairs4 => dsp::compute_pairs(layer, x, output),
+        WeightLayout::Pairs4 if used.reads(WeightLayout::Pairs4) => {
+            dsp::compute_pairs::<C>(layer, x, output)
+        }
         #[cfg(kernel_dsp)]
-        WeightLayout::Tiles4 => dsp::compute_tiles(layer, x, output),
+        WeightLayout::Tiles4 if used.reads(WeightLayout::Tiles4) => {
+            dsp::compute_tiles::<C>(layer, x, output)
+        }
         #[cfg(kernel_v7m)]
-        WeightLayout::Columns8 => v7m::compute(layer, x, output),
+        WeightLayout::Columns8 if used.reads(WeightLayout::Columns8) => {
+            v7m::compute::<C>(layer, x, output)
+        }
         #[cfg(kernel_v6m)]
-        WeightLayout::ColumnsUnsigned4 => v6m::compute(layer, x, output),
+        WeightLayout::ColumnsUnsigned4 if used.reads(WeightLayout::ColumnsUnsigned4) => {
+            v6m::compute::<C>(layer, x, output)
+        }
         #[cfg(kernel_mve)]
-        WeightLayout::FoldedRows => mve::compute(layer, x, output),
+        WeightLayout::FoldedRows if used.reads(WeightLayout::FoldedRows) => {
+            mve::compute::<C>(layer, x, output)
+        }
         #[cfg(kernel_rv32)]
-        WeightLayout::Columns8 => rv32::compute(layer, x, output),
-        _ => portable::compute(layer, x, output),
+        WeightLayout::Columns8 if used.reads(WeightLayout::Columns8) => {
+            rv32::compute::<C>(layer, x, output)
+        }
+        _ if portable::is_used(used) => portable::compute(layer, x, output),
+        _ => {}
     }
 }

@@ -10,8 +10,11 @@
 #![allow(unsafe_code)]
 
 use core::arch::global_asm;
+use core::mem::MaybeUninit;
 
-use model_format::{Dense, Multiplier, Precision, padded};
+use model_format::{Dense, Precision, padded};
+
+use crate::operators::Choice;
 
 use super::requantize::Output;
 use super::{Prepared, Values, Workspace};
@@ -36,68 +39,76 @@ pub(super) fn prepare<'s>(
 
 /// Writes the output of a layer with row-major weights and folded biases.
 #[inline(never)]
-pub(super) fn compute(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+pub(super) fn compute<C: Choice>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+    let outputs = layer.outputs();
+    if output.len() != outputs.wrapping_mul(layer.output.precision.bytes()) {
+        return;
+    }
     let (inputs, row_len) = (layer.inputs(), padded(layer.inputs()));
     let output_of = Output::of(layer);
-    let value_len = layer.output.precision.bytes();
-    let chunks = layer.folded().chunks(CHUNK).zip(layer.mantissas().chunks(CHUNK));
-    let chunks = chunks.zip(layer.shifts().chunks(CHUNK)).zip(output.chunks_mut(CHUNK * value_len));
-    let mut weights = layer.weight_bytes();
-    for (((biases, mantissas), shifts), output) in chunks {
-        let rows = biases.len();
-        let len = rows.wrapping_mul(row_len);
-        let Some((chunk, rest)) = weights.split_at_checked(len) else { return };
-        weights = rest;
-        let mut sums = [0; CHUNK];
-        // SAFETY: the input has `inputs` bytes, the weights `rows` rows of them at the distance of
-        // the padded length, and there are a bias and room for a sum for each of the rows.
-        unsafe {
+    let mut sums = [const { MaybeUninit::<i32>::uninit() }; CHUNK];
+    let (biases, weights) = (layer.folded().as_ptr(), layer.weight_bytes().as_ptr());
+    let (mantissas, shifts) = (layer.mantissas().as_ptr(), layer.shifts().as_ptr());
+    for start in (0..outputs).step_by(CHUNK) {
+        let rows = outputs.wrapping_sub(start).min(CHUNK);
+        // SAFETY: a layer has an entry an output of each parameter and rows of `row_len` bytes,
+        // and `start` and the rows behind it are among them; the input has `inputs` bytes.
+        let sums = unsafe {
             thimble_mve_rows(&Rows {
+                biases: biases.add(start),
+                weights: weights.add(start.wrapping_mul(row_len)),
                 x: x.words.as_ptr().cast(),
-                weights: chunk.as_ptr(),
-                biases: biases.as_ptr(),
-                sums: sums.as_mut_ptr(),
-                inputs,
+                inputs_by_64: inputs / 64,
                 row_len,
+                sums: sums.as_mut_ptr().cast(),
                 rows,
+                inputs_left: inputs % 64,
             });
-        }
+            // As many have been written.
+            core::slice::from_raw_parts(sums.as_ptr().cast::<i32>(), rows)
+        };
         match layer.output.precision {
             // SAFETY: there are `rows` values of each kind.
             Precision::Int8 => unsafe {
                 thimble_mve_requantize(&Requantize {
                     sums: sums.as_ptr(),
-                    mantissas: mantissas.as_ptr(),
-                    shifts: shifts.as_ptr(),
-                    output: output.as_mut_ptr(),
+                    mantissas: mantissas.add(start),
+                    shifts: shifts.add(start),
+                    output: output.as_mut_ptr().add(start),
                     rows,
-                    zero_point: output_of.zero_point,
-                    low: output_of.low,
-                    high: output_of.high,
+                    output_of,
                 });
             },
-            Precision::Int16 => {
-                let parameters = sums.iter().zip(mantissas).zip(shifts);
-                for (((sum, mantissa), shift), y) in parameters.zip(output.as_chunks_mut().0) {
-                    let mantissa = i32::from_le_bytes(*mantissa);
-                    let multiplier = Multiplier { mantissa, shift: *shift as i8 };
-                    *y = (output_of.quantize(*sum, multiplier) as i16).to_le_bytes();
-                }
+            Precision::Int16 if C::OPERATORS.int16 => {
+                let output = output.as_chunks_mut().0.get_mut(start..).unwrap_or_default();
+                requantize_int16(layer, start, sums, output);
             }
+            Precision::Int16 => {}
         }
+    }
+}
+
+/// Outputs of 16 bits from the first of these on.
+#[inline(never)]
+fn requantize_int16(layer: &Dense<'_>, first: usize, sums: &[i32], output: &mut [[u8; 2]]) {
+    let output_of = Output::of(layer);
+    let multipliers = layer.multipliers().skip(first);
+    for ((sum, multiplier), y) in sums.iter().zip(multipliers).zip(output) {
+        *y = (output_of.quantize(*sum, multiplier) as i16).to_le_bytes();
     }
 }
 
 /// What the loop over rows reads, in the order in which it does.
 #[repr(C)]
 struct Rows {
-    x: *const u8,
-    weights: *const u8,
     biases: *const [u8; 4],
-    sums: *mut i32,
-    inputs: usize,
+    weights: *const u8,
+    x: *const u8,
+    inputs_by_64: usize,
     row_len: usize,
+    sums: *mut i32,
     rows: usize,
+    inputs_left: usize,
 }
 
 /// What requantization reads, in the order in which it does.
@@ -108,9 +119,7 @@ struct Requantize {
     shifts: *const u8,
     output: *mut u8,
     rows: usize,
-    zero_point: i32,
-    low: i32,
-    high: i32,
+    output_of: Output,
 }
 
 unsafe extern "C" {
@@ -141,8 +150,8 @@ global_asm!(
     letp lr, 1b
 2:  pop {{r7, pc}}
 
-    @ The argument is copied to the stack, where it is kept up to date: x at 0, weights at 4,
-    @ biases at 8, sums at 12, inputs at 16, row length at 20, rows at 24.
+    @ The argument is copied to the stack, where it is kept up to date: biases at 0, weights at 4,
+    @ x at 8, inputs by 64 at 12, row length at 16, sums at 20, rows at 24, inputs left at 28.
 
     .macro BIAS number, n, sum
     .if \number < \n
@@ -152,7 +161,17 @@ global_asm!(
 
     .macro ADDRESS number, n, address, before
     .if \number < \n
-    add \address, \before, lr
+    add \address, \before, r12
+    .endif
+    .endm
+
+    .macro NEXT n
+    .if \n == 6
+    add r12, r11, r12
+    .elseif \n == 4
+    add r12, r7, r12
+    .elseif \n == 2
+    add r12, r3, r12
     .endif
     .endm
 
@@ -169,76 +188,82 @@ global_asm!(
     .endif
     .endm
 
-    @ The next n rows: sums in even registers, as VMLADAVA wants them, addresses in odd ones.
-    .macro TILE n
-    ldr lr, [sp, #8]
-    BIAS 0, \n, r0
-    BIAS 1, \n, r2
-    BIAS 2, \n, r4
-    BIAS 3, \n, r6
-    BIAS 4, \n, r8
-    BIAS 5, \n, r10
-    add lr, #4 * \n
-    str lr, [sp, #8]
-    ldrd r12, r1, [sp]
-    ldr lr, [sp, #20]
-    ADDRESS 1, \n, r3, r1
-    ADDRESS 2, \n, r5, r3
-    ADDRESS 3, \n, r7, r5
-    ADDRESS 4, \n, r9, r7
-    ADDRESS 5, \n, r11, r9
-    ldr lr, [sp, #16]
-    dlstp.8 lr, lr
-1:  vldrb.u8 q0, [r12], #16
+    @ Sixteen inputs for n rows.
+    .macro SIXTEEN n
+    vldrb.u8 q0, [r12], #16
     PRODUCTS 0, \n, r0, r1
     PRODUCTS 1, \n, r2, r3
     PRODUCTS 2, \n, r4, r5
     PRODUCTS 3, \n, r6, r7
     PRODUCTS 4, \n, r8, r9
     PRODUCTS 5, \n, r10, r11
-    letp lr, 1b
-    ldr lr, [sp, #12]
-    SUM 0, \n, r0
+    .endm
+
+    @ The next n rows: sums in even registers, as VMLADAVA wants them, addresses in odd ones.
+    .macro TILE n
+    ldrd lr, r1, [sp]
+    BIAS 1, \n, r2
+    BIAS 2, \n, r4
+    BIAS 3, \n, r6
+    BIAS 4, \n, r8
+    BIAS 5, \n, r10
+    ldr r0, [lr], #4 * \n
+    ldr r12, [sp, #16]
+    ADDRESS 1, \n, r3, r1
+    ADDRESS 2, \n, r5, r3
+    ADDRESS 3, \n, r7, r5
+    ADDRESS 4, \n, r9, r7
+    ADDRESS 5, \n, r11, r9
+    @ Behind the last row lie the next ones.
+    NEXT \n
+    strd lr, r12, [sp]
+    ldrd r12, lr, [sp, #8]
+    @ Whole 64 inputs without predication, four times sixteen to a loop; then what remains.
+    wls lr, lr, 2f
+1:  SIXTEEN \n
+    SIXTEEN \n
+    SIXTEEN \n
+    SIXTEEN \n
+    le lr, 1b
+2:  ldr lr, [sp, #28]
+    wlstp.8 lr, lr, 4f
+3:  SIXTEEN \n
+    letp lr, 3b
+4:
+    ldrd lr, r1, [sp, #20]
     SUM 1, \n, r2
     SUM 2, \n, r4
     SUM 3, \n, r6
     SUM 4, \n, r8
     SUM 5, \n, r10
-    add lr, #4 * \n
-    str lr, [sp, #12]
-    @ The next rows' weights.
-    ldrd r0, r1, [sp, #20]
-    ldr r2, [sp, #4]
-    mov r3, #\n
-    mla r2, r0, r3, r2
-    str r2, [sp, #4]
+    str r0, [lr], #4 * \n
     subs r1, #\n
-    str r1, [sp, #24]
+    strd lr, r1, [sp, #20]
     .endm
 
     MVE_FUNCTION thimble_mve_rows
     push {{r4-r11, lr}}
-    ldm r0, {{r1-r7}}
-    sub sp, #28
-    stm sp, {{r1-r7}}
-    cmp r7, #6
-    blt 3f
-2:  TILE 6
+    ldm r0, {{r1-r8}}
+    sub sp, #32
+    stm sp, {{r1-r8}}
+    mov r1, r7
     cmp r1, #6
-    bge 2b
-    mov r7, r1
-3:  cmp r7, #4
-    blt 4f
-    TILE 4
-    mov r7, r1
-4:  cmp r7, #2
-    blt 5f
-    TILE 2
-    mov r7, r1
-5:  cmp r7, #1
     blt 6f
-    TILE 1
-6:  add sp, #28
+5:  TILE 6
+    cmp r1, #6
+    bge 5b
+    cmp r1, #0
+    beq 9f
+6:  cmp r1, #4
+    blt 7f
+    TILE 4
+    beq 9f
+7:  cmp r1, #2
+    blt 8f
+    TILE 2
+    beq 9f
+8:  TILE 1
+9:  add sp, #32
     pop {{r4-r11, pc}}
 
     MVE_FUNCTION thimble_mve_requantize

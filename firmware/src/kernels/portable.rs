@@ -2,9 +2,29 @@
 
 use model_format::{Dense, Multiplier, Precision, WeightLayout, padded};
 
+use crate::operators::Operators;
+
 use super::Prepared;
 use super::requantize::Output;
 use super::widen::blocks;
+
+/// Whether any layout of these has no other kernel in this build.
+pub(super) const fn is_used(operators: Operators) -> bool {
+    let mut own = 0u16;
+    if cfg!(kernel_dsp) {
+        own |= 1 << WeightLayout::Pairs4 as u8 | 1 << WeightLayout::Tiles4 as u8;
+    }
+    if cfg!(any(kernel_v7m, kernel_rv32)) {
+        own |= 1 << WeightLayout::Columns8 as u8;
+    }
+    if cfg!(kernel_v6m) {
+        own |= 1 << WeightLayout::ColumnsUnsigned4 as u8;
+    }
+    if cfg!(kernel_mve) {
+        own |= 1 << WeightLayout::FoldedRows as u8;
+    }
+    operators.layouts & !own != 0
+}
 
 /// Writes the output of a layer whose input was [widened](super::widen).
 #[inline(never)]
@@ -29,50 +49,56 @@ pub(super) fn compute(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
 
 // Sums wrap instead of checking: that they do not is what the model was checked for.
 
+#[inline(always)]
 fn each_row(layer: &Dense<'_>, x: &Prepared<'_>, mut each: impl FnMut(usize, i32, Multiplier)) {
-    let blocks = blocks(x);
-    match layer.layout {
-        WeightLayout::RowMajor | WeightLayout::FoldedRows => {
-            let stride = padded(layer.inputs());
-            let mut weights = layer.weight_bytes();
-            for (index, row) in layer.rows().enumerate() {
-                let (row_weights, rest) = weights.split_at_checked(stride).unwrap_or_default();
-                weights = rest;
-                let (row_weights, _) = row_weights.as_chunks();
-                let accumulator = match x.list {
-                    None => row_weights
-                        .iter()
-                        .zip(blocks)
-                        .fold(row.bias, |sum, (w, x)| sum.wrapping_add(dot(w, x))),
-                    Some(list) => list
-                        .iter()
-                        .filter_map(|number| {
-                            let number = usize::from(*number);
-                            Some((row_weights.get(number)?, blocks.get(number)?))
-                        })
-                        .fold(row.bias, |sum, (w, x)| sum.wrapping_add(dot(w, x))),
-                };
-                each(index, accumulator, row.multiplier);
-            }
-        }
-        WeightLayout::Sparse => {
-            for (index, row) in layer.rows().enumerate() {
-                let accumulator = layer.sparse_row(index).fold(row.bias, |sum, (number, w)| {
-                    blocks.get(number).map_or(sum, |x| sum.wrapping_add(dot(w, x)))
-                });
-                each(index, accumulator, row.multiplier);
-            }
-        }
-        _ => {
-            for (index, row) in layer.rows().enumerate() {
-                let accumulator =
-                    row.weights().zip(blocks.as_flattened()).fold(row.bias, |sum, (w, x)| {
-                        sum.wrapping_add(i32::from(w).wrapping_mul(i32::from(*x)))
-                    });
-                each(index, accumulator, row.multiplier);
-            }
-        }
+    let biases = layer.biases().iter().zip(layer.multipliers());
+    for (row, (bias, multiplier)) in biases.enumerate() {
+        let bias = i32::from_le_bytes(*bias);
+        let sum = match layer.layout {
+            WeightLayout::RowMajor | WeightLayout::FoldedRows => row_major(layer, row, x),
+            WeightLayout::Sparse => sparse(layer, row, x),
+            _ => by_weight(layer, row, x),
+        };
+        each(row, bias.wrapping_add(sum), multiplier);
     }
+}
+
+// Out of line, each with a small frame of its own.
+
+#[inline(never)]
+fn row_major(layer: &Dense<'_>, row: usize, x: &Prepared<'_>) -> i32 {
+    let row_len = padded(layer.inputs());
+    let start = row.wrapping_mul(row_len);
+    let weights = layer.weight_bytes().get(start..start.wrapping_add(row_len)).unwrap_or_default();
+    let (weights, _) = weights.as_chunks();
+    let blocks = blocks(x);
+    match x.list {
+        None => weights.iter().zip(blocks).fold(0, |sum, (w, x)| sum.wrapping_add(dot(w, x))),
+        Some(list) => list
+            .iter()
+            .filter_map(|number| {
+                let number = usize::from(*number);
+                Some((weights.get(number)?, blocks.get(number)?))
+            })
+            .fold(0, |sum, (w, x)| sum.wrapping_add(dot(w, x))),
+    }
+}
+
+#[inline(never)]
+fn sparse(layer: &Dense<'_>, row: usize, x: &Prepared<'_>) -> i32 {
+    let blocks = blocks(x);
+    layer
+        .sparse_row(row)
+        .fold(0, |sum, (number, w)| blocks.get(number).map_or(sum, |x| sum.wrapping_add(dot(w, x))))
+}
+
+#[inline(never)]
+fn by_weight(layer: &Dense<'_>, row: usize, x: &Prepared<'_>) -> i32 {
+    let inputs = blocks(x).as_flattened().iter().take(layer.inputs());
+    inputs.enumerate().fold(0, |sum, (column, x)| {
+        let weight = i32::from(layer.stored_weight(row, column));
+        sum.wrapping_add(weight.wrapping_mul(i32::from(*x)))
+    })
 }
 
 #[inline(always)]

@@ -30,11 +30,13 @@ pub(crate) fn multiply_add(accumulator: i32, multiplier: Multiplier, zero_point:
 }
 
 /// What becomes of a layer's accumulators.
+// In this order in memory, for a kernel in assembly.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub(crate) struct Output {
-    pub(super) zero_point: i32,
-    pub(super) low: i32,
-    pub(super) high: i32,
+    zero_point: i32,
+    low: i32,
+    high: i32,
 }
 
 impl Output {

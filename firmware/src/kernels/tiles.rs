@@ -3,6 +3,8 @@
 
 use model_format::{Dense, Multiplier, Precision};
 
+use crate::operators::Choice;
+
 use super::Prepared;
 use super::requantize::Output;
 
@@ -66,7 +68,7 @@ impl<'a, const R: usize> Walk<'a, R> {
 /// # Shapes
 /// `biases` has one entry an output, `output` as many bytes as the layer's outputs.
 #[inline(always)]
-pub(super) fn compute<const R: usize>(
+pub(super) fn compute<const R: usize, C: Choice>(
     layer: &Dense<'_>,
     biases: &[[u8; 4]],
     correction: i32,
@@ -75,10 +77,11 @@ pub(super) fn compute<const R: usize>(
 ) {
     match layer.output.precision {
         Precision::Int8 => compute_as(layer, biases, correction, output, rows, |y| y as u8),
-        Precision::Int16 => {
+        Precision::Int16 if C::OPERATORS.int16 => {
             let output = output.as_chunks_mut().0;
             compute_as(layer, biases, correction, output, rows, |y| (y as i16).to_le_bytes())
         }
+        Precision::Int16 => {}
     }
 }
 

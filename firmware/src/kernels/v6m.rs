@@ -16,6 +16,8 @@ use core::arch::global_asm;
 
 use model_format::{Dense, padded};
 
+use crate::operators::Choice;
+
 use super::tiles::{self, Loops, Walk};
 use super::values::{Values, fill};
 use super::{Prepared, Workspace};
@@ -84,7 +86,7 @@ fn each_word(bytes: &[u8], mut each: impl FnMut(u32)) {
 
 /// Writes the output of a layer with weights in unsigned columns of four rows.
 #[inline(never)]
-pub(super) fn compute(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+pub(super) fn compute<C: Choice>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
     let Some((correction, words)) = x.words.split_first() else { return };
     let loops = match x.list {
         None => Loops { tile: thimble_unsigned4, single: thimble_unsigned1 },
@@ -94,7 +96,7 @@ pub(super) fn compute(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
     // SAFETY: the loops read whole blocks, of which there are some, or entries, whose offsets are
     // those of blocks of a row.
     let walk = unsafe { Walk::new(layer, &x, loops) };
-    tiles::compute(layer, layer.folded(), *correction as i32, output, walk);
+    tiles::compute::<_, C>(layer, layer.folded(), *correction as i32, output, walk);
 }
 
 unsafe extern "C" {

@@ -9,17 +9,19 @@ use core::arch::global_asm;
 
 use model_format::Dense;
 
+use crate::operators::Choice;
+
 use super::tiles::Loops;
 use super::{Prepared, columns};
 
 /// Writes the output of a layer with weights in columns of eight rows.
 #[inline(never)]
-pub(super) fn compute(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+pub(super) fn compute<C: Choice>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
     let whole = Loops { tile: thimble_columns8, single: thimble_columns1 };
     let listed = Loops { tile: thimble_columns8_listed, single: thimble_columns1_listed };
     // SAFETY: the loops read whole blocks, of which there are some, or entries, whose offsets are
     // those of blocks of a row.
-    unsafe { columns::compute(layer, x, output, whole, listed) }
+    unsafe { columns::compute::<C>(layer, x, output, whole, listed) }
 }
 
 unsafe extern "C" {

@@ -14,7 +14,9 @@ pub(super) fn lay_out(dense: &DenseSpec) -> Vec<u8> {
     let mut bytes = vec![empty; layout.weights_len(inputs, outputs)];
     // A layer without inputs is for the reader to refuse.
     for (row, weights) in dense.weights.chunks(inputs.max(1)).enumerate() {
-        for (column, weight) in weights.iter().enumerate() {
+        // One that fills a pair up is coded as well: a zero beside a negative weight is -1.
+        let filler = (layout == WeightLayout::Pairs4 && inputs % 2 == 1).then_some(&0);
+        for (column, weight) in weights.iter().chain(filler).enumerate() {
             let byte = &mut bytes[layout.offset(inputs, outputs, row, column)];
             *byte = match layout {
                 WeightLayout::ColumnsUnsigned4 => (*weight as u8).wrapping_add(128),
