@@ -144,7 +144,8 @@ fn pack_layer(
                 refusal = None;
                 break;
             }
-            Err(error) => refusal = Some(error),
+            Err(error @ Error::Overflow { .. }) => refusal = Some(error),
+            Err(error) => return Err(error.into()),
         }
     }
     match (refusal, &spec.layers[index]) {

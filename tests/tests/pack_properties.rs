@@ -1,0 +1,265 @@
+//! Whatever the network: quantize → encode → parse → run equals the plain implementation, in every
+//! layout, for int8 and int16 activations; and packing for any core changes no output.
+//!
+//! proptest shrinks what fails, so that the smallest network that differs is what is printed.
+
+use clap::ValueEnum;
+use firmware::Engine;
+use host_trainer::pack::{Core, pack};
+use model_format::build::{
+    DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec, SoftmaxSpec, TableSpec,
+};
+use model_format::{
+    Clamp, Encoding, Error, Model, Multiplier, Precision, Quantization, WeightLayout,
+};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use tests::reference::Network;
+
+/// A dense layer of a float network.
+#[derive(Clone, Debug)]
+struct FloatDense {
+    /// A row an output.
+    weights: Vec<Vec<f32>>,
+    biases: Vec<f32>,
+    relu: bool,
+    /// What the outputs shall cover.
+    output: (f32, i32),
+}
+
+/// What follows a dense layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Then {
+    Nothing,
+    Tanh,
+    Logistic,
+    Softmax,
+}
+
+/// A float network with inputs.
+#[derive(Clone, Debug)]
+struct FloatNetwork {
+    input: (f32, i32),
+    layers: Vec<(FloatDense, Then)>,
+    /// For int8, the low byte of each is taken.
+    rows: Vec<Vec<i16>>,
+}
+
+fn float_dense(inputs: usize, outputs: usize) -> impl Strategy<Value = FloatDense> {
+    // Zeros come in runs, so that sparse layers have something to leave out.
+    let weight = prop_oneof![3 => -1.0f32..1.0, 1 => Just(0.0), 1 => Just(1.0), 1 => Just(-1.0)];
+    let run = (weight, 1..9usize).prop_map(|(weight, times)| std::iter::repeat_n(weight, times));
+    let row = vec(run, inputs).prop_map(move |runs| runs.into_iter().flatten().take(inputs));
+    (
+        vec(row.prop_map(Iterator::collect), outputs),
+        vec(-2.0f32..2.0, outputs),
+        any::<bool>(),
+        (0.001f32..0.5, zero_point()),
+    )
+        .prop_map(|(weights, biases, relu, output)| FloatDense {
+            weights,
+            biases,
+            relu,
+            output,
+        })
+}
+
+fn zero_point() -> impl Strategy<Value = i32> {
+    prop_oneof![Just(-128), Just(0), Just(127), -128..128]
+}
+
+fn network() -> impl Strategy<Value = FloatNetwork> {
+    let width = || prop_oneof![4 => 1..24usize, 1 => 24..80usize];
+    let then = prop_oneof![
+        3 => Just(Then::Nothing), 1 => Just(Then::Tanh), 1 => Just(Then::Logistic)
+    ];
+    (vec(width(), 2..5), (0.001f32..0.5, zero_point())).prop_flat_map(move |(widths, input)| {
+        let layers: Vec<_> =
+            widths.windows(2).map(|pair| (float_dense(pair[0], pair[1]), then.clone())).collect();
+        let rows = vec(vec(any::<i16>(), widths[0]), 1..4);
+        (layers, any::<bool>(), rows).prop_map(move |(mut layers, softmax, rows)| {
+            if let (true, Some((_, then))) = (softmax, layers.last_mut()) {
+                *then = Then::Softmax;
+            }
+            FloatNetwork { input, layers, rows }
+        })
+    })
+}
+
+impl FloatDense {
+    /// Symmetric weights with a scale a row, as the trainer's.
+    fn quantize(&self, x: Quantization, y: Quantization, layout: WeightLayout) -> DenseSpec {
+        let most = f32::from(layout.max_weight());
+        let scales: Vec<f32> = self
+            .weights
+            .iter()
+            .map(|row| row.iter().fold(0.0f32, |most, weight| most.max(weight.abs())))
+            .map(|largest| if largest > 0.0 { largest / most } else { 1.0 })
+            .collect();
+        let rows = || self.weights.iter().zip(&scales);
+        let real = |scale: f32| f64::from(x.scale) * f64::from(scale);
+        let multiplier = |scale: &f32| Multiplier::from_real(real(*scale) / f64::from(y.scale));
+        let all = Clamp::all(y.precision);
+        DenseSpec {
+            inputs: self.weights[0].len(),
+            outputs: self.weights.len(),
+            weights: rows()
+                .flat_map(|(row, scale)| row.iter().map(move |w| (w / scale).round() as i8))
+                .collect(),
+            biases: self
+                .biases
+                .iter()
+                .zip(&scales)
+                .map(|(bias, scale)| (f64::from(*bias) / real(*scale)).round() as i32)
+                .collect(),
+            multipliers: scales.iter().map(|s| multiplier(s).expect("scales are near 1")).collect(),
+            output: y,
+            clamp: if self.relu { Clamp { low: y.zero_point as i16, ..all } } else { all },
+            layout,
+        }
+    }
+}
+
+impl FloatNetwork {
+    /// The model in a precision and a layout.
+    fn quantize(&self, precision: Precision, layout: WeightLayout) -> ModelSpec {
+        let quantization = |(scale, zero_point): (f32, i32)| match precision {
+            Precision::Int8 => Quantization::int8(scale, zero_point),
+            Precision::Int16 => Quantization::int16(scale / 256.0),
+        };
+        let input = quantization(self.input);
+        let (mut x, mut layers) = (input, Vec::new());
+        for (dense, then) in &self.layers {
+            let y = quantization(dense.output);
+            layers.push(LayerSpec::Dense(dense.quantize(x, y, layout)));
+            x = y;
+            if let Some(layer) = then.layer(y) {
+                x = layer.1;
+                layers.push(layer.0);
+            }
+        }
+        ModelSpec {
+            name: "property".into(),
+            input: InputSpec {
+                shape: vec![self.rows[0].len()],
+                quantization: input,
+                encoding: Encoding::Quantized,
+            },
+            output: MeaningSpec::Values { unit: String::new() },
+            layers,
+            self_tests: vec![],
+        }
+    }
+
+    /// The rows of inputs in a precision, as numbers and as bytes.
+    fn inputs(&self, precision: Precision) -> Vec<(Vec<i64>, Vec<u8>)> {
+        let row = |row: &Vec<i16>| match precision {
+            Precision::Int8 => (
+                row.iter().map(|x| i64::from(*x as i8)).collect(),
+                row.iter().map(|x| *x as u8).collect(),
+            ),
+            Precision::Int16 => (
+                row.iter().map(|x| i64::from(*x)).collect(),
+                row.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            ),
+        };
+        self.rows.iter().map(row).collect()
+    }
+}
+
+impl Then {
+    /// The layer, with its output.
+    fn layer(self, x: Quantization) -> Option<(LayerSpec, Quantization)> {
+        use host_trainer::quantize::tables;
+        let table = |table: TableSpec| Some((table.output, LayerSpec::Table(table)));
+        let made = match (self, x.precision) {
+            (Then::Nothing, _) => None,
+            (Then::Tanh, Precision::Int8) => table(tables::tanh_int8(x)),
+            (Then::Logistic, Precision::Int8) => table(tables::logistic_int8(x)),
+            (Then::Softmax, Precision::Int8) => {
+                let softmax: SoftmaxSpec = tables::softmax(x, 1.0);
+                Some((model_format::Softmax::OUTPUT, LayerSpec::Softmax(softmax)))
+            }
+            (Then::Tanh | Then::Logistic, Precision::Int16) => {
+                table(tables::of_function(x, Quantization::int16(1.0 / 32768.0), f64::tanh))
+            }
+            // A softmax is one of int8 logits.
+            (Then::Softmax, Precision::Int16) => None,
+        };
+        made.map(|(output, layer)| (layer, output))
+    }
+}
+
+/// The outputs of all rows, as the engine gives them.
+fn run(model: &[u8], inputs: &[(Vec<i64>, Vec<u8>)]) -> Vec<Vec<u8>> {
+    let model = Model::parse(model).expect("what to_bytes has checked");
+    let mut scratch = vec![0; model.scratch_len()];
+    let mut engine = Engine::new(model, &mut scratch).expect("this machine reads every layout");
+    let run = |(_, bytes): &(_, Vec<u8>)| engine.run_bytes(bytes).expect("the length").to_vec();
+    inputs.iter().map(run).collect()
+}
+
+fn values(bytes: &[u8], precision: Precision) -> Vec<i64> {
+    match precision {
+        Precision::Int8 => bytes.iter().map(|byte| i64::from(*byte as i8)).collect(),
+        Precision::Int16 => {
+            bytes.as_chunks().0.iter().map(|pair| i64::from(i16::from_le_bytes(*pair))).collect()
+        }
+    }
+}
+
+proptest! {
+    // Each case is up to eighteen models; failing ones are kept nowhere: they become tests.
+    #![proptest_config(ProptestConfig {
+        cases: 200, failure_persistence: None, ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn every_layout_equals_the_plain_implementation(network in network()) {
+        for precision in [Precision::Int8, Precision::Int16] {
+            let inputs = network.inputs(precision);
+            // Layouts of the same weights must agree with each other, too.
+            let mut outputs_of_int8_weights: Option<Vec<Vec<u8>>> = None;
+            for layout in WeightLayout::ALL {
+                let spec = network.quantize(precision, layout);
+                let bytes = match spec.to_bytes() {
+                    Ok(bytes) => bytes,
+                    // The pair code has a bound of its own, and folding is for int8.
+                    Err(Error::Overflow { limit: 0x80_0000, .. }) => continue,
+                    Err(_) if layout.is_folded() && precision == Precision::Int16 => continue,
+                    Err(error) => return Err(TestCaseError::fail(format!("{layout:?}: {error}"))),
+                };
+                let model = Model::parse(&bytes).expect("what to_bytes has checked");
+                prop_assert_eq!(&ModelSpec::from(&model), &spec, "{:?} is read as written", layout);
+                let outputs = run(&bytes, &inputs);
+                let reference = Network::new(&model);
+                for ((input, _), output) in inputs.iter().zip(&outputs) {
+                    let expected = reference.run_layers_wide(input);
+                    prop_assert_eq!(
+                        expected.last(), Some(&values(output, precision)), "{:?}", layout
+                    );
+                }
+                if !layout.is_int4() {
+                    let first = outputs_of_int8_weights.get_or_insert_with(|| outputs.clone());
+                    prop_assert_eq!(&*first, &outputs, "{:?}", layout);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn packing_changes_no_output(network in network()) {
+        for precision in [Precision::Int8, Precision::Int16] {
+            for layout in [WeightLayout::RowMajor, WeightLayout::Int4, WeightLayout::Sparse] {
+                let bytes = network.quantize(precision, layout).to_bytes().expect("a valid model");
+                let inputs = network.inputs(precision);
+                let expected = run(&bytes, &inputs);
+                for core in Core::value_variants() {
+                    let model = Model::parse(&bytes).expect("what to_bytes has checked");
+                    let packed = pack(&model, *core).expect("every model can be packed");
+                    prop_assert_eq!(&run(&packed, &inputs), &expected, "{}", core);
+                }
+            }
+        }
+    }
+}
