@@ -67,3 +67,38 @@ pub(super) fn folded_biases(dense: &DenseSpec, input: Quantization) -> Vec<i32> 
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Clamp, Multiplier};
+
+    fn dense(layout: WeightLayout, weights: &[i8]) -> DenseSpec {
+        DenseSpec {
+            inputs: weights.len(),
+            outputs: 1,
+            weights: weights.to_vec(),
+            biases: vec![0],
+            multipliers: vec![Multiplier { mantissa: 1 << 30, shift: 0 }],
+            output: Quantization::int8(1.0, 0),
+            clamp: Clamp::INT8,
+            layout,
+        }
+    }
+
+    #[test]
+    fn the_second_of_a_pair_is_lower_behind_a_negative_first() {
+        let coded = lay_out(&dense(WeightLayout::Pairs4, &[-1, 5, 1, 5]));
+        assert_eq!(coded, [0xff, 4, 1, 5]);
+        // Also where the second is only what fills the row up: it must read back as zero.
+        let coded = lay_out(&dense(WeightLayout::Pairs4, &[1, 2, -3]));
+        assert_eq!(coded, [1, 2, 0xfd, 0xff]);
+    }
+
+    #[test]
+    fn sparse_rows_leave_blocks_of_zeros_out() {
+        let coded = lay_out(&dense(WeightLayout::Sparse, &[0, 0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0]));
+        // Starts 0 and 1; block 1, padded; its weights.
+        assert_eq!(coded, [0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 2, 3, 4]);
+    }
+}
