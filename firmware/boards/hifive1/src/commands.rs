@@ -10,6 +10,7 @@ use riscv_rt::entry;
 /// Words for inputs and outputs that come by semihosting: 6 of the 16 KB.
 static WORK: ConstStaticCell<[u32; 1536]> = ConstStaticCell::new([0; 1536]);
 
+/// Called by the start-up code.
 #[entry]
 fn main() -> ! {
     let (board, uart) = start();

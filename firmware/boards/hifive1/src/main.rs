@@ -7,6 +7,7 @@ mod log;
 use hifive1::{MEMORY, MODEL, start};
 use riscv_rt::entry;
 
+/// Called by the start-up code.
 #[entry]
 fn main() -> ! {
     let (board, uart) = start();
