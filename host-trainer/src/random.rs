@@ -21,8 +21,6 @@ pub enum Stream {
     Augmentation = 4,
     /// Data that is made.
     Data = 5,
-    /// The values that dropout drops.
-    Dropout = 6,
     /// The inputs of an imported model's self-tests.
     SelfTests = 16,
     /// The inputs on which a packed model is held against the one it was made from.

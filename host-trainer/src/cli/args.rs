@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::sweep::Shard;
 use crate::device::cli::DeviceArgs;
 use crate::pack::Core;
 
@@ -28,6 +29,10 @@ pub struct Cli {
 pub enum Command {
     /// Train a network, quantize it, and compare both
     Train(TrainArgs),
+    /// Train a network for each point of a grid of settings
+    Sweep(SweepArgs),
+    /// Measure how fast training is, beside the machine's own bound and other programs
+    Bench(BenchArgs),
     /// Download a dataset into the cache folder
     Fetch(FetchArgs),
     /// Show how well a model does on a dataset, by the engine that devices run
@@ -58,12 +63,70 @@ pub struct TrainArgs {
     /// Folder for everything that the run writes [default: runs/PRESET]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Replace a setting, such as training.epochs=3 or network.layers.0.dense.units=64; may be
+    /// given again
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Go on from the checkpoint in the run's folder, to the same weights bit for bit
+    #[arg(long)]
+    pub resume: bool,
     /// Where data comes from
     #[command(flatten)]
     pub data: DataArgs,
     /// Where everything random comes from [default: the preset's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
+    /// How many threads to use
+    #[command(flatten)]
+    pub threads: ThreadArgs,
+}
+
+/// `sweep`.
+#[derive(Debug, Args)]
+pub struct SweepArgs {
+    /// Name of a preset, or a file that ends in .toml
+    #[arg(value_name = "PRESET|FILE.toml")]
+    pub preset: String,
+    /// A setting and the values to try, such as training.batch_size=32,128; may be given again:
+    /// each is combined with each
+    #[arg(long, value_name = "KEY=VALUE,VALUE,…", required = true)]
+    pub grid: Vec<String>,
+    /// Replace a setting in all runs; may be given again
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Folder with a folder for each run [default: runs/sweep-PRESET]; runs that it has already are
+    /// not made again
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Make only the Ith of N parts of the runs, so that N machines can share them
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// Where data comes from
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// How many threads to use
+    #[command(flatten)]
+    pub threads: ThreadArgs,
+}
+
+/// `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Name of a preset, or a file that ends in .toml
+    #[arg(value_name = "PRESET|FILE.toml", default_value = "mnist-700-500")]
+    pub preset: String,
+    /// Epochs to train; the median counts
+    #[arg(long, value_name = "N", default_value = "3")]
+    pub epochs: NonZero<usize>,
+    /// A Python that has torch or keras, to be measured too
+    #[arg(long, value_name = "PATH")]
+    pub python: Option<PathBuf>,
+    /// Replace a setting; may be given again
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Where data comes from
+    #[command(flatten)]
+    pub data: DataArgs,
     /// How many threads to use
     #[command(flatten)]
     pub threads: ThreadArgs,
@@ -194,6 +257,8 @@ impl Default for Command {
         Command::Train(TrainArgs {
             preset: "digits".to_string(),
             out: None,
+            set: Vec::new(),
+            resume: false,
             data: DataArgs { data_dir: None },
             seed: None,
             threads: ThreadArgs { threads: None },

@@ -4,26 +4,28 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use model_format::Model;
+use model_format::{Model, Precision};
 
 use super::args::EvaluateArgs;
 use super::terminal;
+use super::train::confusions_text;
 use crate::data::{Locations, Source, Splits};
 use crate::evaluate::evaluate_int8;
 use crate::preset::{self, Preset, nearest};
-use crate::report::style::{FAINT, HEADING, paint};
-use crate::report::{Column, accuracy_text, confusion_text, grouped, model_text};
+use crate::report::style::{HEADING, paint};
+use crate::report::{Column, grouped, model_text, quality_text};
 use crate::train::Threads;
 
 /// Evaluates a model on the test rows of a dataset.
 pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
-    let source = source(&args.dataset)?;
     let bytes = read_model(&args.model)?;
     let model = Model::parse(&bytes).with_context(|| args.model.display().to_string())?;
-    let (preset, origin) = split_preset(&args.model, source)?;
+    let (preset, origin) = split_preset(&args.model, &args.dataset)?;
+    let source = &preset.data.dataset;
     let seed = args.seed.unwrap_or(preset.seed);
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
-    let loaded = source.load(&Locations::from_environment(args.data.data_dir.clone()))?;
+    let locations = Locations::from_environment(args.data.data_dir.clone());
+    let loaded = source.load(&locations, seed)?;
     let rows = match source.has_test() {
         true => format!("all test rows of {source}"),
         false => format!("test rows of {source} as {origin} parts it with seed {seed}"),
@@ -35,9 +37,12 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
         paint(HEADING, model.name()),
         grouped(splits.test.len() as u64)
     );
-    text += &accuracy_text(&[Column { title: "int8", evaluation: &evaluation }]);
-    text += &format!("\n{}\n", paint(FAINT, "row: true class · column: taken for"));
-    text += &confusion_text(&[("int8", &evaluation.confusion)], terminal::width());
+    let title = match model.output().quantization.precision {
+        Precision::Int8 => "int8",
+        Precision::Int16 => "int16",
+    };
+    text += &quality_text(&[Column { title, evaluation: &evaluation }]);
+    text += &confusions_text(&[(title, &evaluation.confusion)]);
     text += "\n";
     text += &model_text(&model, None);
     terminal::print(&text)?;
@@ -49,7 +54,7 @@ pub(super) fn source(name: &str) -> anyhow::Result<Source> {
     if let Some(source) = Source::from_name(name) {
         return Ok(source);
     }
-    let known = Source::ALL.map(Source::name);
+    let known = Source::NAMED.map(|source| source.name());
     let meant = nearest(name, known).map_or(String::new(), |n| format!(" (did you mean `{n}`?)"));
     bail!("there is no dataset `{name}`{meant}. There are: {}", known.join(", "))
 }
@@ -60,15 +65,22 @@ pub(super) fn read_model(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// The preset that says which rows are test rows: that of the run which made the model, where it
-/// lies beside it, or the one that comes with the program.
-fn split_preset(model: &Path, source: Source) -> anyhow::Result<(Preset, String)> {
+/// lies beside it and is about this dataset, or the one of this name that comes with the program.
+fn split_preset(model: &Path, dataset: &str) -> anyhow::Result<(Preset, String)> {
     let beside = model.with_file_name("preset.toml");
     if let Ok(text) = fs::read_to_string(&beside) {
         let name = beside.display().to_string();
         let preset = Preset::read(&text, &name)?;
-        if preset.data.dataset == source {
+        if preset.data.dataset.name() == dataset {
             return Ok((preset, name));
         }
     }
-    Ok((preset::find(source.name())?, format!("the preset {source}")))
+    let Ok(preset) = preset::find(dataset) else {
+        source(dataset)?;
+        bail!(
+            "{dataset}: no preset says how it is parted: put the preset.toml of a run beside the \
+             model"
+        );
+    };
+    Ok((preset, format!("the preset {dataset}")))
 }

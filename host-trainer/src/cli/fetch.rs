@@ -9,17 +9,17 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::args::FetchArgs;
 use super::evaluate::source;
 use super::terminal;
-use crate::data::{FetchProgress, Source, fetch_mnist, mnist_cache};
+use crate::data::{FetchProgress, Source, cache_folder, fetch_mnist};
 
 /// Downloads a dataset.
 pub fn run(args: &FetchArgs, quiet: bool) -> anyhow::Result<()> {
-    match source(&args.dataset)? {
-        Source::Mnist => {}
-        Source::Digits => bail!("digits is embedded in the program: there is nothing to fetch"),
+    let source = source(&args.dataset)?;
+    if source != Source::Mnist {
+        bail!("{source} is embedded in the program: there is nothing to fetch");
     }
     let folder = match &args.data_dir {
         Some(folder) => folder.clone(),
-        None => mnist_cache()?,
+        None => cache_folder()?.join(source.name()),
     };
     fetch_mnist(&folder, &args.mirror, &mut Display { bar: None, quiet })?;
     if !quiet {

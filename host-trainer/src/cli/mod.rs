@@ -1,6 +1,8 @@
 //! The command line: what the user typed becomes checked options, then work, then an exit code.
 
 mod args;
+mod bench;
+mod checkpoint;
 mod evaluate;
 mod fetch;
 mod files;
@@ -10,6 +12,7 @@ mod inspect;
 mod pack;
 mod presets;
 mod progress;
+mod sweep;
 mod terminal;
 mod trace;
 mod train;
@@ -39,6 +42,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let quiet = cli.quiet;
     match cli.command.unwrap_or_default() {
         Command::Train(args) => train::run(&args, quiet),
+        Command::Sweep(args) => sweep::run(&args, quiet),
+        Command::Bench(args) => bench::run(&args),
         Command::Fetch(args) => fetch::run(&args, quiet),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Inspect(args) => inspect::run(&args),

@@ -10,8 +10,8 @@ pub fn run() -> anyhow::Result<()> {
     for embedded in EMBEDDED {
         let preset = find(embedded.name)?;
         text += &format!(
-            "{:<10} {}\n{:<10} {}\n",
-            paint(STRONG, format!("{:<10}", preset.name)),
+            "{:<20} {}\n{:<20} {}\n",
+            paint(STRONG, format!("{:<20}", preset.name)),
             preset.description,
             "",
             paint(

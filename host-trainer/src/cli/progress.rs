@@ -97,5 +97,8 @@ impl Observer<f32> for TrainProgress {
 }
 
 fn score(score: &BatchScore) -> String {
-    format!("loss {:.4}  accuracy {:>8}", score.loss(), percent(score.accuracy()))
+    match score.mean_absolute_error() {
+        Some(error) => format!("loss {:.5}  absolute error {error:.4}", score.loss()),
+        None => format!("loss {:.4}  accuracy {:>8}", score.loss(), percent(score.accuracy())),
+    }
 }

@@ -6,12 +6,15 @@ use anyhow::Context;
 use model_format::Model;
 
 use super::args::TrainArgs;
+use super::checkpoint::{self, Checkpoints};
 use super::progress::TrainProgress;
 use super::terminal;
 use crate::data::Locations;
+use crate::evaluate::Confusion;
+use crate::experiment::QuantizationLoss;
 use crate::experiment::{Experiment, Plan};
 use crate::preset;
-use crate::report::{Column, accuracy_text, confusion_text, grouped, model_text, percent, seconds};
+use crate::report::{Column, confusion_text, grouped, model_text, percent, quality_text, seconds};
 use crate::run_folder::RunFolder;
 use crate::train::{StopFlag, Threads};
 
@@ -20,29 +23,37 @@ const INTERRUPTED: i32 = 130;
 
 /// Trains, quantizes, compares, writes.
 pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
-    let mut preset = preset::find(&args.preset)?;
+    let mut preset = preset::find(&args.preset)?.with_settings(&args.set)?;
     preset.seed = args.seed.unwrap_or(preset.seed);
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&preset.name));
     let plan = Plan::new(preset, &Locations::from_environment(args.data.data_dir.clone()))?;
     let folder = RunFolder::create(out)?;
+    let resume = match args.resume {
+        true => Some(checkpoint::read(&folder, &plan.preset)?),
+        false => None,
+    };
     if !quiet {
         terminal::print(&introduction(&plan))?;
     }
     let stop = StopFlag::default();
     stop_on_interrupt(&stop);
     let batches = plan.splits.train.len().div_ceil(plan.preset.training.batch_size);
-    let mut progress = TrainProgress::new(plan.preset.training.epochs, batches, quiet);
-    let experiment = plan.run(&threads, &stop, &mut progress);
-    progress.finish();
+    let progress = TrainProgress::new(plan.preset.training.epochs, batches, quiet);
+    let mut watch = Checkpoints::new(progress, &folder, &plan.preset, stop.clone());
+    let experiment = plan.run(&threads, &stop, resume, &mut watch);
+    watch.progress().finish();
     let experiment = experiment?;
     experiment.write(&folder)?;
+    if !experiment.outcome.interrupted {
+        checkpoint::remove(&folder);
+    }
     terminal::print(&results(&experiment, &folder)?)?;
     Ok(())
 }
 
 /// Ctrl-C ends training after the current batch; a second one ends the program.
-fn stop_on_interrupt(stop: &StopFlag) {
+pub(super) fn stop_on_interrupt(stop: &StopFlag) {
     let stop = stop.clone();
     // Where no handler can be installed, Ctrl-C ends the program at once, as it does anywhere.
     let _ = ctrlc::set_handler(move || {
@@ -88,13 +99,19 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
     let mut text = String::new();
     if outcome.interrupted {
         let epochs = outcome.history.epochs.len();
-        let note = format!("stopped in epoch {epochs}: what was learnt until then is kept");
+        let note = format!(
+            "stopped in epoch {epochs}: what was learnt until then is kept; --resume goes on"
+        );
         text += &format!("{}\n", paint(BAD, note));
     }
     if let Some(last) = outcome.history.epochs.last() {
         let spent = outcome.history.epochs.iter().map(|record| record.seconds).sum();
+        let accuracy = match last.train.mean_absolute_error() {
+            Some(error) => format!("absolute error {error:.4}"),
+            None => format!("accuracy {}", percent(last.train.accuracy())),
+        };
         text += &format!(
-            "trained in {}, {} an epoch on {}: loss {:.4}, accuracy {} on the training rows\n\n",
+            "trained in {}, {} an epoch on {}: loss {:.4}, {accuracy} on the training rows\n",
             seconds(spent),
             seconds(outcome.history.seconds_per_epoch()),
             match outcome.workers {
@@ -102,23 +119,62 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
                 workers => format!("{workers} threads"),
             },
             last.train.loss(),
-            percent(last.train.accuracy()),
         );
     }
-    text += &accuracy_text(&[
+    if let Some(epoch) = outcome.best_epoch {
+        let epochs = outcome.history.epochs.len();
+        text += &format!("epoch {epoch} of {epochs} was the best, and is what was kept\n");
+    }
+    text += "\n";
+    let name = experiment.precision_name();
+    text += &quality_text(&[
         Column { title: "float", evaluation: float },
-        Column { title: "int8", evaluation: int8 },
+        Column { title: name, evaluation: int8 },
     ]);
-    let matrices = [("float", &float.confusion), ("int8", &int8.confusion)];
-    text += &format!("\n{}\n", paint(FAINT, "row: true class · column: taken for"));
-    text += &confusion_text(&matrices, terminal::width());
+    text += &confusions_text(&[("float", &float.confusion), (name, &int8.confusion)]);
+    if let Some(advice) = advice(experiment) {
+        text += &format!("\n{}\n", paint(BAD, advice));
+    }
     text += "\n";
     text += &model_text(&model, Some(outcome.network.parameters().len() * 4));
     text += &format!("\n{}\n", paint(HEADING, "written"));
-    for (name, what) in Experiment::FILES {
+    let files = Experiment::FILES.into_iter();
+    for (name, what) in files.filter(|(n, _)| experiment.has_classes() || *n != "confusion.svg") {
         let path: PathBuf = folder.path().join(name);
         let width = folder.path().display().to_string().len() + 22;
         text += &format!("  {:<width$} {}\n", path.display(), paint(FAINT, what));
     }
     Ok(text)
+}
+
+/// Confusion matrices side by side, with a line above; nothing where there are no classes.
+pub(super) fn confusions_text(matrices: &[(&str, &Confusion)]) -> String {
+    use crate::report::style::{FAINT, paint};
+
+    if matrices.iter().all(|(_, confusion)| confusion.names().is_empty()) {
+        return String::new();
+    }
+    let line = paint(FAINT, "row: true class · column: taken for");
+    format!("\n{line}\n{}", confusion_text(matrices, terminal::width()))
+}
+
+/// What to do where 8-bit activations lose too much.
+fn advice(experiment: &Experiment) -> Option<String> {
+    if !experiment.int8_loss.is_large() {
+        return None;
+    }
+    let lost = match experiment.int8_loss {
+        QuantizationLoss::Accuracy(lost) => {
+            format!("{:.2} points of accuracy", lost * 100.0)
+        }
+        QuantizationLoss::SquaredError(ratio) => {
+            format!("{:.0} % of the squared error", (ratio - 1.0) * 100.0)
+        }
+    };
+    Some(match experiment.precision_name() {
+        "int16" => format!("8-bit activations would cost {lost}: they have 16 bits instead"),
+        _ => format!(
+            "8-bit activations cost {lost}: activations = \"int16\" in [quantization] would not"
+        ),
+    })
 }

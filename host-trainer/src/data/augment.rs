@@ -59,6 +59,16 @@ impl Shifts {
         Shifts { most: i8::try_from(most).unwrap_or(i8::MAX), share, generator }
     }
 
+    /// Where the generator stands.
+    pub fn word_position(&self) -> u128 {
+        self.generator.get_word_pos()
+    }
+
+    /// Puts the generator where it stood.
+    pub fn set_word_position(&mut self, words: u128) {
+        self.generator.set_word_pos(words);
+    }
+
     /// Fills `shifts`, one for each row of the epoch. All are drawn at once and in order, so that
     /// the number of threads does not change them.
     pub fn draw(&mut self, shifts: &mut [Shift]) {

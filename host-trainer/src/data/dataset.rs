@@ -1,4 +1,4 @@
-//! Features and labels, held as compactly as they came.
+//! Features and targets, held as compactly as they came.
 
 use ndarray::Array2;
 
@@ -48,17 +48,49 @@ pub struct Labels {
     pub names: Vec<String>,
 }
 
-/// Rows of features, each with its class.
+/// The numbers that each row stands for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Values {
+    /// The numbers. Shape: rows × names.
+    pub values: Array2<f32>,
+    /// What each number of a row is called.
+    pub names: Vec<String>,
+    /// Their unit, which may be empty.
+    pub unit: String,
+}
+
+/// What is to be learnt of each row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets {
+    /// Its class.
+    Classes(Labels),
+    /// Numbers.
+    Values(Values),
+}
+
+impl From<Labels> for Targets {
+    fn from(labels: Labels) -> Self {
+        Targets::Classes(labels)
+    }
+}
+
+impl From<Values> for Targets {
+    fn from(values: Values) -> Self {
+        Targets::Values(values)
+    }
+}
+
+/// Rows of features, each with what is to be learnt of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
     name: String,
     shape: Vec<usize>,
     features: Features,
-    labels: Labels,
+    targets: Targets,
 }
 
 impl Dataset {
-    /// Joins features and labels.
+    /// Joins features and targets.
     ///
     /// # Shapes
     /// `shape` is the shape of one row, its product the width of `features`.
@@ -70,9 +102,9 @@ impl Dataset {
         name: impl Into<String>,
         shape: Vec<usize>,
         features: Features,
-        labels: Labels,
+        targets: impl Into<Targets>,
     ) -> Result<Self, Error> {
-        let name = name.into();
+        let (name, targets) = (name.into(), targets.into());
         let fail = |problem: String| Error::Dataset { dataset: name.clone(), problem };
         let (rows, width) = (features.rows(), features.width());
         if rows == 0 || width == 0 {
@@ -83,14 +115,9 @@ impl Dataset {
         if shape.iter().product::<usize>() != width {
             return Err(fail(format!("shape {shape:?} is not that of {width} features")));
         }
-        if labels.indices.len() != rows {
-            let count = labels.indices.len();
-            return Err(fail(format!("{rows} rows of features, but {count} labels")));
-        }
-        let classes = labels.names.len();
-        if let Some(row) = labels.indices.iter().position(|&label| usize::from(label) >= classes) {
-            let label = labels.indices[row];
-            return Err(fail(format!("row {row}: label {label}, but there are {classes} classes")));
+        match &targets {
+            Targets::Classes(labels) => check_labels(labels, rows).map_err(fail)?,
+            Targets::Values(values) => check_values(values, rows).map_err(fail)?,
         }
         match &features {
             Features::Bytes { scale, .. } if !(scale.is_normal() && *scale > 0.0) => {
@@ -105,7 +132,7 @@ impl Dataset {
                 }
             }
         }
-        Ok(Dataset { name, shape, features, labels })
+        Ok(Dataset { name, shape, features, targets })
     }
 
     /// Name of the dataset.
@@ -123,9 +150,17 @@ impl Dataset {
         &self.features
     }
 
-    /// The class of each row.
-    pub fn labels(&self) -> &Labels {
-        &self.labels
+    /// What is to be learnt of each row.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// The class of each row, where rows have one.
+    pub fn labels(&self) -> Option<&Labels> {
+        match &self.targets {
+            Targets::Classes(labels) => Some(labels),
+            Targets::Values(_) => None,
+        }
     }
 
     /// Number of rows, at least 1.
@@ -138,9 +173,45 @@ impl Dataset {
         self.features.width()
     }
 
-    /// Number of classes.
+    /// Number of classes; 0 where rows have none.
     pub fn classes(&self) -> usize {
-        self.labels.names.len()
+        self.class_names().len()
+    }
+
+    /// What the classes are called; nothing where rows have none.
+    pub fn class_names(&self) -> &[String] {
+        self.labels().map_or(&[], |labels| &labels.names)
+    }
+}
+
+fn check_labels(labels: &Labels, rows: usize) -> Result<(), String> {
+    if labels.indices.len() != rows {
+        let count = labels.indices.len();
+        return Err(format!("{rows} rows of features, but {count} labels"));
+    }
+    let classes = labels.names.len();
+    match labels.indices.iter().position(|&label| usize::from(label) >= classes) {
+        Some(row) => {
+            let label = labels.indices[row];
+            Err(format!("row {row}: label {label}, but there are {classes} classes"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_values(values: &Values, rows: usize) -> Result<(), String> {
+    let (count, width) = values.values.dim();
+    if count != rows {
+        return Err(format!("{rows} rows of features, but {count} of targets"));
+    }
+    if width == 0 || width != values.names.len() {
+        return Err(format!("{width} targets a row with {} names", values.names.len()));
+    }
+    match values.values.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        Some(((row, column), value)) => {
+            Err(format!("row {row}, target {}: {value}", values.names[column]))
+        }
+        None => Ok(()),
     }
 }
 
@@ -178,5 +249,11 @@ mod tests {
         let nothing = Features::Reals(Array2::zeros((0, 2)));
         assert!(problem(nothing, &[]).contains("nothing to learn"));
         assert!(Dataset::new("d", vec![3], bytes(), labels(&[0, 1])).is_err());
+        let values = |values| Values { values, names: vec!["z".into()], unit: String::new() };
+        let refused = |targets| Dataset::new("d", vec![2], bytes(), targets).unwrap_err();
+        let message = refused(values(array![[1.0], [f32::INFINITY]])).to_string();
+        assert!(message.contains("row 1, target z: inf"), "{message}");
+        assert!(refused(values(array![[1.0]])).to_string().contains("but 1 of targets"));
+        assert!(refused(values(array![[1.0, 2.0], [1.0, 2.0]])).to_string().contains("1 names"));
     }
 }

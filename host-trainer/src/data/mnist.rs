@@ -1,12 +1,10 @@
-//! The four files of MNIST: their names, where they may lie, how they are read.
+//! The four files of MNIST, and of what has its form: names, where they may lie, how they are read.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use etcetera::BaseStrategy;
 use ndarray::Array2;
 
-use super::dataset::digit_names;
 use super::idx::Idx;
 use super::{Dataset, Error, Features, Labels};
 
@@ -39,22 +37,10 @@ pub const MNIST_FILES: [MnistFile; 4] = [
     },
 ];
 
-const REMEDY: &str = "Delete the file and run `host-trainer fetch mnist`";
+const REMEDY: &str = "Delete the file and run `host-trainer fetch` with the dataset's name";
 
 /// Height and width of an image.
 const SHAPE: [usize; 2] = [28, 28];
-
-/// The folder that `fetch mnist` fills and `train mnist` looks into: `$XDG_CACHE_HOME/thimble/mnist`
-/// or what the system has in its place.
-///
-/// # Errors
-/// [`Error::NoCache`] when the user has no home folder.
-pub fn mnist_cache() -> Result<PathBuf, Error> {
-    match etcetera::choose_base_strategy() {
-        Ok(strategy) => Ok(strategy.cache_dir().join("thimble").join("mnist")),
-        Err(error) => Err(Error::NoCache(error.to_string())),
-    }
-}
 
 /// The file, gzipped or not, in this folder.
 pub(super) fn find(folder: &Path, file: MnistFile) -> Option<PathBuf> {
@@ -64,7 +50,11 @@ pub(super) fn find(folder: &Path, file: MnistFile) -> Option<PathBuf> {
 }
 
 /// Training and test images from the first folder that has all four files.
-pub(super) fn load(folders: &[PathBuf]) -> Result<(Dataset, Dataset, PathBuf), Error> {
+pub(super) fn load(
+    dataset: &'static str,
+    class_names: &[String],
+    folders: &[PathBuf],
+) -> Result<(Dataset, Dataset, PathBuf), Error> {
     let mut looked_in = Vec::new();
     for folder in folders {
         let missing: Vec<&str> = MNIST_FILES
@@ -74,8 +64,9 @@ pub(super) fn load(folders: &[PathBuf]) -> Result<(Dataset, Dataset, PathBuf), E
             .collect();
         match missing.len() {
             0 => {
-                let train = read(folder, "mnist", MNIST_FILES[0], MNIST_FILES[1])?;
-                let test = read(folder, "mnist", MNIST_FILES[2], MNIST_FILES[3])?;
+                let part = |images, labels| read(folder, dataset, class_names, images, labels);
+                let train = part(MNIST_FILES[0], MNIST_FILES[1])?;
+                let test = part(MNIST_FILES[2], MNIST_FILES[3])?;
                 return Ok((train, test, folder.clone()));
             }
             4 if !folder.is_dir() => {
@@ -89,12 +80,13 @@ pub(super) fn load(folders: &[PathBuf]) -> Result<(Dataset, Dataset, PathBuf), E
             )),
         }
     }
-    Err(Error::NotFound { dataset: "mnist", looked_in })
+    Err(Error::NotFound { dataset, looked_in })
 }
 
 fn read(
     folder: &Path,
     name: &'static str,
+    class_names: &[String],
     images: MnistFile,
     labels: MnistFile,
 ) -> Result<Dataset, Error> {
@@ -112,7 +104,10 @@ fn read(
         return fail(&labels_path, format!("{label_count} labels for {rows} images"));
     }
     if let Some(row) = labels.elements.iter().position(|&label| label > 9) {
-        return fail(&labels_path, format!("label {row} is {}, not a digit", labels.elements[row]));
+        return fail(
+            &labels_path,
+            format!("label {row} is {}, not one of 0 to 9", labels.elements[row]),
+        );
     }
     let values = match Array2::from_shape_vec((rows, height * width), images.elements) {
         Ok(values) => values,
@@ -124,7 +119,7 @@ fn read(
         Features::Bytes { values, scale: 1.0 / 255.0 },
         Labels {
             indices: labels.elements.into_iter().map(u16::from).collect(),
-            names: digit_names(),
+            names: class_names.to_vec(),
         },
     )
 }
@@ -149,6 +144,10 @@ pub(super) mod tests {
         content
     }
 
+    fn names() -> Vec<String> {
+        (0..10).map(|digit| digit.to_string()).collect()
+    }
+
     fn write(folder: &Path, rows: u32) {
         for (index, file) in MNIST_FILES.iter().enumerate() {
             let content = match index % 2 {
@@ -165,10 +164,10 @@ pub(super) mod tests {
         write(full.path(), 2);
         fs::write(empty.path().join(MNIST_FILES[0].name), []).unwrap();
         let folders = [empty.path().to_path_buf(), full.path().to_path_buf()];
-        let (train, test, folder) = load(&folders).unwrap();
+        let (train, test, folder) = load("mnist", &names(), &folders).unwrap();
         assert_eq!((train.rows(), test.rows(), folder), (2, 2, folders[1].clone()));
 
-        let message = load(&folders[..1]).unwrap_err().to_string();
+        let message = load("mnist", &names(), &folders[..1]).unwrap_err().to_string();
         assert!(message.contains("lacks train-labels-idx1-ubyte, t10k-images"), "{message}");
         assert!(message.contains("host-trainer fetch mnist"), "{message}");
     }
@@ -179,9 +178,10 @@ pub(super) mod tests {
         let message = |file: usize, content: Vec<u8>| {
             write(folder.path(), 2);
             fs::write(folder.path().join(MNIST_FILES[file].name), content).unwrap();
-            let message = load(&[folder.path().to_path_buf()]).unwrap_err().to_string();
+            let message =
+                load("mnist", &names(), &[folder.path().to_path_buf()]).unwrap_err().to_string();
             assert!(message.contains(MNIST_FILES[file].name), "{message}");
-            assert!(message.contains("host-trainer fetch mnist"), "{message}");
+            assert!(message.contains("host-trainer fetch"), "{message}");
             message
         };
         assert!(message(1, idx(&[3], &[0, 1, 2])).contains("3 labels for 2 images"));

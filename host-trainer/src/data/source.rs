@@ -4,18 +4,35 @@ use std::env;
 use std::fmt;
 use std::path::PathBuf;
 
+use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 
-use super::{Dataset, Error, digits, mnist};
+use super::dataset::digit_names;
+use super::{Dataset, Error, Spirals, Surface, Targets, digits, mnist};
 
-/// A dataset that presets and commands can name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A dataset that presets can name, or describe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// 1,797 handwritten digits of 8 × 8, embedded in the program.
     Digits,
     /// MNIST: 60,000 and 10,000 handwritten digits of 28 × 28, from files.
     Mnist,
+    /// Fashion-MNIST: as many pieces of clothing, in files of the same form.
+    FashionMnist,
+    /// Spirals, made from the seed.
+    Spirals(Spirals),
+    /// A function of two numbers, made from the seed.
+    Surface(Surface),
+}
+
+/// What is to be learnt of each row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetKind {
+    /// One of so many classes.
+    Classes(usize),
+    /// So many numbers.
+    Values(usize),
 }
 
 /// A dataset as its source parts it.
@@ -36,7 +53,7 @@ pub struct Locations {
     pub data_dir: Option<PathBuf>,
     /// The folder of `$THIMBLE_DATA`, which has a folder for each dataset.
     pub thimble_data: Option<PathBuf>,
-    /// The user's cache folder for the dataset.
+    /// The user's cache folder, which has a folder for each dataset.
     pub cache: Option<PathBuf>,
 }
 
@@ -46,66 +63,109 @@ impl Locations {
         Locations {
             data_dir,
             thimble_data: env::var_os("THIMBLE_DATA").filter(|v| !v.is_empty()).map(PathBuf::from),
-            cache: mnist::mnist_cache().ok(),
+            cache: cache_folder().ok(),
         }
     }
 
     /// The folders to look into, the first first.
     fn folders(&self, dataset: &str) -> Vec<PathBuf> {
-        let thimble_data = self.thimble_data.as_ref().map(|folder| folder.join(dataset));
-        [self.data_dir.clone(), thimble_data, self.cache.clone()].into_iter().flatten().collect()
+        let of_dataset = |folder: &Option<PathBuf>| Some(folder.as_ref()?.join(dataset));
+        let folders =
+            [self.data_dir.clone(), of_dataset(&self.thimble_data), of_dataset(&self.cache)];
+        folders.into_iter().flatten().collect()
     }
 }
 
-impl Source {
-    /// Every source.
-    pub const ALL: [Source; 2] = [Source::Digits, Source::Mnist];
+/// The folder that `fetch` fills and `train` looks into: `$XDG_CACHE_HOME/thimble`, or what the
+/// system has in its place. It has a folder for each dataset.
+///
+/// # Errors
+/// [`Error::NoCache`] when the user has no home folder.
+pub fn cache_folder() -> Result<PathBuf, Error> {
+    match etcetera::choose_base_strategy() {
+        Ok(strategy) => Ok(strategy.cache_dir().join("thimble")),
+        Err(error) => Err(Error::NoCache(error.to_string())),
+    }
+}
 
-    /// The name that presets and commands use.
-    pub fn name(self) -> &'static str {
+const CLOTHES: [&str; 10] = [
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+];
+
+impl Source {
+    /// Every source that needs no description.
+    pub const NAMED: [Source; 3] = [Source::Digits, Source::Mnist, Source::FashionMnist];
+
+    /// The name that commands, messages and folders use.
+    pub fn name(&self) -> &'static str {
         match self {
             Source::Digits => "digits",
             Source::Mnist => "mnist",
+            Source::FashionMnist => "fashion-mnist",
+            Source::Spirals(_) => "spirals",
+            Source::Surface(_) => "surface",
         }
     }
 
-    /// The source of this name.
+    /// The source of this name, of those that need no description.
     pub fn from_name(name: &str) -> Option<Self> {
-        Source::ALL.into_iter().find(|source| source.name() == name)
+        Source::NAMED.into_iter().find(|source| source.name() == name)
     }
 
     /// Whether the source itself sets rows aside for the test.
-    pub fn has_test(self) -> bool {
-        match self {
-            Source::Digits => false,
-            Source::Mnist => true,
-        }
+    pub fn has_test(&self) -> bool {
+        matches!(self, Source::Mnist | Source::FashionMnist)
     }
 
-    /// Number of features and of classes.
-    pub fn widths(self) -> (usize, usize) {
-        match self {
-            Source::Digits => (64, 10),
-            Source::Mnist => (784, 10),
-        }
+    /// What is to be learnt, where that is known before the data is read.
+    pub fn target_kind(&self) -> Option<TargetKind> {
+        Some(match self {
+            Source::Digits | Source::Mnist | Source::FashionMnist => TargetKind::Classes(10),
+            Source::Spirals(spirals) => TargetKind::Classes(spirals.classes),
+            Source::Surface(_) => TargetKind::Values(1),
+        })
     }
 
-    /// Reads the dataset.
+    /// Reads the dataset, or makes it from the seed.
     ///
     /// # Errors
     /// [`Error::NotFound`] with every folder that was tried; [`Error::File`] or [`Error::Format`]
     /// with the file that cannot be read or is not what it should be.
-    pub fn load(self, locations: &Locations) -> Result<Loaded, Error> {
-        match self {
-            Source::Digits => Ok(Loaded {
-                train: digits::load()?,
-                test: None,
-                origin: "embedded in the program".to_string(),
-            }),
-            Source::Mnist => {
-                let (train, test, folder) = mnist::load(&locations.folders(self.name()))?;
-                Ok(Loaded { train, test: Some(test), origin: folder.display().to_string() })
+    pub fn load(&self, locations: &Locations, seed: u64) -> Result<Loaded, Error> {
+        let whole = |train, origin: &str| Loaded { train, test: None, origin: origin.to_string() };
+        let clothes = || CLOTHES.map(String::from).to_vec();
+        let class_names = match self {
+            Source::Digits => return Ok(whole(digits::load()?, "embedded in the program")),
+            Source::Spirals(spirals) => {
+                return Ok(whole(spirals.generate(seed)?, "made from the seed"));
             }
+            Source::Surface(surface) => {
+                return Ok(whole(surface.generate(seed)?, "made from the seed"));
+            }
+            Source::Mnist => digit_names(),
+            Source::FashionMnist => clothes(),
+        };
+        let folders = locations.folders(self.name());
+        let (train, test, folder) = mnist::load(self.name(), &class_names, &folders)?;
+        Ok(Loaded { train, test: Some(test), origin: folder.display().to_string() })
+    }
+}
+
+impl Dataset {
+    /// What is to be learnt of each row.
+    pub fn target_kind(&self) -> TargetKind {
+        match self.targets() {
+            Targets::Classes(labels) => TargetKind::Classes(labels.names.len()),
+            Targets::Values(values) => TargetKind::Values(values.names.len()),
         }
     }
 }
@@ -125,18 +185,19 @@ mod tests {
         let locations = Locations {
             data_dir: Some("a".into()),
             thimble_data: Some("b".into()),
-            cache: Some("c/thimble/mnist".into()),
+            cache: Some("c/thimble".into()),
         };
         let expected: [PathBuf; 3] = ["a".into(), "b/mnist".into(), "c/thimble/mnist".into()];
         assert_eq!(locations.folders("mnist"), expected);
     }
 
     #[test]
-    fn names_and_widths_are_those_of_the_data() {
-        for source in Source::ALL {
-            assert_eq!(Source::from_name(source.name()), Some(source));
+    fn names_and_targets_are_those_of_the_data() {
+        for source in Source::NAMED {
+            assert_eq!(Source::from_name(source.name()), Some(source.clone()));
         }
-        let digits = Source::Digits.load(&Locations::default()).unwrap().train;
-        assert_eq!((digits.width(), digits.classes()), Source::Digits.widths());
+        let digits = Source::Digits.load(&Locations::default(), 1).unwrap().train;
+        assert_eq!(Some(digits.target_kind()), Source::Digits.target_kind());
+        assert_eq!(digits.width(), 64);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use super::{Dataset, Error, Loaded, Subset};
+use super::{Dataset, Error, Loaded, Scaling, ScalingMethod, Subset};
 use crate::checked::{at_least_one, proper_fraction};
 use crate::random::{Stream, stream};
 
@@ -85,6 +85,16 @@ impl Splits {
         };
         Ok(Splits { train: Subset::new(dataset, rows), validation, test })
     }
+
+    /// All parts scaled, as fits the training rows.
+    pub fn scaled(self, method: ScalingMethod) -> Self {
+        let scaling = Scaling::fit(method, &self.train).map(Arc::new);
+        Splits {
+            train: self.train.scaled(scaling.clone()),
+            validation: self.validation.map(|rows| rows.scaled(scaling.clone())),
+            test: self.test.scaled(scaling),
+        }
+    }
 }
 
 impl HoldOut {
@@ -124,9 +134,11 @@ fn take_stratified(
     rows: &mut Vec<u32>,
     generator: &mut impl rand::Rng,
 ) -> Vec<u32> {
-    let mut of_class = vec![Vec::new(); dataset.classes()];
+    // Rows that have no classes are all alike.
+    let mut of_class = vec![Vec::new(); dataset.classes().max(1)];
     for &row in rows.iter() {
-        of_class[usize::from(dataset.labels().indices[row as usize])].push(row);
+        let class = dataset.labels().map_or(0, |labels| labels.indices[row as usize]);
+        of_class[usize::from(class)].push(row);
     }
     // Each class gives its share rounded down; the rows still lacking come from the classes
     // that lost most by rounding, so that the total is exact.
@@ -196,7 +208,7 @@ mod tests {
             all.sort_unstable();
             assert!(all.into_iter().eq(0..50));
             let mut counts = [0; 3];
-            (0..count).for_each(|i| counts[usize::from(splits.test.label(i))] += 1);
+            (0..count).for_each(|i| counts[usize::from(splits.test.class(i).unwrap())] += 1);
             for (class, share) in [0.6, 0.2, 0.2].into_iter().enumerate() {
                 let expected = share * count as f64;
                 assert!((f64::from(counts[class]) - expected).abs() < 1.0, "{counts:?}");
@@ -224,7 +236,7 @@ mod tests {
 
     #[test]
     fn the_digits_part_into_exact_fifths() {
-        let loaded = Source::Digits.load(&Locations::default()).unwrap();
+        let loaded = Source::Digits.load(&Locations::default(), 1).unwrap();
         let fifth = HoldOut::Stratified(Amount::Fraction(0.2));
         let splits = Splits::new(loaded, Some(fifth), None, 1).unwrap();
         assert_eq!((splits.test.len(), splits.train.len()), (359, 1438));

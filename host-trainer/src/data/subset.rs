@@ -4,27 +4,71 @@ use std::sync::Arc;
 
 use ndarray::ArrayView1;
 
-use super::{Dataset, Features, Shift};
-use crate::network::Real;
+use super::{Dataset, Features, Scaling, Shift, Targets};
+use crate::network::{Real, TargetRows};
 
 /// Some rows of a dataset.
 #[derive(Clone, Debug)]
 pub struct Subset {
     dataset: Arc<Dataset>,
     rows: Vec<u32>,
+    scaling: Option<Arc<Scaling>>,
+}
+
+/// Targets of some rows, gathered for a batch.
+#[derive(Clone, Debug, Default)]
+pub struct TargetBuffer<T> {
+    classes: Vec<u16>,
+    values: Vec<T>,
+}
+
+impl<T: Real> TargetBuffer<T> {
+    /// Gathers the targets of these positions. Allocates only for a batch that is larger than any
+    /// before.
+    pub fn gather(&mut self, subset: &Subset, positions: impl Iterator<Item = usize>) {
+        self.classes.clear();
+        self.values.clear();
+        let rows = positions.map(|position| subset.rows[position] as usize);
+        match subset.dataset.targets() {
+            Targets::Classes(labels) => self.classes.extend(rows.map(|row| labels.indices[row])),
+            Targets::Values(targets) => {
+                for row in rows {
+                    self.values.extend(targets.values.row(row).iter().map(|&v| T::from_f32(v)));
+                }
+            }
+        }
+    }
+
+    /// What was gathered.
+    pub fn rows(&self) -> TargetRows<'_, T> {
+        match self.values.is_empty() {
+            true => TargetRows::Classes(&self.classes),
+            false => TargetRows::Values(&self.values),
+        }
+    }
 }
 
 impl Subset {
     /// These rows of the dataset; one that the dataset does not have is left out.
     pub fn new(dataset: Arc<Dataset>, mut rows: Vec<u32>) -> Self {
         rows.retain(|&row| (row as usize) < dataset.rows());
-        Subset { dataset, rows }
+        Subset { dataset, rows, scaling: None }
     }
 
     /// All rows of the dataset.
     pub fn all(dataset: Arc<Dataset>) -> Self {
         let rows = (0..dataset.rows() as u32).collect();
-        Subset { dataset, rows }
+        Subset { dataset, rows, scaling: None }
+    }
+
+    /// The same rows, scaled.
+    pub fn scaled(self, scaling: Option<Arc<Scaling>>) -> Self {
+        Subset { scaling, ..self }
+    }
+
+    /// How the rows are scaled.
+    pub fn scaling(&self) -> Option<&Scaling> {
+        self.scaling.as_deref()
     }
 
     /// The dataset that the rows are of.
@@ -47,10 +91,18 @@ impl Subset {
         self.rows.is_empty()
     }
 
-    /// Class of the row at `position`.
+    /// Class of the row at `position`, where rows have one.
     #[inline]
-    pub fn label(&self, position: usize) -> u16 {
-        self.dataset.labels().indices[self.rows[position] as usize]
+    pub fn class(&self, position: usize) -> Option<u16> {
+        self.dataset.labels().map(|labels| labels.indices[self.rows[position] as usize])
+    }
+
+    /// The numbers that the row at `position` stands for, where rows stand for numbers.
+    pub fn values(&self, position: usize) -> Option<ArrayView1<'_, f32>> {
+        match self.dataset.targets() {
+            Targets::Classes(_) => None,
+            Targets::Values(targets) => Some(targets.values.row(self.rows[position] as usize)),
+        }
     }
 
     /// The bytes of the row at `position`; `None` when the features are not bytes.
@@ -66,6 +118,24 @@ impl Subset {
     /// # Shapes
     /// `out` has [`Dataset::width`] elements.
     pub fn gather<T: Real>(&self, position: usize, shift: Shift, out: &mut [T]) {
+        self.gather_shifted(position, shift, out);
+        if let Some(scaling) = &self.scaling {
+            let scaling = scaling.offsets.iter().zip(&scaling.factors);
+            for (value, (&offset, &factor)) in out.iter_mut().zip(scaling) {
+                *value = (*value - T::from_f32(offset)) * T::from_f32(factor);
+            }
+        }
+    }
+
+    /// Writes the row at `position` before it is scaled.
+    ///
+    /// # Shapes
+    /// `out` has [`Dataset::width`] elements.
+    pub fn gather_raw<T: Real>(&self, position: usize, out: &mut [T]) {
+        self.gather_shifted(position, Shift::NONE, out);
+    }
+
+    fn gather_shifted<T: Real>(&self, position: usize, shift: Shift, out: &mut [T]) {
         let row = self.rows[position] as usize;
         match self.dataset.features() {
             Features::Bytes { values, scale } => {

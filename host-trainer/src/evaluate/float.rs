@@ -2,31 +2,23 @@
 
 use rayon::prelude::*;
 
-use super::Confusion;
-use crate::data::{Shift, Subset};
-use crate::network::{BatchScore, Loss, Network, Real, Tape, first_largest};
+use super::Evaluation;
+use crate::data::{Shift, Subset, TargetBuffer};
+use crate::network::{BatchScore, Network, Objective, Real, Tape};
 use crate::train::Threads;
 
 /// Rows that go through the network together. Fixed, so that the sum of losses does not depend on
 /// the number of threads.
 const CHUNK: usize = 256;
 
-/// How well a network does on some rows.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Evaluation {
-    /// Which classes are taken for which.
-    pub confusion: Confusion,
-    /// Mean loss of a row, where outputs are what the loss takes.
-    pub loss: Option<f64>,
-}
-
 /// Runs a network over all rows, spread over the threads, and visits each chunk of rows with its
-/// tape. What the visits return comes back in the order of the rows.
+/// tape, its first position and its number of rows. What the visits return comes back in the order
+/// of the rows.
 pub(crate) fn over_chunks<T: Real, R: Send>(
     network: &Network<T>,
     subset: &Subset,
     threads: &Threads,
-    visit: impl Fn(&mut Tape<T>, &[u16]) -> R + Sync,
+    visit: impl Fn(&mut Tape<T>, usize, usize) -> R + Sync,
 ) -> Vec<R> {
     let starts: Vec<usize> = (0..subset.len()).step_by(CHUNK).collect();
     let start_tape = || Tape::forward_only(network, CHUNK);
@@ -37,8 +29,7 @@ pub(crate) fn over_chunks<T: Real, R: Send>(
             subset.gather(start + offset, Shift::NONE, out);
         }
         tape.forward(network, rows);
-        let labels: Vec<u16> = (start..start + rows).map(|row| subset.label(row)).collect();
-        visit(tape, &labels)
+        visit(tape, start, rows)
     };
     threads.install(|| starts.into_par_iter().map_init(start_tape, run).collect())
 }
@@ -47,14 +38,16 @@ pub(crate) fn over_chunks<T: Real, R: Send>(
 pub fn score_float<T: Real>(
     network: &Network<T>,
     subset: &Subset,
-    loss: Loss,
+    objective: Objective,
     threads: &Threads,
 ) -> BatchScore {
     let width = network.outputs();
-    let scores = over_chunks(network, subset, threads, |tape, labels| {
-        let outputs = tape.outputs(labels.len());
+    let scores = over_chunks(network, subset, threads, |tape, start, rows| {
+        let outputs = tape.outputs(rows);
+        let mut targets = TargetBuffer::default();
+        targets.gather(subset, start..start + rows);
         let mut gradient = vec![T::zero(); outputs.len()];
-        loss.score(outputs, width, labels, T::one(), &mut gradient)
+        objective.score(outputs, width, targets.rows(), T::one(), &mut gradient)
     });
     scores.into_iter().fold(BatchScore::default(), |mut sum, score| {
         sum.add(score);
@@ -66,19 +59,21 @@ pub fn score_float<T: Real>(
 pub fn evaluate_float<T: Real>(
     network: &Network<T>,
     subset: &Subset,
-    loss: Loss,
+    objective: Objective,
     threads: &Threads,
 ) -> Evaluation {
     let width = network.outputs();
-    let names = &subset.dataset().labels().names;
-    let parts = over_chunks(network, subset, threads, |tape, labels| {
-        let mut confusion = Confusion::new(names.clone());
-        for (outputs, &label) in tape.outputs(labels.len()).chunks_exact(width).zip(labels) {
-            confusion.add(usize::from(label), first_largest(outputs).0);
-        }
-        confusion
+    let head = objective.scoring_head();
+    let parts = over_chunks(network, subset, threads, |tape, _, rows| {
+        let mut outputs = tape.outputs(rows).to_vec();
+        let answers: Vec<usize> =
+            outputs.chunks_exact(width).map(|row| objective.class(row)).collect();
+        outputs.chunks_exact_mut(width).for_each(|row| head.apply(row));
+        (outputs.iter().map(|&y| Real::to_f64(y) as f32).collect::<Vec<f32>>(), answers)
     });
-    let mut confusion = Confusion::new(names.clone());
-    parts.iter().for_each(|part| confusion.merge(part));
-    Evaluation { confusion, loss: Some(score_float(network, subset, loss, threads).loss()) }
+    let outputs = parts.iter().flat_map(|(outputs, _)| outputs.iter().copied()).collect();
+    let answers: Vec<usize> =
+        parts.iter().flat_map(|(_, answers)| answers.iter().copied()).collect();
+    let loss = score_float(network, subset, objective, threads).loss();
+    Evaluation { loss: Some(loss), ..Evaluation::new(subset, outputs, &answers) }
 }

@@ -1,16 +1,22 @@
-//! Evaluation in int8, by the engine that devices run.
+//! Evaluation in integers, by the engine that devices run.
 
 use firmware::Engine;
-use model_format::{Encoding, Meaning, Model};
+use model_format::{Clamp, Encoding, Layer, Meaning, Model, Precision, Quantization};
 use rayon::prelude::*;
 
-use super::{Confusion, Evaluation};
-use crate::data::{Features, Subset};
-use crate::network::first_largest;
+use super::Evaluation;
+use crate::data::{Features, Subset, TargetKind};
+use crate::network::{Head, first_largest};
 use crate::train::Threads;
 
 /// Rows that one engine runs before another may take over.
 const CHUNK: usize = 256;
+
+/// The unit of an output that is the probability of the second of two classes.
+pub const PROBABILITY: &str = "probability";
+
+/// The unit of an output whose sigmoid is that probability.
+pub const LOGIT: &str = "logit";
 
 /// Why a model cannot be evaluated on a dataset.
 #[derive(Debug, thiserror::Error)]
@@ -33,11 +39,10 @@ pub enum Int8Error {
     Input(firmware::InputError),
 }
 
-/// Turns rows of a dataset into a model's int8 input.
+/// Turns raw rows of a dataset into the bytes of a model's input.
 #[derive(Clone, Copy, Debug)]
 pub struct InputEncoder {
-    scale: f32,
-    zero_point: i32,
+    quantization: Quantization,
     encoding: Encoding,
 }
 
@@ -59,19 +64,31 @@ impl InputEncoder {
             let problem = format!("the model takes {inputs} inputs, a row has {width} features");
             return Err(mismatch(problem));
         }
-        match model.output().meaning {
-            Meaning::Classes(labels) if labels.len() == dataset.classes() => {}
-            Meaning::Classes(labels) => {
-                let (found, classes) = (labels.len(), dataset.classes());
+        let outputs = model.output_len();
+        match (model.output().meaning, dataset.target_kind()) {
+            (Meaning::Classes(labels), TargetKind::Classes(classes)) if labels.len() == classes => {
+            }
+            (Meaning::Classes(labels), TargetKind::Classes(classes)) => {
+                let found = labels.len();
                 let problem = format!("the model knows {found} classes, the dataset has {classes}");
                 return Err(mismatch(problem));
             }
-            Meaning::Values { .. } => {
+            (Meaning::Classes(_), TargetKind::Values(_)) => {
+                return Err(mismatch("the model gives classes, the dataset has numbers".into()));
+            }
+            // One value tells two classes apart.
+            (Meaning::Values { .. }, TargetKind::Classes(2)) if outputs == 1 => {}
+            (Meaning::Values { .. }, TargetKind::Values(count)) if outputs == count => {}
+            (Meaning::Values { .. }, TargetKind::Values(count)) => {
+                let problem = format!("the model gives {outputs} values, a row has {count}");
+                return Err(mismatch(problem));
+            }
+            (Meaning::Values { .. }, TargetKind::Classes(_)) => {
                 return Err(mismatch("the model gives values, the dataset has classes".into()));
             }
         }
         let input = model.input();
-        let (scale, zero_point) = (input.quantization.scale, input.quantization.zero_point);
+        let Quantization { scale, zero_point, .. } = input.quantization;
         match (dataset.features(), input.encoding) {
             (Features::Bytes { scale: byte_scale, .. }, Encoding::Unsigned8)
                 if *byte_scale != scale || zero_point != -128 =>
@@ -81,32 +98,74 @@ impl InputEncoder {
                      {byte_scale} · b in the dataset"
                 )))
             }
-            (_, encoding) => Ok(InputEncoder { scale, zero_point, encoding }),
+            (_, encoding) => Ok(InputEncoder { quantization: input.quantization, encoding }),
         }
     }
 
-    /// Writes the int8 input for a row.
+    /// Writes the input for a row.
     ///
     /// # Shapes
-    /// `out` has the model's number of inputs.
-    pub fn encode(&self, subset: &Subset, position: usize, out: &mut [i8]) {
-        match (subset.bytes(position), self.encoding) {
-            (Some(bytes), Encoding::Unsigned8) => {
-                for (out, &byte) in out.iter_mut().zip(bytes) {
-                    *out = self.encoding.encode(byte);
-                }
+    /// `out` has the model's number of bytes of input.
+    pub fn encode(&self, subset: &Subset, position: usize, out: &mut [u8]) {
+        if let (Some(bytes), Encoding::Unsigned8) = (subset.bytes(position), self.encoding) {
+            for (out, &byte) in out.iter_mut().zip(bytes) {
+                *out = self.encoding.encode(byte) as u8;
             }
-            _ => {
-                let mut reals = vec![0.0_f32; out.len()];
-                subset.gather(position, crate::data::Shift::NONE, &mut reals);
-                for (out, real) in out.iter_mut().zip(reals) {
-                    let q = (f64::from(real) / f64::from(self.scale)).round()
-                        + f64::from(self.zero_point);
-                    // Saturates, which is what the clamp of the contract does.
-                    *out = q as i8;
-                }
-            }
+            return;
         }
+        let Quantization { precision, scale, zero_point } = self.quantization;
+        let range = Clamp::all(precision);
+        let mut reals = vec![0.0_f32; out.len() / precision.bytes()];
+        subset.gather_raw(position, &mut reals);
+        for (out, real) in out.chunks_exact_mut(precision.bytes()).zip(reals) {
+            let q = (f64::from(real) / f64::from(scale)).round() + f64::from(zero_point);
+            let q = q.clamp(range.low.into(), range.high.into()) as i16;
+            // The low byte of an int16 that is in range is the int8.
+            out.copy_from_slice(&q.to_le_bytes()[..precision.bytes()]);
+        }
+    }
+}
+
+/// What a model's outputs say of a row.
+#[derive(Clone, Copy, Debug)]
+struct Reader {
+    quantization: Quantization,
+    /// What makes probabilities of outputs that are none.
+    head: Head,
+    /// Above this, a single output stands for the second class.
+    threshold: f32,
+}
+
+impl Reader {
+    fn new(model: &Model<'_>) -> Self {
+        let output = model.output();
+        let raw = matches!(model.layers().last(), Some(Layer::Dense(_)));
+        let (head, threshold) = match output.meaning {
+            Meaning::Classes(_) if raw => (Head::Softmax, 0.5),
+            Meaning::Values { unit: LOGIT } => (Head::Sigmoid, 0.0),
+            _ => (Head::None, 0.5),
+        };
+        Reader { quantization: output.quantization, head, threshold }
+    }
+
+    /// Appends a row's outputs, and says which class it is taken for. Classes are told by the
+    /// quantized values themselves, as a device tells them.
+    fn read(&self, bytes: &[u8], outputs: &mut Vec<f32>) -> usize {
+        let values: Vec<i16> = match self.quantization.precision {
+            Precision::Int8 => bytes.iter().map(|&byte| i16::from(byte as i8)).collect(),
+            Precision::Int16 => {
+                bytes.as_chunks().0.iter().map(|pair| i16::from_le_bytes(*pair)).collect()
+            }
+        };
+        let start = outputs.len();
+        outputs.extend(values.iter().map(|&value| self.quantization.dequantize(value)));
+        let row = &mut outputs[start..];
+        let class = match row {
+            [single] => usize::from(*single > self.threshold),
+            _ => first_largest(&values).0,
+        };
+        self.head.apply(row);
+        class
     }
 }
 
@@ -120,23 +179,24 @@ pub fn evaluate_int8(
     threads: &Threads,
 ) -> Result<Evaluation, Int8Error> {
     let encoder = InputEncoder::new(model, subset)?;
-    let names = &subset.dataset().labels().names;
+    let reader = Reader::new(model);
     let starts: Vec<usize> = (0..subset.len()).step_by(CHUNK).collect();
     let run = |start: usize| {
         let mut scratch = vec![0_u32; model.scratch_len()];
         let mut engine = Engine::new(model.clone(), &mut scratch).map_err(Int8Error::Engine)?;
-        let mut input = vec![0_i8; model.input_len()];
-        let mut confusion = Confusion::new(names.clone());
+        let mut input = vec![0; model.input_bytes()];
+        let (mut outputs, mut answers) = (Vec::new(), Vec::new());
         for position in start..(start + CHUNK).min(subset.len()) {
             encoder.encode(subset, position, &mut input);
-            let output = engine.run(&input).map_err(Int8Error::Input)?;
-            confusion.add(usize::from(subset.label(position)), first_largest(output).0);
+            let output = engine.run_bytes(&input).map_err(Int8Error::Input)?;
+            answers.push(reader.read(output, &mut outputs));
         }
-        Ok(confusion)
+        Ok((outputs, answers))
     };
-    let parts: Vec<Confusion> =
+    let parts: Vec<(Vec<f32>, Vec<usize>)> =
         threads.install(|| starts.into_par_iter().map(run).collect::<Result<_, Int8Error>>())?;
-    let mut confusion = Confusion::new(names.clone());
-    parts.iter().for_each(|part| confusion.merge(part));
-    Ok(Evaluation { confusion, loss: None })
+    let outputs = parts.iter().flat_map(|(outputs, _)| outputs.iter().copied()).collect();
+    let answers: Vec<usize> =
+        parts.iter().flat_map(|(_, answers)| answers.iter().copied()).collect();
+    Ok(Evaluation::new(subset, outputs, &answers))
 }

@@ -1,10 +1,14 @@
-//! How well a network does: in float, and in int8 by the device's own engine.
+//! How well a network does: in float, and in integers by the device's own engine.
 
 mod confusion;
+mod evaluation;
 mod float;
 mod int8;
+mod metrics;
 
 pub use confusion::Confusion;
+pub use evaluation::Evaluation;
 pub(crate) use float::over_chunks;
-pub use float::{Evaluation, evaluate_float, score_float};
-pub use int8::{InputEncoder, Int8Error, evaluate_int8};
+pub use float::{evaluate_float, score_float};
+pub use int8::{InputEncoder, Int8Error, LOGIT, PROBABILITY, evaluate_int8};
+pub use metrics::{Ranking, Regression, ranking, regression};

@@ -3,7 +3,7 @@
 mod run;
 mod write;
 
-pub use run::{Error, Experiment, Plan};
+pub use run::{Error, Experiment, Plan, QuantizationLoss};
 
 #[cfg(test)]
 mod tests {
@@ -43,7 +43,7 @@ mod tests {
         let threads = Threads::new(NonZero::new(threads)).unwrap();
         let stop = StopFlag::default();
         let mut observer = StopAfter(batches, stop.clone());
-        Plan::new(preset, &Locations::default()).unwrap().run(&threads, &stop, &mut observer)
+        Plan::new(preset, &Locations::default()).unwrap().run(&threads, &stop, None, &mut observer)
     }
 
     fn read(folder: &Path, name: &str) -> String {

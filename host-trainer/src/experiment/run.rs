@@ -1,17 +1,23 @@
 //! Running an experiment.
 
-use model_format::Model;
+use model_format::{Model, Precision};
 
-use crate::data::{self, Locations, Splits};
+use crate::data::{self, Locations, Splits, Subset};
 use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
-use crate::network::{Network, NetworkError};
-use crate::preset::Preset;
-use crate::quantize::{QuantizeError, Quantized, quantize};
-use crate::train::{self, Observer, Outcome, StopFlag, Threads, TrainError};
+use crate::network::{Network, NetworkError, Objective};
+use crate::preset::{self, Preset};
+use crate::quantize::{Activations, QuantizeError, Quantized, quantize};
+use crate::train::{self, Checkpoint, Observer, Outcome, StopFlag, Threads, TrainError, Training};
+
+/// Rows that are enough to see whether 8 bits will do.
+const JUDGED_ROWS: usize = 10_000;
 
 /// Why an experiment cannot be finished.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The preset does not fit the data.
+    #[error(transparent)]
+    Preset(#[from] preset::Error),
     /// The data.
     #[error(transparent)]
     Data(#[from] data::Error),
@@ -30,6 +36,12 @@ pub enum Error {
     /// The quantized model.
     #[error("the quantized model is refused: {0}")]
     Format(#[from] model_format::Error),
+    /// All training rows are of one class.
+    #[error(
+        "data: all training rows are of class {0}: there is nothing to tell apart. Split the data \
+         in another way, such as test = {{ stratified = {{ fraction = 0.2 }} }}"
+    )]
+    OneClass(String),
     /// Ctrl-C before the first batch.
     #[error("stopped before anything was learnt: nothing was written")]
     Nothing,
@@ -55,16 +67,48 @@ pub struct Experiment {
     pub preset: Preset,
     /// What training gave.
     pub outcome: Outcome<f32>,
-    /// The int8 model.
+    /// The quantized model.
     pub quantized: Quantized,
-    /// RAM that the int8 model needs.
+    /// What 8-bit activations lose on rows that are not test rows.
+    pub int8_loss: QuantizationLoss,
+    /// RAM that the quantized model needs.
     pub scratch_bytes: usize,
     /// Multiply-accumulates of an inference.
     pub macs: u64,
     /// The float network on the test rows.
     pub float: Evaluation,
-    /// The int8 model on the test rows, by the engine.
+    /// The quantized model on the test rows, by the engine.
     pub int8: Evaluation,
+}
+
+/// What quantization loses.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum QuantizationLoss {
+    /// Accuracy, from 0 to 1; negative when it gains some.
+    Accuracy(f64),
+    /// The mean squared error, as a multiple of that of the float network.
+    SquaredError(f64),
+}
+
+impl QuantizationLoss {
+    fn between(float: &Evaluation, quantized: &Evaluation) -> Self {
+        match (float.regression, quantized.regression) {
+            (Some(float), Some(quantized)) => QuantizationLoss::SquaredError(
+                quantized.mean_squared_error / float.mean_squared_error,
+            ),
+            _ => QuantizationLoss::Accuracy(
+                float.confusion.accuracy() - quantized.confusion.accuracy(),
+            ),
+        }
+    }
+
+    /// Whether it is more than 0.1 points of accuracy, or 5 % of the squared error.
+    pub fn is_large(self) -> bool {
+        match self {
+            QuantizationLoss::Accuracy(lost) => lost > 0.001,
+            QuantizationLoss::SquaredError(ratio) => ratio > 1.05,
+        }
+    }
 }
 
 impl Plan {
@@ -73,12 +117,24 @@ impl Plan {
     /// # Errors
     /// [`Error`] when data is missing or damaged, or a part of it would be empty.
     pub fn new(preset: Preset, locations: &Locations) -> Result<Self, Error> {
-        let loaded = preset.data.dataset.load(locations)?;
+        let loaded = preset.data.dataset.load(locations, preset.seed)?;
+        preset.check_target_kind(loaded.train.target_kind())?;
         let origin = loaded.origin.clone();
         let splits = Splits::new(loaded, preset.data.test, preset.data.validation, preset.seed)?;
+        check_classes(&splits.train)?;
+        let splits = splits.scaled(preset.data.scaling);
         let inputs = splits.train.dataset().width();
         let network = Network::new(inputs, &preset.network.specs(), preset.seed)?;
         Ok(Plan { preset, splits, origin, network })
+    }
+
+    /// What training makes small, and what outputs say.
+    pub fn objective(&self) -> Objective {
+        Objective {
+            loss: self.preset.training.loss,
+            label_smoothing: self.preset.training.label_smoothing,
+            head: self.network.head(),
+        }
     }
 
     /// Trains, quantizes, and evaluates both networks on the test rows.
@@ -89,29 +145,75 @@ impl Plan {
         self,
         threads: &Threads,
         stop: &StopFlag,
+        resume: Option<Checkpoint>,
         observer: &mut dyn Observer<f32>,
     ) -> Result<Experiment, Error> {
+        let objective = self.objective();
         let Plan { preset, splits, network, .. } = self;
-        let settings = &preset.training;
-        let outcome =
-            train::train(network, &splits, settings, preset.seed, threads, stop, observer)?;
+        let training = Training {
+            splits: &splits,
+            settings: &preset.training,
+            seed: preset.seed,
+            threads,
+            stop,
+            resume,
+        };
+        let outcome = train::train(network, training, observer)?;
         if outcome.history.epochs.is_empty() {
             return Err(Error::Nothing);
         }
         let network = &outcome.network;
-        let quantized =
-            quantize(&preset.name, network, &splits.train, preset.quantization, threads)?;
+        let settings = preset.quantization;
+        let quantized = |precision| {
+            let name = &preset.name;
+            quantize(name, network, objective, &splits.train, settings, precision, threads)
+        };
+        let eight = quantized(Precision::Int8)?;
+        let judged = judged_rows(&splits);
+        let float = evaluate_float(network, &judged, objective, threads);
+        let int8 = evaluate_int8(&Model::parse(&eight.bytes)?, &judged, threads)?;
+        let int8_loss = QuantizationLoss::between(&float, &int8);
+        let quantized = match settings.activations {
+            Activations::Int16 => quantized(Precision::Int16)?,
+            Activations::Auto if int8_loss.is_large() => quantized(Precision::Int16)?,
+            Activations::Auto | Activations::Int8 => eight,
+        };
         let model = Model::parse(&quantized.bytes)?;
-        let float = evaluate_float(network, &splits.test, settings.loss, threads);
+        let float = evaluate_float(network, &splits.test, objective, threads);
         let int8 = evaluate_int8(&model, &splits.test, threads)?;
         let (scratch_bytes, macs) = (model.scratch_len() * 4, model.macs());
-        Ok(Experiment { preset, outcome, quantized, scratch_bytes, macs, float, int8 })
+        Ok(Experiment { preset, outcome, quantized, int8_loss, scratch_bytes, macs, float, int8 })
     }
+}
+
+/// Validation rows, or training rows where there are none: test rows choose nothing.
+fn judged_rows(splits: &Splits) -> Subset {
+    let rows = splits.validation.as_ref().unwrap_or(&splits.train);
+    let kept = rows.rows().iter().copied().take(JUDGED_ROWS).collect();
+    let scaling = rows.scaling().cloned().map(std::sync::Arc::new);
+    Subset::new(rows.dataset().clone(), kept).scaled(scaling)
+}
+
+fn check_classes(train: &Subset) -> Result<(), Error> {
+    let mut classes = (0..train.len()).filter_map(|row| train.class(row));
+    let Some(first) = classes.next() else { return Ok(()) };
+    if classes.all(|class| class == first) {
+        return Err(Error::OneClass(train.dataset().class_names()[usize::from(first)].clone()));
+    }
+    Ok(())
 }
 
 impl Experiment {
     /// The model file.
     pub fn model_bytes(&self) -> &[u8] {
         &self.quantized.bytes
+    }
+
+    /// What the quantized model's activations are called.
+    pub fn precision_name(&self) -> &'static str {
+        match self.quantized.precision {
+            Precision::Int8 => "int8",
+            Precision::Int16 => "int16",
+        }
     }
 }

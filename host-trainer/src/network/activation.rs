@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::Real;
+use crate::checked::share;
 
 /// What is applied to each output of a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
     /// y = x.
@@ -13,6 +14,17 @@ pub enum Activation {
     Linear,
     /// y = max(x, 0).
     Relu,
+    /// y = min(max(x, 0), 6).
+    Relu6,
+    /// y = x for x > 0, and this slope (0 to 1) times x below.
+    LeakyRelu(#[serde(deserialize_with = "share")] f64),
+    /// y = tanh x.
+    Tanh,
+    /// y = 1 / (1 + e^−x).
+    Sigmoid,
+    /// The outputs of a row, made positive and of sum 1: y_k = e^x_k / Σ e^x. Only behind the
+    /// last layer.
+    Softmax,
 }
 
 impl Activation {
@@ -21,70 +33,224 @@ impl Activation {
         match self {
             Activation::Linear => "linear",
             Activation::Relu => "relu",
+            Activation::Relu6 => "relu6",
+            Activation::LeakyRelu(_) => "leaky_relu",
+            Activation::Tanh => "tanh",
+            Activation::Sigmoid => "sigmoid",
+            Activation::Softmax => "softmax",
         }
     }
 
-    /// Adds a row's biases and applies the function, in one pass.
+    /// The function of one value. Softmax is not one: its values pass as they are.
+    #[inline(always)]
+    pub fn value<T: Real>(self, x: T) -> T {
+        match self {
+            Activation::Linear | Activation::Softmax => x,
+            // Written so that NaN stays NaN: divergence must not look like silence.
+            Activation::Relu => {
+                if x < T::zero() {
+                    T::zero()
+                } else {
+                    x
+                }
+            }
+            Activation::Relu6 => {
+                let six = T::from_u8(6);
+                let y = if x < T::zero() { T::zero() } else { x };
+                if y > six { six } else { y }
+            }
+            Activation::LeakyRelu(slope) => {
+                if x < T::zero() {
+                    x * T::from_f64(slope)
+                } else {
+                    x
+                }
+            }
+            Activation::Tanh => x.vector_tanh(),
+            Activation::Sigmoid => sigmoid(x),
+        }
+    }
+
+    /// The function's derivative where its value is `y`. At the corners of the relus it is taken
+    /// from below (as 0 for relu), as everyone does.
+    #[inline(always)]
+    pub fn derivative<T: Real>(self, y: T) -> T {
+        match self {
+            Activation::Linear | Activation::Softmax => T::one(),
+            Activation::Relu => {
+                if y > T::zero() {
+                    T::one()
+                } else {
+                    T::zero()
+                }
+            }
+            Activation::Relu6 => {
+                if y > T::zero() && y < T::from_u8(6) {
+                    T::one()
+                } else {
+                    T::zero()
+                }
+            }
+            Activation::LeakyRelu(slope) => {
+                if y > T::zero() {
+                    T::one()
+                } else {
+                    T::from_f64(slope)
+                }
+            }
+            Activation::Tanh => T::one() - y * y,
+            Activation::Sigmoid => y * (T::one() - y),
+        }
+    }
+
+    /// Adds the biases to each row and applies the function, in one pass.
     ///
     /// # Shapes
-    /// `values` and `biases` have one element an output.
-    #[inline(always)]
+    /// `values` is rows × width, `biases` has width elements.
     pub(super) fn apply_with_bias<T: Real>(self, values: &mut [T], biases: &[T]) {
-        match self {
-            Activation::Linear => {
-                values.iter_mut().zip(biases).for_each(|(value, &bias)| *value += bias);
-            }
-            Activation::Relu => {
-                for (value, &bias) in values.iter_mut().zip(biases) {
-                    let sum = *value + bias;
-                    // Written so that NaN stays NaN: divergence must not look like silence.
-                    *value = if sum < T::zero() { T::zero() } else { sum };
-                }
+        /// One loop a function, so that each is compiled without a choice inside it.
+        #[inline(always)]
+        fn rows<T: Real>(values: &mut [T], biases: &[T], function: impl Fn(T) -> T) {
+            for row in values.chunks_exact_mut(biases.len()) {
+                row.iter_mut().zip(biases).for_each(|(v, &bias)| *v = function(*v + bias));
             }
         }
+        // Vectorized for the processor that runs it, not for the oldest one that could.
+        pulp::Arch::new().dispatch(|| match self {
+            Activation::Linear | Activation::Softmax => rows(values, biases, |x| x),
+            Activation::Relu => rows(values, biases, |x| Activation::Relu.value(x)),
+            Activation::Relu6 => rows(values, biases, |x| Activation::Relu6.value(x)),
+            Activation::LeakyRelu(_) => rows(values, biases, |x| self.value(x)),
+            Activation::Tanh => rows(values, biases, |x| Activation::Tanh.value(x)),
+            Activation::Sigmoid => rows(values, biases, |x| Activation::Sigmoid.value(x)),
+        });
     }
 
-    /// Turns a row's gradient by the outputs into the gradient by the sums before the function,
-    /// and adds it to the gradient by the biases, in one pass.
+    /// Writes the function of each input.
+    pub(super) fn apply<T: Real>(self, input: &[T], output: &mut [T]) {
+        pulp::Arch::new().dispatch(|| {
+            for (output, &input) in output.iter_mut().zip(input) {
+                *output = self.value(input);
+            }
+        });
+    }
+
+    /// Turns the gradient by the outputs into the gradient by the sums before the function, and
+    /// adds it to the gradient by the biases, in one pass.
     ///
     /// # Shapes
-    /// All have one element an output.
-    #[inline(always)]
+    /// `outputs` and `gradient` are rows × width, `biases` has width elements.
     pub(super) fn pull_back<T: Real>(self, outputs: &[T], gradient: &mut [T], biases: &mut [T]) {
-        match self {
-            Activation::Linear => {
-                biases.iter_mut().zip(gradient).for_each(|(bias, &mut g)| *bias += g);
-            }
-            Activation::Relu => {
-                for ((bias, g), &output) in biases.iter_mut().zip(gradient).zip(outputs) {
-                    // The derivative at 0 is taken as 0, as everyone does.
-                    let pulled = if output > T::zero() { *g } else { T::zero() };
-                    *g = pulled;
-                    *bias += pulled;
+        #[inline(always)]
+        fn rows<T: Real>(
+            outputs: &[T],
+            gradient: &mut [T],
+            biases: &mut [T],
+            pull: impl Fn(T, T) -> T,
+        ) {
+            let width = biases.len();
+            let rows = outputs.chunks_exact(width).zip(gradient.chunks_exact_mut(width));
+            for (outputs, gradient) in rows {
+                for ((bias, g), &y) in biases.iter_mut().zip(gradient).zip(outputs) {
+                    *g = pull(*g, y);
+                    *bias += *g;
                 }
             }
         }
+        pulp::Arch::new().dispatch(|| match self {
+            Activation::Linear | Activation::Softmax => rows(outputs, gradient, biases, |g, _| g),
+            // A choice, not a product: a gradient that overflowed must not become NaN here.
+            Activation::Relu => {
+                rows(outputs, gradient, biases, |g, y| if y > T::zero() { g } else { T::zero() })
+            }
+            Activation::Tanh => {
+                rows(outputs, gradient, biases, |g, y| g * Activation::Tanh.derivative(y));
+            }
+            Activation::Sigmoid => {
+                rows(outputs, gradient, biases, |g, y| g * Activation::Sigmoid.derivative(y));
+            }
+            Activation::Relu6 | Activation::LeakyRelu(_) => {
+                rows(outputs, gradient, biases, |g, y| g * self.derivative(y));
+            }
+        });
     }
+}
+
+/// 1 / (1 + e^−x), by way of tanh, which vectorizes.
+#[inline(always)]
+pub(crate) fn sigmoid<T: Real>(x: T) -> T {
+    let half = T::from_f64(0.5);
+    half * (half * x).vector_tanh() + half
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// All functions of one value.
+    const ALL: [Activation; 6] = [
+        Activation::Linear,
+        Activation::Relu,
+        Activation::Relu6,
+        Activation::LeakyRelu(0.1),
+        Activation::Tanh,
+        Activation::Sigmoid,
+    ];
+
     #[test]
-    fn relu_cuts_below_zero_and_keeps_nan() {
-        let mut values = [-2.0, -1.0, 0.5, f64::NAN];
-        Activation::Relu.apply_with_bias(&mut values, &[1.0, 1.0, 1.0, 1.0]);
-        assert_eq!(values[..3], [0.0, 0.0, 1.5]);
-        assert!(values[3].is_nan());
+    fn values_are_those_of_the_definitions_and_nan_stays() {
+        for (activation, expected) in ALL.into_iter().zip([
+            [-2.0, 0.5, 7.0],
+            [0.0, 0.5, 7.0],
+            [0.0, 0.5, 6.0],
+            [-0.2, 0.5, 7.0],
+            [(-2.0_f64).tanh(), 0.5_f64.tanh(), 7.0_f64.tanh()],
+            [
+                1.0 / (1.0 + 2_f64.exp()),
+                1.0 / (1.0 + (-0.5_f64).exp()),
+                1.0 / (1.0 + (-7_f64).exp()),
+            ],
+        ]) {
+            let mut values = [-3.0, -0.5, 6.0, f64::NAN];
+            activation.apply_with_bias(&mut values, &[1.0; 4]);
+            for (value, expected) in values.iter().zip(expected) {
+                assert!((value - expected).abs() < 1e-15, "{activation:?}: {value} {expected}");
+            }
+            assert!(values[3].is_nan(), "{activation:?}");
+        }
     }
 
     #[test]
-    fn gradients_pass_where_the_output_is_positive() {
-        let (mut gradient, mut biases) = ([3.0, 4.0], [10.0, 20.0]);
-        Activation::Relu.pull_back(&[0.0, 0.5], &mut gradient, &mut biases);
-        assert_eq!((gradient, biases), ([0.0, 4.0], [10.0, 24.0]));
-        Activation::Linear.pull_back(&[0.0, 0.5], &mut gradient, &mut biases);
-        assert_eq!((gradient, biases), ([0.0, 4.0], [10.0, 28.0]));
+    fn derivatives_equal_central_differences() {
+        let step = f64::EPSILON.cbrt();
+        for activation in ALL {
+            for x in [-3.3, -1.0, -0.1, 0.1, 1.0, 3.3, 6.5] {
+                let at = |x: f64| activation.value(x);
+                let difference = (at(x + step) - at(x - step)) / (2.0 * step);
+                let derivative = activation.derivative(at(x));
+                assert!((difference - derivative).abs() < 1e-9, "{activation:?} at {x}");
+            }
+        }
+    }
+
+    #[test]
+    fn gradients_are_pulled_back_and_summed() {
+        let (mut gradient, mut biases) = ([3.0, 4.0, 1.0, 1.0], [10.0, 20.0]);
+        Activation::Relu.pull_back(&[0.0, 0.5, 0.1, 0.0], &mut gradient, &mut biases);
+        assert_eq!((gradient, biases), ([0.0, 4.0, 1.0, 0.0], [11.0, 24.0]));
+        Activation::Tanh.pull_back(&[0.5; 4], &mut gradient, &mut biases);
+        assert_eq!((gradient, biases), ([0.0, 3.0, 0.75, 0.0], [11.75, 27.0]));
+    }
+
+    #[test]
+    fn the_vectorized_functions_are_within_rounding_of_the_real_ones() {
+        for step in -2000..=2000 {
+            let x = step as f32 / 100.0;
+            let (tanh, exact) = (Activation::Tanh.value(x), f64::from(x).tanh());
+            assert!((f64::from(tanh) - exact).abs() < 4e-7, "tanh {x}: {tanh} {exact}");
+            let (y, exact) = (sigmoid(x), 1.0 / (1.0 + (-f64::from(x)).exp()));
+            assert!((f64::from(y) - exact).abs() < 4e-7, "sigmoid {x}: {y} {exact}");
+        }
+        assert_eq!(Activation::Tanh.value(f32::INFINITY), Activation::Tanh.value(30.0_f32));
     }
 }

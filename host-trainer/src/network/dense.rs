@@ -6,7 +6,7 @@ use super::{Activation, Real};
 
 /// A dense layer, without its numbers: those lie in the network's parameters, weights first
 /// (outputs × inputs, row-major), then biases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dense {
     /// Number of inputs.
     pub inputs: usize,
@@ -36,12 +36,7 @@ impl Dense {
         let (weights, biases) = self.view(parameters);
         let product = matrix_mut(output, self.outputs);
         T::product(matrix(input, self.inputs), weights.t(), product);
-        // Vectorized for the processor that runs it, not for the oldest one that could.
-        pulp::Arch::new().dispatch(|| {
-            for row in output.chunks_exact_mut(self.outputs) {
-                self.activation.apply_with_bias(row, biases);
-            }
-        });
+        self.activation.apply_with_bias(output, biases);
     }
 
     /// Computes the gradients of a batch.
@@ -63,12 +58,7 @@ impl Dense {
     ) {
         let (weight_gradients, bias_gradients) = gradients.split_at_mut(self.inputs * self.outputs);
         bias_gradients.fill(T::zero());
-        pulp::Arch::new().dispatch(|| {
-            let rows = output.chunks_exact(self.outputs);
-            for (output, gradient) in rows.zip(output_gradient.chunks_exact_mut(self.outputs)) {
-                self.activation.pull_back(output, gradient, bias_gradients);
-            }
-        });
+        self.activation.pull_back(output, output_gradient, bias_gradients);
         let output_gradient = matrix(output_gradient, self.outputs);
         let weight_gradients = matrix_mut(weight_gradients, self.inputs);
         T::product(output_gradient.t(), matrix(input, self.inputs), weight_gradients);

@@ -1,19 +1,27 @@
 //! The float network: what it computes, and how its error flows back.
 
 mod activation;
+mod batch_normalization;
 mod dense;
+mod dropout;
+mod head;
 mod initializer;
 mod loss;
 mod model;
+mod penalty;
 mod product;
 mod real;
 mod tape;
 
 pub use activation::Activation;
+pub use batch_normalization::BatchNormalization;
 pub use dense::Dense;
+pub use dropout::Noise;
+pub use head::Head;
 pub use initializer::Initializer;
 pub(crate) use loss::first_largest;
-pub use loss::{BatchScore, Loss};
-pub use model::{DenseSpec, LayerSpec, Network, NetworkError};
+pub use loss::{BatchScore, Loss, Objective, TargetRows};
+pub use model::{DenseSpec, Layer, LayerSpec, LayerView, Network, NetworkError};
+pub use penalty::Penalty;
 pub use real::Real;
 pub use tape::Tape;

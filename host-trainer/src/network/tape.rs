@@ -1,6 +1,7 @@
 //! The memory of one pass forward and back through a network.
 
-use super::{BatchScore, Loss, Network, Real};
+use super::dropout::drop_values;
+use super::{BatchScore, Layer, Network, Noise, Objective, Real, TargetRows};
 
 /// Everything that a pass needs beside the parameters, made once for the largest batch, so that
 /// training allocates nothing. Each thread has its own.
@@ -12,6 +13,10 @@ pub struct Tape<T> {
     gradients: Vec<Vec<T>>,
     /// Gradient by the parameters, laid out as those are.
     parameter_gradients: Vec<T>,
+    /// What the last training batch had, laid out as the network's state is.
+    statistics: Vec<T>,
+    /// What the last pass of training dropped values by.
+    noise: Noise,
     rows: usize,
 }
 
@@ -20,19 +25,22 @@ impl<T: Real> Tape<T> {
     pub fn new(network: &Network<T>, rows: usize) -> Self {
         let mut tape = Tape::forward_only(network, rows);
         tape.gradients =
-            network.layers().map(|(dense, _)| vec![T::zero(); rows * dense.outputs]).collect();
+            network.layers().map(|view| vec![T::zero(); rows * view.layer.outputs()]).collect();
         tape.parameter_gradients = vec![T::zero(); network.parameters().len()];
+        tape.statistics = vec![T::zero(); network.state().len()];
         tape
     }
 
     /// For passes forward of at most so many rows.
     pub fn forward_only(network: &Network<T>, rows: usize) -> Self {
         let widths = std::iter::once(network.inputs())
-            .chain(network.layers().map(|(dense, _)| dense.outputs));
+            .chain(network.layers().map(|view| view.layer.outputs()));
         Tape {
             activations: widths.map(|width| vec![T::zero(); rows * width]).collect(),
             gradients: Vec::new(),
             parameter_gradients: Vec::new(),
+            statistics: Vec::new(),
+            noise: Noise::default(),
             rows,
         }
     }
@@ -48,55 +56,125 @@ impl<T: Real> Tape<T> {
         &mut self.activations[0][..rows * width]
     }
 
-    /// Outputs of a layer (the input for 0) of the last pass forward. Shape: rows × width.
+    /// Outputs of a layer, counted from 1 (the input for 0), of the last pass forward.
+    /// Shape: rows × width.
     pub fn activation(&self, layer: usize, rows: usize) -> &[T] {
         let buffer = &self.activations[layer];
         &buffer[..buffer.len() / self.rows * rows]
     }
 
-    /// Outputs of the last pass forward. Shape: rows × outputs.
+    /// Outputs of the last layer in the last pass forward, before the head. Shape: rows × outputs.
     pub fn outputs(&self, rows: usize) -> &[T] {
         self.activation(self.activations.len() - 1, rows)
     }
 
-    /// Computes all layers for the first `rows` rows of the input.
+    /// Computes all layers for the first `rows` rows of the input, as the trained network does.
     pub fn forward(&mut self, network: &Network<T>, rows: usize) {
-        for (index, layer) in network.placed().iter().enumerate() {
-            let (before, after) = self.activations.split_at_mut(index + 1);
-            layer.dense.forward(
-                &network.parameters()[layer.parameters.clone()],
-                &before[index][..rows * layer.dense.inputs],
-                &mut after[0][..rows * layer.dense.outputs],
-            );
+        for (index, placed) in network.placed().iter().enumerate() {
+            let parameters = &network.parameters()[placed.parameters.clone()];
+            let (input, output) = self.around(index, rows);
+            match &placed.layer {
+                Layer::Dense(dense) => dense.forward(parameters, input, output),
+                Layer::Activation { activation, .. } => activation.apply(input, output),
+                Layer::Dropout { .. } => output.copy_from_slice(input),
+                Layer::BatchNormalization(layer) => {
+                    layer.forward(
+                        parameters,
+                        &network.state()[placed.state.clone()],
+                        input,
+                        output,
+                    );
+                }
+            }
         }
     }
 
-    /// Scores the outputs of the last pass forward, and computes the gradient of
+    /// Computes all layers as training does: values are dropped by this noise, and normalised by
+    /// their own mean and variance. Only for a tape that can go back.
+    pub fn forward_training(&mut self, network: &Network<T>, rows: usize, noise: Noise) {
+        self.noise = noise;
+        for (index, placed) in network.placed().iter().enumerate() {
+            let parameters = &network.parameters()[placed.parameters.clone()];
+            let (before, after) = self.activations.split_at_mut(index + 1);
+            let width = placed.layer.outputs();
+            let output = &mut after[0][..rows * width];
+            let input = &before[index][..before[index].len() / self.rows * rows];
+            match &placed.layer {
+                Layer::Dense(dense) => dense.forward(parameters, input, output),
+                Layer::Activation { activation, .. } => activation.apply(input, output),
+                Layer::Dropout { rate, .. } => {
+                    drop_values(*rate, noise, index, width, input, output);
+                }
+                Layer::BatchNormalization(layer) => {
+                    let statistics = &mut self.statistics[placed.state.clone()];
+                    layer.forward_training(parameters, statistics, input, output);
+                }
+            }
+        }
+    }
+
+    /// Input and output of a layer.
+    fn around(&mut self, index: usize, rows: usize) -> (&[T], &mut [T]) {
+        let (before, after) = self.activations.split_at_mut(index + 1);
+        let (input, output) = (&before[index], &mut after[0]);
+        let (inputs, outputs) = (input.len() / self.rows * rows, output.len() / self.rows * rows);
+        (&input[..inputs], &mut output[..outputs])
+    }
+
+    /// Scores the outputs of the last pass of training forward, and computes the gradient of
     /// `weight` · (sum of losses) by every parameter.
     pub fn backward(
         &mut self,
         network: &Network<T>,
-        loss: Loss,
-        labels: &[u16],
+        objective: Objective,
+        targets: TargetRows<'_, T>,
+        rows: usize,
         weight: T,
     ) -> BatchScore {
-        let rows = labels.len();
         let last = network.placed().len() - 1;
         let width = network.outputs();
         let outputs = &self.activations[last + 1][..rows * width];
         let gradient = &mut self.gradients[last][..rows * width];
-        let score = loss.score(outputs, width, labels, weight, gradient);
-        for (index, layer) in network.placed().iter().enumerate().rev() {
-            let (inputs, outputs) = (rows * layer.dense.inputs, rows * layer.dense.outputs);
+        let score = objective.score(outputs, width, targets, weight, gradient);
+        for (index, placed) in network.placed().iter().enumerate().rev() {
+            let input = &self.activations[index];
+            let inputs = input.len() / self.rows * rows;
+            let outputs = rows * placed.layer.outputs();
+            let (input, output) = (&input[..inputs], &self.activations[index + 1][..outputs]);
             let (earlier, later) = self.gradients.split_at_mut(index);
-            layer.dense.backward(
-                &network.parameters()[layer.parameters.clone()],
-                &self.activations[index][..inputs],
-                &self.activations[index + 1][..outputs],
-                &mut later[0][..outputs],
-                &mut self.parameter_gradients[layer.parameters.clone()],
-                earlier.last_mut().map(|gradient| &mut gradient[..inputs]),
-            );
+            let gradient = &mut later[0][..outputs];
+            let input_gradient = earlier.last_mut().map(|gradient| &mut gradient[..inputs]);
+            let parameters = &network.parameters()[placed.parameters.clone()];
+            let gradients = &mut self.parameter_gradients[placed.parameters.clone()];
+            match &placed.layer {
+                Layer::Dense(dense) => {
+                    dense.backward(parameters, input, output, gradient, gradients, input_gradient);
+                }
+                Layer::Activation { activation, .. } => {
+                    if let Some(input_gradient) = input_gradient {
+                        for ((dx, &dy), &y) in input_gradient.iter_mut().zip(&*gradient).zip(output)
+                        {
+                            *dx = dy * activation.derivative(y);
+                        }
+                    }
+                }
+                Layer::Dropout { rate, width } => {
+                    if let Some(input_gradient) = input_gradient {
+                        drop_values(*rate, self.noise, index, *width, gradient, input_gradient);
+                    }
+                }
+                Layer::BatchNormalization(layer) => {
+                    let statistics = &self.statistics[placed.state.clone()];
+                    layer.backward(
+                        parameters,
+                        statistics,
+                        input,
+                        gradient,
+                        gradients,
+                        input_gradient,
+                    );
+                }
+            }
         }
         score
     }
@@ -105,48 +183,80 @@ impl<T: Real> Tape<T> {
     pub fn parameter_gradients(&self) -> &[T] {
         &self.parameter_gradients
     }
+
+    /// Means and variances of the last pass of training, laid out as the network's state is.
+    pub(crate) fn statistics(&self) -> &[T] {
+        &self.statistics
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Activation;
-    use crate::network::model::tests::dense;
+    use crate::network::model::tests::{dense, normalisation};
+    use crate::network::{Activation, LayerSpec, Loss};
 
-    /// Input and labels of a small batch, the same on every run.
-    fn batch(rows: usize, inputs: usize, classes: usize) -> (Vec<f64>, Vec<u16>) {
-        let value = |i: usize| ((i * 2_654_435_761) % 1000) as f64 / 500.0 - 1.0;
-        let labels = (0..rows).map(|row| (row * 7 % classes) as u16).collect();
-        ((0..rows * inputs).map(value).collect(), labels)
+    const NOISE: Noise = Noise { key: 5, first_row: 0 };
+
+    /// Inputs and targets of a small batch, the same on every run.
+    struct Sample {
+        rows: usize,
+        input: Vec<f64>,
+        labels: Vec<u16>,
+        values: Vec<f64>,
     }
 
-    fn loss_at(network: &Network<f64>, input: &[f64], labels: &[u16]) -> f64 {
-        let mut tape = Tape::new(network, labels.len());
-        tape.input_mut(labels.len()).copy_from_slice(input);
-        tape.forward(network, labels.len());
-        tape.backward(network, Loss::SparseCategoricalCrossEntropy, labels, 1.0).loss_sum
+    impl Sample {
+        fn new(rows: usize, network: &Network<f64>) -> Self {
+            let value = |i: usize| ((i * 2_654_435_761) % 1000) as f64 / 500.0 - 1.0;
+            let classes = network.outputs().max(2);
+            Sample {
+                rows,
+                input: (0..rows * network.inputs()).map(value).collect(),
+                labels: (0..rows).map(|row| (row * 7 % classes) as u16).collect(),
+                values: (7..7 + rows * network.outputs()).map(value).collect(),
+            }
+        }
+
+        fn targets(&self, loss: Loss) -> TargetRows<'_, f64> {
+            match loss {
+                Loss::SparseCategoricalCrossEntropy | Loss::BinaryCrossEntropy => {
+                    TargetRows::Classes(&self.labels)
+                }
+                _ => TargetRows::Values(&self.values),
+            }
+        }
+
+        fn pass(&self, network: &Network<f64>, objective: Objective) -> (f64, Tape<f64>) {
+            let mut tape = Tape::new(network, self.rows);
+            tape.input_mut(self.rows).copy_from_slice(&self.input);
+            tape.forward_training(network, self.rows, NOISE);
+            let targets = self.targets(objective.loss);
+            let score = tape.backward(network, objective, targets, self.rows, 1.0);
+            (score.loss_sum, tape)
+        }
     }
 
-    /// The largest difference between a gradient and the central difference of the loss, for
-    /// every parameter of a network, and the error that the difference itself may have.
+    fn objective(network: &Network<f64>, loss: Loss, label_smoothing: f64) -> Objective {
+        Objective { loss, label_smoothing, head: network.head() }
+    }
+
+    /// Holds every gradient of a network against the central difference of the loss.
     ///
     /// A central difference with step h is off by h²/6 · |f‴| and by ε·|f|/h of rounding. With
     /// h = ε^(1/3) both are about ε^(2/3): the tolerance is that, times a bound for |f| and |f‴|.
     /// Inputs and weights are below 2, losses below 40, and third derivatives of the cross-entropy
     /// by a parameter at most the cube of what multiplies it (below 4 here) a row, so 64 a row.
-    fn check(layers: &[super::super::LayerSpec], inputs: usize) {
+    fn check(layers: &[LayerSpec], inputs: usize, loss: Loss, label_smoothing: f64) {
         let rows = 5;
         let mut network = Network::<f64>::new(inputs, layers, 3).unwrap();
         // Biases away from zero, so that their gradients are tested where they act.
         for (index, parameter) in network.parameters_mut().iter_mut().enumerate() {
             *parameter += ((index * 37) % 101) as f64 / 1000.0 - 0.05;
         }
-        let (input, labels) = batch(rows, inputs, network.outputs());
-        let mut tape = Tape::new(&network, rows);
-        tape.input_mut(rows).copy_from_slice(&input);
-        tape.forward(&network, rows);
-        tape.backward(&network, Loss::SparseCategoricalCrossEntropy, &labels, 1.0);
-        let gradients = tape.parameter_gradients().to_vec();
+        let objective = objective(&network, loss, label_smoothing);
+        let sample = Sample::new(rows, &network);
+        let gradients = sample.pass(&network, objective).1.parameter_gradients().to_vec();
         assert!(gradients.iter().any(|g| g.abs() > 1e-2), "there must be something to check");
 
         let step = f64::EPSILON.cbrt();
@@ -155,49 +265,121 @@ mod tests {
             let mut at = |offset: f64| {
                 let before = network.parameters()[index];
                 network.parameters_mut()[index] = before + offset;
-                let loss = loss_at(&network, &input, &labels);
+                let loss = sample.pass(&network, objective).0;
                 network.parameters_mut()[index] = before;
                 loss
             };
             let difference = (at(step) - at(-step)) / (2.0 * step);
             assert!(
                 (gradient - difference).abs() <= tolerance,
-                "parameter {index}: gradient {gradient}, central difference {difference}"
+                "{layers:?} {loss:?}: parameter {index}: gradient {gradient}, central difference \
+                 {difference}"
             );
         }
     }
 
     #[test]
-    fn gradients_equal_central_differences() {
+    fn gradients_of_dense_layers_equal_central_differences() {
         assert!(f64::EPSILON.powf(2.0 / 3.0) * 100.0 < 1e-8, "no loose tolerance");
-        check(&[dense(3, Activation::Linear)], 4);
-        check(&[dense(7, Activation::Relu), dense(3, Activation::Linear)], 4);
+        let loss = Loss::SparseCategoricalCrossEntropy;
+        check(&[dense(3, Activation::Linear)], 4, loss, 0.0);
+        for activation in [
+            Activation::Relu,
+            Activation::Relu6,
+            Activation::LeakyRelu(0.2),
+            Activation::Tanh,
+            Activation::Sigmoid,
+        ] {
+            check(&[dense(7, activation), dense(3, Activation::Linear)], 4, loss, 0.0);
+            let last = [dense(6, Activation::Linear), dense(5, activation), dense(4, activation)];
+            check(&[&last[..], &[dense(3, Activation::Softmax)]].concat(), 5, loss, 0.1);
+        }
+        check(&[dense(5, Activation::Relu), dense(3, Activation::Relu)], 4, loss, 0.0);
+    }
+
+    #[test]
+    fn gradients_of_losses_equal_central_differences() {
+        for loss in [
+            Loss::SparseCategoricalCrossEntropy,
+            Loss::CategoricalCrossEntropy,
+            Loss::BinaryCrossEntropy,
+            Loss::MeanSquaredError,
+            Loss::MeanAbsoluteError,
+        ] {
+            for (outputs, last) in [
+                (3, Activation::Linear),
+                (3, Activation::Sigmoid),
+                (1, Activation::Linear),
+                (1, Activation::Sigmoid),
+            ] {
+                let smoothing = if loss.is_categorical() { 0.2 } else { 0.0 };
+                if outputs == 1 && loss.is_categorical() {
+                    // One class: nothing to learn.
+                    continue;
+                }
+                check(&[dense(6, Activation::Tanh), dense(outputs, last)], 4, loss, smoothing);
+            }
+        }
+        check(&[dense(1, Activation::Sigmoid)], 4, Loss::BinaryCrossEntropy, 0.2);
+    }
+
+    #[test]
+    fn gradients_of_dropout_and_normalisation_equal_central_differences() {
+        let loss = Loss::SparseCategoricalCrossEntropy;
+        let tanh = || LayerSpec::Activation(Activation::Tanh);
+        let last = || dense(3, Activation::Linear);
+        check(&[dense(8, Activation::Tanh), LayerSpec::Dropout(0.4), last()], 4, loss, 0.0);
+        check(&[LayerSpec::Dropout(0.3), dense(8, Activation::Tanh), last()], 4, loss, 0.0);
+        check(&[dense(6, Activation::Linear), normalisation(), tanh(), last()], 4, loss, 0.0);
+        check(&[dense(6, Activation::Tanh), normalisation(), last()], 4, loss, 0.0);
         check(
-            &[
-                dense(6, Activation::Relu),
-                dense(5, Activation::Linear),
-                dense(4, Activation::Relu),
-                dense(3, Activation::Linear),
-            ],
-            5,
+            &[normalisation(), dense(6, Activation::Tanh), last(), normalisation()],
+            4,
+            loss,
+            0.0,
         );
-        check(&[dense(5, Activation::Relu), dense(3, Activation::Relu)], 4);
+    }
+
+    #[test]
+    fn once_trained_nothing_is_dropped_and_averages_normalise() {
+        let layers = [
+            dense(4, Activation::Linear),
+            normalisation(),
+            LayerSpec::Activation(Activation::Relu),
+            LayerSpec::Dropout(0.5),
+            dense(3, Activation::Linear),
+        ];
+        let mut network = Network::<f64>::new(2, &layers, 1).unwrap();
+        let sample = Sample::new(6, &network);
+        let mut tape = Tape::new(&network, 6);
+        tape.input_mut(6).copy_from_slice(&sample.input);
+        tape.forward_training(&network, 6, NOISE);
+        let in_training = tape.activation(2, 6).to_vec();
+        // Following one batch for ever, the averages become its statistics.
+        let statistics = tape.statistics().to_vec();
+        (0..2000).for_each(|_| network.follow(&statistics));
+        tape.forward(&network, 6);
+        for (a, b) in in_training.iter().zip(tape.activation(2, 6)) {
+            assert!((a - b).abs() < 1e-12, "{a} {b}");
+        }
+        assert_eq!(tape.activation(3, 6), tape.activation(4, 6));
     }
 
     #[test]
     fn a_smaller_batch_uses_the_front_of_the_memory() {
         let layers = [dense(4, Activation::Relu), dense(3, Activation::Linear)];
         let network = Network::<f64>::new(2, &layers, 1).unwrap();
-        let (input, labels) = batch(3, 2, 3);
+        let sample = Sample::new(3, &network);
         let (mut large, mut small) = (Tape::new(&network, 9), Tape::new(&network, 3));
         for tape in [&mut large, &mut small] {
-            tape.input_mut(3).copy_from_slice(&input);
+            tape.input_mut(3).copy_from_slice(&sample.input);
             tape.forward(&network, 3);
         }
         assert_eq!(large.activation(2, 3), small.activation(2, 3));
-        let loss = Loss::SparseCategoricalCrossEntropy;
-        let score = large.backward(&network, loss, &labels, 1.0);
-        assert_eq!(score, small.backward(&network, loss, &labels, 1.0));
+        let objective = objective(&network, Loss::SparseCategoricalCrossEntropy, 0.0);
+        let targets = TargetRows::Classes(&sample.labels);
+        let score = large.backward(&network, objective, targets, 3, 1.0);
+        assert_eq!(score, small.backward(&network, objective, targets, 3, 1.0));
         assert_eq!(large.parameter_gradients(), small.parameter_gradients());
     }
 }

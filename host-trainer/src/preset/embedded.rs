@@ -12,12 +12,12 @@ pub struct EmbeddedPreset {
     pub name: &'static str,
     /// Its TOML file.
     pub text: &'static str,
-    /// What its test accuracy is to be expected to be.
+    /// What is to be expected of it.
     pub expectation: &'static str,
 }
 
 /// All of them, the default one first.
-pub const EMBEDDED: [EmbeddedPreset; 2] = [
+pub const EMBEDDED: [EmbeddedPreset; 16] = [
     EmbeddedPreset {
         name: "digits",
         text: include_str!("../../presets/digits.toml"),
@@ -27,6 +27,76 @@ pub const EMBEDDED: [EmbeddedPreset; 2] = [
         name: "mnist",
         text: include_str!("../../presets/mnist.toml"),
         expectation: "97.5 % of the test digits",
+    },
+    EmbeddedPreset {
+        name: "mnist-700-500",
+        text: include_str!("../../presets/mnist-700-500.toml"),
+        expectation: "97.9 % of the test digits",
+    },
+    EmbeddedPreset {
+        name: "mnist-512-sgd",
+        text: include_str!("../../presets/mnist-512-sgd.toml"),
+        expectation: "the accuracy of a network from scratch: see the README",
+    },
+    EmbeddedPreset {
+        name: "mnist-200-200",
+        text: include_str!("../../presets/mnist-200-200.toml"),
+        expectation: "97.5 % of the test digits",
+    },
+    EmbeddedPreset {
+        name: "mnist-1024-sigmoid",
+        text: include_str!("../../presets/mnist-1024-sigmoid.toml"),
+        expectation: "98 % of the test digits",
+    },
+    EmbeddedPreset {
+        name: "mnist-8",
+        text: include_str!("../../presets/mnist-8.toml"),
+        expectation: "92 % of the test digits",
+    },
+    EmbeddedPreset {
+        name: "mnist-200-linear",
+        text: include_str!("../../presets/mnist-200-linear.toml"),
+        expectation: "92 % of the test digits: no more than one layer",
+    },
+    EmbeddedPreset {
+        name: "mnist-200-tanh",
+        text: include_str!("../../presets/mnist-200-tanh.toml"),
+        expectation: "98 % of the test digits",
+    },
+    EmbeddedPreset {
+        name: "mnist-100-200-100",
+        text: include_str!("../../presets/mnist-100-200-100.toml"),
+        expectation: "97.8 % of the test digits",
+    },
+    EmbeddedPreset {
+        name: "mnist-200-500-200",
+        text: include_str!("../../presets/mnist-200-500-200.toml"),
+        expectation: "98 % of the test digits",
+    },
+    EmbeddedPreset {
+        name: "mnist-50-50",
+        text: include_str!("../../presets/mnist-50-50.toml"),
+        expectation: "96.5 % of the test digits",
+    },
+    EmbeddedPreset {
+        name: "spiral-6",
+        text: include_str!("../../presets/spiral-6.toml"),
+        expectation: "nearly all points right",
+    },
+    EmbeddedPreset {
+        name: "spiral-2",
+        text: include_str!("../../presets/spiral-2.toml"),
+        expectation: "what heavy regularisation leaves",
+    },
+    EmbeddedPreset {
+        name: "spiral-2-fit",
+        text: include_str!("../../presets/spiral-2-fit.toml"),
+        expectation: "nearly all points right",
+    },
+    EmbeddedPreset {
+        name: "eggcrate",
+        text: include_str!("../../presets/eggcrate.toml"),
+        expectation: "a mean squared error below 0.001",
     },
 ];
 

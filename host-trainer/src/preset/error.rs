@@ -42,6 +42,14 @@ pub enum Error {
         /// The key or value that was probably meant.
         nearest: Option<String>,
     },
+    /// A setting given by key and value cannot be understood.
+    #[error("--set {setting}: {problem}")]
+    Override {
+        /// What was given.
+        setting: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Two settings do not go together.
     #[error("{origin}: {key}: {problem}")]
     Setting {

@@ -1,5 +1,6 @@
 //! Presets: one TOML file that says everything about a training.
 
+mod check;
 mod embedded;
 mod error;
 mod read;
@@ -7,4 +8,7 @@ mod types;
 
 pub use embedded::{EMBEDDED, EmbeddedPreset, find};
 pub use error::{Error, nearest};
-pub use types::{DataSettings, DenseSettings, LayerSettings, NetworkSettings, Preset};
+pub use types::{
+    BatchNormalizationSettings, DataSettings, DenseSettings, DropoutSettings, LayerSettings,
+    NetworkSettings, Preset,
+};

@@ -1,8 +1,6 @@
 //! Reading a preset, and checking it.
 
-use super::types::LayerSettings;
 use super::{Error, Preset, nearest};
-use crate::network::Loss;
 
 impl Preset {
     /// Reads a preset from TOML. `origin` is what errors call it: its file.
@@ -32,62 +30,69 @@ impl Preset {
         Ok(preset)
     }
 
+    /// The preset with some settings replaced, each written as `key=value`: a key is a path such as
+    /// `training.optimizer.adam.learning_rate` or `network.layers.0.dense.units`, a value is TOML;
+    /// what is no TOML is taken for a string.
+    ///
+    /// # Errors
+    /// [`Error::Override`] for what is not written so, or names no place of the preset;
+    /// [`Error::Setting`] and [`Error::Toml`] for what the value then is.
+    pub fn with_settings(&self, settings: &[String]) -> Result<Self, Error> {
+        if settings.is_empty() {
+            return Ok(self.clone());
+        }
+        let fail = |setting: &str, problem: String| Error::Override {
+            setting: setting.to_string(),
+            problem,
+        };
+        let mut root = toml::Value::try_from(self)
+            .map_err(|error| fail(&settings.join(" "), error.to_string()))?;
+        for setting in settings {
+            let (key, text) = setting
+                .split_once('=')
+                .ok_or_else(|| fail(setting, "must be KEY=VALUE".to_string()))?;
+            let parsed = format!("value = {text}").parse::<toml::Table>();
+            let value = match parsed.ok().and_then(|mut table| table.remove("value")) {
+                Some(value) => value,
+                None => toml::Value::String(text.to_string()),
+            };
+            let mut place = &mut root;
+            for part in key.trim().split('.') {
+                place = match place {
+                    toml::Value::Table(table) => table
+                        .entry(part.to_string())
+                        .or_insert_with(|| toml::Value::Table(toml::Table::new())),
+                    toml::Value::Array(array) => {
+                        let length = array.len();
+                        let index = part.parse::<usize>().ok().filter(|&index| index < length);
+                        let index = index.ok_or_else(|| {
+                            fail(setting, format!("`{part}` is no index from 0 to {}", length - 1))
+                        })?;
+                        &mut array[index]
+                    }
+                    other => {
+                        // Such as a schedule that was a word and becomes a table.
+                        *other = toml::Value::Table(toml::Table::new());
+                        match other {
+                            toml::Value::Table(table) => table
+                                .entry(part.to_string())
+                                .or_insert_with(|| toml::Value::Table(toml::Table::new())),
+                            _ => return Err(fail(setting, "names no place".to_string())),
+                        }
+                    }
+                };
+            }
+            *place = value;
+        }
+        let text = toml::to_string_pretty(&root)
+            .map_err(|error| fail(&settings.join(" "), error.to_string()))?;
+        Preset::read(&text, &format!("preset {} with --set", self.name))
+    }
+
     /// As TOML with every setting spelt out, the defaults too.
     pub fn to_toml(&self) -> String {
         // Strings, numbers and tables: TOML can hold them all, so this cannot fail.
         toml::to_string_pretty(self).unwrap_or_default()
-    }
-
-    /// Checks what only follows from several settings together.
-    fn check(&self, origin: &str) -> Result<(), Error> {
-        let fail = |key: &str, problem: String| {
-            Err(Error::Setting { origin: origin.to_string(), key: key.to_string(), problem })
-        };
-        let dataset = self.data.dataset;
-        let most = model_format::limits::MAX_TEXT;
-        if self.name.is_empty() || self.name.len() > most {
-            return fail("name", format!("must have 1 to {most} bytes, as a model's name"));
-        }
-        let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if !self.name.chars().all(plain) || self.name.starts_with('.') {
-            // It names the run's folder too.
-            return fail("name", "must be of letters, digits, `-`, `_`, `.`".to_string());
-        }
-        match (self.data.test, dataset.has_test()) {
-            (Some(_), true) => {
-                return fail(
-                    "data.test",
-                    format!("{dataset} has test rows of its own: leave it out"),
-                );
-            }
-            (None, false) => {
-                let example = "test = { stratified = { fraction = 0.2 } }";
-                let problem = format!("{dataset} has no test rows of its own: set {example}");
-                return fail("data.test", problem);
-            }
-            _ => {}
-        }
-        let most = model_format::limits::MAX_LAYERS;
-        let layers = &self.network.layers;
-        let Some(LayerSettings::Dense(last)) = layers.last() else {
-            return fail("network.layers", "there must be at least one layer".to_string());
-        };
-        if layers.len() > most {
-            let problem = format!("{} layers are more than a model can have: {most}", layers.len());
-            return fail("network.layers", problem);
-        }
-        let Loss::SparseCategoricalCrossEntropy = self.training.loss;
-        let (_, classes) = dataset.widths();
-        if last.units != classes {
-            let key = format!("network.layers[{}].dense.units", layers.len() - 1);
-            let problem = format!(
-                "the last layer has {} outputs, but {dataset} has {classes} classes: make it \
-                 {classes}",
-                last.units
-            );
-            return fail(&key, problem);
-        }
-        Ok(())
     }
 }
 
@@ -151,11 +156,42 @@ mod tests {
     }
 
     #[test]
+    fn settings_can_be_replaced_by_key() {
+        let digits = Preset::read(EMBEDDED[0].text, "digits").unwrap();
+        let with = |settings: &[&str]| {
+            digits.with_settings(&settings.iter().map(|s| s.to_string()).collect::<Vec<_>>())
+        };
+        let changed = with(&[
+            "training.epochs=3",
+            "training.optimizer.adamw.learning_rate = 0.5",
+            "network.layers.0.dense.units=8",
+            "network.layers.0.dense.activation=tanh",
+            "training.schedule={ step = { epochs = 2, factor = 0.5 } }",
+            "quantization.calibration.percentile=99.5",
+        ])
+        .unwrap();
+        assert_eq!(changed.training.epochs, 3);
+        assert_eq!(changed.training.optimizer.learning_rate(), 0.5);
+        let first = changed.network.layers[0].dense().unwrap();
+        assert_eq!((first.units, first.activation.name()), (8, "tanh"));
+        for (setting, expected) in [
+            ("training.epochs", "must be KEY=VALUE"),
+            ("training.epochs=0", "training.epochs: must be at least 1"),
+            ("training.epoch=3", "did you mean `epochs`?"),
+            ("network.layers.7.dense.units=3", "`7` is no index from 0 to 1"),
+            ("network.layers.1.dense.units=3", "has 10 classes: make it 10"),
+        ] {
+            let message = with(&[setting]).unwrap_err().to_string();
+            assert!(message.contains(expected), "{setting}: {message}");
+        }
+    }
+
+    #[test]
     fn unknown_names_are_answered_with_the_nearest() {
         for (from, to, meant) in [
             ("\"digits\"\ntest", "\"digit\"\ntest", "digits"),
             ("\"relu\"", "\"rely\"", "relu"),
-            ("adam", "adan", "adam"),
+            ("adamw", "adamww", "adamw"),
             ("stratified", "stratifid", "stratified"),
             ("\"cosine\"", "\"cosin\"", "cosine"),
             ("dense", "dens", "dense"),

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::checked::width;
-use crate::data::{HoldOut, Source};
+use crate::checked::{below_one, not_negative, positive, width};
+use crate::data::{HoldOut, ScalingMethod, Source};
 use crate::network::{Activation, DenseSpec, Initializer, LayerSpec};
 use crate::{quantize, train};
 
@@ -31,7 +31,7 @@ pub struct Preset {
 }
 
 /// What is learnt.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataSettings {
     /// The dataset.
@@ -42,6 +42,9 @@ pub struct DataSettings {
     /// Rows of the rest set aside for validation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<HoldOut>,
+    /// How features are scaled, fitted on the training rows.
+    #[serde(default)]
+    pub scaling: ScalingMethod,
 }
 
 /// What learns.
@@ -53,15 +56,21 @@ pub struct NetworkSettings {
 }
 
 /// A layer.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LayerSettings {
     /// A dense layer.
     Dense(DenseSettings),
+    /// A function of each value; a dense layer may also have it itself.
+    Activation(Activation),
+    /// Dropout.
+    Dropout(DropoutSettings),
+    /// Batch normalisation.
+    BatchNormalization(BatchNormalizationSettings),
 }
 
 /// A dense layer.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DenseSettings {
     /// Number of outputs.
@@ -70,27 +79,95 @@ pub struct DenseSettings {
     /// What is applied to each output.
     #[serde(default)]
     pub activation: Activation,
-    /// How the weights begin; biases begin at zero.
+    /// How the weights begin.
     #[serde(default)]
     pub weights: Initializer,
+    /// How the biases begin.
+    #[serde(default = "zeros")]
+    pub biases: Initializer,
+    /// Penalty on the magnitudes of the weights: l1 · Σ |w| is added to the loss.
+    #[serde(default, deserialize_with = "not_negative")]
+    pub l1: f64,
+    /// Penalty on the squares of the weights: l2 · Σ w² is added to the loss.
+    #[serde(default, deserialize_with = "not_negative")]
+    pub l2: f64,
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// Dropout.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DropoutSettings {
+    /// Probability of each value to be dropped.
+    #[serde(deserialize_with = "below_one")]
+    pub rate: f64,
+}
+
+/// Batch normalisation.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchNormalizationSettings {
+    /// How much of a running average stays at each step.
+    #[serde(default = "most", deserialize_with = "below_one")]
+    pub momentum: f64,
+    /// Keeps the division by small variances finite.
+    #[serde(default = "thousandth", deserialize_with = "positive")]
+    pub epsilon: f64,
+}
+
+fn zeros() -> Initializer {
+    Initializer::Zeros
+}
+
+fn most() -> f64 {
+    0.99
+}
+
+fn thousandth() -> f64 {
+    1e-3
+}
+
+impl LayerSettings {
+    fn spec(&self) -> LayerSpec {
+        match self {
+            LayerSettings::Dense(dense) => LayerSpec::Dense(DenseSpec {
+                units: dense.units,
+                activation: dense.activation,
+                weights: dense.weights,
+                biases: dense.biases,
+                l1: dense.l1,
+                l2: dense.l2,
+                name: dense.name.clone(),
+            }),
+            LayerSettings::Activation(activation) => LayerSpec::Activation(*activation),
+            LayerSettings::Dropout(dropout) => LayerSpec::Dropout(dropout.rate),
+            LayerSettings::BatchNormalization(BatchNormalizationSettings { momentum, epsilon }) => {
+                LayerSpec::BatchNormalization { momentum: *momentum, epsilon: *epsilon }
+            }
+        }
+    }
+
+    /// It as a dense layer, if it is one.
+    pub fn dense(&self) -> Option<&DenseSettings> {
+        match self {
+            LayerSettings::Dense(dense) => Some(dense),
+            _ => None,
+        }
+    }
 }
 
 impl NetworkSettings {
     /// The layers as the network takes them.
     pub fn specs(&self) -> Vec<LayerSpec> {
-        let spec = |LayerSettings::Dense(dense): &LayerSettings| {
-            LayerSpec::Dense(DenseSpec {
-                units: dense.units,
-                activation: dense.activation,
-                weights: dense.weights,
-            })
-        };
-        self.layers.iter().map(spec).collect()
+        self.layers.iter().map(LayerSettings::spec).collect()
     }
 
     /// Widths from the input to the output, such as `784-128-10`.
     pub fn shape(&self, inputs: usize) -> String {
-        let widths = self.layers.iter().map(|LayerSettings::Dense(dense)| dense.units);
+        let dense = self.layers.iter().filter_map(LayerSettings::dense);
+        let widths = dense.map(|dense| dense.units);
         let widths = std::iter::once(inputs).chain(widths);
         widths.map(|width| width.to_string()).collect::<Vec<_>>().join("-")
     }

@@ -1,7 +1,7 @@
 //! The weights and biases of a dense layer in int8 and i32.
 
 use model_format::build::DenseSpec;
-use model_format::{Clamp, Error, Multiplier, Quantization, WeightLayout};
+use model_format::{Clamp, Error, Multiplier, Precision, Quantization, WeightLayout};
 
 use crate::network::{Activation, Dense};
 
@@ -11,6 +11,10 @@ const MOST: f64 = 127.0;
 /// The largest bias in i32, as a power of two: it leaves the rest of the accumulator to the
 /// products, of which there are at most 8192 · 127 · 255 < 2^28.
 const MOST_BIAS: f64 = (1_u32 << 30) as f64;
+
+/// The largest sum of a row's magnitudes, bias and all, that stays below 2³¹ though each weight is
+/// rounded by half a step: for inputs of 16 bits, rows may need a larger scale for it.
+const MOST_SUM: f64 = 0.93 * (1_u32 << 31) as f64;
 
 /// A dense layer, ready to be written, with what its numbers stand for.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +29,7 @@ pub struct QuantizedDense {
 ///
 /// Row *n* has the scale s_w\[n\] = max |w| / 127; its bias becomes round(b / (s_x · s_w\[n\])),
 /// its multiplier s_x · s_w\[n\] / s_y. A row of weights so small that its bias would not fit into
-/// i32 gets a larger scale. Relu becomes the lower clamp bound, which is the zero point of y.
+/// i32, or so many large ones that the accumulator could overflow, gets a larger scale. Relu becomes the lower clamp bound, which is the zero point of y.
 ///
 /// # Errors
 /// The format's own, for a multiplier that it cannot express.
@@ -37,6 +41,11 @@ pub fn quantize_dense(
 ) -> Result<QuantizedDense, Error> {
     let (weights, biases) = dense.view(parameters);
     let input_scale = f64::from(input.scale);
+    // The largest magnitude of an input with its zero point taken off.
+    let reach = match input.precision {
+        Precision::Int8 => 255.0,
+        Precision::Int16 => 32768.0,
+    };
     let mut quantized = QuantizedDense {
         spec: DenseSpec {
             inputs: dense.inputs,
@@ -53,7 +62,10 @@ pub fn quantize_dense(
     for (row, &bias) in weights.rows().into_iter().zip(biases) {
         let bias = f64::from(bias);
         let most = row.iter().fold(0.0_f64, |most, &weight| most.max(f64::from(weight).abs()));
-        let scale = (most / MOST).max(bias.abs() / (input_scale * MOST_BIAS));
+        let sum: f64 = row.iter().map(|&weight| f64::from(weight).abs()).sum();
+        let scale = (most / MOST)
+            .max(bias.abs() / (input_scale * MOST_BIAS))
+            .max((sum * reach + bias.abs() / input_scale) / MOST_SUM);
         // A row of zeros gives zero at any scale.
         let scale = if scale > 0.0 { scale } else { 1.0 };
         let spec = &mut quantized.spec;
@@ -71,9 +83,16 @@ pub fn quantize_dense(
 /// The bounds that an activation function folds into.
 fn clamp(activation: Activation, output: Quantization) -> Clamp {
     let all = Clamp::all(output.precision);
+    let zero = (output.zero_point as i16).max(all.low);
     match activation {
-        Activation::Linear => all,
-        Activation::Relu => Clamp { low: (output.zero_point as i16).max(all.low), ..all },
+        Activation::Relu => Clamp { low: zero, ..all },
+        Activation::Relu6 => {
+            let six = (6.0 / f64::from(output.scale)).round() + f64::from(output.zero_point);
+            // Saturates where 6 lies beyond the range.
+            Clamp { low: zero, high: all.high.min(six.min(f64::from(i16::MAX)) as i16) }
+        }
+        // All others have a table behind them.
+        _ => all,
     }
 }
 
@@ -108,6 +127,28 @@ mod tests {
     fn relu_is_a_bound() {
         let layer = quantize(Activation::Relu, 1, &[1.0, 0.0]);
         assert_eq!(layer.spec.clamp, Clamp { low: 3, high: 127 });
+    }
+
+    #[test]
+    fn relu6_has_two_bounds() {
+        // Zero is 3, six is 3 + 24.
+        let layer = quantize(Activation::Relu6, 1, &[1.0, 0.0]);
+        assert_eq!(layer.spec.clamp, Clamp { low: 3, high: 27 });
+        let wide = Quantization::int8(0.01, -128);
+        let dense = Dense { inputs: 1, outputs: 1, activation: Activation::Relu6 };
+        let layer = quantize_dense(&dense, &[1.0, 0.0], INPUT, wide).unwrap();
+        assert_eq!(layer.spec.clamp, Clamp { low: -128, high: 127 });
+    }
+
+    #[test]
+    fn sums_of_wide_rows_fit_for_16_bits() {
+        let dense = Dense { inputs: 1000, outputs: 1, activation: Activation::Linear };
+        let parameters = vec![1.0; 1001];
+        let input = Quantization::int16(0.001);
+        let layer = quantize_dense(&dense, &parameters, input, input).unwrap();
+        let sum: i64 = layer.spec.weights.iter().map(|&w| i64::from(w).abs() * 32768).sum();
+        assert!(sum + i64::from(layer.spec.biases[0]) < 1 << 31);
+        assert!(layer.spec.weights[0] > 50, "no more is given away than must be");
     }
 
     #[test]

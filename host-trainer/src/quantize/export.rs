@@ -1,22 +1,38 @@
-//! The int8 model of a float network.
+//! The model file of a float network.
 
 use firmware::Engine;
-use model_format::build::{InputSpec, LayerSpec, MeaningSpec, ModelSpec, SelfTestSpec};
-use model_format::{Encoding, Model, Quantization};
+use model_format::build::{
+    DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec, SelfTestSpec, TableSpec,
+};
+use model_format::{Encoding, Model, Precision, Quantization};
 
-use super::{Calibration, Settings, calibrate, quantize_dense};
-use crate::data::{Features, Subset};
-use crate::evaluate::{InputEncoder, Int8Error};
-use crate::network::Network;
+use super::bias::correct_biases;
+use super::{Calibration, Range, Settings, calibrate, equalize, fold, quantize_dense, tables};
+use crate::data::{Features, Subset, Targets};
+use crate::evaluate::{InputEncoder, Int8Error, LOGIT, PROBABILITY};
+use crate::network::{Activation, Head, Layer, Loss, Network, NetworkError, Objective};
 use crate::train::Threads;
+
+/// What tanh of int8 takes: beyond, its table gives −1 or 127/128, whatever comes.
+const TANH_INT8: f32 = 3.2;
+/// What tanh of int16 takes: beyond, it is ±1 within two steps of 1/32768.
+const TANH_INT16: f32 = 5.5;
+/// What the logistic function of int8 takes: beyond, its table gives 0 or 255/256.
+const LOGISTIC_INT8: f32 = 6.3;
+/// What the logistic function of int16 takes.
+const LOGISTIC_INT16: f32 = 11.0;
 
 /// A model file, and how it came about.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quantized {
     /// The model file.
     pub bytes: Vec<u8>,
-    /// The ranges that activations were given.
+    /// The ranges that activations were given: of the input, and of each layer of `folded`.
     pub calibration: Calibration,
+    /// How fine activations are.
+    pub precision: Precision,
+    /// The float network that was quantized: dense layers and functions alone, of raw features.
+    pub folded: Network<f32>,
 }
 
 /// Why a network cannot be quantized.
@@ -25,66 +41,198 @@ pub enum QuantizeError {
     /// The format refuses the model.
     #[error("the quantized model is refused: {0}")]
     Format(#[from] model_format::Error),
-    /// The self-tests could not be run.
-    #[error("the self-tests of the quantized model cannot be run: {0}")]
-    SelfTest(#[from] Int8Error),
+    /// The network cannot be folded.
+    #[error("the network cannot be quantized: {0}")]
+    Network(#[from] NetworkError),
+    /// The model could not be run.
+    #[error("the quantized model cannot be run: {0}")]
+    Run(#[from] Int8Error),
+    /// There is no softmax of 16 bits.
+    #[error(
+        "quantization.activations: there is no softmax for int16: make the last layer's activation \
+         \"linear\", which changes no class, or use \"int8\""
+    )]
+    Softmax,
 }
 
-/// Quantizes a network: calibrates it on the training rows, and writes the model file.
+/// Quantizes a network to activations of this precision: folds it, calibrates it on the training
+/// rows, and writes the model file.
 ///
 /// # Errors
 /// [`QuantizeError`] with the format's own reason, such as a row that could overflow.
 pub fn quantize(
     name: &str,
     network: &Network<f32>,
+    objective: Objective,
     train: &Subset,
     settings: Settings,
+    precision: Precision,
     threads: &Threads,
 ) -> Result<Quantized, QuantizeError> {
-    let calibration = calibrate(network, train, settings.calibration, threads);
-    let bytes = export(name, network, train, &calibration, settings.self_tests)?;
-    Ok(Quantized { bytes, calibration })
+    let mut folded = fold(network, train.scaling())?;
+    // The folded network takes raw features.
+    let raw = train.clone().scaled(None);
+    if settings.equalization {
+        folded = equalize(&folded, &raw, threads);
+    }
+    let mut calibration = calibrate(&folded, &raw, settings.calibration, threads);
+    narrow(&mut calibration, &folded, objective.head, &raw, precision);
+    let export = Export { folded: &folded, calibration: &calibration, precision };
+    let mut spec = export.spec(name, objective, &raw)?;
+    if settings.bias_correction {
+        correct_biases(&mut spec, &folded, &raw)?;
+    }
+    spec.self_tests = self_tests(&spec.to_bytes()?, &raw, settings.self_tests)?;
+    Ok(Quantized { bytes: spec.to_bytes()?, calibration, precision, folded })
 }
 
-/// Writes the model file of a network whose activations are given these ranges, with self-tests
-/// from the training rows.
-///
-/// # Errors
-/// [`QuantizeError`] with the format's own reason, such as a row that could overflow.
-pub fn export(
-    name: &str,
-    network: &Network<f32>,
+/// Narrows the ranges of what is bounded by what comes after it: the inputs of tanh and sigmoid by
+/// where these are flat, values by those that are to be learnt.
+fn narrow(
+    calibration: &mut Calibration,
+    folded: &Network<f32>,
+    head: Head,
     train: &Subset,
-    calibration: &Calibration,
-    self_test_count: usize,
-) -> Result<Vec<u8>, QuantizeError> {
-    let dataset = train.dataset();
-    let (input_quantization, encoding) = match dataset.features() {
-        // q = byte − 128 at the byte's own scale: what the network saw, exactly.
-        Features::Bytes { scale, .. } => (Quantization::int8(*scale, -128), Encoding::Unsigned8),
-        Features::Reals(_) => (calibration.input.quantization(), Encoding::Quantized),
+    precision: Precision,
+) {
+    let within = |most: f32| Range::new(-most, most);
+    let (tanh, logistic) = match precision {
+        Precision::Int8 => (TANH_INT8, LOGISTIC_INT8),
+        Precision::Int16 => (TANH_INT16, LOGISTIC_INT16),
     };
-    let mut layers = Vec::new();
-    let mut quantization = input_quantization;
-    for ((dense, parameters), range) in network.layers().zip(&calibration.layers) {
-        let output = range.quantization();
-        let quantized = quantize_dense(dense, parameters, quantization, output)?;
-        layers.push(LayerSpec::Dense(quantized.spec));
-        quantization = output;
+    let limits: Vec<Option<Range>> = folded
+        .layers()
+        .skip(1)
+        .map(|view| match view.layer {
+            Layer::Activation { activation: Activation::Tanh, .. } => Some(within(tanh)),
+            Layer::Activation { activation: Activation::Sigmoid, .. } => Some(within(logistic)),
+            _ => None,
+        })
+        .chain([match (head, train.dataset().targets()) {
+            (Head::Sigmoid, _) => Some(within(logistic)),
+            (Head::None, Targets::Values(values)) => {
+                let mut range = Range::ZERO;
+                values.values.iter().for_each(|&value| range.include(value));
+                Some(range)
+            }
+            _ => None,
+        }])
+        .collect();
+    for (range, limit) in calibration.layers.iter_mut().zip(limits) {
+        if let Some(limit) = limit {
+            *range = range.intersection(limit);
+        }
     }
-    let mut spec = ModelSpec {
-        name: name.to_string(),
-        input: InputSpec {
-            shape: dataset.shape().to_vec(),
-            quantization: input_quantization,
-            encoding,
-        },
-        output: MeaningSpec::Classes(dataset.labels().names.clone()),
-        layers,
-        self_tests: Vec::new(),
-    };
-    spec.self_tests = self_tests(&spec.to_bytes()?, train, self_test_count)?;
-    Ok(spec.to_bytes()?)
+}
+
+struct Export<'a> {
+    folded: &'a Network<f32>,
+    calibration: &'a Calibration,
+    precision: Precision,
+}
+
+impl Export<'_> {
+    fn spec(
+        &self,
+        name: &str,
+        objective: Objective,
+        train: &Subset,
+    ) -> Result<ModelSpec, QuantizeError> {
+        let dataset = train.dataset();
+        let (input, encoding) = match (dataset.features(), self.precision) {
+            // q = byte − 128 at the byte's own scale: what the network saw, exactly.
+            (Features::Bytes { scale, .. }, Precision::Int8) => {
+                (Quantization::int8(*scale, -128), Encoding::Unsigned8)
+            }
+            // q = 128 · byte, as exactly.
+            (Features::Bytes { scale, .. }, Precision::Int16) => {
+                (Quantization::int16(*scale / 128.0), Encoding::Quantized)
+            }
+            (Features::Reals(_), precision) => {
+                (self.calibration.input.quantization_as(precision), Encoding::Quantized)
+            }
+        };
+        let (layers, last) = self.layers(input)?;
+        let mut spec = ModelSpec {
+            name: name.to_string(),
+            input: InputSpec { shape: dataset.shape().to_vec(), quantization: input, encoding },
+            output: meaning(objective, train, self.folded.outputs()),
+            layers,
+            self_tests: Vec::new(),
+        };
+        match (objective.head, self.precision) {
+            (Head::None, _) => {}
+            (Head::Sigmoid, _) => spec.layers.push(LayerSpec::Table(sigmoid(last))),
+            (Head::Softmax, Precision::Int8) => {
+                spec.layers.push(LayerSpec::Softmax(tables::softmax(last, 1.0)));
+            }
+            (Head::Softmax, Precision::Int16) => return Err(QuantizeError::Softmax),
+        }
+        Ok(spec)
+    }
+
+    /// The layers, with the quantization of the last one's outputs.
+    fn layers(&self, input: Quantization) -> Result<(Vec<LayerSpec>, Quantization), QuantizeError> {
+        let mut layers = Vec::new();
+        let mut quantization = input;
+        for (view, range) in self.folded.layers().zip(&self.calibration.layers) {
+            match view.layer {
+                Layer::Dense(dense) => {
+                    let output = range.quantization_as(self.precision);
+                    let quantized = quantize_dense(dense, view.parameters, quantization, output)?;
+                    layers.push(LayerSpec::Dense(quantized.spec));
+                    quantization = output;
+                }
+                Layer::Activation { activation, .. } => {
+                    let table = match activation {
+                        Activation::Tanh => tanh(quantization),
+                        Activation::Sigmoid => sigmoid(quantization),
+                        other => tables::of_function(
+                            quantization,
+                            range.quantization_as(self.precision),
+                            |x| other.value(x),
+                        ),
+                    };
+                    quantization = table.output;
+                    layers.push(LayerSpec::Table(table));
+                }
+                // Folded away.
+                Layer::Dropout { .. } | Layer::BatchNormalization(_) => {}
+            }
+        }
+        Ok((layers, quantization))
+    }
+}
+
+fn tanh(input: Quantization) -> TableSpec {
+    match input.precision {
+        Precision::Int8 => tables::tanh_int8(input),
+        Precision::Int16 => {
+            tables::of_function(input, Quantization::int16(1.0 / 32768.0), f64::tanh)
+        }
+    }
+}
+
+fn sigmoid(input: Quantization) -> TableSpec {
+    match input.precision {
+        Precision::Int8 => tables::logistic_int8(input),
+        Precision::Int16 => {
+            let output = Quantization::int16(1.0 / 32768.0);
+            tables::of_function(input, output, |x| 1.0 / (1.0 + (-x).exp()))
+        }
+    }
+}
+
+/// What the outputs say.
+fn meaning(objective: Objective, train: &Subset, outputs: usize) -> MeaningSpec {
+    let unit = |unit: &str| MeaningSpec::Values { unit: unit.to_string() };
+    match (train.dataset().targets(), objective.head, objective.loss) {
+        (Targets::Values(values), ..) => unit(&values.unit),
+        (Targets::Classes(labels), ..) if outputs > 1 => MeaningSpec::Classes(labels.names.clone()),
+        (Targets::Classes(_), Head::Sigmoid, _) => unit(PROBABILITY),
+        (Targets::Classes(_), _, Loss::BinaryCrossEntropy) => unit(LOGIT),
+        (Targets::Classes(_), ..) => unit(PROBABILITY),
+    }
 }
 
 /// Rows spread over the training set, with the engine's own outputs.
@@ -96,94 +244,254 @@ fn self_tests(
     let model = Model::parse(bytes)?;
     let encoder = InputEncoder::new(&model, train)?;
     let mut scratch = vec![0; model.scratch_len()];
-    let mut input = vec![0; model.input_len()];
+    let mut input = vec![0; model.input_bytes()];
     let mut engine = Engine::new(model, &mut scratch).map_err(Int8Error::Engine)?;
     let count = count.min(train.len());
     let mut tests = Vec::with_capacity(count);
     for test in 0..count {
         encoder.encode(train, test * train.len() / count, &mut input);
-        let output = engine.run(&input).map_err(Int8Error::Input)?;
-        let bytes = |values: &[i8]| values.iter().map(|&value| value as u8).collect();
-        tests.push(SelfTestSpec { input: bytes(&input), output: bytes(output) });
+        let output = engine.run_bytes(&input).map_err(Int8Error::Input)?.to_vec();
+        tests.push(SelfTestSpec { input: input.clone(), output });
     }
     Ok(tests)
 }
 
+/// The dense layers of a model to be written, each with the index of its layer.
+pub(super) fn dense_specs(spec: &mut ModelSpec) -> impl Iterator<Item = (usize, &mut DenseSpec)> {
+    spec.layers.iter_mut().enumerate().filter_map(|(index, layer)| match layer {
+        LayerSpec::Dense(dense) => Some((index, dense)),
+        _ => None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use std::num::NonZero;
-    use std::sync::Arc;
-
     use model_format::build::LayerSpec as ModelLayer;
 
     use super::*;
-    use crate::data::{Amount, HoldOut, Locations, Source, Splits};
-    use crate::evaluate::{evaluate_float, evaluate_int8};
-    use crate::network::{Activation, DenseSpec, Initializer, LayerSpec, Loss};
-    use crate::train::{self, StopFlag};
+    use crate::data::Locations;
+    use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
+    use crate::experiment::Plan;
+    use crate::preset::Preset;
+    use crate::train::{self, Training};
 
     struct Unseen;
 
     impl train::Observer<f32> for Unseen {}
 
-    fn digits() -> (Splits, Network<f32>, Threads) {
-        let loaded = Source::Digits.load(&Locations::default()).unwrap();
-        let test = HoldOut::Stratified(Amount::Fraction(0.2));
-        let splits = Splits::new(loaded, Some(test), None, 1).unwrap();
-        let layer = |units, activation| {
-            LayerSpec::Dense(DenseSpec { units, activation, weights: Initializer::XavierUniform })
-        };
-        let layers = [layer(16, Activation::Relu), layer(10, Activation::Linear)];
-        let settings: train::Settings =
-            toml::from_str("epochs = 10\nbatch_size = 32\n[optimizer.adam]\nlearning_rate = 0.01")
-                .unwrap();
-        let network = Network::new(64, &layers, 1).unwrap();
-        let threads = Threads::new(NonZero::new(1)).unwrap();
-        let stop = StopFlag::default();
-        let outcome =
-            train::train(network, &splits, &settings, 1, &threads, &stop, &mut Unseen).unwrap();
-        (splits, outcome.network, threads)
+    /// A trained network, its float evaluation, and all that belongs to it.
+    struct Trained {
+        plan: Plan,
+        network: Network<f32>,
+        objective: Objective,
+        threads: Threads,
+        float: Evaluation,
     }
+
+    impl Trained {
+        fn new(text: &str) -> Self {
+            let plan =
+                Plan::new(Preset::read(text, "test").unwrap(), &Locations::default()).unwrap();
+            let threads = Threads::new(std::num::NonZero::new(1)).unwrap();
+            let stop = train::StopFlag::default();
+            let training = Training {
+                splits: &plan.splits,
+                settings: &plan.preset.training,
+                seed: 1,
+                threads: &threads,
+                stop: &stop,
+                resume: None,
+            };
+            let network =
+                train::train(plan.network.clone(), training, &mut Unseen).unwrap().network;
+            let objective = plan.objective();
+            let float = evaluate_float(&network, &plan.splits.test, objective, &threads);
+            Trained { plan, network, objective, threads, float }
+        }
+
+        fn quantized(
+            &self,
+            settings: Settings,
+            precision: Precision,
+        ) -> Result<(Vec<u8>, Evaluation), QuantizeError> {
+            let train = &self.plan.splits.train;
+            let quantized = quantize(
+                "test",
+                &self.network,
+                self.objective,
+                train,
+                settings,
+                precision,
+                &self.threads,
+            )?;
+            let model = Model::parse(&quantized.bytes)?;
+            let evaluation = evaluate_int8(&model, &self.plan.splits.test, &self.threads)?;
+            Ok((quantized.bytes, evaluation))
+        }
+    }
+
+    const DIGITS: &str = r#"
+        name = "test"
+        [data]
+        dataset = "digits"
+        test = { stratified = { fraction = 0.2 } }
+        [network]
+        layers = [{ dense = { units = 16, activation = "relu" } }, { dense = { units = 10 } }]
+        [training]
+        epochs = 10
+        batch_size = 32
+        optimizer = { adam = { learning_rate = 0.01 } }
+    "#;
 
     #[test]
     fn a_trained_network_loses_little_and_its_self_tests_pass() {
-        let (splits, network, threads) = digits();
+        let trained = Trained::new(DIGITS);
         let settings = Settings { self_tests: 3, ..Settings::default() };
-        let quantized = quantize("digits", &network, &splits.train, settings, &threads).unwrap();
-        let model = Model::parse(&quantized.bytes).unwrap();
-        let float =
-            evaluate_float(&network, &splits.test, Loss::SparseCategoricalCrossEntropy, &threads);
-        let int8 = evaluate_int8(&model, &splits.test, &threads).unwrap();
-        let (float, int8) = (float.confusion.correct(), int8.confusion.correct());
-        assert!(float > 320, "{float} of 359");
-        assert!(float.abs_diff(int8) <= 4, "float {float}, int8 {int8} of 359");
-
-        assert_eq!((model.self_tests().count(), model.input_len()), (3, 64));
-        let mut scratch = vec![0; model.scratch_len()];
-        let mut engine = Engine::new(model.clone(), &mut scratch).unwrap();
-        for test in model.self_tests() {
-            assert_eq!(engine.run_bytes(test.input), Ok(test.output));
+        for precision in [Precision::Int8, Precision::Int16] {
+            let (bytes, evaluation) = trained.quantized(settings, precision).unwrap();
+            let model = Model::parse(&bytes).unwrap();
+            let (float, int8) = (trained.float.confusion.correct(), evaluation.confusion.correct());
+            let lost = if precision == Precision::Int8 { 4 } else { 1 };
+            assert!(float > 320 && float.abs_diff(int8) <= lost, "{float}, {int8} of 359");
+            assert_eq!((model.self_tests().count(), model.input_len()), (3, 64));
+            let mut scratch = vec![0; model.scratch_len()];
+            let mut engine = Engine::new(model.clone(), &mut scratch).unwrap();
+            for test in model.self_tests() {
+                assert_eq!(engine.run_bytes(test.input), Ok(test.output));
+            }
+            let spec = ModelSpec::from(&model);
+            let ModelLayer::Dense(first) = &spec.layers[0] else { panic!("not dense") };
+            match precision {
+                Precision::Int8 => {
+                    assert_eq!(spec.input.quantization, Quantization::int8(0.0625, -128));
+                    assert_eq!((first.output.zero_point, first.clamp.low), (-128, -128));
+                }
+                Precision::Int16 => {
+                    assert_eq!(spec.input.quantization, Quantization::int16(0.0625 / 128.0));
+                    assert_eq!((first.output.zero_point, first.clamp.low), (0, 0));
+                }
+            }
         }
-        let spec = ModelSpec::from(&model);
-        assert_eq!(spec.input.quantization, Quantization::int8(0.0625, -128));
-        let ModelLayer::Dense(first) = &spec.layers[0] else { panic!("not dense") };
-        assert_eq!((first.output.zero_point, first.clamp.low), (-128, -128));
+    }
+
+    #[test]
+    fn every_function_and_scaling_quantizes() {
+        for (layers, scaling) in [
+            (
+                r#"{ dense = { units = 16, activation = "tanh" } }, { dense = { units = 10 } }"#,
+                "none",
+            ),
+            (
+                r#"{ dense = { units = 16 } }, { batch_normalization = {} }, { activation = "sigmoid" },
+                   { dropout = { rate = 0.1 } }, { dense = { units = 10, activation = "softmax" } }"#,
+                "standard",
+            ),
+            (
+                r#"{ dense = { units = 16, activation = { leaky_relu = 0.1 } } },
+                   { batch_normalization = {} }, { dense = { units = 10 } }"#,
+                "min_max",
+            ),
+            (
+                r#"{ dense = { units = 16, activation = "relu6" } }, { dense = { units = 10 } }"#,
+                "none",
+            ),
+        ] {
+            let start = DIGITS.find("layers = [").unwrap();
+            let end = DIGITS.find("[training]").unwrap();
+            let text = format!("{}layers = [{layers}]\n{}", &DIGITS[..start], &DIGITS[end..])
+                .replace("[network]", &format!("scaling = \"{scaling}\"\n[network]"));
+            let trained = Trained::new(&text);
+            let settings = Settings {
+                calibration: super::super::CalibrationMethod::Mse,
+                equalization: true,
+                bias_correction: true,
+                ..Settings::default()
+            };
+            for precision in [Precision::Int8, Precision::Int16] {
+                let quantized = trained.quantized(settings, precision);
+                if layers.contains("softmax") && precision == Precision::Int16 {
+                    let message = quantized.unwrap_err().to_string();
+                    assert!(message.contains("make the last layer's activation \"linear\""));
+                    continue;
+                }
+                let (_, evaluation) = quantized.unwrap();
+                let (float, int8) =
+                    (trained.float.confusion.correct(), evaluation.confusion.correct());
+                assert!(float > 300, "{layers}: {float}");
+                assert!(float.abs_diff(int8) <= 4, "{layers}: float {float}, int8 {int8} of 359");
+            }
+        }
+    }
+
+    const SURFACE: &str = r#"
+        name = "test"
+        [data]
+        dataset = { surface = { function = "egg_crate", points = 2000, radius = 2.0 } }
+        test = { random = { fraction = 0.2 } }
+        [network]
+        layers = [{ dense = { units = 24, activation = "tanh" } }, { dense = { units = 1 } }]
+        [training]
+        loss = "mean_squared_error"
+        epochs = 40
+        batch_size = 32
+        optimizer = { adam = { learning_rate = 0.01 } }
+    "#;
+
+    #[test]
+    fn a_regression_keeps_its_values() {
+        let trained = Trained::new(SURFACE);
+        let float = trained.float.regression.unwrap();
+        assert!(float.r_squared > 0.98, "{float:?}");
+        let settings = Settings { bias_correction: true, ..Settings::default() };
+        // With 16 bits what is left is the rounding of the weights, which are few here.
+        for (precision, most) in [(Precision::Int8, 2.0), (Precision::Int16, 1.2)] {
+            let (bytes, evaluation) = trained.quantized(settings, precision).unwrap();
+            let found = evaluation.regression.unwrap();
+            let ratio = found.mean_squared_error / float.mean_squared_error;
+            assert!(ratio < most, "{precision:?}: {found:?} after {float:?}");
+            let model = Model::parse(&bytes).unwrap();
+            assert!(matches!(model.output().meaning, model_format::Meaning::Values { .. }));
+        }
+    }
+
+    #[test]
+    fn one_output_tells_two_classes_apart() {
+        let text = SURFACE
+            .replace(
+                r#"{ surface = { function = "egg_crate", points = 2000, radius = 2.0 } }"#,
+                "{ spirals = { arms = 2, points_per_arm = 500, classes = 2, screw = 0.4 } }",
+            )
+            .replace("mean_squared_error", "binary_cross_entropy");
+        for last in ["linear", "sigmoid"] {
+            let last = format!("units = 1, activation = \"{last}\"");
+            let trained = Trained::new(&text.replace("units = 1 ", &last));
+            let float = trained.float.confusion.accuracy();
+            assert!(float > 0.9, "{last}: {float}");
+            for precision in [Precision::Int8, Precision::Int16] {
+                let (bytes, evaluation) =
+                    trained.quantized(Settings::default(), precision).unwrap();
+                let found = evaluation.confusion.accuracy();
+                assert!((found - float).abs() < 0.02, "{last} {precision:?}: {found} {float}");
+                let outputs = &evaluation.outputs;
+                assert!(outputs.iter().all(|p| (0.0..=1.0).contains(p)));
+                assert_eq!(Model::parse(&bytes).unwrap().output_len(), 1);
+            }
+        }
     }
 
     #[test]
     fn a_model_for_another_dataset_is_refused() {
-        let (splits, network, threads) = digits();
-        let settings = Settings::default();
-        let quantized = quantize("digits", &network, &splits.train, settings, &threads).unwrap();
-        let model = Model::parse(&quantized.bytes).unwrap();
+        let trained = Trained::new(DIGITS);
+        let (bytes, _) = trained.quantized(Settings::default(), Precision::Int8).unwrap();
+        let model = Model::parse(&bytes).unwrap();
         let dataset = crate::data::Dataset::new(
             "other",
             vec![2],
             Features::Reals(ndarray::Array2::zeros((1, 2))),
             crate::data::Labels { indices: vec![0], names: vec!["a".into()] },
         );
-        let other = Subset::all(Arc::new(dataset.unwrap()));
-        let message = evaluate_int8(&model, &other, &threads).unwrap_err().to_string();
+        let other = Subset::all(std::sync::Arc::new(dataset.unwrap()));
+        let message = evaluate_int8(&model, &other, &trained.threads).unwrap_err().to_string();
         assert!(message.contains("takes 64 inputs, a row has 2"), "{message}");
     }
 }

@@ -4,16 +4,21 @@
 //! symmetric weights with a scale a row, asymmetric activations with ranges seen on training data,
 //! biases in i32. The arithmetic that will run it is that of `model-format` and `firmware`.
 
+mod bias;
 mod calibrate;
 mod dense;
+mod equalize;
 mod export;
 mod fixed_point;
+mod fold;
 mod range;
 mod settings;
 pub mod tables;
 
 pub use calibrate::{Calibration, calibrate};
 pub use dense::{QuantizedDense, quantize_dense};
-pub use export::{QuantizeError, Quantized, export, quantize};
+pub use equalize::equalize;
+pub use export::{QuantizeError, Quantized, quantize};
+pub use fold::fold;
 pub use range::Range;
-pub use settings::{CalibrationMethod, Settings};
+pub use settings::{Activations, CalibrationMethod, Settings};

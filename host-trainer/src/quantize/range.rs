@@ -1,6 +1,6 @@
 //! Ranges of real numbers, and the int8 quantization that covers them.
 
-use model_format::Quantization;
+use model_format::{Precision, Quantization};
 
 /// A range of real numbers that contains zero.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,6 +40,22 @@ impl Range {
     pub fn include(&mut self, value: f32) {
         self.low = self.low.min(value);
         self.high = self.high.max(value);
+    }
+
+    /// The part of it that lies within both.
+    pub fn intersection(self, other: Range) -> Range {
+        Range { low: self.low.max(other.low), high: self.high.min(other.high) }
+    }
+
+    /// The quantization that covers the range: for int16 a symmetric one, scale = largest
+    /// magnitude / 32767.
+    pub fn quantization_as(&self, precision: Precision) -> Quantization {
+        let most = f64::from(self.high.max(-self.low)) / f64::from(i16::MAX);
+        match precision {
+            Precision::Int8 => self.quantization(),
+            Precision::Int16 if most < f64::from(f32::MIN_POSITIVE) => Quantization::int16(1.0),
+            Precision::Int16 => Quantization::int16(most as f32),
+        }
     }
 
     /// The quantization whose 256 values cover the range: scale = width / 255, and the zero point
@@ -88,6 +104,13 @@ mod tests {
                 assert!((reached - end).abs() <= 0.5001 * q.scale, "{low} {high}: {reached}");
             }
         }
+    }
+
+    #[test]
+    fn sixteen_bits_are_symmetric() {
+        let q = Range::new(-32.767, 16.0).quantization_as(Precision::Int16);
+        assert!((q.scale / 0.001 - 1.0).abs() < 1e-6 && q.zero_point == 0, "{q:?}");
+        assert_eq!(Range::ZERO.quantization_as(Precision::Int16), Quantization::int16(1.0));
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::evaluate::Evaluation;
+use crate::evaluate::{Confusion, Evaluation};
 use crate::experiment::Experiment;
+use crate::network::BatchScore;
 
-/// The metrics of a run. `float.test.accuracy` and `int8.test.accuracy` are shares from 0 to 1.
+/// The metrics of a run. `float.test.accuracy` and `int8.test.accuracy` are shares from 0 to 1;
+/// `int8` is named `int16` for a model whose activations are.
 pub fn metrics_json(experiment: &Experiment) -> String {
     let Experiment { preset, outcome, float, int8, .. } = experiment;
     let last = outcome.history.epochs.last();
@@ -17,19 +19,17 @@ pub fn metrics_json(experiment: &Experiment) -> String {
         "interrupted": outcome.interrupted,
         "training": {
             "epochs": outcome.history.epochs.len(),
+            "best_epoch": outcome.best_epoch,
             "threads": outcome.workers,
             "seconds": outcome.history.epochs.iter().map(|record| record.seconds).sum::<f64>(),
             "seconds_per_epoch": outcome.history.seconds_per_epoch(),
         },
         "float": {
             "parameters": outcome.network.parameters().len(),
-            "train": last.map(|record| json!({
-                "accuracy": record.train.accuracy(),
-                "loss": record.train.loss(),
-            })),
+            "train": last.map(|record| score(&record.train)),
             "test": evaluation(float),
         },
-        "int8": {
+        experiment.precision_name(): {
             "model_bytes": experiment.model_bytes().len(),
             "scratch_bytes": experiment.scratch_bytes,
             "macs": experiment.macs,
@@ -37,28 +37,66 @@ pub fn metrics_json(experiment: &Experiment) -> String {
         },
     });
     if let Some(score) = last.and_then(|record| record.validation) {
-        value["float"]["validation"] =
-            json!({ "accuracy": score.accuracy(), "loss": score.loss() });
+        value["float"]["validation"] = self::score(&score);
     }
     format!("{value:#}\n")
 }
 
+/// A figure, or nothing where there is none: JSON has no NaN.
+fn figure(value: f64) -> Value {
+    json!(Some(value).filter(|value| value.is_finite()))
+}
+
+fn score(score: &BatchScore) -> Value {
+    let mut value = json!({ "loss": figure(score.loss()) });
+    match score.mean_absolute_error() {
+        Some(error) => value["mean_absolute_error"] = figure(error),
+        None => value["accuracy"] = figure(score.accuracy()),
+    }
+    value
+}
+
 fn evaluation(evaluation: &Evaluation) -> Value {
-    let confusion = &evaluation.confusion;
-    let classes = confusion.names().iter().enumerate().map(|(class, name)| {
-        // JSON has no NaN: a class without rows has no accuracy.
-        (name.clone(), json!(Some(confusion.class_accuracy(class)).filter(|a| a.is_finite())))
-    });
+    let mut value = match &evaluation.regression {
+        Some(errors) => json!({
+            "mean_squared_error": figure(errors.mean_squared_error),
+            "mean_absolute_error": figure(errors.mean_absolute_error),
+            "r_squared": figure(errors.r_squared),
+            "rows": evaluation.outputs.len() / evaluation.width.max(1),
+        }),
+        None => classification(&evaluation.confusion),
+    };
+    if let Some(ranking) = &evaluation.ranking {
+        let auc = ranking.auc.iter().map(|&auc| figure(auc)).collect::<Vec<_>>();
+        value["area_under_roc"] = json!(auc);
+        value["top_k"] = json!(ranking.top_k);
+        value["calibration_error"] = figure(ranking.calibration_error);
+    }
+    if let Some(loss) = evaluation.loss {
+        value["loss"] = figure(loss);
+    }
+    value
+}
+
+fn classification(confusion: &Confusion) -> Value {
+    type Figure = fn(&Confusion, usize) -> f64;
+    let by_class = |of: Figure| {
+        let names = confusion.names().iter().enumerate();
+        Value::Object(
+            names.map(|(class, name)| (name.clone(), figure(of(confusion, class)))).collect(),
+        )
+    };
     let rows = confusion.counts().rows();
-    let mut value = json!({
+    json!({
         "accuracy": confusion.accuracy(),
         "correct": confusion.correct(),
         "rows": confusion.total(),
-        "class_accuracy": Value::Object(classes.collect()),
+        "precision": figure(confusion.macro_mean(Confusion::precision)),
+        "recall": figure(confusion.macro_mean(Confusion::recall)),
+        "f1": figure(confusion.macro_mean(Confusion::f1)),
+        "class_accuracy": by_class(Confusion::class_accuracy),
+        "class_precision": by_class(Confusion::precision),
+        "class_f1": by_class(Confusion::f1),
         "confusion": rows.into_iter().map(|row| json!(row.to_vec())).collect::<Vec<_>>(),
-    });
-    if let Some(loss) = evaluation.loss {
-        value["loss"] = json!(loss);
-    }
-    value
+    })
 }

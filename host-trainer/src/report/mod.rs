@@ -13,5 +13,6 @@ pub use confusion::confusion_text;
 pub use inspect::inspect_text;
 pub use metrics::metrics_json;
 pub use number::{bytes, grouped, percent, seconds};
-pub use summary::{Column, accuracy_text, model_text};
+pub use summary::{Column, model_text, quality_text};
 pub use svg::{confusion_svg, curves_svg};
+pub(crate) use table::{Cell, Table};

@@ -1,11 +1,14 @@
 //! How well a model does, and what it needs: the tables after training and evaluation.
 
+use std::cmp::Ordering;
+
+use anstyle::Style;
 use model_format::Model;
 
 use super::number::{bytes, grouped, percent};
 use super::style::{HEADING, STRONG, paint};
 use super::table::{Cell, Table};
-use crate::evaluate::Evaluation;
+use crate::evaluate::{Confusion, Evaluation, Ranking, Regression};
 
 /// One way to run a model, with how well it does.
 #[derive(Clone, Copy, Debug)]
@@ -16,28 +19,99 @@ pub struct Column<'a> {
     pub evaluation: &'a Evaluation,
 }
 
-/// Accuracy and accuracy per class, one column a way to run the model.
-pub fn accuracy_text(columns: &[Column<'_>]) -> String {
+/// How well each way to run the model does: for classes accuracy, its companions and each class,
+/// for values their errors.
+pub fn quality_text(columns: &[Column<'_>]) -> String {
+    let Some(first) = columns.first().map(|column| column.evaluation) else {
+        return String::new();
+    };
+    match &first.regression {
+        Some(_) => regression_text(columns, first.outputs.len() / first.width.max(1)),
+        None => accuracy_text(columns, &first.confusion),
+    }
+}
+
+fn header(columns: &[Column<'_>]) -> Table {
     let mut header = vec![String::new()];
     header.extend(columns.iter().map(|column| column.title.to_string()));
     header.push("rows".to_string());
-    let mut table = Table::new(header);
-    let row = |name: &str, style, share: &dyn Fn(&Evaluation) -> f64, rows: u32| {
-        let mut cells = vec![Cell::styled(name, style)];
-        cells.extend(
-            columns.iter().map(|column| Cell::styled(percent(share(column.evaluation)), style)),
-        );
-        cells.push(grouped(u64::from(rows)).into());
-        cells
+    Table::new(header)
+}
+
+/// A row of a table: a figure of each column.
+fn figures(
+    columns: &[Column<'_>],
+    name: &str,
+    style: Style,
+    rows: Option<u64>,
+    figure: &dyn Fn(&Evaluation) -> String,
+) -> Vec<Cell> {
+    let mut cells = vec![Cell::styled(name, style)];
+    cells.extend(columns.iter().map(|c| Cell::styled(figure(c.evaluation), style)));
+    cells.push(rows.map_or(String::new(), grouped).into());
+    cells
+}
+
+fn accuracy_text(columns: &[Column<'_>], first: &Confusion) -> String {
+    let mut table = header(columns);
+    let total = Some(u64::from(first.total()));
+    table.row(figures(columns, "test accuracy", STRONG, total, &|e| {
+        percent(e.confusion.accuracy())
+    }));
+    type Figure = fn(&Confusion, usize) -> f64;
+    let companions: [(&str, Figure); 3] = [
+        ("  precision, mean of classes", Confusion::precision),
+        ("  recall, mean of classes", Confusion::recall),
+        ("  F1, mean of classes", Confusion::f1),
+    ];
+    for (name, figure) in companions {
+        table.row(figures(columns, name, Style::new(), None, &|e| {
+            percent(e.confusion.macro_mean(figure))
+        }));
+    }
+    let ranking = |name: &str, figure: &dyn Fn(&Ranking) -> f64| {
+        figures(columns, name, Style::new(), None, &|e| {
+            e.ranking.as_ref().map_or(String::new(), |r| percent(figure(r)))
+        })
     };
-    let Some(first) = columns.first().map(|column| &column.evaluation.confusion) else {
-        return String::new();
-    };
-    table.row(row("test accuracy", STRONG, &|e| e.confusion.accuracy(), first.total()));
-    for (class, name) in first.names().iter().enumerate() {
-        let name = format!("  class {name}");
-        let share = move |e: &Evaluation| e.confusion.class_accuracy(class);
-        table.row(row(&name, anstyle::Style::new(), &share, first.class_total(class)));
+    if columns.iter().any(|column| column.evaluation.ranking.is_some()) {
+        table.row(ranking("  area under ROC, mean", &|r| {
+            let known = || r.auc.iter().filter(|auc| auc.is_finite());
+            known().sum::<f64>() / known().count() as f64
+        }));
+        if first.names().len() > 3 {
+            table.row(ranking("  among the 3 most probable", &|r| r.top_k[2]));
+        }
+        table.row(ranking("  calibration error", &|r| r.calibration_error));
+    }
+    // The best first, by what the first column says.
+    let mut classes: Vec<usize> = (0..first.names().len()).collect();
+    // A class without rows has no accuracy, and is last.
+    let key = |class: &usize| Some(first.class_accuracy(*class)).filter(|a| a.is_finite());
+    classes.sort_by(|a, b| key(b).partial_cmp(&key(a)).unwrap_or(Ordering::Equal));
+    for class in classes {
+        let name = format!("  class {}", first.names()[class]);
+        let rows = Some(u64::from(first.class_total(class)));
+        table.row(figures(columns, &name, Style::new(), rows, &|e| {
+            percent(e.confusion.class_accuracy(class))
+        }));
+    }
+    joined(&table)
+}
+
+fn regression_text(columns: &[Column<'_>], rows: usize) -> String {
+    let mut table = header(columns);
+    type Figure = fn(&Regression) -> f64;
+    let all: [(&str, Style, Figure); 3] = [
+        ("test mean squared error", STRONG, |r| r.mean_squared_error),
+        ("  mean absolute error", Style::new(), |r| r.mean_absolute_error),
+        ("  R²", Style::new(), |r| r.r_squared),
+    ];
+    for (index, (name, style, figure)) in all.into_iter().enumerate() {
+        let rows = (index == 0).then_some(rows as u64);
+        table.row(figures(columns, name, style, rows, &|e| {
+            e.regression.as_ref().map_or(String::new(), |r| format!("{:.6}", figure(r)))
+        }));
     }
     joined(&table)
 }
@@ -70,26 +144,51 @@ pub(super) fn joined(table: &Table) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::Confusion;
-
     #[test]
     fn float_and_int8_stand_side_by_side() {
         let evaluation = |wrong: usize| {
             let mut confusion = Confusion::new(vec!["a".into(), "b".into()]);
             (0..8).for_each(|row| confusion.add(0, usize::from(row < wrong)));
-            Evaluation { confusion, loss: None }
+            Evaluation {
+                outputs: Vec::new(),
+                width: 2,
+                confusion,
+                ranking: None,
+                regression: None,
+                loss: None,
+            }
         };
         let (float, int8) = (evaluation(1), evaluation(2));
-        let text = accuracy_text(&[
+        let text = quality_text(&[
             Column { title: "float", evaluation: &float },
             Column { title: "int8", evaluation: &int8 },
         ]);
         let plain = anstream::adapter::strip_str(&text).to_string();
-        assert_eq!(
-            plain,
-            "                  float      int8   rows\n\
-             test accuracy   87.50 %   75.00 %      8\n  class a       87.50 %   75.00 %      8\n  \
-             class b             –         –      0\n"
-        );
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let lines: Vec<String> = plain.lines().map(words).collect();
+        assert_eq!(lines[0], "float int8 rows");
+        assert_eq!(lines[1], "test accuracy 87.50 % 75.00 % 8");
+        assert_eq!(lines[2], "precision, mean of classes 100.00 % 100.00 %");
+        assert_eq!(lines[4], "F1, mean of classes 93.33 % 85.71 %");
+        assert_eq!(lines[5..], ["class a 87.50 % 75.00 % 8", "class b – – 0"]);
+    }
+
+    #[test]
+    fn values_have_errors_in_place_of_accuracy() {
+        let evaluation = Evaluation {
+            outputs: vec![0.0; 4],
+            width: 1,
+            confusion: Confusion::new(Vec::new()),
+            ranking: None,
+            regression: Some(Regression {
+                mean_squared_error: 0.25,
+                mean_absolute_error: 0.5,
+                r_squared: 0.75,
+            }),
+            loss: None,
+        };
+        let text = quality_text(&[Column { title: "float", evaluation: &evaluation }]);
+        let plain = anstream::adapter::strip_str(&text).to_string();
+        assert!(plain.contains("0.250000      4") && plain.contains("R²"), "{plain}");
     }
 }

@@ -30,17 +30,21 @@ impl History {
     /// As CSV, with a header.
     pub fn to_csv(&self) -> String {
         let mut csv = String::from(
-            "epoch,learning_rate,loss,accuracy,validation_loss,validation_accuracy,seconds\n",
+            "epoch,learning_rate,loss,accuracy,mean_absolute_error,validation_loss,\
+             validation_accuracy,validation_mean_absolute_error,seconds\n",
         );
+        // Loss, accuracy where there are classes, mean absolute error where there are numbers.
+        let score = |score: &BatchScore| {
+            let optional = |value: Option<f64>| value.map_or(String::new(), |v| format!("{v:.6}"));
+            let accuracy = Some(score.accuracy()).filter(|accuracy| accuracy.is_finite());
+            let error = score.mean_absolute_error();
+            format!("{:.6},{},{},", score.loss(), optional(accuracy), optional(error))
+        };
         for record in &self.epochs {
-            let (loss, accuracy) = (record.train.loss(), record.train.accuracy());
             // Writing into a string cannot fail.
             let _ = write!(csv, "{},{:e},", record.epoch, record.learning_rate);
-            let _ = write!(csv, "{loss:.6},{accuracy:.6},");
-            let _ = match &record.validation {
-                Some(score) => write!(csv, "{:.6},{:.6},", score.loss(), score.accuracy()),
-                None => write!(csv, ",,"),
-            };
+            csv += &score(&record.train);
+            csv += &record.validation.as_ref().map_or(",,,".to_string(), score);
             let _ = writeln!(csv, "{:.4}", record.seconds);
         }
         csv
@@ -58,20 +62,24 @@ mod tests {
 
     #[test]
     fn csv_leaves_empty_what_was_not_measured() {
-        let train = BatchScore { loss_sum: 1.0, correct: 3, rows: 4 };
-        let record = |epoch, validation| EpochRecord {
+        let train = BatchScore { loss_sum: 1.0, correct: 3, absolute_error: None, rows: 4 };
+        let numbers = BatchScore { absolute_error: Some(2.0), ..train };
+        let record = |epoch, train, validation| EpochRecord {
             epoch,
             learning_rate: 0.001,
             train,
             validation,
             seconds: 0.25,
         };
-        let history = History { epochs: vec![record(1, None), record(2, Some(train))] };
+        let epochs = vec![record(1, train, None), record(2, numbers, Some(train))];
+        let csv = History { epochs }.to_csv();
+        let lines: Vec<&str> = csv.lines().skip(1).collect();
         assert_eq!(
-            history.to_csv(),
-            "epoch,learning_rate,loss,accuracy,validation_loss,validation_accuracy,seconds\n\
-             1,1e-3,0.250000,0.750000,,,0.2500\n\
-             2,1e-3,0.250000,0.750000,0.250000,0.750000,0.2500\n"
+            lines,
+            [
+                "1,1e-3,0.250000,0.750000,,,,,0.2500",
+                "2,1e-3,0.250000,,0.500000,0.250000,0.750000,,0.2500"
+            ]
         );
     }
 }

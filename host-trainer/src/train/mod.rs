@@ -1,5 +1,7 @@
 //! Training: batches, optimizer, schedule, the loop, and those who watch it.
 
+mod callbacks;
+mod checkpoint;
 mod history;
 mod learner;
 mod optimizer;
@@ -8,10 +10,14 @@ mod schedule;
 mod settings;
 mod threads;
 
+pub use callbacks::{Best, EarlyStopping, Monitor, Plateau};
+pub use checkpoint::{Checkpoint, CheckpointError, Place};
 pub use history::{EpochRecord, History};
 pub use learner::{Batch, Learner};
-pub use optimizer::{AdamSettings, Optimizer, OptimizerSettings, SgdSettings};
-pub use run::{Flow, Observer, Outcome, Progress, StopFlag, TrainError, train};
-pub use schedule::Schedule;
-pub use settings::{Augmentation, Settings};
+pub use optimizer::{
+    AdamSettings, AdamWSettings, Optimizer, OptimizerSettings, RmsPropSettings, SgdSettings,
+};
+pub use run::{Flow, Observer, Outcome, Progress, StopFlag, TrainError, Training, train};
+pub use schedule::{OneCycleSettings, Schedule, StepSettings};
+pub use settings::{Augmentation, Clip, Settings};
 pub use threads::Threads;

@@ -11,7 +11,15 @@ use crate::network::Real;
 pub enum OptimizerSettings {
     /// Kingma and Ba, *Adam: a method for stochastic optimization*, 2015, algorithm 1.
     Adam(AdamSettings),
-    /// Gradient descent, with classical momentum.
+    /// Adam with decoupled weight decay: Loshchilov and Hutter, *Decoupled weight decay
+    /// regularization*, 2019, algorithm 2.
+    #[serde(rename = "adamw")]
+    AdamW(AdamWSettings),
+    /// Hinton, *Neural networks for machine learning*, 2012, lecture 6e.
+    #[serde(rename = "rmsprop")]
+    RmsProp(RmsPropSettings),
+    /// Gradient descent, with classical momentum or Nesterov's (Sutskever et al., *On the importance
+    /// of initialization and momentum in deep learning*, 2013, equations 1 to 4).
     Sgd(SgdSettings),
 }
 
@@ -31,10 +39,42 @@ pub struct AdamSettings {
     /// Keeps the division by small gradients finite.
     #[serde(default = "defaults::epsilon", deserialize_with = "positive")]
     pub epsilon: f64,
-    /// Share of each parameter that is taken off per unit of learning rate: the decoupled decay
-    /// of Loshchilov and Hutter, *Decoupled weight decay regularization*, 2019, algorithm 2.
-    #[serde(default, deserialize_with = "not_negative")]
+}
+
+/// The numbers of Adam with weight decay.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdamWSettings {
+    /// Size of a step, before the schedule.
+    #[serde(default = "defaults::learning_rate", deserialize_with = "positive")]
+    pub learning_rate: f64,
+    /// How much of the mean gradient stays.
+    #[serde(default = "defaults::beta_1", deserialize_with = "below_one")]
+    pub beta_1: f64,
+    /// How much of the mean squared gradient stays.
+    #[serde(default = "defaults::beta_2", deserialize_with = "below_one")]
+    pub beta_2: f64,
+    /// Keeps the division by small gradients finite.
+    #[serde(default = "defaults::epsilon", deserialize_with = "positive")]
+    pub epsilon: f64,
+    /// Share of each parameter that is taken off per unit of learning rate.
+    #[serde(default = "defaults::weight_decay", deserialize_with = "not_negative")]
     pub weight_decay: f64,
+}
+
+/// The numbers of RMSprop.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RmsPropSettings {
+    /// Size of a step, before the schedule.
+    #[serde(default = "defaults::learning_rate", deserialize_with = "positive")]
+    pub learning_rate: f64,
+    /// How much of the mean squared gradient stays.
+    #[serde(default = "defaults::beta_1", deserialize_with = "below_one")]
+    pub rho: f64,
+    /// Keeps the division by small gradients finite.
+    #[serde(default = "defaults::epsilon", deserialize_with = "positive")]
+    pub epsilon: f64,
 }
 
 /// The numbers of gradient descent.
@@ -47,6 +87,9 @@ pub struct SgdSettings {
     /// How much of the last step is made again.
     #[serde(default, deserialize_with = "below_one")]
     pub momentum: f64,
+    /// Whether the gradient is that of the place where the momentum leads.
+    #[serde(default)]
+    pub nesterov: bool,
 }
 
 mod defaults {
@@ -65,6 +108,10 @@ mod defaults {
     pub fn epsilon() -> f64 {
         1e-7
     }
+
+    pub fn weight_decay() -> f64 {
+        0.01
+    }
 }
 
 impl OptimizerSettings {
@@ -72,6 +119,8 @@ impl OptimizerSettings {
     pub fn learning_rate(&self) -> f64 {
         match self {
             OptimizerSettings::Adam(adam) => adam.learning_rate,
+            OptimizerSettings::AdamW(adam) => adam.learning_rate,
+            OptimizerSettings::RmsProp(rmsprop) => rmsprop.learning_rate,
             OptimizerSettings::Sgd(sgd) => sgd.learning_rate,
         }
     }
@@ -80,6 +129,8 @@ impl OptimizerSettings {
     pub fn name(&self) -> &'static str {
         match self {
             OptimizerSettings::Adam(_) => "adam",
+            OptimizerSettings::AdamW(_) => "adamw",
+            OptimizerSettings::RmsProp(_) => "rmsprop",
             OptimizerSettings::Sgd(_) => "sgd",
         }
     }
@@ -91,7 +142,7 @@ pub struct Optimizer<T> {
     settings: OptimizerSettings,
     /// Mean gradients of Adam, or velocities; as many as parameters, or none.
     first: Vec<T>,
-    /// Mean squared gradients of Adam; as many as parameters, or none.
+    /// Mean squared gradients; as many as parameters, or none.
     second: Vec<T>,
     steps: i32,
 }
@@ -127,15 +178,18 @@ impl<'a, T> Piece<'a, T> {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum StepRule<T> {
     Adam { rate: T, beta_1: T, beta_2: T, unbias_1: T, unbias_2: T, epsilon: T, keep: T },
+    RmsProp { rate: T, rho: T, epsilon: T },
     Sgd { rate: T },
     Momentum { rate: T, momentum: T },
+    Nesterov { rate: T, momentum: T },
 }
 
 impl<T: Real> Optimizer<T> {
     /// An optimizer for so many parameters that has made no step yet.
     pub fn new(settings: OptimizerSettings, parameters: usize) -> Self {
         let (first, second) = match settings {
-            OptimizerSettings::Adam(_) => (parameters, parameters),
+            OptimizerSettings::Adam(_) | OptimizerSettings::AdamW(_) => (parameters, parameters),
+            OptimizerSettings::RmsProp(_) => (0, parameters),
             OptimizerSettings::Sgd(sgd) if sgd.momentum > 0.0 => (parameters, 0),
             OptimizerSettings::Sgd(_) => (0, 0),
         };
@@ -155,16 +209,33 @@ impl<T: Real> Optimizer<T> {
     ) -> (StepRule<T>, Piece<'a, T>) {
         self.steps = self.steps.saturating_add(1);
         let rate = T::from_f64(learning_rate);
+        let steps = self.steps;
+        let adam = |beta_1: f64, beta_2: f64, epsilon, weight_decay: f64| StepRule::Adam {
+            rate,
+            beta_1: T::from_f64(beta_1),
+            beta_2: T::from_f64(beta_2),
+            unbias_1: T::from_f64(1.0 / (1.0 - beta_1.powi(steps))),
+            unbias_2: T::from_f64(1.0 / (1.0 - beta_2.powi(steps))),
+            epsilon: T::from_f64(epsilon),
+            keep: T::from_f64(1.0 - learning_rate * weight_decay),
+        };
         let rule = match self.settings {
-            OptimizerSettings::Adam(adam) => StepRule::Adam {
-                rate,
-                beta_1: T::from_f64(adam.beta_1),
-                beta_2: T::from_f64(adam.beta_2),
-                unbias_1: T::from_f64(1.0 / (1.0 - adam.beta_1.powi(self.steps))),
-                unbias_2: T::from_f64(1.0 / (1.0 - adam.beta_2.powi(self.steps))),
-                epsilon: T::from_f64(adam.epsilon),
-                keep: T::from_f64(1.0 - learning_rate * adam.weight_decay),
-            },
+            OptimizerSettings::Adam(AdamSettings { beta_1, beta_2, epsilon, .. }) => {
+                adam(beta_1, beta_2, epsilon, 0.0)
+            }
+            OptimizerSettings::AdamW(AdamWSettings {
+                beta_1,
+                beta_2,
+                epsilon,
+                weight_decay,
+                ..
+            }) => adam(beta_1, beta_2, epsilon, weight_decay),
+            OptimizerSettings::RmsProp(RmsPropSettings { rho, epsilon, .. }) => {
+                StepRule::RmsProp { rate, rho: T::from_f64(rho), epsilon: T::from_f64(epsilon) }
+            }
+            OptimizerSettings::Sgd(sgd) if sgd.momentum > 0.0 && sgd.nesterov => {
+                StepRule::Nesterov { rate, momentum: T::from_f64(sgd.momentum) }
+            }
             OptimizerSettings::Sgd(sgd) if sgd.momentum > 0.0 => {
                 StepRule::Momentum { rate, momentum: T::from_f64(sgd.momentum) }
             }
@@ -172,6 +243,23 @@ impl<T: Real> Optimizer<T> {
         };
         let Optimizer { first, second, .. } = self;
         (rule, Piece { offset: 0, parameters, first, second })
+    }
+
+    /// What it remembers: mean gradients or velocities, mean squared gradients, steps made.
+    pub fn memory(&self) -> (&[T], &[T], i32) {
+        (&self.first, &self.second, self.steps)
+    }
+
+    /// Remembers what another one did; `false`, and nothing changes, when that was one of other
+    /// parameters or settings.
+    pub fn remember(&mut self, first: &[T], second: &[T], steps: i32) -> bool {
+        let fits = first.len() == self.first.len() && second.len() == self.second.len();
+        if fits {
+            self.first.copy_from_slice(first);
+            self.second.copy_from_slice(second);
+            self.steps = steps;
+        }
+        fits
     }
 }
 
@@ -193,6 +281,13 @@ impl<T: Real> StepRule<T> {
                     *parameter = *parameter * keep - rate * step;
                 }
             }
+            StepRule::RmsProp { rate, rho, epsilon } => {
+                let squares = &mut piece.second[range];
+                for ((parameter, &g), square) in parameters.iter_mut().zip(gradients).zip(squares) {
+                    *square = rho * *square + (T::one() - rho) * g * g;
+                    *parameter -= rate * g / (square.sqrt() + epsilon);
+                }
+            }
             StepRule::Sgd { rate } => {
                 for (parameter, &g) in parameters.iter_mut().zip(gradients) {
                     *parameter -= rate * g;
@@ -205,6 +300,15 @@ impl<T: Real> StepRule<T> {
                 {
                     *velocity = momentum * *velocity - rate * g;
                     *parameter += *velocity;
+                }
+            }
+            StepRule::Nesterov { rate, momentum } => {
+                let velocities = &mut piece.first[range];
+                for ((parameter, &g), velocity) in
+                    parameters.iter_mut().zip(gradients).zip(velocities)
+                {
+                    *velocity = momentum * *velocity - rate * g;
+                    *parameter += momentum * *velocity - rate * g;
                 }
             }
         }
@@ -229,13 +333,7 @@ mod tests {
 
     #[test]
     fn adam_by_hand() {
-        let adam = AdamSettings {
-            learning_rate: 0.1,
-            beta_1: 0.5,
-            beta_2: 0.75,
-            epsilon: 1e-8,
-            weight_decay: 0.0,
-        };
+        let adam = AdamSettings { learning_rate: 0.1, beta_1: 0.5, beta_2: 0.75, epsilon: 1e-8 };
         // Step 1: m = 1, v = 1, unbiased 2 and 4: 2 / √4 = 1.
         // Step 2: m = 0.5 − 2 = −1.5, v = 0.75 + 4 = 4.75; unbiased −1.5 / 0.75 = −2 and
         // 4.75 / 0.4375.
@@ -244,24 +342,51 @@ mod tests {
         assert!((reached[0] - 0.9).abs() < 1e-8, "{reached:?}");
         assert!((reached[1] - (0.9 - 0.1 * second)).abs() < 1e-8, "{reached:?}");
 
-        let decayed = AdamSettings { weight_decay: 0.5, ..adam };
-        let reached = follow(OptimizerSettings::Adam(decayed), &[2.0]);
+        let decayed = AdamWSettings {
+            learning_rate: 0.1,
+            beta_1: 0.5,
+            beta_2: 0.75,
+            epsilon: 1e-8,
+            weight_decay: 0.5,
+        };
+        let reached = follow(OptimizerSettings::AdamW(decayed), &[2.0]);
         assert!((reached[0] - (1.0 - 0.1 * 0.5 - 0.1)).abs() < 1e-8, "{reached:?}");
     }
 
     #[test]
     fn descent_by_hand() {
-        let sgd = |momentum| OptimizerSettings::Sgd(SgdSettings { learning_rate: 0.25, momentum });
-        assert_eq!(follow(sgd(0.0), &[1.0, 2.0]), [0.75, 0.25]);
+        let sgd = |momentum, nesterov| {
+            OptimizerSettings::Sgd(SgdSettings { learning_rate: 0.25, momentum, nesterov })
+        };
+        assert_eq!(follow(sgd(0.0, false), &[1.0, 2.0]), [0.75, 0.25]);
         // Velocities −0.25, then −0.125 − 0.5.
-        assert_eq!(follow(sgd(0.5), &[1.0, 2.0]), [0.75, 0.125]);
+        assert_eq!(follow(sgd(0.5, false), &[1.0, 2.0]), [0.75, 0.125]);
+        // The same velocities v; steps 0.5 · v − 0.25 · g: −0.125 − 0.25, then −0.3125 − 0.5.
+        assert_eq!(follow(sgd(0.5, true), &[1.0, 2.0]), [0.625, -0.1875]);
+    }
+
+    #[test]
+    fn rmsprop_by_hand() {
+        let settings = RmsPropSettings { learning_rate: 0.1, rho: 0.75, epsilon: 1e-8 };
+        // Mean squares 1, then 0.75 + 4: steps 0.1 · 2 / 1 and −0.1 · 4 / √4.75.
+        let reached = follow(OptimizerSettings::RmsProp(settings), &[2.0, -4.0]);
+        assert!((reached[0] - 0.8).abs() < 1e-8, "{reached:?}");
+        assert!((reached[1] - (0.8 + 0.4 / 4.75_f64.sqrt())).abs() < 1e-8, "{reached:?}");
     }
 
     #[test]
     fn pieces_cover_all_parameters() {
         for settings in [
-            OptimizerSettings::Sgd(SgdSettings { learning_rate: 1.0, momentum: 0.0 }),
-            OptimizerSettings::Sgd(SgdSettings { learning_rate: 1.0, momentum: 0.9 }),
+            OptimizerSettings::Sgd(SgdSettings {
+                learning_rate: 1.0,
+                momentum: 0.0,
+                nesterov: false,
+            }),
+            OptimizerSettings::Sgd(SgdSettings {
+                learning_rate: 1.0,
+                momentum: 0.9,
+                nesterov: false,
+            }),
         ] {
             let (mut parameters, mut optimizer) = ([0.0_f32; 5], Optimizer::new(settings, 5));
             let (rule, whole) = optimizer.begin_step(&mut parameters, 1.0);

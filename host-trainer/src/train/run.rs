@@ -6,11 +6,14 @@ use std::time::Instant;
 
 use rand::seq::SliceRandom;
 
+use super::callbacks::Verdict;
+use super::checkpoint::{Checkpoint, CheckpointError, Place};
 use super::learner::Batch;
+use super::schedule::warm_up;
 use super::{EpochRecord, History, Learner, Optimizer, Settings, Threads};
 use crate::data::{Shift, Shifts, Splits};
 use crate::evaluate::score_float;
-use crate::network::{BatchScore, Network, Real};
+use crate::network::{BatchScore, Network, Objective, Real};
 use crate::random::{Stream, stream};
 
 /// Asks a training to end after its current batch; a clone asks the same training.
@@ -62,6 +65,10 @@ pub trait Observer<T>: Send {
     fn epoch_done(&mut self, _record: &EpochRecord, _network: &Network<T>) -> Flow {
         Flow::Continue
     }
+
+    /// Training stands where it could be taken up again; `make` copies all that is needed for
+    /// that. Called after each epoch, and when training is stopped.
+    fn resumable(&mut self, _make: &dyn Fn() -> Checkpoint) {}
 }
 
 /// What training gave.
@@ -73,6 +80,8 @@ pub struct Outcome<T> {
     pub history: History,
     /// Whether the user ended it early.
     pub interrupted: bool,
+    /// The epoch whose network this is, where early stopping chose one.
+    pub best_epoch: Option<usize>,
     /// Threads that shared each batch.
     pub workers: usize,
 }
@@ -94,7 +103,7 @@ pub enum TrainError {
     /// The loss is no longer a number.
     #[error(
         "training diverged: the loss is {loss} in epoch {epoch}, batch {batch}: lower \
-         training.optimizer's learning_rate"
+         training.optimizer's learning_rate, or set training.clip = {{ norm = 1.0 }}"
     )]
     Diverged {
         /// The epoch, counted from 1.
@@ -104,69 +113,142 @@ pub enum TrainError {
         /// The loss of that batch.
         loss: f64,
     },
+    /// The checkpoint to go on from does not fit.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+}
+
+/// Everything about a training but the network.
+#[derive(Debug)]
+pub struct Training<'a> {
+    /// The parts of the data.
+    pub splits: &'a Splits,
+    /// How it is trained.
+    pub settings: &'a Settings,
+    /// Where everything random comes from.
+    pub seed: u64,
+    /// The threads to train on.
+    pub threads: &'a Threads,
+    /// Asks for the end.
+    pub stop: &'a StopFlag,
+    /// Where to go on from.
+    pub resume: Option<Checkpoint>,
 }
 
 /// Trains a network.
 ///
 /// The same network, settings, seed and number of threads give the same weights, bit for bit, on
-/// processors of the same kind.
+/// processors of the same kind, whether training went through or was resumed.
 ///
 /// # Errors
-/// [`TrainError`] when a batch is larger than the data, or the loss is no longer finite.
+/// [`TrainError`] when a batch is larger than the data, the loss is no longer finite, or the
+/// checkpoint is of another training.
 pub fn train<T: Real>(
     network: Network<T>,
-    splits: &Splits,
-    settings: &Settings,
-    seed: u64,
-    threads: &Threads,
-    stop: &StopFlag,
+    training: Training<'_>,
     observer: &mut dyn Observer<T>,
 ) -> Result<Outcome<T>, TrainError> {
+    let Training { splits, settings, seed, threads, stop, resume } = training;
     let rows = splits.train.len();
     let batch_size = settings.batch_size;
     if batch_size > rows {
         return Err(TrainError::BatchSize { batch_size, rows });
     }
+    let objective = Objective {
+        loss: settings.loss,
+        label_smoothing: settings.label_smoothing,
+        head: network.head(),
+    };
     let optimizer = Optimizer::new(settings.optimizer, network.parameters().len());
-    let learner = Learner::new(network, optimizer, settings.loss, batch_size, threads.count());
+    let learner = Learner::new(network, optimizer, objective, batch_size, threads.count(), seed)
+        .clipped(settings.clip);
+    let mut shift_source = Shifts::new(
+        settings.augmentation.shift,
+        settings.augmentation.share,
+        stream(seed, Stream::Augmentation),
+    );
+    let mut shuffle = stream(seed, Stream::Shuffle);
     let mut run = Run {
         splits,
         settings,
+        place: Place {
+            epoch: 1,
+            plateau_share: 1.0,
+            workers: learner.workers(),
+            shift_words: shift_source.word_position(),
+            ..Place::default()
+        },
         learner,
         positions: (0..rows as u32).collect(),
         shifts: vec![Shift::NONE; rows],
-        shift_source: Shifts::new(
-            settings.augmentation.shift,
-            settings.augmentation.share,
-            stream(seed, Stream::Augmentation),
-        ),
-        steps_done: 0,
+        best: None,
     };
-    let mut shuffle = stream(seed, Stream::Shuffle);
-    let mut history = History::default();
-    for epoch in 1..=settings.epochs {
-        if settings.shuffle {
+    if let Some(checkpoint) = resume {
+        run.take_up(checkpoint)?;
+        shuffle.set_word_pos(run.place.shuffle_words);
+        shift_source.set_word_position(run.place.shift_words);
+    }
+    let mut best_epoch = None;
+    while run.place.epoch <= settings.epochs {
+        // An epoch that was stopped has its order already.
+        if settings.shuffle && run.place.batch == 0 {
             run.positions.shuffle(&mut shuffle);
         }
-        run.shift_source.draw(&mut run.shifts);
-        let mut record = threads.install(|| run.epoch(epoch, stop, &mut *observer))?;
-        if record.train.rows == 0 {
+        run.place.shuffle_words = shuffle.get_word_pos();
+        run.place.shift_words = shift_source.word_position();
+        shift_source.draw(&mut run.shifts);
+        let mut record = threads.install(|| run.epoch(stop, &mut *observer))?;
+        if run.place.batch < run.batches() {
+            // Stopped in the middle: what is there is kept, and the checkpoint knows the place.
+            observer.resumable(&|| run.checkpoint());
+            if record.train.rows > 0 {
+                run.validate(&mut record, objective, threads);
+                observer.epoch_done(&record, run.learner.network());
+                run.place.history.epochs.push(record);
+            }
             break;
         }
-        record.validation = splits.validation.as_ref().map(|validation| {
-            score_float(run.learner.network(), validation, settings.loss, threads)
-        });
+        run.validate(&mut record, objective, threads);
+        if let Some(plateau) = &settings.plateau {
+            let share = run.place.plateau_share;
+            run.place.plateau_share = plateau.next_share(&mut run.place.plateau, share, &record);
+        }
+        let verdict = match &settings.early_stopping {
+            Some(stopping) => {
+                let verdict = stopping.judge(&mut run.place.stopping, &record);
+                if verdict == Verdict::Best && stopping.restore_best {
+                    run.keep_best();
+                }
+                verdict
+            }
+            None => Verdict::Wait,
+        };
         let flow = observer.epoch_done(&record, run.learner.network());
-        history.epochs.push(record);
-        if flow == Flow::Stop || stop.is_stopped() {
+        run.place.history.epochs.push(record);
+        run.place.epoch += 1;
+        run.place.batch = 0;
+        run.place.score = BatchScore::default();
+        // As the next epoch finds them.
+        run.place.shuffle_words = shuffle.get_word_pos();
+        run.place.shift_words = shift_source.word_position();
+        observer.resumable(&|| run.checkpoint());
+        if flow == Flow::Stop || verdict == Verdict::Stop || stop.is_stopped() {
             break;
         }
     }
+    let Run { mut learner, place, best, .. } = run;
+    if let Some((parameters, state)) = best {
+        let (network, _) = learner.parts_mut();
+        network.parameters_mut().copy_from_slice(&parameters);
+        network.state_mut().copy_from_slice(&state);
+        best_epoch = Some(place.epoch.saturating_sub(1 + place.stopping.waited));
+    }
     Ok(Outcome {
-        workers: run.learner.workers(),
-        network: run.learner.into_network(),
-        history,
+        workers: learner.workers(),
+        network: learner.into_network(),
+        history: place.history,
         interrupted: stop.is_stopped(),
+        best_epoch,
     })
 }
 
@@ -179,39 +261,269 @@ struct Run<'a, T> {
     positions: Vec<u32>,
     /// How the row of each position is moved in this epoch.
     shifts: Vec<Shift>,
-    shift_source: Shifts,
-    steps_done: usize,
+    /// Parameters and state of the best epoch.
+    best: Option<(Vec<T>, Vec<T>)>,
+    place: Place,
 }
 
 impl<T: Real> Run<'_, T> {
-    /// One pass over the training rows, or a part of it when it is stopped.
+    fn batches(&self) -> usize {
+        self.positions.len().div_ceil(self.settings.batch_size)
+    }
+
+    /// What is left of one pass over the training rows, or a part of it when it is stopped.
     fn epoch(
         &mut self,
-        epoch: usize,
         stop: &StopFlag,
         observer: &mut dyn Observer<T>,
     ) -> Result<EpochRecord, TrainError> {
         let start = Instant::now();
         let Settings { epochs, batch_size, schedule, optimizer, .. } = self.settings;
-        let batches = self.positions.len().div_ceil(*batch_size);
-        let (mut score, mut learning_rate) = (BatchScore::default(), 0.0);
-        let parts = self.positions.chunks(*batch_size).zip(self.shifts.chunks(*batch_size));
-        for (batch, (positions, shifts)) in (1..).zip(parts) {
-            if stop.is_stopped() {
-                break;
-            }
-            let factor = schedule.factor(self.steps_done, epochs * batches);
-            learning_rate = optimizer.learning_rate() * factor;
-            let rows = Batch { subset: &self.splits.train, positions, shifts };
+        let batches = self.batches();
+        let warm_up_steps = (self.settings.warm_up_epochs * batches as f64).round() as usize;
+        let (epoch, mut learning_rate) = (self.place.epoch, 0.0);
+        while self.place.batch < batches && !stop.is_stopped() {
+            let first = self.place.batch * batch_size;
+            let range = first..(first + batch_size).min(self.positions.len());
+            let steps = self.place.steps;
+            learning_rate = optimizer.learning_rate()
+                * schedule.factor(steps, epochs * batches, batches)
+                * warm_up(steps, warm_up_steps)
+                * self.place.plateau_share;
+            let rows = Batch {
+                subset: &self.splits.train,
+                positions: &self.positions[range.clone()],
+                shifts: &self.shifts[range],
+            };
             let batch_score = self.learner.step(rows, learning_rate);
-            self.steps_done += 1;
+            self.place.steps += 1;
+            self.place.batch += 1;
+            let batch = self.place.batch;
             if !batch_score.loss_sum.is_finite() {
                 return Err(TrainError::Diverged { epoch, batch, loss: batch_score.loss() });
             }
-            score.add(batch_score);
+            self.place.score.add(batch_score);
+            let score = self.place.score;
             observer.batch_done(&Progress { epoch, epochs: *epochs, batch, batches, score });
         }
         let seconds = start.elapsed().as_secs_f64();
-        Ok(EpochRecord { epoch, learning_rate, train: score, validation: None, seconds })
+        let train = self.place.score;
+        Ok(EpochRecord { epoch, learning_rate, train, validation: None, seconds })
+    }
+
+    fn validate(&self, record: &mut EpochRecord, objective: Objective, threads: &Threads) {
+        record.validation =
+            self.splits.validation.as_ref().map(|validation| {
+                score_float(self.learner.network(), validation, objective, threads)
+            });
+    }
+
+    fn keep_best(&mut self) {
+        let network = self.learner.network();
+        match &mut self.best {
+            Some((parameters, state)) => {
+                parameters.copy_from_slice(network.parameters());
+                state.copy_from_slice(network.state());
+            }
+            None => self.best = Some((network.parameters().to_vec(), network.state().to_vec())),
+        }
+    }
+
+    /// All that is needed to go on from here.
+    fn checkpoint(&self) -> Checkpoint {
+        // Exact: training in other precisions than f32 is for checking gradients alone.
+        let floats = |values: &[T]| {
+            values.iter().map(|&value| Real::to_f64(value) as f32).collect::<Vec<f32>>()
+        };
+        let (first, second, _) = self.learner.optimizer().memory();
+        Checkpoint {
+            parameters: floats(self.learner.network().parameters()),
+            state: floats(self.learner.network().state()),
+            first: floats(first),
+            second: floats(second),
+            best: self.best.as_ref().map(|(parameters, state)| (floats(parameters), floats(state))),
+            positions: self.positions.clone(),
+            place: self.place.clone(),
+        }
+    }
+
+    /// Goes to where the checkpoint was made.
+    fn take_up(&mut self, checkpoint: Checkpoint) -> Result<(), CheckpointError> {
+        let other = |problem: &str| CheckpointError::Other(problem.to_string());
+        let place = checkpoint.place;
+        let workers = self.learner.workers();
+        if place.workers != workers {
+            let was = place.workers;
+            return Err(CheckpointError::Other(format!(
+                "its batches were shared by {was} threads, now it would be {workers}: use \
+                 --threads {was}"
+            )));
+        }
+        let reals = |values: &[f32]| values.iter().map(|&v| T::from_f32(v)).collect::<Vec<T>>();
+        let steps = i32::try_from(place.steps).unwrap_or(i32::MAX);
+        let (network, optimizer) = self.learner.parts_mut();
+        let fits = |parameters: &[f32], state: &[f32]| {
+            parameters.len() == network.parameters().len() && state.len() == network.state().len()
+        };
+        let (parameters, state) = (&checkpoint.parameters, &checkpoint.state);
+        if !fits(parameters, state) || checkpoint.best.iter().any(|(p, s)| !fits(p, s)) {
+            return Err(other("its network has another number of parameters"));
+        }
+        network.parameters_mut().copy_from_slice(&reals(parameters));
+        network.state_mut().copy_from_slice(&reals(state));
+        if !optimizer.remember(&reals(&checkpoint.first), &reals(&checkpoint.second), steps) {
+            return Err(other("it was trained by another optimizer"));
+        }
+        let mut sorted = checkpoint.positions.clone();
+        sorted.sort_unstable();
+        if !sorted.into_iter().eq(0..self.positions.len() as u32) {
+            return Err(other("it was trained with another number of rows"));
+        }
+        self.best = checkpoint.best.map(|(p, s)| (reals(&p), reals(&s)));
+        self.positions = checkpoint.positions;
+        self.place = place;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZero;
+    use std::path::Path;
+
+    use super::*;
+    use crate::data::Locations;
+    use crate::experiment::Plan;
+    use crate::preset::Preset;
+
+    const PRESET: &str = r#"
+        name = "test"
+        [data]
+        dataset = "digits"
+        test = { stratified = { fraction = 0.2 } }
+        validation = { random = { fraction = 0.2 } }
+        [network]
+        layers = [
+            { dense = { units = 16, l2 = 1e-4 } },
+            { batch_normalization = {} },
+            { activation = "tanh" },
+            { dropout = { rate = 0.2 } },
+            { dense = { units = 10 } },
+        ]
+        [training]
+        epochs = 6
+        batch_size = 64
+        schedule = "cosine"
+        optimizer = { adamw = { learning_rate = 0.01 } }
+        clip = { norm = 0.5 }
+        augmentation = { shift = 1 }
+        plateau = { patience = 1, factor = 0.5 }
+        early_stopping = { patience = 5 }
+    "#;
+
+    /// Stops after so many batches, and keeps the last checkpoint.
+    struct Watch {
+        batches: usize,
+        stop: StopFlag,
+        checkpoint: Option<Checkpoint>,
+    }
+
+    impl Observer<f32> for Watch {
+        fn batch_done(&mut self, _: &Progress) {
+            self.batches -= 1;
+            if self.batches == 0 {
+                self.stop.stop();
+            }
+        }
+
+        fn resumable(&mut self, make: &dyn Fn() -> Checkpoint) {
+            self.checkpoint = Some(make());
+        }
+    }
+
+    fn run(
+        text: &str,
+        batches: usize,
+        resume: Option<Checkpoint>,
+    ) -> Result<(Outcome<f32>, Checkpoint), TrainError> {
+        let preset = Preset::read(text, "test").unwrap();
+        let plan = Plan::new(preset, &Locations::default()).unwrap();
+        let threads = Threads::new(NonZero::new(1)).unwrap();
+        let stop = StopFlag::default();
+        let mut watch = Watch { batches, stop: stop.clone(), checkpoint: None };
+        let training = Training {
+            splits: &plan.splits,
+            settings: &plan.preset.training,
+            seed: plan.preset.seed,
+            threads: &threads,
+            stop: &stop,
+            resume,
+        };
+        let outcome = train(plan.network, training, &mut watch)?;
+        Ok((outcome, watch.checkpoint.unwrap()))
+    }
+
+    #[test]
+    fn resuming_anywhere_gives_the_same_bits() {
+        let (whole, _) = run(PRESET, usize::MAX, None).unwrap();
+        // 18 batches an epoch: in the first, at the end of one, in a later one.
+        for stop_after in [5, 36, 50] {
+            let (part, checkpoint) = run(PRESET, stop_after, None).unwrap();
+            assert!(part.interrupted);
+            let bytes = checkpoint.to_bytes("");
+            let (read, _) = Checkpoint::from_bytes(&bytes, Path::new("c")).unwrap();
+            let (resumed, _) = run(PRESET, usize::MAX, Some(read)).unwrap();
+            assert_eq!(resumed.network, whole.network, "stopped after {stop_after}");
+            let scores = |outcome: &Outcome<f32>| {
+                let records = outcome.history.epochs.iter();
+                records.map(|r| (r.train, r.validation, r.learning_rate)).collect::<Vec<_>>()
+            };
+            assert_eq!(scores(&resumed), scores(&whole));
+            assert_eq!(resumed.best_epoch, whole.best_epoch);
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_of_another_training_is_refused() {
+        let (_, checkpoint) = run(PRESET, 5, None).unwrap();
+        for (from, to, expected) in [
+            ("units = 16", "units = 17", "another number of parameters"),
+            ("adamw", "rmsprop", "another optimizer"),
+            ("random = { fraction = 0.2 }", "random = { fraction = 0.3 }", "number of rows"),
+        ] {
+            let text = PRESET.replacen(from, to, 1);
+            let error = run(&text, usize::MAX, Some(checkpoint.clone())).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+        let mut parallel = checkpoint;
+        parallel.place.workers = 3;
+        let error = run(PRESET, usize::MAX, Some(parallel)).unwrap_err().to_string();
+        assert!(error.contains("--threads 3"), "{error}");
+    }
+
+    #[test]
+    fn early_stopping_gives_back_the_best_epoch() {
+        // A learning rate that spoils what was reached.
+        let text = PRESET
+            .replacen("epochs = 6", "epochs = 60", 1)
+            .replacen("learning_rate = 0.01", "learning_rate = 0.3", 1)
+            .replacen("patience = 5 }", "patience = 3 }", 1);
+        let (outcome, _) = run(&text, usize::MAX, None).unwrap();
+        let epochs = &outcome.history.epochs;
+        let best = outcome.best_epoch.unwrap();
+        assert!(epochs.len() < 60 && best + 3 == epochs.len(), "{best} of {}", epochs.len());
+        let losses = epochs.iter().map(|record| record.validation.unwrap().loss());
+        let least = losses.clone().fold(f64::INFINITY, f64::min);
+        assert_eq!(losses.collect::<Vec<_>>()[best - 1], least);
+    }
+
+    #[test]
+    fn divergence_says_where() {
+        let text = PRESET
+            .replacen("adamw = { learning_rate = 0.01", "sgd = { learning_rate = 1e30", 1)
+            .replacen("clip = { norm = 0.5 }", "", 1);
+        let error = run(&text, usize::MAX, None).unwrap_err().to_string();
+        assert!(error.contains("training diverged: the loss is"), "{error}");
+        assert!(error.contains("epoch 1, batch "), "{error}");
     }
 }

@@ -4,8 +4,10 @@ use std::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checked::{at_least_one, positive, proper_fraction, share};
+
 /// How the learning rate changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
     /// It stays.
@@ -14,16 +16,80 @@ pub enum Schedule {
     /// Down to zero along half a cosine: Loshchilov and Hutter, *SGDR*, 2017, equation 5, without
     /// restarts.
     Cosine,
+    /// Multiplied by a factor every so many epochs.
+    Step(StepSettings),
+    /// Up to the full rate and down again, both along half a cosine: Smith and Topin,
+    /// *Super-convergence*, 2018, in PyTorch's form.
+    OneCycle(OneCycleSettings),
+}
+
+/// The numbers of steps.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepSettings {
+    /// Epochs between two steps.
+    #[serde(deserialize_with = "at_least_one")]
+    pub epochs: usize,
+    /// What each step multiplies by.
+    #[serde(deserialize_with = "positive")]
+    pub factor: f64,
+}
+
+/// The numbers of one cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OneCycleSettings {
+    /// Share of the steps after which the full rate is reached.
+    #[serde(default = "peak", deserialize_with = "proper_fraction")]
+    pub peak: f64,
+    /// Share of the full rate that it begins with.
+    #[serde(default = "start", deserialize_with = "share")]
+    pub start: f64,
+    /// Share of the full rate that it ends with.
+    #[serde(default = "end", deserialize_with = "share")]
+    pub end: f64,
+}
+
+fn peak() -> f64 {
+    0.3
+}
+
+fn start() -> f64 {
+    1.0 / 25.0
+}
+
+fn end() -> f64 {
+    1.0 / 250_000.0
 }
 
 impl Schedule {
-    /// What the learning rate is multiplied by for step `step` of `steps`, counted from 0.
-    pub fn factor(self, step: usize, steps: usize) -> f64 {
+    /// What the learning rate is multiplied by for step `step` of `steps`, counted from 0, with so
+    /// many steps an epoch.
+    pub fn factor(self, step: usize, steps: usize, steps_per_epoch: usize) -> f64 {
+        let part = step as f64 / steps.max(1) as f64;
+        /// From `from` to `to` along half a cosine, as `part` goes from 0 to 1.
+        fn cosine(from: f64, to: f64, part: f64) -> f64 {
+            to + (from - to) * 0.5 * (1.0 + (PI * part).cos())
+        }
         match self {
             Schedule::Constant => 1.0,
-            Schedule::Cosine => 0.5 * (1.0 + (PI * step as f64 / steps.max(1) as f64).cos()),
+            Schedule::Cosine => cosine(1.0, 0.0, part),
+            Schedule::Step(settings) => {
+                let falls = step / steps_per_epoch.max(1) / settings.epochs;
+                settings.factor.powi(falls.try_into().unwrap_or(i32::MAX))
+            }
+            Schedule::OneCycle(OneCycleSettings { peak, start, end }) => match part < peak {
+                true => cosine(start, 1.0, part / peak),
+                false => cosine(1.0, end, (part - peak) / (1.0 - peak)),
+            },
         }
     }
+}
+
+/// What the learning rate is multiplied by while it warms up: evenly from 0 to 1 over `steps`
+/// steps (Goyal et al., *Accurate, large minibatch SGD*, 2017, section 2.2).
+pub(super) fn warm_up(step: usize, steps: usize) -> f64 {
+    ((step + 1) as f64 / steps.max(1) as f64).min(1.0)
 }
 
 #[cfg(test)]
@@ -32,10 +98,34 @@ mod tests {
 
     #[test]
     fn cosine_falls_from_one_to_almost_zero() {
-        assert_eq!(Schedule::Cosine.factor(0, 100), 1.0);
-        assert!((Schedule::Cosine.factor(50, 100) - 0.5).abs() < 1e-15);
-        let last = Schedule::Cosine.factor(99, 100);
+        assert_eq!(Schedule::Cosine.factor(0, 100, 10), 1.0);
+        assert!((Schedule::Cosine.factor(50, 100, 10) - 0.5).abs() < 1e-15);
+        let last = Schedule::Cosine.factor(99, 100, 10);
         assert!(last > 0.0 && last < 1e-3);
-        assert_eq!(Schedule::Constant.factor(99, 100), 1.0);
+        assert_eq!(Schedule::Constant.factor(99, 100, 10), 1.0);
+    }
+
+    #[test]
+    fn steps_fall_between_epochs() {
+        let step = Schedule::Step(StepSettings { epochs: 2, factor: 0.5 });
+        let factors = [0, 19, 20, 39, 40].map(|at| step.factor(at, 100, 10));
+        assert_eq!(factors, [1.0, 1.0, 0.5, 0.5, 0.25]);
+    }
+
+    #[test]
+    fn one_cycle_rises_to_one_and_falls() {
+        let settings = OneCycleSettings { peak: 0.3, start: 0.04, end: 0.001 };
+        let cycle = Schedule::OneCycle(settings);
+        let factors = [0, 15, 30, 65].map(|at| cycle.factor(at, 100, 10));
+        for (factor, expected) in factors.iter().zip([0.04, 0.52, 1.0, 0.5005]) {
+            assert!((factor - expected).abs() < 1e-12, "{factors:?}");
+        }
+        assert!(cycle.factor(99, 100, 10) < 0.002);
+    }
+
+    #[test]
+    fn warming_up_ends_at_one() {
+        assert_eq!([0, 1, 3, 4].map(|at| warm_up(at, 4)), [0.25, 0.5, 1.0, 1.0]);
+        assert_eq!(warm_up(0, 0), 1.0);
     }
 }

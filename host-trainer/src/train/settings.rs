@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{OptimizerSettings, Schedule};
-use crate::checked::{at_least_one, share};
+use super::{EarlyStopping, OptimizerSettings, Plateau, Schedule};
+use crate::checked::{at_least_one, below_one, not_negative, positive, share};
 use crate::network::Loss;
 
 /// How a network is trained.
@@ -13,6 +13,9 @@ pub struct Settings {
     /// What is made small.
     #[serde(default)]
     pub loss: Loss,
+    /// Share of each target that is spread evenly over all classes.
+    #[serde(default, deserialize_with = "below_one")]
+    pub label_smoothing: f64,
     /// Passes over the training rows.
     #[serde(deserialize_with = "at_least_one")]
     pub epochs: usize,
@@ -25,11 +28,35 @@ pub struct Settings {
     /// How the learning rate changes.
     #[serde(default)]
     pub schedule: Schedule,
+    /// Epochs, or parts of one, in which the learning rate rises from zero.
+    #[serde(default, deserialize_with = "not_negative")]
+    pub warm_up_epochs: f64,
     /// How parameters follow gradients.
     pub optimizer: OptimizerSettings,
+    /// How large gradients may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<Clip>,
+    /// When to stop before the last epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStopping>,
+    /// When to lower the learning rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plateau: Option<Plateau>,
     /// How training images are changed.
     #[serde(default)]
     pub augmentation: Augmentation,
+}
+
+/// How large gradients may be.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clip {
+    /// All together: where the root of the sum of their squares is more, all are made smaller by
+    /// the same factor (Pascanu et al., *On the difficulty of training recurrent neural networks*,
+    /// 2013, algorithm 1).
+    Norm(#[serde(deserialize_with = "positive")] f64),
+    /// Each by itself.
+    Value(#[serde(deserialize_with = "positive")] f64),
 }
 
 /// How training images are changed, each time they are seen.

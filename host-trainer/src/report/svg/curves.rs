@@ -22,8 +22,12 @@ pub fn curves_svg(name: &str, history: &History) -> String {
     let validated = history.epochs.iter().any(|record| record.validation.is_some());
     legend(&mut canvas, validated);
     type Value = fn(&BatchScore) -> f64;
-    let plots: [(&str, Value, &str); 2] =
-        [("loss", BatchScore::loss, ""), ("accuracy", |score| score.accuracy() * 100.0, " %")];
+    let values = history.epochs.iter().any(|record| record.train.absolute_error.is_some());
+    let second: (&str, Value, &str) = match values {
+        true => ("mean absolute error", |s| s.mean_absolute_error().unwrap_or(f64::NAN), ""),
+        false => ("accuracy", |score| score.accuracy() * 100.0, " %"),
+    };
+    let plots: [(&str, Value, &str); 2] = [("loss", BatchScore::loss, ""), second];
     for ((title, value, unit), left) in plots.into_iter().zip(LEFT) {
         let train: Vec<(f64, f64)> = history
             .epochs
@@ -120,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_curve_has_a_point_an_epoch_and_no_nan() {
-        let score = BatchScore { loss_sum: 2.0, correct: 3, rows: 4 };
+        let score = BatchScore { loss_sum: 2.0, correct: 3, absolute_error: None, rows: 4 };
         let record = |epoch| EpochRecord {
             epoch,
             learning_rate: 0.1,

@@ -1,0 +1,98 @@
+//! Checkpoints in a run's folder: written now and then, and when training is stopped.
+
+use std::fs;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use super::progress::TrainProgress;
+use crate::network::Network;
+use crate::preset::Preset;
+use crate::run_folder::RunFolder;
+use crate::train::{Checkpoint, EpochRecord, Flow, Observer, Progress, StopFlag};
+
+const FILE: &str = "checkpoint.safetensors";
+
+/// Time between two checkpoints: little is lost when the power fails, and little is spent.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Shows progress, and writes checkpoints.
+pub struct Checkpoints<'a> {
+    progress: TrainProgress,
+    folder: &'a RunFolder,
+    training: String,
+    stop: StopFlag,
+    last: Instant,
+}
+
+impl<'a> Checkpoints<'a> {
+    /// Writes them into this folder.
+    pub fn new(
+        progress: TrainProgress,
+        folder: &'a RunFolder,
+        preset: &Preset,
+        stop: StopFlag,
+    ) -> Self {
+        let training = training(preset);
+        Checkpoints { progress, folder, training, stop, last: Instant::now() }
+    }
+
+    /// What shows progress.
+    pub fn progress(&self) -> &TrainProgress {
+        &self.progress
+    }
+}
+
+impl Observer<f32> for Checkpoints<'_> {
+    fn batch_done(&mut self, progress: &Progress) {
+        self.progress.batch_done(progress);
+    }
+
+    fn epoch_done(&mut self, record: &EpochRecord, network: &Network<f32>) -> Flow {
+        self.progress.epoch_done(record, network)
+    }
+
+    fn resumable(&mut self, make: &dyn Fn() -> Checkpoint) {
+        if self.last.elapsed() < EVERY && !self.stop.is_stopped() {
+            return;
+        }
+        if let Err(error) = self.folder.write(FILE, &make().to_bytes(&self.training)) {
+            // Training itself needs no disk: it goes on, and tells.
+            let _ = writeln!(std::io::stderr().lock(), "no checkpoint was written: {error}");
+        }
+        self.last = Instant::now();
+    }
+}
+
+/// The settings that decide what the weights become: all but what happens afterwards.
+fn training(preset: &Preset) -> String {
+    let mut preset = preset.clone();
+    preset.description.clear();
+    preset.quantization = Default::default();
+    preset.to_toml()
+}
+
+/// The checkpoint in this folder.
+pub fn read(folder: &RunFolder, preset: &Preset) -> anyhow::Result<Checkpoint> {
+    let path = folder.path().join(FILE);
+    let bytes = fs::read(&path).with_context(|| {
+        format!("{}: there is no checkpoint to go on from: train without --resume", path.display())
+    })?;
+    let (checkpoint, was) = Checkpoint::from_bytes(&bytes, &path)?;
+    let is = training(preset);
+    if let Some((was, is)) = was.lines().zip(is.lines()).find(|(was, is)| was != is) {
+        bail!(
+            "{}: it is of another training, with `{was}` in place of `{is}`: give the same \
+             settings, or train without --resume",
+            path.display()
+        );
+    }
+    Ok(checkpoint)
+}
+
+/// Removes the checkpoint of a training that is finished.
+pub fn remove(folder: &RunFolder) {
+    // One that stays costs disk space alone.
+    let _ = fs::remove_file(folder.path().join(FILE));
+}

@@ -1,0 +1,178 @@
+//! What is said about a classifier or a regression, beyond accuracy.
+
+use super::Confusion;
+
+/// Bins of the calibration error, as in Guo et al., *On calibration of modern neural networks*,
+/// 2017.
+const BINS: usize = 15;
+
+impl Confusion {
+    /// Of the rows taken for a class, the share that are of it; NaN when there is none.
+    pub fn precision(&self, class: usize) -> f64 {
+        let taken: u32 = self.counts().column(class).sum();
+        f64::from(self.counts()[(class, class)]) / f64::from(taken)
+    }
+
+    /// Of the rows of a class, the share taken for it; NaN when there is none.
+    pub fn recall(&self, class: usize) -> f64 {
+        self.class_accuracy(class)
+    }
+
+    /// The harmonic mean of precision and recall: 2 · right / (rows of it + rows taken for it);
+    /// NaN when there is none of either.
+    pub fn f1(&self, class: usize) -> f64 {
+        let taken: u32 = self.counts().column(class).sum();
+        let right = f64::from(self.counts()[(class, class)]);
+        2.0 * right / (f64::from(self.class_total(class)) + f64::from(taken))
+    }
+
+    /// The mean of a figure over the classes; what a class has none of counts as 0, a class
+    /// without rows not at all.
+    pub fn macro_mean(&self, figure: impl Fn(&Self, usize) -> f64) -> f64 {
+        let classes: Vec<usize> =
+            (0..self.names().len()).filter(|&class| self.class_total(class) > 0).collect();
+        let figures = classes.iter().map(|&class| {
+            let figure = figure(self, class);
+            if figure.is_nan() { 0.0 } else { figure }
+        });
+        figures.sum::<f64>() / classes.len() as f64
+    }
+}
+
+/// How well probabilities rank and tell the truth.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ranking {
+    /// Area under the ROC curve of each class against all others; for two classes, both are the
+    /// same but for ties. NaN for a class without rows, or with all.
+    pub auc: Vec<f64>,
+    /// Share of the rows whose class is among the k most probable, for k of 1, 2, … up to 5.
+    pub top_k: Vec<f64>,
+    /// Expected calibration error: by how much confidence and accuracy differ, on average.
+    pub calibration_error: f64,
+}
+
+/// Ranks rows by their probabilities.
+///
+/// # Shapes
+/// `probabilities` is rows × `classes`, at least two; `truths` has a class a row.
+pub fn ranking(probabilities: &[f32], classes: usize, truths: &[u16]) -> Ranking {
+    let rows = || probabilities.chunks_exact(classes).zip(truths);
+    let auc = (0..classes).map(|class| {
+        let scores = rows().map(|(row, &truth)| (row[class], usize::from(truth) == class));
+        area_under_roc(scores.collect())
+    });
+    let mut within = vec![0_usize; classes.min(5)];
+    let mut bins = [(0_usize, 0.0_f64, 0_usize); BINS];
+    for (row, &truth) in rows() {
+        let own = row[usize::from(truth)];
+        // The first of equal ones wins, as in the answer itself.
+        let before =
+            |(class, p): &(usize, &f32)| **p > own || (**p == own && *class < usize::from(truth));
+        let rank = row.iter().enumerate().filter(before).count();
+        within.iter_mut().skip(rank).for_each(|count| *count += 1);
+        let confidence = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let bin = ((f64::from(confidence) * BINS as f64) as usize).min(BINS - 1);
+        bins[bin].0 += 1;
+        bins[bin].1 += f64::from(confidence);
+        bins[bin].2 += usize::from(rank == 0);
+    }
+    let count = truths.len() as f64;
+    let gaps = bins.iter().map(|(_, confidence, right)| (confidence - *right as f64).abs());
+    Ranking {
+        auc: auc.collect(),
+        top_k: within.iter().map(|&within| within as f64 / count).collect(),
+        calibration_error: gaps.sum::<f64>() / count,
+    }
+}
+
+/// The probability that a row of the class scores higher than one of another, ties counting half:
+/// the statistic of Mann and Whitney.
+fn area_under_roc(mut scores: Vec<(f32, bool)>) -> f64 {
+    scores.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let positives = scores.iter().filter(|(_, of_class)| *of_class).count() as f64;
+    let negatives = scores.len() as f64 - positives;
+    let (mut below, mut wins) = (0.0, 0.0);
+    for tied in scores.chunk_by(|a, b| a.0 == b.0) {
+        let of_class = tied.iter().filter(|(_, of_class)| *of_class).count() as f64;
+        let others = tied.len() as f64 - of_class;
+        wins += of_class * (below + 0.5 * others);
+        below += others;
+    }
+    wins / (positives * negatives)
+}
+
+/// How far values are from the truth.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Regression {
+    /// Mean squared error.
+    pub mean_squared_error: f64,
+    /// Mean absolute error.
+    pub mean_absolute_error: f64,
+    /// 1 − squared error / variance: 1 is perfect, 0 no better than the mean. NaN for values that
+    /// are all the same.
+    pub r_squared: f64,
+}
+
+/// Compares values.
+///
+/// # Shapes
+/// Both have rows × `width` elements. R² is over all columns together, each around its own mean.
+pub fn regression(values: &[f32], truths: &[f32], width: usize) -> Regression {
+    let count = truths.len() as f64;
+    let errors = || values.iter().zip(truths).map(|(&y, &t)| f64::from(y) - f64::from(t));
+    let squares: f64 = errors().map(|e| e * e).sum();
+    let variation = |column: usize| {
+        let values = || truths.iter().skip(column).step_by(width).map(|&t| f64::from(t));
+        let mean = values().sum::<f64>() / values().count() as f64;
+        values().map(|t| (t - mean) * (t - mean)).sum::<f64>()
+    };
+    Regression {
+        mean_squared_error: squares / count,
+        mean_absolute_error: errors().map(f64::abs).sum::<f64>() / count,
+        r_squared: 1.0 - squares / (0..width).map(variation).sum::<f64>(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn precision_recall_and_f1_by_hand() {
+        let mut confusion = Confusion::new(vec!["a".into(), "b".into(), "c".into()]);
+        for (truth, taken) in [(0, 0), (0, 0), (0, 1), (1, 1), (1, 0), (1, 0)] {
+            confusion.add(truth, taken);
+        }
+        assert_eq!((confusion.precision(0), confusion.recall(0)), (0.5, 2.0 / 3.0));
+        assert!((confusion.f1(0) - 4.0 / 7.0).abs() < 1e-15);
+        assert!(confusion.precision(2).is_nan() && confusion.f1(2).is_nan());
+        // The class without rows does not count.
+        let mean = confusion.macro_mean(Confusion::recall);
+        assert!((mean - 0.5).abs() < 1e-15, "{mean}");
+    }
+
+    #[test]
+    fn ranking_by_hand() {
+        let probabilities = [0.9, 0.1, 0.6, 0.4, 0.6, 0.4, 0.2, 0.8];
+        let ranking = ranking(&probabilities, 2, &[0, 0, 1, 1]);
+        // Of 4 pairs 3 are right, and one is a tie.
+        assert_eq!(ranking.auc, [0.875, 0.875]);
+        assert_eq!(ranking.top_k, [0.75, 1.0]);
+        // Bins of 0.9 (right), of twice 0.6 (one right) and of 0.8 (right).
+        assert!((ranking.calibration_error - (0.1 + 0.2 + 0.2) / 4.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_ranking_of_ties_is_worth_half() {
+        let ranking = ranking(&[0.5; 8], 2, &[0, 0, 1, 1]);
+        assert_eq!((ranking.auc[0], ranking.top_k[0]), (0.5, 0.5));
+    }
+
+    #[test]
+    fn errors_by_hand() {
+        let errors = regression(&[1.0, 2.0, 4.0], &[1.0, 3.0, 2.0], 1);
+        assert_eq!(errors.mean_absolute_error, 1.0);
+        assert!((errors.mean_squared_error - 5.0 / 3.0).abs() < 1e-15);
+        assert!((errors.r_squared - (1.0 - 5.0 / 2.0)).abs() < 1e-15);
+    }
+}

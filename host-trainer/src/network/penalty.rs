@@ -1,0 +1,84 @@
+//! Penalties on large weights.
+
+use std::ops::Range;
+
+use super::Real;
+
+/// What a layer's weights add to the loss: l1 · Σ |w| + l2 · Σ w², as in Keras. Biases are free.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Penalty {
+    /// The weights, among all parameters.
+    pub weights: Range<usize>,
+    /// Factor of the sum of magnitudes.
+    pub l1: f64,
+    /// Factor of the sum of squares.
+    pub l2: f64,
+}
+
+impl Penalty {
+    /// What the weights add to the loss.
+    pub fn value<T: Real>(&self, parameters: &[T]) -> f64 {
+        let weights = parameters[self.weights.clone()].iter().map(|&w| Real::to_f64(w));
+        weights.map(|w| self.l1 * w.abs() + self.l2 * w * w).sum()
+    }
+
+    /// Adds the gradient of [`value`](Self::value) for some of the parameters.
+    ///
+    /// # Shapes
+    /// `parameters` and `gradients` are as long as each other; the first of them has the index
+    /// `offset` among all parameters.
+    #[inline(always)]
+    pub(crate) fn add_gradient<T: Real>(
+        &self,
+        offset: usize,
+        parameters: &[T],
+        gradients: &mut [T],
+    ) {
+        let start = self.weights.start.max(offset);
+        let end = self.weights.end.min(offset + parameters.len());
+        if start >= end {
+            return;
+        }
+        let (l1, twice_l2) = (T::from_f64(self.l1), T::from_f64(2.0 * self.l2));
+        let range = start - offset..end - offset;
+        for (g, &w) in gradients[range.clone()].iter_mut().zip(&parameters[range]) {
+            let sign = if w > T::zero() {
+                l1
+            } else if w < T::zero() {
+                -l1
+            } else {
+                T::zero()
+            };
+            *g += twice_l2 * w + sign;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gradient_equals_central_differences_in_any_pieces() {
+        let parameters = [0.5, -1.5, 2.0, 0.25, -3.0, 0.125];
+        let penalty = Penalty { weights: 1..5, l1: 0.3, l2: 0.7 };
+        let mut whole = [10.0; 6];
+        penalty.add_gradient(0, &parameters, &mut whole);
+        let step = f64::EPSILON.cbrt();
+        for (index, gradient) in whole.iter().enumerate() {
+            let at = |offset: f64| {
+                let mut moved = parameters;
+                moved[index] += offset;
+                penalty.value(&moved)
+            };
+            let difference = (at(step) - at(-step)) / (2.0 * step);
+            assert!((gradient - 10.0 - difference).abs() < 1e-9, "{index}: {gradient}");
+        }
+        let mut pieces = [10.0; 6];
+        for start in [0, 2, 4] {
+            let (parameters, gradients) = (&parameters[start..], &mut pieces[start..]);
+            penalty.add_gradient(start, &parameters[..2], &mut gradients[..2]);
+        }
+        assert_eq!(whole, pieces);
+    }
+}

@@ -1,0 +1,133 @@
+//! Bias correction: Nagel et al., *Data-free quantization through weight equalization and bias
+//! correction*, 2019, section 4.2, with means that are measured.
+
+use firmware::Engine;
+use model_format::build::{LayerSpec, ModelSpec};
+use model_format::{Model, Precision, Quantization};
+
+use super::QuantizeError;
+use super::export::dense_specs;
+use crate::data::{Shift, Subset};
+use crate::evaluate::{InputEncoder, Int8Error};
+use crate::network::{Layer, Network, Tape};
+
+/// Training rows that means are taken over.
+const ROWS: usize = 2048;
+
+/// The largest bias after correction: what leaves the accumulator the rest.
+const MOST_BIAS: f64 = (1_u32 << 30) as f64;
+
+/// Makes the mean of each dense layer's sums what it is in the float network: rounded weights, and
+/// inputs that were rounded and clipped, move it. Layer by layer, each after those before it.
+pub(super) fn correct_biases(
+    spec: &mut ModelSpec,
+    folded: &Network<f32>,
+    train: &Subset,
+) -> Result<(), QuantizeError> {
+    let count = ROWS.min(train.len());
+    let positions: Vec<usize> = (0..count).map(|row| row * train.len() / count).collect();
+    let means = float_means(folded, train, &positions);
+    let dense_indices: Vec<usize> = dense_specs(spec).map(|(index, _)| index).collect();
+    for index in dense_indices {
+        let (inputs, scale) = quantized_means(spec, index, train, &positions)?;
+        let (Some(LayerSpec::Dense(dense)), Some(view)) =
+            (spec.layers.get_mut(index), folded.layers().nth(index))
+        else {
+            continue;
+        };
+        let Layer::Dense(layer) = view.layer else { continue };
+        let (weights, biases) = layer.view(view.parameters);
+        for (row, weights) in weights.rows().into_iter().enumerate() {
+            let float: f64 =
+                weights.iter().zip(&means[index]).map(|(&w, x)| f64::from(w) * x).sum();
+            let quantized: f64 = dense.weights[row * layer.inputs..][..layer.inputs]
+                .iter()
+                .zip(&inputs)
+                .map(|(&w, x)| f64::from(w) * x)
+                .sum();
+            // The multiplier is input scale · weight scale / output scale.
+            let weight_scale =
+                dense.multipliers[row].to_real() * f64::from(dense.output.scale) / scale;
+            let step = scale * weight_scale;
+            if !step.is_normal() {
+                continue;
+            }
+            let corrected = (f64::from(biases[row]) + float - quantized * weight_scale) / step;
+            let corrected = corrected.round().clamp(-MOST_BIAS, MOST_BIAS);
+            dense.biases[row] = corrected as i32;
+        }
+    }
+    Ok(())
+}
+
+/// The mean of each input of each layer of the float network.
+fn float_means(folded: &Network<f32>, train: &Subset, positions: &[usize]) -> Vec<Vec<f64>> {
+    let rows = positions.len();
+    let mut tape = Tape::forward_only(folded, rows);
+    let width = folded.inputs();
+    for (&position, out) in positions.iter().zip(tape.input_mut(rows).chunks_exact_mut(width)) {
+        train.gather(position, Shift::NONE, out);
+    }
+    tape.forward(folded, rows);
+    let means = |layer: usize| {
+        let values = tape.activation(layer, rows);
+        let width = values.len() / rows;
+        let mut sums = vec![0.0; width];
+        for row in values.chunks_exact(width) {
+            sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x));
+        }
+        sums.into_iter().map(|sum: f64| sum / rows as f64).collect()
+    };
+    (0..folded.layers().len()).map(means).collect()
+}
+
+/// The mean of each real input of a layer as the engine computes it, with the scale of the inputs.
+fn quantized_means(
+    spec: &ModelSpec,
+    layer: usize,
+    train: &Subset,
+    positions: &[usize],
+) -> Result<(Vec<f64>, f64), QuantizeError> {
+    let bytes = spec.to_bytes()?;
+    let model = Model::parse(&bytes)?;
+    let encoder = InputEncoder::new(&model, train)?;
+    let quantization = match layer.checked_sub(1).and_then(|before| model.layers().nth(before)) {
+        Some(before) => before.output(),
+        None => model.input().quantization,
+    };
+    let mut sums = Vec::new();
+    let mut add = |bytes: &[u8]| {
+        let size = quantization.precision.bytes();
+        sums.resize(bytes.len() / size, 0_i64);
+        for (sum, bytes) in sums.iter_mut().zip(bytes.chunks_exact(size)) {
+            *sum += i64::from(value(bytes, quantization)) - i64::from(quantization.zero_point);
+        }
+    };
+    let mut scratch = vec![0; model.scratch_len()];
+    let mut input = vec![0; model.input_bytes()];
+    let mut engine = Engine::new(model, &mut scratch).map_err(Int8Error::Engine)?;
+    for &position in positions {
+        encoder.encode(train, position, &mut input);
+        if layer == 0 {
+            add(&input);
+            continue;
+        }
+        let trace = |index: usize, bytes: &[u8]| {
+            if index + 1 == layer {
+                add(bytes);
+            }
+        };
+        engine.run_traced(&input, trace).map_err(Int8Error::Input)?;
+    }
+    let scale = f64::from(quantization.scale);
+    let mean = |sum: i64| scale * sum as f64 / positions.len() as f64;
+    Ok((sums.into_iter().map(mean).collect(), scale))
+}
+
+fn value(bytes: &[u8], quantization: Quantization) -> i16 {
+    match (bytes, quantization.precision) {
+        (&[low, high], Precision::Int16) => i16::from_le_bytes([low, high]),
+        (&[byte, ..], _) => i16::from(byte as i8),
+        ([], _) => 0,
+    }
+}

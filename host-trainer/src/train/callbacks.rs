@@ -1,0 +1,197 @@
+//! What watches a training and acts: early stopping, and the learning rate on a plateau.
+
+use serde::{Deserialize, Serialize};
+
+use super::EpochRecord;
+use crate::checked::{at_least_one, not_negative, proper_fraction};
+
+/// What is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Monitor {
+    /// The loss on the validation rows.
+    #[default]
+    ValidationLoss,
+    /// The accuracy on the validation rows.
+    ValidationAccuracy,
+    /// The loss on the training rows.
+    Loss,
+}
+
+impl Monitor {
+    /// What it shows, the lower the better; NaN when it was not measured.
+    fn cost(self, record: &EpochRecord) -> f64 {
+        let validation = record.validation.as_ref();
+        match self {
+            Monitor::ValidationLoss => validation.map_or(f64::NAN, |score| score.loss()),
+            Monitor::ValidationAccuracy => validation.map_or(f64::NAN, |score| -score.accuracy()),
+            Monitor::Loss => record.train.loss(),
+        }
+    }
+
+    /// Whether it needs validation rows.
+    pub fn needs_validation(self) -> bool {
+        self != Monitor::Loss
+    }
+}
+
+/// When to stop before the last epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EarlyStopping {
+    /// Epochs without improvement after which training ends.
+    #[serde(deserialize_with = "at_least_one")]
+    pub patience: usize,
+    /// What is watched.
+    #[serde(default)]
+    pub monitor: Monitor,
+    /// By how much it must get better to count.
+    #[serde(default, deserialize_with = "not_negative")]
+    pub least_improvement: f64,
+    /// Whether the network of the best epoch is what training gives.
+    #[serde(default = "yes")]
+    pub restore_best: bool,
+}
+
+/// When to lower the learning rate.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plateau {
+    /// Epochs without improvement after which it is lowered.
+    #[serde(deserialize_with = "at_least_one")]
+    pub patience: usize,
+    /// What it is multiplied by.
+    #[serde(deserialize_with = "proper_fraction")]
+    pub factor: f64,
+    /// What is watched.
+    #[serde(default)]
+    pub monitor: Monitor,
+    /// By how much it must get better to count.
+    #[serde(default = "small", deserialize_with = "not_negative")]
+    pub least_improvement: f64,
+    /// The share of the first learning rate that it never falls below.
+    #[serde(default, deserialize_with = "not_negative")]
+    pub least_share: f64,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn small() -> f64 {
+    1e-4
+}
+
+/// The best that was seen, and how long ago.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Best {
+    /// The lowest cost.
+    pub cost: f64,
+    /// Epochs since.
+    pub waited: usize,
+}
+
+impl Default for Best {
+    fn default() -> Self {
+        Best { cost: f64::INFINITY, waited: 0 }
+    }
+}
+
+impl Best {
+    /// Takes in what an epoch showed: whether it is the best so far.
+    fn see(&mut self, cost: f64, least_improvement: f64) -> bool {
+        let better = cost < self.cost - least_improvement;
+        match better {
+            true => *self = Best { cost, waited: 0 },
+            false => self.waited += 1,
+        }
+        better
+    }
+}
+
+/// What early stopping says after an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The best epoch so far.
+    Best,
+    /// Not better, but there is patience left.
+    Wait,
+    /// Time to stop.
+    Stop,
+}
+
+impl EarlyStopping {
+    pub(super) fn judge(&self, best: &mut Best, record: &EpochRecord) -> Verdict {
+        match best.see(self.monitor.cost(record), self.least_improvement) {
+            true => Verdict::Best,
+            false if best.waited >= self.patience => Verdict::Stop,
+            false => Verdict::Wait,
+        }
+    }
+}
+
+impl Plateau {
+    /// The share of the learning rate for the next epoch, after that of this one.
+    pub(super) fn next_share(&self, best: &mut Best, share: f64, record: &EpochRecord) -> f64 {
+        best.see(self.monitor.cost(record), self.least_improvement);
+        match best.waited >= self.patience {
+            true => {
+                best.waited = 0;
+                (share * self.factor).max(self.least_share.min(share))
+            }
+            false => share,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::BatchScore;
+
+    fn record(loss: f64) -> EpochRecord {
+        let score = |loss_sum| BatchScore { loss_sum, rows: 1, ..BatchScore::default() };
+        EpochRecord {
+            epoch: 1,
+            learning_rate: 1.0,
+            train: score(0.0),
+            validation: Some(score(loss)),
+            seconds: 0.0,
+        }
+    }
+
+    #[test]
+    fn patience_counts_epochs_since_the_best() {
+        let stopping = EarlyStopping {
+            patience: 2,
+            monitor: Monitor::ValidationLoss,
+            least_improvement: 0.1,
+            restore_best: true,
+        };
+        let mut best = Best::default();
+        let verdicts = [3.0, 2.0, 1.95, 1.0, f64::NAN, 1.0]
+            .map(|loss| stopping.judge(&mut best, &record(loss)));
+        use Verdict::{Best as B, Stop, Wait};
+        assert_eq!(verdicts, [B, B, Wait, B, Wait, Stop]);
+    }
+
+    #[test]
+    fn a_plateau_lowers_the_rate_down_to_its_floor() {
+        let plateau = Plateau {
+            patience: 2,
+            factor: 0.5,
+            monitor: Monitor::ValidationLoss,
+            least_improvement: 0.0,
+            least_share: 0.2,
+        };
+        let (mut best, mut share) = (Best::default(), 1.0);
+        let shares: Vec<f64> = [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
+            .into_iter()
+            .map(|loss| {
+                share = plateau.next_share(&mut best, share, &record(loss));
+                share
+            })
+            .collect();
+        assert_eq!(shares, [1.0, 1.0, 0.5, 0.5, 0.5, 0.25, 0.25, 0.2, 0.2]);
+    }
+}

@@ -1,0 +1,293 @@
+//! Where a training stands: enough to go on as if it had never stopped.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use serde::{Deserialize, Serialize};
+
+use super::callbacks::Best;
+use super::{EpochRecord, History};
+use crate::network::BatchScore;
+
+/// The state of a training between two batches.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// Weights, biases, γ and β.
+    pub parameters: Vec<f32>,
+    /// Running means and variances.
+    pub state: Vec<f32>,
+    /// Mean gradients or velocities of the optimizer.
+    pub first: Vec<f32>,
+    /// Mean squared gradients of the optimizer.
+    pub second: Vec<f32>,
+    /// Parameters and state of the best epoch, where early stopping keeps them.
+    pub best: Option<(Vec<f32>, Vec<f32>)>,
+    /// Positions of the training rows, in the order of the epoch under way.
+    pub positions: Vec<u32>,
+    /// Everything else.
+    pub place: Place,
+}
+
+/// The numbers of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Place {
+    /// The epoch under way, counted from 1.
+    pub epoch: usize,
+    /// Batches of it that are done.
+    pub batch: usize,
+    /// Steps of the optimizer.
+    pub steps: usize,
+    /// Where the generator that shuffles stands.
+    pub shuffle_words: u128,
+    /// Where the generator that moves images stood when the epoch began.
+    pub shift_words: u128,
+    /// Threads that share each batch.
+    pub workers: usize,
+    /// What early stopping has seen.
+    pub stopping: Best,
+    /// What the plateau has seen.
+    pub plateau: Best,
+    /// What the plateau has made of the learning rate.
+    pub plateau_share: f64,
+    /// What the epoch's batches scored so far.
+    pub score: BatchScore,
+    /// The epochs that are done.
+    pub history: History,
+}
+
+/// Why a checkpoint cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CheckpointError {
+    /// The file is no checkpoint, or is damaged.
+    #[error("{}: not a checkpoint of this program ({problem}): train anew, without --resume", .path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// It is of another training.
+    #[error("the checkpoint is of another training: {0}")]
+    Other(String),
+}
+
+/// As it is written: numbers whose every bit matters as bits.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    epoch: usize,
+    batch: usize,
+    steps: usize,
+    shuffle_words: String,
+    shift_words: String,
+    workers: usize,
+    stopping: (u64, usize),
+    plateau: (u64, usize),
+    plateau_share: u64,
+    score: WrittenScore,
+    epochs: Vec<(u64, WrittenScore, Option<WrittenScore>, u64)>,
+}
+
+/// Loss bits, correct, bits of the absolute error, rows.
+type WrittenScore = (u64, usize, Option<u64>, usize);
+
+fn write_score(score: &BatchScore) -> WrittenScore {
+    let error = score.absolute_error.map(f64::to_bits);
+    (score.loss_sum.to_bits(), score.correct, error, score.rows)
+}
+
+fn read_score((loss, correct, error, rows): WrittenScore) -> BatchScore {
+    let absolute_error = error.map(f64::from_bits);
+    BatchScore { loss_sum: f64::from_bits(loss), correct, absolute_error, rows }
+}
+
+impl Checkpoint {
+    /// The file, with the text that says which training it is of.
+    pub fn to_bytes(&self, training: &str) -> Vec<u8> {
+        let place = &self.place;
+        let best = |best: Best| (best.cost.to_bits(), best.waited);
+        let written = Written {
+            epoch: place.epoch,
+            batch: place.batch,
+            steps: place.steps,
+            shuffle_words: place.shuffle_words.to_string(),
+            shift_words: place.shift_words.to_string(),
+            workers: place.workers,
+            stopping: best(place.stopping),
+            plateau: best(place.plateau),
+            plateau_share: place.plateau_share.to_bits(),
+            score: write_score(&place.score),
+            epochs: place
+                .history
+                .epochs
+                .iter()
+                .map(|record| {
+                    let validation = record.validation.as_ref().map(write_score);
+                    let rate = record.learning_rate.to_bits();
+                    (rate, write_score(&record.train), validation, record.seconds.to_bits())
+                })
+                .collect(),
+        };
+        let floats = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let mut tensors: Vec<(&str, Dtype, usize, Vec<u8>)> = vec![
+            ("parameters", Dtype::F32, self.parameters.len(), floats(&self.parameters)),
+            ("state", Dtype::F32, self.state.len(), floats(&self.state)),
+            ("first", Dtype::F32, self.first.len(), floats(&self.first)),
+            ("second", Dtype::F32, self.second.len(), floats(&self.second)),
+            (
+                "positions",
+                Dtype::U32,
+                self.positions.len(),
+                self.positions.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            ),
+        ];
+        if let Some((parameters, state)) = &self.best {
+            tensors.push(("best.parameters", Dtype::F32, parameters.len(), floats(parameters)));
+            tensors.push(("best.state", Dtype::F32, state.len(), floats(state)));
+        }
+        let views: Vec<(&str, TensorView<'_>)> = tensors
+            .iter()
+            // The bytes are those of the shape, so that every view is valid.
+            .filter_map(|(name, dtype, length, data)| {
+                Some((*name, TensorView::new(*dtype, vec![*length], data).ok()?))
+            })
+            .collect();
+        let metadata = HashMap::from([
+            ("training".to_string(), training.to_string()),
+            // Numbers and strings: this cannot fail.
+            ("place".to_string(), serde_json::to_string(&written).unwrap_or_default()),
+        ]);
+        // What could fail is a name that comes twice, or a length that does not fit: neither is here.
+        safetensors::serialize(views, Some(metadata)).unwrap_or_default()
+    }
+
+    /// Reads the content of the file `path`; with it comes the text that says which training it is
+    /// of.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Format`] with what is wrong.
+    pub fn from_bytes(
+        bytes: &[u8],
+        path: &std::path::Path,
+    ) -> Result<(Self, String), CheckpointError> {
+        let fail = |problem: String| CheckpointError::Format { path: path.into(), problem };
+        let (_, header) =
+            SafeTensors::read_metadata(bytes).map_err(|error| fail(error.to_string()))?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(|error| fail(error.to_string()))?;
+        let text = |key: &str| {
+            let value = header.metadata().as_ref().and_then(|metadata| metadata.get(key));
+            value.cloned().ok_or_else(|| fail(format!("it has no {key}")))
+        };
+        let written: Written =
+            serde_json::from_str(&text("place")?).map_err(|error| fail(error.to_string()))?;
+        let words = |name: &str, dtype: Dtype| {
+            let tensor = tensors.tensor(name).map_err(|error| fail(error.to_string()))?;
+            match tensor.dtype() == dtype {
+                true => Ok(tensor.data().as_chunks::<4>().0.to_vec()),
+                false => Err(fail(format!("{name} is of another type"))),
+            }
+        };
+        let floats = |name: &str| {
+            let words = words(name, Dtype::F32)?;
+            Ok(words.into_iter().map(f32::from_le_bytes).collect::<Vec<f32>>())
+        };
+        let number = |text: &str| text.parse::<u128>().map_err(|error| fail(error.to_string()));
+        let best = |(cost, waited)| Best { cost: f64::from_bits(cost), waited };
+        let epochs = written.epochs.into_iter().enumerate().map(|(index, epoch)| {
+            let (learning_rate, train, validation, seconds) = epoch;
+            EpochRecord {
+                epoch: index + 1,
+                learning_rate: f64::from_bits(learning_rate),
+                train: read_score(train),
+                validation: validation.map(read_score),
+                seconds: f64::from_bits(seconds),
+            }
+        });
+        let place = Place {
+            epoch: written.epoch,
+            batch: written.batch,
+            steps: written.steps,
+            shuffle_words: number(&written.shuffle_words)?,
+            shift_words: number(&written.shift_words)?,
+            workers: written.workers,
+            stopping: best(written.stopping),
+            plateau: best(written.plateau),
+            plateau_share: f64::from_bits(written.plateau_share),
+            score: read_score(written.score),
+            history: History { epochs: epochs.collect() },
+        };
+        let checkpoint = Checkpoint {
+            parameters: floats("parameters")?,
+            state: floats("state")?,
+            first: floats("first")?,
+            second: floats("second")?,
+            best: match tensors.tensor("best.parameters").is_ok() {
+                true => Some((floats("best.parameters")?, floats("best.state")?)),
+                false => None,
+            },
+            positions: words("positions", Dtype::U32)?
+                .into_iter()
+                .map(u32::from_le_bytes)
+                .collect(),
+            place,
+        };
+        Ok((checkpoint, text("training")?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn checkpoint() -> Checkpoint {
+        let score =
+            BatchScore { loss_sum: 0.1 + 0.2, correct: 3, absolute_error: Some(0.3), rows: 7 };
+        let record = |epoch, validation| EpochRecord {
+            epoch,
+            learning_rate: 1.0 / 3.0,
+            train: score,
+            validation,
+            seconds: 0.7,
+        };
+        Checkpoint {
+            parameters: vec![1.5, f32::MIN_POSITIVE, -0.0],
+            state: vec![],
+            first: vec![0.1; 3],
+            second: vec![],
+            best: Some((vec![2.0; 3], vec![])),
+            positions: vec![2, 0, 1],
+            place: Place {
+                epoch: 3,
+                batch: 5,
+                steps: 25,
+                shuffle_words: u128::from(u64::MAX) * 2,
+                shift_words: 1,
+                workers: 2,
+                stopping: Best { cost: f64::INFINITY, waited: 1 },
+                plateau: Best { cost: 0.1, waited: 0 },
+                plateau_share: 0.25,
+                score,
+                history: History { epochs: vec![record(1, None), record(2, Some(score))] },
+            },
+        }
+    }
+
+    #[test]
+    fn every_bit_comes_back() {
+        let bytes = checkpoint().to_bytes("seed = 1");
+        let (read, training) = Checkpoint::from_bytes(&bytes, Path::new("a")).unwrap();
+        assert_eq!((read, training.as_str()), (checkpoint(), "seed = 1"));
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused_by_name() {
+        let bytes = checkpoint().to_bytes("seed = 1");
+        for length in (0..bytes.len()).step_by(7) {
+            let error = Checkpoint::from_bytes(&bytes[..length], Path::new("some-file"));
+            assert!(error.unwrap_err().to_string().starts_with("some-file: not a checkpoint"));
+        }
+    }
+}
