@@ -32,7 +32,7 @@ pub fn firmware(model: &[u8]) -> PathBuf {
     firmware_for(board(), model)
 }
 
-/// [`firmware`] for another board: the program that takes commands.
+/// [`firmware()`] for another board: the program that takes commands.
 ///
 /// # Panics
 /// When it can't be built, with cargo's words.
