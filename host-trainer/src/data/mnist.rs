@@ -37,7 +37,13 @@ pub const MNIST_FILES: [MnistFile; 4] = [
     },
 ];
 
-const REMEDY: &str = "Delete the file and run `host-trainer fetch` with the dataset's name";
+/// What to do about a file that is not what its name promises.
+fn remedy(dataset: &str) -> &'static str {
+    match dataset {
+        "fashion-mnist" => "Delete the file and run `host-trainer fetch fashion-mnist`",
+        _ => "Delete the file and run `host-trainer fetch mnist`",
+    }
+}
 
 /// Height and width of an image.
 const SHAPE: [usize; 2] = [28, 28];
@@ -90,11 +96,11 @@ fn read(
     images: MnistFile,
     labels: MnistFile,
 ) -> Result<Dataset, Error> {
-    let (images, images_path) = read_file::<3>(folder, images)?;
-    let (labels, labels_path) = read_file::<1>(folder, labels)?;
+    let (images, images_path) = read_file::<3>(folder, images, remedy(name))?;
+    let (labels, labels_path) = read_file::<1>(folder, labels, remedy(name))?;
     let [rows, height, width] = images.dimensions;
     let fail = |file: &str, problem: String| {
-        Err(Error::Format { file: file.to_string(), problem, remedy: REMEDY })
+        Err(Error::Format { file: file.to_string(), problem, remedy: remedy(name) })
     };
     if [height, width] != SHAPE {
         return fail(&images_path, format!("its images are {height} × {width}, not 28 × 28"));
@@ -124,12 +130,16 @@ fn read(
     )
 }
 
-fn read_file<const N: usize>(folder: &Path, file: MnistFile) -> Result<(Idx<N>, String), Error> {
+fn read_file<const N: usize>(
+    folder: &Path,
+    file: MnistFile,
+    remedy: &'static str,
+) -> Result<(Idx<N>, String), Error> {
     // The file was there a moment ago; should it have gone, reading says so.
     let path = find(folder, file).unwrap_or_else(|| folder.join(file.name));
     let content = fs::read(&path).map_err(Error::file(&path, "cannot be read"))?;
     let name = path.display().to_string();
-    Ok((Idx::read(content, &name, REMEDY)?, name))
+    Ok((Idx::read(content, &name, remedy)?, name))
 }
 
 #[cfg(test)]
