@@ -17,7 +17,7 @@ pub fn run() -> anyhow::Result<()> {
             paint(
                 FAINT,
                 format!(
-                    "{} epochs, batches of {}, {}; reaches about {}",
+                    "{} epochs, batches of {}, {}; expected: {}",
                     preset.training.epochs,
                     preset.training.batch_size,
                     preset.training.optimizer.name(),
