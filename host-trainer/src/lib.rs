@@ -11,7 +11,9 @@
 //! | [`experiment`] | all of the above in one go, and the files that it leaves |
 //! | [`import`] | from int8 TensorFlow Lite models to model files |
 //! | [`pack`] | weights laid out for one core |
-//! | [`report`] | tables on the terminal, pictures in the run's folder |
+//! | [`report`] | tables on the terminal, pictures and a page in the run's folder |
+//! | [`predict`] | what a model says about a photograph |
+//! | [`features`] | a layer's outputs, and how to see them |
 //! | [`device`] | devices, real and emulated |
 //! | [`cli`] | the command line |
 
@@ -21,9 +23,11 @@ pub mod data;
 pub mod device;
 pub mod evaluate;
 pub mod experiment;
+pub mod features;
 pub mod import;
 pub mod network;
 pub mod pack;
+pub mod predict;
 pub mod preset;
 pub mod quantize;
 pub mod random;

@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::compare::CompareArgs;
+use super::features::FeaturesArgs;
+use super::predict::PredictArgs;
+use super::report::ReportArgs;
 use super::sweep::Shard;
 use crate::device::cli::DeviceArgs;
 use crate::pack::Core;
@@ -47,6 +51,14 @@ pub enum Command {
     Pack(PackArgs),
     /// Show what every layer of a model gives for one input, with a hash to compare
     Trace(TraceArgs),
+    /// Say what a model sees in photographs, and how sure it is
+    Predict(PredictArgs),
+    /// Write a layer's outputs as CSV, and as a scatter plot of their principal components
+    Features(FeaturesArgs),
+    /// Write the report of a finished run again
+    Report(ReportArgs),
+    /// Show runs side by side
+    Compare(CompareArgs),
     /// List the presets
     Presets,
     /// Ask a device, or emulate one

@@ -3,15 +3,19 @@
 mod args;
 mod bench;
 mod checkpoint;
+mod compare;
 mod evaluate;
+mod features;
 mod fetch;
 mod files;
 mod import;
 mod infer;
 mod inspect;
 mod pack;
+mod predict;
 mod presets;
 mod progress;
+mod report;
 mod sweep;
 mod terminal;
 mod trace;
@@ -51,6 +55,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Infer(args) => infer::run(&args, quiet),
         Command::Pack(args) => pack::run(&args, quiet),
         Command::Trace(args) => trace::run(&args),
+        Command::Predict(args) => predict::run(&args),
+        Command::Features(args) => features::run(&args, quiet),
+        Command::Report(args) => report::run(&args, quiet),
+        Command::Compare(args) => compare::run(&args, quiet),
         Command::Presets => presets::run(),
         Command::Device(args) => Ok(crate::device::cli::run(args)?),
     }

@@ -36,3 +36,38 @@ pub fn width() -> usize {
         false => WIDTH_OF_A_FILE,
     }
 }
+
+/// Whether standard output shows colours.
+pub fn has_colours() -> bool {
+    anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+}
+
+/// A sign of work of unknown length: turning on a terminal, a plain line elsewhere.
+pub fn spinner(what: &str, quiet: bool) -> indicatif::ProgressBar {
+    if quiet {
+        return indicatif::ProgressBar::hidden();
+    }
+    if !io::stderr().is_terminal() {
+        // A progress line that nobody can read is no reason to stop.
+        let _ = writeln!(io::stderr().lock(), "  {what} …");
+        return indicatif::ProgressBar::hidden();
+    }
+    let spinner = indicatif::ProgressBar::new_spinner().with_message(what.to_string());
+    spinner.enable_steady_tick(std::time::Duration::from_millis(100));
+    spinner
+}
+
+/// A bar over so many things: with the time left on a terminal, a plain line elsewhere.
+pub fn bar(count: usize, what: &str, quiet: bool) -> indicatif::ProgressBar {
+    if quiet || !io::stderr().is_terminal() {
+        return spinner(&format!("{count} {what}"), quiet);
+    }
+    let bar = indicatif::ProgressBar::new(count as u64).with_message(what.to_string());
+    // The template is a constant, so it is always understood.
+    match indicatif::ProgressStyle::with_template(
+        "  {bar:32.cyan/black.bright} {pos}/{len} {msg}  {eta:.dim} left",
+    ) {
+        Ok(style) => bar.with_style(style.progress_chars("━━╌")),
+        Err(_) => bar,
+    }
+}

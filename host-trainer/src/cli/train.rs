@@ -45,6 +45,7 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     watch.progress().finish();
     let experiment = experiment?;
     experiment.write(&folder)?;
+    folder.write(Experiment::REPORT.0, experiment.report(&threads)?.as_bytes())?;
     if !experiment.outcome.interrupted {
         checkpoint::remove(&folder);
     }
@@ -138,7 +139,7 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
     text += "\n";
     text += &model_text(&model, Some(outcome.network.parameters().len() * 4));
     text += &format!("\n{}\n", paint(HEADING, "written"));
-    let files = Experiment::FILES.into_iter();
+    let files = Experiment::FILES.into_iter().chain([Experiment::REPORT]);
     for (name, what) in files.filter(|(n, _)| experiment.has_classes() || *n != "confusion.svg") {
         let path: PathBuf = folder.path().join(name);
         let width = folder.path().display().to_string().len() + 22;

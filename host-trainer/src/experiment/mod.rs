@@ -1,8 +1,12 @@
 //! One experiment: from a preset to a trained network, its int8 model, and how well both do.
 
+mod read;
+mod report;
 mod run;
 mod write;
 
+pub use read::{ReadError, SavedRun, read_metrics};
+pub use report::ReportError;
 pub use run::{Error, Experiment, Plan, QuantizationLoss};
 
 #[cfg(test)]
@@ -82,6 +86,25 @@ mod tests {
         }
         let preset = Preset::read(&read(outer.path(), "preset.toml"), "preset.toml").unwrap();
         assert_eq!(preset, digits(3));
+    }
+
+    #[test]
+    fn a_run_read_back_gives_the_same_report() {
+        let experiment = run(digits(3), 1, usize::MAX).unwrap();
+        let outer = tempfile::tempdir().unwrap();
+        experiment.write(&RunFolder::create(outer.path()).unwrap()).unwrap();
+        let threads = Threads::new(NonZero::new(2)).unwrap();
+        let saved = SavedRun::open(outer.path()).unwrap();
+        assert_eq!(saved.network.parameters(), experiment.outcome.network.parameters());
+        let report = saved.report(&Locations::default(), &threads).unwrap();
+        assert_eq!(report, experiment.report(&threads).unwrap());
+        assert!(!report.contains("NaN") && !report.contains("<script"));
+
+        fs::write(outer.path().join("weights.safetensors"), b"short").unwrap();
+        let message = SavedRun::open(outer.path()).unwrap_err().to_string();
+        assert!(message.contains("weights.safetensors"), "{message}");
+        let message = SavedRun::open(&outer.path().join("none")).unwrap_err().to_string();
+        assert!(message.contains("none/preset.toml"), "{message}");
     }
 
     #[test]

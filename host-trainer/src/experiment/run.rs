@@ -36,6 +36,9 @@ pub enum Error {
     /// The quantized model.
     #[error("the quantized model is refused: {0}")]
     Format(#[from] model_format::Error),
+    /// The report.
+    #[error(transparent)]
+    Report(#[from] crate::report::html::GatherError),
     /// All training rows are of one class.
     #[error(
         "data: all training rows are of class {0}: there is nothing to tell apart. Split the data \
@@ -65,6 +68,12 @@ pub struct Plan {
 pub struct Experiment {
     /// What was done.
     pub preset: Preset,
+    /// The parts of the data.
+    pub splits: Splits,
+    /// Where the data came from.
+    pub origin: String,
+    /// What training made small, and what outputs say.
+    pub objective: Objective,
     /// What training gave.
     pub outcome: Outcome<f32>,
     /// The quantized model.
@@ -149,7 +158,7 @@ impl Plan {
         observer: &mut dyn Observer<f32>,
     ) -> Result<Experiment, Error> {
         let objective = self.objective();
-        let Plan { preset, splits, network, .. } = self;
+        let Plan { preset, splits, origin, network } = self;
         let training = Training {
             splits: &splits,
             settings: &preset.training,
@@ -182,7 +191,19 @@ impl Plan {
         let float = evaluate_float(network, &splits.test, objective, threads);
         let int8 = evaluate_int8(&model, &splits.test, threads)?;
         let (scratch_bytes, macs) = (model.scratch_len() * 4, model.macs());
-        Ok(Experiment { preset, outcome, quantized, int8_loss, scratch_bytes, macs, float, int8 })
+        Ok(Experiment {
+            preset,
+            splits,
+            origin,
+            objective,
+            outcome,
+            quantized,
+            int8_loss,
+            scratch_bytes,
+            macs,
+            float,
+            int8,
+        })
     }
 }
 

@@ -23,6 +23,9 @@ impl Experiment {
         ("confusion.svg", "confusion matrices"),
     ];
 
+    /// Name of the file for what [`report`](Self::report) gives, with what it is.
+    pub const REPORT: (&'static str, &'static str) = ("report.html", "all of it, to look at");
+
     /// Writes everything into the folder.
     ///
     /// # Errors

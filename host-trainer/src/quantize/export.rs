@@ -69,12 +69,9 @@ pub fn quantize(
     precision: Precision,
     threads: &Threads,
 ) -> Result<Quantized, QuantizeError> {
-    let mut folded = fold(network, train.scaling())?;
+    let folded = prepared(network, train, settings, threads)?;
     // The folded network takes raw features.
     let raw = train.clone().scaled(None);
-    if settings.equalization {
-        folded = equalize(&folded, &raw, threads);
-    }
     let mut calibration = calibrate(&folded, &raw, settings.calibration, threads);
     narrow(&mut calibration, &folded, objective.head, &raw, precision);
     let export = Export { folded: &folded, calibration: &calibration, precision };
@@ -84,6 +81,24 @@ pub fn quantize(
     }
     spec.self_tests = self_tests(&spec.to_bytes()?, &raw, settings.self_tests)?;
     Ok(Quantized { bytes: spec.to_bytes()?, calibration, precision, folded })
+}
+
+/// The float network that is quantized in place of this one: the same function of raw features, of
+/// dense layers and functions alone, and equalised if the settings say so.
+///
+/// # Errors
+/// [`QuantizeError::Network`] for a network that cannot be folded.
+pub fn prepared(
+    network: &Network<f32>,
+    train: &Subset,
+    settings: Settings,
+    threads: &Threads,
+) -> Result<Network<f32>, QuantizeError> {
+    let folded = fold(network, train.scaling())?;
+    Ok(match settings.equalization {
+        true => equalize(&folded, &train.clone().scaled(None), threads),
+        false => folded,
+    })
 }
 
 /// Narrows the ranges of what is bounded by what comes after it: the inputs of tanh and sigmoid by

@@ -18,7 +18,7 @@ pub mod tables;
 pub use calibrate::{Calibration, calibrate};
 pub use dense::{QuantizedDense, quantize_dense};
 pub use equalize::equalize;
-pub use export::{QuantizeError, Quantized, quantize};
+pub use export::{QuantizeError, Quantized, prepared, quantize};
 pub use fold::fold;
 pub use range::Range;
 pub use settings::{Activations, CalibrationMethod, Settings};

@@ -1,6 +1,7 @@
 //! What people see: tables on the terminal, pictures in the run's folder.
 
 mod confusion;
+pub mod html;
 mod inspect;
 mod metrics;
 mod number;

@@ -22,6 +22,17 @@ impl Axis {
         Axis { from: first * step, to: last * step, ticks, step }
     }
 
+    /// An axis from `least` to `most` and no further, with about so many ticks between.
+    pub fn within(least: f64, most: f64, ticks: usize) -> Self {
+        let (from, to) = if most > least { (least, most) } else { (least - 0.5, least + 0.5) };
+        let step = round_step((to - from) / ticks.max(1) as f64);
+        let first = (from / step - 1e-9).ceil();
+        let count = (to / step + 1e-9 - first).floor().max(0.0) as usize;
+        // No tick is −0.
+        let ticks = (0..=count).map(|tick| (first + tick as f64) * step + 0.0).collect();
+        Axis { from, to, ticks, step }
+    }
+
     /// An axis from 1 to `last`, in whole numbers.
     pub fn counting(last: usize, ticks: usize) -> Self {
         let step = round_step(last as f64 / ticks.max(1) as f64).max(1.0);
@@ -65,6 +76,12 @@ mod tests {
         assert_eq!((axis.place(0.0), axis.place(0.4)), (0.0, 1.0));
         assert_eq!(labels(&Axis::covering(89.2, 100.0, 4)), ["85", "90", "95", "100"]);
         assert_eq!(labels(&Axis::covering(1.0, 1.0, 4)).len(), 2);
+        let axis = Axis::within(-0.3, 5.9, 4);
+        assert_eq!(
+            (labels(&axis), axis.place(5.9)),
+            (["0", "2", "4"].map(String::from).into(), 1.0)
+        );
+        assert_eq!(labels(&Axis::within(1.0, 1.0, 4)), ["0.5", "1.0", "1.5"]);
         assert_eq!(labels(&Axis::counting(10, 5)), ["1", "2", "4", "6", "8", "10"]);
         assert_eq!(labels(&Axis::counting(3, 5)), ["1", "2", "3"]);
         assert_eq!(Axis::counting(1, 5).place(1.0), 0.5);

@@ -5,5 +5,7 @@ mod canvas;
 mod confusion;
 mod curves;
 
+pub(super) use axis::Axis;
+pub(super) use canvas::round;
 pub use confusion::confusion_svg;
 pub use curves::curves_svg;

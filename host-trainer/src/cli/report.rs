@@ -1,0 +1,42 @@
+//! `host-trainer report`.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::args::{DataArgs, ThreadArgs};
+use super::terminal;
+use crate::data::Locations;
+use crate::experiment::{Experiment, SavedRun};
+use crate::run_folder::RunFolder;
+use crate::train::Threads;
+
+/// `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// A run's folder, such as runs/digits
+    pub run: PathBuf,
+    /// Where data comes from
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// How many threads to use
+    #[command(flatten)]
+    pub threads: ThreadArgs,
+}
+
+/// Writes the report of a finished run again.
+pub fn run(args: &ReportArgs, quiet: bool) -> anyhow::Result<()> {
+    let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
+    let saved = SavedRun::open(&args.run)?;
+    let locations = Locations::from_environment(args.data.data_dir.clone());
+    let spinner = terminal::spinner("both networks over the test rows", quiet);
+    let page = saved.report(&locations, &threads);
+    spinner.finish_and_clear();
+    let (name, what) = Experiment::REPORT;
+    RunFolder::create(&args.run)?.write(name, page?.as_bytes())?;
+    if !quiet {
+        terminal::print(&format!("{}: {what}\n", args.run.join(name).display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,168 @@
+//! A finished run, read back from its folder.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use safetensors::SafeTensors;
+use serde_json::Value;
+
+use super::{Error, Plan};
+use crate::data::Locations;
+use crate::network::{Layer, Network, NetworkError};
+use crate::preset::{self, Preset};
+
+/// Why a run cannot be read back.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// A file cannot be read.
+    #[error("{}: {error}. A run's folder is what `host-trainer train` wrote, such as runs/digits", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// A file is not what it should be.
+    #[error("{}: {problem}: train again to write it anew", .path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The preset.
+    #[error(transparent)]
+    Preset(#[from] preset::Error),
+    /// The network that the preset asks for.
+    #[error("preset: network: {0}")]
+    Network(#[from] NetworkError),
+    /// The data, or a preset that does not fit it.
+    #[error(transparent)]
+    Plan(#[from] Box<Error>),
+}
+
+/// A finished run without its data.
+#[derive(Clone, Debug)]
+pub struct SavedRun {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// What was done.
+    pub preset: Preset,
+    /// The trained network.
+    pub network: Network<f32>,
+}
+
+impl SavedRun {
+    /// Reads preset and weights.
+    ///
+    /// # Errors
+    /// [`ReadError`] with the file that is missing or damaged.
+    pub fn open(folder: &Path) -> Result<Self, ReadError> {
+        let path = folder.join("preset.toml");
+        let text = read_text(&path)?;
+        let preset = Preset::read(&text, &path.display().to_string())?;
+        let path = folder.join("weights.safetensors");
+        let network = read_network(&path, &preset)?;
+        Ok(SavedRun { folder: folder.to_path_buf(), preset, network })
+    }
+
+    /// The run as it was before it began: with its data, parted as it was.
+    ///
+    /// # Errors
+    /// [`ReadError::Plan`] when data is missing or damaged.
+    pub fn plan(&self, locations: &Locations) -> Result<Plan, ReadError> {
+        Ok(Plan::new(self.preset.clone(), locations).map_err(Box::new)?)
+    }
+
+    /// The bytes of model.thimble.
+    ///
+    /// # Errors
+    /// [`ReadError::File`] when it cannot be read.
+    pub fn model_bytes(&self) -> Result<Vec<u8>, ReadError> {
+        read(&self.folder.join("model.thimble"))
+    }
+
+    /// The text of history.csv.
+    ///
+    /// # Errors
+    /// [`ReadError`] when it cannot be read.
+    pub fn history(&self) -> Result<String, ReadError> {
+        read_text(&self.folder.join("history.csv"))
+    }
+
+    /// The content of metrics.json.
+    ///
+    /// # Errors
+    /// [`ReadError`] when it cannot be read.
+    pub fn metrics(&self) -> Result<Value, ReadError> {
+        read_metrics(&self.folder)
+    }
+}
+
+/// The content of a run's metrics.json.
+///
+/// # Errors
+/// [`ReadError`] when it cannot be read.
+pub fn read_metrics(folder: &Path) -> Result<Value, ReadError> {
+    let path = folder.join("metrics.json");
+    serde_json::from_str(&read_text(&path)?)
+        .map_err(|error| ReadError::Content { path, problem: error.to_string() })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
+    fs::read(path).map_err(|error| ReadError::File { path: path.to_path_buf(), error })
+}
+
+fn read_text(path: &Path) -> Result<String, ReadError> {
+    fs::read_to_string(path).map_err(|error| ReadError::File { path: path.to_path_buf(), error })
+}
+
+/// The network that the preset describes, with the weights of the file.
+fn read_network(path: &Path, preset: &Preset) -> Result<Network<f32>, ReadError> {
+    let content = |problem: String| ReadError::Content { path: path.to_path_buf(), problem };
+    let file = read(path)?;
+    let tensors = SafeTensors::deserialize(&file).map_err(|error| content(error.to_string()))?;
+    let tensor = |name: &str| tensors.tensor(name).map_err(|error| content(error.to_string()));
+    let inputs = tensor("layers.0.weight")?.shape().get(1).copied().unwrap_or(0);
+    let mut network = Network::new(inputs, &preset.network.specs(), preset.seed)?;
+    let values = |name: String, shape: Vec<usize>| {
+        let tensor = tensor(&name)?;
+        if tensor.shape() != shape || tensor.dtype() != safetensors::Dtype::F32 {
+            return Err(content(format!(
+                "{name} is {:?} of shape {:?}, but the preset beside it asks for F32 of {shape:?}",
+                tensor.dtype(),
+                tensor.shape()
+            )));
+        }
+        let (values, _) = tensor.data().as_chunks();
+        Ok(values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect::<Vec<f32>>())
+    };
+    let (mut parameters, mut state) = (Vec::new(), Vec::new());
+    let (mut denses, mut normalizations) = (0, 0);
+    for view in network.layers() {
+        match view.layer {
+            Layer::Dense(dense) => {
+                let shape = vec![dense.outputs, dense.inputs];
+                parameters.extend(values(format!("layers.{denses}.weight"), shape)?);
+                parameters.extend(values(format!("layers.{denses}.bias"), vec![dense.outputs])?);
+                denses += 1;
+            }
+            Layer::BatchNormalization(layer) => {
+                let named = |name| {
+                    values(format!("normalizations.{normalizations}.{name}"), vec![layer.width])
+                };
+                parameters.extend(named("gamma")?);
+                parameters.extend(named("beta")?);
+                state.extend(named("mean")?);
+                state.extend(named("variance")?);
+                normalizations += 1;
+            }
+            Layer::Activation { .. } | Layer::Dropout { .. } => {}
+        }
+    }
+    network.parameters_mut().copy_from_slice(&parameters);
+    network.state_mut().copy_from_slice(&state);
+    Ok(network)
+}

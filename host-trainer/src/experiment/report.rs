@@ -1,0 +1,90 @@
+//! The report of a run: of one that has just ended, or of one read back.
+
+use model_format::Model;
+
+use super::read::{ReadError, SavedRun};
+use super::{Error, Experiment};
+use crate::data::Locations;
+use crate::evaluate::{Int8Error, evaluate_float, evaluate_int8};
+use crate::quantize::{QuantizeError, prepared};
+use crate::report::html::{GatherError, RunParts, gather, report_html};
+use crate::report::metrics_json;
+use crate::train::Threads;
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The run cannot be read back.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The model file is damaged.
+    #[error("model.thimble: {0}: train again to write it anew")]
+    Model(#[from] model_format::Error),
+    /// The model does not run on the data.
+    #[error(transparent)]
+    Int8(#[from] Int8Error),
+    /// The network cannot be folded.
+    #[error(transparent)]
+    Quantize(#[from] QuantizeError),
+    /// The parts of the run do not fit each other.
+    #[error(transparent)]
+    Gather(#[from] GatherError),
+}
+
+impl Experiment {
+    /// The report of this run, as HTML.
+    ///
+    /// # Errors
+    /// [`Error`] when the model does not run on the data that it was made for.
+    pub fn report(&self, threads: &Threads) -> Result<String, Error> {
+        let model = Model::parse(self.model_bytes())?;
+        let metrics = serde_json::from_str(&metrics_json(self)).unwrap_or_default();
+        let findings = gather(
+            &RunParts {
+                preset: &self.preset,
+                origin: &self.origin,
+                splits: &self.splits,
+                network: &self.outcome.network,
+                folded: &self.quantized.folded,
+                model: &model,
+                objective: self.objective,
+                float: &self.float,
+                quantized: &self.int8,
+                history: &self.outcome.history.to_csv(),
+                metrics: &metrics,
+            },
+            threads,
+        )?;
+        Ok(report_html(&findings))
+    }
+}
+
+impl SavedRun {
+    /// The report of this run, as HTML: the same page that the run itself wrote.
+    ///
+    /// # Errors
+    /// [`ReportError`] when a file of the run or its data is missing or damaged.
+    pub fn report(&self, locations: &Locations, threads: &Threads) -> Result<String, ReportError> {
+        let bytes = self.model_bytes()?;
+        let model = Model::parse(&bytes)?;
+        let plan = self.plan(locations)?;
+        let (network, test) = (&self.network, &plan.splits.test);
+        let findings = gather(
+            &RunParts {
+                preset: &self.preset,
+                origin: &plan.origin,
+                splits: &plan.splits,
+                network,
+                folded: &prepared(network, &plan.splits.train, self.preset.quantization, threads)?,
+                model: &model,
+                objective: plan.objective(),
+                float: &evaluate_float(network, test, plan.objective(), threads),
+                quantized: &evaluate_int8(&model, test, threads)?,
+                history: &self.history()?,
+                metrics: &self.metrics()?,
+            },
+            threads,
+        )?;
+        Ok(report_html(&findings))
+    }
+}

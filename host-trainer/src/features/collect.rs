@@ -1,0 +1,72 @@
+//! Running rows through a network up to a layer.
+
+use crate::data::{Shift, Subset};
+use crate::network::{Network, Tape};
+
+/// Rows that go through the network together.
+const CHUNK: usize = 256;
+
+/// Why there are no outputs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FeatureError {
+    /// No layer has that name or number.
+    #[error("there is no layer `{layer}`. There are: {known}")]
+    Layer {
+        /// What was asked for.
+        layer: String,
+        /// What there is.
+        known: String,
+    },
+}
+
+/// A layer's outputs, row after row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerOutputs {
+    /// Outputs of a row.
+    pub width: usize,
+    /// All outputs.
+    pub values: Vec<f32>,
+}
+
+/// The outputs of a layer, by its number from 0, for all rows.
+///
+/// # Errors
+/// [`FeatureError::Layer`] with the layers that there are.
+pub fn collect(
+    network: &Network<f32>,
+    layer: &str,
+    subset: &Subset,
+    progress: &mut dyn FnMut(usize),
+) -> Result<LayerOutputs, FeatureError> {
+    let names = names(network);
+    let place = names.iter().position(|names| names.iter().any(|name| name == layer));
+    let place = place.ok_or_else(|| {
+        let known: Vec<String> = names.iter().map(|names| names.join(" or ")).collect();
+        FeatureError::Layer { layer: layer.to_string(), known: known.join(", ") }
+    })?;
+    let mut tape = Tape::forward_only(network, CHUNK);
+    let mut outputs = LayerOutputs { width: 0, values: Vec::new() };
+    for start in (0..subset.len()).step_by(CHUNK) {
+        let rows = CHUNK.min(subset.len() - start);
+        let input = tape.input_mut(rows).chunks_exact_mut(network.inputs());
+        for (offset, out) in input.enumerate() {
+            subset.gather(start + offset, Shift::NONE, out);
+        }
+        tape.forward(network, rows);
+        let values = tape.activation(place + 1, rows);
+        outputs.width = values.len() / rows;
+        outputs.values.extend_from_slice(values);
+        progress(start + rows);
+    }
+    Ok(outputs)
+}
+
+/// What each layer may be called: its number from 0, and its name if it has one.
+fn names(network: &Network<f32>) -> Vec<Vec<String>> {
+    let names = network.layers().enumerate();
+    names
+        .map(|(index, view)| {
+            std::iter::once(index.to_string()).chain(view.name.map(String::from)).collect()
+        })
+        .collect()
+}

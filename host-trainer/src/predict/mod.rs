@@ -1,0 +1,11 @@
+//! What a model says about a photograph.
+
+mod answer;
+mod load;
+mod prepare;
+mod show;
+
+pub use answer::{Answers, PredictError, picture_size, predict};
+pub use load::{ImageError, load};
+pub use prepare::{Ink, PrepareError, prepare};
+pub use show::show;

@@ -1,0 +1,117 @@
+//! Finding out what a report shows: both networks over the test rows.
+
+mod answers;
+mod layers;
+mod pass;
+mod pictures;
+mod plane;
+mod roc;
+mod text;
+
+use model_format::{Model, Precision};
+use serde_json::Value;
+
+use super::findings::{Findings, Size};
+use crate::data::Splits;
+use crate::evaluate::{Evaluation, Int8Error};
+use crate::network::{Network, Objective};
+use crate::preset::Preset;
+use crate::quantize::Activations;
+use crate::train::Threads;
+
+pub(crate) use pass::dequantize;
+
+/// Why a report cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum GatherError {
+    /// The model does not run on the data.
+    #[error(transparent)]
+    Int8(#[from] Int8Error),
+    /// The model and the network are not of the same run.
+    #[error(
+        "the model has {model} layers with weights, the network {network}: they are of two runs. \
+         Train again"
+    )]
+    Layers {
+        /// Those of the model.
+        model: usize,
+        /// Those of the network.
+        network: usize,
+    },
+}
+
+/// What a report is made from: the files of a run, read or still in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct RunParts<'a> {
+    /// What was done.
+    pub preset: &'a Preset,
+    /// Where the data came from.
+    pub origin: &'a str,
+    /// The parts of the data.
+    pub splits: &'a Splits,
+    /// The trained network.
+    pub network: &'a Network<f32>,
+    /// The network as it was quantized: dense layers and functions alone, of raw features.
+    pub folded: &'a Network<f32>,
+    /// The quantized model.
+    pub model: &'a Model<'a>,
+    /// What training made small, and what outputs say.
+    pub objective: Objective,
+    /// The float network on the test rows.
+    pub float: &'a Evaluation,
+    /// The quantized model on the test rows, by the engine.
+    pub quantized: &'a Evaluation,
+    /// The text of history.csv.
+    pub history: &'a str,
+    /// The content of metrics.json.
+    pub metrics: &'a Value,
+}
+
+/// Runs both networks over the test rows, and gathers what a report shows.
+///
+/// # Errors
+/// [`GatherError`] when network, model and data do not belong together.
+pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Findings, GatherError> {
+    let RunParts { preset, splits, network, model, .. } = *parts;
+    let dataset = splits.train.dataset();
+    let measured = pass::over_test_rows(parts, threads)?;
+    let training = &parts.metrics["training"];
+    let plane = match dataset.width() {
+        2 => Some(plane::gather(parts, threads)?),
+        _ => None,
+    };
+    let mut rows = vec![("training", splits.train.len())];
+    rows.extend(splits.validation.iter().map(|subset| ("validation", subset.len())));
+    rows.push(("test", splits.test.len()));
+    let preset_toml = preset.to_toml();
+    Ok(Findings {
+        name: preset.name.clone(),
+        description: preset.description.trim_end_matches('.').to_string(),
+        network: preset.network.shape(network.inputs()),
+        dataset: dataset.name().to_string(),
+        origin: parts.origin.to_string(),
+        seed: preset.seed,
+        interrupted: parts.metrics["interrupted"].as_bool().unwrap_or(false),
+        epochs: training["epochs"].as_u64().unwrap_or(0) as usize,
+        seconds_per_epoch: training["seconds_per_epoch"].as_f64().unwrap_or(f64::NAN),
+        splits: rows,
+        curves: text::curves(parts.history),
+        task: answers::task(parts),
+        samples: pictures::samples(&splits.train),
+        precision: match model.output().quantization.precision {
+            Precision::Int8 => "int8",
+            Precision::Int16 => "int16",
+        },
+        automatic: preset.quantization.activations == Activations::Auto,
+        size: Size {
+            flash: model.file_len() as u64,
+            scratch: model.scratch_len() as u64 * 4,
+            macs: model.macs(),
+            float: network.parameters().len() as u64 * 4,
+        },
+        layers: layers::findings(model, &layers::titles(network, parts.folded), measured),
+        plane,
+        settings: text::settings(&preset_toml),
+        preset: preset_toml,
+    })
+}

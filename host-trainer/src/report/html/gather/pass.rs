@@ -1,0 +1,99 @@
+//! The activations of both networks on test rows, layer by layer.
+
+use firmware::Engine;
+use model_format::{Precision, Quantization};
+use rayon::prelude::*;
+
+use super::layers::{self, LayerMeasure};
+use super::{GatherError, RunParts};
+use crate::data::{Shift, Subset};
+use crate::evaluate::{InputEncoder, Int8Error};
+use crate::network::Tape;
+use crate::train::Threads;
+
+/// Rows that go through the network together.
+const CHUNK: usize = 128;
+
+/// Rows whose activations are looked at.
+const ROWS: usize = 2048;
+
+/// Sees the activations of test rows, spread over all of them.
+pub fn over_test_rows(
+    parts: &RunParts<'_>,
+    threads: &Threads,
+) -> Result<Vec<LayerMeasure>, GatherError> {
+    let RunParts { folded, model, .. } = *parts;
+    let groups = layers::groups(model, folded)?;
+    let empty: Vec<LayerMeasure> =
+        groups.iter().map(|group| LayerMeasure::new(group.output)).collect();
+    let test = &parts.splits.test;
+    let every = test.len().div_ceil(ROWS).max(1);
+    let rows = test.rows().iter().copied().step_by(every).collect();
+    // The folded network takes raw features, as the model does.
+    let subset = Subset::new(test.dataset().clone(), rows);
+    let encoder = InputEncoder::new(model, &subset)?;
+    let quantizations: Vec<Quantization> = model.layers().map(|layer| layer.output()).collect();
+    let starts: Vec<usize> = (0..subset.len()).step_by(CHUNK).collect();
+    let chunk = |start: usize| -> Result<Vec<LayerMeasure>, GatherError> {
+        let rows = CHUNK.min(subset.len() - start);
+        let mut tape = Tape::forward_only(folded, rows);
+        let inputs = tape.input_mut(rows).chunks_exact_mut(folded.inputs());
+        for (offset, out) in inputs.enumerate() {
+            subset.gather(start + offset, Shift::NONE, out);
+        }
+        tape.forward(folded, rows);
+        let mut scratch = vec![0_u32; model.scratch_len()];
+        let mut engine = Engine::new(model.clone(), &mut scratch).map_err(Int8Error::Engine)?;
+        let mut input = vec![0; model.input_bytes()];
+        let mut trace = vec![Vec::new(); quantizations.len()];
+        let mut measures = empty.clone();
+        for row in 0..rows {
+            encoder.encode(&subset, start + row, &mut input);
+            engine
+                .run_traced(&input, |layer, bytes| {
+                    let of_layer = trace.get_mut(layer).zip(quantizations.get(layer));
+                    if let Some((reals, &quantization)) = of_layer {
+                        *reals = dequantize(bytes, quantization);
+                    }
+                })
+                .map_err(Int8Error::Input)?;
+            for (measure, group) in measures.iter_mut().zip(&groups) {
+                let float = tape.activation(group.on_tape, rows);
+                let width = float.len() / rows;
+                measure.add(&float[row * width..(row + 1) * width], &trace[group.compared]);
+            }
+        }
+        Ok(measures)
+    };
+    let parts: Vec<Vec<LayerMeasure>> = threads
+        .install(|| starts.into_par_iter().map(chunk).collect::<Result<Vec<_>, GatherError>>())?;
+    let mut measures = empty;
+    for part in parts {
+        measures.iter_mut().zip(&part).for_each(|(sum, seen)| sum.merge(seen));
+    }
+    Ok(measures)
+}
+
+/// The real numbers that bytes of a tensor stand for.
+pub(crate) fn dequantize(bytes: &[u8], quantization: Quantization) -> Vec<f32> {
+    match quantization.precision {
+        Precision::Int8 => {
+            bytes.iter().map(|&byte| quantization.dequantize(i16::from(byte as i8))).collect()
+        }
+        Precision::Int16 => {
+            let (pairs, _) = bytes.as_chunks();
+            pairs.iter().map(|&pair| quantization.dequantize(i16::from_le_bytes(pair))).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_stand_for_real_numbers() {
+        assert_eq!(dequantize(&[0x80, 0, 2], Quantization::int8(0.5, -128)), [0.0, 64.0, 65.0]);
+        assert_eq!(dequantize(&[0xff, 0xff, 1, 0], Quantization::int16(2.0)), [-2.0, 2.0]);
+    }
+}

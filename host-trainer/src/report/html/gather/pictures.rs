@@ -1,0 +1,62 @@
+//! Rows that are pictures.
+
+use crate::data::Subset;
+use crate::report::html::findings::{Picture, Sample};
+use crate::report::html::picture::{colour, grey};
+
+/// Pictures of each class.
+const OF_A_CLASS: usize = 7;
+
+/// The most classes that are shown.
+const CLASSES: usize = 40;
+
+/// Training rows of each class as pictures; none where rows are not pictures.
+pub fn samples(subset: &Subset) -> Vec<Sample> {
+    let names = subset.dataset().class_names();
+    if picture(subset, 0).is_none() {
+        return Vec::new();
+    }
+    let mut samples: Vec<Sample> = names
+        .iter()
+        .take(CLASSES)
+        .map(|class| Sample { class: class.clone(), pictures: Vec::new() })
+        .collect();
+    let mut missing = samples.len() * OF_A_CLASS;
+    for position in 0..subset.len() {
+        if missing == 0 {
+            break;
+        }
+        let sample = subset.class(position).and_then(|class| samples.get_mut(usize::from(class)));
+        if let Some(sample) = sample.filter(|sample| sample.pictures.len() < OF_A_CLASS) {
+            sample.pictures.extend(picture(subset, position));
+            missing -= 1;
+        }
+    }
+    samples
+}
+
+/// A row as a picture; `None` where its shape is not that of one.
+pub fn picture(subset: &Subset, position: usize) -> Option<Picture> {
+    if position >= subset.len() {
+        return None;
+    }
+    let (height, width, channels) = match *subset.dataset().shape() {
+        [height, width] | [height, width, 1] | [1, height, width] => (height, width, 1),
+        [height, width, 3] => (height, width, 3),
+        _ => return None,
+    };
+    // A row of numbers is no picture.
+    if height < 2 || width < 2 {
+        return None;
+    }
+    let mut row = vec![0.0_f32; subset.dataset().width()];
+    subset.gather_raw(position, &mut row);
+    let (low, high) = row.iter().fold((0.0_f32, 1.0_f32), |(l, h), &v| (l.min(v), h.max(v)));
+    let bytes: Vec<u8> =
+        row.iter().map(|value| ((value - low) / (high - low) * 255.0).round() as u8).collect();
+    let (width, height) = (u32::try_from(width).ok()?, u32::try_from(height).ok()?);
+    match channels {
+        1 => grey(width, height, &bytes),
+        _ => colour(width, height, bytes.as_chunks().0),
+    }
+}

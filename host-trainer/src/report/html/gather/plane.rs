@@ -1,0 +1,175 @@
+//! What is answered at each point of a plane of two inputs.
+
+use std::sync::Arc;
+
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use super::{GatherError, RunParts};
+use crate::data::{Dataset, Features, Labels, Subset, Targets, Values};
+use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
+use crate::network::first_largest;
+use crate::report::html::findings::{Legend, Picture, Plane};
+use crate::report::html::picture::{class_colour, colour, value_colour};
+use crate::train::Threads;
+
+/// Points of the plane on each side.
+const SIDE: usize = 160;
+
+/// Rows that the true picture is made from, at most: each of its points looks at all of them.
+const TRUTH_ROWS: usize = 6000;
+
+/// Test rows that are drawn.
+const POINTS: usize = 300;
+
+/// Runs both networks over a grid.
+pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Plane, GatherError> {
+    let splits = parts.splits;
+    let known: Vec<&Subset> = [Some(&splits.train), splits.validation.as_ref(), Some(&splits.test)]
+        .into_iter()
+        .flatten()
+        .collect();
+    let rows: Vec<([f32; 2], f32)> = known.iter().flat_map(|subset| rows(subset)).collect();
+    let range = |axis: usize| {
+        let values = rows.iter().map(|(row, _)| row[axis]);
+        let (low, high) =
+            values.fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+        let margin = ((high - low) * 0.04).max(f32::MIN_POSITIVE);
+        (low - margin, high + margin)
+    };
+    let (x, y) = (range(0), range(1));
+    let at = |(from, to): (f32, f32), index: usize| {
+        from + (to - from) * (index as f32 + 0.5) / SIDE as f32
+    };
+    // Row by row from the top, as a picture is.
+    let point = |index: usize| [at(x, index % SIDE), at(y, SIDE - 1 - index / SIDE)];
+    let grid = Array2::from_shape_fn((SIDE * SIDE, 2), |(index, axis)| point(index)[axis]);
+    let names = splits.train.dataset().class_names().to_vec();
+    let (float, int8) = match rows_like(&splits.train, grid) {
+        Some(subset) => (
+            Some(evaluate_float(parts.network, &subset, parts.objective, threads)),
+            Some(evaluate_int8(parts.model, &subset, threads)?),
+        ),
+        None => (None, None),
+    };
+    let every = rows.len().div_ceil(TRUTH_ROWS).max(1);
+    let nearby: Vec<([f32; 2], f32)> = rows.iter().copied().step_by(every).collect();
+    let scale = [1.0 / (x.1 - x.0), 1.0 / (y.1 - y.0)];
+    let truth: Vec<f32> = threads.install(|| {
+        (0..SIDE * SIDE)
+            .into_par_iter()
+            .map(|index| nearest(&nearby, point(index), scale))
+            .collect()
+    });
+    let answer = |row: &[f32]| match (row, names.is_empty()) {
+        ([value, ..], true) => *value,
+        ([second], false) => f32::from(*second > 0.5),
+        (row, _) => first_largest(row).0 as f32,
+    };
+    let answers = |evaluation: Option<Evaluation>| -> Vec<f32> {
+        let Some(Evaluation { outputs, width, .. }) = evaluation else { return Vec::new() };
+        outputs.chunks_exact(width.max(1)).map(answer).collect()
+    };
+    let (float, int8) = (answers(float), answers(int8));
+    let (legend, paint): (Legend, Box<dyn Fn(f32) -> [u8; 3]>) = match names.is_empty() {
+        false => (
+            Legend::Classes(
+                names.iter().cloned().enumerate().map(|(c, n)| (n, class_colour(c))).collect(),
+            ),
+            Box::new(|value| lighter(class_colour(value as usize))),
+        ),
+        true => {
+            let (low, high) = truth
+                .iter()
+                .fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
+            let span = (high - low).max(f32::MIN_POSITIVE);
+            (
+                Legend::Values(low.into(), high.into()),
+                Box::new(move |value| value_colour(((value - low) / span).into())),
+            )
+        }
+    };
+    let picture = |values: &[f32]| -> Picture {
+        let pixels: Vec<[u8; 3]> = values.iter().map(|&value| paint(value)).collect();
+        let side = SIDE as u32;
+        colour(side, side, &pixels).unwrap_or(Picture { png: Vec::new(), size: (0, 0) })
+    };
+    let every = splits.test.len().div_ceil(POINTS).max(1);
+    let points = match names.is_empty() {
+        true => Vec::new(),
+        false => self::rows(&splits.test)
+            .step_by(every)
+            .map(|([x, y], class)| (x.into(), y.into(), class as usize))
+            .collect(),
+    };
+    let range = |(low, high): (f32, f32)| (f64::from(low), f64::from(high));
+    Ok(Plane {
+        x: range(x),
+        y: range(y),
+        truth: Some(picture(&truth)),
+        float: picture(&float),
+        int8: picture(&int8),
+        points,
+        legend,
+    })
+}
+
+/// Inputs of all rows, with their class or value.
+fn rows(subset: &Subset) -> impl Iterator<Item = ([f32; 2], f32)> + '_ {
+    (0..subset.len()).map(|position| {
+        let mut raw = [0.0_f32; 2];
+        subset.gather_raw(position, &mut raw);
+        let value = || subset.values(position).and_then(|values| values.first().copied());
+        let target = subset.class(position).map(f32::from).or_else(value);
+        (raw, target.unwrap_or(0.0))
+    })
+}
+
+/// Rows with features of their own, treated as those of `like` are.
+fn rows_like(like: &Subset, features: Array2<f32>) -> Option<Subset> {
+    let (dataset, rows) = (like.dataset(), features.nrows());
+    let targets = match dataset.targets() {
+        Targets::Classes(labels) => {
+            Targets::Classes(Labels { indices: vec![0; rows], names: labels.names.clone() })
+        }
+        Targets::Values(values) => Targets::Values(Values {
+            values: Array2::zeros((rows, values.names.len())),
+            names: values.names.clone(),
+            unit: values.unit.clone(),
+        }),
+    };
+    let shape = dataset.shape().to_vec();
+    let dataset = Dataset::new(dataset.name(), shape, Features::Reals(features), targets).ok()?;
+    Some(Subset::all(Arc::new(dataset)).scaled(like.scaling().cloned().map(Arc::new)))
+}
+
+/// What the row says that is nearest to a point.
+fn nearest(rows: &[([f32; 2], f32)], point: [f32; 2], scale: [f32; 2]) -> f32 {
+    let mut best = (f32::INFINITY, 0.0);
+    for (row, target) in rows {
+        let [dx, dy] = [(row[0] - point[0]) * scale[0], (row[1] - point[1]) * scale[1]];
+        let distance = dx * dx + dy * dy;
+        if distance < best.0 {
+            best = (distance, *target);
+        }
+    }
+    best.1
+}
+
+/// A colour as a ground for points of that colour.
+fn lighter(colour: [u8; 3]) -> [u8; 3] {
+    colour.map(|channel| 255 - ((255 - u16::from(channel)) * 11 / 20) as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_row_decides() {
+        let rows = [([0.0, 0.0], 1.0), ([10.0, 0.0], 2.0)];
+        assert_eq!(nearest(&rows, [4.0, 3.0], [1.0, 1.0]), 1.0);
+        assert_eq!(nearest(&rows, [6.0, -3.0], [1.0, 1.0]), 2.0);
+        assert_eq!(nearest(&[], [6.0, -3.0], [1.0, 1.0]), 0.0);
+    }
+}

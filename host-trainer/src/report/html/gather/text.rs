@@ -1,0 +1,108 @@
+//! What the files of a run say.
+
+use crate::report::html::findings::Curve;
+
+/// What history.csv has measured over the epochs: each of its columns, a `validation_…` one
+/// together with its namesake.
+pub fn curves(csv: &str) -> Vec<Curve> {
+    let mut lines = csv.lines();
+    let header: Vec<&str> = lines.next().unwrap_or("").split(',').collect();
+    let rows: Vec<Vec<Option<f64>>> =
+        lines.map(|line| line.split(',').map(|cell| cell.parse().ok()).collect()).collect();
+    let points = |column: usize| {
+        let point = |row: &Vec<Option<f64>>| {
+            let value = row.get(column).copied().flatten()?;
+            Some((row.first().copied().flatten()?, value)).filter(|_| value.is_finite())
+        };
+        rows.iter().filter_map(point).collect::<Vec<_>>()
+    };
+    let mut curves: Vec<Curve> = header
+        .iter()
+        .enumerate()
+        .filter(|(_, name)| !matches!(**name, "epoch" | "seconds" | "learning_rate"))
+        .filter(|(_, name)| !name.starts_with("validation_"))
+        .map(|(column, name)| {
+            let validation = format!("validation_{name}");
+            let other = header.iter().position(|name| *name == validation);
+            Curve {
+                name: name.to_string(),
+                train: points(column),
+                validation: other.map(points).unwrap_or_default(),
+            }
+        })
+        .filter(|curve| !(curve.train.is_empty() && curve.validation.is_empty()))
+        .collect();
+    if let Some(column) = header.iter().position(|name| *name == "learning_rate") {
+        let train = points(column);
+        curves.push(Curve { name: "learning_rate".into(), train, validation: Vec::new() });
+    }
+    curves
+}
+
+/// Every setting of a preset by its key, such as `training.epochs`; name and description, which
+/// stand in the headline, are left out.
+pub fn settings(preset: &str) -> Vec<(String, String)> {
+    let mut settings = Vec::new();
+    if let Ok(table) = preset.parse::<toml::Table>() {
+        for (key, value) in &table {
+            if !matches!(key.as_str(), "name" | "description") {
+                flatten(key, value, &mut settings);
+            }
+        }
+    }
+    settings
+}
+
+fn flatten(key: &str, value: &toml::Value, settings: &mut Vec<(String, String)>) {
+    match value {
+        toml::Value::Table(table) => {
+            for (name, value) in table {
+                flatten(&format!("{key}.{name}"), value, settings);
+            }
+        }
+        toml::Value::Array(items) if items.iter().any(toml::Value::is_table) => {
+            for (index, item) in items.iter().enumerate() {
+                // A layer on a line: what it is, then its settings.
+                for (kind, item) in item.as_table().into_iter().flatten() {
+                    let mut inner = Vec::new();
+                    flatten("", item, &mut inner);
+                    let text: Vec<String> = inner
+                        .iter()
+                        .map(|(key, value)| format!("{} {value}", key.trim_start_matches('.')))
+                        .collect();
+                    settings.push((format!("{key}.{index}.{kind}"), text.join(", ")));
+                }
+            }
+        }
+        toml::Value::String(text) => settings.push((key.to_string(), text.clone())),
+        other => settings.push((key.to_string(), other.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_become_curves() {
+        let csv = "epoch,learning_rate,loss,accuracy,validation_loss,seconds\n\
+                   1,1e-3,0.5,NaN,0.6,1.0\n2,1e-4,0.25,,,1.0\n";
+        let curves = curves(csv);
+        let names: Vec<&str> = curves.iter().map(|curve| curve.name.as_str()).collect();
+        assert_eq!(names, ["loss", "learning_rate"]);
+        assert_eq!(curves[0].train, [(1.0, 0.5), (2.0, 0.25)]);
+        assert_eq!(curves[0].validation, [(1.0, 0.6)]);
+        assert!(self::curves("").is_empty());
+    }
+
+    #[test]
+    fn settings_are_flat() {
+        let toml = "name = \"x\"\nseed = 1\nlayers = [{ dense = { units = 3 } }]\n[a]\nb = \"c\"\n";
+        let expected = [("seed", "1"), ("layers.0.dense", "units 3"), ("a.b", "c")];
+        let settings = settings(toml);
+        assert_eq!(settings.len(), expected.len());
+        for (key, value) in expected {
+            assert!(settings.contains(&(key.into(), value.into())), "{settings:?}");
+        }
+    }
+}

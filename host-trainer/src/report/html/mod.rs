@@ -1,0 +1,21 @@
+//! Reports as HTML: one file each, without scripts, that needs no network.
+
+mod classes;
+mod compare;
+mod confusion;
+mod findings;
+mod gather;
+mod layers;
+mod page;
+mod picture;
+mod plane;
+mod plot;
+mod scatter;
+mod values;
+
+pub use compare::{Compared, columns, compare_html};
+pub use findings::Findings;
+pub(crate) use gather::dequantize;
+pub use gather::{GatherError, RunParts, gather};
+pub use page::report_html;
+pub use scatter::scatter_html;

@@ -1,0 +1,274 @@
+//! The page of a run.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::findings::{Curve, Findings, Task};
+use super::layers::number;
+use super::picture::img;
+use super::plot::{Series, curves};
+use super::{classes, layers, plane, values};
+use crate::report::number::{grouped, percent, seconds};
+
+/// Points of accuracy that int8 may lose before the page advises finer activations.
+const TOLERATED_POINTS: f64 = 0.1;
+
+/// Share of the mean squared error that int8 may add before the page advises finer activations.
+const TOLERATED_ERROR: f64 = 0.05;
+
+/// The report of a run: one file without a script, that needs no network.
+pub fn report_html(findings: &Findings) -> String {
+    let sections = [
+        Some(("data", "Data")),
+        Some(("training", "Training")),
+        Some(("answers", "Answers")),
+        findings.plane.as_ref().map(|_| ("plane", "Plane")),
+        Some(("layers", "Layers")),
+        Some(("again", "Settings")),
+    ];
+    let body = html! {
+        header {
+            (headline(findings))
+            p class="faint" {
+                (findings.description) ". " (grouped(findings.epochs as u64)) " epochs in "
+                (seconds(findings.seconds_per_epoch * findings.epochs as f64)) ", seed " (findings.seed)
+                @if findings.interrupted { "; stopped early" } "."
+            }
+            nav aria-label="Sections" {
+                @for (id, title) in sections.into_iter().flatten() { a href=(format!("#{id}")) { (title) } }
+            }
+        }
+        (tiles(findings))
+        (verdict(findings))
+        (data(findings))
+        (training(findings))
+        @match &findings.task {
+            Task::Classes(answers) => (classes::section(answers, findings.precision)),
+            Task::Values(answers) => (values::section(answers, findings.precision)),
+        }
+        @if let Some(plane) = &findings.plane { (plane::section(plane, findings.precision)) }
+        (layers::section(&findings.layers, findings.precision))
+        (again(findings))
+    };
+    page(&findings.name, body)
+}
+
+/// A whole page around a body.
+pub(super) fn page(title: &str, body: Markup) -> String {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " · Thimble" }
+                // An empty icon: a browser would ask for one.
+                link rel="icon" href="data:,";
+                style { (PreEscaped(include_str!("page.css"))) }
+            }
+            body {
+                main {
+                    (body)
+                    footer { "Written by Thimble " (env!("CARGO_PKG_VERSION")) "." }
+                }
+            }
+        }
+    }
+    .into_string()
+}
+
+/// What was trained, and how well.
+fn headline(findings: &Findings) -> Markup {
+    html! {
+        h1 {
+            (findings.name) ": " (findings.network) " on " (findings.dataset) " "
+            @match &findings.task {
+                Task::Classes(classes) => {
+                    "gets " b { (percent(classes.float.confusion.accuracy())) }
+                    " of " (grouped(classes.float.confusion.total().into()))
+                    " test rows right in float, "
+                    b class="int8" { (percent(classes.int8.confusion.accuracy())) } " in " (findings.precision)
+                }
+                Task::Values(values) => {
+                    "errs by " b { (number(values.float.mae)) } " on average in float, "
+                    b class="int8" { (number(values.int8.mae)) } " in " (findings.precision)
+                }
+            }
+        }
+    }
+}
+
+fn tiles(findings: &Findings) -> Markup {
+    let size = findings.size;
+    let tile = |name: &str, value: String, small: String| {
+        html! { div class="tile" { dt { (name) } dd { (value) small { (small) } } } }
+    };
+    html! {
+        dl class="tiles" {
+            @match &findings.task {
+                Task::Classes(classes) => {
+                    @let (float, int8) = (&classes.float.confusion, &classes.int8.confusion);
+                    (tile("float", percent(float.accuracy()), wrong(float.total() - float.correct())))
+                    (tile(findings.precision, percent(int8.accuracy()), wrong(int8.total() - int8.correct())))
+                }
+                Task::Values(values) => {
+                    (tile("float MSE", number(values.float.mse), format!("R² {:.4}", values.float.r2)))
+                    (tile(&format!("{} MSE", findings.precision), number(values.int8.mse), format!("R² {:.4}", values.int8.r2)))
+                }
+            }
+            (tile("flash", kilobytes(size.flash), format!("float weights: {}", kilobytes(size.float))))
+            (tile("RAM", kilobytes(size.scratch), "scratch memory".into()))
+            (tile("work", grouped(size.macs), "multiply-accumulates".into()))
+            (tile("an epoch", seconds(findings.seconds_per_epoch), format!("of {}", findings.epochs)))
+        }
+    }
+}
+
+fn wrong(count: u32) -> String {
+    format!("{} wrong", grouped(count.into()))
+}
+
+pub(super) fn kilobytes(bytes: u64) -> String {
+    match bytes {
+        0..10_000 => format!("{} B", grouped(bytes)),
+        10_000..10_000_000 => format!("{:.1} kB", bytes as f64 / 1000.0),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
+}
+
+/// What int8 cost, and what to do about it.
+fn verdict(findings: &Findings) -> Markup {
+    let precision = findings.precision;
+    let int16 = precision == "int16";
+    let remedy = match int16 {
+        true => {
+            "Its activations have 16 bits already: look below for the layer with the worst signal \
+             to noise, and at its range."
+        }
+        false => {
+            "This network needs finer activations: set activations = \"int16\" in [quantization], \
+             or try another calibration for the layer with the worst signal to noise, below."
+        }
+    };
+    let (cost, much) = match &findings.task {
+        Task::Classes(classes) => {
+            let (float, int8) = (&classes.float.confusion, &classes.int8.confusion);
+            let points = (float.accuracy() - int8.accuracy()) * 100.0;
+            let cost = match points {
+                p if p > 0.0 => format!("{precision} costs {p:.2} points of accuracy"),
+                p if p < 0.0 => format!("{precision} happens to be {:.2} points better", -p),
+                _ => format!("{precision} costs no accuracy"),
+            };
+            let rows = grouped(float.total().into());
+            let different = grouped(classes.different as u64);
+            (
+                format!("{cost}: it answers {different} of {rows} test rows differently."),
+                // A row or two of a small test set is chance.
+                points > TOLERATED_POINTS && float.correct() - int8.correct() > 2,
+            )
+        }
+        Task::Values(values) => {
+            let more = values.int8.mse / values.float.mse - 1.0;
+            (
+                format!("{precision} changes the mean squared error by {:+.1} %.", more * 100.0),
+                more > TOLERATED_ERROR,
+            )
+        }
+    };
+    html! {
+        @if much {
+            p class="note warn" { (cost) " " (remedy) }
+        } @else {
+            p class="note" {
+                (cost)
+                @if int16 && findings.automatic {
+                    " Its activations have 16 bits, since with 8 it lost too much on rows that \
+                      chose nothing else."
+                }
+            }
+        }
+    }
+}
+
+fn data(findings: &Findings) -> Markup {
+    html! {
+        h2 id="data" { "Data" }
+        p {
+            @for (index, (part, rows)) in findings.splits.iter().enumerate() {
+                @if index > 0 { " · " }
+                b { (grouped(*rows as u64)) } " " (part)
+            }
+            " rows" span class="faint" { ", " (findings.dataset) " " (findings.origin) }
+        }
+        @if !findings.samples.is_empty() {
+            h3 { "Training rows" }
+            div class="samples" {
+                @for sample in &findings.samples {
+                    div {
+                        b title=(sample.class) { (sample.class) }
+                        @for picture in &sample.pictures {
+                            (img(picture, &format!("A training row of class {}", sample.class)))
+                        }
+                    }
+                }
+            }
+        }
+        @if let Task::Classes(answers) = &findings.task {
+            h3 { "Class distribution" }
+            (classes::distribution(answers))
+        }
+    }
+}
+
+fn training(findings: &Findings) -> Markup {
+    let validated = findings.curves.iter().any(|curve| !curve.validation.is_empty());
+    html! {
+        h2 id="training" { "Training" }
+        ul class="key" {
+            li class="swatch-first" { "training rows, each before its step" }
+            @if validated { li class="swatch-second" { "validation rows" } }
+        }
+        div class="grid" { @for curve in &findings.curves { (figure(curve)) } }
+    }
+}
+
+fn figure(curve: &Curve) -> Markup {
+    let share = curve.name.contains("accuracy");
+    let scaled = |points: &[(f64, f64)]| {
+        let factor = if share { 100.0 } else { 1.0 };
+        points.iter().map(|&(epoch, value)| (epoch, value * factor)).collect::<Vec<_>>()
+    };
+    let (train, validation) = (scaled(&curve.train), scaled(&curve.validation));
+    let last = validation.last().or(train.last()).map(|(_, value)| match share {
+        true => format!("{value:.2} %"),
+        false => number(*value),
+    });
+    let (unit, to) = if share { (" %", 100.0) } else { ("", 0.0) };
+    let name = curve.name.replace('_', " ");
+    html! {
+        figure {
+            figcaption { (name) " " @if let Some(last) = last.filter(|_| curve.name != "learning_rate") { span { "· " (last) " at the end" } } }
+            (curves(&format!("Curve of {name} over the epochs"), unit, to, &[
+                Series { class: "first", points: &train },
+                Series { class: "second", points: &validation },
+            ]))
+        }
+    }
+}
+
+fn again(findings: &Findings) -> Markup {
+    html! {
+        h2 id="again" { "Settings" }
+        p {
+            "The same run again: " code { "host-trainer train preset.toml" }
+            ", with the preset.toml beside this page."
+        }
+        table class="plain stack" {
+            thead { tr { th scope="col" { "setting" } th scope="col" style="text-align: left" { "value" } } }
+            tbody { @for (key, value) in &findings.settings {
+                tr { th scope="row" { (key) } td { (value) } }
+            } }
+        }
+        details { summary { "preset.toml" } pre { (findings.preset) } }
+    }
+}

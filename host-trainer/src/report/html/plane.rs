@@ -1,0 +1,64 @@
+//! Two inputs: what is answered where.
+
+use maud::{Markup, html};
+
+use super::findings::{Legend, Picture, Plane};
+use super::layers::number;
+use super::picture::{class_colour, css, img, value_gradient};
+use crate::report::svg::round;
+
+/// The plane in truth, in float and in int8.
+pub fn section(plane: &Plane, precision: &str) -> Markup {
+    let title = match plane.legend {
+        Legend::Classes(_) => "Decision regions",
+        Legend::Values(..) => "Surface",
+    };
+    html! {
+        h2 id="plane" { (title) }
+        p class="faint" {
+            "First input to the right, " (number(plane.x.0)) " to " (number(plane.x.1))
+            ", second upwards, " (number(plane.y.0)) " to " (number(plane.y.1)) "."
+        }
+        div class="grid" {
+            @if let Some(truth) = &plane.truth {
+                figure { figcaption { "true" } (map(truth, plane, false, "What the data says")) }
+            }
+            figure { figcaption { "float" } (map(&plane.float, plane, true, "What float answers")) }
+            figure { figcaption { (precision) } (map(&plane.int8, plane, true, &format!("What {precision} answers"))) }
+        }
+        (legend(&plane.legend))
+    }
+}
+
+fn map(picture: &Picture, plane: &Plane, points: bool, description: &str) -> Markup {
+    let place = |value: f64, (from, to): (f64, f64)| round((value - from) / (to - from) * 1000.0);
+    html! {
+        div class="map" {
+            (img(picture, description))
+            @if points && !plane.points.is_empty() {
+                svg viewBox="0 0 1000 1000" preserveAspectRatio="none" aria-hidden="true" {
+                    @for &(x, y, class) in &plane.points {
+                        circle cx=(place(x, plane.x)) cy=(round(1000.0 - place(y, plane.y))) r="7"
+                            stroke="#fff" stroke-width="2" fill=(css(class_colour(class))) {}
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn legend(legend: &Legend) -> Markup {
+    html! {
+        @match legend {
+            Legend::Classes(classes) => ul class="key" style="margin-top: 14px" {
+                @for (name, colour) in classes {
+                    li style=(format!("--swatch: {}", css(*colour))) { (name) }
+                }
+            },
+            Legend::Values(least, most) => {
+                div class="scale" style=(value_gradient()) {}
+                div class="ends" { span { (number(*least)) } span { (number(*most)) } }
+            },
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Plots as inline SVG: each of one size, so that its text stays readable where it stands.
+
+use maud::{Markup, html};
+
+use super::findings::Histogram;
+use crate::report::svg::{Axis, round};
+
+/// Width of a plot in its own units, about the pixels that it has on a page.
+pub const WIDTH: f64 = 360.0;
+const HEIGHT: f64 = 210.0;
+const TOP: f64 = 10.0;
+const RIGHT: f64 = 16.0;
+const BOTTOM: f64 = 40.0;
+const LEFT: f64 = 52.0;
+
+/// A line of a plot.
+#[derive(Clone, Copy, Debug)]
+pub struct Series<'a> {
+    /// `first`, `second` or `neutral`, with `dashed` or `thin`.
+    pub class: &'a str,
+    /// Its points, left to right.
+    pub points: &'a [(f64, f64)],
+}
+
+/// The area of a plot: places of numbers.
+struct Frame {
+    x: Axis,
+    y: Axis,
+    width: f64,
+    height: f64,
+}
+
+impl Frame {
+    fn x(&self, value: f64) -> f64 {
+        round(LEFT + (self.width - LEFT - RIGHT) * self.x.place(value))
+    }
+
+    fn y(&self, value: f64) -> f64 {
+        round(self.height - BOTTOM - (self.height - TOP - BOTTOM) * self.y.place(value))
+    }
+
+    /// Grid, numbers, and the name of the horizontal axis.
+    fn axes(&self, x_title: &str, y_unit: &str) -> Markup {
+        let (left, right) = (LEFT, self.width - RIGHT);
+        html! {
+            @for &tick in &self.y.ticks {
+                line class="rule" x1=(left) x2=(right) y1=(self.y(tick)) y2=(self.y(tick)) {}
+                text class="end" x=(left - 6.0) y=(self.y(tick) + 4.0) {
+                    (label(&self.y, tick)) (y_unit)
+                }
+            }
+            @for &tick in &self.x.ticks {
+                text class="middle" x=(self.x(tick)) y=(self.height - BOTTOM + 17.0) {
+                    (label(&self.x, tick))
+                }
+            }
+            text class="middle" x=((left + right) / 2.0) y=(self.height - 6.0) { (x_title) }
+        }
+    }
+
+    fn polyline(&self, series: &Series<'_>) -> Markup {
+        let points: Vec<String> = series
+            .points
+            .iter()
+            .filter(|(x, y)| x.is_finite() && y.is_finite())
+            .map(|&(x, y)| format!("{},{}", self.x(x), self.y(y)))
+            .collect();
+        html! {
+            @if points.len() == 1 {
+                @if let Some((x, y)) = points[0].split_once(',') {
+                    circle class=(format!("line {}", series.class)) cx=(x) cy=(y) r="2.5" {}
+                }
+            } @else if !points.is_empty() {
+                polyline class=(format!("line {}", series.class)) points=(points.join(" ")) {}
+            }
+        }
+    }
+}
+
+/// A number of an axis, with a true minus.
+fn label(axis: &Axis, tick: f64) -> String {
+    let text = axis.label(tick);
+    // What has no room before the axis.
+    let text = if text.chars().count() > 6 { format!("{tick:.0e}") } else { text };
+    text.replace('-', "−")
+}
+
+/// Curves over the epochs. `unit` stands behind the numbers; `to` is a number that the vertical
+/// axis must reach.
+pub fn curves(description: &str, unit: &str, to: f64, series: &[Series<'_>]) -> Markup {
+    let all = || series.iter().flat_map(|series| series.points).filter(|(_, y)| y.is_finite());
+    let least = all().fold(to, |least, (_, y)| least.min(*y));
+    let most = all().fold(to, |most, (_, y)| most.max(*y));
+    let last = all().fold(1.0_f64, |last, (x, _)| last.max(*x));
+    let y = Axis::covering(least, most, 4);
+    let frame = Frame { x: Axis::counting(last as usize, 5), y, width: WIDTH, height: HEIGHT };
+    html! {
+        svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(description) {
+            (frame.axes("epoch", unit))
+            @for series in series { (frame.polyline(series)) }
+        }
+    }
+}
+
+/// Histograms of the same bins, the first filled, the second as an outline, with the range that
+/// was chosen: what lies outside is tinted.
+pub fn histogram(
+    description: &str,
+    filled: &Histogram,
+    outline: Option<&Histogram>,
+    range: (f64, f64),
+) -> Markup {
+    let share = |histogram: &Histogram| {
+        let total = histogram.counts.iter().sum::<u64>().max(1) as f64;
+        histogram.counts.iter().map(|&count| count as f64 / total * 100.0).collect::<Vec<f64>>()
+    };
+    let (bars, line) = (share(filled), outline.map(share));
+    let most = bars.iter().chain(line.iter().flatten()).fold(0.0_f64, |most, &s| most.max(s));
+    let frame = Frame {
+        x: Axis::within(filled.start, filled.end(), 5),
+        y: Axis::covering(0.0, if most > 0.0 { most } else { 1.0 }, 3),
+        width: WIDTH,
+        height: 190.0,
+    };
+    let (top, bottom) = (TOP, 190.0 - BOTTOM);
+    let edge = |bin: usize| filled.start + bin as f64 * filled.width;
+    let mut steps = Vec::new();
+    for (bin, &share) in line.iter().flatten().enumerate() {
+        steps.extend([(edge(bin), share), (edge(bin + 1), share)]);
+    }
+    let ends = [(LEFT, frame.x(range.0)), (frame.x(range.1), WIDTH - RIGHT)];
+    html! {
+        svg viewBox=(format!("0 0 {WIDTH} 190")) role="img" aria-label=(description) {
+            (frame.axes("value", " %"))
+            @for (from, to) in ends {
+                @if to > from {
+                    rect class="outside" x=(from) y=(top) width=(round(to - from))
+                        height=(bottom - top) {}
+                }
+            }
+            @for (bin, &share) in bars.iter().enumerate() {
+                @if share > 0.0 {
+                    rect class="fill-first" x=(frame.x(edge(bin))) y=(frame.y(share))
+                        width=(round((frame.x(edge(bin + 1)) - frame.x(edge(bin)) - 0.4).max(0.4)))
+                        height=(round(bottom - frame.y(share))) fill-opacity="0.75" {}
+                }
+            }
+            (frame.polyline(&Series { class: "second thin", points: &steps }))
+            @for end in [range.0, range.1] {
+                line class="line neutral dashed thin" x1=(frame.x(end)) x2=(frame.x(end))
+                    y1=(top) y2=(bottom) {}
+            }
+        }
+    }
+}
+
+/// A square plot of lines, both axes from 0 to 1 or a part of that.
+pub fn square(
+    description: &str,
+    x: (f64, f64),
+    y: (f64, f64),
+    x_title: &str,
+    series: &[Series<'_>],
+) -> Markup {
+    let side = 240.0;
+    let frame = Frame {
+        x: Axis::covering(x.0, x.1, 2),
+        y: Axis::covering(y.0, y.1, 2),
+        width: side,
+        height: side,
+    };
+    html! {
+        svg viewBox=(format!("0 0 {side} {side}")) role="img" aria-label=(description) {
+            (frame.axes(x_title, ""))
+            @for series in series { (frame.polyline(series)) }
+        }
+    }
+}
+
+/// A square plot of points on axes that fit them, each with the CSS colour of its series. The
+/// series that comes first lies lowest.
+pub fn scatter(
+    description: &str,
+    titles: (&str, &str),
+    points: &[(f64, f64, String)],
+    diagonal: bool,
+) -> Markup {
+    let side = 420.0;
+    let finite = || points.iter().filter(|p| p.0.is_finite() && p.1.is_finite());
+    let bound = |value: fn(&(f64, f64, String)) -> f64| {
+        let (low, high) = finite()
+            .map(value)
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+        let margin = (high - low) * 0.03;
+        if low <= high { (low - margin, high + margin) } else { (0.0, 1.0) }
+    };
+    let (x, y) = (bound(|p| p.0), bound(|p| p.1));
+    let frame = Frame {
+        x: Axis::within(x.0, x.1, 5),
+        y: Axis::within(y.0, y.1, 5),
+        width: side,
+        height: side,
+    };
+    // A series is one path of dots: a tenth of what as many circles take.
+    let mut series: Vec<(&str, String)> = Vec::new();
+    for (x, y, colour) in finite() {
+        let dot = format!("M{},{}h0", frame.x(*x), frame.y(*y));
+        match series.iter_mut().find(|(known, _)| known == colour) {
+            Some((_, dots)) => dots.push_str(&dot),
+            None => series.push((colour, dot)),
+        }
+    }
+    let size = if points.len() > 2000 { 3.4 } else { 5.2 };
+    let (low, high) = (x.0.max(y.0), x.1.min(y.1));
+    html! {
+        svg viewBox=(format!("0 0 {side} {side}")) role="img" aria-label=(description) {
+            (frame.axes(titles.0, ""))
+            @if diagonal {
+                (frame.polyline(&Series {
+                    class: "neutral dashed thin",
+                    points: &[(low, low), (high, high)],
+                }))
+            }
+            @for (colour, dots) in &series {
+                path d=(dots) stroke-linecap="round" stroke-width=(size) stroke-opacity="0.75"
+                    style=(format!("stroke: {colour}")) {}
+            }
+            text x=(LEFT + 4.0) y=(TOP + 8.0) { (titles.1) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_one_point_and_nonsense_are_drawn_without_nan() {
+        for points in [vec![], vec![(1.0, 0.5)], vec![(1.0, f64::NAN), (2.0, 0.1)]] {
+            let series = [Series { class: "first", points: &points }];
+            let text = curves("c", "", 0.0, &series).into_string()
+                + &square("s", (0.0, 1.0), (0.0, 1.0), "x", &series).into_string();
+            assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
+            let dots: Vec<_> = points.iter().map(|&(x, y)| (x, y, String::new())).collect();
+            let text = scatter("s", ("x", "y"), &dots, true).into_string();
+            assert!(!text.contains("NaN"), "{text}");
+        }
+        let empty = histogram("h", &Histogram::new(0.0, 0.0, 3), None, (0.0, 0.0)).into_string();
+        assert!(!empty.contains("NaN") && !empty.contains("inf"), "{empty}");
+    }
+}

@@ -1,0 +1,156 @@
+//! The report of a run, opened in a real browser: no script error, no missing picture, no
+//! sideways scrolling, on a telephone's width and on a wide screen's.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tests::command::{Finished, host_trainer};
+use tests::workspace::empty_dir;
+
+/// Widths of a page in pixels.
+const WIDTHS: [u32; 2] = [400, 1600];
+
+/// What the browser runs in a copy of the page: what it finds becomes text of the page around it.
+const MEASURE: &str = r#"
+<script>
+  const errors = [];
+  addEventListener("error", (event) => errors.push(event.message || "a resource of " + event.target.tagName), true);
+  addEventListener("load", () => {
+    const root = document.documentElement;
+    const wide = [...document.querySelectorAll("main *")].filter((element) => {
+      const box = element.getBoundingClientRect();
+      return box.width > 0 && box.right > innerWidth + 1 && !element.closest("svg *, .stack thead");
+    });
+    const result = {
+      errors,
+      width: innerWidth,
+      scroll: Math.max(root.scrollWidth, document.body.scrollWidth),
+      wide: wide.slice(0, 5).map((element) => element.tagName + "." + element.className),
+      pictures: document.images.length,
+      missing: [...document.images].filter((image) => !image.complete || image.naturalWidth === 0).length,
+      flat: [...document.images].filter((image) => image.clientHeight < image.clientWidth / 2).length,
+      headless: [...document.querySelectorAll("table")].filter((table) => !table.tHead || !table.tHead.querySelector("th")).length,
+      drawings: document.querySelectorAll("svg").length,
+      fetched: performance.getEntriesByType("resource").map((entry) => entry.name).filter((name) => !name.startsWith("data:")),
+    };
+    parent.document.getElementById(name).textContent = JSON.stringify(result);
+  });
+</script>
+"#;
+
+/// Opens pages at each of [`WIDTHS`] and gives back what [`MEASURE`] found, page by page. They are
+/// in frames, since a browser's window cannot be as narrow as a telephone.
+fn measured(pages: &[&Path], dark: bool) -> Vec<Vec<serde_json::Value>> {
+    let folder = empty_dir(&format!("report-measured-{dark}"));
+    let mut frames = String::from("<!doctype html>");
+    for (index, page) in pages.iter().enumerate() {
+        let text = fs::read_to_string(page).unwrap_or_else(|e| panic!("{}: {e}", page.display()));
+        assert!(!text.contains("<script"), "{}: a report has no script", page.display());
+        let text = text.replacen("<head>", &format!("<head>{MEASURE}"), 1);
+        fs::write(folder.join(format!("{index}.html")), text).unwrap();
+        for width in WIDTHS {
+            frames += &format!(
+                "<pre id=\"found-{index}-{width}\"></pre><iframe name=\"found-{index}-{width}\" \
+                 src=\"{index}.html\" style=\"border: 0; width: {width}px; height: 1000px\"></iframe>"
+            );
+        }
+    }
+    let around = folder.join("around.html");
+    fs::write(&around, frames).unwrap();
+    let mut browser = Command::new(browser());
+    browser
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
+        .args(["--no-first-run", "--disable-background-networking", "--hide-scrollbars"])
+        .args(["--allow-file-access-from-files", "--dump-dom", "--window-size=1700,1200"])
+        .arg(format!("--user-data-dir={}", folder.join("profile").display()));
+    if dark {
+        browser.arg("--blink-settings=preferredColorScheme=0");
+    }
+    let finished = Finished::of(browser.arg(format!("file://{}", around.display()))).success();
+    let found = |index: usize, width: u32| {
+        let mark = format!("<pre id=\"found-{index}-{width}\">");
+        let found =
+            finished.stdout.split(&mark).nth(1).and_then(|rest| rest.split("</pre>").next());
+        let found = found.filter(|found| !found.is_empty());
+        let found = found.unwrap_or_else(|| panic!("the page was not measured: {finished:#?}"));
+        let found = found.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+        serde_json::from_str(&found).unwrap_or_else(|error| panic!("{error}: {found}"))
+    };
+    (0..pages.len()).map(|index| WIDTHS.map(|width| found(index, width)).into()).collect()
+}
+
+/// Chromium, under the name that it has here.
+fn browser() -> PathBuf {
+    let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places =
+        || names.iter().flat_map(|name| std::env::split_paths(&path).map(move |p| p.join(name)));
+    places().find(|place| place.is_file()).unwrap_or_else(|| {
+        panic!(
+            "no Chromium on this machine (looked for {} on the PATH): `tests/run prepare` \
+             installs it, or `apt-get install chromium`",
+            names.join(", ")
+        )
+    })
+}
+
+/// Fails on what nobody should see on a page.
+fn check(page: &Path, width: u32, found: &serde_json::Value) {
+    let (page, none) = (page.display(), serde_json::json!([]));
+    assert_eq!(found["width"], width, "{page}: measured at another width: {found}");
+    assert_eq!(found["errors"], none, "{page}: {found}");
+    assert_eq!(found["fetched"], none, "{page} needs a network: {found}");
+    assert!(
+        found["scroll"].as_u64() <= Some(width.into()) && found["wide"] == none,
+        "{page} at {width} pixels scrolls sideways: {found}"
+    );
+    assert_eq!(found["missing"], 0, "{page}: pictures are missing: {found}");
+    assert_eq!(found["flat"], 0, "{page}: pictures are squeezed: {found}");
+    assert_eq!(found["headless"], 0, "{page}: a table has no header: {found}");
+}
+
+#[test]
+fn pages_of_a_run_open_in_a_browser() {
+    let folder = empty_dir("report");
+    let run = |arguments: &[&str]| Finished::of(&mut host_trainer(&folder, arguments)).success();
+    run(&["train", "digits", "--quiet", "--out", "run"]);
+    run(&["features", "run", "0", "--quiet"]);
+    run(&["compare", "run", "run", "run", "--quiet", "--html", "compare.html"]);
+    let pages = ["run/report.html", "run/features-0.html", "compare.html"];
+    let pages = pages.map(|name| folder.join(name));
+    let csv = fs::read_to_string(folder.join("run/features-0.csv")).unwrap();
+    assert_eq!(csv.lines().next().unwrap().split(',').count(), 4 + 32);
+
+    let paths: Vec<&Path> = pages.iter().map(PathBuf::as_path).collect();
+    for dark in [false, true] {
+        let found = measured(&paths, dark);
+        for (page, found) in paths.iter().zip(&found) {
+            WIDTHS.iter().zip(found).for_each(|(&width, found)| check(page, width, found));
+        }
+        let report = &found[0][0];
+        assert!(report["pictures"].as_u64() > Some(50), "{report}");
+        assert!(report["drawings"].as_u64() > Some(15), "{report}");
+    }
+
+    let written = fs::read(&pages[0]).unwrap();
+    fs::remove_file(&pages[0]).unwrap();
+    run(&["report", "run", "--quiet"]);
+    assert!(written == fs::read(&pages[0]).unwrap(), "the report of a run read back is another");
+}
+
+#[test]
+fn what_is_no_run_and_no_picture_is_named() {
+    let folder = empty_dir("report-bad");
+    fs::write(folder.join("text.png"), "no picture").unwrap();
+    let model = tests::workspace::root().join("firmware/models/digits.thimble");
+    let model = model.to_str().unwrap();
+    let refused = |arguments: &[&str], named: &[&str]| {
+        Finished::of(&mut host_trainer(&folder, arguments)).refused(1, named);
+    };
+    refused(&["report", "nowhere"], &["nowhere", "preset.toml", "runs/digits"]);
+    refused(&["compare", "nowhere"], &["nowhere", "metrics.json"]);
+    refused(&["features", "nowhere", "0"], &["nowhere", "preset.toml"]);
+    refused(&["predict", model, "text.png"], &["text.png", "not a picture", "PNG and JPEG"]);
+    refused(&["predict", model, "none.jpg"], &["none.jpg"]);
+}
