@@ -15,6 +15,20 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 pub(super) fn product_f32(
     a: ArrayView2<'_, f32>,
     b: ArrayView2<'_, f32>,
+    out: ArrayViewMut2<'_, f32>,
+) {
+    // The kernel writes columns of registers: where those of `out` are not in one piece but its
+    // rows are, the transposed product is, which is the same numbers. Else it would write each
+    // by itself.
+    match out.strides()[0].abs() > out.strides()[1].abs() {
+        true => product_by_columns(b.reversed_axes(), a.reversed_axes(), out.reversed_axes()),
+        false => product_by_columns(a, b, out),
+    }
+}
+
+fn product_by_columns(
+    a: ArrayView2<'_, f32>,
+    b: ArrayView2<'_, f32>,
     mut out: ArrayViewMut2<'_, f32>,
 ) {
     let ((m, k), (k_b, n)) = (a.dim(), b.dim());
