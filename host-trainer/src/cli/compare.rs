@@ -36,7 +36,8 @@ pub fn run(args: &CompareArgs, quiet: bool) -> anyhow::Result<()> {
         false => terminal::print(&text(&runs))?,
     }
     if let Some(path) = &args.html {
-        files::write(path, compare_html(&runs).as_bytes())?;
+        let title = format!("{} runs side by side", runs.len());
+        files::write(path, compare_html(&title, &runs).as_bytes())?;
         if !quiet && !args.json {
             terminal::print(&format!("\n{}\n", path.display()))?;
         }
@@ -45,7 +46,7 @@ pub fn run(args: &CompareArgs, quiet: bool) -> anyhow::Result<()> {
 }
 
 /// What a run's metrics.json says.
-fn compared(run: &Path, metrics: &Value) -> Compared {
+pub(super) fn compared(run: &Path, metrics: &Value) -> Compared {
     let text = |value: &Value| value.as_str().unwrap_or("–").to_string();
     let precision = if metrics["int16"].is_object() { "int16" } else { "int8" };
     let test =
@@ -53,6 +54,7 @@ fn compared(run: &Path, metrics: &Value) -> Compared {
     let int8 = &metrics[precision];
     Compared {
         run: run.display().to_string(),
+        report: None,
         preset: text(&metrics["preset"]),
         dataset: text(&metrics["dataset"]),
         network: text(&metrics["network"]),

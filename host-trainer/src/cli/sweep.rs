@@ -8,11 +8,13 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 
 use super::args::SweepArgs;
+use super::compare::compared;
 use super::terminal;
 use super::train::stop_on_interrupt;
 use crate::data::Locations;
-use crate::experiment::Plan;
+use crate::experiment::{Experiment, Plan};
 use crate::preset::{self, Preset};
+use crate::report::html::{Compared, compare_html};
 use crate::report::style::{STRONG, paint};
 use crate::report::{Cell, Table, percent, seconds};
 use crate::run_folder::RunFolder;
@@ -125,7 +127,9 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
             }
         };
         if !experiment.outcome.interrupted {
-            experiment.write(&RunFolder::create(run_path(&out, number))?)?;
+            let folder = RunFolder::create(run_path(&out, number))?;
+            experiment.write(&folder)?;
+            folder.write(Experiment::REPORT.0, experiment.report(&threads)?.as_bytes())?;
         }
     }
     let rows: Vec<Row> = presets
@@ -139,12 +143,15 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
         .collect();
     // Each shard has a table of its own, so that none overwrites another's.
     let name = match args.shard {
-        Some(shard) => format!("sweep-{}-of-{}.csv", shard.index + 1, shard.count),
-        None => "sweep.csv".to_string(),
+        Some(shard) => format!("sweep-{}-of-{}", shard.index + 1, shard.count),
+        None => "sweep".to_string(),
     };
-    folder.write(&name, csv(&args.grid, &rows).as_bytes())?;
+    let (csv_name, page_name) = (format!("{name}.csv"), format!("{name}.html"));
+    folder.write(&csv_name, csv(&args.grid, &rows).as_bytes())?;
+    folder.write(&page_name, page(&base.name, &rows).as_bytes())?;
     terminal::print(&table(&args.grid, &rows))?;
-    terminal::print(&format!("\n{}\n", out.join(name).display()))?;
+    let (csv, page) = (out.join(csv_name), out.join(page_name));
+    terminal::print(&format!("\n{}\n{}\n", csv.display(), page.display()))?;
     Ok(())
 }
 
@@ -217,6 +224,21 @@ fn csv(axes: &[String], rows: &[Row]) -> String {
         csv += &format!("{:04},{},{figures}\n", row.number + 1, values.join(","));
     }
     csv
+}
+
+/// All points that are done, side by side, each with a link to its own report.
+fn page(name: &str, rows: &[Row]) -> String {
+    let of_row = |row: &Row| {
+        let folder = format!("{:04}", row.number + 1);
+        Some(Compared {
+            run: format!("{folder} · {}", row.point.join(", ")),
+            report: Some(format!("{folder}/{}", Experiment::REPORT.0)),
+            ..compared(Path::new(&folder), row.metrics.as_ref()?)
+        })
+    };
+    let runs: Vec<Compared> = rows.iter().filter_map(of_row).collect();
+    let title = format!("{name}: {} of {} points of the sweep", runs.len(), rows.len());
+    compare_html(&title, &runs)
 }
 
 fn table(axes: &[String], rows: &[Row]) -> String {

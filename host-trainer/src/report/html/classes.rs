@@ -76,8 +76,8 @@ fn bar_chart(float: &Confusion, int8: &Confusion, classes: &[usize], from: f64) 
                     [(float, "fill-first"), (int8, "fill-second")].into_iter().enumerate() {
                     @let share = confusion.class_accuracy(class);
                     @let y = y + 4.0 + index as f64 * 12.0;
-                    rect class=(fill) x=(x(from)) y=(y) height="10" rx="2"
-                        width=(round((x(share) - x(from)).max(1.0))) {}
+                    rect class=(fill) x=(LEFT) y=(y) height="10" rx="2"
+                        width=(round((x(share) - LEFT).max(1.0))) {}
                     text x=(width - RIGHT + 8.0) y=(y + 9.0) style="font-size: 11px" {
                         (percent(share))
                     }

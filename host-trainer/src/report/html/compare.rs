@@ -9,8 +9,10 @@ use crate::report::number::{grouped, percent, seconds};
 /// What one run reached, as its metrics.json says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Compared {
-    /// The run's folder.
+    /// What the run is called: its folder, or its place in a sweep.
     pub run: String,
+    /// Where its report lies, seen from the page.
+    pub report: Option<String>,
     /// Name of the preset.
     pub preset: String,
     /// Name of the dataset.
@@ -87,11 +89,11 @@ pub fn columns(runs: &[Compared]) -> Vec<(Column, Option<f64>)> {
 }
 
 /// The comparison as a page.
-pub fn compare_html(runs: &[Compared]) -> String {
+pub fn compare_html(title: &str, runs: &[Compared]) -> String {
     let columns = columns(runs);
     let body = html! {
         header {
-            h1 { (runs.len()) " runs side by side" }
+            h1 { (title) }
             p class="faint" { "Accuracy and error are those on each run's test rows. The best of a \
                                column is marked where the runs differ." }
         }
@@ -102,7 +104,12 @@ pub fn compare_html(runs: &[Compared]) -> String {
                 @for (column, _) in &columns { th scope="col" { (column.title) } }
             } }
             tbody { @for run in runs { tr {
-                th scope="row" { (run.run) }
+                th scope="row" {
+                    @match &run.report {
+                        Some(report) => a href=(report) { (run.run) },
+                        None => (run.run),
+                    }
+                }
                 td data-column="network" { (run.network) }
                 td data-column="data" { (run.dataset) }
                 td data-column="activations" { (run.precision) }
@@ -111,7 +118,7 @@ pub fn compare_html(runs: &[Compared]) -> String {
             } } }
         }
     };
-    page("Runs side by side", body)
+    page(title, body)
 }
 
 fn cell(run: &Compared, column: &Column, best: Option<f64>) -> Markup {
@@ -140,7 +147,7 @@ mod tests {
         let titles: Vec<_> = columns(&runs).iter().map(|(c, best)| (c.title, *best)).collect();
         let expected = [("float", None), ("quantized", Some(0.975)), ("flash", Some(900.0))];
         assert_eq!(titles, expected);
-        let page = compare_html(&runs);
+        let page = compare_html("t", &runs);
         assert_eq!(page.matches("class=\"best\"").count(), 2);
         assert!(page.contains("a&lt;b"));
     }

@@ -91,6 +91,9 @@ pub fn titles(network: &Network<f32>, folded: &Network<f32>) -> Vec<String> {
 #[derive(Clone, Debug)]
 pub struct LayerMeasure {
     precision: Precision,
+    /// What a value may be outside the range without being clipped: tanh of int8 ends a step
+    /// below 1.
+    step: f64,
     range: (f64, f64),
     float: Histogram,
     int8: Histogram,
@@ -118,6 +121,7 @@ impl LayerMeasure {
         let bins = Histogram::new(start, width, BINS + below + BEYOND);
         LayerMeasure {
             precision: output.precision,
+            step: scale,
             range: (real(low), real(high)),
             float: bins.clone(),
             int8: bins,
@@ -131,13 +135,12 @@ impl LayerMeasure {
 
     /// Sees a row of outputs in float, and the same row in int8.
     pub fn add(&mut self, float: &[f32], int8: &[f32]) {
-        let margin = (self.range.1 - self.range.0) * 1e-6;
         for (&float, &int8) in float.iter().zip(int8) {
             let (float, int8) = (f64::from(float), f64::from(int8));
             self.values += 1;
             self.zeros += u64::from(int8 == 0.0);
             self.clipped +=
-                u64::from(float < self.range.0 - margin || float > self.range.1 + margin);
+                u64::from(float < self.range.0 - self.step || float > self.range.1 + self.step);
             self.signal += float * float;
             self.noise += (float - int8) * (float - int8);
             if float != 0.0 {

@@ -6,7 +6,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::{GatherError, RunParts};
-use crate::data::{Dataset, Features, Labels, Subset, Targets, Values};
+use crate::data::{Dataset, Features, Labels, Source, Subset, Targets, Values};
 use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
 use crate::network::first_largest;
 use crate::report::html::findings::{Legend, Picture, Plane};
@@ -25,11 +25,12 @@ const POINTS: usize = 300;
 /// Runs both networks over a grid.
 pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Plane, GatherError> {
     let splits = parts.splits;
-    let known: Vec<&Subset> = [Some(&splits.train), splits.validation.as_ref(), Some(&splits.test)]
-        .into_iter()
-        .flatten()
-        .collect();
-    let rows: Vec<([f32; 2], f32)> = known.iter().flat_map(|subset| rows(subset)).collect();
+    let subsets: Vec<&Subset> =
+        [Some(&splits.train), splits.validation.as_ref(), Some(&splits.test)]
+            .into_iter()
+            .flatten()
+            .collect();
+    let rows: Vec<([f32; 2], f32)> = subsets.iter().flat_map(|subset| rows(subset)).collect();
     let range = |axis: usize| {
         let values = rows.iter().map(|(row, _)| row[axis]);
         let (low, high) =
@@ -55,12 +56,16 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Plane, GatherEr
     let every = rows.len().div_ceil(TRUTH_ROWS).max(1);
     let nearby: Vec<([f32; 2], f32)> = rows.iter().copied().step_by(every).collect();
     let scale = [1.0 / (x.1 - x.0), 1.0 / (y.1 - y.0)];
-    let truth: Vec<f32> = threads.install(|| {
-        (0..SIDE * SIDE)
-            .into_par_iter()
-            .map(|index| nearest(&nearby, point(index), scale))
-            .collect()
-    });
+    let function = match parts.preset.data.dataset {
+        Source::Surface(surface) => Some(surface.function),
+        _ => None,
+    };
+    let known = |point: [f32; 2]| match function {
+        Some(function) => function.value(point[0].into(), point[1].into()) as f32,
+        None => nearest(&nearby, point, scale),
+    };
+    let truth: Vec<f32> = threads
+        .install(|| (0..SIDE * SIDE).into_par_iter().map(|index| known(point(index))).collect());
     let answer = |row: &[f32]| match (row, names.is_empty()) {
         ([value, ..], true) => *value,
         ([second], false) => f32::from(*second > 0.5),
