@@ -2,12 +2,14 @@
 
 mod confusion;
 mod evaluation;
+mod figures;
 mod float;
 mod int8;
 mod metrics;
 
 pub use confusion::Confusion;
 pub use evaluation::Evaluation;
+pub use figures::summary_figures;
 pub(crate) use float::over_chunks;
 pub use float::{evaluate_float, score_float};
 pub use int8::{InputEncoder, Int8Error, LOGIT, PROBABILITY, evaluate_int8};

@@ -8,7 +8,7 @@ use model_format::Model;
 use super::number::{bytes, grouped, percent};
 use super::style::{HEADING, STRONG, paint};
 use super::table::{Cell, Table};
-use crate::evaluate::{Confusion, Evaluation, Ranking, Regression};
+use crate::evaluate::{Confusion, Evaluation, Regression, summary_figures};
 
 /// One way to run a model, with how well it does.
 #[derive(Clone, Copy, Debug)]
@@ -54,35 +54,22 @@ fn figures(
 
 fn accuracy_text(columns: &[Column<'_>], first: &Confusion) -> String {
     let mut table = header(columns);
-    let total = Some(u64::from(first.total()));
-    table.row(figures(columns, "test accuracy", STRONG, total, &|e| {
-        percent(e.confusion.accuracy())
-    }));
-    type Figure = fn(&Confusion, usize) -> f64;
-    let companions: [(&str, Figure); 3] = [
-        ("  precision, mean of classes", Confusion::precision),
-        ("  recall, mean of classes", Confusion::recall),
-        ("  F1, mean of classes", Confusion::f1),
-    ];
-    for (name, figure) in companions {
-        table.row(figures(columns, name, Style::new(), None, &|e| {
-            percent(e.confusion.macro_mean(figure))
+    let all: Vec<_> = columns
+        .iter()
+        .map(|c| summary_figures(&c.evaluation.confusion, c.evaluation.ranking.as_ref()))
+        .collect();
+    for (index, &(name, _)) in all.first().into_iter().flatten().enumerate() {
+        let (name, style, rows) = match index {
+            0 => (format!("test {name}"), STRONG, Some(u64::from(first.total()))),
+            _ => (format!("  {name}"), Style::new(), None),
+        };
+        let mut cells = vec![Cell::styled(name, style)];
+        cells.extend(all.iter().map(|figures| {
+            let text = figures.get(index).map_or(String::new(), |(_, value)| percent(*value));
+            Cell::styled(text, style)
         }));
-    }
-    let ranking = |name: &str, figure: &dyn Fn(&Ranking) -> f64| {
-        figures(columns, name, Style::new(), None, &|e| {
-            e.ranking.as_ref().map_or(String::new(), |r| percent(figure(r)))
-        })
-    };
-    if columns.iter().any(|column| column.evaluation.ranking.is_some()) {
-        table.row(ranking("  area under ROC, mean", &|r| {
-            let known = || r.auc.iter().filter(|auc| auc.is_finite());
-            known().sum::<f64>() / known().count() as f64
-        }));
-        if first.names().len() > 3 {
-            table.row(ranking("  among the 3 most probable", &|r| r.top_k[2]));
-        }
-        table.row(ranking("  calibration error", &|r| r.calibration_error));
+        cells.push(rows.map_or(String::new(), grouped).into());
+        table.row(cells);
     }
     // The best first, by what the first column says.
     let mut classes: Vec<usize> = (0..first.names().len()).collect();

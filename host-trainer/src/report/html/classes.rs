@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::findings::{Answers, Classes, Roc};
 use super::picture::img;
 use super::plot::{Series, square};
-use super::{confusion, plot};
+use super::{confusion, figures, plot};
 use crate::evaluate::Confusion;
 use crate::report::number::percent;
 use crate::report::svg::{Axis, round};
@@ -18,6 +18,7 @@ pub fn section(classes: &Classes, precision: &str) -> Markup {
     let (float, int8) = (&classes.float, &classes.int8);
     html! {
         h2 id="answers" { "Answers on the test rows" }
+        (figures::table(float, int8, precision))
         (confusion::matrices(&float.confusion, &int8.confusion, precision))
         h3 { "Accuracy of each class" }
         (bars(&float.confusion, &int8.confusion, precision))
@@ -110,8 +111,6 @@ fn table(float: &Answers, int8: &Answers, precision: &str) -> Markup {
                 } }
                 tbody {
                     @for (class, name) in confusion.names().iter().enumerate() {
-
-
                         tr {
                             th scope="row" { (name) }
                             td data-column="rows" { (confusion.class_total(class)) }

@@ -27,27 +27,52 @@ pub fn matrices(float: &Confusion, int8: &Confusion, precision: &str) -> Markup 
              wrong orange, the stronger the more often; errors are set against the most frequent one."
         }
         div class="grid" {
-            (figure("float", float))
-            (figure(precision, int8))
+            (figure("float", float, count))
+            (figure(precision, int8, count))
             (difference(float, int8, precision))
+        }
+        details {
+            summary { "The same in percent of each row" }
+            div class="grid" {
+                (figure("float", float, percent_of_row))
+                (figure(precision, int8, percent_of_row))
+            }
         }
     }
 }
 
-fn figure(title: &str, confusion: &Confusion) -> Markup {
+/// What is written in a cell, of its count and the rows of the class.
+type Text = fn(u32, u32) -> String;
+
+fn count(count: u32, _: u32) -> String {
+    count.to_string()
+}
+
+/// As many digits as a cell has room for.
+fn percent_of_row(count: u32, total: u32) -> String {
+    let percent = f64::from(count) / f64::from(total.max(1)) * 100.0;
+    match percent {
+        p if p >= 99.95 => "100".to_string(),
+        p if p < 0.05 => "0".to_string(),
+        p => format!("{p:.1}"),
+    }
+}
+
+fn figure(title: &str, confusion: &Confusion, text: Text) -> Markup {
     let counts = confusion.counts();
     let errors = counts.indexed_iter().filter(|((truth, taken), _)| truth != taken);
     let most_errors = errors.map(|(_, &count)| count).max().unwrap_or(0).max(1);
     let (correct, total) = (confusion.correct().into(), confusion.total().into());
     let cell = |truth: usize, taken: usize| {
         let (count, right) = (counts[(truth, taken)], truth == taken);
-        let most = if right { confusion.class_total(truth).max(1) } else { most_errors };
+        let total = confusion.class_total(truth);
+        let most = if right { total.max(1) } else { most_errors };
         let share = f64::from(count) / f64::from(most);
         (count > 0).then(|| Cell {
             strength: if right { 0.15 + 0.85 * share * share } else { 0.12 + 0.88 * share },
             first: right,
-            text: count.to_string(),
-            meaning: format!("{count} times"),
+            text: text(count, total),
+            meaning: format!("{count} of {total}, {} %", percent_of_row(count, total)),
         })
     };
     html! {
@@ -170,6 +195,7 @@ mod tests {
         let text = matrices(&float, &int8, "int8").into_string();
         assert!(text.contains(">17<") && text.contains(">−1<") && text.contains(">+1<"));
         assert!(text.contains("a&amp;b taken for c: +1 in int8"));
+        assert!(text.contains("a&amp;b taken for c: 1 of 17, 5.9 %") && text.contains(">94.1<"));
         assert!(text.contains("1 counted elsewhere") && !text.contains("NaN"));
     }
 

@@ -1,6 +1,6 @@
 //! What a report is about, as plain numbers: the page is made of this and of nothing else.
 
-use crate::evaluate::Confusion;
+use crate::evaluate::{Confusion, Ranking};
 
 /// Everything that a report shows.
 #[derive(Clone, Debug)]
@@ -89,6 +89,8 @@ pub struct Answers {
     pub confusion: Confusion,
     /// The receiver operating characteristic of each class against all others.
     pub roc: Vec<Roc>,
+    /// How the probabilities rank the rows, where there are any.
+    pub ranking: Option<Ranking>,
 }
 
 /// A receiver operating characteristic.

@@ -3,6 +3,7 @@
 mod classes;
 mod compare;
 mod confusion;
+mod figures;
 mod findings;
 mod gather;
 mod layers;

@@ -169,10 +169,13 @@ fn verdict(findings: &Findings) -> Markup {
         }
         Task::Values(values) => {
             let more = values.int8.mse / values.float.mse - 1.0;
-            (
-                format!("{precision} changes the mean squared error by {:+.1} %.", more * 100.0),
-                more > TOLERATED_ERROR,
-            )
+            let change = match more {
+                m if m > 1.0 => {
+                    format!("makes the mean squared error {:.1} times as large", m + 1.0)
+                }
+                _ => format!("changes the mean squared error by {:+.1} %", more * 100.0),
+            };
+            (format!("{precision} {change}."), more > TOLERATED_ERROR)
         }
     };
     html! {

@@ -85,14 +85,21 @@ fn label(axis: &Axis, tick: f64) -> String {
     text.replace('-', "−")
 }
 
+/// From this ratio of the greatest number to the least, a curve that reaches for 0 is drawn on a
+/// logarithmic axis: on another the second half of a training would be one line along the bottom.
+const DECADES_FROM: f64 = 30.0;
+
 /// Curves over the epochs. `unit` stands behind the numbers; `to` is a number that the vertical
-/// axis must reach.
+/// axis must reach, but for 0 where the numbers span decades.
 pub fn curves(description: &str, unit: &str, to: f64, series: &[Series<'_>]) -> Markup {
     let all = || series.iter().flat_map(|series| series.points).filter(|(_, y)| y.is_finite());
-    let least = all().fold(to, |least, (_, y)| least.min(*y));
-    let most = all().fold(to, |most, (_, y)| most.max(*y));
+    let least = all().fold(f64::INFINITY, |least, (_, y)| least.min(*y));
+    let most = all().fold(f64::NEG_INFINITY, |most, (_, y)| most.max(*y));
     let last = all().fold(1.0_f64, |last, (x, _)| last.max(*x));
-    let y = Axis::covering(least, most, 4);
+    let y = match to == 0.0 && least > 0.0 && most > least * DECADES_FROM {
+        true => Axis::decades(least, most),
+        false => Axis::covering(least.min(to), most.max(to), 4),
+    };
     let frame = Frame { x: Axis::counting(last as usize, 5), y, width: WIDTH, height: HEIGHT };
     html! {
         svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(description) {

@@ -8,6 +8,7 @@ pub struct Axis {
     /// The numbers to write.
     pub ticks: Vec<f64>,
     step: f64,
+    logarithmic: bool,
 }
 
 impl Axis {
@@ -19,7 +20,18 @@ impl Axis {
         let last = (most / step - 1e-9).ceil().max(first + 1.0);
         let count = (last - first) as usize;
         let ticks = (0..=count).map(|tick| (first + tick as f64) * step).collect();
-        Axis { from: first * step, to: last * step, ticks, step }
+        Axis { from: first * step, to: last * step, ticks, step, logarithmic: false }
+    }
+
+    /// A logarithmic axis that covers these numbers, both above 0, its ends and its ticks being
+    /// powers of ten.
+    pub fn decades(least: f64, most: f64) -> Self {
+        let first = (least.log10() + 1e-9).floor() as i32;
+        let last = ((most.log10() - 1e-9).ceil() as i32).max(first + 1);
+        let every = ((last - first) as usize).div_ceil(6).max(1);
+        let ticks = (first..=last).step_by(every).map(|power| 10_f64.powi(power)).collect();
+        let (from, to) = (10_f64.powi(first), 10_f64.powi(last));
+        Axis { from, to, ticks, step: 1.0, logarithmic: true }
     }
 
     /// An axis from `least` to `most` and no further, with about so many ticks between.
@@ -30,7 +42,7 @@ impl Axis {
         let count = (to / step + 1e-9 - first).floor().max(0.0) as usize;
         // No tick is −0.
         let ticks = (0..=count).map(|tick| (first + tick as f64) * step + 0.0).collect();
-        Axis { from, to, ticks, step }
+        Axis { from, to, ticks, step, logarithmic: false }
     }
 
     /// An axis from 1 to `last`, in whole numbers.
@@ -41,17 +53,21 @@ impl Axis {
         let ticks = first.into_iter().chain(multiples).collect();
         // A single epoch stands in the middle.
         let (from, to) = if last > 1 { (1.0, last as f64) } else { (0.5, 1.5) };
-        Axis { from, to, ticks, step }
+        Axis { from, to, ticks, step, logarithmic: false }
     }
 
     /// Where a number stands, from 0 to 1.
     pub fn place(&self, value: f64) -> f64 {
-        (value - self.from) / (self.to - self.from)
+        match self.logarithmic {
+            true => (value / self.from).log10() / (self.to / self.from).log10(),
+            false => (value - self.from) / (self.to - self.from),
+        }
     }
 
     /// A tick as text, with as many decimals as the step needs.
     pub fn label(&self, tick: f64) -> String {
-        let decimals = (-self.step.log10().floor()).max(0.0) as usize;
+        let step = if self.logarithmic { tick } else { self.step };
+        let decimals = (-step.log10().floor()).max(0.0) as usize;
         format!("{tick:.decimals$}")
     }
 }
@@ -81,6 +97,10 @@ mod tests {
             (labels(&axis), axis.place(5.9)),
             (["0", "2", "4"].map(String::from).into(), 1.0)
         );
+        let axis = Axis::decades(0.0008, 0.2);
+        assert_eq!(labels(&axis), ["0.0001", "0.001", "0.01", "0.1", "1"]);
+        assert!((axis.place(0.01) - 0.5).abs() < 1e-12);
+        assert_eq!(labels(&Axis::decades(1.0, 1.0)), ["1", "10"]);
         assert_eq!(labels(&Axis::within(1.0, 1.0, 4)), ["0.5", "1.0", "1.5"]);
         assert_eq!(labels(&Axis::counting(10, 5)), ["1", "2", "4", "6", "8", "10"]);
         assert_eq!(labels(&Axis::counting(3, 5)), ["1", "2", "3"]);

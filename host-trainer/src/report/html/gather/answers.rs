@@ -83,7 +83,8 @@ fn answers(evaluation: &Evaluation, truths: &[usize], rows: &[&[f32]]) -> Answer
     let curve = |class: usize| {
         roc(rows.iter().zip(truths).map(|(row, &truth)| (probability(row, class), truth == class)))
     };
-    Answers { roc: (0..confusion.names().len()).map(curve).collect(), confusion }
+    let roc = (0..confusion.names().len()).map(curve).collect();
+    Answers { roc, confusion, ranking: evaluation.ranking.clone() }
 }
 
 /// The outputs, row by row.
