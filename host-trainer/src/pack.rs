@@ -52,21 +52,17 @@ impl Core {
             // What is not stored cannot be read faster in another order.
             return &[Sparse];
         }
+        let has_dsp =
+            matches!(self, Core::CortexM4 | Core::CortexM7 | Core::CortexM33 | Core::CortexM55);
         match (self, dense.layout.is_int4(), input.precision) {
-            (Core::CortexM4 | Core::CortexM7 | Core::CortexM33, true, _) => &[Int4Tiles4, Int4],
+            (_, true, Precision::Int8) if has_dsp => &[Int4Tiles4],
             (_, true, _) => &[Int4],
-            (Core::CortexM4 | Core::CortexM7 | Core::CortexM33, false, Precision::Int8) => {
-                &[Pairs4, Tiles4, RowMajor]
-            }
-            (Core::CortexM4 | Core::CortexM7 | Core::CortexM33, false, Precision::Int16) => {
-                &[Tiles4, RowMajor]
-            }
-            (Core::CortexM3 | Core::Rv32, false, _) => &[Columns8, RowMajor],
-            (Core::CortexM0, false, Precision::Int8) => &[ColumnsUnsigned4, RowMajor],
             (Core::CortexM55, false, Precision::Int8) => &[FoldedRows, RowMajor],
-            (Core::CortexM0 | Core::CortexM55, false, Precision::Int16) | (Core::Any, false, _) => {
-                &[RowMajor]
-            }
+            (Core::CortexM0, false, Precision::Int8) => &[ColumnsUnsigned4, RowMajor],
+            (Core::CortexM3 | Core::Rv32, false, _) => &[Columns8, RowMajor],
+            (_, false, Precision::Int8) if has_dsp => &[Pairs4, Tiles4],
+            (_, false, Precision::Int16) if has_dsp => &[Tiles4],
+            _ => &[RowMajor],
         }
     }
 }
@@ -237,7 +233,7 @@ mod tests {
             (Core::CortexM4, [Pairs4, Int4Tiles4]),
             (Core::CortexM7, [Pairs4, Int4Tiles4]),
             (Core::CortexM33, [Pairs4, Int4Tiles4]),
-            (Core::CortexM55, [FoldedRows, Int4]),
+            (Core::CortexM55, [FoldedRows, Int4Tiles4]),
             (Core::Rv32, [Columns8, Int4]),
             (Core::Any, [RowMajor, Int4]),
         ] {
@@ -265,7 +261,7 @@ mod tests {
         for (core, layout) in [
             (Core::CortexM4, Tiles4),
             (Core::CortexM0, RowMajor),
-            (Core::CortexM55, RowMajor),
+            (Core::CortexM55, Tiles4),
             (Core::Rv32, Columns8),
         ] {
             assert_eq!(layouts(&int16, core), [layout], "{core}");

@@ -26,7 +26,8 @@ pub struct ScratchLayout {
 }
 
 impl ScratchLayout {
-    /// The layout for dense layers of at most so many inputs, and outputs of at most so many bytes.
+    /// The layout for dense layers of at most so many inputs, rounded up to those that a row of
+    /// weights has room for, and outputs of at most so many bytes.
     pub const fn new(inputs: usize, output_bytes: usize) -> Self {
         let blocks = padded(inputs) / 4;
         ScratchLayout {
@@ -48,7 +49,7 @@ impl Model<'_> {
         let (mut inputs, mut output_bytes) = (0, 0);
         for layer in self.layers() {
             if let Layer::Dense(dense) = layer {
-                inputs = dense.inputs().max(inputs);
+                inputs = dense.layout.columns(dense.inputs()).max(inputs);
             }
             let bytes = layer.outputs().wrapping_mul(layer.output().precision.bytes());
             output_bytes = bytes.max(output_bytes);

@@ -1,7 +1,7 @@
 //! Models with inputs that an engine is held against the reference on, wherever it runs.
 
 use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec};
-use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
+use model_format::{Clamp, Encoding, Model, Multiplier, Quantization, WeightLayout};
 
 use crate::random_model::RandomModel;
 
@@ -12,7 +12,7 @@ pub struct Case {
     pub what: String,
     /// The model file.
     pub model: Vec<u8>,
-    /// Inputs of the model's length.
+    /// Inputs of the model's length; of 16-bit ones the bytes.
     pub inputs: Vec<Vec<i8>>,
 }
 
@@ -20,6 +20,18 @@ impl Case {
     fn new(what: String, spec: &ModelSpec, inputs: Vec<Vec<i8>>) -> Case {
         let model = spec.to_bytes().unwrap_or_else(|error| panic!("{what}: {error}"));
         Case { what, model, inputs }
+    }
+
+    /// The same with all layers in this layout, whose weights fit in it.
+    pub fn laid_out(self, layout: WeightLayout) -> Case {
+        let model = Model::parse(&self.model).unwrap_or_else(|error| panic!("{error}"));
+        let mut spec = ModelSpec::from(&model);
+        for layer in &mut spec.layers {
+            if let LayerSpec::Dense(dense) = layer {
+                dense.layout = layout;
+            }
+        }
+        Case::new(format!("{}, {}", self.what, layout.name()), &spec, self.inputs)
     }
 }
 
@@ -38,16 +50,7 @@ pub fn packed(seed: u64, max_width: usize, layouts: &[WeightLayout]) -> Case {
     for index in 0..spec.layers.len() {
         let layout = layouts[rng.usize(..layouts.len())];
         let LayerSpec::Dense(dense) = &mut spec.layers[index] else { continue };
-        if layout.is_int4() {
-            dense.weights.iter_mut().for_each(|weight| *weight %= 8);
-        }
-        if layout == WeightLayout::Sparse {
-            // Whole blocks of zeros, or there is nothing to leave out.
-            for row in dense.weights.chunks_mut(dense.inputs) {
-                row.chunks_mut(4).filter(|_| rng.bool()).for_each(|block| block.fill(0));
-            }
-        }
-        dense.layout = layout;
+        lay_out(dense, layout, &mut rng);
         if spec.to_bytes().is_err() {
             // The pair code allows sums of 23 bits alone.
             let LayerSpec::Dense(dense) = &mut spec.layers[index] else { continue };
@@ -60,6 +63,20 @@ pub fn packed(seed: u64, max_width: usize, layouts: &[WeightLayout]) -> Case {
     Case::new(what, &spec, inputs)
 }
 
+/// Gives a layer this layout, and weights that it can hold.
+fn lay_out(dense: &mut DenseSpec, layout: WeightLayout, rng: &mut fastrand::Rng) {
+    if layout.is_int4() {
+        dense.weights.iter_mut().for_each(|weight| *weight %= 8);
+    }
+    if layout == WeightLayout::Sparse {
+        // Whole blocks of zeros, or there is nothing to leave out.
+        for row in dense.weights.chunks_mut(dense.inputs) {
+            row.chunks_mut(4).filter(|_| rng.bool()).for_each(|block| block.fill(0));
+        }
+    }
+    dense.layout = layout;
+}
+
 fn dense_layers(spec: &ModelSpec) -> impl Iterator<Item = &DenseSpec> {
     spec.layers.iter().filter_map(|layer| match layer {
         LayerSpec::Dense(dense) => Some(dense),
@@ -67,17 +84,88 @@ fn dense_layers(spec: &ModelSpec) -> impl Iterator<Item = &DenseSpec> {
     })
 }
 
-/// Whatever a kernel unrolls by, some of these shapes leave every remainder.
-pub fn every_small_shape() -> impl Iterator<Item = Case> {
+/// Whatever a kernel unrolls by, some of these shapes leave every remainder; and whatever it holds
+/// back in segments, some inputs of 127 or -128 alone fill them.
+pub fn every_small_shape(layout: WeightLayout) -> impl Iterator<Item = Case> {
     let mut rng = fastrand::Rng::with_seed(1);
-    let shapes = (1..=70).flat_map(|inputs| (1..=9).map(move |outputs| (inputs, outputs)));
-    shapes.map(move |(inputs, outputs)| {
+    let small = (1..=70).flat_map(|inputs| (1..=9).map(move |outputs| (inputs, outputs)));
+    let long = [285, 288, 289, 296, 575, 576, 577, 1200].map(|inputs| (inputs, 5));
+    small.chain(long).map(move |(inputs, outputs)| {
         let multiplier = Multiplier { mantissa: 1_500_000_000, shift: -9 };
-        let zero_point = rng.i8(..).into();
-        let spec = dense(inputs, outputs, zero_point, multiplier, || rng.i8(-127..=127));
-        let input = (0..inputs).map(|_| rng.i8(..)).collect();
-        Case::new(format!("{inputs} × {outputs}"), &spec, vec![input])
+        let zero_point = [rng.i8(..), -128, 127][rng.usize(..3)];
+        let mut model =
+            dense(inputs, outputs, zero_point.into(), multiplier, || rng.i8(-127..=127));
+        let mut input: Vec<i8> = (0..inputs).map(|_| rng.i8(..)).collect();
+        let mut sparse = input.clone();
+        sparse.chunks_mut(8).filter(|_| rng.u8(..3) > 0).for_each(|x| x.fill(zero_point));
+        if inputs > 70 {
+            input.fill(if zero_point < 0 { 127 } else { -128 });
+        }
+        for layer in &mut model.layers {
+            let LayerSpec::Dense(dense) = layer else { continue };
+            lay_out(dense, layout, &mut rng);
+            if inputs > 70 {
+                let most = layout.max_weight() as i8;
+                // The pair code holds less.
+                let weight = if layout == WeightLayout::Pairs4 { 20 } else { most };
+                dense.weights.fill(weight);
+                dense.multipliers.fill(Multiplier { mantissa: 1_500_000_000, shift: -18 });
+            }
+        }
+        let what = format!("{inputs} × {outputs}, {}", layout.name());
+        Case::new(what, &model, vec![input, sparse, vec![zero_point; inputs]])
     })
+}
+
+/// A model of 16-bit activations with random weights, of two layers that lie in random ones of
+/// `layouts`; those that need int8 are left out.
+pub fn int16(seed: u64, layouts: &[WeightLayout]) -> Case {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    rng.u64(..);
+    let takes_int16 =
+        |layout: &&WeightLayout| !layout.is_folded() && **layout != WeightLayout::Int4Tiles4;
+    let layouts: Vec<_> = layouts.iter().filter(takes_int16).collect();
+    let widths = [(); 3].map(|()| {
+        let most = [8, 70, 300][rng.usize(..3)];
+        rng.usize(1..=most)
+    });
+    let quantization = Quantization::int16(1.0);
+    let all = Clamp::all(quantization.precision);
+    let layers = widths.windows(2).map(|pair| {
+        let spread = 73.0 * (pair[0] as f64).sqrt();
+        let mut layer = DenseSpec {
+            inputs: pair[0],
+            outputs: pair[1],
+            weights: (0..pair[0] * pair[1]).map(|_| rng.i8(-127..=127)).collect(),
+            biases: (0..pair[1]).map(|_| rng.i32(-100_000..100_000)).collect(),
+            multipliers: (0..pair[1])
+                .map(|_| Multiplier::from_real((0.2 + rng.f64()) / spread).expect("small"))
+                .collect(),
+            output: quantization,
+            clamp: if rng.bool() { all } else { Clamp { low: 0, ..all } },
+            layout: WeightLayout::RowMajor,
+        };
+        lay_out(&mut layer, *layouts[rng.usize(..layouts.len())], &mut rng);
+        LayerSpec::Dense(layer)
+    });
+    let spec = ModelSpec {
+        name: "int16".into(),
+        input: InputSpec { shape: vec![widths[0]], quantization, encoding: Encoding::Quantized },
+        output: MeaningSpec::Values { unit: String::new() },
+        layers: layers.collect(),
+        self_tests: vec![],
+    };
+    let shapes: Vec<_> =
+        dense_layers(&spec).map(|dense| (dense.outputs, dense.layout.name())).collect();
+    let what = format!("int16 model of seed {seed} ({} inputs, {shapes:?})", widths[0]);
+    let inputs: [Vec<i16>; 3] = [
+        (0..widths[0]).map(|_| rng.i16(..)).collect(),
+        (0..widths[0]).map(|_| if rng.u8(..4) == 0 { rng.i16(..) } else { 0 }).collect(),
+        vec![i16::MIN; widths[0]],
+    ];
+    let bytes =
+        |x: Vec<i16>| x.into_iter().flat_map(|x| x.to_le_bytes().map(|b| b as i8)).collect();
+    Case::new(what, &spec, inputs.into_iter().map(bytes).collect())
 }
 
 /// One weight of 1 and every input: the accumulator is −255..=255, which each shift moves from

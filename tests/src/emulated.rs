@@ -39,7 +39,7 @@ pub fn firmware(model: &[u8]) -> PathBuf {
 pub fn firmware_for(board: &'static Board, model: &[u8]) -> PathBuf {
     let sources = sources();
     let compiler = Finished::of(cargo().args(["-vV"]).current_dir(root())).success().stdout;
-    let key = content_key(&[board.name.as_bytes(), model, &sources, compiler.as_bytes()]);
+    let key = content_key(&[board.target.as_bytes(), model, &sources, compiler.as_bytes()]);
     cached(&format!("{}-{key}.elf", board.name), |elf| {
         let model_path = elf.with_extension("thimble");
         write(&model_path, model);

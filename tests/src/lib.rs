@@ -5,6 +5,7 @@
 
 pub mod cases;
 pub mod command;
+pub mod cores;
 pub mod counts;
 pub mod emulated;
 pub mod mirror;

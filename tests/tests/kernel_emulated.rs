@@ -1,82 +1,145 @@
-//! The engine on an emulated Cortex-M4F against the reference, byte by byte: the cases of
-//! `kernel_host`, on the core that they are for.
+//! The engine on every emulated core against the reference, byte by byte: the cases of
+//! `kernel_host`, in the layouts of the cores that they are for.
 
-use host_trainer::device::command::{Vector, vectors};
-use model_format::Model;
+use host_trainer::device::command::Vector;
 use model_format::build::{MeaningSpec, ModelSpec};
+use model_format::{Model, Precision, WeightLayout};
 use tests::cases::{self, Case};
-use tests::emulated::{LIMIT, board, default_model, firmware};
-use tests::parity::compare;
+use tests::cores::EmulatedCore;
 use tests::random_model::MAX_WIDTH;
 use tests::reference::Network;
 
-/// The rows of outputs for each model with its inputs, which the firmware loads one by one.
-fn run(models: &[(&[u8], &[Vec<i8>])]) -> Vec<Vec<i8>> {
+/// The rows of outputs for each model with its inputs.
+fn run(core: EmulatedCore, models: &[(&[u8], &[Vec<i8>])]) -> Vec<Vec<i8>> {
     let rows: Vec<Vec<i8>> = models.iter().map(|(_, inputs)| inputs.concat()).collect();
     let models: Vec<Vector<'_>> =
         models.iter().zip(&rows).map(|((model, _), inputs)| Vector { model, inputs }).collect();
-    let answers = vectors(board(), &firmware(&default_model()), &models, LIMIT)
-        .unwrap_or_else(|error| panic!("{error}"));
-    let accepted = |answer: Option<Vec<i8>>| answer.expect("the board refuses a valid model");
-    answers.into_iter().map(accepted).collect()
+    let accepted = |answer: Option<Vec<i8>>| answer.expect("the core refuses a valid model");
+    core.run(&models).into_iter().map(accepted).collect()
+}
+
+/// What bytes stand for.
+fn values(bytes: &[i8], precision: Precision) -> Vec<i64> {
+    match precision {
+        Precision::Int8 => bytes.iter().map(|x| i64::from(*x)).collect(),
+        Precision::Int16 => bytes
+            .chunks_exact(2)
+            .map(|pair| i64::from(i16::from_le_bytes([pair[0] as u8, pair[1] as u8])))
+            .collect(),
+    }
+}
+
+/// The outputs of every layer, by the reference.
+fn expected(model: &Model<'_>, input: &[i8]) -> Vec<Vec<i64>> {
+    Network::new(model).run_layers_wide(&values(input, model.input().quantization.precision))
 }
 
 /// Holds every output against the reference.
-fn check(cases: &[Case]) {
+fn check(core: EmulatedCore, cases: &[Case]) {
     let models: Vec<(&[u8], &[Vec<i8>])> =
         cases.iter().map(|case| (&*case.model, &*case.inputs)).collect();
-    for (case, answer) in cases.iter().zip(run(&models)) {
-        let network = Network::new(&Model::parse(&case.model).expect("a valid model"));
-        let expected: Vec<Vec<i8>> = case.inputs.iter().map(|input| network.run(input)).collect();
-        let rows = answer.chunks_exact(expected[0].len());
-        assert_eq!(rows.len(), expected.len(), "rows of {}", case.what);
-        for (number, (expected, actual)) in expected.iter().zip(rows).enumerate() {
-            if expected != actual {
-                panic!("{}, input {number}, {}", case.what, first_difference(case, number));
+    for (case, answer) in cases.iter().zip(run(core, &models)) {
+        let model = Model::parse(&case.model).expect("a valid model");
+        let precision = model.output().quantization.precision;
+        let rows = answer.chunks_exact(model.output_bytes());
+        assert_eq!(rows.len(), case.inputs.len(), "rows of {}", case.what);
+        for (number, (input, actual)) in case.inputs.iter().zip(rows).enumerate() {
+            if expected(&model, input).last() != Some(&values(actual, precision)) {
+                let difference = first_difference(core, case, number);
+                panic!("{}, {}, input {number}, {difference}", core.name(), case.what);
             }
         }
     }
 }
 
-/// Where the board first differs from the reference: its answers to the model cut behind the
-/// first layer, the second, …
-fn first_difference(case: &Case, number: usize) -> String {
+/// Where the core first differs from the reference: its answers to the model cut behind the first
+/// layer, the second, …
+fn first_difference(core: EmulatedCore, case: &Case, number: usize) -> String {
     let model = Model::parse(&case.model).expect("a valid model");
     let input = &case.inputs[number];
-    let layers = Network::new(&model).run_layers(input);
-    for (layer, expected) in layers.iter().enumerate() {
+    for (layer, expected) in expected(&model, input).iter().enumerate() {
         let mut spec = ModelSpec::from(&model);
         spec.layers.truncate(layer + 1);
         spec.output = MeaningSpec::Values { unit: String::new() };
         spec.self_tests.clear();
-        let model = spec.to_bytes().expect("the front of a valid model is valid");
-        let actual = run(&[(&model, std::slice::from_ref(input))]);
-        if let Err(difference) = compare(layer, expected, &actual[0]) {
-            return difference.to_string();
+        let file = spec.to_bytes().expect("the front of a valid model is valid");
+        let front = Model::parse(&file).expect("what to_bytes has checked");
+        let actual = run(core, &[(&file, std::slice::from_ref(input))]);
+        let actual = values(&actual[0], front.output().quantization.precision);
+        let mut pairs = expected.iter().zip(&actual);
+        if let Some(index) = pairs.position(|(expected, actual)| expected != actual) {
+            return format!(
+                "layer {layer}, output {index}: expected {}, got {}",
+                expected[index], actual[index]
+            );
         }
     }
     "the outputs, but not if it runs alone".into()
 }
 
-#[test]
-fn random_models_of_all_shapes() {
+/// Every shape that leaves a remainder in every layout of the core, then thousands of random
+/// shapes in random ones of them, and networks of 16-bit activations.
+fn check_kernels(core: EmulatedCore) {
+    let own = core.own_layouts();
+    for layout in own {
+        check(core, &cases::every_small_shape(*layout).collect::<Vec<_>>());
+    }
+    let all = [own, &[WeightLayout::RowMajor, WeightLayout::Int4, WeightLayout::Sparse]].concat();
     // Seeds that the host does not see; a few of the largest shapes, and many of the small.
-    let large = (10_000..10_040).map(|seed| cases::random(seed, MAX_WIDTH));
-    let small = (20_000..21_500).map(|seed| cases::random(seed, 100));
-    check(&large.chain(small).collect::<Vec<_>>());
+    let large = (10_000..10_020).map(|seed| cases::packed(seed, MAX_WIDTH, &all));
+    let small = (20_000..21_000).map(|seed| cases::packed(seed, 100, &all));
+    let wide = (40_000..40_200).map(|seed| cases::int16(seed, &all));
+    check(core, &large.chain(small).chain(wide).collect::<Vec<_>>());
 }
 
 #[test]
-fn every_small_shape() {
-    check(&cases::every_small_shape().collect::<Vec<_>>());
+fn cortex_m0() {
+    check_kernels(EmulatedCore::M0);
+}
+
+#[test]
+fn cortex_m3() {
+    check_kernels(EmulatedCore::M3);
+}
+
+#[test]
+fn cortex_m4f() {
+    check_kernels(EmulatedCore::M4F);
+}
+
+#[test]
+fn cortex_m7() {
+    check_kernels(EmulatedCore::M7);
+}
+
+#[test]
+fn cortex_m33() {
+    check_kernels(EmulatedCore::M33);
+}
+
+#[test]
+fn cortex_m55() {
+    check_kernels(EmulatedCore::M55);
+}
+
+#[test]
+fn rv32imac() {
+    check_kernels(EmulatedCore::Rv32);
 }
 
 #[test]
 fn every_shift_on_every_input() {
-    check(&cases::every_shift());
+    check(EmulatedCore::M4F, &cases::every_shift());
+    // Helium has a requantization of its own.
+    let folded =
+        cases::every_shift().into_iter().map(|case| case.laid_out(WeightLayout::FoldedRows));
+    check(EmulatedCore::M55, &folded.collect::<Vec<_>>());
 }
 
 #[test]
 fn accumulators_at_both_ends_of_32_bits() {
-    check(&cases::ends_of_32_bits());
+    check(EmulatedCore::M4F, &cases::ends_of_32_bits());
+    let folded =
+        cases::ends_of_32_bits().into_iter().map(|case| case.laid_out(WeightLayout::FoldedRows));
+    check(EmulatedCore::M55, &folded.collect::<Vec<_>>());
 }

@@ -34,7 +34,9 @@ fn random_models_in_every_layout() {
 
 #[test]
 fn every_small_shape() {
-    check(cases::every_small_shape());
+    for layout in WeightLayout::ALL {
+        check(cases::every_small_shape(layout));
+    }
 }
 
 #[test]

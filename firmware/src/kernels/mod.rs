@@ -27,6 +27,8 @@ mod v6m;
 #[cfg(kernel_v7m)]
 mod v7m;
 
+#[cfg(kernel_dsp)]
+use model_format::Precision;
 use model_format::{Dense, WeightLayout};
 
 use crate::operators::Choice;
@@ -55,6 +57,8 @@ pub(crate) fn reads(layer: &Dense<'_>) -> bool {
         WeightLayout::RowMajor | WeightLayout::Int4 | WeightLayout::Sparse => true,
         #[cfg(kernel_dsp)]
         WeightLayout::Pairs4 | WeightLayout::Tiles4 => true,
+        #[cfg(kernel_dsp)]
+        WeightLayout::Int4Tiles4 if layer.input.precision == Precision::Int8 => true,
         #[cfg(any(kernel_v7m, kernel_rv32))]
         WeightLayout::Columns8 => true,
         #[cfg(kernel_v6m)]
@@ -84,11 +88,15 @@ pub(crate) fn prepare<'s, C: Choice>(
     match layer.layout {
         #[cfg(kernel_dsp)]
         WeightLayout::Pairs4 if used.reads(WeightLayout::Pairs4) => {
-            dsp::prepare_pairs(layer, x, workspace)
+            dsp::pairs::prepare(layer, x, workspace)
         }
         #[cfg(kernel_dsp)]
         WeightLayout::Tiles4 if used.reads(WeightLayout::Tiles4) => {
-            dsp::prepare_tiles(layer, x, workspace)
+            dsp::tiles::prepare(layer, x, workspace)
+        }
+        #[cfg(kernel_dsp)]
+        WeightLayout::Int4Tiles4 if used.reads(WeightLayout::Int4Tiles4) => {
+            dsp::int4::prepare(layer, x, workspace)
         }
         #[cfg(any(kernel_v7m, kernel_rv32))]
         WeightLayout::Columns8 if used.reads(WeightLayout::Columns8) => {
@@ -116,11 +124,15 @@ pub(crate) fn compute<C: Choice>(layer: &Dense<'_>, x: &Prepared<'_>, output: &m
     match layer.layout {
         #[cfg(kernel_dsp)]
         WeightLayout::Pairs4 if used.reads(WeightLayout::Pairs4) => {
-            dsp::compute_pairs::<C>(layer, x, output)
+            dsp::pairs::compute::<C>(layer, x, output)
         }
         #[cfg(kernel_dsp)]
         WeightLayout::Tiles4 if used.reads(WeightLayout::Tiles4) => {
-            dsp::compute_tiles::<C>(layer, x, output)
+            dsp::tiles::compute::<C>(layer, x, output)
+        }
+        #[cfg(kernel_dsp)]
+        WeightLayout::Int4Tiles4 if used.reads(WeightLayout::Int4Tiles4) => {
+            dsp::int4::compute::<C>(layer, x, output)
         }
         #[cfg(kernel_v7m)]
         WeightLayout::Columns8 if used.reads(WeightLayout::Columns8) => {

@@ -1,6 +1,6 @@
 //! The kernel in plain Rust: the statement of what every kernel computes, for every layout.
 
-use model_format::{Dense, Multiplier, Precision, WeightLayout, padded};
+use model_format::{Dense, Multiplier, Precision, WeightLayout};
 
 use crate::operators::Operators;
 
@@ -12,7 +12,9 @@ use super::widen::blocks;
 pub(super) const fn is_used(operators: Operators) -> bool {
     let mut own = 0u16;
     if cfg!(kernel_dsp) {
-        own |= 1 << WeightLayout::Pairs4 as u8 | 1 << WeightLayout::Tiles4 as u8;
+        own |= 1 << WeightLayout::Pairs4 as u8
+            | 1 << WeightLayout::Tiles4 as u8
+            | 1 << WeightLayout::Int4Tiles4 as u8;
     }
     if cfg!(any(kernel_v7m, kernel_rv32)) {
         own |= 1 << WeightLayout::Columns8 as u8;
@@ -55,7 +57,12 @@ fn each_row(layer: &Dense<'_>, x: &Prepared<'_>, mut each: impl FnMut(usize, i32
     for (row, (bias, multiplier)) in biases.enumerate() {
         let bias = i32::from_le_bytes(*bias);
         let sum = match layer.layout {
-            WeightLayout::RowMajor | WeightLayout::FoldedRows => row_major(layer, row, x),
+            WeightLayout::RowMajor | WeightLayout::FoldedRows => {
+                row_major(layer, row, x, |weights: &[u8; 4]| weights.map(|weight| weight as i8))
+            }
+            WeightLayout::Int4 => row_major(layer, row, x, |[a, b]: &[u8; 2]| {
+                [(*a << 4) as i8 >> 4, *a as i8 >> 4, (*b << 4) as i8 >> 4, *b as i8 >> 4]
+            }),
             WeightLayout::Sparse => sparse(layer, row, x),
             _ => by_weight(layer, row, x),
         };
@@ -65,31 +72,40 @@ fn each_row(layer: &Dense<'_>, x: &Prepared<'_>, mut each: impl FnMut(usize, i32
 
 // Out of line, each with a small frame of its own.
 
+/// Blocks of four weights lie in `N` bytes each, which `decode` reads.
 #[inline(never)]
-fn row_major(layer: &Dense<'_>, row: usize, x: &Prepared<'_>) -> i32 {
-    let row_len = padded(layer.inputs());
+fn row_major<const N: usize>(
+    layer: &Dense<'_>,
+    row: usize,
+    x: &Prepared<'_>,
+    decode: impl Fn(&[u8; N]) -> [i8; 4],
+) -> i32 {
+    let row_len = layer.layout.row_len(layer.inputs());
     let start = row.wrapping_mul(row_len);
     let weights = layer.weight_bytes().get(start..start.wrapping_add(row_len)).unwrap_or_default();
     let (weights, _) = weights.as_chunks();
     let blocks = blocks(x);
     match x.list {
-        None => weights.iter().zip(blocks).fold(0, |sum, (w, x)| sum.wrapping_add(dot(w, x))),
+        None => {
+            weights.iter().zip(blocks).fold(0, |sum, (w, x)| sum.wrapping_add(dot(decode(w), x)))
+        }
         Some(list) => list
             .iter()
             .filter_map(|number| {
                 let number = usize::from(*number);
                 Some((weights.get(number)?, blocks.get(number)?))
             })
-            .fold(0, |sum, (w, x)| sum.wrapping_add(dot(w, x))),
+            .fold(0, |sum, (w, x)| sum.wrapping_add(dot(decode(w), x))),
     }
 }
 
 #[inline(never)]
 fn sparse(layer: &Dense<'_>, row: usize, x: &Prepared<'_>) -> i32 {
     let blocks = blocks(x);
-    layer
-        .sparse_row(row)
-        .fold(0, |sum, (number, w)| blocks.get(number).map_or(sum, |x| sum.wrapping_add(dot(w, x))))
+    layer.sparse_row(row).fold(0, |sum, (number, weights)| {
+        let product = |x| dot(weights.map(|weight| weight as i8), x);
+        blocks.get(number).map_or(sum, |x| sum.wrapping_add(product(x)))
+    })
 }
 
 #[inline(never)]
@@ -102,7 +118,7 @@ fn by_weight(layer: &Dense<'_>, row: usize, x: &Prepared<'_>) -> i32 {
 }
 
 #[inline(always)]
-fn dot(weights: &[u8; 4], x: &[i16; 4]) -> i32 {
-    let product = |k: usize| i32::from(weights[k] as i8).wrapping_mul(i32::from(x[k]));
+fn dot(weights: [i8; 4], x: &[i16; 4]) -> i32 {
+    let product = |k: usize| i32::from(weights[k]).wrapping_mul(i32::from(x[k]));
     product(0).wrapping_add(product(1)).wrapping_add(product(2)).wrapping_add(product(3))
 }

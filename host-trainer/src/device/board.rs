@@ -21,7 +21,7 @@ pub struct Board {
     /// inputs and outputs; and that a row of inputs and outputs of the other commands may have.
     pub work_bytes: usize,
     /// The target that Rust compiles for.
-    target: &'static str,
+    pub target: &'static str,
 }
 
 /// Where a board's firmware logs to.
@@ -70,6 +70,10 @@ pub const BOARDS: &[Board] = &[
         target: "riscv32imac-unknown-none-elf",
     },
 ];
+
+/// The program of `qemu-mps2-an385` compiled for Cortex-M0: a Cortex-M3 runs it as well, with the
+/// memory for whole models that the micro:bit lacks.
+pub static CORTEX_M0_CODE: Board = arm("qemu-mps2-an385", "mps2-an385", "thumbv6m-none-eabi");
 
 /// One of Arm's boards that are emulated only.
 const fn arm(name: &'static str, machine: &'static str, target: &'static str) -> Board {
@@ -156,7 +160,9 @@ impl Board {
         lock.lock().map_err(Error::file(&lock_path))?;
         let mut cargo = Command::new("cargo");
         cargo
-            .args(["build", "--release", "--locked", "--color=never", "--target-dir"])
+            .args(["build", "--release", "--locked", "--color=never", "--target"])
+            .arg(self.target)
+            .arg("--target-dir")
             .arg(&target_dir)
             .current_dir(boards.join(self.name))
             .env("THIMBLE_MODEL", model);

@@ -62,12 +62,46 @@ pub fn vectors(
     vectors: &[Vector<'_>],
     limit: Duration,
 ) -> Result<Vec<Option<Vec<i8>>>, Error> {
+    answers(board, elf, "vectors", vectors, limit)
+}
+
+/// Counts the executed instructions of one inference of other models than the one that is built
+/// in, on average over the rows of each; nothing for a model that was refused.
+///
+/// # Errors
+/// [`Error::Ended`] with the firmware's own words if it fails, [`Error::TooSlow`] after `limit`.
+pub fn costs(
+    board: &'static Board,
+    elf: &Path,
+    vectors: &[Vector<'_>],
+    limit: Duration,
+) -> Result<Vec<Option<u32>>, Error> {
+    let answers = answers(board, elf, "costs", vectors, limit)?;
+    let count = |bytes: Vec<i8>| {
+        unsigned(&bytes).try_into().map(u32::from_le_bytes).map_err(|bytes: Vec<u8>| {
+            Error::Output {
+                board: board.name,
+                what: format!("{} bytes that are no count of instructions", bytes.len()),
+            }
+        })
+    };
+    answers.into_iter().map(|answer| answer.map(count).transpose()).collect()
+}
+
+/// What a command says to each record.
+fn answers(
+    board: &'static Board,
+    elf: &Path,
+    command: &str,
+    vectors: &[Vector<'_>],
+    limit: Duration,
+) -> Result<Vec<Option<Vec<i8>>>, Error> {
     let mut input = Vec::new();
     for vector in vectors {
         put_blob(&mut input, vector.model);
         put_blob(&mut input, &unsigned(vector.inputs));
     }
-    let output = run(board, elf, "vectors", &input, limit)?;
+    let output = run(board, elf, command, &input, limit)?;
     let answers = take_answers(&output).filter(|answers| answers.len() == vectors.len());
     answers.ok_or_else(|| Error::Output {
         board: board.name,
@@ -109,7 +143,7 @@ fn run(
     let mut emulator = Emulator::start(Options {
         uart: Uart::None,
         command: &[command, "in", "out"],
-        count_instructions: command == "count",
+        count_instructions: matches!(command, "count" | "costs"),
         folder: Some(folder.path()),
         ..Options::serve(board, elf)
     })?;

@@ -38,6 +38,8 @@ pub enum Command {
     Bulk(FileName, FileName),
     /// `vectors IN OUT`: load and run the models of `IN` (see [`crate::vectors`]).
     Vectors(FileName, FileName),
+    /// `costs IN OUT`: count the instructions of the models of `IN` (see [`crate::vectors`]).
+    Costs(FileName, FileName),
     /// `count IN OUT`: measure time and stack of one inference, for every row of `IN`.
     Count(FileName, FileName),
     /// `panic`: do so, for a test to see how a panic ends.
@@ -63,8 +65,13 @@ impl Command {
         let build = match command {
             "bulk" => Command::Bulk,
             "vectors" => Command::Vectors,
+            "costs" => Command::Costs,
             "count" => Command::Count,
-            _ => return Err(Failure::Command("the command is not bulk, vectors, count or panic")),
+            _ => {
+                return Err(Failure::Command(
+                    "the command is not bulk, vectors, costs, count or panic",
+                ));
+            }
         };
         match (words.next(), words.next(), words.next()) {
             (Some(input), Some(output), None) => {

@@ -7,7 +7,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`command`] | what the computer asks at the start |
-//! | `bulk`, [`vectors`], `count` | the three commands |
+//! | `bulk`, [`vectors`], `count` | the four commands |
 //! | [`files`], [`failure`], [`ending`] | files of the computer, what can go wrong with them, the exit code |
 //! | `mps`, `virt` | Arm's MPS2 and MPS3 boards, and RISC-V's `virt` |
 #![no_std]
@@ -53,7 +53,12 @@ pub fn run<B: Board, const SCRATCH: usize, const RECEIVE: usize, const SEND: usi
         Command::Bulk(input, output) => {
             bulk::run(&mut engine, bytemuck::cast_slice_mut(work), &input, &output)
         }
-        Command::Vectors(input, output) => vectors::run(work, &input, &output),
+        Command::Vectors(input, output) => vectors::run(work, &input, &output, vectors::outputs),
+        Command::Costs(input, output) => {
+            vectors::run(work, &input, &output, |model, inputs, buffer| {
+                vectors::cost(&mut clock, model, inputs, buffer)
+            })
+        }
         Command::Count(input, output) => {
             count::run(&mut engine, &mut clock, bytemuck::cast_slice_mut(work), &input, &output)
         }

@@ -12,6 +12,9 @@
 //!
 //! Model, inputs and outputs are followed by zeros up to a multiple of four bytes. A model that is
 //! refused, by the format or for want of memory, has an answer and does not end the sequence.
+//!
+//! `costs IN OUT` takes the same records. Instead of outputs it answers with a u32: the executed
+//! instructions of one inference, on average over the rows.
 
 use firmware::Engine;
 use model_format::Model;
@@ -19,19 +22,27 @@ use model_format::Model;
 use crate::command::FileName;
 use crate::failure::Failure;
 use crate::files::{InputFile, OutputFile};
+use common::clock::Clock;
 
 /// The length that stands for "this model was refused", or its inputs were not whole rows.
 pub const REFUSED: u32 = u32::MAX;
 
-/// Answers every record of `input` in `output`; returns how many.
+/// Answers every record of `input` in `output`, as `answer` does for a model, its inputs and the
+/// memory that is left; returns how many.
 ///
 /// # Shapes
-/// `buffer` holds, one after the other, a model, its scratch, its inputs and its outputs.
+/// `buffer` holds, one after the other, a model, its inputs, and what `answer` needs: its scratch
+/// and its outputs.
 ///
 /// # Errors
 /// [`Failure::Content`] if `input` ends within a record or a record does not fit in `buffer`,
 /// [`Failure::File`] if a file can't be read or written.
-pub fn run(buffer: &mut [u32], input: &FileName, output: &FileName) -> Result<usize, Failure> {
+pub fn run(
+    buffer: &mut [u32],
+    input: &FileName,
+    output: &FileName,
+    mut answer: impl for<'b> FnMut(&[u8], &[u8], &'b mut [u32]) -> Option<(usize, &'b [u8])>,
+) -> Result<usize, Failure> {
     let mut input = InputFile::open(input)?;
     let mut output = OutputFile::create(output)?;
     let mut records = 0;
@@ -47,8 +58,8 @@ pub fn run(buffer: &mut [u32], input: &FileName, output: &FileName) -> Result<us
         input.read_exact(&mut inputs_len)?;
         let (inputs, rest) = read_blob(&mut input, rest, u32::from_le_bytes(inputs_len))?;
         match answer(model, inputs, rest) {
-            Some((outputs, padded)) => {
-                output.write_all(&(outputs as u32).to_le_bytes())?;
+            Some((len, padded)) => {
+                output.write_all(&(len as u32).to_le_bytes())?;
                 output.write_all(padded)?;
             }
             None => output.write_all(&REFUSED.to_le_bytes())?,
@@ -73,7 +84,11 @@ fn read_blob<'b>(
 }
 
 /// The outputs' length and their bytes with padding, or nothing if the model is refused.
-fn answer<'b>(model: &[u8], inputs: &[u8], buffer: &'b mut [u32]) -> Option<(usize, &'b [u8])> {
+pub fn outputs<'b>(
+    model: &[u8],
+    inputs: &[u8],
+    buffer: &'b mut [u32],
+) -> Option<(usize, &'b [u8])> {
     let model = Model::parse(model).ok()?;
     let (scratch, outputs) = buffer.split_at_mut_checked(model.scratch_len())?;
     let (input_len, output_len) = (model.input_bytes(), model.output_bytes());
@@ -90,4 +105,25 @@ fn answer<'b>(model: &[u8], inputs: &[u8], buffer: &'b mut [u32]) -> Option<(usi
         out.copy_from_slice(engine.run_bytes(row).ok()?);
     }
     Some((len, outputs))
+}
+
+/// The instructions of one inference as four bytes, or nothing if the model is refused or takes
+/// longer than the clock can tell.
+pub fn cost<'b>(
+    clock: &mut impl Clock,
+    model: &[u8],
+    inputs: &[u8],
+    buffer: &'b mut [u32],
+) -> Option<(usize, &'b [u8])> {
+    let model = Model::parse(model).ok()?;
+    let (answer, scratch) = buffer.split_first_mut()?;
+    let scratch = scratch.get_mut(..model.scratch_len())?;
+    let rows = inputs.chunks_exact(model.input_bytes());
+    let mut engine = Engine::new(model, scratch).ok()?;
+    // All rows in one go: the clock may tell no less than tens of instructions.
+    let idle = clock.instructions_of(|| true)?;
+    let all = clock.instructions_of(|| rows.clone().all(|row| engine.run_bytes(row).is_ok()))?;
+    let mean = all.saturating_sub(idle).checked_div(rows.len() as u64)?;
+    *answer = u32::try_from(mean).ok()?.to_le();
+    Some((4, bytemuck::bytes_of(answer)))
 }

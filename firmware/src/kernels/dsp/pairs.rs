@@ -1,16 +1,9 @@
-//! Kernels for cores with the DSP extension: Cortex-M4, M7 and M33.
+//! Weights in pairs: [`WeightLayout::Pairs4`](model_format::WeightLayout::Pairs4).
 //!
-//! SMLAD multiplies two pairs of 16-bit numbers and adds both products to an accumulator.
-//!
-//! **Tiles** ([`WeightLayout::Tiles4`](model_format::WeightLayout::Tiles4)). A word holds four
-//! weights of a row; two SXTB16 make two pairs of it, the even and the odd ones, for two SMLAD.
-//! The input is x − zero point, in the same pairs.
-//!
-//! **Pairs** ([`WeightLayout::Pairs4`](model_format::WeightLayout::Pairs4)). A halfword holds
-//! 256 · odd + even, so that with xo the odd inputs and y = 256 · xe − xo, from the even ones,
-//! SMLAD(halfword, xo) + SMLAD(even, y) = 256 · (odd · xo + even · xe): one unpacking less. To fit
-//! into 16 bits the inputs are taken as they are, the odd ones less 127, and the biases folded;
-//! the accumulator holds 256 times the sum, which the loader proves to fit.
+//! A halfword holds 256 · odd + even, so that with xo the odd inputs and y = 256 · xe − xo, from the
+//! even ones, SMLAD(halfword, xo) + SMLAD(even, y) = 256 · (odd · xo + even · xe): one unpacking
+//! less. To fit into 16 bits the inputs are taken as they are, the odd ones less 127, and the
+//! biases folded; the accumulator holds 256 times the sum, which the loader proves to fit.
 //!
 //! Where enough blocks are the zero point, a list of the others is visited. It holds x − zero
 //! point, which may need 9 bits: 256 · xe − xo is then the sum of 128 · xe − xo and 128 · xe.
@@ -20,20 +13,17 @@ use core::arch::global_asm;
 
 use model_format::{Dense, padded};
 
+use crate::kernels::tiles::{self, Loops, Walk};
+use crate::kernels::values::{Values, fill};
+use crate::kernels::{Prepared, Workspace};
 use crate::operators::Choice;
 
-use super::tiles::{self, Loops, Walk};
-use super::values::{Values, fill};
-use super::{Prepared, Workspace};
-
-/// Words of a listed block of pairs: xo, 128 · xe − xo, 128 · xe, and its offset in a row's bytes.
-const PAIRS_ENTRY: usize = 4;
-/// Words of a listed block of tiles: the even inputs, the odd ones, and its offset.
-const TILES_ENTRY: usize = 3;
+/// Words of a listed block: xo, 128 · xe − xo, 128 · xe, and its offset in a row's bytes.
+const ENTRY: usize = 4;
 
 /// Reads the input of a layer in pairs.
 #[inline(never)]
-pub(super) fn prepare_pairs<'s>(
+pub(in crate::kernels) fn prepare<'s>(
     layer: &Dense<'_>,
     x: Values<'_>,
     workspace: &'s mut Workspace<'_>,
@@ -49,7 +39,7 @@ pub(super) fn prepare_pairs<'s>(
     let nonzero = x.iter().filter(|x| **x != zero).count().wrapping_add(is_last);
     let (start, zero) = (words.as_mut_ptr(), u32::from_le_bytes(zero));
     // An entry takes the room of two blocks.
-    if nonzero.wrapping_mul(PAIRS_ENTRY) > words.len() {
+    if nonzero.wrapping_mul(ENTRY) > words.len() {
         // SAFETY: there are two words for each block, one that is filled up included.
         unsafe {
             let end = thimble_pairs_whole(x.as_ptr(), x.len(), start);
@@ -65,48 +55,17 @@ pub(super) fn prepare_pairs<'s>(
         let offset = (x.len() as u32).wrapping_mul(4);
         thimble_pairs_list(rest.as_ptr(), 1, end, zero, offset);
     }
-    let words = words.get(..nonzero.wrapping_mul(PAIRS_ENTRY)).unwrap_or_default();
-    Prepared { words, list: Some(&[]) }
-}
-
-/// Reads the input of a layer for tiles.
-#[inline(never)]
-pub(super) fn prepare_tiles<'s>(
-    layer: &Dense<'_>,
-    x: Values<'_>,
-    workspace: &'s mut Workspace<'_>,
-) -> Prepared<'s> {
-    let blocks = padded(layer.inputs()) / 4;
-    let words = workspace.words.get_mut(..blocks.wrapping_mul(2)).unwrap_or_default();
-    let pairs = |block: [i16; 4]| {
-        let [a, b, c, d] = block.map(|x| u32::from(x as u16));
-        [a | c << 16, b | d << 16]
-    };
-    let nonzero = x.count_nonzero(layer);
-    // An entry takes the room of a block and a half.
-    if nonzero.wrapping_mul(TILES_ENTRY) > blocks.wrapping_mul(2) {
-        let mut places = words.as_chunks_mut::<2>().0.iter_mut();
-        x.widened(layer, |block| {
-            if let Some(place) = places.next() {
-                *place = pairs(block);
-            }
-        });
-        return Prepared { words, list: None };
-    }
-    let mut entries = words.as_chunks_mut::<TILES_ENTRY>().0.iter_mut();
-    x.widened_nonzero(layer, |number, block| {
-        if let Some(entry) = entries.next() {
-            let [even, odd] = pairs(block);
-            *entry = [even, odd, (number as u32).wrapping_mul(4)];
-        }
-    });
-    let words = words.get(..nonzero.wrapping_mul(TILES_ENTRY)).unwrap_or_default();
+    let words = words.get(..nonzero.wrapping_mul(ENTRY)).unwrap_or_default();
     Prepared { words, list: Some(&[]) }
 }
 
 /// Writes the output of a layer with pair-coded weights.
 #[inline(never)]
-pub(super) fn compute_pairs<C: Choice>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+pub(in crate::kernels) fn compute<C: Choice>(
+    layer: &Dense<'_>,
+    x: &Prepared<'_>,
+    output: &mut [u8],
+) {
     let (biases, loops) = match x.list {
         None => (layer.folded(), Loops { tile: thimble_pairs4, single: thimble_pairs1 }),
         Some(_) => {
@@ -116,18 +75,6 @@ pub(super) fn compute_pairs<C: Choice>(layer: &Dense<'_>, x: &Prepared<'_>, outp
     // SAFETY: whole blocks or entries, with offsets within a row, and a layer has inputs.
     let walk = unsafe { Walk::new(layer, x, loops) };
     tiles::compute::<_, C>(layer, biases, 0, output, walk);
-}
-
-/// Writes the output of a layer with weights in tiles.
-#[inline(never)]
-pub(super) fn compute_tiles<C: Choice>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
-    let loops = match x.list {
-        None => Loops { tile: thimble_tiles4, single: thimble_tiles1 },
-        Some(_) => Loops { tile: thimble_tiles4_listed, single: thimble_tiles1_listed },
-    };
-    // SAFETY: as above.
-    let walk = unsafe { Walk::new(layer, x, loops) };
-    tiles::compute::<_, C>(layer, layer.biases(), 0, output, walk);
 }
 
 unsafe extern "C" {
@@ -146,10 +93,6 @@ unsafe extern "C" {
     fn thimble_pairs4_listed(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
     fn thimble_pairs1(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
     fn thimble_pairs1_listed(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
-    fn thimble_tiles4(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
-    fn thimble_tiles4_listed(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
-    fn thimble_tiles1(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
-    fn thimble_tiles1_listed(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
 }
 
 // In all loops: r0 prepared input, r1 its end, r2 weights, r3 accumulators.
@@ -171,14 +114,6 @@ global_asm!(
     sxtb16 \w, \w
     smlad \acc, \w, \y1, \acc
     smlad \acc, \w, \y2, \acc
-    .endm
-
-    @ One word of plain weights: w to acc, with the even inputs e and the odd ones o.
-    .macro WORD w, acc, e, o, t
-    sxtb16 \t, \w
-    sxtb16 \w, \w, ror #8
-    smlad \acc, \t, \e, \acc
-    smlad \acc, \w, \o, \acc
     .endm
 
     .macro FUNCTION name
@@ -354,76 +289,8 @@ global_asm!(
     str r4, [r3]
     pop {{r4-r9, pc}}
 
-    .macro TILES4_BLOCK
-    ldm r2!, {{r8-r11}}
-    ldrd r12, lr, [r0], #8
-    WORD r8, r4, r12, lr, r3
-    WORD r9, r5, r12, lr, r3
-    WORD r10, r6, r12, lr, r3
-    WORD r11, r7, r12, lr, r3
-    .endm
-
-    FUNCTION thimble_tiles4
-    push {{r3-r11, lr}}
-    ldm r3, {{r4-r7}}
-    @ r3 is used up by a block: the bits are taken anew each time.
-1:  sub r3, r1, r0
-    tst r3, #24
-    beq 2f
-    TILES4_BLOCK
-    b 1b
-2:  cmp r0, r1
-    beq 4f
-3:  TILES4_BLOCK
-    TILES4_BLOCK
-    TILES4_BLOCK
-    TILES4_BLOCK
-    cmp r0, r1
-    bne 3b
-4:  pop {{r3}}
-    stm r3, {{r4-r7}}
-    pop {{r4-r11, pc}}
-
-    FUNCTION thimble_tiles4_listed
-    push {{r3-r11, lr}}
-    ldm r3, {{r4-r7}}
-    cmp r0, r1
-    beq 2f
-1:  ldm r0!, {{r8, r9, r10}}
-    add r10, r2, r10, lsl #2
-    ldm r10, {{r10, r11, r12, lr}}
-    WORD r10, r4, r8, r9, r3
-    WORD r11, r5, r8, r9, r3
-    WORD r12, r6, r8, r9, r3
-    WORD lr, r7, r8, r9, r3
-    cmp r0, r1
-    bne 1b
-2:  pop {{r3}}
-    stm r3, {{r4-r7}}
-    pop {{r4-r11, pc}}
-
-    FUNCTION thimble_tiles1
-    push {{r4-r8, lr}}
-    ldr r4, [r3]
-1:  ldr r5, [r2], #4
-    ldrd r6, r7, [r0], #8
-    WORD r5, r4, r6, r7, r8
-    cmp r0, r1
-    bne 1b
-    str r4, [r3]
-    pop {{r4-r8, pc}}
-
-    FUNCTION thimble_tiles1_listed
-    push {{r4-r9, lr}}
-    ldr r4, [r3]
-    cmp r0, r1
-    beq 2f
-1:  ldm r0!, {{r5-r7}}
-    ldr r8, [r2, r7]
-    WORD r8, r4, r5, r6, r9
-    cmp r0, r1
-    bne 1b
-2:  str r4, [r3]
-    pop {{r4-r9, pc}}
+    .irp name, PAIR, PAIR_LISTED, FUNCTION, ENTER_PAIRS, LEAVE_PAIRS, PAIRS4_BLOCK, PAIRS4_BLOCKS2, PAIRS4_ENTRY
+    .purgem \name
+    .endr
 "#
 );

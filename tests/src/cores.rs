@@ -1,0 +1,123 @@
+//! The cores that the engine is emulated on, with memory for whole models, and what their kernels
+//! read.
+
+use host_trainer::device::board::{Board, CORTEX_M0_CODE};
+use host_trainer::device::command::{Vector, costs, vectors};
+use host_trainer::pack::Core;
+use model_format::WeightLayout;
+use model_format::WeightLayout::{
+    Columns8, ColumnsUnsigned4, FoldedRows, Int4Tiles4, Pairs4, Tiles4,
+};
+
+use crate::emulated::{LIMIT, default_model, firmware_for};
+
+/// A core in QEMU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmulatedCore {
+    /// What is compiled for Cortex-M0, on an emulated M3: the same instructions with the same
+    /// results, and more memory than the micro:bit's.
+    M0,
+    /// Cortex-M3.
+    M3,
+    /// Cortex-M4F.
+    M4F,
+    /// Cortex-M7.
+    M7,
+    /// Cortex-M33.
+    M33,
+    /// Cortex-M55, with Helium.
+    M55,
+    /// RV32IMAC.
+    Rv32,
+}
+
+impl EmulatedCore {
+    /// All of them.
+    pub const ALL: [EmulatedCore; 7] = [
+        EmulatedCore::M0,
+        EmulatedCore::M3,
+        EmulatedCore::M4F,
+        EmulatedCore::M7,
+        EmulatedCore::M33,
+        EmulatedCore::M55,
+        EmulatedCore::Rv32,
+    ];
+
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            EmulatedCore::M0 => "Cortex-M0",
+            EmulatedCore::M3 => "Cortex-M3",
+            EmulatedCore::M4F => "Cortex-M4F",
+            EmulatedCore::M7 => "Cortex-M7",
+            EmulatedCore::M33 => "Cortex-M33",
+            EmulatedCore::M55 => "Cortex-M55",
+            EmulatedCore::Rv32 => "RV32IMAC",
+        }
+    }
+
+    /// What models are packed for.
+    pub fn packed_for(self) -> Core {
+        match self {
+            EmulatedCore::M0 => Core::CortexM0,
+            EmulatedCore::M3 => Core::CortexM3,
+            EmulatedCore::M4F => Core::CortexM4,
+            EmulatedCore::M7 => Core::CortexM7,
+            EmulatedCore::M33 => Core::CortexM33,
+            EmulatedCore::M55 => Core::CortexM55,
+            EmulatedCore::Rv32 => Core::Rv32,
+        }
+    }
+
+    /// The layouts for which it has a kernel of its own.
+    pub fn own_layouts(self) -> &'static [WeightLayout] {
+        match self {
+            EmulatedCore::M0 => &[ColumnsUnsigned4],
+            EmulatedCore::M3 | EmulatedCore::Rv32 => &[Columns8],
+            EmulatedCore::M4F | EmulatedCore::M7 | EmulatedCore::M33 => {
+                &[Pairs4, Tiles4, Int4Tiles4]
+            }
+            EmulatedCore::M55 => &[FoldedRows, Pairs4, Tiles4, Int4Tiles4],
+        }
+    }
+
+    fn board(self) -> &'static Board {
+        let name = match self {
+            EmulatedCore::M0 => return &CORTEX_M0_CODE,
+            EmulatedCore::M3 => "qemu-mps2-an385",
+            EmulatedCore::M4F => "qemu-mps2-an386",
+            EmulatedCore::M7 => "qemu-mps2-an500",
+            EmulatedCore::M33 => "qemu-mps2-an505",
+            EmulatedCore::M55 => "qemu-mps3-an547",
+            EmulatedCore::Rv32 => "qemu-riscv",
+        };
+        Board::named(name).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The rows of outputs of each model for its inputs, which the firmware loads one by one;
+    /// nothing for a model that it refuses.
+    ///
+    /// # Panics
+    /// When the firmware cannot be built or run, with the reason.
+    pub fn run(self, models: &[Vector<'_>]) -> Vec<Option<Vec<i8>>> {
+        let board = self.board();
+        vectors(board, &firmware_for(board, &default_model()), models, LIMIT)
+            .unwrap_or_else(|error| panic!("{}: {error}", self.name()))
+    }
+
+    /// The executed instructions of an inference of each model, on average over its inputs.
+    ///
+    /// # Panics
+    /// When the firmware cannot be built or run, or refuses a model.
+    pub fn costs(self, models: &[Vector<'_>]) -> Vec<u32> {
+        let board = self.board();
+        costs(board, &firmware_for(board, &default_model()), models, LIMIT)
+            .unwrap_or_else(|error| panic!("{}: {error}", self.name()))
+            .into_iter()
+            .enumerate()
+            .map(|(index, cost)| {
+                cost.unwrap_or_else(|| panic!("{} refuses model {index}", self.name()))
+            })
+            .collect()
+    }
+}
