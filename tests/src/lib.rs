@@ -6,6 +6,7 @@
 pub mod cases;
 pub mod command;
 pub mod counts;
+pub mod digits;
 pub mod emulated;
 pub mod mirror;
 pub mod mnist;
@@ -14,4 +15,5 @@ pub mod random_model;
 pub mod reference;
 pub mod tflite;
 pub mod trained;
+pub mod wire;
 pub mod workspace;
