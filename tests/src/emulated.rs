@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
-use host_trainer::device::board::Board;
+use host_trainer::device::Error;
+use host_trainer::device::board::{BOARDS, Board, DEFAULT_MODEL};
 use host_trainer::device::emulator::{Emulator, Options};
 
 use crate::command::{Finished, cargo};
@@ -20,7 +22,7 @@ pub fn board() -> &'static Board {
 
 /// The model that the board has unless another is chosen.
 pub fn default_model() -> Vec<u8> {
-    read(root().join("firmware/models/digits.thimble"))
+    read(root().join(DEFAULT_MODEL))
 }
 
 /// The firmware with this model built in, as an ELF file; built again only when the model, the
@@ -37,21 +39,74 @@ pub fn firmware(model: &[u8]) -> PathBuf {
 /// # Panics
 /// When it can't be built, with cargo's words.
 pub fn firmware_for(board: &'static Board, model: &[u8]) -> PathBuf {
+    build("commands", board, model, |model, elf| board.build_for_commands(&root(), model, elf))
+}
+
+/// The program that serves requests on this board: for the real ones, what is flashed.
+///
+/// # Panics
+/// When it can't be built, with cargo's words.
+pub fn serving_firmware(board: &'static Board, model: &[u8]) -> PathBuf {
+    if !board.has_program_of_its_own_for_commands() {
+        return firmware_for(board, model);
+    }
+    build("serving", board, model, |model, elf| board.build(&root(), model, elf))
+}
+
+fn build(
+    what: &str,
+    board: &'static Board,
+    model: &[u8],
+    build: impl FnOnce(&Path, &Path) -> Result<(), Error>,
+) -> PathBuf {
     let sources = sources();
     let compiler = Finished::of(cargo().args(["-vV"]).current_dir(root())).success().stdout;
-    let key = content_key(&[board.target.as_bytes(), model, &sources, compiler.as_bytes()]);
-    cached(&format!("{}-{key}.elf", board.name), |elf| {
-        let model_path = elf.with_extension("thimble");
-        write(&model_path, model);
-        board.build_for_commands(&root(), &model_path, elf).unwrap_or_else(|error| {
+    let key = content_key(&[
+        board.name.as_bytes(),
+        board.target.as_bytes(),
+        model,
+        &sources,
+        compiler.as_bytes(),
+    ]);
+    cached(&format!("{}-{what}-{key}.elf", board.name), |elf| {
+        // The same file for both programs of a board, so that the second is only linked.
+        let model_path = match model == default_model() {
+            true => root().join(DEFAULT_MODEL),
+            false => {
+                let name = format!("{}.thimble", content_key(&[model]));
+                cached(&name, |path| write(path, model))
+            }
+        };
+        build(&model_path, elf).unwrap_or_else(|error| {
             panic!("{error}\nThe target's core library comes by firmware/boards/setup.")
         });
     })
 }
 
-/// A board that answers on its UART.
+/// The board, answering on its UART.
 pub fn serving(elf: &Path) -> Emulator {
-    Emulator::start(Options::serve(board(), elf)).unwrap_or_else(|error| panic!("{error}"))
+    serving_on(board(), elf)
+}
+
+/// [`serving`] on another board.
+pub fn serving_on(board: &'static Board, elf: &Path) -> Emulator {
+    Emulator::start(Options::serve(board, elf))
+        .unwrap_or_else(|error| panic!("{}: {error}", board.name))
+}
+
+/// Does the same on every emulated board, on all of them at once: emulators wait for each other's
+/// UARTs more than they compute.
+///
+/// # Panics
+/// With the names of all boards for which `work` panics; each says why.
+pub fn on_every_board(work: impl Fn(&'static Board) + Sync) {
+    let failed: Vec<&str> = thread::scope(|scope| {
+        let jobs: Vec<_> =
+            BOARDS.iter().map(|board| (board.name, scope.spawn(|| work(board)))).collect();
+        let ended = jobs.into_iter().map(|(name, job)| (name, job.join()));
+        ended.filter_map(|(name, end)| end.err().map(|_| name)).collect()
+    });
+    assert!(failed.is_empty(), "failed on: {}", failed.join(", "));
 }
 
 /// Every file that the firmware is made from, with its name.

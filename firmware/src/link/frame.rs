@@ -68,7 +68,8 @@ pub fn decode<'b, T: Deserialize<'b>>(frame: &'b mut [u8]) -> Result<Message<T>,
         .get(..len)
         .and_then(|content| content.split_last_chunk::<4>())
         .ok_or(FrameError::Damaged)?;
-    if CRC.checksum(message) != u32::from_le_bytes(*stated) {
+    // No message has the CRC-32 that is zero: five bytes of 1 on the line would be a sound frame.
+    if message.is_empty() || CRC.checksum(message) != u32::from_le_bytes(*stated) {
         return Err(FrameError::Damaged);
     }
     match postcard::take_from_bytes(message) {
@@ -197,6 +198,11 @@ mod tests {
             // A flip that makes a zero would split the frame; decoding must refuse it all the same.
             assert!(decode::<Request<'_>>(&mut bad).is_err(), "bit {bit}");
         }
+    }
+
+    #[test]
+    fn a_frame_without_a_message_is_damaged() {
+        assert_eq!(decode::<Request<'_>>(&mut [1; 5]), Err(FrameError::Damaged));
     }
 
     #[test]

@@ -38,6 +38,9 @@ pub(super) enum Log {
 
 const MEGABYTE: usize = 1 << 20;
 
+/// The model that every board has unless another is chosen, in the repository.
+pub const DEFAULT_MODEL: &str = "firmware/models/digits.thimble";
+
 /// All of them.
 pub const BOARDS: &[Board] = &[
     arm("qemu-mps2-an385", "mps2-an385", "thumbv7m-none-eabi"),
@@ -109,6 +112,12 @@ impl Board {
         if path.is_file() { Ok(path) } else { Err(Error::NotBuilt { path, board: self.name }) }
     }
 
+    /// Whether [`Board::build_for_commands`] makes another program than [`Board::build`]: the board
+    /// is a real one, whose own program must not use semihosting.
+    pub fn has_program_of_its_own_for_commands(&self) -> bool {
+        self.log != Log::Semihosting
+    }
+
     /// Builds the firmware with the model of this file built in, from the sources in
     /// `repository`, and puts it at `destination`. A real board takes the very same.
     ///
@@ -135,9 +144,9 @@ impl Board {
         model: &Path,
         destination: &Path,
     ) -> Result<(), Error> {
-        let program = match self.log {
-            Log::Semihosting => self.name.into(),
-            Log::SecondUart | Log::Memory => format!("{}-commands", self.name),
+        let program = match self.has_program_of_its_own_for_commands() {
+            false => self.name.into(),
+            true => format!("{}-commands", self.name),
         };
         self.build_program(program, repository, model, destination)
     }
@@ -151,6 +160,7 @@ impl Board {
     ) -> Result<(), Error> {
         let boards = repository.join("firmware/boards");
         let model = model.canonicalize().map_err(Error::file(model))?;
+        let default = repository.join(DEFAULT_MODEL).canonicalize().ok();
         let target_dir = boards.join("target");
         fs::create_dir_all(&target_dir).map_err(Error::file(&target_dir))?;
         // Whoever builds with another model at the same time must not replace the firmware between
@@ -164,8 +174,12 @@ impl Board {
             .arg(self.target)
             .arg("--target-dir")
             .arg(&target_dir)
-            .current_dir(boards.join(self.name))
-            .env("THIMBLE_MODEL", model);
+            .current_dir(boards.join(self.name));
+        // What a board has anyway is not named, so that what is built is not built again.
+        match default.as_ref() == Some(&model) {
+            true => cargo.env_remove("THIMBLE_MODEL"),
+            false => cargo.env("THIMBLE_MODEL", model),
+        };
         // Of a cargo that runs this program, nothing but the choice of the toolchain shall matter.
         for (variable, _) in env::vars_os() {
             if variable.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_"))

@@ -1,0 +1,146 @@
+//! The bare wire to a board: frames made and read byte by byte, without the client, which would
+//! repeat what the board refuses.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use firmware::link::{Message, Received, Receiver, Refusal, Request, Response, encode};
+use host_trainer::device::board::Board;
+use host_trainer::device::emulator::Emulator;
+use model_format::Model;
+
+use crate::emulated::{default_model, serving_firmware, serving_on};
+use crate::parity::{engine_outputs, signed, unsigned};
+
+/// A board that runs the default model, and the bare wire to it.
+pub struct Wire {
+    stream: TcpStream,
+    /// The model that it runs.
+    pub model: Vec<u8>,
+    name: &'static str,
+    sequence: u16,
+    buffer: Vec<u8>,
+    /// QEMU ends when this is dropped.
+    _emulator: Emulator,
+}
+
+/// An answer, as far as these tests look at it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The outputs of an inference.
+    Output(Vec<i8>),
+    /// Why there are none.
+    Refused(Refusal),
+    /// What the board knows of frames that it could not read.
+    BadFrames(u32),
+}
+
+impl Wire {
+    /// Starts the board, and waits until it answers.
+    ///
+    /// # Panics
+    /// When it cannot be built, or does not answer.
+    pub fn to(board: &'static Board) -> Wire {
+        let model = default_model();
+        let mut emulator = serving_on(board, &serving_firmware(board, &model));
+        let name = board.name;
+        let mut client = emulator.connect().unwrap_or_else(|error| panic!("{name}: {error}"));
+        client.info().unwrap_or_else(|error| panic!("{name}: {error}"));
+        let stream = client.stream_mut().try_clone().expect("a second handle of the connection");
+        let buffer = vec![0; 10_000];
+        Wire { stream, model, name, sequence: 1000, buffer, _emulator: emulator }
+    }
+
+    /// Sends bytes as they are.
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).expect("the board reads");
+    }
+
+    /// The next answer, with its sequence number.
+    ///
+    /// # Panics
+    /// When none comes, or what comes is no answer.
+    pub fn receive(&mut self) -> (u16, Answer) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut receiver = Receiver::new(&mut self.buffer);
+        let mut byte = [0];
+        loop {
+            assert!(Instant::now() < deadline, "{} does not answer", self.name);
+            match self.stream.read(&mut byte) {
+                Ok(0) => panic!("{} has closed the connection", self.name),
+                Ok(_) => {}
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+                {
+                    continue;
+                }
+                Err(error) => panic!("{}: {error}", self.name),
+            }
+            if receiver.push(byte[0]) == Received::Frame {
+                let message = receiver.message::<Response<'_>>();
+                let Message { sequence, body } = message.expect("the board's frames are sound");
+                let answer = match body {
+                    Response::Output { output } => Answer::Output(signed(output)),
+                    Response::Refused(refusal) => Answer::Refused(refusal),
+                    Response::Info(info) => Answer::BadFrames(info.bad_frames),
+                    other => panic!("nobody has asked {} for {other:?}", self.name),
+                };
+                return (sequence, answer);
+            }
+        }
+    }
+
+    /// A number that no request has had.
+    pub fn next_sequence(&mut self) -> u16 {
+        self.sequence = self.sequence.checked_add(1).unwrap_or(1);
+        self.sequence
+    }
+
+    /// A request's frame, and its number.
+    pub fn request(&mut self, request: Request<'_>) -> (u16, Vec<u8>) {
+        let sequence = self.next_sequence();
+        (sequence, frame(sequence, request))
+    }
+
+    /// How many frames the board could not read, by its own account.
+    pub fn bad_frames(&mut self) -> u32 {
+        let (sequence, bytes) = self.request(Request::Info);
+        self.send(&bytes);
+        match self.receive() {
+            (number, Answer::BadFrames(count)) if number == sequence => count,
+            other => panic!("{}: {other:?} instead of information {sequence}", self.name),
+        }
+    }
+
+    /// Asks for an inference, and asserts that the answer is the right one. Refusals of what was
+    /// sent before are returned.
+    ///
+    /// # Panics
+    /// When the answer is wrong or missing.
+    pub fn good_frame_is_answered(&mut self) -> Vec<Refusal> {
+        let len = Model::parse(&self.model).expect("a valid model").input_len();
+        let seed = u64::from(self.sequence);
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let input: Vec<i8> = (0..len).map(|_| rng.i8(..)).collect();
+        let expected = engine_outputs(&self.model, [input.as_slice()]).remove(0);
+        let (sequence, bytes) = self.request(Request::Infer { input: &unsigned(&input) });
+        self.send(&bytes);
+        let mut refusals = Vec::new();
+        loop {
+            match self.receive() {
+                (0, Answer::Refused(refusal)) => refusals.push(refusal),
+                answer => {
+                    assert_eq!(answer, (sequence, Answer::Output(expected)), "{}", self.name);
+                    return refusals;
+                }
+            }
+        }
+    }
+}
+
+/// A message as a frame.
+pub fn frame<T: serde::Serialize>(sequence: u16, body: T) -> Vec<u8> {
+    let mut buffer = vec![0; 10_000];
+    encode(&Message { sequence, body }, &mut buffer).expect("it fits").to_vec()
+}
