@@ -12,7 +12,7 @@ use super::args::BenchArgs;
 use super::terminal;
 use crate::data::Locations;
 use crate::experiment::Plan;
-use crate::network::{Network, Real};
+use crate::network::{Network, Panels, Real};
 use crate::preset::{self, Preset};
 use crate::report::style::{HEADING, STRONG, paint};
 use crate::report::{Cell, Table};
@@ -20,10 +20,10 @@ use crate::train::{self, EpochRecord, Flow, Observer, StopFlag, Threads, Trainin
 
 /// Side of the matrices whose product is the bound: large enough for the kernel's best, small
 /// enough for the caches.
-const SIDE: usize = 1024;
+const SIDE: usize = 2048;
 
-/// Products that each thread makes in one measurement, the best of which counts.
-const PRODUCTS: usize = 4;
+/// Products that are measured, the best of which counts.
+const PRODUCTS: usize = 8;
 
 /// The script that trains the same network elsewhere; it knows torch and keras.
 const SCRIPT: &str = include_str!("../../benches/peers.py");
@@ -112,23 +112,26 @@ fn median(seconds: &mut [f64]) -> f64 {
     seconds.get(seconds.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// The most floating-point operations a second that all threads together reach, in 10⁹.
+/// The most floating-point operations a second that all threads together reach with the product of
+/// large squares, in 10⁹: each thread computes its share of the rows.
 fn gemm_bound(threads: &Threads) -> f64 {
-    let flops = 2.0 * (SIDE as f64).powi(3) * (PRODUCTS * threads.count()) as f64;
-    let matrix = || Array2::<f32>::from_elem((SIDE, SIDE), 0.5);
-    let mut workers: Vec<_> =
-        (0..threads.count()).map(|_| (matrix(), matrix(), matrix())).collect();
+    let rows = SIDE.div_ceil(threads.count());
+    let (a, b) =
+        (Array2::<f32>::from_elem((rows, SIDE), 0.5), Array2::from_elem((SIDE, SIDE), 0.5));
+    let mut panels = Panels::default();
+    f32::pack(b.view(), &mut panels);
+    let mut outs = vec![Array2::<f32>::zeros((rows, SIDE)); threads.count()];
     let mut best = f64::INFINITY;
-    for _ in 0..4 {
+    for _ in 0..PRODUCTS {
         let start = Instant::now();
         threads.install(|| {
-            workers.par_iter_mut().with_max_len(1).for_each(|(a, b, out)| {
-                (0..PRODUCTS).for_each(|_| f32::product(a.view(), b.view(), out.view_mut()));
+            outs.par_iter_mut().with_max_len(1).for_each(|out| {
+                f32::product(a.view(), &panels, out.view_mut(), false);
             });
         });
         best = best.min(start.elapsed().as_secs_f64());
     }
-    flops / best / 1e9
+    2.0 * (rows * threads.count()) as f64 * (SIDE * SIDE) as f64 / best / 1e9
 }
 
 /// Seconds that other programs need for an epoch of the same network.

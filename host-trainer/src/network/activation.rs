@@ -135,42 +135,29 @@ impl Activation {
         });
     }
 
-    /// Turns the gradient by the outputs into the gradient by the sums before the function, and
-    /// adds it to the gradient by the biases, in one pass.
+    /// Turns the gradient by the outputs into the gradient by the sums before the function.
     ///
     /// # Shapes
-    /// `outputs` and `gradient` are rows × width, `biases` has width elements.
-    pub(super) fn pull_back<T: Real>(self, outputs: &[T], gradient: &mut [T], biases: &mut [T]) {
+    /// `gradient` is as long as `outputs`.
+    pub(super) fn pull_back<T: Real>(self, outputs: &[T], gradient: &mut [T]) {
         #[inline(always)]
-        fn rows<T: Real>(
-            outputs: &[T],
-            gradient: &mut [T],
-            biases: &mut [T],
-            pull: impl Fn(T, T) -> T,
-        ) {
-            let width = biases.len();
-            let rows = outputs.chunks_exact(width).zip(gradient.chunks_exact_mut(width));
-            for (outputs, gradient) in rows {
-                for ((bias, g), &y) in biases.iter_mut().zip(gradient).zip(outputs) {
-                    *g = pull(*g, y);
-                    *bias += *g;
-                }
-            }
+        fn all<T: Real>(outputs: &[T], gradient: &mut [T], pull: impl Fn(T, T) -> T) {
+            gradient.iter_mut().zip(outputs).for_each(|(g, &y)| *g = pull(*g, y));
         }
         pulp::Arch::new().dispatch(|| match self {
-            Activation::Linear | Activation::Softmax => rows(outputs, gradient, biases, |g, _| g),
+            Activation::Linear | Activation::Softmax => {}
             // A choice, not a product: a gradient that overflowed must not become NaN here.
             Activation::Relu => {
-                rows(outputs, gradient, biases, |g, y| if y > T::zero() { g } else { T::zero() })
+                all(outputs, gradient, |g, y| if y > T::zero() { g } else { T::zero() });
             }
             Activation::Tanh => {
-                rows(outputs, gradient, biases, |g, y| g * Activation::Tanh.derivative(y));
+                all(outputs, gradient, |g, y| g * Activation::Tanh.derivative(y));
             }
             Activation::Sigmoid => {
-                rows(outputs, gradient, biases, |g, y| g * Activation::Sigmoid.derivative(y));
+                all(outputs, gradient, |g, y| g * Activation::Sigmoid.derivative(y));
             }
             Activation::Relu6 | Activation::LeakyRelu(_) => {
-                rows(outputs, gradient, biases, |g, y| g * self.derivative(y));
+                all(outputs, gradient, |g, y| g * self.derivative(y));
             }
         });
     }
@@ -234,12 +221,12 @@ mod tests {
     }
 
     #[test]
-    fn gradients_are_pulled_back_and_summed() {
-        let (mut gradient, mut biases) = ([3.0, 4.0, 1.0, 1.0], [10.0, 20.0]);
-        Activation::Relu.pull_back(&[0.0, 0.5, 0.1, 0.0], &mut gradient, &mut biases);
-        assert_eq!((gradient, biases), ([0.0, 4.0, 1.0, 0.0], [11.0, 24.0]));
-        Activation::Tanh.pull_back(&[0.5; 4], &mut gradient, &mut biases);
-        assert_eq!((gradient, biases), ([0.0, 3.0, 0.75, 0.0], [11.75, 27.0]));
+    fn gradients_are_pulled_back() {
+        let mut gradient = [3.0, f64::INFINITY, 1.0, 1.0];
+        Activation::Relu.pull_back(&[0.5, 0.0, 0.1, 0.0], &mut gradient);
+        assert_eq!(gradient, [3.0, 0.0, 1.0, 0.0]);
+        Activation::Tanh.pull_back(&[0.5; 4], &mut gradient);
+        assert_eq!(gradient, [2.25, 0.0, 0.75, 0.0]);
     }
 
     #[test]
