@@ -1,5 +1,7 @@
 //! Turning matrices over.
 
+use std::array::from_fn;
+
 /// Side of the squares that are turned over in registers.
 const SIDE: usize = 8;
 
@@ -12,7 +14,7 @@ const SIDE: usize = 8;
 /// # Panics
 /// When a slice is too short for its rows.
 #[inline(always)]
-pub(super) fn transpose<T: Copy + Default>(
+pub(super) fn transpose<T: Copy>(
     from: &[T],
     from_stride: usize,
     rows: usize,
@@ -23,17 +25,14 @@ pub(super) fn transpose<T: Copy + Default>(
     let (whole_rows, whole_columns) = (rows / SIDE * SIDE, columns / SIDE * SIDE);
     for row in (0..whole_rows).step_by(SIDE) {
         for column in (0..whole_columns).step_by(SIDE) {
-            // Loops of a known length over arrays: the compiler makes shuffles of registers of it.
-            let mut square = [[T::default(); SIDE]; SIDE];
-            for (i, line) in square.iter_mut().enumerate() {
+            // Arrays of a known length: the compiler makes shuffles of registers of it.
+            let square: [[T; SIDE]; SIDE] = from_fn(|i| {
                 let at = (row + i) * from_stride + column;
-                line.copy_from_slice(&from[at..at + SIDE]);
-            }
+                let line = &from[at..at + SIDE];
+                from_fn(|j| line[j])
+            });
             for j in 0..SIDE {
-                let mut line = [T::default(); SIDE];
-                for i in 0..SIDE {
-                    line[i] = square[i][j];
-                }
+                let line: [T; SIDE] = from_fn(|i| square[i][j]);
                 let at = (column + j) * to_stride + row;
                 to[at..at + SIDE].copy_from_slice(&line);
             }

@@ -9,6 +9,7 @@ use crate::data::{Shift, Subset, TargetBuffer};
 use crate::network::{
     BatchScore, GradientMemory, GradientPlan, Network, Noise, Objective, Penalty, Real, Tape,
 };
+use crate::vectorized::{Loop, vectorized};
 
 /// Work below which another thread costs more than it saves, in floating-point operations of a
 /// batch: waking a sleeping thread takes some tens of microseconds.
@@ -253,19 +254,40 @@ impl<T: Real> Gradients<'_, T> {
     ) {
         let tapes = self.workers.iter().map(|worker| &worker.tape);
         self.plan.sum(tapes, span, memory, |first, some| {
-            let from = first - piece.offset;
-            pulp::Arch::new().dispatch(|| {
-                for penalty in self.penalties {
-                    let parameters = &piece.parameters[from..from + some.len()];
-                    penalty.add_gradient(first, parameters, some);
-                }
-                if let Some(most) = most {
-                    let cut = |g: T| if g.abs() > most { most * g.signum() } else { g };
-                    some.iter_mut().for_each(|g| *g = cut(*g));
-                }
-                rule.apply(piece, from, some);
-            });
+            vectorized::<Step, _>((self.penalties, most, rule, &mut *piece, first, some));
         });
+    }
+}
+
+struct Step;
+
+impl<T: Real> Loop<(&[Penalty], Option<T>, StepRule<T>, &mut Piece<'_, T>, usize, &mut [T])>
+    for Step
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn run(
+        (penalties, most, rule, piece, first, gradients): (
+            &[Penalty],
+            Option<T>,
+            StepRule<T>,
+            &mut Piece<'_, T>,
+            usize,
+            &mut [T],
+        ),
+    ) {
+        let from = first - piece.offset;
+        for penalty in penalties {
+            let parameters = &piece.parameters[from..from + gradients.len()];
+            penalty.add_gradient(first, parameters, gradients);
+        }
+        if let Some(most) = most {
+            for g in &mut *gradients {
+                *g = if g.abs() > most { most * g.signum() } else { *g };
+            }
+        }
+        rule.apply(piece, from, gradients);
     }
 }
 
