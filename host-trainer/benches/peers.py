@@ -1,40 +1,67 @@
-"""Trains a network of dense layers with PyTorch and Keras, whichever are installed, on made-up
-rows, and prints [[name, seconds of the median epoch], ...] as JSON. `host-trainer bench --python`
-runs it; the one argument says what to train."""
+"""Trains a network of dense layers with PyTorch and Keras, whichever are installed, and prints what
+they needed as JSON: {"epochs": [[name, seconds of the best epoch, accuracy or mean absolute error on
+the test rows], ...], "gemm": GFLOP/s of the best product of 4096 x 4096 matrices, or null}.
+
+`host-trainer bench --python` runs it. The one argument says what to train, and in which folder the
+rows are."""
 
 import json
 import os
-import statistics
 import sys
 import time
 
 task = json.loads(sys.argv[1])
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy
+
+SIDE = 4096
 categorical = "categorical" in task["loss"]
-classes = task["layers"][-1][0]
-found = []
+outputs = task["layers"][-1][0]
+found = {"epochs": [], "gemm": None}
 
 
-def rows(numpy):
-    generator = numpy.random.default_rng(1)
-    inputs = generator.random((task["rows"], task["inputs"]), dtype=numpy.float32)
+def part(name):
+    def read(kind, dtype):
+        return numpy.fromfile(os.path.join(task["folder"], f"{name}.{kind}"), dtype)
+
+    inputs = read("inputs", numpy.float32).reshape(-1, task["inputs"])
+    if not task["classes"]:
+        return inputs, read("targets", numpy.float32).reshape(-1, outputs)
+    classes = read("targets", numpy.int32).astype(numpy.int64)
     if categorical:
-        return inputs, generator.integers(0, classes, task["rows"])
-    return inputs, generator.integers(0, 2, (task["rows"], classes)).astype(numpy.float32)
+        return inputs, classes
+    if outputs == 1:
+        return inputs, classes.astype(numpy.float32).reshape(-1, 1)
+    return inputs, numpy.eye(outputs, dtype=numpy.float32)[classes]
 
 
-def torch_epochs():
-    import numpy
+def result(answers, targets):
+    """Accuracy, or the mean absolute error, of outputs before softmax or sigmoid."""
+    if not task["classes"]:
+        return float(numpy.abs(answers - targets).mean())
+    if outputs == 1:
+        return float(((answers > 0) == (targets > 0.5)).mean())
+    classes = targets if categorical else targets.argmax(1)
+    return float((answers.argmax(1) == classes).mean())
+
+
+def train_torch():
     import torch
 
     torch.set_num_threads(task["threads"])
-    kinds = {"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh, "sigmoid": torch.nn.Sigmoid}
+    kinds = {
+        "relu": torch.nn.ReLU,
+        "relu6": torch.nn.ReLU6,
+        "tanh": torch.nn.Tanh,
+        "sigmoid": torch.nn.Sigmoid,
+    }
     layers, width = [], task["inputs"]
-    for outputs, activation in task["layers"]:
-        layers.append(torch.nn.Linear(width, outputs))
+    for units, activation in task["layers"]:
+        layers.append(torch.nn.Linear(width, units))
         if activation in kinds:
             layers.append(kinds[activation]())
-        width = outputs
+        width = units
     network = torch.nn.Sequential(*layers)
     kind = torch.optim.SGD if task["optimizer"] == "sgd" else torch.optim.Adam
     optimizer = kind(network.parameters(), lr=task["learning_rate"])
@@ -44,7 +71,7 @@ def torch_epochs():
         "mean_absolute_error": torch.nn.L1Loss,
     }
     loss = losses.get(task["loss"], torch.nn.CrossEntropyLoss)()
-    inputs, targets = (torch.from_numpy(part) for part in rows(numpy))
+    inputs, targets = (torch.from_numpy(values) for values in part("train"))
     seconds = []
     for _ in range(task["epochs"]):
         start = time.perf_counter()
@@ -54,15 +81,23 @@ def torch_epochs():
             loss(network(inputs[batch]), targets[batch]).backward()
             optimizer.step()
         seconds.append(time.perf_counter() - start)
-    return f"PyTorch {torch.__version__.split('+')[0]}", seconds
+    inputs, targets = part("test")
+    with torch.no_grad():
+        answers = network(torch.from_numpy(inputs)).numpy()
+    square, best = torch.rand(SIDE, SIDE), float("inf")
+    for _ in range(4):
+        start = time.perf_counter()
+        square @ square
+        best = min(best, time.perf_counter() - start)
+    found["gemm"] = 2.0 * SIDE**3 / best / 1e9
+    return f"PyTorch {torch.__version__.split('+')[0]}", seconds, result(answers, targets)
 
 
-def keras_epochs():
+def train_keras():
     import keras
-    import numpy
 
     layers = [keras.Input((task["inputs"],))]
-    layers += [keras.layers.Dense(outputs, activation=kind) for outputs, kind in task["layers"]]
+    layers += [keras.layers.Dense(units, activation=kind) for units, kind in task["layers"]]
     network = keras.Sequential(layers)
     kind = keras.optimizers.SGD if task["optimizer"] == "sgd" else keras.optimizers.Adam
     losses = {
@@ -71,21 +106,34 @@ def keras_epochs():
         "mean_absolute_error": keras.losses.MeanAbsoluteError(),
     }
     sparse = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    loss = losses.get(task["loss"], sparse)
-    network.compile(optimizer=kind(task["learning_rate"]), loss=loss)
-    inputs, targets = rows(numpy)
+    network.compile(optimizer=kind(task["learning_rate"]), loss=losses.get(task["loss"], sparse))
+    inputs, targets = part("train")
     seconds = []
-    for _ in range(task["epochs"]):
-        start = time.perf_counter()
-        network.fit(inputs, targets, batch_size=task["batch_size"], epochs=1, verbose=0)
-        seconds.append(time.perf_counter() - start)
-    return f"Keras {keras.__version__}", seconds
+
+    class Clock(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.start = time.perf_counter()
+
+        def on_epoch_end(self, epoch, logs=None):
+            seconds.append(time.perf_counter() - self.start)
+
+    network.fit(
+        inputs,
+        targets,
+        batch_size=task["batch_size"],
+        epochs=task["epochs"],
+        verbose=0,
+        callbacks=[Clock()],
+    )
+    inputs, targets = part("test")
+    answers = network.predict(inputs, batch_size=1000, verbose=0)
+    return f"Keras {keras.__version__}", seconds, result(answers, targets)
 
 
-for epochs in (torch_epochs, keras_epochs):
+for train in (train_torch, train_keras):
     try:
-        name, seconds = epochs()
+        name, seconds, reached = train()
     except ImportError:
         continue
-    found.append([name, statistics.median(seconds)])
+    found["epochs"].append([name, min(seconds), reached])
 print(json.dumps(found))

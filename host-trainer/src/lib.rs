@@ -34,3 +34,4 @@ pub mod random;
 pub mod report;
 pub mod run_folder;
 pub mod train;
+mod vectorized;

@@ -127,7 +127,7 @@ pub struct BenchArgs {
     /// Name of a preset, or a file that ends in .toml
     #[arg(value_name = "PRESET|FILE.toml", default_value = "mnist-700-500")]
     pub preset: String,
-    /// Epochs to train; the median counts
+    /// Epochs to train; the best counts
     #[arg(long, value_name = "N", default_value = "3")]
     pub epochs: NonZero<usize>,
     /// A Python that has torch or keras, to be measured too
@@ -147,7 +147,7 @@ pub struct BenchArgs {
 /// `fetch`.
 #[derive(Debug, Args)]
 pub struct FetchArgs {
-    /// The dataset: mnist
+    /// The dataset: mnist or fashion-mnist
     #[arg(value_name = "DATASET")]
     pub dataset: String,
     /// Folder to put the files into [default: the user's cache folder]
@@ -163,7 +163,7 @@ pub struct FetchArgs {
 pub struct EvaluateArgs {
     /// A model file
     pub model: PathBuf,
-    /// The dataset: digits or mnist
+    /// The dataset: the name of a preset, or a preset's file that ends in .toml
     #[arg(value_name = "DATASET")]
     pub dataset: String,
     /// Where data comes from

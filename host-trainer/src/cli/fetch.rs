@@ -9,23 +9,23 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::args::FetchArgs;
 use super::evaluate::source;
 use super::terminal;
-use crate::data::{FetchProgress, Source, cache_folder, fetch_mnist};
+use crate::data::{FetchProgress, cache_folder, fetch};
 
 /// Downloads a dataset.
 pub fn run(args: &FetchArgs, quiet: bool) -> anyhow::Result<()> {
     let source = source(&args.dataset)?;
-    if source != Source::Mnist {
+    if !source.has_test() {
         bail!("{source} is embedded in the program: there is nothing to fetch");
     }
     let folder = match &args.data_dir {
         Some(folder) => folder.clone(),
         None => cache_folder()?.join(source.name()),
     };
-    fetch_mnist(&folder, &args.mirror, &mut Display { bar: None, quiet })?;
+    fetch(&source, &folder, &args.mirror, &mut Display { bar: None, quiet })?;
     if !quiet {
         let hint = if args.data_dir.is_some() { " --data-dir with this folder" } else { "" };
         terminal::print(&format!(
-            "MNIST is in {}: host-trainer train mnist{hint}\n",
+            "{source} is in {}: host-trainer train {source}{hint}\n",
             folder.display()
         ))?;
     }

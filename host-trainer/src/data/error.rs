@@ -40,6 +40,24 @@ pub enum Error {
         /// What to do about it.
         remedy: &'static str,
     },
+    /// A table cannot be used.
+    #[error("{}: {place}: {problem}", .file.display())]
+    Table {
+        /// The file.
+        file: PathBuf,
+        /// Line and column, or the key that asks for what is not there.
+        place: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// An image, or a folder of images, cannot be used.
+    #[error("{}: {problem}", .path.display())]
+    Image {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// Features and labels of a dataset do not fit together.
     #[error("dataset {dataset}: {problem}")]
     Dataset {

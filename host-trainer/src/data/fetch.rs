@@ -1,6 +1,6 @@
-//! Downloading MNIST: resumable, checked, and visible to `train` only when it is right.
+//! Downloading MNIST and Fashion-MNIST: resumable, checked, and visible to `train` only when it is right.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,16 +9,22 @@ use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
 use ureq::Agent;
 
-use super::Error;
-use super::mnist::{self, MNIST_FILES, MnistFile};
+use super::mnist::{self, FASHION_MNIST_FILES, MNIST_FILES, MnistFile};
+use super::{Error, Source};
 
 /// Where the four gzipped files can be had: the URL of their folder.
 pub type Mirror = String;
 
 /// The mirrors that are asked unless others are named, the first first.
-const MIRRORS: [&str; 2] = [
+const MNIST_MIRRORS: [&str; 2] = [
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
+];
+
+/// The same for Fashion-MNIST: the addresses that its authors give.
+const FASHION_MNIST_MIRRORS: [&str; 2] = [
+    "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
 ];
 
 /// Requests made to one mirror for one file before the next mirror is asked. Each goes on where
@@ -42,20 +48,28 @@ pub trait FetchProgress {
     fn done(&mut self, path: &Path);
 }
 
-/// Downloads the files of MNIST that are not in `folder` yet.
+/// Downloads those files of MNIST or Fashion-MNIST that are not in `folder` yet.
 ///
 /// Bytes arrive in a file named `.part`, which a later call continues. Only a file whose unpacked
-/// content has the published SHA-256 gets its real name.
+/// content is right gets its real name: MNIST's have a published SHA-256, of Fashion-MNIST's header
+/// and length are checked.
 ///
 /// # Errors
 /// [`Error::Download`] with what happened at each mirror; [`Error::File`] when the folder cannot be
 /// written.
-pub fn fetch_mnist(
+pub fn fetch(
+    source: &Source,
     folder: &Path,
     mirrors: &[Mirror],
     progress: &mut dyn FetchProgress,
 ) -> Result<(), Error> {
-    fetch_files(folder, mirrors, &MNIST_FILES, progress)
+    let (files, known) = match source {
+        Source::FashionMnist => (&FASHION_MNIST_FILES, FASHION_MNIST_MIRRORS),
+        _ => (&MNIST_FILES, MNIST_MIRRORS),
+    };
+    let known = known.map(String::from);
+    let mirrors = if mirrors.is_empty() { known.as_slice() } else { mirrors };
+    fetch_files(folder, mirrors, files, progress)
 }
 
 fn fetch_files(
@@ -72,11 +86,9 @@ fn fetch_files(
         .http_status_as_error(false)
         .build()
         .into();
-    let default_mirrors: Vec<Mirror> = MIRRORS.map(String::from).to_vec();
-    let mirrors = if mirrors.is_empty() { &default_mirrors } else { mirrors };
     for &file in files {
         match mnist::find(folder, file) {
-            Some(path) if sha256_of(&path).is_ok_and(|hash| hash == file.sha256) => {
+            Some(path) if check(&path, file).is_ok() => {
                 progress.present(&path);
             }
             _ => {
@@ -102,19 +114,13 @@ impl Download<'_> {
         for mirror in mirrors {
             for _ in 0..TRIES {
                 let problem = match self.request(mirror, &part, progress)? {
-                    Outcome::Complete => match sha256_of(&part) {
-                        Ok(hash) if hash == self.file.sha256 => return self.place(&part),
-                        wrong => {
+                    Outcome::Complete => match check(&part, self.file) {
+                        Ok(()) => return self.place(&part),
+                        Err(problem) => {
                             // What arrived is worthless: the next request begins anew.
                             fs::remove_file(&part)
                                 .map_err(Error::file(&part, "cannot be removed"))?;
-                            match wrong {
-                                Ok(hash) => format!(
-                                    "its content is not MNIST (SHA-256 {hash}, expected {})",
-                                    self.file.sha256
-                                ),
-                                Err(error) => format!("it cannot be unpacked ({error})"),
-                            }
+                            problem
                         }
                     },
                     Outcome::Cut(problem) => problem,
@@ -237,22 +243,36 @@ fn starts_at(content_range: Option<&ureq::http::HeaderValue>, start: u64) -> boo
         .is_some_and(|(first, _)| first.trim().parse() == Ok(start))
 }
 
-/// SHA-256, in hexadecimal, of a file's content, unpacked if it is gzipped.
-fn sha256_of(path: &Path) -> io::Result<String> {
-    let mut content = Vec::new();
-    File::open(path)?.read_to_end(&mut content)?;
-    let mut reader: Box<dyn Read> = match content.starts_with(&[0x1f, 0x8b]) {
-        true => Box::new(GzDecoder::new(content.as_slice()).take(1 << 30)),
-        false => Box::new(content.as_slice()),
+/// Whether a file's content, unpacked if it is gzipped, is what it should be: by its SHA-256, or
+/// by header and length where that is not known.
+fn check(path: &Path, file: MnistFile) -> Result<(), String> {
+    let content = unpacked(path).map_err(|error| format!("it cannot be unpacked ({error})"))?;
+    let Some(expected) = file.sha256 else {
+        let dimensions = file.dimensions();
+        let mut header = vec![0, 0, 8, dimensions.len() as u8];
+        header.extend(dimensions.iter().flat_map(|dimension| dimension.to_be_bytes()));
+        let length = header.len() + dimensions.iter().product::<u32>() as usize;
+        return match content.starts_with(&header) && content.len() == length {
+            true => Ok(()),
+            false => Err(format!("its content is not an IDX file of {dimensions:?} bytes")),
+        };
     };
-    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        match reader.read(&mut buffer)? {
-            0 => break,
-            count => hash.update(&buffer[..count]),
-        }
+    let hash: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
+    match hash == expected {
+        true => Ok(()),
+        false => Err(format!("its content is not MNIST (SHA-256 {hash}, expected {expected})")),
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// A file's content, unpacked if it is gzipped.
+fn unpacked(path: &Path) -> io::Result<Vec<u8>> {
+    let content = fs::read(path)?;
+    if !content.starts_with(&[0x1f, 0x8b]) {
+        return Ok(content);
+    }
+    let mut plain = Vec::new();
+    GzDecoder::new(content.as_slice()).take(1 << 30).read_to_end(&mut plain)?;
+    Ok(plain)
 }
 
 #[cfg(test)]
@@ -357,7 +377,7 @@ mod tests {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
         encoder.write_all(&plain).unwrap();
         let hash: String = Sha256::digest(&plain).iter().map(|b| format!("{b:02x}")).collect();
-        let file = MnistFile { name: "sample-ubyte", sha256: hash.leak() };
+        let file = MnistFile { name: "sample-ubyte", sha256: Some(hash.leak()) };
         (encoder.finish().unwrap(), file)
     }
 

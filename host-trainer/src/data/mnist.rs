@@ -13,28 +13,48 @@ use super::{Dataset, Error, Features, Labels};
 pub struct MnistFile {
     /// Name of the unpacked file; a gzipped one has `.gz` behind it.
     pub name: &'static str,
-    /// SHA-256 of the unpacked file.
-    pub sha256: &'static str,
+    /// SHA-256 of the unpacked file; where it is not known, the file's header is checked.
+    pub sha256: Option<&'static str>,
+}
+
+impl MnistFile {
+    /// Dimensions that the file's header must state.
+    pub(super) fn dimensions(&self) -> &'static [u32] {
+        match self.name {
+            "train-images-idx3-ubyte" => &[60_000, 28, 28],
+            "train-labels-idx1-ubyte" => &[60_000],
+            "t10k-images-idx3-ubyte" => &[10_000, 28, 28],
+            _ => &[10_000],
+        }
+    }
 }
 
 /// Training images, training labels, test images, test labels.
 pub const MNIST_FILES: [MnistFile; 4] = [
     MnistFile {
         name: "train-images-idx3-ubyte",
-        sha256: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        sha256: Some("ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
     },
     MnistFile {
         name: "train-labels-idx1-ubyte",
-        sha256: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        sha256: Some("65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
     },
     MnistFile {
         name: "t10k-images-idx3-ubyte",
-        sha256: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        sha256: Some("0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
     },
     MnistFile {
         name: "t10k-labels-idx1-ubyte",
-        sha256: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        sha256: Some("ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
     },
+];
+
+/// The same files of Fashion-MNIST, whose SHA-256 is not published.
+pub const FASHION_MNIST_FILES: [MnistFile; 4] = [
+    MnistFile { name: MNIST_FILES[0].name, sha256: None },
+    MnistFile { name: MNIST_FILES[1].name, sha256: None },
+    MnistFile { name: MNIST_FILES[2].name, sha256: None },
+    MnistFile { name: MNIST_FILES[3].name, sha256: None },
 ];
 
 /// What to do about a file that is not what its name promises.

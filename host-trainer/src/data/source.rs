@@ -8,7 +8,7 @@ use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 
 use super::dataset::digit_names;
-use super::{Dataset, Error, Spirals, Surface, Targets, digits, mnist};
+use super::{Dataset, Error, Images, Spirals, Surface, Table, TableTarget, Targets, digits, mnist};
 
 /// A dataset that presets can name, or describe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,10 @@ pub enum Source {
     Spirals(Spirals),
     /// A function of two numbers, made from the seed.
     Surface(Surface),
+    /// A CSV file.
+    Csv(Table),
+    /// A folder of images for each class.
+    Images(Images),
 }
 
 /// What is to be learnt of each row.
@@ -113,6 +117,8 @@ impl Source {
             Source::FashionMnist => "fashion-mnist",
             Source::Spirals(_) => "spirals",
             Source::Surface(_) => "surface",
+            Source::Csv(_) => "csv",
+            Source::Images(_) => "images",
         }
     }
 
@@ -132,14 +138,18 @@ impl Source {
             Source::Digits | Source::Mnist | Source::FashionMnist => TargetKind::Classes(10),
             Source::Spirals(spirals) => TargetKind::Classes(spirals.classes),
             Source::Surface(_) => TargetKind::Values(1),
+            Source::Csv(Table { target: TableTarget::Values(names), .. }) => {
+                TargetKind::Values(names.len())
+            }
+            Source::Csv(_) | Source::Images(_) => return None,
         })
     }
 
     /// Reads the dataset, or makes it from the seed.
     ///
     /// # Errors
-    /// [`Error::NotFound`] with every folder that was tried; [`Error::File`] or [`Error::Format`]
-    /// with the file that cannot be read or is not what it should be.
+    /// [`Error::NotFound`] with every folder that was tried; [`Error::File`], [`Error::Format`],
+    /// [`Error::Table`] or [`Error::Image`] with what cannot be read or is not what it should be.
     pub fn load(&self, locations: &Locations, seed: u64) -> Result<Loaded, Error> {
         let whole = |train, origin: &str| Loaded { train, test: None, origin: origin.to_string() };
         let clothes = || CLOTHES.map(String::from).to_vec();
@@ -150,6 +160,12 @@ impl Source {
             }
             Source::Surface(surface) => {
                 return Ok(whole(surface.generate(seed)?, "made from the seed"));
+            }
+            Source::Csv(table) => {
+                return Ok(whole(table.load()?, &table.file.display().to_string()));
+            }
+            Source::Images(images) => {
+                return Ok(whole(images.load()?, &images.folder.display().to_string()));
             }
             Source::Mnist => digit_names(),
             Source::FashionMnist => clothes(),

@@ -6,6 +6,7 @@ use ndarray::ArrayView1;
 
 use super::{Dataset, Features, Scaling, Shift, Targets};
 use crate::network::{Real, TargetRows};
+use crate::vectorized::{Loop, vectorized};
 
 /// Some rows of a dataset.
 #[derive(Clone, Debug)]
@@ -141,12 +142,9 @@ impl Subset {
             Features::Bytes { values, scale } => {
                 let (scale, values) = (T::from_f32(*scale), values.row(row));
                 match values.as_slice() {
-                    // A plain loop over slices, vectorized for the processor that runs it.
-                    Some(values) if shift == Shift::NONE => pulp::Arch::new().dispatch(|| {
-                        for (out, &byte) in out.iter_mut().zip(values) {
-                            *out = T::from_u8(byte) * scale;
-                        }
-                    }),
+                    Some(values) if shift == Shift::NONE => {
+                        vectorized::<FromBytes, _>((values, scale, out));
+                    }
                     _ => shift
                         .apply(self.dataset.shape(), values, out, |byte| T::from_u8(byte) * scale),
                 }
@@ -157,5 +155,16 @@ impl Subset {
                 }
             }
         }
+    }
+}
+
+struct FromBytes;
+
+impl<T: Real> Loop<(&[u8], T, &mut [T])> for FromBytes {
+    type Output = ();
+
+    #[inline(always)]
+    fn run((values, scale, out): (&[u8], T, &mut [T])) {
+        out.iter_mut().zip(values).for_each(|(out, &byte)| *out = T::from_u8(byte) * scale);
     }
 }

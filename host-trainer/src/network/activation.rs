@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Real;
 use crate::checked::share;
+use crate::vectorized::{Loop, vectorized};
 
 /// What is applied to each output of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
@@ -108,71 +109,80 @@ impl Activation {
     /// # Shapes
     /// `values` is rows × width, `biases` has width elements.
     pub(super) fn apply_with_bias<T: Real>(self, values: &mut [T], biases: &[T]) {
-        /// One loop a function, so that each is compiled without a choice inside it.
-        #[inline(always)]
-        fn rows<T: Real>(values: &mut [T], biases: &[T], function: impl Fn(T) -> T) {
-            for row in values.chunks_exact_mut(biases.len()) {
-                row.iter_mut().zip(biases).for_each(|(v, &bias)| *v = function(*v + bias));
-            }
-        }
-        // Vectorized for the processor that runs it, not for the oldest one that could.
-        pulp::Arch::new().dispatch(|| match self {
-            Activation::Linear | Activation::Softmax => rows(values, biases, |x| x),
-            Activation::Relu => rows(values, biases, |x| Activation::Relu.value(x)),
-            Activation::Relu6 => rows(values, biases, |x| Activation::Relu6.value(x)),
-            Activation::LeakyRelu(_) => rows(values, biases, |x| self.value(x)),
-            Activation::Tanh => rows(values, biases, |x| Activation::Tanh.value(x)),
-            Activation::Sigmoid => rows(values, biases, |x| Activation::Sigmoid.value(x)),
-        });
+        vectorized::<ApplyWithBias, _>((self, values, biases));
     }
 
     /// Writes the function of each input.
     pub(super) fn apply<T: Real>(self, input: &[T], output: &mut [T]) {
-        pulp::Arch::new().dispatch(|| {
-            for (output, &input) in output.iter_mut().zip(input) {
-                *output = self.value(input);
-            }
-        });
+        output.copy_from_slice(input);
+        vectorized::<ApplyWithBias, _>((self, output, [T::zero()].as_slice()));
     }
 
-    /// Turns the gradient by the outputs into the gradient by the sums before the function, and
-    /// adds it to the gradient by the biases, in one pass.
+    /// Turns the gradient by the outputs into the gradient by the sums before the function.
     ///
     /// # Shapes
-    /// `outputs` and `gradient` are rows × width, `biases` has width elements.
-    pub(super) fn pull_back<T: Real>(self, outputs: &[T], gradient: &mut [T], biases: &mut [T]) {
+    /// `gradient` is as long as `outputs`.
+    pub(super) fn pull_back<T: Real>(self, outputs: &[T], gradient: &mut [T]) {
+        vectorized::<PullBack, _>((self, outputs, gradient));
+    }
+}
+
+struct ApplyWithBias;
+
+impl<T: Real> Loop<(Activation, &mut [T], &[T])> for ApplyWithBias {
+    type Output = ();
+
+    #[inline(always)]
+    fn run((activation, values, biases): (Activation, &mut [T], &[T])) {
+        /// One loop a function, so that each is compiled without a choice inside it.
         #[inline(always)]
-        fn rows<T: Real>(
-            outputs: &[T],
-            gradient: &mut [T],
-            biases: &mut [T],
-            pull: impl Fn(T, T) -> T,
-        ) {
-            let width = biases.len();
-            let rows = outputs.chunks_exact(width).zip(gradient.chunks_exact_mut(width));
-            for (outputs, gradient) in rows {
-                for ((bias, g), &y) in biases.iter_mut().zip(gradient).zip(outputs) {
-                    *g = pull(*g, y);
-                    *bias += *g;
-                }
+        fn rows<T: Real>(values: &mut [T], biases: &[T], function: impl Fn(T) -> T) {
+            if let [bias] = biases {
+                values.iter_mut().for_each(|v| *v = function(*v + *bias));
+                return;
+            }
+            for row in values.chunks_exact_mut(biases.len()) {
+                row.iter_mut().zip(biases).for_each(|(v, &bias)| *v = function(*v + bias));
             }
         }
-        pulp::Arch::new().dispatch(|| match self {
-            Activation::Linear | Activation::Softmax => rows(outputs, gradient, biases, |g, _| g),
+        match activation {
+            Activation::Linear | Activation::Softmax => rows(values, biases, |x| x),
+            Activation::Relu => rows(values, biases, |x| Activation::Relu.value(x)),
+            Activation::Relu6 => rows(values, biases, |x| Activation::Relu6.value(x)),
+            Activation::LeakyRelu(_) => rows(values, biases, |x| activation.value(x)),
+            Activation::Tanh => rows(values, biases, |x| Activation::Tanh.value(x)),
+            Activation::Sigmoid => rows(values, biases, |x| Activation::Sigmoid.value(x)),
+        }
+    }
+}
+
+struct PullBack;
+
+impl<T: Real> Loop<(Activation, &[T], &mut [T])> for PullBack {
+    type Output = ();
+
+    #[inline(always)]
+    fn run((activation, outputs, gradient): (Activation, &[T], &mut [T])) {
+        #[inline(always)]
+        fn all<T: Real>(outputs: &[T], gradient: &mut [T], pull: impl Fn(T, T) -> T) {
+            gradient.iter_mut().zip(outputs).for_each(|(g, &y)| *g = pull(*g, y));
+        }
+        match activation {
+            Activation::Linear | Activation::Softmax => {}
             // A choice, not a product: a gradient that overflowed must not become NaN here.
             Activation::Relu => {
-                rows(outputs, gradient, biases, |g, y| if y > T::zero() { g } else { T::zero() })
+                all(outputs, gradient, |g, y| if y > T::zero() { g } else { T::zero() });
             }
             Activation::Tanh => {
-                rows(outputs, gradient, biases, |g, y| g * Activation::Tanh.derivative(y));
+                all(outputs, gradient, |g, y| g * Activation::Tanh.derivative(y));
             }
             Activation::Sigmoid => {
-                rows(outputs, gradient, biases, |g, y| g * Activation::Sigmoid.derivative(y));
+                all(outputs, gradient, |g, y| g * Activation::Sigmoid.derivative(y));
             }
             Activation::Relu6 | Activation::LeakyRelu(_) => {
-                rows(outputs, gradient, biases, |g, y| g * self.derivative(y));
+                all(outputs, gradient, |g, y| g * activation.derivative(y));
             }
-        });
+        }
     }
 }
 
@@ -234,12 +244,12 @@ mod tests {
     }
 
     #[test]
-    fn gradients_are_pulled_back_and_summed() {
-        let (mut gradient, mut biases) = ([3.0, 4.0, 1.0, 1.0], [10.0, 20.0]);
-        Activation::Relu.pull_back(&[0.0, 0.5, 0.1, 0.0], &mut gradient, &mut biases);
-        assert_eq!((gradient, biases), ([0.0, 4.0, 1.0, 0.0], [11.0, 24.0]));
-        Activation::Tanh.pull_back(&[0.5; 4], &mut gradient, &mut biases);
-        assert_eq!((gradient, biases), ([0.0, 3.0, 0.75, 0.0], [11.75, 27.0]));
+    fn gradients_are_pulled_back() {
+        let mut gradient = [3.0, f64::INFINITY, 1.0, 1.0];
+        Activation::Relu.pull_back(&[0.5, 0.0, 0.1, 0.0], &mut gradient);
+        assert_eq!(gradient, [3.0, 0.0, 1.0, 0.0]);
+        Activation::Tanh.pull_back(&[0.5; 4], &mut gradient);
+        assert_eq!(gradient, [2.25, 0.0, 0.75, 0.0]);
     }
 
     #[test]

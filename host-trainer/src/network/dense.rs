@@ -1,8 +1,12 @@
 //! The dense layer: y = f(x Wᵀ + b).
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use std::ops::Range;
 
-use super::{Activation, Real};
+use ndarray::{ArrayView2, ArrayViewMut2, s};
+
+use super::transpose::transpose;
+use super::{Activation, Panels, Real};
+use crate::vectorized::{Loop, vectorized};
 
 /// A dense layer, without its numbers: those lie in the network's parameters, weights first
 /// (outputs × inputs, row-major), then biases.
@@ -32,47 +36,120 @@ impl Dense {
     ///
     /// # Shapes
     /// Row after row: `input` is rows × inputs, `output` rows × outputs.
-    pub(super) fn forward<T: Real>(&self, parameters: &[T], input: &[T], output: &mut [T]) {
-        let (weights, biases) = self.view(parameters);
-        let product = matrix_mut(output, self.outputs);
-        T::product(matrix(input, self.inputs), weights.t(), product);
-        self.activation.apply_with_bias(output, biases);
-    }
-
-    /// Computes the gradients of a batch.
-    ///
-    /// # Shapes
-    /// Row after row: `input` and `input_gradient` are rows × inputs, `output` and
-    /// `output_gradient` rows × outputs. `output_gradient` is used up: afterwards it is the
-    /// gradient by the sums before the activation. `gradients` has the layout of the layer's
-    /// parameters and is overwritten. `input_gradient` is `None` for the first layer, where nobody
-    /// needs it.
-    pub(super) fn backward<T: Real>(
+    pub(super) fn forward<T: Real>(
         &self,
         parameters: &[T],
         input: &[T],
-        output: &[T],
-        output_gradient: &mut [T],
-        gradients: &mut [T],
-        input_gradient: Option<&mut [T]>,
+        output: &mut [T],
+        workspace: &mut Workspace<T>,
     ) {
-        let (weight_gradients, bias_gradients) = gradients.split_at_mut(self.inputs * self.outputs);
-        bias_gradients.fill(T::zero());
-        self.activation.pull_back(output, output_gradient, bias_gradients);
-        let output_gradient = matrix(output_gradient, self.outputs);
-        let weight_gradients = matrix_mut(weight_gradients, self.inputs);
-        T::product(output_gradient.t(), matrix(input, self.inputs), weight_gradients);
+        let (weights, biases) = self.view(parameters);
+        workspace.product_by_rows(weights, matrix(input, self.inputs), output);
+        self.activation.apply_with_bias(output, biases);
+    }
+
+    /// Turns the gradient by the outputs of a batch into the gradient by the sums before the
+    /// activation, and computes the gradient by the inputs from it.
+    ///
+    /// # Shapes
+    /// Row after row: `input_gradient` is rows × inputs, `output` and `gradient` are
+    /// rows × outputs. `input_gradient` is `None` for the first layer, where nobody needs it.
+    pub(super) fn backward<T: Real>(
+        &self,
+        parameters: &[T],
+        output: &[T],
+        gradient: &mut [T],
+        input_gradient: Option<&mut [T]>,
+        workspace: &mut Workspace<T>,
+    ) {
+        self.activation.pull_back(output, gradient);
         if let Some(input_gradient) = input_gradient {
             let (weights, _) = self.view(parameters);
-            T::product(output_gradient, weights, matrix_mut(input_gradient, self.inputs));
+            workspace.product_by_rows(weights.t(), matrix(gradient, self.outputs), input_gradient);
         }
+    }
+
+    /// Adds up the gradient by the weights of some outputs over the parts of a batch, in their
+    /// order.
+    ///
+    /// # Shapes
+    /// `parts` has, of each part, the layer's input (rows × inputs) laid out by [`Real::pack`], and
+    /// the gradient by the sums before the activation (rows × outputs). `gradients` is
+    /// outputs.len() × inputs.
+    pub(super) fn weight_gradients<'a, T: Real>(
+        &self,
+        parts: impl Iterator<Item = (&'a Panels<T>, &'a [T])>,
+        outputs: Range<usize>,
+        gradients: &mut [T],
+    ) {
+        for (index, (input, gradient)) in parts.enumerate() {
+            let gradient = matrix(gradient, self.outputs);
+            let some = gradient.slice_move(s![.., outputs.clone()]);
+            T::product(some.reversed_axes(), input, matrix_mut(gradients, self.inputs), index > 0);
+        }
+    }
+
+    /// Adds up the gradient by the biases of some outputs over the parts of a batch, in their
+    /// order.
+    ///
+    /// # Shapes
+    /// `parts` has the gradients by the sums before the activation (rows × outputs), `gradients` is
+    /// as long as `outputs`.
+    pub(super) fn bias_gradients<'a, T: Real>(
+        &self,
+        parts: impl Iterator<Item = &'a [T]>,
+        outputs: Range<usize>,
+        gradients: &mut [T],
+    ) {
+        gradients.fill(T::zero());
+        for row in parts.flat_map(|part| part.chunks_exact(self.outputs)) {
+            gradients.iter_mut().zip(&row[outputs.clone()]).for_each(|(sum, &g)| *sum += g);
+        }
+    }
+}
+
+/// Memory of products, kept from one to the next.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Workspace<T> {
+    panels: Panels<T>,
+    columns: Vec<T>,
+}
+
+impl<T: Real> Workspace<T> {
+    /// out = rows · leftᵀ.
+    ///
+    /// Computed as (left · rowsᵀ)ᵀ: of the two factors `left`, the weights, is by far the larger,
+    /// and this way it is read where it lies, and only the rows of a batch are turned over.
+    ///
+    /// # Shapes
+    /// `left` is m × k, `rows` n × k, `out` n × m.
+    fn product_by_rows(&mut self, left: ArrayView2<'_, T>, rows: ArrayView2<'_, T>, out: &mut [T]) {
+        let (m, n) = (left.nrows(), rows.nrows());
+        T::pack(rows.t(), &mut self.panels);
+        if self.columns.len() < m * n {
+            self.columns.resize(m * n, T::zero());
+        }
+        let columns = &mut self.columns[..m * n];
+        T::product(left, &self.panels, matrix_mut(columns, n), false);
+        vectorized::<Transpose, _>((columns as &[T], m, n, out));
+    }
+}
+
+struct Transpose;
+
+impl<T: Real> Loop<(&[T], usize, usize, &mut [T])> for Transpose {
+    type Output = ();
+
+    #[inline(always)]
+    fn run((from, rows, columns, to): (&[T], usize, usize, &mut [T])) {
+        transpose(from, columns, rows, columns, to, rows);
     }
 }
 
 const WHOLE_ROWS: &str = "the network cuts its buffers into whole rows";
 
 /// A slice as a matrix of rows of this width.
-fn matrix<T: Real>(slice: &[T], width: usize) -> ArrayView2<'_, T> {
+pub(super) fn matrix<T: Real>(slice: &[T], width: usize) -> ArrayView2<'_, T> {
     ArrayView2::from_shape((slice.len() / width, width), slice).expect(WHOLE_ROWS)
 }
 
@@ -91,22 +168,23 @@ mod tests {
         // Rows of weights (1 2), (-1 0), (0 1), then biases.
         let parameters = [1.0, 2.0, -1.0, 0.0, 0.0, 1.0, 0.5, 0.0, -1.0];
         let input = [3.0, 4.0, 1.0, -1.0];
-        let mut output = [f64::NAN; 6];
-        dense.forward(&parameters, &input, &mut output);
+        let (mut output, mut workspace) = ([f64::NAN; 6], Workspace::default());
+        dense.forward(&parameters, &input, &mut output, &mut workspace);
         assert_eq!(output, [11.5, 0.0, 3.0, 0.0, 0.0, 0.0]);
 
-        let mut output_gradient = [1.0, 1.0, 2.0, 5.0, 5.0, 5.0];
-        let (mut gradients, mut input_gradient) = ([f64::NAN; 9], [f64::NAN; 4]);
-        let input_gradient = &mut input_gradient;
-        dense.backward(
-            &parameters,
-            &input,
-            &output,
-            &mut output_gradient,
-            &mut gradients,
-            Some(input_gradient.as_mut_slice()),
-        );
-        assert_eq!(gradients, [3.0, 4.0, 0.0, 0.0, 6.0, 8.0, 1.0, 0.0, 2.0]);
-        assert_eq!(*input_gradient, [1.0, 4.0, 0.0, 0.0]);
+        let mut gradient = [1.0, 1.0, 2.0, 5.0, 5.0, 5.0];
+        let mut input_gradient = [f64::NAN; 4];
+        let into = Some(input_gradient.as_mut_slice());
+        dense.backward(&parameters, &output, &mut gradient, into, &mut workspace);
+        let mut panels = Panels::default();
+        f64::pack(matrix(&input, 2), &mut panels);
+        let parts = || std::iter::once((&panels, gradient.as_slice()));
+        let (mut weights, mut biases) = ([f64::NAN; 4], [f64::NAN; 2]);
+        dense.weight_gradients(parts(), 0..2, &mut weights);
+        dense.bias_gradients(parts().map(|part| part.1), 1..3, &mut biases);
+        assert_eq!((weights, biases), ([3.0, 4.0, 0.0, 0.0], [0.0, 2.0]));
+        dense.weight_gradients(parts(), 1..3, &mut weights);
+        assert_eq!(weights, [0.0, 0.0, 6.0, 8.0]);
+        assert_eq!(input_gradient, [1.0, 4.0, 0.0, 0.0]);
     }
 }

@@ -2,6 +2,7 @@
 //! 2014, in its inverted form.
 
 use super::Real;
+use crate::vectorized::{Loop, vectorized};
 
 /// What the random numbers of one training step are made from.
 ///
@@ -42,10 +43,19 @@ pub(super) fn drop_values<T: Real>(
     input: &[T],
     output: &mut [T],
 ) {
-    let threshold = (rate * f64::from(u32::MAX)) as u32;
-    let scale = T::from_f64(1.0 / (1.0 - rate));
-    let rows = input.chunks_exact(width).zip(output.chunks_exact_mut(width));
-    pulp::Arch::new().dispatch(|| {
+    vectorized::<DropValues, _>((rate, noise, layer, width, input, output));
+}
+
+struct DropValues;
+
+impl<T: Real> Loop<(f64, Noise, usize, usize, &[T], &mut [T])> for DropValues {
+    type Output = ();
+
+    #[inline(always)]
+    fn run((rate, noise, layer, width, input, output): (f64, Noise, usize, usize, &[T], &mut [T])) {
+        let threshold = (rate * f64::from(u32::MAX)) as u32;
+        let scale = T::from_f64(1.0 / (1.0 - rate));
+        let rows = input.chunks_exact(width).zip(output.chunks_exact_mut(width));
         for (row, (input, output)) in rows.enumerate() {
             let key = noise.row_key(layer, row);
             for (column, (y, &x)) in (0_u32..).zip(output.iter_mut().zip(input)) {
@@ -53,7 +63,7 @@ pub(super) fn drop_values<T: Real>(
                 *y = if kept { x * scale } else { T::zero() };
             }
         }
-    });
+    }
 }
 
 /// Steele, Lea and Flood, *Fast splittable pseudorandom number generators*, 2014: the finalizer of

@@ -8,7 +8,7 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, LinalgScalar};
 use num_traits::Float;
 
-use super::product::product_f32;
+use super::product::{Panels, pack_f32, product_f32};
 
 /// A floating-point number that networks compute with: `f32` for training, `f64` for checking the
 /// very same code against differences that `f32` could not resolve.
@@ -37,14 +37,17 @@ pub trait Real:
     /// tanh, written so that a loop of it vectorizes where the type has such a form.
     fn vector_tanh(self) -> Self;
 
-    /// out = a · b, the old content of `out` overwritten.
+    /// Lays the right factor of products out for the kernel.
+    fn pack(matrix: ArrayView2<'_, Self>, panels: &mut Panels<Self>);
+
+    /// out = a · b, b being what was packed, or added to what `out` holds.
     ///
     /// # Shapes
-    /// `a` is m × k, `b` is k × n, `out` is m × n. Any strides.
+    /// `a` is m × k of any strides, `b` is k × n, `out` is m × n, its rows in one piece.
     ///
     /// # Panics
     /// When the shapes do not fit.
-    fn product(a: ArrayView2<'_, Self>, b: ArrayView2<'_, Self>, out: ArrayViewMut2<'_, Self>);
+    fn product(a: ArrayView2<'_, Self>, b: &Panels<Self>, out: ArrayViewMut2<'_, Self>, add: bool);
 }
 
 impl Real for f32 {
@@ -97,8 +100,12 @@ impl Real for f32 {
         x * odd / even
     }
 
-    fn product(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, out: ArrayViewMut2<'_, f32>) {
-        product_f32(a, b, out);
+    fn pack(matrix: ArrayView2<'_, f32>, panels: &mut Panels<f32>) {
+        pack_f32(matrix, panels);
+    }
+
+    fn product(a: ArrayView2<'_, f32>, b: &Panels<f32>, out: ArrayViewMut2<'_, f32>, add: bool) {
+        product_f32(a, b, out, add);
     }
 }
 
@@ -128,7 +135,20 @@ impl Real for f64 {
         self.tanh()
     }
 
-    fn product(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>, mut out: ArrayViewMut2<'_, f64>) {
-        general_mat_mul(1.0, &a, &b, 0.0, &mut out);
+    fn pack(matrix: ArrayView2<'_, f64>, panels: &mut Panels<f64>) {
+        (panels.depth, panels.columns) = matrix.dim();
+        panels.values.clear();
+        panels.values.extend(matrix.iter());
+    }
+
+    fn product(
+        a: ArrayView2<'_, f64>,
+        b: &Panels<f64>,
+        mut out: ArrayViewMut2<'_, f64>,
+        add: bool,
+    ) {
+        let whole = ArrayView2::from_shape((b.depth, b.columns), &b.values);
+        let whole = whole.expect("packed in this shape");
+        general_mat_mul(1.0, &a, &whole, f64::from(u8::from(add)), &mut out);
     }
 }

@@ -1,5 +1,6 @@
 //! The memory of one pass forward and back through a network.
 
+use super::dense::Workspace;
 use super::dropout::drop_values;
 use super::{BatchScore, Layer, Network, Noise, Objective, Real, TargetRows};
 
@@ -11,13 +12,16 @@ pub struct Tape<T> {
     activations: Vec<Vec<T>>,
     /// Gradient of the loss by the outputs of each layer. Shape of each: rows × width.
     gradients: Vec<Vec<T>>,
-    /// Gradient by the parameters, laid out as those are.
-    parameter_gradients: Vec<T>,
+    /// Gradient by the parameters of batch normalisation, laid out as the network's state is.
+    normalization_gradients: Vec<T>,
     /// What the last training batch had, laid out as the network's state is.
     statistics: Vec<T>,
     /// What the last pass of training dropped values by.
     noise: Noise,
     rows: usize,
+    /// Rows of the last pass back.
+    passed: usize,
+    workspace: Workspace<T>,
 }
 
 impl<T: Real> Tape<T> {
@@ -26,7 +30,7 @@ impl<T: Real> Tape<T> {
         let mut tape = Tape::forward_only(network, rows);
         tape.gradients =
             network.layers().map(|view| vec![T::zero(); rows * view.layer.outputs()]).collect();
-        tape.parameter_gradients = vec![T::zero(); network.parameters().len()];
+        tape.normalization_gradients = vec![T::zero(); network.state().len()];
         tape.statistics = vec![T::zero(); network.state().len()];
         tape
     }
@@ -38,10 +42,12 @@ impl<T: Real> Tape<T> {
         Tape {
             activations: widths.map(|width| vec![T::zero(); rows * width]).collect(),
             gradients: Vec::new(),
-            parameter_gradients: Vec::new(),
+            normalization_gradients: Vec::new(),
             statistics: Vec::new(),
             noise: Noise::default(),
             rows,
+            passed: 0,
+            workspace: Workspace::default(),
         }
     }
 
@@ -72,9 +78,13 @@ impl<T: Real> Tape<T> {
     pub fn forward(&mut self, network: &Network<T>, rows: usize) {
         for (index, placed) in network.placed().iter().enumerate() {
             let parameters = &network.parameters()[placed.parameters.clone()];
-            let (input, output) = self.around(index, rows);
+            let (before, after) = self.activations.split_at_mut(index + 1);
+            let output = &mut after[0][..rows * placed.layer.outputs()];
+            let input = &before[index][..before[index].len() / self.rows * rows];
             match &placed.layer {
-                Layer::Dense(dense) => dense.forward(parameters, input, output),
+                Layer::Dense(dense) => {
+                    dense.forward(parameters, input, output, &mut self.workspace);
+                }
                 Layer::Activation { activation, .. } => activation.apply(input, output),
                 Layer::Dropout { .. } => output.copy_from_slice(input),
                 Layer::BatchNormalization(layer) => {
@@ -100,7 +110,9 @@ impl<T: Real> Tape<T> {
             let output = &mut after[0][..rows * width];
             let input = &before[index][..before[index].len() / self.rows * rows];
             match &placed.layer {
-                Layer::Dense(dense) => dense.forward(parameters, input, output),
+                Layer::Dense(dense) => {
+                    dense.forward(parameters, input, output, &mut self.workspace);
+                }
                 Layer::Activation { activation, .. } => activation.apply(input, output),
                 Layer::Dropout { rate, .. } => {
                     drop_values(*rate, noise, index, width, input, output);
@@ -113,16 +125,9 @@ impl<T: Real> Tape<T> {
         }
     }
 
-    /// Input and output of a layer.
-    fn around(&mut self, index: usize, rows: usize) -> (&[T], &mut [T]) {
-        let (before, after) = self.activations.split_at_mut(index + 1);
-        let (input, output) = (&before[index], &mut after[0]);
-        let (inputs, outputs) = (input.len() / self.rows * rows, output.len() / self.rows * rows);
-        (&input[..inputs], &mut output[..outputs])
-    }
-
     /// Scores the outputs of the last pass of training forward, and computes the gradient of
-    /// `weight` · (sum of losses) by every parameter.
+    /// `weight` · (sum of losses) by what each layer gives, from which those by the parameters
+    /// follow.
     pub fn backward(
         &mut self,
         network: &Network<T>,
@@ -131,6 +136,7 @@ impl<T: Real> Tape<T> {
         rows: usize,
         weight: T,
     ) -> BatchScore {
+        self.passed = rows;
         let last = network.placed().len() - 1;
         let width = network.outputs();
         let outputs = &self.activations[last + 1][..rows * width];
@@ -145,10 +151,10 @@ impl<T: Real> Tape<T> {
             let gradient = &mut later[0][..outputs];
             let input_gradient = earlier.last_mut().map(|gradient| &mut gradient[..inputs]);
             let parameters = &network.parameters()[placed.parameters.clone()];
-            let gradients = &mut self.parameter_gradients[placed.parameters.clone()];
             match &placed.layer {
                 Layer::Dense(dense) => {
-                    dense.backward(parameters, input, output, gradient, gradients, input_gradient);
+                    let workspace = &mut self.workspace;
+                    dense.backward(parameters, output, gradient, input_gradient, workspace);
                 }
                 Layer::Activation { activation, .. } => {
                     if let Some(input_gradient) = input_gradient {
@@ -165,6 +171,7 @@ impl<T: Real> Tape<T> {
                 }
                 Layer::BatchNormalization(layer) => {
                     let statistics = &self.statistics[placed.state.clone()];
+                    let gradients = &mut self.normalization_gradients[placed.state.clone()];
                     layer.backward(
                         parameters,
                         statistics,
@@ -179,9 +186,18 @@ impl<T: Real> Tape<T> {
         score
     }
 
-    /// Gradient by every parameter, from the last pass back.
-    pub fn parameter_gradients(&self) -> &[T] {
-        &self.parameter_gradients
+    /// Of the last pass back: the input of a layer (rows × inputs), counted from 0, and the gradient
+    /// by its outputs, or by the sums before its activation where it is dense (rows × outputs).
+    pub(super) fn layer_pass(&self, layer: usize) -> (&[T], &[T]) {
+        let front = |buffer: &'_ Vec<T>| buffer.len() / self.rows * self.passed;
+        let (input, gradient) = (&self.activations[layer], &self.gradients[layer]);
+        (&input[..front(input)], &gradient[..front(gradient)])
+    }
+
+    /// Gradient by γ and β of all batch normalisations, from the last pass back, laid out as the
+    /// network's state is.
+    pub(super) fn normalization_gradients(&self) -> &[T] {
+        &self.normalization_gradients
     }
 
     /// Means and variances of the last pass of training, laid out as the network's state is.
@@ -194,7 +210,7 @@ impl<T: Real> Tape<T> {
 mod tests {
     use super::*;
     use crate::network::model::tests::{dense, normalisation};
-    use crate::network::{Activation, LayerSpec, Loss};
+    use crate::network::{Activation, GradientMemory, GradientPlan, LayerSpec, Loss};
 
     const NOISE: Noise = Noise { key: 5, first_row: 0 };
 
@@ -237,6 +253,16 @@ mod tests {
         }
     }
 
+    /// Gradient by every parameter, from the last pass back.
+    fn parameter_gradients(network: &Network<f64>, tape: &Tape<f64>) -> Vec<f64> {
+        let mut all = Vec::new();
+        let (span, mut memory) = (0..network.parameters().len(), GradientMemory::default());
+        GradientPlan::new(network).sum(std::iter::once(tape), span, &mut memory, |_, gradients| {
+            all.extend_from_slice(gradients);
+        });
+        all
+    }
+
     fn objective(network: &Network<f64>, loss: Loss, label_smoothing: f64) -> Objective {
         Objective { loss, label_smoothing, head: network.head() }
     }
@@ -256,7 +282,7 @@ mod tests {
         }
         let objective = objective(&network, loss, label_smoothing);
         let sample = Sample::new(rows, &network);
-        let gradients = sample.pass(&network, objective).1.parameter_gradients().to_vec();
+        let gradients = parameter_gradients(&network, &sample.pass(&network, objective).1);
         assert!(gradients.iter().any(|g| g.abs() > 1e-2), "there must be something to check");
 
         let step = f64::EPSILON.cbrt();
@@ -380,6 +406,7 @@ mod tests {
         let targets = TargetRows::Classes(&sample.labels);
         let score = large.backward(&network, objective, targets, 3, 1.0);
         assert_eq!(score, small.backward(&network, objective, targets, 3, 1.0));
-        assert_eq!(large.parameter_gradients(), small.parameter_gradients());
+        let gradients = |tape| parameter_gradients(&network, tape);
+        assert_eq!(gradients(&large), gradients(&small));
     }
 }

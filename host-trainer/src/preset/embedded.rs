@@ -17,7 +17,7 @@ pub struct EmbeddedPreset {
 }
 
 /// All of them, the default one first.
-pub const EMBEDDED: [EmbeddedPreset; 16] = [
+pub const EMBEDDED: [EmbeddedPreset; 17] = [
     EmbeddedPreset {
         name: "digits",
         text: include_str!("../../presets/digits.toml"),
@@ -77,6 +77,11 @@ pub const EMBEDDED: [EmbeddedPreset; 16] = [
         name: "mnist-50-50",
         text: include_str!("../../presets/mnist-50-50.toml"),
         expectation: "96.5 % of the test digits",
+    },
+    EmbeddedPreset {
+        name: "fashion-mnist",
+        text: include_str!("../../presets/fashion-mnist.toml"),
+        expectation: "not measured yet",
     },
     EmbeddedPreset {
         name: "spiral-6",

@@ -1,0 +1,196 @@
+//! Gradients by the parameters, summed over the parts of a batch.
+
+use std::ops::Range;
+
+use super::dense::matrix;
+use super::{Layer, Network, Panels, Real, Tape};
+
+/// Weights whose gradients are summed at once: few enough to stay in the second-level cache until
+/// the optimizer has used them.
+const BLOCK: usize = 25_600;
+
+/// Rows of weights that the kernel of the product takes together.
+const TILE: usize = 6;
+
+/// Which parameters belong to which layer, and how their gradients are found.
+///
+/// What an output's gradient is added up from, and in which order, is the same however the
+/// parameters and the batch are shared out: any number of threads gives the same bits.
+#[derive(Clone, Debug)]
+pub(crate) struct GradientPlan {
+    layers: Vec<(Layer, Range<usize>, Range<usize>)>,
+}
+
+/// Memory for sums of gradients; each thread has its own.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct GradientMemory<T> {
+    /// The input of a layer, of each part of the batch.
+    panels: Vec<Panels<T>>,
+    sums: Vec<T>,
+}
+
+impl GradientPlan {
+    /// The plan of a network.
+    pub fn new<T: Real>(network: &Network<T>) -> Self {
+        let places = network.placed().iter();
+        let place = places.map(|p| (p.layer, p.parameters.clone(), p.state.clone()));
+        GradientPlan { layers: place.collect() }
+    }
+
+    /// Cuts all parameters into so many spans of about equal work. Where there are fewer rows of
+    /// weights than spans, some are empty.
+    pub fn spans(&self, count: usize) -> Vec<Range<usize>> {
+        let total = self.layers.last().map_or(0, |(_, range, _)| range.end);
+        let cut = |index: usize| {
+            let wanted = total * index / count;
+            let place = self.layers.iter().find(|(_, range, _)| range.contains(&wanted));
+            match place {
+                Some((Layer::Dense(dense), range, _)) => {
+                    let weights = dense.inputs * dense.outputs;
+                    let rows = (wanted - range.start).min(weights) / dense.inputs / TILE * TILE;
+                    range.start + rows * dense.inputs
+                }
+                Some((_, range, _)) => range.start,
+                None => total,
+            }
+        };
+        (0..count)
+            .map(|index| cut(index)..if index + 1 == count { total } else { cut(index + 1) })
+            .collect()
+    }
+
+    /// Sums the gradients of a span of parameters over the last passes of these tapes, in their
+    /// order, and visits them block by block, each with the index of its first parameter.
+    ///
+    /// The span is one of [`spans`](Self::spans), or all.
+    pub fn sum<'a, T: Real>(
+        &self,
+        tapes: impl Iterator<Item = &'a Tape<T>> + Clone,
+        span: Range<usize>,
+        memory: &mut GradientMemory<T>,
+        mut visit: impl FnMut(usize, &mut [T]),
+    ) {
+        let GradientMemory { panels, sums } = memory;
+        for (index, (layer, range, state)) in self.layers.iter().enumerate() {
+            let range_here = range.start.max(span.start)..range.end.min(span.end);
+            if range_here.is_empty() {
+                continue;
+            }
+            let passes = tapes.clone().map(|tape| tape.layer_pass(index));
+            match layer {
+                Layer::Dense(dense) => {
+                    let biases = range.start + dense.inputs * dense.outputs;
+                    let row =
+                        |parameter: usize| (parameter.min(biases) - range.start) / dense.inputs;
+                    let rows = row(range_here.start)..row(range_here.end);
+                    if !rows.is_empty() {
+                        let count = passes.clone().count();
+                        panels.resize_with(panels.len().max(count), Panels::default);
+                        for (panels, (input, _)) in panels.iter_mut().zip(passes.clone()) {
+                            T::pack(matrix(input, dense.inputs), panels);
+                        }
+                    }
+                    let step = (BLOCK / dense.inputs / TILE * TILE).max(TILE);
+                    for first in rows.clone().step_by(step) {
+                        let some = first..(first + step).min(rows.end);
+                        let sums = sized(sums, some.len() * dense.inputs);
+                        let parts = panels.iter().zip(passes.clone().map(|(_, gradient)| gradient));
+                        dense.weight_gradients(parts, some, sums);
+                        visit(range.start + first * dense.inputs, sums);
+                    }
+                    if range_here.end > biases {
+                        let some = range_here.start.max(biases) - biases..range_here.end - biases;
+                        let sums = sized(sums, some.len());
+                        let parts = passes.map(|(_, gradient)| gradient);
+                        dense.bias_gradients(parts, some.clone(), sums);
+                        visit(biases + some.start, sums);
+                    }
+                }
+                Layer::BatchNormalization(_) => {
+                    let sums = sized(sums, state.len());
+                    sums.fill(T::zero());
+                    for tape in tapes.clone() {
+                        let gradients = &tape.normalization_gradients()[state.clone()];
+                        sums.iter_mut().zip(gradients).for_each(|(sum, &g)| *sum += g);
+                    }
+                    let inside = range_here.start - range.start..range_here.end - range.start;
+                    visit(range_here.start, &mut sums[inside]);
+                }
+                Layer::Activation { .. } | Layer::Dropout { .. } => {}
+            }
+        }
+    }
+}
+
+/// The front of a buffer, which grows where it must.
+fn sized<T: Real>(buffer: &mut Vec<T>, length: usize) -> &mut [T] {
+    if buffer.len() < length {
+        buffer.resize(length, T::zero());
+    }
+    &mut buffer[..length]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::model::tests::{dense, normalisation};
+    use crate::network::{Activation, Loss, Noise, Objective, TargetRows};
+
+    #[test]
+    fn spans_and_parts_change_no_bit() {
+        let layers =
+            [dense(70, Activation::Relu), dense(9, Activation::Tanh), dense(3, Activation::Linear)];
+        let network = Network::<f32>::new(400, &layers, 1).unwrap();
+        let plan = GradientPlan::new(&network);
+        let objective =
+            Objective { loss: Loss::default(), label_smoothing: 0.0, head: network.head() };
+        let rows = 37;
+        let value = |i: usize| ((i * 2_654_435_761) % 1000) as f32 / 500.0 - 1.0;
+        let input: Vec<f32> = (0..rows * 400).map(value).collect();
+        let labels: Vec<u16> = (0..rows).map(|row| (row * 7 % 3) as u16).collect();
+        let gradients = |parts: usize, spans: usize| {
+            let rows_of_part = rows.div_ceil(parts);
+            let tapes: Vec<Tape<f32>> = input
+                .chunks(rows_of_part * 400)
+                .zip(labels.chunks(rows_of_part))
+                .map(|(input, labels)| {
+                    let rows = labels.len();
+                    let mut tape = Tape::new(&network, rows_of_part);
+                    tape.input_mut(rows).copy_from_slice(input);
+                    tape.forward_training(&network, rows, Noise::default());
+                    tape.backward(&network, objective, TargetRows::Classes(labels), rows, 0.1);
+                    tape
+                })
+                .collect();
+            let mut all = Vec::new();
+            for span in plan.spans(spans) {
+                let mut memory = GradientMemory::default();
+                plan.sum(tapes.iter(), span, &mut memory, |first, gradients| {
+                    assert_eq!(first, all.len(), "without gaps, in order");
+                    all.extend_from_slice(gradients);
+                });
+            }
+            all
+        };
+        let whole = gradients(1, 1);
+        assert_eq!(whole.len(), network.parameters().len());
+        for (parts, spans) in [(2, 1), (1, 2), (2, 2), (3, 5), (5, 40)] {
+            assert_eq!(gradients(parts, spans), whole, "{parts} parts, {spans} spans");
+        }
+    }
+
+    #[test]
+    fn spans_cover_everything_once() {
+        let layers = [dense(20, Activation::Linear), normalisation(), dense(3, Activation::Linear)];
+        let network = Network::<f32>::new(2, &layers, 1).unwrap();
+        for count in 1..9 {
+            let spans = GradientPlan::new(&network).spans(count);
+            assert_eq!(spans.len(), count);
+            let end = spans.iter().fold(0, |at, span| {
+                assert_eq!(at, span.start);
+                span.end
+            });
+            assert_eq!(end, network.parameters().len());
+        }
+    }
+}
