@@ -5,10 +5,12 @@
 //! `Engine::run`, with requantization.
 
 use host_trainer::device::board::Board;
-use host_trainer::device::command::{Cost, count};
+use host_trainer::device::command::{Cost, Vector, count};
+use host_trainer::pack::pack;
 use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec};
-use model_format::{Clamp, Encoding, Model, Multiplier, Quantization, WeightLayout};
+use model_format::{Clamp, Encoding, Model, Multiplier, Precision, Quantization, WeightLayout};
 
+use crate::cores::EmulatedCore;
 use crate::emulated::{LIMIT, firmware_for};
 use crate::mnist;
 use crate::trained;
@@ -16,15 +18,16 @@ use crate::trained;
 /// Test images of MNIST that are measured.
 pub const IMAGES: usize = 1000;
 
+/// Rows of random inputs over which the cost of a network is averaged.
+const ROWS: usize = 8;
+
 /// A core, and what an inference may cost there.
 #[derive(Clone, Copy, Debug)]
 pub struct Core {
-    /// What people call it.
-    pub name: &'static str,
-    /// The board that it is emulated on.
+    /// Where whole models are run.
+    pub core: EmulatedCore,
+    /// The board whose flash holds 784-128-10.
     pub board: &'static str,
-    /// The layout that its kernel reads.
-    pub layout: WeightLayout,
     /// What CMSIS-NN's best kernels need for the same layers, where there are any: counted in the
     /// same way, main branch of July 2026, by the better of gcc 12 and clang 19 at -O3.
     pub cmsis_nn: Option<u64>,
@@ -32,6 +35,10 @@ pub struct Core {
     pub most_dense: u64,
     /// The most instructions for [`IMAGES`] test images of MNIST, on average.
     pub most_mnist: u64,
+    /// The most instructions with int4 weights, for random inputs.
+    pub most_int4: u64,
+    /// The most instructions a multiply-accumulate of a layer of [`WIDE`], for random inputs.
+    pub most_a_mac: f64,
 }
 
 /// What was measured for a core.
@@ -51,121 +58,199 @@ impl Core {
     pub fn measure(&self) -> Measured {
         let board = Board::named(self.board).unwrap_or_else(|error| panic!("{error}"));
         let cost = |model: &[u8], inputs: &[i8]| {
-            let elf = firmware_for(board, model);
+            let elf = firmware_for(board, &self.packed(model));
             count(board, &elf, inputs, LIMIT).unwrap_or_else(|error| panic!("{error}"))
         };
         let (images, _) = mnist::test_set();
         Measured {
-            dense: cost(&random_model(self.layout), &random_inputs()),
-            mnist: cost(&packed(&trained::mnist_model(), self.layout), &images[..IMAGES].concat()),
+            dense: cost(&Network::MLP.model(), &random_inputs(8 * mnist::PIXELS)),
+            mnist: cost(&trained::mnist_model(), &images[..IMAGES].concat()),
         }
+    }
+
+    /// The executed instructions of an inference of each network for random inputs.
+    ///
+    /// # Panics
+    /// When the firmware cannot be built or run, with the reason.
+    pub fn costs(&self, networks: &[Network]) -> Vec<u32> {
+        let models: Vec<Vec<u8>> =
+            networks.iter().map(|network| self.packed(&network.model())).collect();
+        let inputs: Vec<Vec<i8>> =
+            networks.iter().map(|network| random_inputs(ROWS * network.input_bytes())).collect();
+        let vectors = models.iter().zip(&inputs).map(|(model, inputs)| Vector { model, inputs });
+        self.core.costs(&vectors.collect::<Vec<_>>())
+    }
+
+    /// The same model with its weights laid out for the core.
+    fn packed(&self, model: &[u8]) -> Vec<u8> {
+        let model = Model::parse(model).unwrap_or_else(|error| panic!("{error}"));
+        pack(&model, self.core.packed_for()).unwrap_or_else(|error| panic!("{error}"))
     }
 }
 
-/// The same model with its weights laid out for a core.
-fn packed(model: &[u8], layout: WeightLayout) -> Vec<u8> {
-    let mut spec = ModelSpec::from(&Model::parse(model).expect("a model that was trained"));
-    for layer in &mut spec.layers {
-        if let LayerSpec::Dense(dense) = layer {
-            dense.layout = layout;
-        }
+/// What a network of random weights is like.
+#[derive(Clone, Copy, Debug)]
+pub struct Network {
+    /// Inputs, then the outputs of each layer.
+    pub widths: &'static [usize],
+    /// Of activations.
+    pub precision: Precision,
+    /// Whether weights have 4 bits.
+    pub int4: bool,
+}
+
+/// A layer as wide as those of the wider networks.
+pub const WIDE: Network = Network::of(&[700, 500]);
+
+/// Layers from 8 × 8 to 1024 × 1024, [`WIDE`], and those whose sizes are no multiple of anything.
+pub const CURVE: [Network; 21] = [
+    Network::of(&[8, 8]),
+    Network::of(&[16, 16]),
+    Network::of(&[32, 32]),
+    Network::of(&[64, 64]),
+    Network::of(&[128, 128]),
+    Network::of(&[256, 256]),
+    Network::of(&[512, 512]),
+    WIDE,
+    Network::of(&[1024, 1024]),
+    Network::of(&[1, 1]),
+    Network::of(&[1, 2]),
+    Network::of(&[1, 5]),
+    Network::of(&[3, 1]),
+    Network::of(&[3, 2]),
+    Network::of(&[3, 5]),
+    Network::of(&[17, 1]),
+    Network::of(&[17, 2]),
+    Network::of(&[17, 5]),
+    Network::of(&[129, 1]),
+    Network::of(&[129, 2]),
+    Network::of(&[129, 5]),
+];
+
+impl Network {
+    /// 784-128-10.
+    pub const MLP: Network = Network::of(&[784, 128, 10]);
+
+    /// Of int8 weights and activations.
+    pub const fn of(widths: &'static [usize]) -> Network {
+        Network { widths, precision: Precision::Int8, int4: false }
     }
-    spec.to_bytes().unwrap_or_else(|error| panic!("{}: {error}", layout.name()))
+
+    /// Multiply-accumulates of an inference.
+    pub fn macs(&self) -> usize {
+        self.widths.windows(2).map(|pair| pair[0] * pair[1]).sum()
+    }
+
+    fn input_bytes(&self) -> usize {
+        self.widths[0] * self.precision.bytes()
+    }
+
+    /// A model whose weights are random in all of their range; most outputs lie within theirs.
+    fn model(&self) -> Vec<u8> {
+        let mut rng = fastrand::Rng::with_seed(784);
+        let quantization = match self.precision {
+            Precision::Int8 => Quantization::int8(1.0, -128),
+            Precision::Int16 => Quantization::int16(1.0),
+        };
+        let most = if self.int4 { 7 } else { 127 };
+        let layers = self.widths.windows(2).map(|pair| {
+            // A product of numbers that are even in ±a and ±b has a spread of a · b / 3; that of
+            // the outputs is to be a quarter of their range.
+            let spread = (pair[0] as f64).sqrt() * f64::from(most) / 3.0 * 2.0;
+            LayerSpec::Dense(DenseSpec {
+                inputs: pair[0],
+                outputs: pair[1],
+                weights: (0..pair[0] * pair[1]).map(|_| rng.i8(-most..=most)).collect(),
+                biases: (0..pair[1]).map(|_| rng.i32(-10_000..10_000)).collect(),
+                multipliers: vec![Multiplier::from_real(1.0 / spread).expect("small"); pair[1]],
+                output: quantization,
+                clamp: Clamp::all(self.precision),
+                layout: if self.int4 { WeightLayout::Int4 } else { WeightLayout::RowMajor },
+            })
+        });
+        let spec = ModelSpec {
+            name: "random".into(),
+            input: InputSpec {
+                shape: vec![self.widths[0]],
+                quantization,
+                encoding: Encoding::Quantized,
+            },
+            output: MeaningSpec::Values { unit: String::new() },
+            layers: layers.collect(),
+            self_tests: vec![],
+        };
+        spec.to_bytes().unwrap_or_else(|error| panic!("{:?}: {error}", self.widths))
+    }
 }
 
-/// 784-128-10 with weights that are random in −127..=127; most outputs lie within int8.
-fn random_model(layout: WeightLayout) -> Vec<u8> {
-    let mut rng = fastrand::Rng::with_seed(784);
-    let pixels = Quantization::int8(1.0, -128);
-    let mut dense = |inputs: usize, outputs: usize| {
-        // The sum of so many products of spread 73 and 74 has a spread of a quarter of int8.
-        let spread = (inputs as f64).sqrt() * 73.0 * 74.0;
-        LayerSpec::Dense(DenseSpec {
-            inputs,
-            outputs,
-            weights: (0..inputs * outputs).map(|_| rng.i8(-127..=127)).collect(),
-            biases: (0..outputs).map(|_| rng.i32(-10_000..10_000)).collect(),
-            multipliers: vec![Multiplier::from_real(64.0 / spread).expect("small"); outputs],
-            output: pixels,
-            clamp: Clamp::INT8,
-            layout,
-        })
-    };
-    let spec = ModelSpec {
-        name: "random".into(),
-        input: InputSpec {
-            shape: vec![28, 28],
-            quantization: pixels,
-            encoding: Encoding::Unsigned8,
-        },
-        output: MeaningSpec::Values { unit: String::new() },
-        layers: vec![dense(784, 128), dense(128, 10)],
-        self_tests: vec![],
-    };
-    spec.to_bytes().unwrap_or_else(|error| panic!("{}: {error}", layout.name()))
-}
-
-fn random_inputs() -> Vec<i8> {
+fn random_inputs(len: usize) -> Vec<i8> {
     let mut rng = fastrand::Rng::with_seed(10);
-    (0..8 * mnist::PIXELS).map(|_| rng.i8(..)).collect()
+    (0..len).map(|_| rng.i8(..)).collect()
 }
 
 /// Every core that has a kernel of its own.
 pub const CORES: [Core; 7] = [
     Core {
-        name: "Cortex-M0",
+        core: EmulatedCore::M0,
         board: "microbit",
-        layout: WeightLayout::ColumnsUnsigned4,
         cmsis_nn: Some(562_050),
         most_dense: 380_000,
         most_mnist: 150_000,
+        most_int4: 10_000_000,
+        most_a_mac: 100.0,
     },
     Core {
-        name: "Cortex-M3",
+        core: EmulatedCore::M3,
         board: "qemu-mps2-an385",
-        layout: WeightLayout::Columns8,
         cmsis_nn: Some(348_734),
         most_dense: 240_000,
         most_mnist: 95_000,
+        most_int4: 10_000_000,
+        most_a_mac: 100.0,
     },
     Core {
-        name: "Cortex-M4F",
+        core: EmulatedCore::M4F,
         board: "qemu-mps2-an386",
-        layout: WeightLayout::Pairs4,
         cmsis_nn: Some(197_650),
         most_dense: 105_000,
         most_mnist: 50_000,
+        most_int4: 10_000_000,
+        most_a_mac: 100.0,
     },
     Core {
-        name: "Cortex-M7",
+        core: EmulatedCore::M7,
         board: "qemu-mps2-an500",
-        layout: WeightLayout::Pairs4,
         cmsis_nn: Some(197_650),
         most_dense: 105_000,
         most_mnist: 50_000,
+        most_int4: 10_000_000,
+        most_a_mac: 100.0,
     },
     Core {
-        name: "Cortex-M33",
+        core: EmulatedCore::M33,
         board: "qemu-mps2-an505",
-        layout: WeightLayout::Pairs4,
         cmsis_nn: Some(197_650),
         most_dense: 105_000,
         most_mnist: 50_000,
+        most_int4: 10_000_000,
+        most_a_mac: 100.0,
     },
     Core {
-        name: "Cortex-M55",
+        core: EmulatedCore::M55,
         board: "qemu-mps3-an547",
-        layout: WeightLayout::FoldedRows,
         cmsis_nn: Some(17_780),
         most_dense: 17_700,
         most_mnist: 17_700,
+        most_int4: 10_000_000,
+        most_a_mac: 100.0,
     },
     Core {
-        name: "RV32IMAC",
+        core: EmulatedCore::Rv32,
         board: "qemu-riscv",
-        layout: WeightLayout::Columns8,
         cmsis_nn: None,
         most_dense: 345_000,
         most_mnist: 130_000,
+        most_int4: 10_000_000,
+        most_a_mac: 100.0,
     },
 ];

@@ -14,6 +14,7 @@ pub mod mnist;
 pub mod parity;
 pub mod random_model;
 pub mod reference;
+pub mod sealed;
 pub mod tflite;
 pub mod trained;
 pub mod wire;

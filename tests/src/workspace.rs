@@ -8,11 +8,15 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in a folder").into()
 }
 
-/// The folder of the build that this test belongs to, such as `target/debug`.
+/// The folder of the build that this program belongs to, such as `target/debug`.
 pub fn profile_dir() -> PathBuf {
-    let program = std::env::current_exe().expect("a test knows its own path");
-    // target/debug/deps/NAME-HASH
-    program.ancestors().nth(2).expect("a test lies in target/PROFILE/deps").into()
+    let program = std::env::current_exe().expect("a program knows its own path");
+    // target/debug/deps/NAME-HASH for a test, target/debug/NAME for a program.
+    let folder = program.parent().expect("a program lies in a folder");
+    match folder.ends_with("deps") {
+        true => folder.parent().expect("a test lies in target/PROFILE/deps").into(),
+        false => folder.into(),
+    }
 }
 
 /// What tests keep from one run to the next, under the folder of the build.

@@ -1,14 +1,11 @@
 //! Damaged model files: each is refused, naming what is wrong, or loads and then runs like any
 //! other model. Nothing panics and nothing is read out of bounds.
 
-use crc::{CRC_32_ISO_HDLC, Crc};
 use firmware::Engine;
 use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec, SelfTestSpec};
 use model_format::{Clamp, Encoding, Model, Multiplier, Quantization, WeightLayout};
 use tests::parity::assert_engine_equals_reference;
-
-/// Bytes before the payload: magic, version, payload length, CRC-32; see FORMAT.md.
-const HEADER_LEN: usize = 16;
+use tests::sealed::{HEADER_LEN, sealed};
 
 /// A model like the digits preset's, with everything that a file can have.
 fn spec() -> ModelSpec {
@@ -44,20 +41,6 @@ fn spec() -> ModelSpec {
 
 fn file() -> Vec<u8> {
     spec().to_bytes().unwrap_or_else(|error| panic!("{error}"))
-}
-
-/// Makes the length and the checksum in the header right, so that the checks behind them are
-/// reached.
-fn sealed(mut file: Vec<u8>) -> Vec<u8> {
-    let payload_len = (file.len() - HEADER_LEN) as u32;
-    file[8..12].copy_from_slice(&payload_len.to_le_bytes());
-    let crc = Crc::<u32>::new(&CRC_32_ISO_HDLC);
-    let mut digest = crc.digest();
-    digest.update(&file[..12]);
-    digest.update(&file[HEADER_LEN..]);
-    let checksum = digest.finalize().to_le_bytes();
-    file[12..16].copy_from_slice(&checksum);
-    file
 }
 
 /// Whether the bytes load; if they do they must run, and with the answers of the reference.

@@ -1,12 +1,14 @@
 //! Nobody makes the engine slower unseen: executed instructions of an inference on each core.
 
-use tests::counts::{CORES, Core};
+use tests::cores::EmulatedCore;
+use tests::counts::{CORES, Core, Network, WIDE};
 
 /// The stack that `Engine::run` may use, in bytes.
 const MOST_STACK: u64 = 512;
 
-fn check(name: &str) {
-    let core: &Core = CORES.iter().find(|core| core.name == name).expect("a core of this name");
+fn check(core: EmulatedCore) {
+    let core: &Core = CORES.iter().find(|c| c.core == core).expect("every core is counted");
+    let name = core.core.name();
     let measured = core.measure();
     for (input, cost, most) in [
         ("random inputs", measured.dense, core.most_dense),
@@ -17,39 +19,45 @@ fn check(name: &str) {
         let stack = cost.stack_bytes;
         assert!(stack <= MOST_STACK, "{name}, {input}: {stack} bytes of stack");
     }
+    let networks = [Network { int4: true, ..Network::MLP }, WIDE];
+    let costs = core.costs(&networks);
+    let (int4, most) = (u64::from(costs[0]), core.most_int4);
+    assert!(int4 <= most, "{name}, int4: {int4} instructions, at most {most} are allowed");
+    let (rate, most) = (f64::from(costs[1]) / WIDE.macs() as f64, core.most_a_mac);
+    assert!(rate <= most, "{name}, 700 × 500: {rate} instructions a product, at most {most}");
 }
 
 #[test]
 fn cortex_m0() {
-    check("Cortex-M0");
+    check(EmulatedCore::M0);
 }
 
 #[test]
 fn cortex_m3() {
-    check("Cortex-M3");
+    check(EmulatedCore::M3);
 }
 
 #[test]
 fn cortex_m4f() {
-    check("Cortex-M4F");
+    check(EmulatedCore::M4F);
 }
 
 #[test]
 fn cortex_m7() {
-    check("Cortex-M7");
+    check(EmulatedCore::M7);
 }
 
 #[test]
 fn cortex_m33() {
-    check("Cortex-M33");
+    check(EmulatedCore::M33);
 }
 
 #[test]
 fn cortex_m55() {
-    check("Cortex-M55");
+    check(EmulatedCore::M55);
 }
 
 #[test]
 fn rv32imac() {
-    check("RV32IMAC");
+    check(EmulatedCore::Rv32);
 }

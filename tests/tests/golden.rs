@@ -1,17 +1,17 @@
 //! Every byte that TensorFlow Lite Micro's own interpreter gave: by the reference, and by import
-//! and engine, on this machine and on the emulated core, in every layout.
+//! and engine, on this machine and on every emulated core, in every layout.
 //!
 //! `tests/golden/README.md` says where the models, inputs and outputs are from.
 
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use host_trainer::device::command::{Vector, vectors};
+use host_trainer::device::command::Vector;
 use host_trainer::import::{Options, OutputMeaning, import};
 use host_trainer::pack::{Core, pack};
 use model_format::Model;
 use tests::command::{Finished, host_trainer};
-use tests::emulated::{LIMIT, board, default_model, firmware};
+use tests::cores::EmulatedCore;
 use tests::parity::{compare, engine_outputs, signed};
 use tests::tflite::Golden as Operators;
 use tests::workspace::{empty_dir, read, root};
@@ -83,26 +83,58 @@ fn the_engine_gives_every_byte_of_tflm_in_every_layout() {
 }
 
 /// As they are and packed for it.
-#[test]
-fn the_emulated_core_gives_every_byte_of_tflm() {
+fn on(core: EmulatedCore) {
     let all = all();
     let (mut models, mut inputs) = (Vec::new(), Vec::new());
     for golden in &all {
         let imported = golden.import();
         let model = Model::parse(&imported).expect("what was imported is valid");
-        models.push(pack(&model, Core::CortexM4).expect("it can be packed"));
+        models.push(pack(&model, core.packed_for()).expect("it can be packed"));
         models.push(imported);
         inputs.extend([signed(&golden.inputs), signed(&golden.inputs)]);
     }
     let records: Vec<Vector<'_>> =
         models.iter().zip(&inputs).map(|(model, inputs)| Vector { model, inputs }).collect();
-    let answers = vectors(board(), &firmware(&default_model()), &records, LIMIT)
-        .unwrap_or_else(|error| panic!("{error}"));
-    for (index, (answer, model)) in answers.iter().zip(&models).enumerate() {
+    for (index, (answer, model)) in core.run(&records).iter().zip(&models).enumerate() {
         let golden = &all[index / 2];
         let answer = answer.as_ref().unwrap_or_else(|| panic!("{} is refused", golden.name));
-        golden.check("emulated board", model, answer);
+        golden.check(core.name(), model, answer);
     }
+}
+
+#[test]
+fn cortex_m0_gives_every_byte_of_tflm() {
+    on(EmulatedCore::M0);
+}
+
+#[test]
+fn cortex_m3_gives_every_byte_of_tflm() {
+    on(EmulatedCore::M3);
+}
+
+#[test]
+fn cortex_m4f_gives_every_byte_of_tflm() {
+    on(EmulatedCore::M4F);
+}
+
+#[test]
+fn cortex_m7_gives_every_byte_of_tflm() {
+    on(EmulatedCore::M7);
+}
+
+#[test]
+fn cortex_m33_gives_every_byte_of_tflm() {
+    on(EmulatedCore::M33);
+}
+
+#[test]
+fn cortex_m55_gives_every_byte_of_tflm() {
+    on(EmulatedCore::M55);
+}
+
+#[test]
+fn rv32imac_gives_every_byte_of_tflm() {
+    on(EmulatedCore::Rv32);
 }
 
 /// What a user types.

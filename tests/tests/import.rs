@@ -131,6 +131,27 @@ fn scales_that_are_none_are_named() {
     }
 }
 
+/// A field of a table that is not there has the offset 0 in the list of its fields: with all of the
+/// tensors' lists so changed in turn, some tensor has lost its quantization.
+#[test]
+fn quantization_that_is_missing_is_named() {
+    let whole = golden("relu6.tflite");
+    let refused = (0..whole.len() - 1).step_by(2).filter_map(|at| {
+        let mut changed = whole.clone();
+        changed[at..at + 2].fill(0);
+        let message = import(&changed, &options()).err()?.to_string();
+        message.contains("quantization is missing").then_some(message)
+    });
+    let messages: Vec<String> = refused.collect();
+    assert!(!messages.is_empty(), "two of the bytes are the offset of a tensor's quantization");
+    for message in messages {
+        assert!(
+            message.contains("tensor") && message.contains("representative_dataset"),
+            "{message}"
+        );
+    }
+}
+
 #[test]
 fn labels_are_one_a_line_for_each_output() {
     let folder = empty_dir("import_labels");

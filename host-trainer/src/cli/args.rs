@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use super::compare::CompareArgs;
 use super::features::FeaturesArgs;
 use super::predict::PredictArgs;
+use super::quantize::QuantizeArgs;
 use super::report::ReportArgs;
 use super::sweep::Shard;
 use crate::device::cli::DeviceArgs;
@@ -47,6 +48,8 @@ pub enum Command {
     Import(ImportArgs),
     /// Run rows of raw inputs through a model, by the engine that devices run
     Infer(InferArgs),
+    /// Quantize a trained network anew, or give a model smaller weights: int4, or sparse ones
+    Quantize(QuantizeArgs),
     /// Lay a model's weights out for the kernels of a core; its outputs stay the same
     Pack(PackArgs),
     /// Show what every layer of a model gives for one input, with a hash to compare
@@ -82,6 +85,9 @@ pub struct TrainArgs {
     /// Go on from the checkpoint in the run's folder, to the same weights bit for bit
     #[arg(long)]
     pub resume: bool,
+    /// Lay the model's weights out for the kernels of a core, as `pack` does
+    #[arg(long = "for", value_name = "CORE", value_enum)]
+    pub core: Option<Core>,
     /// Where data comes from
     #[command(flatten)]
     pub data: DataArgs,
@@ -271,6 +277,7 @@ impl Default for Command {
             out: None,
             set: Vec::new(),
             resume: false,
+            core: None,
             data: DataArgs { data_dir: None },
             seed: None,
             threads: ThreadArgs { threads: None },

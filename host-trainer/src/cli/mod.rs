@@ -15,6 +15,7 @@ mod pack;
 mod predict;
 mod presets;
 mod progress;
+mod quantize;
 mod report;
 mod sweep;
 mod terminal;
@@ -53,6 +54,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Inspect(args) => inspect::run(&args),
         Command::Import(args) => import::run(&args, quiet),
         Command::Infer(args) => infer::run(&args, quiet),
+        Command::Quantize(args) => quantize::run(&args, quiet),
         Command::Pack(args) => pack::run(&args, quiet),
         Command::Trace(args) => trace::run(&args),
         Command::Predict(args) => predict::run(&args),

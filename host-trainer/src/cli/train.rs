@@ -13,6 +13,7 @@ use crate::data::Locations;
 use crate::evaluate::Confusion;
 use crate::experiment::QuantizationLoss;
 use crate::experiment::{Experiment, Plan};
+use crate::pack::pack;
 use crate::preset;
 use crate::report::{Column, confusion_text, grouped, model_text, percent, quality_text, seconds};
 use crate::run_folder::RunFolder;
@@ -43,7 +44,10 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     let mut watch = Checkpoints::new(progress, &folder, &plan.preset, stop.clone());
     let experiment = plan.run(&threads, &stop, resume, &mut watch);
     watch.progress().finish();
-    let experiment = experiment?;
+    let mut experiment = experiment?;
+    if let Some(core) = args.core {
+        experiment.quantized.bytes = pack(&Model::parse(experiment.model_bytes())?, core)?;
+    }
     experiment.write(&folder)?;
     folder.write(Experiment::REPORT.0, experiment.report(&threads)?.as_bytes())?;
     if !experiment.outcome.interrupted {

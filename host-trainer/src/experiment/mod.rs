@@ -7,7 +7,7 @@ mod write;
 
 pub use read::{ReadError, SavedRun, read_metrics};
 pub use report::ReportError;
-pub use run::{Error, Experiment, Plan, QuantizationLoss};
+pub use run::{Error, Experiment, Plan, QuantizationLoss, judged_rows, quantize_network};
 
 #[cfg(test)]
 mod tests {

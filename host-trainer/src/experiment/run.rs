@@ -100,7 +100,8 @@ pub enum QuantizationLoss {
 }
 
 impl QuantizationLoss {
-    fn between(float: &Evaluation, quantized: &Evaluation) -> Self {
+    /// What the second loses beside the first.
+    pub fn between(float: &Evaluation, quantized: &Evaluation) -> Self {
         match (float.regression, quantized.regression) {
             (Some(float), Some(quantized)) => QuantizationLoss::SquaredError(
                 quantized.mean_squared_error / float.mean_squared_error,
@@ -172,21 +173,8 @@ impl Plan {
             return Err(Error::Nothing);
         }
         let network = &outcome.network;
-        let settings = preset.quantization;
-        let quantized = |precision| {
-            let name = &preset.name;
-            quantize(name, network, objective, &splits.train, settings, precision, threads)
-        };
-        let eight = quantized(Precision::Int8)?;
-        let judged = judged_rows(&splits);
-        let float = evaluate_float(network, &judged, objective, threads);
-        let int8 = evaluate_int8(&Model::parse(&eight.bytes)?, &judged, threads)?;
-        let int8_loss = QuantizationLoss::between(&float, &int8);
-        let quantized = match settings.activations {
-            Activations::Int16 => quantized(Precision::Int16)?,
-            Activations::Auto if int8_loss.is_large() => quantized(Precision::Int16)?,
-            Activations::Auto | Activations::Int8 => eight,
-        };
+        let (quantized, int8_loss) =
+            quantize_network(&preset, network, objective, &splits, threads)?;
         let model = Model::parse(&quantized.bytes)?;
         let float = evaluate_float(network, &splits.test, objective, threads);
         let int8 = evaluate_int8(&model, &splits.test, threads)?;
@@ -207,8 +195,38 @@ impl Plan {
     }
 }
 
+/// Quantizes a trained network as its preset asks for; says what 8-bit activations lose on rows
+/// that are not test rows.
+///
+/// # Errors
+/// [`Error`] when the model is refused.
+pub fn quantize_network(
+    preset: &Preset,
+    network: &Network<f32>,
+    objective: Objective,
+    splits: &Splits,
+    threads: &Threads,
+) -> Result<(Quantized, QuantizationLoss), Error> {
+    let settings = preset.quantization;
+    let quantized = |precision| {
+        let name = &preset.name;
+        quantize(name, network, objective, &splits.train, settings, precision, threads)
+    };
+    let eight = quantized(Precision::Int8)?;
+    let judged = judged_rows(splits);
+    let float = evaluate_float(network, &judged, objective, threads);
+    let int8 = evaluate_int8(&Model::parse(&eight.bytes)?, &judged, threads)?;
+    let int8_loss = QuantizationLoss::between(&float, &int8);
+    let quantized = match settings.activations {
+        Activations::Int16 => quantized(Precision::Int16)?,
+        Activations::Auto if int8_loss.is_large() => quantized(Precision::Int16)?,
+        Activations::Auto | Activations::Int8 => eight,
+    };
+    Ok((quantized, int8_loss))
+}
+
 /// Validation rows, or training rows where there are none: test rows choose nothing.
-fn judged_rows(splits: &Splits) -> Subset {
+pub fn judged_rows(splits: &Splits) -> Subset {
     let rows = splits.validation.as_ref().unwrap_or(&splits.train);
     let kept = rows.rows().iter().copied().take(JUDGED_ROWS).collect();
     let scaling = rows.scaling().cloned().map(std::sync::Arc::new);

@@ -26,10 +26,10 @@ pub(super) fn correct_biases(
 ) -> Result<(), QuantizeError> {
     let count = ROWS.min(train.len());
     let positions: Vec<usize> = (0..count).map(|row| row * train.len() / count).collect();
-    let means = float_means(folded, train, &positions);
+    let floats = float_inputs(folded, train, &positions);
     let dense_indices: Vec<usize> = dense_specs(spec).map(|(index, _)| index).collect();
     for index in dense_indices {
-        let (inputs, scale) = quantized_means(spec, index, train, &positions)?;
+        let (inputs, quantization) = quantized_inputs(spec, index, train, &positions)?;
         let (Some(LayerSpec::Dense(dense)), Some(view)) =
             (spec.layers.get_mut(index), folded.layers().nth(index))
         else {
@@ -37,9 +37,10 @@ pub(super) fn correct_biases(
         };
         let Layer::Dense(layer) = view.layer else { continue };
         let (weights, biases) = layer.view(view.parameters);
+        let scale = f64::from(quantization.scale);
+        let (floats, inputs) = (means(&floats[index], layer.inputs), means(&inputs, layer.inputs));
         for (row, weights) in weights.rows().into_iter().enumerate() {
-            let float: f64 =
-                weights.iter().zip(&means[index]).map(|(&w, x)| f64::from(w) * x).sum();
+            let float: f64 = weights.iter().zip(&floats).map(|(&w, x)| f64::from(w) * x).sum();
             let quantized: f64 = dense.weights[row * layer.inputs..][..layer.inputs]
                 .iter()
                 .zip(&inputs)
@@ -60,8 +61,12 @@ pub(super) fn correct_biases(
     Ok(())
 }
 
-/// The mean of each input of each layer of the float network.
-fn float_means(folded: &Network<f32>, train: &Subset, positions: &[usize]) -> Vec<Vec<f64>> {
+/// The inputs of each layer of the float network. Shape of each: rows × inputs.
+pub(super) fn float_inputs(
+    folded: &Network<f32>,
+    train: &Subset,
+    positions: &[usize],
+) -> Vec<Vec<f64>> {
     let rows = positions.len();
     let mut tape = Tape::forward_only(folded, rows);
     let width = folded.inputs();
@@ -69,25 +74,18 @@ fn float_means(folded: &Network<f32>, train: &Subset, positions: &[usize]) -> Ve
         train.gather(position, Shift::NONE, out);
     }
     tape.forward(folded, rows);
-    let means = |layer: usize| {
-        let values = tape.activation(layer, rows);
-        let width = values.len() / rows;
-        let mut sums = vec![0.0; width];
-        for row in values.chunks_exact(width) {
-            sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x));
-        }
-        sums.into_iter().map(|sum: f64| sum / rows as f64).collect()
-    };
-    (0..folded.layers().len()).map(means).collect()
+    let values = |layer| tape.activation(layer, rows).iter().map(|x| f64::from(*x)).collect();
+    (0..folded.layers().len()).map(values).collect()
 }
 
-/// The mean of each real input of a layer as the engine computes it, with the scale of the inputs.
-fn quantized_means(
+/// The real inputs of a layer as the engine computes them, with what they are in its model.
+/// Shape: rows × inputs.
+pub(super) fn quantized_inputs(
     spec: &ModelSpec,
     layer: usize,
     train: &Subset,
     positions: &[usize],
-) -> Result<(Vec<f64>, f64), QuantizeError> {
+) -> Result<(Vec<f64>, Quantization), QuantizeError> {
     let bytes = spec.to_bytes()?;
     let model = Model::parse(&bytes)?;
     let encoder = InputEncoder::new(&model, train)?;
@@ -95,13 +93,13 @@ fn quantized_means(
         Some(before) => before.output(),
         None => model.input().quantization,
     };
-    let mut sums = Vec::new();
+    let mut values = Vec::new();
     let mut add = |bytes: &[u8]| {
-        let size = quantization.precision.bytes();
-        sums.resize(bytes.len() / size, 0_i64);
-        for (sum, bytes) in sums.iter_mut().zip(bytes.chunks_exact(size)) {
-            *sum += i64::from(value(bytes, quantization)) - i64::from(quantization.zero_point);
-        }
+        let rows = bytes.chunks_exact(quantization.precision.bytes());
+        values.extend(rows.map(|bytes| {
+            let q = f64::from(value(bytes, quantization)) - f64::from(quantization.zero_point);
+            q * f64::from(quantization.scale)
+        }));
     };
     let mut scratch = vec![0; model.scratch_len()];
     let mut input = vec![0; model.input_bytes()];
@@ -119,9 +117,17 @@ fn quantized_means(
         };
         engine.run_traced(&input, trace).map_err(Int8Error::Input)?;
     }
-    let scale = f64::from(quantization.scale);
-    let mean = |sum: i64| scale * sum as f64 / positions.len() as f64;
-    Ok((sums.into_iter().map(mean).collect(), scale))
+    Ok((values, quantization))
+}
+
+/// The mean of each column of rows.
+fn means(values: &[f64], width: usize) -> Vec<f64> {
+    let rows = values.len() / width;
+    let mut sums = vec![0.0; width];
+    for row in values.chunks_exact(width) {
+        sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x / rows as f64);
+    }
+    sums
 }
 
 fn value(bytes: &[u8], quantization: Quantization) -> i16 {

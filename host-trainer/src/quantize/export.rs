@@ -7,6 +7,7 @@ use model_format::build::{
 use model_format::{Encoding, Model, Precision, Quantization};
 
 use super::bias::correct_biases;
+use super::refit::refit;
 use super::{Calibration, Range, Settings, calibrate, equalize, fold, quantize_dense, tables};
 use crate::data::{Features, Subset, Targets};
 use crate::evaluate::{InputEncoder, Int8Error, LOGIT, PROBABILITY};
@@ -76,7 +77,9 @@ pub fn quantize(
     narrow(&mut calibration, &folded, objective.head, &raw, precision);
     let export = Export { folded: &folded, calibration: &calibration, precision };
     let mut spec = export.spec(name, objective, &raw)?;
-    if settings.bias_correction {
+    if settings.refit {
+        refit(&mut spec, &folded, &raw)?;
+    } else if settings.bias_correction {
         correct_biases(&mut spec, &folded, &raw)?;
     }
     spec.self_tests = self_tests(&spec.to_bytes()?, &raw, settings.self_tests)?;

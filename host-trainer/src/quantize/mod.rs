@@ -12,8 +12,10 @@ mod export;
 mod fixed_point;
 mod fold;
 mod range;
+mod refit;
 mod settings;
 pub mod tables;
+pub mod weights;
 
 pub use calibrate::{Calibration, calibrate};
 pub use dense::{QuantizedDense, quantize_dense};

@@ -20,13 +20,17 @@ pub struct Settings {
     /// Whether biases make up for what rounding does to the means of outputs.
     #[serde(default)]
     pub bias_correction: bool,
+    /// Whether weights and biases are fitted anew to make up for what quantization does before and
+    /// within their layer; it corrects biases, too.
+    #[serde(default)]
+    pub refit: bool,
     /// Training rows that the model carries with their outputs, for a device to test itself with.
     #[serde(default = "default_self_tests", deserialize_with = "self_tests")]
     pub self_tests: usize,
 }
 
-/// How fine activations are; weights have 8 bits always.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// How fine activations are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Activations {
     /// 256 steps.

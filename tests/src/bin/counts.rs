@@ -1,26 +1,34 @@
-//! Prints what an inference of 784-128-10 costs on each core, in executed instructions; or on the
-//! cores that are named, such as `Cortex-M3`.
+//! Prints what an inference costs on each core, in executed instructions; or on the cores that are
+//! named, such as `Cortex-M3`.
 
-use tests::counts::{CORES, IMAGES, Measured};
+use model_format::Precision;
+use tests::counts::{CORES, CURVE, Core, IMAGES, Measured, Network};
 
 fn main() {
     let chosen: Vec<String> = std::env::args().skip(1).collect();
-    let known: Vec<&str> = CORES.iter().map(|core| core.name).collect();
+    let known: Vec<&str> = CORES.iter().map(|core| core.core.name()).collect();
     if let Some(name) = chosen.iter().find(|name| !known.contains(&name.as_str())) {
         eprintln!("there is no core {name}; those that are counted are: {}", known.join(", "));
         std::process::exit(2);
     }
-    println!("784-128-10 (101,632 multiply-accumulates), whole Engine::run, executed instructions");
-    println!("dense: inputs random in all of int8; MNIST: mean of the first {IMAGES} test images");
+    let is_chosen = |core: &Core| chosen.is_empty() || chosen.iter().any(|c| c == core.core.name());
+    let cores: Vec<Core> = CORES.into_iter().filter(is_chosen).collect();
+    println!("whole Engine::run, executed instructions");
+    mlp(&cores);
+    kinds(&cores);
+    curve(&cores);
+}
+
+/// 784-128-10 beside the best public kernels.
+fn mlp(cores: &[Core]) {
     println!();
+    println!("784-128-10 (101,632 multiply-accumulates), int8");
+    println!("dense: inputs random in all of int8; MNIST: mean of the first {IMAGES} test images");
     println!(
         "{:<12} {:>10} {:>9} {:>9} {:>8} {:>9} {:>7} {:>6}",
         "core", "CMSIS-NN", "dense", "MNIST", "per MAC", "ratio", "MNIST", "stack"
     );
-    for core in CORES {
-        if !chosen.is_empty() && !chosen.iter().any(|name| name == core.name) {
-            continue;
-        }
+    for core in cores {
         let Measured { dense, mnist } = core.measure();
         let ratio = |ours: u64| match core.cmsis_nn {
             Some(theirs) => format!("{:.2} ×", theirs as f64 / ours as f64),
@@ -28,14 +36,63 @@ fn main() {
         };
         println!(
             "{:<12} {:>10} {:>9} {:>9} {:>8.3} {:>9} {:>7} {:>4} B",
-            core.name,
+            core.core.name(),
             core.cmsis_nn.map_or("–".into(), |count| count.to_string()),
             dense.instructions_mean,
             mnist.instructions_mean,
-            dense.instructions_mean as f64 / 101_632.0,
+            dense.instructions_mean as f64 / Network::MLP.macs() as f64,
             ratio(dense.instructions_mean),
             ratio(mnist.instructions_mean),
             dense.stack_bytes.max(mnist.stack_bytes),
         );
+    }
+}
+
+/// int4 weights beside int8 ones, and 16-bit activations beside 8-bit ones.
+fn kinds(cores: &[Core]) {
+    let layer = Network::of(&[64, 64]);
+    let networks = [
+        Network::MLP,
+        Network { int4: true, ..Network::MLP },
+        layer,
+        Network { precision: Precision::Int16, ..layer },
+    ];
+    println!();
+    println!("inputs random in all of their range");
+    println!(
+        "{:<12} {:>16} {:>16} {:>8} {:>12} {:>12} {:>8}",
+        "core", "784-128-10 int8", "int4 weights", "ratio", "64 × 64 int8", "int16", "ratio"
+    );
+    for core in cores {
+        let costs = core.costs(&networks);
+        let ratio = |of: usize, to: usize| f64::from(costs[of]) / f64::from(costs[to]);
+        println!(
+            "{:<12} {:>16} {:>16} {:>8.2} {:>12} {:>12} {:>8.2}",
+            core.core.name(),
+            costs[0],
+            costs[1],
+            ratio(1, 0),
+            costs[2],
+            costs[3],
+            ratio(3, 2),
+        );
+    }
+}
+
+/// Layers of many sizes.
+fn curve(cores: &[Core]) {
+    println!();
+    println!("one layer, int8, random inputs: instructions, and per multiply-accumulate");
+    print!("{:<12}", "in × out");
+    cores.iter().for_each(|core| print!(" {:>18}", core.core.name()));
+    println!();
+    let costs: Vec<Vec<u32>> = cores.iter().map(|core| core.costs(&CURVE)).collect();
+    for (index, network) in CURVE.iter().enumerate() {
+        print!("{:<12}", format!("{} × {}", network.widths[0], network.widths[1]));
+        for costs in &costs {
+            let count = costs[index];
+            print!(" {count:>10} {:>7.2}", f64::from(count) / network.macs() as f64);
+        }
+        println!();
     }
 }

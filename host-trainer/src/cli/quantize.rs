@@ -1,0 +1,258 @@
+//! `host-trainer quantize`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use model_format::{Layer, Model, WeightLayout};
+
+use super::args::{DataArgs, ThreadArgs};
+use super::evaluate::read_model;
+use super::{files, terminal};
+use crate::data::{Locations, Subset};
+use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
+use crate::experiment::{Plan, QuantizationLoss, SavedRun, judged_rows, quantize_network};
+use crate::preset::Preset;
+use crate::quantize::Activations;
+use crate::quantize::weights::{real_weights, signal_to_noise, with_weights};
+use crate::report::style::{HEADING, paint};
+use crate::report::{Cell, Table, bytes as in_bytes, grouped, percent};
+use crate::train::Threads;
+
+/// `quantize`.
+#[derive(Debug, Args)]
+pub struct QuantizeArgs {
+    /// The folder of a run, whose float network is quantized anew; or a model file, of which only
+    /// the weights change
+    #[arg(value_name = "RUN|MODEL")]
+    pub source: PathBuf,
+    /// How many bits weights have. A layer that is smaller without its blocks of four zeros is
+    /// stored so in any case
+    #[arg(long, value_enum, default_value_t = Weights::Auto)]
+    pub weights: Weights,
+    /// What `--weights auto` may lose beside int8 weights on validation rows: points of accuracy,
+    /// or percent of the squared error
+    #[arg(long, value_name = "N", default_value_t = 0.5, value_parser = budget)]
+    pub budget: f64,
+    /// How fine activations are [default: as the run's preset says]
+    #[arg(long, value_enum)]
+    pub activations: Option<Activations>,
+    /// Where to write the model
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Where data comes from
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// How many threads to use
+    #[command(flatten)]
+    pub threads: ThreadArgs,
+}
+
+/// How many bits weights have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Weights {
+    /// 8 bits
+    Int8,
+    /// 4 bits
+    Int4,
+    /// 4 bits for as many layers as the budget allows, the largest first
+    Auto,
+}
+
+fn budget(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(budget) if budget >= 0.0 && budget.is_finite() => Ok(budget),
+        _ => Err("a number from 0 on is needed, such as 0.5".into()),
+    }
+}
+
+/// What is made smaller.
+struct Source {
+    /// The model with int8 weights.
+    int8: Vec<u8>,
+    /// The weights that quantized ones stand for, a list a dense layer.
+    reference: Vec<Vec<f64>>,
+    /// The rows on which it is judged, where there are any.
+    rows: Option<Subset>,
+    /// The float network on these rows, where it is at hand.
+    float: Option<Evaluation>,
+}
+
+/// Writes a model with smaller weights, and shows what they cost.
+pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
+    let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
+    let locations = Locations::from_environment(args.data.data_dir.clone());
+    let source = match args.source.is_dir() {
+        true => of_run(args, &locations, &threads)?,
+        false => of_model(args, &locations)?,
+    };
+    let model = Model::parse(&source.int8)?;
+    let rows = source.rows.as_ref();
+    let evaluate =
+        |model: &Model<'_>| rows.map(|rows| evaluate_int8(model, rows, &threads)).transpose();
+    let layers = source.reference.len();
+    let before = evaluate(&Model::parse(&with_weights(&model, &vec![false; layers])?)?)?;
+    let bytes = match (args.weights, &before, rows) {
+        (Weights::Int8, ..) => with_weights(&model, &vec![false; layers])?,
+        (Weights::Int4, ..) => with_weights(&model, &vec![true; layers])?,
+        (Weights::Auto, Some(before), Some(rows)) => {
+            within_budget(&model, before, rows, args.budget, &threads)?
+        }
+        (Weights::Auto, ..) => bail!(
+            "{}: `--weights auto` needs rows to judge on, and there is no preset.toml beside the \
+             model that says which: give the folder of a run, or choose int8 or int4",
+            args.source.display()
+        ),
+    };
+    files::write(&args.output, &bytes)?;
+    if !quiet {
+        let made = Model::parse(&bytes)?;
+        let after = evaluate(&made)?;
+        let figures = [source.float.as_ref(), before.as_ref(), after.as_ref()];
+        let text = layers_text(&source.reference, &model, &made)
+            + &quality(figures, rows.map_or(0, Subset::len))
+            + &format!(
+                "{} in {}: {} of flash in place of {}\nto lay it out for a core: host-trainer pack \
+                 {} --for CORE -o FILE\n",
+                paint(HEADING, made.name()),
+                args.output.display(),
+                in_bytes(bytes.len() as u64),
+                in_bytes(source.int8.len() as u64),
+                args.output.display(),
+            );
+        terminal::print(&text)?;
+    }
+    Ok(())
+}
+
+/// The network of a run, quantized with the activations that are asked for.
+fn of_run(args: &QuantizeArgs, locations: &Locations, threads: &Threads) -> anyhow::Result<Source> {
+    let mut saved = SavedRun::open(&args.source)?;
+    if let Some(activations) = args.activations {
+        saved.preset.quantization.activations = activations;
+    }
+    let plan = saved.plan(locations)?;
+    let objective = plan.objective();
+    let (quantized, _) =
+        quantize_network(&saved.preset, &saved.network, objective, &plan.splits, threads)?;
+    let reference = quantized.folded.dense_layers().map(|(dense, parameters)| {
+        let (weights, _) = dense.view(parameters);
+        weights.iter().map(|weight| f64::from(*weight)).collect()
+    });
+    let reference = reference.collect();
+    let rows = judged_rows(&plan.splits);
+    let float = evaluate_float(&saved.network, &rows, objective, threads);
+    Ok(Source { int8: quantized.bytes, reference, rows: Some(rows), float: Some(float) })
+}
+
+/// A model file, judged on the rows of the preset beside it, if there is one.
+fn of_model(args: &QuantizeArgs, locations: &Locations) -> anyhow::Result<Source> {
+    let path = args.source.display();
+    if args.activations.is_some() {
+        bail!(
+            "{path}: only a float network can be given other activations: give the folder of a run, \
+             or leave --activations out"
+        );
+    }
+    let int8 = read_model(&args.source)?;
+    let model = Model::parse(&int8).with_context(|| path.to_string())?;
+    let reference = real_weights(&model);
+    let rows = rows_beside(&args.source, locations)?;
+    Ok(Source { int8, reference, rows, float: None })
+}
+
+/// The rows that the preset.toml beside a model says may be judged on.
+fn rows_beside(model: &Path, locations: &Locations) -> anyhow::Result<Option<Subset>> {
+    let path = model.with_file_name("preset.toml");
+    let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
+    let preset = Preset::read(&text, &path.display().to_string())?;
+    Ok(Some(judged_rows(&Plan::new(preset, locations)?.splits)))
+}
+
+/// int4 for as many layers as lose no more than the budget, those first that save most.
+fn within_budget(
+    model: &Model<'_>,
+    before: &Evaluation,
+    rows: &Subset,
+    budget: f64,
+    threads: &Threads,
+) -> anyhow::Result<Vec<u8>> {
+    let weights: Vec<usize> = real_weights(model).iter().map(Vec::len).collect();
+    let mut order: Vec<usize> = (0..weights.len()).collect();
+    order.sort_by_key(|layer| std::cmp::Reverse(weights[*layer]));
+    let mut int4 = vec![false; weights.len()];
+    let mut best = with_weights(model, &int4)?;
+    for layer in order {
+        int4[layer] = true;
+        let bytes = with_weights(model, &int4)?;
+        let after = evaluate_int8(&Model::parse(&bytes)?, rows, threads)?;
+        let lost = match QuantizationLoss::between(before, &after) {
+            QuantizationLoss::Accuracy(lost) => lost * 100.0,
+            QuantizationLoss::SquaredError(ratio) => (ratio - 1.0) * 100.0,
+        };
+        if lost <= budget {
+            best = bytes;
+        } else {
+            int4[layer] = false;
+        }
+    }
+    Ok(best)
+}
+
+/// What each dense layer's weights are now.
+fn layers_text(reference: &[Vec<f64>], before: &Model<'_>, after: &Model<'_>) -> String {
+    let mut table =
+        Table::new(["layer", "inputs", "outputs", "weights", "bytes", "SQNR", "before"]);
+    let (now, then) = (real_weights(after), real_weights(before));
+    let ratio = |reference: &[f64], weights: &[f64]| {
+        let decibels = signal_to_noise(reference, weights);
+        if decibels.is_infinite() { "exact".into() } else { format!("{decibels:.1} dB") }
+    };
+    let dense = after.layers().enumerate().filter_map(|(index, layer)| match layer {
+        Layer::Dense(dense) => Some((index, dense)),
+        _ => None,
+    });
+    let weights = reference.iter().zip(now.iter().zip(&then));
+    for ((index, dense), (reference, (now, then))) in dense.zip(weights) {
+        let weights = match dense.layout {
+            layout if layout.is_int4() => "int4",
+            WeightLayout::Sparse => "sparse int8",
+            _ => "int8",
+        };
+        table.row([
+            Cell::from(index.to_string()),
+            grouped(dense.inputs() as u64).into(),
+            grouped(dense.outputs() as u64).into(),
+            weights.into(),
+            grouped(dense.flash_len() as u64).into(),
+            ratio(reference, now).into(),
+            ratio(reference, then).into(),
+        ]);
+    }
+    table.lines().join("\n") + "\n\n"
+}
+
+/// Accuracy or squared error: of the float network, with int8 weights, with those that were made.
+fn quality(evaluations: [Option<&Evaluation>; 3], rows: usize) -> String {
+    if evaluations.iter().all(Option::is_none) {
+        return String::new();
+    }
+    let figure = |evaluation: &Evaluation| match &evaluation.regression {
+        Some(regression) => format!("{:.6}", regression.mean_squared_error),
+        None => percent(evaluation.confusion.accuracy()),
+    };
+    let name = match evaluations.iter().flatten().any(|e| e.regression.is_some()) {
+        true => "mean squared error",
+        false => "accuracy",
+    };
+    let mut table = Table::new([
+        format!("on {} rows that are no test rows", grouped(rows as u64)),
+        String::new(),
+    ]);
+    for (title, evaluation) in ["float", "int8 weights", "these weights"].iter().zip(evaluations) {
+        if let Some(evaluation) = evaluation {
+            table.row([Cell::from(format!("{name}, {title}")), figure(evaluation).into()]);
+        }
+    }
+    table.lines().join("\n") + "\n\n"
+}
