@@ -132,6 +132,10 @@ impl Plan {
         let origin = loaded.origin.clone();
         let splits = Splits::new(loaded, preset.data.test, preset.data.validation, preset.seed)?;
         check_classes(&splits.train)?;
+        let (batch_size, rows) = (preset.training.batch_size, splits.train.len());
+        if batch_size > rows {
+            return Err(TrainError::BatchSize { batch_size, rows }.into());
+        }
         let splits = splits.scaled(preset.data.scaling);
         let inputs = splits.train.dataset().width();
         let network = Network::new(inputs, &preset.network.specs(), preset.seed)?;

@@ -8,7 +8,9 @@ use model_format::{Encoding, Model, Precision, Quantization};
 
 use super::bias::correct_biases;
 use super::refit::refit;
-use super::{Calibration, Range, Settings, calibrate, equalize, fold, quantize_dense, tables};
+use super::{
+    Calibration, Range, Settings, calibrate, centre_logits, equalize, fold, quantize_dense, tables,
+};
 use crate::data::{Features, Subset, Targets};
 use crate::evaluate::{InputEncoder, Int8Error, LOGIT, PROBABILITY};
 use crate::network::{Activation, Head, Layer, Loss, Network, NetworkError, Objective};
@@ -70,7 +72,7 @@ pub fn quantize(
     precision: Precision,
     threads: &Threads,
 ) -> Result<Quantized, QuantizeError> {
-    let folded = prepared(network, train, settings, threads)?;
+    let folded = prepared(network, objective, train, settings, threads)?;
     // The folded network takes raw features.
     let raw = train.clone().scaled(None);
     let mut calibration = calibrate(&folded, &raw, settings.calibration, threads);
@@ -87,17 +89,22 @@ pub fn quantize(
 }
 
 /// The float network that is quantized in place of this one: the same function of raw features, of
-/// dense layers and functions alone, and equalised if the settings say so.
+/// dense layers and functions alone, equalised if the settings say so; logits that a softmax is
+/// meant for have what they share taken off, which changes no probability.
 ///
 /// # Errors
 /// [`QuantizeError::Network`] for a network that cannot be folded.
 pub fn prepared(
     network: &Network<f32>,
+    objective: Objective,
     train: &Subset,
     settings: Settings,
     threads: &Threads,
 ) -> Result<Network<f32>, QuantizeError> {
-    let folded = fold(network, train.scaling())?;
+    let mut folded = fold(network, train.scaling())?;
+    if objective.scoring_head() == Head::Softmax {
+        folded = centre_logits(&folded);
+    }
     Ok(match settings.equalization {
         true => equalize(&folded, &train.clone().scaled(None), threads),
         false => folded,

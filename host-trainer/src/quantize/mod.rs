@@ -6,6 +6,7 @@
 
 mod bias;
 mod calibrate;
+mod centre;
 mod dense;
 mod equalize;
 mod export;
@@ -18,6 +19,7 @@ pub mod tables;
 pub mod weights;
 
 pub use calibrate::{Calibration, calibrate};
+pub use centre::centre_logits;
 pub use dense::{QuantizedDense, quantize_dense};
 pub use equalize::equalize;
 pub use export::{QuantizeError, Quantized, prepared, quantize};
