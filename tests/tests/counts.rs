@@ -1,5 +1,6 @@
 //! Nobody makes the engine slower unseen: executed instructions of an inference on each core.
 
+use model_format::Precision;
 use tests::cores::EmulatedCore;
 use tests::counts::{CORES, Core, Network, WIDE};
 
@@ -25,6 +26,17 @@ fn check(core: EmulatedCore) {
     assert!(int4 <= most, "{name}, int4: {int4} instructions, at most {most} are allowed");
     let (rate, most) = (f64::from(costs[1]) / WIDE.macs() as f64, core.most_a_mac);
     assert!(rate <= most, "{name}, 700 × 500: {rate} instructions a product, at most {most}");
+}
+
+/// Activations of 16 bits cost no unpacking, but the pair code, which saves one of weights, is for
+/// those of 8 bits.
+#[test]
+fn sixteen_bits_cost_little_more_than_eight_on_cortex_m4f() {
+    let core = CORES.iter().find(|c| c.core == EmulatedCore::M4F).expect("it is counted");
+    let layer = Network::of(&[64, 64]);
+    let costs = core.costs(&[layer, Network { precision: Precision::Int16, ..layer }]);
+    let (int8, int16) = (costs[0], costs[1]);
+    assert!(int16 * 100 <= int8 * 115, "{int16} instructions for int16, {int8} for int8");
 }
 
 #[test]
