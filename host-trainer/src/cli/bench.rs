@@ -113,7 +113,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
         text += "The others train the dense layers alone, without dropout and penalties.\n";
     }
     if let Some(bytes) = memory {
-        let state = outcome.network.parameters().len() * size_of::<f32>();
+        let state = size_of_val(outcome.network.parameters());
         text += &format!(
             "Peak memory {:.1} MB, data as bytes among them; the weights have {:.1} MB.\n",
             bytes as f64 / 1e6,

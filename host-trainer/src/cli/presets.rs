@@ -17,11 +17,11 @@ pub fn run() -> anyhow::Result<()> {
             paint(
                 FAINT,
                 format!(
-                    "{} epochs, batches of {}, {}; expected: {}",
+                    "{} epochs, batches of {}, {}; reached: {}",
                     preset.training.epochs,
                     preset.training.batch_size,
                     preset.training.optimizer.name(),
-                    embedded.expectation
+                    embedded.reached
                 )
             )
         );

@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use super::dense::matrix;
-use super::{Layer, Network, Panels, Real, Tape};
+use super::{Layer, Network, Real, Tape};
 
 /// Weights whose gradients are summed at once: few enough to stay in the second-level cache until
 /// the optimizer has used them.
@@ -24,8 +23,6 @@ pub(crate) struct GradientPlan {
 /// Memory for sums of gradients; each thread has its own.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct GradientMemory<T> {
-    /// The input of a layer, of each part of the batch.
-    panels: Vec<Panels<T>>,
     sums: Vec<T>,
 }
 
@@ -70,7 +67,7 @@ impl GradientPlan {
         memory: &mut GradientMemory<T>,
         mut visit: impl FnMut(usize, &mut [T]),
     ) {
-        let GradientMemory { panels, sums } = memory;
+        let GradientMemory { sums } = memory;
         for (index, (layer, range, state)) in self.layers.iter().enumerate() {
             let range_here = range.start.max(span.start)..range.end.min(span.end);
             if range_here.is_empty() {
@@ -83,19 +80,11 @@ impl GradientPlan {
                     let row =
                         |parameter: usize| (parameter.min(biases) - range.start) / dense.inputs;
                     let rows = row(range_here.start)..row(range_here.end);
-                    if !rows.is_empty() {
-                        let count = passes.clone().count();
-                        panels.resize_with(panels.len().max(count), Panels::default);
-                        for (panels, (input, _)) in panels.iter_mut().zip(passes.clone()) {
-                            T::pack(matrix(input, dense.inputs), panels);
-                        }
-                    }
                     let step = (BLOCK / dense.inputs / TILE * TILE).max(TILE);
                     for first in rows.clone().step_by(step) {
                         let some = first..(first + step).min(rows.end);
                         let sums = sized(sums, some.len() * dense.inputs);
-                        let parts = panels.iter().zip(passes.clone().map(|(_, gradient)| gradient));
-                        dense.weight_gradients(parts, some, sums);
+                        dense.weight_gradients(passes.clone(), some, sums);
                         visit(range.start + first * dense.inputs, sums);
                     }
                     if range_here.end > biases {

@@ -9,6 +9,8 @@
 //! A kernel file: the only one of this package with `unsafe` in it, since a slice's bounds would
 //! be checked at each of its multiplications.
 #![allow(unsafe_code)]
+// Numbers of registers: the same index goes into several arrays and an address.
+#![allow(clippy::needless_range_loop)]
 
 use std::array::from_fn;
 use std::hint::black_box;

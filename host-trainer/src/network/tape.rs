@@ -1,8 +1,8 @@
 //! The memory of one pass forward and back through a network.
 
-use super::dense::Workspace;
+use super::dense::{Workspace, matrix};
 use super::dropout::drop_values;
-use super::{BatchScore, Layer, Network, Noise, Objective, Real, TargetRows};
+use super::{BatchScore, Layer, Network, Noise, Objective, Panels, Real, TargetRows};
 
 /// Everything that a pass needs beside the parameters, made once for the largest batch, so that
 /// training allocates nothing. Each thread has its own.
@@ -21,6 +21,9 @@ pub struct Tape<T> {
     rows: usize,
     /// Rows of the last pass back.
     passed: usize,
+    /// The input of each dense layer in the last pass back, laid out for products; other layers
+    /// have none.
+    inputs: Vec<Panels<T>>,
     workspace: Workspace<T>,
 }
 
@@ -32,6 +35,7 @@ impl<T: Real> Tape<T> {
             network.layers().map(|view| vec![T::zero(); rows * view.layer.outputs()]).collect();
         tape.normalization_gradients = vec![T::zero(); network.state().len()];
         tape.statistics = vec![T::zero(); network.state().len()];
+        tape.inputs = network.layers().map(|_| Panels::default()).collect();
         tape
     }
 
@@ -47,6 +51,7 @@ impl<T: Real> Tape<T> {
             noise: Noise::default(),
             rows,
             passed: 0,
+            inputs: Vec::new(),
             workspace: Workspace::default(),
         }
     }
@@ -153,6 +158,7 @@ impl<T: Real> Tape<T> {
             let parameters = &network.parameters()[placed.parameters.clone()];
             match &placed.layer {
                 Layer::Dense(dense) => {
+                    T::pack(matrix(input, dense.inputs), &mut self.inputs[index]);
                     let workspace = &mut self.workspace;
                     dense.backward(parameters, output, gradient, input_gradient, workspace);
                 }
@@ -186,12 +192,11 @@ impl<T: Real> Tape<T> {
         score
     }
 
-    /// Of the last pass back: the input of a layer (rows × inputs), counted from 0, and the gradient
-    /// by its outputs, or by the sums before its activation where it is dense (rows × outputs).
-    pub(super) fn layer_pass(&self, layer: usize) -> (&[T], &[T]) {
-        let front = |buffer: &'_ Vec<T>| buffer.len() / self.rows * self.passed;
-        let (input, gradient) = (&self.activations[layer], &self.gradients[layer]);
-        (&input[..front(input)], &gradient[..front(gradient)])
+    /// Of the last pass back: the input of a dense layer, counted from 0 (rows × inputs), and the
+    /// gradient by the sums before its activation (rows × outputs).
+    pub(super) fn layer_pass(&self, layer: usize) -> (&Panels<T>, &[T]) {
+        let gradient = &self.gradients[layer];
+        (&self.inputs[layer], &gradient[..gradient.len() / self.rows * self.passed])
     }
 
     /// Gradient by γ and β of all batch normalisations, from the last pass back, laid out as the

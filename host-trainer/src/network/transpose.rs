@@ -31,6 +31,8 @@ pub(super) fn transpose<T: Copy>(
                 let line = &from[at..at + SIDE];
                 from_fn(|j| line[j])
             });
+            // `j` is a column of all rows of the square.
+            #[allow(clippy::needless_range_loop)]
             for j in 0..SIDE {
                 let line: [T; SIDE] = from_fn(|i| square[i][j]);
                 let at = (column + j) * to_stride + row;

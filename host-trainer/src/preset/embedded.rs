@@ -12,8 +12,8 @@ pub struct EmbeddedPreset {
     pub name: &'static str,
     /// Its TOML file.
     pub text: &'static str,
-    /// What is to be expected of it.
-    pub expectation: &'static str,
+    /// What it reached on its test rows, the mean of three seeds.
+    pub reached: &'static str,
 }
 
 /// All of them, the default one first.
@@ -21,87 +21,87 @@ pub const EMBEDDED: [EmbeddedPreset; 17] = [
     EmbeddedPreset {
         name: "digits",
         text: include_str!("../../presets/digits.toml"),
-        expectation: "98 % of the test digits",
+        reached: "98.9 % in float, 98.8 % in int8",
     },
     EmbeddedPreset {
         name: "mnist",
         text: include_str!("../../presets/mnist.toml"),
-        expectation: "97.5 % of the test digits",
+        reached: "97.7 % in float, 97.6 % in int8",
     },
     EmbeddedPreset {
         name: "mnist-700-500",
         text: include_str!("../../presets/mnist-700-500.toml"),
-        expectation: "97.9 % of the test digits",
+        reached: "97.9 % in float and in int8",
     },
     EmbeddedPreset {
         name: "mnist-512-sgd",
         text: include_str!("../../presets/mnist-512-sgd.toml"),
-        expectation: "the accuracy of a network from scratch: see the README",
+        reached: "82.1 % in float and in int8",
     },
     EmbeddedPreset {
         name: "mnist-200-200",
         text: include_str!("../../presets/mnist-200-200.toml"),
-        expectation: "97.5 % of the test digits",
+        reached: "97.6 % in float and in int8",
     },
     EmbeddedPreset {
         name: "mnist-1024-sigmoid",
         text: include_str!("../../presets/mnist-1024-sigmoid.toml"),
-        expectation: "98 % of the test digits",
+        reached: "not measured",
     },
     EmbeddedPreset {
         name: "mnist-8",
         text: include_str!("../../presets/mnist-8.toml"),
-        expectation: "92 % of the test digits",
+        reached: "92.3 % in float and in int8",
     },
     EmbeddedPreset {
         name: "mnist-200-linear",
         text: include_str!("../../presets/mnist-200-linear.toml"),
-        expectation: "92 % of the test digits: no more than one layer",
+        reached: "92.3 % in float, 92.2 % in int8",
     },
     EmbeddedPreset {
         name: "mnist-200-tanh",
         text: include_str!("../../presets/mnist-200-tanh.toml"),
-        expectation: "98 % of the test digits",
+        reached: "98.0 % in float",
     },
     EmbeddedPreset {
         name: "mnist-100-200-100",
         text: include_str!("../../presets/mnist-100-200-100.toml"),
-        expectation: "97.8 % of the test digits",
+        reached: "not measured",
     },
     EmbeddedPreset {
         name: "mnist-200-500-200",
         text: include_str!("../../presets/mnist-200-500-200.toml"),
-        expectation: "98 % of the test digits",
+        reached: "97.8 % in float, 97.8 % in int8",
     },
     EmbeddedPreset {
         name: "mnist-50-50",
         text: include_str!("../../presets/mnist-50-50.toml"),
-        expectation: "96.5 % of the test digits",
+        reached: "96.2 % in float and in int8",
     },
     EmbeddedPreset {
         name: "fashion-mnist",
         text: include_str!("../../presets/fashion-mnist.toml"),
-        expectation: "not measured yet",
+        reached: "not measured",
     },
     EmbeddedPreset {
         name: "spiral-6",
         text: include_str!("../../presets/spiral-6.toml"),
-        expectation: "nearly all points right",
+        reached: "100 % in float and in int8",
     },
     EmbeddedPreset {
         name: "spiral-2",
         text: include_str!("../../presets/spiral-2.toml"),
-        expectation: "what heavy regularisation leaves",
+        reached: "100 % in float and in int8",
     },
     EmbeddedPreset {
         name: "spiral-2-fit",
         text: include_str!("../../presets/spiral-2-fit.toml"),
-        expectation: "nearly all points right",
+        reached: "100 % in float and in int8",
     },
     EmbeddedPreset {
         name: "eggcrate",
         text: include_str!("../../presets/eggcrate.toml"),
-        expectation: "a mean squared error below 0.001",
+        reached: "a mean squared error of 0.00010 in float, 0.00035 in int8",
     },
 ];
 
@@ -139,6 +139,59 @@ mod tests {
             // Everything is spelt out, so that a later default changes nothing.
             assert_eq!(written, Preset::read(&written, "written").unwrap().to_toml());
         }
+    }
+
+    #[test]
+    fn the_readme_shows_every_key_of_a_preset() {
+        /// All keys of a value, however deep.
+        fn keys(value: &toml::Value, found: &mut std::collections::BTreeSet<String>) {
+            match value {
+                toml::Value::Table(table) => {
+                    for (key, value) in table {
+                        found.insert(key.clone());
+                        keys(value, found);
+                    }
+                }
+                toml::Value::Array(values) => values.iter().for_each(|value| keys(value, found)),
+                _ => {}
+            }
+        }
+        let readme = include_str!("../../README.md");
+        let blocks: Vec<&str> = readme.split("```toml").skip(1).collect();
+        let block = |index: usize| blocks[index].split("```").next().unwrap();
+        Preset::read(block(0), "README.md").unwrap();
+        for line in block(1).lines().filter(|line| line.starts_with("dataset")) {
+            let digits = "dataset = \"digits\"";
+            let text = EMBEDDED[0].text;
+            assert!(text.contains(digits));
+            let loss = if line.contains("values") || line.contains("surface") {
+                "mean_squared_error"
+            } else {
+                "sparse_categorical_cross_entropy"
+            };
+            let units = if line.contains("spirals") { 2 } else { 1 };
+            let text = text
+                .replace(digits, line)
+                .replace("[training]", &format!("[training]\nloss = \"{loss}\""));
+            let text = match loss {
+                "mean_squared_error" => text.replace("units = 10", "units = 1"),
+                _ if units == 2 => text.replace("units = 10", "units = 2"),
+                _ => text,
+            };
+            Preset::read(&text, line).unwrap();
+        }
+        // What the program writes of its presets, it explains.
+        let (mut known, mut shown) = Default::default();
+        for embedded in EMBEDDED {
+            keys(
+                &find(embedded.name).unwrap().to_toml().parse::<toml::Table>().unwrap().into(),
+                &mut known,
+            );
+        }
+        keys(&block(0).parse::<toml::Table>().unwrap().into(), &mut shown);
+        let elsewhere = |key: &String| readme.contains(key.as_str());
+        let missing: Vec<_> = known.difference(&shown).filter(|key| !elsewhere(key)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
     }
 
     #[test]
