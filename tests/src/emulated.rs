@@ -55,7 +55,7 @@ pub fn serving(elf: &Path) -> Emulator {
 }
 
 /// Every file that the firmware is made from, with its name.
-fn sources() -> Vec<u8> {
+pub(crate) fn sources() -> Vec<u8> {
     let mut all = Vec::new();
     let mut folders = vec![root().join("firmware"), root().join("model-format")];
     while let Some(folder) = folders.pop() {
