@@ -37,7 +37,7 @@ impl Dense<'_> {
         range: Clamp,
     ) -> Option<()> {
         let dense = self.known::<C>();
-        if dense.layout == WeightLayout::Sparse {
+        if C::OPERATORS.reads(WeightLayout::Sparse) && dense.layout == WeightLayout::Sparse {
             dense.check_sparse(reader, layer)?;
         }
         for row in 0..dense.outputs() as u16 {
@@ -62,7 +62,7 @@ impl Dense<'_> {
         if !multiplier.has_valid_mantissa() {
             return Err(Fault::out_of_range(Field::Multiplier, multiplier.mantissa));
         }
-        let sums = self.sums(row)?;
+        let sums = self.sums::<C>(row)?;
         let bias = self.bias(row);
         if self.layout.is_folded() {
             let expected = self.layout.fold(self.input.zero_point, bias, sums.sum, sums.odd);
@@ -103,7 +103,7 @@ impl Dense<'_> {
         };
         // Requantization multiplies by 2^shift before it divides: that must fit as well.
         below(bound, (1 << 31) >> multiplier.shift.max(0) as u8)?;
-        if self.layout == WeightLayout::Pairs4 {
+        if C::OPERATORS.reads(WeightLayout::Pairs4) && self.layout == WeightLayout::Pairs4 {
             // The kernel holds 256 times the sum, which it may only let go around in between.
             // These are the sums of the positive and of the negative weights; nothing here
             // overflows, since the bound is below 2^31.
@@ -121,9 +121,9 @@ impl Dense<'_> {
 
     /// Adds up the weights of a row and checks them on the way.
     #[inline(always)]
-    fn sums(&self, row: usize) -> Result<Sums, Fault> {
+    fn sums<C: Choice>(&self, row: usize) -> Result<Sums, Fault> {
         let mut sums = Sums::default();
-        if self.layout == WeightLayout::Sparse {
+        if C::OPERATORS.reads(WeightLayout::Sparse) && self.layout == WeightLayout::Sparse {
             let mut least = 0;
             for (number, weights) in self.sparse_row(row) {
                 if number < least || number >= padded(self.inputs()) / 4 {
@@ -133,7 +133,7 @@ impl Dense<'_> {
                 let [a, b, c, d] = *weights;
                 let mut bytes = [a, b, c, d].into_iter();
                 let column = number.wrapping_mul(4);
-                self.add(&mut sums, column, || bytes.next().unwrap_or(0))?;
+                self.add::<C>(&mut sums, column, || bytes.next().unwrap_or(0))?;
             }
             return Ok(sums);
         }
@@ -143,7 +143,7 @@ impl Dense<'_> {
         let (mut start, mut column) = (strides.start, 0);
         while column < columns {
             let mut at = start;
-            self.add(&mut sums, column, || {
+            self.add::<C>(&mut sums, column, || {
                 let byte = weights.get(at).copied().unwrap_or(0);
                 at = at.wrapping_add(strides.byte);
                 byte
@@ -156,7 +156,7 @@ impl Dense<'_> {
 
     /// Adds a block of four bytes, the first of which has the weight of this column.
     #[inline(always)]
-    fn add(
+    fn add<C: Choice>(
         &self,
         sums: &mut Sums,
         mut column: usize,
@@ -176,15 +176,19 @@ impl Dense<'_> {
             column = column.wrapping_add(1);
             Ok(())
         };
+        let chosen = C::OPERATORS;
         let mut first = 0;
         for k in 0..4 {
             let byte = byte();
             match self.layout {
-                WeightLayout::Int4 | WeightLayout::Int4Tiles4 => {
+                WeightLayout::Int4 | WeightLayout::Int4Tiles4
+                    if chosen.reads(WeightLayout::Int4)
+                        || chosen.reads(WeightLayout::Int4Tiles4) =>
+                {
                     one(i32::from((byte << 4) as i8 >> 4))?;
                     one(i32::from(byte as i8 >> 4))?;
                 }
-                WeightLayout::Pairs4 => {
+                WeightLayout::Pairs4 if chosen.reads(WeightLayout::Pairs4) => {
                     let mut weight = i32::from(byte as i8);
                     if k & 1 == 1 {
                         weight = weight.wrapping_sub(first >> 31);
@@ -193,7 +197,9 @@ impl Dense<'_> {
                     first = weight;
                     one(weight)?;
                 }
-                WeightLayout::ColumnsUnsigned4 => one(i32::from(byte).wrapping_sub(128))?,
+                WeightLayout::ColumnsUnsigned4 if chosen.reads(WeightLayout::ColumnsUnsigned4) => {
+                    one(i32::from(byte).wrapping_sub(128))?;
+                }
                 _ => one(i32::from(byte as i8))?,
             }
         }

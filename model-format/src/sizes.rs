@@ -26,7 +26,8 @@ pub struct ScratchLayout {
 }
 
 impl ScratchLayout {
-    /// The layout for dense layers of at most so many inputs, and outputs of at most so many bytes.
+    /// The layout for dense layers of at most so many inputs, rounded up to those that a row of
+    /// weights has room for, and outputs of at most so many bytes.
     pub const fn new(inputs: usize, output_bytes: usize) -> Self {
         let blocks = padded(inputs) / 4;
         ScratchLayout {

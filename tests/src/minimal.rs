@@ -63,10 +63,6 @@ pub fn image(target: &str, model: &[u8]) -> PathBuf {
             .current_dir(boards.join("minimal"))
             .env("THIMBLE_MODEL", &model_path)
             .env_remove("CARGO_TARGET_DIR");
-        if target.starts_with("thumbv8m.main") {
-            // As the boards with this core do, for its DSP extension.
-            build.env("RUSTFLAGS", "-C target-cpu=cortex-m33");
-        }
         Finished::of(&mut build).success();
         let built = boards.join("target").join(target).join("small/minimal");
         fs::copy(&built, elf).unwrap_or_else(|error| panic!("{}: {error}", built.display()));

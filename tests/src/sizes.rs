@@ -12,14 +12,11 @@ use model_format::{Clamp, Encoding, Model, Multiplier, Operators, Quantization, 
 
 use crate::minimal::{MACHINES, Sizes, image, run};
 
-/// Every target that chips have, with a core that is built by it.
-pub const TARGETS: [(&str, Core); 6] = [
+/// The targets that figures are taken of, each with a core.
+pub const TARGETS: [(&str, Core); 3] = [
     ("thumbv6m-none-eabi", Core::CortexM0),
-    ("thumbv7m-none-eabi", Core::CortexM3),
     ("thumbv7em-none-eabihf", Core::CortexM4),
-    ("thumbv8m.main-none-eabihf", Core::CortexM33),
     ("riscv32imac-unknown-none-elf", Core::Rv32),
-    ("riscv32imc-unknown-none-elf", Core::Rv32),
 ];
 
 /// A model that uses one part of the engine, or two to tell them apart.
@@ -152,28 +149,18 @@ fn measure_target(target: &str, core: Core) -> Code {
         let model = part.model(core);
         sizes(&model).flash - model.len() as u64
     };
-    let native = code(Part::Native);
-    let row_major = code(Part::Layout(WeightLayout::RowMajor));
-    // What the two have in common is in both once.
-    let base = native + row_major - code(Part::NativeAndRowMajor);
-    let each = layouts(core).into_iter().map(|layout| {
-        let of_layout = code(Part::Layout(layout)).saturating_sub(base);
-        (layout as u8, of_layout)
-    });
+    let each = layouts(core).into_iter().map(|layout| (layout as u8, code(Part::Layout(layout))));
     let layouts: Vec<(u8, u64)> = each.collect();
+    // Beyond an image for the same layout alone.
     let more = |part: Part| {
         let model = part.model(core);
-        let used = Operators::of(&Model::parse(&model).expect("a part"));
-        let of_layouts: u64 = layouts
-            .iter()
-            .filter(|(layout, _)| used.layouts >> layout & 1 != 0)
-            .map(|(_, bytes)| bytes)
-            .sum();
-        code(part).saturating_sub(base + of_layouts)
+        let used = Operators::of(&Model::parse(&model).expect("a part")).layouts;
+        let alone = layouts.iter().find(|(layout, _)| used == 1 << layout);
+        code(part).saturating_sub(alone.expect("one layout").1)
     };
     let (table, softmax, int16) = (more(Part::Table), more(Part::Softmax), more(Part::Int16));
     let model = Part::Native.model(core);
     let scratch = 4 * Model::parse(&model).expect("a part").scratch_len() as u64;
     let ram = sizes(&model).ram - scratch;
-    Code { base, ram, int16, table, softmax, layouts }
+    Code { ram, int16, table, softmax, layouts, several: code(Part::NativeAndRowMajor) }
 }

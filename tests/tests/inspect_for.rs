@@ -12,7 +12,7 @@ use tests::sizes::notebook_model;
 use tests::workspace::{empty_dir, write};
 
 /// Chips that are emulated, or have the core of a board that is.
-const CHIPS: [&str; 4] = ["nRF51822", "STM32F103C8", "nRF52840", "FE310"];
+const CHIPS: [&str; 3] = ["nRF51822", "nRF52840", "FE310"];
 
 fn chip(name: &str) -> &'static Chip {
     Chip::named(name).unwrap_or_else(|error| panic!("{error}"))

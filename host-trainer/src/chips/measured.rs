@@ -23,8 +23,6 @@ pub struct Measured {
 /// What parts of the image take for one target, in bytes.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub struct Code {
-    /// Flash that every image takes.
-    pub base: u64,
     /// Static RAM beside the scratch memory.
     pub ram: u64,
     /// Flash that values of 16 bits take, in addition.
@@ -33,8 +31,10 @@ pub struct Code {
     pub table: u64,
     /// Flash that softmax takes, in addition.
     pub softmax: u64,
-    /// Flash that each weight layout takes, in addition, by its code in the file.
+    /// Flash of an image for one weight layout, by its code in the file.
     pub layouts: Vec<(u8, u64)>,
+    /// Flash of an image for more layouts than one.
+    pub several: u64,
 }
 
 impl Measured {
@@ -55,14 +55,14 @@ impl Measured {
             self.stack
         );
         for (target, code) in &self.targets {
-            let Code { base, ram, int16, table, softmax, layouts } = code;
+            let Code { ram, int16, table, softmax, layouts, several } = code;
             let layouts: Vec<String> =
                 layouts.iter().map(|(layout, bytes)| format!("[{layout}, {bytes}]")).collect();
             // Writing to a string cannot fail.
             let _ = write!(
                 text,
-                "\n[targets.\"{target}\"]\nbase = {base}\nram = {ram}\nint16 = {int16}\n\
-                 table = {table}\nsoftmax = {softmax}\nlayouts = [{}]\n",
+                "\n[targets.\"{target}\"]\nram = {ram}\nint16 = {int16}\ntable = {table}\n\
+                 softmax = {softmax}\nlayouts = [{}]\nseveral = {several}\n",
                 layouts.join(", ")
             );
         }
@@ -71,7 +71,7 @@ impl Measured {
 }
 
 impl Code {
-    /// Flash that a weight layout takes, if the core has a kernel for it.
+    /// Flash of an image for this weight layout, if the core has a kernel for it.
     pub fn layout(&self, layout: WeightLayout) -> Option<u64> {
         let found = self.layouts.iter().find(|(code, _)| *code == layout as u8);
         found.map(|(_, bytes)| *bytes)
@@ -79,15 +79,15 @@ impl Code {
 
     /// Flash of an image with these operators, without the model.
     pub fn of(&self, used: Operators) -> u64 {
-        let layouts: u64 = WeightLayout::ALL
-            .into_iter()
-            .filter(|layout| used.reads(*layout))
-            .filter_map(|layout| self.layout(layout))
-            .sum();
+        // Of one layout the compiler makes constants; of two, code that asks which.
+        let mut layouts = WeightLayout::ALL.into_iter().filter(|layout| used.reads(*layout));
+        let dense = match (layouts.next(), layouts.next()) {
+            (Some(only), None) => self.layout(only).unwrap_or(self.several),
+            _ => self.several,
+        };
         let more =
             [(used.int16, self.int16), (used.table, self.table), (used.softmax, self.softmax)];
-        let more: u64 = more.iter().filter(|(used, _)| *used).map(|(_, bytes)| bytes).sum();
-        self.base + layouts + more
+        dense + more.iter().filter(|(used, _)| *used).map(|(_, bytes)| bytes).sum::<u64>()
     }
 }
 
@@ -103,10 +103,12 @@ mod tests {
 
     #[test]
     fn parts_add_up() {
-        let code =
-            Code { base: 100, ram: 4, int16: 1, table: 20, softmax: 300, layouts: vec![(2, 5000)] };
-        let used = Operators { layouts: 1 << 2, int16: true, table: false, softmax: true };
-        assert_eq!(code.of(used), 100 + 5000 + 1 + 300);
-        assert_eq!(code.layout(WeightLayout::RowMajor), None);
+        let layouts = vec![(0, 4000), (2, 5000)];
+        let code = Code { ram: 4, int16: 1, table: 20, softmax: 300, layouts, several: 9000 };
+        let mut used = Operators { layouts: 1 << 2, int16: true, table: false, softmax: true };
+        assert_eq!(code.of(used), 5000 + 1 + 300);
+        used.layouts |= 1;
+        assert_eq!(code.of(used), 9000 + 1 + 300);
+        assert_eq!(code.layout(WeightLayout::Sparse), None);
     }
 }

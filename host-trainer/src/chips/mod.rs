@@ -21,7 +21,7 @@ pub struct Chip {
     pub core: Core,
     /// What people call the core.
     pub core_name: &'static str,
-    /// The target that Rust compiles for.
+    /// The target whose figures hold: the chip's, or one with the same kernels and instructions.
     pub target: &'static str,
     /// Flash in bytes; for chips without any of their own, that of the usual board.
     pub flash: u64,
@@ -31,24 +31,24 @@ pub struct Chip {
 
 const KB: u64 = 1 << 10;
 const V6M: &str = "thumbv6m-none-eabi";
-const V7M: &str = "thumbv7m-none-eabi";
 const V7EM: &str = "thumbv7em-none-eabihf";
-const V8M: &str = "thumbv8m.main-none-eabihf";
+const RV32: &str = "riscv32imac-unknown-none-elf";
 
 /// All of them.
-pub const CHIPS: [Chip; 12] = [
+pub const CHIPS: [Chip; 11] = [
     chip("nRF51822", Core::CortexM0, "Cortex-M0", V6M, 256, 16),
     chip("RP2040", Core::CortexM0, "Cortex-M0+", V6M, 2048, 264),
-    chip("STM32F103C8", Core::CortexM3, "Cortex-M3", V7M, 64, 20),
     chip("nRF52832", Core::CortexM4, "Cortex-M4F", V7EM, 512, 64),
     chip("nRF52840", Core::CortexM4, "Cortex-M4F", V7EM, 1024, 256),
     chip("STM32F411", Core::CortexM4, "Cortex-M4F", V7EM, 512, 128),
     chip("STM32F446", Core::CortexM4, "Cortex-M4F", V7EM, 512, 128),
     chip("STM32H743", Core::CortexM7, "Cortex-M7", V7EM, 2048, 512),
-    chip("nRF5340", Core::CortexM33, "Cortex-M33", V8M, 1024, 512),
-    chip("RP2350", Core::CortexM33, "Cortex-M33", V8M, 4096, 520),
-    chip("FE310", Core::Rv32, "RV32IMAC", "riscv32imac-unknown-none-elf", 4096, 16),
-    chip("ESP32-C3", Core::Rv32, "RV32IMC", "riscv32imc-unknown-none-elf", 4096, 400),
+    // The Cortex-M33 has the M4's kernels and instructions.
+    chip("nRF5340", Core::CortexM33, "Cortex-M33", V7EM, 1024, 512),
+    chip("RP2350", Core::CortexM33, "Cortex-M33", V7EM, 4096, 520),
+    chip("FE310", Core::Rv32, "RV32IMAC", RV32, 4096, 16),
+    // It lacks RV32IMAC's atomic instructions, of which the engine has none.
+    chip("ESP32-C3", Core::Rv32, "RV32IMC", RV32, 4096, 400),
 ];
 
 const fn chip(

@@ -27,8 +27,9 @@ static mut SCRATCH: [u32; SCRATCH_WORDS] = [0; SCRATCH_WORDS];
 #[cfg_attr(target_arch = "arm", cortex_m_rt::entry)]
 #[cfg_attr(target_arch = "riscv32", unsafe(no_mangle))]
 fn main() -> ! {
+    let scratch = &raw mut SCRATCH;
     // SAFETY: `main` runs once, and nothing else names it.
-    let scratch = unsafe { &mut *(&raw mut SCRATCH) };
+    let scratch = unsafe { &mut *scratch };
     // The compiler shall not know the model's bytes: what is linked must refuse any other.
     let status = match test(core::hint::black_box(MODEL), scratch) {
         Ok(()) => 1,
