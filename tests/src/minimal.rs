@@ -135,7 +135,8 @@ pub fn run(machine: &Machine, elf: &Path) -> Ran {
     let mut qemu = Qemu::start(machine, elf);
     let start = Instant::now();
     loop {
-        qemu.ask(json!({ "execute": "pmemsave", "arguments": {
+        // As the core sees it: what QEMU calls physical memory lacks some machines' RAM.
+        qemu.ask(json!({ "execute": "memsave", "arguments": {
             "val": ram, "size": RAM_LEN, "filename": dump,
         } }));
         let memory = read(&dump);

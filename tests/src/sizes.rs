@@ -10,6 +10,7 @@ use model_format::build::{
 };
 use model_format::{Clamp, Encoding, Model, Multiplier, Operators, Quantization, WeightLayout};
 
+use crate::emulated::default_model;
 use crate::minimal::{MACHINES, Sizes, image, run};
 
 /// The targets that figures are taken of, each with a core.
@@ -138,7 +139,10 @@ pub fn measure() -> Measured {
     let targets = TARGETS.map(|(target, core)| (target.to_string(), measure_target(target, core)));
     let stacks = MACHINES.iter().flat_map(|machine| {
         let (_, core) = TARGETS.into_iter().find(|(target, _)| *target == machine.target)?;
-        Some(run(machine, &image(machine.target, &notebook_model(core))).stack as u64)
+        let digits = default_model();
+        let digits = pack(&Model::parse(&digits).expect("the model of all boards"), core);
+        let elf = image(machine.target, &digits.expect("it can be packed"));
+        Some(run(machine, &elf).stack as u64)
     });
     Measured { stack: stacks.max().unwrap_or(0), targets: BTreeMap::from(targets) }
 }
