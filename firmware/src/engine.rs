@@ -14,7 +14,7 @@ use crate::softmax::softmax;
 /// `C` says which kernels and operators are linked: all of them, unless a board that fixes its
 /// model names fewer.
 pub struct Engine<'m, 's, C = All> {
-    model: Model<'m>,
+    model: Model<'m, C>,
     workspace: Workspace<'s>,
     activations: &'s mut [u8],
     choice: PhantomData<C>,
@@ -36,11 +36,6 @@ pub enum EngineError {
         layer: usize,
         /// How its weights lie.
         layout: WeightLayout,
-    },
-    /// A layer is of a kind that was left out of this build.
-    Operator {
-        /// The layer, counted from 0.
-        layer: usize,
     },
     /// The model file does not lie on a 4-byte boundary, which a kernel of this core needs.
     Unaligned,
@@ -68,9 +63,6 @@ impl fmt::Display for EngineError {
                 "layer {layer}: no kernel of this core reads {} weights: pack the model for it",
                 layout.name()
             ),
-            EngineError::Operator { layer } => {
-                write!(f, "layer {layer}: its operator was left out of this build")
-            }
             EngineError::Unaligned => {
                 write!(f, "the model file must lie on a 4-byte boundary of the memory")
             }
@@ -101,26 +93,23 @@ impl<'m, 's> Engine<'m, 's> {
 }
 
 impl<'m, 's, C: Choice> Engine<'m, 's, C> {
-    /// Makes an engine that has no more than the operators of `C`.
+    /// Makes an engine that has no more than the operators of `C`, as the model was parsed with.
     ///
     /// # Errors
-    /// Those of [`new`](Engine::new), and [`EngineError::Layout`] or [`EngineError::Operator`] for
-    /// a layer whose kernel or operator was left out of `C`.
-    pub fn with_choice(model: Model<'m>, scratch: &'s mut [u32]) -> Result<Self, EngineError> {
-        for (index, layer) in model.layers().enumerate() {
-            let runs = C::OPERATORS.runs(&layer);
-            let Layer::Dense(dense) = layer else {
-                match runs {
-                    true => continue,
-                    false => return Err(EngineError::Operator { layer: index }),
+    /// Those of [`new`](Engine::new).
+    pub fn with_choice(model: Model<'m, C>, scratch: &'s mut [u32]) -> Result<Self, EngineError> {
+        let (mut layers, mut index) = (model.layers(), 0usize);
+        // By reference: a layer that is moved is copied on the stack.
+        while let Some(layer) = &layers.next() {
+            if let Layer::Dense(dense) = layer {
+                if !kernels::reads(dense) {
+                    return Err(EngineError::Layout { layer: index, layout: dense.layout });
                 }
-            };
-            if !runs || !kernels::reads(&dense) {
-                return Err(EngineError::Layout { layer: index, layout: dense.layout });
+                if !kernels::is_aligned(dense) {
+                    return Err(EngineError::Unaligned);
+                }
             }
-            if !kernels::is_aligned(&dense) {
-                return Err(EngineError::Unaligned);
-            }
+            index = index.wrapping_add(1);
         }
         let layout = model.scratch_layout();
         let refused = EngineError::Scratch { needed: layout.words(), given: scratch.len() };
@@ -136,7 +125,7 @@ impl<'m, 's, C: Choice> Engine<'m, 's, C> {
     }
 
     /// The model that it runs.
-    pub fn model(&self) -> &Model<'m> {
+    pub fn model(&self) -> &Model<'m, C> {
         &self.model
     }
 
@@ -210,7 +199,9 @@ impl<'m, 's, C: Choice> Engine<'m, 's, C> {
         }
         // The others work in place.
         let values = self.activations.get_mut(..output_len).unwrap_or_default();
-        if let Some(input) = input {
+        if let Some(input) = input
+            && (C::OPERATORS.table || C::OPERATORS.softmax)
+        {
             copy(input, values);
         }
         match layer {

@@ -13,7 +13,9 @@ mod engine;
 pub mod inputs;
 mod kernels;
 pub mod link;
-mod operators;
+mod operators {
+    pub use model_format::{All, Choice, Operators};
+}
 pub mod slots;
 mod softmax;
 

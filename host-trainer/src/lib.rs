@@ -11,6 +11,7 @@
 //! | [`experiment`] | all of the above in one go, and the files that it leaves |
 //! | [`import`] | from int8 TensorFlow Lite models to model files |
 //! | [`pack`] | weights laid out for one core |
+//! | [`chips`] | chips by name, and what a model takes of them |
 //! | [`report`] | tables on the terminal, pictures and a page in the run's folder |
 //! | [`predict`] | what a model says about a photograph |
 //! | [`features`] | a layer's outputs, and how to see them |
@@ -18,6 +19,7 @@
 //! | [`cli`] | the command line |
 
 mod checked;
+pub mod chips;
 pub mod cli;
 pub mod data;
 pub mod device;

@@ -3,30 +3,26 @@
 use crate::layout::WeightLayout;
 use crate::reader::Reader;
 use crate::sizes::padded;
-use crate::{Clamp, Dense, Error, Field, Multiplier, Problem};
+use crate::{Choice, Clamp, Dense, Error, Field, Multiplier, Problem};
 
 /// Sums over the weights of a row, in magnitude at most 8192 · 128 each.
 #[derive(Default)]
 struct Sums {
     sum: i32,
-    magnitude: i32,
-    /// Of the second of each pair of weights.
+    magnitude: u32,
+    /// Of the second of each pair of weights, for a layout that needs it.
     odd: i32,
-    least: i32,
-    most: i32,
 }
 
-impl Sums {
-    #[inline(always)]
-    fn add(&mut self, pair: [i32; 2]) {
-        for weight in pair {
-            self.sum = self.sum.wrapping_add(weight);
-            self.magnitude = self.magnitude.wrapping_add(weight.wrapping_abs());
-        }
-        self.odd = self.odd.wrapping_add(pair[1]);
-        self.least = self.least.min(pair[0]).min(pair[1]);
-        // Only the second weight of a pair-coded pair can be more than a byte holds.
-        self.most = self.most.max(pair[1]);
+/// What is wrong with a row.
+enum Fault {
+    Field(Field, Problem),
+    Overflow { bound: u64, limit: u32 },
+}
+
+impl Fault {
+    fn out_of_range(field: Field, value: i32) -> Self {
+        Fault::Field(field, Problem::OutOfRange(value))
     }
 }
 
@@ -34,142 +30,180 @@ impl Dense<'_> {
     /// Checks what does not follow from the fields one by one: the parameters of each row, and
     /// that no input within `range` can overflow an accumulator.
     #[inline(never)]
-    pub(crate) fn check(&self, reader: &mut Reader<'_>, layer: u8, range: Clamp) -> Option<()> {
-        if self.layout == WeightLayout::Sparse {
-            self.check_sparse(reader, layer)?;
+    pub(crate) fn check<C: Choice>(
+        &self,
+        reader: &mut Reader<'_>,
+        layer: u8,
+        range: Clamp,
+    ) -> Option<()> {
+        let dense = self.known::<C>();
+        if C::OPERATORS.reads(WeightLayout::Sparse) && dense.layout == WeightLayout::Sparse {
+            dense.check_sparse(reader, layer)?;
         }
-        let mut folded = self.folded().iter();
-        let rows = self.biases().iter().zip(self.mantissas()).zip(self.shifts());
-        for (row, ((bias, mantissa), shift)) in (0u16..).zip(rows) {
-            let (bias, mantissa) = (i32::from_le_bytes(*bias), i32::from_le_bytes(*mantissa));
-            let multiplier = Multiplier { mantissa, shift: *shift as i8 };
-            let mut refuse =
-                |field, problem| reader.refuse_for::<()>(Error::Row { layer, row, field, problem });
-            if !multiplier.is_valid() {
-                return match Multiplier::SHIFTS.contains(&multiplier.shift) {
-                    true => refuse(Field::Multiplier, Problem::OutOfRange(mantissa.into())),
-                    false => refuse(Field::Shift, Problem::OutOfRange(multiplier.shift.into())),
-                };
-            }
-            let sums = match self.sums(row.into()) {
-                Ok(sums) => sums,
-                Err((field, problem)) => return refuse(field, problem),
-            };
-            if let Some(stated) = folded.next() {
-                let expected = self.layout.fold(self.input.zero_point, bias, sums.sum, sums.odd);
-                let found = i32::from_le_bytes(*stated);
-                if found != expected {
-                    let (expected, found) = (expected as u32, found as u32);
-                    return refuse(Field::FoldedBias, Problem::Mismatch { expected, found });
-                }
-            }
-            if let Some((bound, limit)) = self.overflow(bias, multiplier, &sums, range) {
-                return reader.refuse_for(Error::Overflow { layer, row, bound, limit });
+        for row in 0..dense.outputs() as u16 {
+            if let Err(fault) = dense.check_row::<C>(row.into(), range) {
+                return reader.refuse_for(match fault {
+                    Fault::Field(field, problem) => Error::Row { layer, row, field, problem },
+                    Fault::Overflow { bound, limit } => {
+                        Error::Overflow { layer, row, bound, limit }
+                    }
+                });
             }
         }
         Some(())
     }
 
-    /// What a row's accumulator can reach and what it must stay below, if it does not.
-    fn overflow(
+    #[inline(always)]
+    fn check_row<C: Choice>(&self, row: usize, range: Clamp) -> Result<(), Fault> {
+        let multiplier = self.multiplier(row);
+        if !Multiplier::SHIFTS.contains(&multiplier.shift) {
+            return Err(Fault::out_of_range(Field::Shift, multiplier.shift.into()));
+        }
+        if !multiplier.has_valid_mantissa() {
+            return Err(Fault::out_of_range(Field::Multiplier, multiplier.mantissa));
+        }
+        let sums = self.sums::<C>(row)?;
+        let bias = self.bias(row);
+        if self.layout.is_folded() {
+            let expected = self.layout.fold(self.input.zero_point, bias, sums.sum, sums.odd);
+            let found = self.folded_bias(row);
+            if found != expected {
+                let (expected, found) = (expected as u32, found as u32);
+                let problem = Problem::Mismatch { expected, found };
+                return Err(Fault::Field(Field::FoldedBias, problem));
+            }
+        }
+        self.bounds::<C>(bias, multiplier, &sums, range)
+    }
+
+    /// Refuses a row whose accumulator can reach what it must stay below.
+    #[inline(always)]
+    fn bounds<C: Choice>(
         &self,
         bias: i32,
         multiplier: Multiplier,
         sums: &Sums,
         range: Clamp,
-    ) -> Option<(u64, u64)> {
+    ) -> Result<(), Fault> {
+        let below = |bound: u64, limit: u32| match bound < limit.into() {
+            true => Ok(()),
+            false => Err(Fault::Overflow { bound, limit }),
+        };
         let low = i32::from(range.low).wrapping_sub(self.input.zero_point);
         let high = i32::from(range.high).wrapping_sub(self.input.zero_point);
         let reach = low.unsigned_abs().max(high.unsigned_abs());
-        let product = |a: u32, b: u32| u64::from(a).wrapping_mul(b.into());
-        // At most 2^20 · 2^16, and 2^31: no overflow.
-        let accumulator =
-            product(sums.magnitude as u32, reach).wrapping_add(bias.unsigned_abs().into());
-        // Requantization multiplies by 2^shift before it divides: that must fit as well.
-        let bound = accumulator << multiplier.shift.max(0) as u8;
-        let mut limit = 1 << 31;
-        if bound >= limit {
-            return Some((bound, limit));
-        }
-        if self.layout != WeightLayout::Pairs4 {
-            return None;
-        }
-        // The kernel holds 256 times the sum, which it may only let go around in between. These
-        // are the sums of the positive and of the negative weights; below 2^31, as the bound is.
-        limit = 1 << 23;
-        let positive = sums.magnitude.wrapping_add(sums.sum) >> 1;
-        let negative = sums.sum.wrapping_sub(positive);
-        let extreme = |positive_by: i32, negative_by: i32| {
-            bias.wrapping_add(positive.wrapping_mul(positive_by))
-                .wrapping_add(negative.wrapping_mul(negative_by))
-                .unsigned_abs()
+        let bound = if C::OPERATORS.int16 {
+            // At most 2^20 · 2^16, and 2^31: no overflow.
+            u64::from(sums.magnitude)
+                .wrapping_mul(reach.into())
+                .wrapping_add(bias.unsigned_abs().into())
+        } else {
+            // At most 2^20 · 255, and 2^31.
+            sums.magnitude.wrapping_mul(reach).wrapping_add(bias.unsigned_abs()).into()
         };
-        let bound = extreme(high, low).max(extreme(low, high)).into();
-        (bound >= limit).then_some((bound, limit))
+        // Requantization multiplies by 2^shift before it divides: that must fit as well.
+        below(bound, (1 << 31) >> multiplier.shift.max(0) as u8)?;
+        if C::OPERATORS.reads(WeightLayout::Pairs4) && self.layout == WeightLayout::Pairs4 {
+            // The kernel holds 256 times the sum, which it may only let go around in between.
+            // These are the sums of the positive and of the negative weights; nothing here
+            // overflows, since the bound is below 2^31.
+            let positive = (sums.magnitude as i32).wrapping_add(sums.sum) >> 1;
+            let negative = sums.sum.wrapping_sub(positive);
+            for (positive_by, negative_by) in [(high, low), (low, high)] {
+                let extreme = bias
+                    .wrapping_add(positive.wrapping_mul(positive_by))
+                    .wrapping_add(negative.wrapping_mul(negative_by));
+                below(extreme.unsigned_abs().into(), 1 << 23)?;
+            }
+        }
+        Ok(())
     }
 
     /// Adds up the weights of a row and checks them on the way.
-    fn sums(&self, row: usize) -> Result<Sums, (Field, Problem)> {
-        let (inputs, mut sums) = (self.inputs(), Sums::default());
-        let int8 = |byte: u8| i32::from(byte as i8);
-        match self.layout {
-            WeightLayout::Sparse => {
-                let mut least = 0;
-                for (number, weights) in self.sparse_row(row) {
-                    if number < least || number >= padded(inputs) / 4 {
-                        return Err((Field::BlockNumber, Problem::OutOfRange(number as i64)));
-                    }
-                    least = number.wrapping_add(1);
-                    let [a, b, c, d] = weights.map(int8);
-                    sums.add([a, b]);
-                    sums.add([c, d]);
-                    let beyond = weights.iter().skip(inputs.wrapping_sub(number.wrapping_mul(4)));
-                    if beyond.copied().any(|weight| weight != 0) {
-                        return Err((Field::WeightPadding, Problem::NotZero));
-                    }
+    #[inline(always)]
+    fn sums<C: Choice>(&self, row: usize) -> Result<Sums, Fault> {
+        let mut sums = Sums::default();
+        if C::OPERATORS.reads(WeightLayout::Sparse) && self.layout == WeightLayout::Sparse {
+            let mut least = 0;
+            for (number, weights) in self.sparse_row(row) {
+                if number < least || number >= padded(self.inputs()) / 4 {
+                    return Err(Fault::out_of_range(Field::BlockNumber, number as i32));
                 }
+                least = number.wrapping_add(1);
+                let [a, b, c, d] = *weights;
+                let mut bytes = [a, b, c, d].into_iter();
+                let column = number.wrapping_mul(4);
+                self.add::<C>(&mut sums, column, || bytes.next().unwrap_or(0))?;
             }
-            layout => {
-                let strides = layout.strides(inputs, self.outputs(), row);
-                let weights = self.weight_bytes();
-                let mut at = strides.start;
-                for _ in 0..layout.row_len(inputs) / 4 {
-                    let mut byte = || {
-                        let byte = weights.get(at).copied().unwrap_or(0);
-                        at = at.wrapping_add(strides.byte);
-                        byte
-                    };
-                    let bytes = [byte(), byte(), byte(), byte()];
-                    at = at.wrapping_add(strides.block).wrapping_sub(strides.byte.wrapping_mul(4));
-                    if layout.is_int4() {
-                        for byte in bytes {
-                            sums.add([int8(byte << 4) >> 4, int8(byte) >> 4]);
-                        }
-                        continue;
-                    }
-                    let flip = if layout == WeightLayout::ColumnsUnsigned4 { 0x80 } else { 0 };
-                    let [a, mut b, c, mut d] = bytes.map(|byte| int8(byte ^ flip));
-                    if layout == WeightLayout::Pairs4 {
-                        b = b.wrapping_sub(a >> 31);
-                        d = d.wrapping_sub(c >> 31);
-                    }
-                    sums.add([a, b]);
-                    sums.add([c, d]);
-                }
-                for column in inputs..layout.columns(inputs) {
-                    if self.stored_weight(row, column) != 0 {
-                        return Err((Field::WeightPadding, Problem::NotZero));
-                    }
-                }
-            }
+            return Ok(sums);
         }
-        let limit = i32::from(self.layout.max_weight());
-        for extreme in [sums.least, sums.most] {
-            if extreme.wrapping_abs() > limit {
-                return Err((Field::Weight, Problem::OutOfRange(extreme.into())));
-            }
+        let strides = self.layout.strides(self.inputs(), self.outputs(), row);
+        let weights = self.weight_bytes();
+        let columns = self.layout.columns(self.inputs());
+        let (mut start, mut column) = (strides.start, 0);
+        while column < columns {
+            let mut at = start;
+            self.add::<C>(&mut sums, column, || {
+                let byte = weights.get(at).copied().unwrap_or(0);
+                at = at.wrapping_add(strides.byte);
+                byte
+            })?;
+            start = start.wrapping_add(strides.block);
+            column = column.wrapping_add(if self.layout.is_int4() { 8 } else { 4 });
         }
         Ok(sums)
+    }
+
+    /// Adds a block of four bytes, the first of which has the weight of this column.
+    #[inline(always)]
+    fn add<C: Choice>(
+        &self,
+        sums: &mut Sums,
+        mut column: usize,
+        mut byte: impl FnMut() -> u8,
+    ) -> Result<(), Fault> {
+        let limit = u32::from(self.layout.max_weight().unsigned_abs());
+        let mut one = |weight: i32| {
+            let magnitude = weight.unsigned_abs();
+            sums.sum = sums.sum.wrapping_add(weight);
+            sums.magnitude = sums.magnitude.wrapping_add(magnitude);
+            if column >= self.inputs() && weight != 0 {
+                return Err(Fault::Field(Field::WeightPadding, Problem::NotZero));
+            }
+            if magnitude > limit {
+                return Err(Fault::out_of_range(Field::Weight, weight));
+            }
+            column = column.wrapping_add(1);
+            Ok(())
+        };
+        let chosen = C::OPERATORS;
+        let mut first = 0;
+        for k in 0..4 {
+            let byte = byte();
+            match self.layout {
+                WeightLayout::Int4 | WeightLayout::Int4Tiles4
+                    if chosen.reads(WeightLayout::Int4)
+                        || chosen.reads(WeightLayout::Int4Tiles4) =>
+                {
+                    one(i32::from((byte << 4) as i8 >> 4))?;
+                    one(i32::from(byte as i8 >> 4))?;
+                }
+                WeightLayout::Pairs4 if chosen.reads(WeightLayout::Pairs4) => {
+                    let mut weight = i32::from(byte as i8);
+                    if k & 1 == 1 {
+                        weight = weight.wrapping_sub(first >> 31);
+                        sums.odd = sums.odd.wrapping_add(weight);
+                    }
+                    first = weight;
+                    one(weight)?;
+                }
+                WeightLayout::ColumnsUnsigned4 if chosen.reads(WeightLayout::ColumnsUnsigned4) => {
+                    one(i32::from(byte).wrapping_sub(128))?;
+                }
+                _ => one(i32::from(byte as i8))?,
+            }
+        }
+        Ok(())
     }
 
     /// Checks where the rows of a sparse layer start, and how many blocks there are.
@@ -180,7 +214,7 @@ impl Dense<'_> {
             let start = self.sparse_start(row.into());
             // The numbers of the blocks are two bytes each, so their count is below the length.
             if start < last || start > len || (row == 0 && start != 0) {
-                let problem = Problem::OutOfRange(start as i64);
+                let problem = Problem::TooLarge { value: start as u32, limit: len as u32 };
                 return reader.refuse_for(Error::Row {
                     layer,
                     row,

@@ -4,7 +4,7 @@ use crate::layout::WeightLayout;
 use crate::limits::MAX_WIDTH;
 use crate::reader::Reader;
 use crate::sizes::padded;
-use crate::{Clamp, Field, Multiplier, Precision, Problem, Quantization};
+use crate::{Choice, Clamp, Field, Multiplier, Precision, Problem, Quantization};
 
 /// A dense layer: for each row *n*, acc = bias\[n\] + Σ weight\[n\]\[k\] · (x\[k\] − zero point of
 /// the input), requantized with the row's multiplier, moved by the output's zero point, clamped.
@@ -37,15 +37,19 @@ pub struct Row<'a> {
 
 impl<'a> Dense<'a> {
     #[inline(always)]
-    pub(crate) fn read(reader: &mut Reader<'a>, input: Quantization) -> Option<Self> {
-        let inputs = reader.take_count(Field::Inputs, MAX_WIDTH)?;
-        let outputs = reader.take_count(Field::Outputs, MAX_WIDTH)?;
-        let output = Quantization::read(reader)?;
+    pub(crate) fn read<C: Choice>(reader: &mut Reader<'a>, input: Quantization) -> Option<Self> {
+        let inputs = reader.take_count(Field::Inputs, 1, MAX_WIDTH)?;
+        let outputs = reader.take_count(Field::Outputs, 1, MAX_WIDTH)?;
+        let output = Quantization::read::<C>(reader)?;
         let clamp = Clamp::read(reader, output.precision)?;
         let code = reader.take_unsigned(Field::WeightLayout)?;
-        let Some(&layout) = WeightLayout::ALL.get(code as usize) else {
+        let Some(layout) = WeightLayout::from_code(code) else {
             return reader.refuse(Field::WeightLayout, Problem::Unknown(code));
         };
+        if !C::OPERATORS.reads(layout) {
+            return reader.refuse(Field::WeightLayout, Problem::LeftOut(code));
+        }
+        let layout = C::OPERATORS.known(layout);
         if layout.is_folded() && input.precision != Precision::Int8 {
             return reader.refuse(Field::WeightLayout, Problem::NeedsInt8);
         }
@@ -119,6 +123,29 @@ impl<'a> Dense<'a> {
     pub fn shifts(&self) -> &'a [u8] {
         let start = self.parameters.len().wrapping_sub(self.outputs());
         self.parameters.get(start..).unwrap_or_default()
+    }
+
+    /// A word of the n-th array.
+    fn word(&self, array: usize, row: usize) -> i32 {
+        let (words, _) = self.parameters.as_chunks();
+        let index = self.outputs().wrapping_mul(array).wrapping_add(row);
+        words.get(index).map_or(0, |word| i32::from_le_bytes(*word))
+    }
+
+    pub(crate) fn bias(&self, row: usize) -> i32 {
+        self.word(0, row)
+    }
+
+    /// For layouts that have folded biases.
+    pub(crate) fn folded_bias(&self, row: usize) -> i32 {
+        self.word(1, row)
+    }
+
+    #[inline(always)]
+    pub(crate) fn multiplier(&self, row: usize) -> Multiplier {
+        let array = if self.layout.is_folded() { 2 } else { 1 };
+        let shift = self.shifts().get(row).map_or(0, |shift| *shift as i8);
+        Multiplier { mantissa: self.word(array, row), shift }
     }
 
     /// Multipliers, one an output.

@@ -57,11 +57,11 @@ pub enum Error {
         layer: u8,
         /// The output row, counted from 0.
         row: u16,
-        /// The largest magnitude that the accumulator, shifted left as the row's multiplier asks,
-        /// can reach.
+        /// The largest magnitude that the accumulator can reach.
         bound: u64,
-        /// What it must stay below: 2³¹, or 2²³ for a pair-coded layout.
-        limit: u64,
+        /// What it must stay below: 2³¹, divided by two as often as the row's multiplier shifts
+        /// left; 2²³ for a pair-coded layout.
+        limit: u32,
     },
     /// A multiplier that no row can have: not a number, negative, or 2³⁰ and more.
     Multiplier,
@@ -160,8 +160,10 @@ pub enum Problem {
     Malformed,
     /// Its value is one that this version of the format does not define or this build lacks.
     Unknown(u32),
+    /// Its value is one that was [left out](crate::Choice) of this build.
+    LeftOut(u32),
     /// Its value lies outside the range that the format allows.
-    OutOfRange(i64),
+    OutOfRange(i32),
     /// It is larger than this build's limit.
     TooLarge {
         /// What the file has.
@@ -292,6 +294,7 @@ impl fmt::Display for Problem {
         match self {
             Problem::Malformed => f.write_str("cut off or malformed"),
             Problem::Unknown(value) => write!(f, "code {value} is not supported by this build"),
+            Problem::LeftOut(value) => write!(f, "code {value} was left out of this build"),
             Problem::OutOfRange(value) => write!(f, "{value} is out of range"),
             Problem::TooLarge { value, limit } => {
                 write!(f, "{value} is more than this build takes ({limit})")

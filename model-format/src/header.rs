@@ -96,8 +96,9 @@ impl Header {
 /// CRC-32 of the header's first twelve bytes and the payload.
 fn checksum(header: &[u8], payload: &[u8]) -> u32 {
     let mut digest = CRC.digest();
-    digest.update(header.get(..12).unwrap_or_default());
-    digest.update(payload);
+    for bytes in [header.get(..12).unwrap_or_default(), payload] {
+        digest.update(bytes);
+    }
     digest.finalize()
 }
 

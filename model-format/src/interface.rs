@@ -3,8 +3,8 @@
 use heapless::Vec;
 
 use crate::limits::{MAX_DIMENSIONS, MAX_LABELS, MAX_WIDTH};
-use crate::reader::{Position, Reader};
-use crate::{Field, Place, Precision, Problem, Quantization};
+use crate::reader::{Position, Reader, Text};
+use crate::{Choice, Field, Place, Precision, Problem, Quantization};
 
 /// Dimensions of an input, outermost first; a 28 × 28 image is `[28, 28]`.
 pub type Shape = Vec<u16, MAX_DIMENSIONS>;
@@ -84,7 +84,7 @@ impl<'a> Labels<'a> {
     pub fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let mut reader = self.start.reader();
         // `Model::parse` has taken every label once, so the errors that end this cannot happen.
-        (0..self.count).map_while(move |_| reader.take_text(Field::Text))
+        (0..self.count).map_while(move |_| reader.take_text(Field::Text).map(Text::as_str))
     }
 
     /// The label of an output.
@@ -108,26 +108,43 @@ impl PartialEq for Labels<'_> {
 impl Eq for Labels<'_> {}
 
 impl Input {
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let dimensions = reader.take_count(Field::Dimensions, MAX_DIMENSIONS)?;
-        let mut shape = Shape::new();
+    /// Takes the description of an input and shows its dimensions to `each`; returns the number of
+    /// inputs, what they stand for, and how raw bytes become them.
+    #[inline(always)]
+    pub(crate) fn take<C: Choice>(
+        reader: &mut Reader<'_>,
+        mut each: impl FnMut(u16),
+    ) -> Option<(usize, Quantization, Encoding)> {
+        let dimensions = reader.take_count(Field::Dimensions, 1, MAX_DIMENSIONS)?;
         let mut len = 1usize;
         for _ in 0..dimensions {
-            let dimension = reader.take_count(Field::Dimension, MAX_WIDTH)?;
-            // At most 8192⁴ would overflow 32 bits: stop as soon as it is too wide.
-            len = len.saturating_mul(dimension);
-            if len > MAX_WIDTH || shape.push(dimension as u16).is_err() {
+            let dimension = reader.take_count(Field::Dimension, 1, MAX_WIDTH)?;
+            // At most 8192², since it stops as soon as it is too wide.
+            len = len.wrapping_mul(dimension);
+            if len > MAX_WIDTH {
                 let problem = Problem::TooLarge { value: len as u32, limit: MAX_WIDTH as u32 };
                 return reader.refuse(Field::Dimensions, problem);
             }
+            each(dimension as u16);
         }
-        let quantization = Quantization::read(reader)?;
+        let quantization = Quantization::read::<C>(reader)?;
         let encoding = match reader.take_unsigned(Field::Encoding)? {
             0 => Encoding::Quantized,
             1 if quantization.precision == Precision::Int8 => Encoding::Unsigned8,
             code => return reader.refuse(Field::Encoding, Problem::Unknown(code)),
         };
-        Some(Input { shape, quantization, encoding })
+        Some((len, quantization, encoding))
+    }
+
+    /// Reads what has been checked, an input of this quantization.
+    pub(crate) fn read<C: Choice>(reader: &mut Reader<'_>, quantization: Quantization) -> Self {
+        let mut shape = Shape::new();
+        let taken = Self::take::<C>(reader, |dimension| {
+            // There are as many as it holds at most.
+            let _ = shape.push(dimension);
+        });
+        let encoding = taken.map_or(Encoding::Quantized, |(_, _, encoding)| encoding);
+        Input { shape, quantization, encoding }
     }
 
     /// Number of inputs: the product of the dimensions.
@@ -140,19 +157,31 @@ impl Input {
 }
 
 impl<'a> Meaning<'a> {
-    pub(crate) fn read(reader: &mut Reader<'a>) -> Option<Self> {
+    /// Checks what lies there; returns the number of labels, or none for values.
+    pub(crate) fn check(reader: &mut Reader<'a>) -> Option<Option<usize>> {
         match reader.take_unsigned(Field::Meaning)? {
             0 => {
-                let count = reader.take_count(Field::LabelCount, MAX_LABELS)?;
-                let labels = Labels { start: reader.position(), count };
+                let count = reader.take_count(Field::LabelCount, 1, MAX_LABELS)?;
                 for index in 0..count {
                     reader.place = Place::Label(index as u16);
                     reader.take_text(Field::Text)?;
                 }
-                Some(Meaning::Classes(labels))
+                Some(Some(count))
             }
-            1 => Some(Meaning::Values { unit: reader.take_text(Field::Text)? }),
+            1 => reader.take_text(Field::Text).map(|_| None),
             code => reader.refuse(Field::Meaning, Problem::Unknown(code)),
+        }
+    }
+
+    /// Reads what has been checked.
+    pub(crate) fn read(mut reader: Reader<'a>) -> Self {
+        // There is no error to lose, and no other code than these two.
+        if reader.take_unsigned(Field::Meaning) == Some(0) {
+            let count = reader.take_count(Field::LabelCount, 1, MAX_LABELS).unwrap_or_default();
+            return Meaning::Classes(Labels { start: reader.position(), count });
+        }
+        Meaning::Values {
+            unit: reader.take_text(Field::Text).map(Text::as_str).unwrap_or_default(),
         }
     }
 }
@@ -160,6 +189,7 @@ impl<'a> Meaning<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::All;
 
     #[test]
     fn pixels_shift_by_128() {
@@ -173,7 +203,7 @@ mod tests {
     fn a_shape_too_wide_is_refused() {
         // Two dimensions of 100 and 100.
         let mut reader = Position::new(&[2, 100, 100], 16).reader();
-        assert_eq!(Input::read(&mut reader), None);
+        assert_eq!(Input::take::<All>(&mut reader, |_| ()), None);
         let error = reader.refusal();
         assert!(
             error.to_string().contains("10000 is more than this build takes (8192)"),

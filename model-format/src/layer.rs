@@ -1,7 +1,7 @@
 //! The layers of a model, as views of its bytes.
 
 use crate::reader::Reader;
-use crate::{Clamp, Dense, Field, Problem, Quantization, Softmax, Table};
+use crate::{Choice, Clamp, Dense, Field, Problem, Quantization, Softmax, Table};
 
 /// One layer.
 #[derive(Clone, Copy, Debug)]
@@ -16,22 +16,33 @@ pub enum Layer<'a> {
 
 impl<'a> Layer<'a> {
     /// Takes a layer; it reads the output of the one before, of the given width and quantization.
-    pub(crate) fn read(reader: &mut Reader<'a>, width: usize, input: Quantization) -> Option<Self> {
+    pub(crate) fn read<C: Choice>(
+        reader: &mut Reader<'a>,
+        width: usize,
+        input: Quantization,
+    ) -> Option<Self> {
+        let chosen = C::OPERATORS;
         match reader.take_unsigned(Field::Operator)? {
-            0 => Dense::read(reader, input).map(Layer::Dense),
-            1 => Table::read(reader, width, input).map(Layer::Table),
-            2 => Softmax::read(reader, width, input).map(Layer::Softmax),
+            0 => Dense::read::<C>(reader, input).map(Layer::Dense),
+            1 if chosen.table => Table::read::<C>(reader, width, input).map(Layer::Table),
+            2 if chosen.softmax => Softmax::read(reader, width, input).map(Layer::Softmax),
+            code @ 1..=2 => reader.refuse(Field::Operator, Problem::LeftOut(code)),
             code => reader.refuse(Field::Operator, Problem::Unknown(code)),
         }
     }
 
     /// Checks all that does not follow from the layer's fields one by one; the values that it
     /// gets lie within `range`. The reader is at the layer's place.
-    pub(crate) fn check(&self, reader: &mut Reader<'_>, index: u8, range: Clamp) -> Option<()> {
+    pub(crate) fn check<C: Choice>(
+        &self,
+        reader: &mut Reader<'_>,
+        index: u8,
+        range: Clamp,
+    ) -> Option<()> {
         match self {
-            Layer::Dense(dense) => dense.check(reader, index, range),
-            Layer::Table(_) => Some(()),
-            Layer::Softmax(softmax) => softmax.check(reader),
+            Layer::Dense(dense) => dense.check::<C>(reader, index, range),
+            Layer::Softmax(softmax) if C::OPERATORS.softmax => softmax.check(reader),
+            Layer::Table(_) | Layer::Softmax(_) => Some(()),
         }
     }
 

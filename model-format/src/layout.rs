@@ -51,6 +51,13 @@ impl WeightLayout {
         WeightLayout::Sparse,
     ];
 
+    /// The layout of a code in the file.
+    #[inline(always)]
+    pub(crate) const fn from_code(code: u32) -> Option<Self> {
+        // Not `ALL.get`, which is not const.
+        if code < Self::ALL.len() as u32 { Some(Self::ALL[code as usize]) } else { None }
+    }
+
     /// The layout's name, as `inspect` prints it.
     pub fn name(self) -> &'static str {
         match self {

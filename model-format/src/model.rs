@@ -1,27 +1,38 @@
 //! The parsed model.
 
+use core::marker::PhantomData;
+
 use crate::limits::{MAX_LAYERS, MAX_SELF_TESTS};
-use crate::reader::{Position, Reader};
+use crate::reader::{Position, Reader, Text};
 use crate::{
-    Clamp, Error, Field, HEADER_LEN, Header, Input, Layer, Meaning, Output, Place, Quantization,
+    All, Choice, Clamp, Error, Field, HEADER_LEN, Header, Input, Layer, Meaning, Output, Place,
+    Precision, Quantization, ScratchLayout,
 };
 
 /// A model whose bytes have been checked: everything that it hands out is valid.
 ///
-/// It borrows the file. Layers are decoded anew each time that they are asked for, a few dozen
-/// instructions each, so that a model costs the stack no more than this struct.
+/// It borrows the file. What it hands out is decoded anew each time that it is asked for, so that a
+/// model costs the stack no more than this struct, 60 bytes on a 32-bit core.
+///
+/// `C` says what it may be made of: all that the format has, unless a program that fixes its model
+/// names less.
 #[derive(Clone, Debug)]
-pub struct Model<'a> {
-    header: Header,
-    name: &'a str,
-    input: Input,
-    meaning: Meaning<'a>,
-    output: Quantization,
-    output_len: usize,
+pub struct Model<'a, C = All> {
+    /// From the name on.
+    start: Position<'a>,
     layers: Position<'a>,
-    layer_count: usize,
     self_tests: Position<'a>,
-    self_test_count: usize,
+    checksum: u32,
+    input: Chain,
+    output_len: u16,
+    output_precision: Precision,
+    /// Most inputs of a dense layer, rounded up to those that its weights have room for.
+    most_inputs: u16,
+    /// Most bytes of a layer's outputs.
+    most_output_bytes: u16,
+    layer_count: u8,
+    self_test_count: u8,
+    choice: PhantomData<C>,
 }
 
 impl<'a> Model<'a> {
@@ -33,127 +44,155 @@ impl<'a> Model<'a> {
     /// # Errors
     /// An [`Error`] that names what is wrong and where.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+        Self::parse_with_choice(bytes)
+    }
+}
+
+impl<'a, C: Choice> Model<'a, C> {
+    /// Reads a model file as [`parse`](Model::parse) does, and refuses what is not in `C`.
+    ///
+    /// # Errors
+    /// Those of [`parse`](Model::parse), and [`Problem::LeftOut`](crate::Problem::LeftOut) for an
+    /// operator, a weight layout or a precision that is not in `C`.
+    pub fn parse_with_choice(bytes: &'a [u8]) -> Result<Self, Error> {
         let (header, payload) = Header::open(bytes)?;
         let mut reader = Position::new(payload, HEADER_LEN).reader();
-        Self::read(&mut reader, header).ok_or_else(|| reader.refusal())
+        Self::read(&mut reader, header.checksum).ok_or_else(|| reader.refusal())
     }
 
     #[inline(always)]
-    fn read(reader: &mut Reader<'a>, header: Header) -> Option<Self> {
-        let name = reader.take_text(Field::Name)?;
+    fn read(reader: &mut Reader<'a>, checksum: u32) -> Option<Self> {
+        let start = reader.position();
+        reader.take_text(Field::Name)?;
         reader.place = Place::Input;
-        let input = Input::read(reader)?;
+        let (width, tensor, _) = Input::take::<C>(reader, |_| ())?;
+        let input = Chain::new(width, tensor);
         reader.place = Place::Output;
-        let meaning = Meaning::read(reader)?;
+        let labels = Meaning::check(reader)?;
 
         reader.place = Place::Model;
-        let layer_count = reader.take_count(Field::LayerCount, MAX_LAYERS)?;
+        let layer_count = reader.take_count(Field::LayerCount, 1, MAX_LAYERS)? as u8;
         let layers = reader.position();
-        let mut output = input.quantization;
-        let mut output_len = input.len();
-        let mut range = Clamp::all(output.precision);
-        for index in 0..layer_count as u8 {
+        let (mut chain, mut most_inputs, mut most_output_bytes) = (input, 0, 0);
+        for index in 0..layer_count {
             reader.place = Place::Layer(index);
-            let layer = Layer::read(reader, output_len, output)?;
-            if layer.inputs() != output_len {
-                return reader.mismatch(Field::Inputs, output_len, layer.inputs());
+            let before = chain;
+            // By reference: a layer that is moved is copied on the stack.
+            let Some(layer) = &chain.take::<C>(reader) else { return None };
+            layer.check::<C>(reader, index, before.range)?;
+            if let Layer::Dense(dense) = layer {
+                let layout = C::OPERATORS.known(dense.layout);
+                most_inputs = layout.columns(dense.inputs()).max(most_inputs);
             }
-            layer.check(reader, index, range)?;
-            output = layer.output();
-            output_len = layer.outputs();
-            range = layer.range();
+            most_output_bytes = chain.bytes::<C>().max(most_output_bytes);
         }
-        if let Meaning::Classes(labels) = meaning
-            && labels.len() != output_len
+        let output_len = chain.width;
+        if let Some(labels) = labels
+            && labels != output_len
         {
             reader.place = Place::Output;
-            return reader.mismatch(Field::LabelCount, output_len, labels.len());
+            return reader.mismatch(Field::LabelCount, output_len, labels);
         }
 
-        let input_bytes = input.len().wrapping_mul(input.quantization.precision.bytes());
-        let output_bytes = output_len.wrapping_mul(output.precision.bytes());
+        let output_precision = chain.tensor.precision;
         reader.place = Place::Model;
-        let self_test_count = reader.take_count_or_none(Field::SelfTestCount, MAX_SELF_TESTS)?;
-        let self_tests = reader.position();
-        for index in 0..self_test_count as u8 {
+        let count = reader.take_count(Field::SelfTestCount, 0, MAX_SELF_TESTS)?;
+        let model = Model {
+            start,
+            layers,
+            self_tests: reader.position(),
+            checksum,
+            input,
+            // Widths are at most MAX_WIDTH, and values have two bytes at most.
+            output_len: output_len as u16,
+            output_precision,
+            most_inputs: most_inputs as u16,
+            most_output_bytes: most_output_bytes as u16,
+            layer_count,
+            self_test_count: count as u8,
+            choice: PhantomData,
+        };
+        for index in 0..model.self_test_count {
             reader.place = Place::SelfTest(index);
-            SelfTest::read(reader, input_bytes, output_bytes)?;
+            SelfTest::read(reader, model.input_bytes(), model.output_bytes())?;
         }
         reader.place = Place::Model;
         reader.finish()?;
-        Some(Model {
-            header,
-            name,
-            input,
-            meaning,
-            output,
-            output_len,
-            layers,
-            layer_count,
-            self_tests,
-            self_test_count,
-        })
+        Some(model)
     }
 
     /// What people call it.
     pub fn name(&self) -> &'a str {
-        self.name
+        // Here and below: `parse` has read these bytes in the same way, so there is no error to
+        // lose.
+        self.start.reader().take_text(Field::Name).map(Text::as_str).unwrap_or_default()
     }
 
     /// What goes in.
-    pub fn input(&self) -> &Input {
-        &self.input
+    pub fn input(&self) -> Input {
+        let mut reader = self.start.reader();
+        reader.take_text(Field::Name);
+        Input::read::<C>(&mut reader, self.input.tensor)
     }
 
     /// What comes out.
     pub fn output(&self) -> Output<'a> {
-        Output { quantization: self.output, meaning: self.meaning }
+        let mut reader = self.start.reader();
+        reader.take_text(Field::Name);
+        Input::take::<C>(&mut reader, |_| ());
+        let quantization = self.layers().fold(self.input.tensor, |_, layer| layer.output());
+        Output { quantization, meaning: Meaning::read(reader) }
     }
 
     /// Number of values that go in.
     pub fn input_len(&self) -> usize {
-        self.input.len()
+        self.input.width
     }
 
     /// Number of values that come out.
     pub fn output_len(&self) -> usize {
-        self.output_len
+        self.output_len.into()
     }
 
     /// Bytes of the values that go in.
     pub fn input_bytes(&self) -> usize {
-        self.input.len().wrapping_mul(self.input.quantization.precision.bytes())
+        self.input.bytes::<C>()
     }
 
     /// Bytes of the values that come out.
     pub fn output_bytes(&self) -> usize {
-        self.output_len.wrapping_mul(self.output.precision.bytes())
+        bytes::<C>(self.output_len(), self.output_precision)
+    }
+
+    /// How an engine divides the scratch memory for this model.
+    pub fn scratch_layout(&self) -> ScratchLayout {
+        ScratchLayout::new(self.most_inputs.into(), self.most_output_bytes.into())
     }
 
     /// Length of the file in bytes: the flash that the model takes.
     pub fn file_len(&self) -> usize {
-        self.header.file_len
+        self.start.end()
     }
 
     /// CRC-32 of the file, which tells one model from another.
     pub fn checksum(&self) -> u32 {
-        self.header.checksum
+        self.checksum
     }
 
     /// The layers, first to last.
-    pub fn layers(&self) -> Layers<'a> {
+    pub fn layers(&self) -> Layers<'a, C> {
         Layers {
             position: self.layers,
             left: self.layer_count,
-            width: self.input.len(),
-            input: self.input.quantization,
+            chain: self.input,
+            choice: PhantomData,
         }
     }
 
     /// Inputs with their expected outputs, with which a device can test itself.
     pub fn self_tests(&self) -> SelfTests<'a> {
         SelfTests {
-            reader: self.self_tests.reader(),
+            position: self.self_tests,
             left: self.self_test_count,
             input_bytes: self.input_bytes(),
             output_bytes: self.output_bytes(),
@@ -161,38 +200,72 @@ impl<'a> Model<'a> {
     }
 }
 
-/// The layers of a model, first to last.
-#[derive(Clone, Debug)]
-pub struct Layers<'a> {
-    position: Position<'a>,
-    left: usize,
-    width: usize,
-    input: Quantization,
+/// Bytes of so many values.
+fn bytes<C: Choice>(len: usize, precision: Precision) -> usize {
+    if C::OPERATORS.int16 { len.wrapping_mul(precision.bytes()) } else { len }
 }
 
-impl<'a> Iterator for Layers<'a> {
+/// What a layer hands to the next.
+#[derive(Clone, Copy, Debug)]
+struct Chain {
+    /// Number of values.
+    width: usize,
+    /// What they stand for.
+    tensor: Quantization,
+    /// The values that there can be.
+    range: Clamp,
+}
+
+impl Chain {
+    /// The input of a model.
+    fn new(width: usize, tensor: Quantization) -> Self {
+        Chain { width, tensor, range: Clamp::all(tensor.precision) }
+    }
+
+    fn bytes<C: Choice>(&self) -> usize {
+        bytes::<C>(self.width, self.tensor.precision)
+    }
+
+    /// Takes the next layer.
+    // Out of line: once for the checks, and for every run.
+    #[inline(never)]
+    fn take<'a, C: Choice>(&mut self, reader: &mut Reader<'a>) -> Option<Layer<'a>> {
+        let layer = Layer::read::<C>(reader, self.width, self.tensor)?;
+        if layer.inputs() != self.width {
+            return reader.mismatch(Field::Inputs, self.width, layer.inputs());
+        }
+        *self = Chain { width: layer.outputs(), tensor: layer.output(), range: layer.range() };
+        Some(layer)
+    }
+}
+
+/// The layers of a model, first to last.
+#[derive(Clone, Debug)]
+pub struct Layers<'a, C = All> {
+    position: Position<'a>,
+    left: u8,
+    chain: Chain,
+    choice: PhantomData<C>,
+}
+
+impl<'a, C: Choice> Iterator for Layers<'a, C> {
     type Item = Layer<'a>;
 
-    #[inline(never)]
     fn next(&mut self) -> Option<Layer<'a>> {
         self.left = self.left.checked_sub(1)?;
         // `Model::parse` has read these bytes in the same way, so there is no error to lose.
         let mut reader = self.position.reader();
-        let layer = Layer::read(&mut reader, self.width, self.input);
-        if let Some(layer) = &layer {
-            self.position = reader.position();
-            self.width = layer.outputs();
-            self.input = layer.output();
-        }
+        let layer = self.chain.take::<C>(&mut reader);
+        self.position = reader.position();
         layer
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
+        (self.left.into(), Some(self.left.into()))
     }
 }
 
-impl ExactSizeIterator for Layers<'_> {}
+impl<C: Choice> ExactSizeIterator for Layers<'_, C> {}
 
 /// An input and the output that a correct engine gives for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,8 +287,8 @@ impl<'a> SelfTest<'a> {
 /// The self-tests of a model.
 #[derive(Clone, Debug)]
 pub struct SelfTests<'a> {
-    reader: Reader<'a>,
-    left: usize,
+    position: Position<'a>,
+    left: u8,
     input_bytes: usize,
     output_bytes: usize,
 }
@@ -225,11 +298,14 @@ impl<'a> Iterator for SelfTests<'a> {
 
     fn next(&mut self) -> Option<SelfTest<'a>> {
         self.left = self.left.checked_sub(1)?;
-        SelfTest::read(&mut self.reader, self.input_bytes, self.output_bytes)
+        let mut reader = self.position.reader();
+        let test = SelfTest::read(&mut reader, self.input_bytes, self.output_bytes);
+        self.position = reader.position();
+        test
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
+        (self.left.into(), Some(self.left.into()))
     }
 }
 

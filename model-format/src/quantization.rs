@@ -1,10 +1,12 @@
 //! Scales, zero points, clamps and fixed-point multipliers.
 
 use crate::reader::Reader;
-use crate::{Error, Field, Problem};
+use crate::{Choice, Error, Field, Problem};
 
 /// The integers that a tensor is made of.
+// A word, so that a `Quantization` is three of them without a gap: a gap is copied byte by byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub enum Precision {
     /// 8 bits, with a zero point.
     Int8,
@@ -49,10 +51,22 @@ impl Quantization {
         self.scale * (i32::from(q) - self.zero_point) as f32
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    #[inline(always)]
+    pub(crate) fn read<C: Choice>(reader: &mut Reader<'_>) -> Option<Self> {
+        let mut tensor = Self::take::<C>(reader)?;
+        if !C::OPERATORS.int16 {
+            // Which it is: this tells the compiler so.
+            tensor.precision = Precision::Int8;
+        }
+        Some(tensor)
+    }
+
+    #[inline(never)]
+    fn take<C: Choice>(reader: &mut Reader<'_>) -> Option<Self> {
         let precision = match reader.take_unsigned(Field::Precision)? {
             0 => Precision::Int8,
-            1 => Precision::Int16,
+            1 if C::OPERATORS.int16 => Precision::Int16,
+            1 => return reader.refuse(Field::Precision, Problem::LeftOut(1)),
             code => return reader.refuse(Field::Precision, Problem::Unknown(code)),
         };
         let scale = reader.take_float_bits(Field::Scale)?;
@@ -159,9 +173,9 @@ impl Multiplier {
         f64::from(self.mantissa) * f64::from_bits(exponent << 52)
     }
 
-    pub(crate) fn is_valid(self) -> bool {
-        (self.mantissa >= 1 << 30 && Self::SHIFTS.contains(&self.shift))
-            || (self.mantissa == 0 && self.shift == 0)
+    /// Whether the mantissa is one that goes with the shift, which is in [`SHIFTS`](Self::SHIFTS).
+    pub(crate) fn has_valid_mantissa(self) -> bool {
+        self.mantissa >= 1 << 30 || (self.mantissa == 0 && self.shift == 0)
     }
 }
 

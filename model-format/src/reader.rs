@@ -26,10 +26,57 @@ pub(crate) struct Reader<'a> {
     refusal: Error,
 }
 
+/// A text that has been checked.
+///
+/// Bytes, so that the standard library's check of them, larger and faster than [`is_utf8`], is
+/// linked only where somebody reads the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Text<'a>(&'a [u8]);
+
+impl<'a> Text<'a> {
+    pub(crate) fn as_str(self) -> &'a str {
+        // What `is_utf8` accepts, this accepts.
+        core::str::from_utf8(self.0).unwrap_or_default()
+    }
+}
+
+/// Whether bytes are UTF-8 (RFC 3629): the shortest form of each character, no surrogates.
+fn is_utf8(bytes: &[u8]) -> bool {
+    let mut rest = bytes.iter();
+    while let Some(first) = rest.next() {
+        let more = match first {
+            0..=0x7f => continue,
+            0xc2..=0xdf => 1u32,
+            0xe0..=0xef => 2,
+            0xf0..=0xf4 => 3,
+            _ => return false,
+        };
+        let mut code = u32::from(first & 0x3f >> more);
+        for _ in 0..more {
+            match rest.next() {
+                Some(byte @ 0x80..=0xbf) => code = code << 6 | u32::from(byte & 0x3f),
+                _ => return false,
+            }
+        }
+        // Two bytes are not needed below 2^7, where 0xc0 and 0xc1 begin; three not below 2^11,
+        // four not below 2^16.
+        let fits_shorter = more > 1 && code >> more.wrapping_mul(5).wrapping_add(1) == 0;
+        if fits_shorter || char::from_u32(code).is_none() {
+            return false;
+        }
+    }
+    true
+}
+
 impl<'a> Position<'a> {
     /// The payload, which begins at this offset of the file.
     pub(crate) fn new(rest: &'a [u8], offset: usize) -> Self {
         Position { rest, end: offset.wrapping_add(rest.len()) }
+    }
+
+    /// Where the payload ends in the file.
+    pub(crate) fn end(self) -> usize {
+        self.end
     }
 
     /// A reader that goes on from here.
@@ -138,43 +185,38 @@ impl<'a> Reader<'a> {
         let zigzag = self.take_unsigned(field)?;
         let value = (zigzag >> 1) as i32 ^ ((zigzag & 1) as i32).wrapping_neg();
         if value < low || value > high {
-            return self.refuse(field, Problem::OutOfRange(value.into()));
+            return self.refuse(field, Problem::OutOfRange(value));
         }
         Some(value)
     }
 
-    /// Takes a count that must be at least one and no more than this build's limit.
-    pub(crate) fn take_count(&mut self, field: Field, limit: usize) -> Option<usize> {
-        match self.take_count_or_none(field, limit)? {
-            0 => self.refuse(field, Problem::OutOfRange(0)),
-            count => Some(count),
-        }
-    }
-
-    /// Takes a count that must be no more than this build's limit.
+    /// Takes a count that lies between `least` and this build's limit.
     #[inline(never)]
-    pub(crate) fn take_count_or_none(&mut self, field: Field, limit: usize) -> Option<usize> {
+    pub(crate) fn take_count(&mut self, field: Field, least: u32, limit: usize) -> Option<usize> {
         let value = self.take_unsigned(field)?;
         let limit = limit as u32;
         if value > limit {
             return self.refuse(field, Problem::TooLarge { value, limit });
+        }
+        if value < least {
+            return self.refuse(field, Problem::OutOfRange(value as i32));
         }
         Some(value as usize)
     }
 
     /// Takes a text of at most [`MAX_TEXT`](crate::limits::MAX_TEXT) bytes.
     #[inline(never)]
-    pub(crate) fn take_text(&mut self, field: Field) -> Option<&'a str> {
+    pub(crate) fn take_text(&mut self, field: Field) -> Option<Text<'a>> {
         let bytes = self.take_bytes(field)?;
         let limit = crate::limits::MAX_TEXT as u32;
         let value = bytes.len() as u32;
-        let Ok(text) = core::str::from_utf8(bytes) else {
+        if !is_utf8(bytes) {
             return self.refuse(field, Problem::Malformed);
-        };
+        }
         if value > limit {
             return self.refuse(field, Problem::TooLarge { value, limit });
         }
-        Some(text)
+        Some(Text(bytes))
     }
 
     /// Takes bytes, of which there must be exactly `expected`.
@@ -261,7 +303,31 @@ mod tests {
         let bytes = postcard::to_stdvec(&(1.5f32, "seven", b"8")).unwrap();
         let mut reader = Position::new(&bytes, 16).reader();
         assert_eq!(reader.take_float_bits(Field::Scale), Some(1.5f32.to_bits()));
-        assert_eq!(reader.take_text(Field::Text), Some("seven"));
+        assert_eq!(reader.take_text(Field::Text).map(Text::as_str), Some("seven"));
+    }
+
+    #[test]
+    fn utf8_is_what_the_standard_library_takes() {
+        let check = |bytes: &[u8]| {
+            assert_eq!(is_utf8(bytes), core::str::from_utf8(bytes).is_ok(), "{bytes:x?}");
+        };
+        for a in 0..=255 {
+            check(&[a]);
+            (0..=255).for_each(|b| check(&[a, b]));
+        }
+        // Where one kind of byte ends and the next begins.
+        let edges = [
+            0, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed,
+            0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5,
+        ];
+        for a in edges {
+            for b in edges {
+                for c in edges {
+                    check(&[a, b, c]);
+                    edges.into_iter().for_each(|d| check(&[a, b, c, d]));
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How much memory and work a model needs.
 
-use crate::{Layer, Model};
+use crate::{Choice, Model};
 
 /// Rounds a row's length up to whole blocks of four: the unit in which weights are stored and
 /// activations are widened.
@@ -43,20 +43,7 @@ impl ScratchLayout {
     }
 }
 
-impl Model<'_> {
-    /// How an engine divides the scratch memory for this model.
-    pub fn scratch_layout(&self) -> ScratchLayout {
-        let (mut inputs, mut output_bytes) = (0, 0);
-        for layer in self.layers() {
-            if let Layer::Dense(dense) = layer {
-                inputs = dense.layout.columns(dense.inputs()).max(inputs);
-            }
-            let bytes = layer.outputs().wrapping_mul(layer.output().precision.bytes());
-            output_bytes = bytes.max(output_bytes);
-        }
-        ScratchLayout::new(inputs, output_bytes)
-    }
-
+impl<C: Choice> Model<'_, C> {
     /// Scratch memory that an engine needs, in 32-bit words, exactly.
     pub fn scratch_len(&self) -> usize {
         self.scratch_layout().words()

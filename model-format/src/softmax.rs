@@ -30,7 +30,7 @@ impl<'a> Softmax<'a> {
         }
         let exponentials = reader.take_aligned(Field::Exponentials)?;
         if !exponentials.len().is_multiple_of(4) || !(4..=1024).contains(&exponentials.len()) {
-            let problem = Problem::OutOfRange(exponentials.len() as i64);
+            let problem = Problem::OutOfRange(exponentials.len() as i32);
             return reader.refuse(Field::Exponentials, problem);
         }
         Some(Softmax { width: width as u16, input, exponentials })
@@ -41,7 +41,7 @@ impl<'a> Softmax<'a> {
             let value = i32::from_le_bytes(*value);
             // The first is e⁰, in Q31 as near to 1 as there is: the sum is never 0.
             if value < 0 || (k == 0 && value != i32::MAX) {
-                return reader.refuse(Field::Exponentials, Problem::OutOfRange(value.into()));
+                return reader.refuse(Field::Exponentials, Problem::OutOfRange(value));
             }
         }
         Some(())

@@ -1,7 +1,7 @@
 //! Element-wise functions, by table.
 
 use crate::reader::Reader;
-use crate::{Field, Precision, Quantization};
+use crate::{Choice, Field, Precision, Quantization};
 
 /// Entries of a table for int8: one a value.
 pub const TABLE_INT8_LEN: usize = 256;
@@ -20,8 +20,12 @@ pub struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    pub(crate) fn read(reader: &mut Reader<'a>, width: usize, input: Quantization) -> Option<Self> {
-        let output = Quantization::read(reader)?;
+    pub(crate) fn read<C: Choice>(
+        reader: &mut Reader<'a>,
+        width: usize,
+        input: Quantization,
+    ) -> Option<Self> {
+        let output = Quantization::read::<C>(reader)?;
         if output.precision != input.precision {
             let (expected, found) = (input.precision as usize, output.precision as usize);
             return reader.mismatch(Field::Precision, expected, found);
@@ -68,8 +72,8 @@ impl<'a> Table<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Place;
     use crate::reader::Position;
+    use crate::{All, Place};
 
     fn table(bytes: &[u8], precision: Precision) -> Table<'_> {
         let tensor = Quantization { precision, scale: 1.0, zero_point: 0 };
@@ -112,7 +116,7 @@ mod tests {
         // int16, scale 1, zero point 0.
         let mut reader = Position::new(&[1, 0, 0, 0x80, 0x3f, 0], 16).reader();
         reader.place = Place::Layer(0);
-        assert!(Table::read(&mut reader, 1, Quantization::int8(1.0, 0)).is_none());
+        assert!(Table::read::<All>(&mut reader, 1, Quantization::int8(1.0, 0)).is_none());
         assert_eq!(reader.refusal().to_string(), "layer 0, precision: 1 where 0 is needed");
     }
 }

@@ -136,7 +136,7 @@ pub fn on_every_board(work: impl Fn(&'static Board) + Sync) {
 }
 
 /// Every file that the firmware is made from, with its name.
-fn sources() -> Vec<u8> {
+pub(crate) fn sources() -> Vec<u8> {
     let mut all = Vec::new();
     let mut folders = vec![root().join("firmware"), root().join("model-format")];
     while let Some(folder) = folders.pop() {

@@ -195,7 +195,7 @@ fn each_field_of_the_model_is_checked() {
     }
 }
 
-/// (|bias| + Σ|w| · max|x − z|) · 2^(left shift) may reach 2³¹ − 1, and no more.
+/// (|bias| + Σ|w| · max|x − z|) · 2^(left shift) must stay below 2³¹.
 #[test]
 fn the_overflow_bound_is_exact() {
     for (shift, largest) in [(0, i32::MAX), (-31, i32::MAX), (1, (1 << 30) - 1), (30, 1)] {
@@ -219,7 +219,8 @@ fn the_overflow_bound_is_exact() {
         if let Some(bias) = largest.checked_add(1) {
             assert!(beyond(bias.into()));
             let error = of_bias(bias).expect_err("one too many").to_string();
-            assert!(error.contains("layer 0, row 7") && error.contains("2147483648"), "{error}");
+            let limit = (1u64 << 31 >> shift.max(0)).to_string();
+            assert!(error.contains("layer 0, row 7") && error.contains(&limit), "{error}");
             assert!(of_bias(-bias).is_err());
         }
     }

@@ -17,11 +17,12 @@ const ENTRY: usize = 3;
 /// Makes x − zero point in 16 bits; or, where at most two thirds of the blocks are not the zero
 /// point, entries of those alone.
 #[inline(never)]
-pub(super) fn prepare<'s>(
+pub(super) fn prepare<'s, C: Choice>(
     layer: &Dense<'_>,
     x: Values<'_>,
     workspace: &'s mut Workspace<'_>,
 ) -> Prepared<'s> {
+    let x = x.known::<C>();
     let blocks = padded(layer.inputs()) / 4;
     let words = workspace.words.get_mut(..blocks.wrapping_mul(2)).unwrap_or_default();
     let halves: &mut [i16] = bytemuck::must_cast_slice_mut(words);

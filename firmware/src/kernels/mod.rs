@@ -100,7 +100,7 @@ pub(crate) fn prepare<'s, C: Choice>(
         }
         #[cfg(any(kernel_v7m, kernel_rv32))]
         WeightLayout::Columns8 if used.reads(WeightLayout::Columns8) => {
-            columns::prepare(layer, x, workspace)
+            columns::prepare::<C>(layer, x, workspace)
         }
         #[cfg(kernel_v6m)]
         WeightLayout::ColumnsUnsigned4 if used.reads(WeightLayout::ColumnsUnsigned4) => {

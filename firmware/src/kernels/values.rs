@@ -1,5 +1,7 @@
 //! The values of a layer's input, block by block.
 
+#[cfg(any(kernel_v7m, kernel_rv32))]
+use model_format::Choice;
 use model_format::{Dense, Precision};
 
 /// The values of a layer's input.
@@ -11,6 +13,16 @@ pub(crate) struct Values<'x> {
 }
 
 impl Values<'_> {
+    /// The same values; the compiler sees their precision where `C` leaves but one.
+    #[cfg(any(kernel_v7m, kernel_rv32))]
+    #[inline(always)]
+    pub(super) fn known<C: Choice>(mut self) -> Self {
+        if !C::OPERATORS.int16 {
+            self.precision = Precision::Int8;
+        }
+        self
+    }
+
     /// The four values of each block, less the zero point of the layer's input; what fills the
     /// last block up is 0.
     #[inline(always)]
@@ -73,9 +85,6 @@ impl Values<'_> {
 
 /// The first bytes of an array, the rest filled up.
 pub(super) fn fill<const N: usize>(bytes: &[u8], with: u8) -> [u8; N] {
-    let mut filled = [with; N];
-    for (place, byte) in filled.iter_mut().zip(bytes) {
-        *place = *byte;
-    }
-    filled
+    // Not a loop over both, which the compiler turns into a call that copies any number of bytes.
+    core::array::from_fn(|k| bytes.get(k).copied().unwrap_or(with))
 }

@@ -189,6 +189,13 @@ pub struct EvaluateArgs {
 pub struct InspectArgs {
     /// A model file
     pub model: PathBuf,
+    /// Predict what it takes of a chip's flash and RAM, such as nRF51822, and whether it fits;
+    /// `list` shows all chips
+    #[arg(long = "for", value_name = "CHIP")]
+    pub chip: Option<String>,
+    /// Print the prediction as one JSON object instead
+    #[arg(long, requires = "chip")]
+    pub json: bool,
 }
 
 /// `import`.

@@ -3,18 +3,65 @@
 use anyhow::Context;
 use firmware::Engine;
 use model_format::Model;
+use serde_json::{Value, json};
 
 use super::args::InspectArgs;
 use super::evaluate::read_model;
 use super::terminal;
-use crate::report::inspect_text;
+use crate::chips::{CHIPS, Chip, Prediction};
+use crate::report::{chips_text, inspect_text, prediction_text};
 
-/// Shows what is in a model file, and runs its self-tests.
+/// Shows what is in a model file, and runs its self-tests; or what it takes of a chip.
 pub fn run(args: &InspectArgs) -> anyhow::Result<()> {
     let bytes = read_model(&args.model)?;
-    let model = Model::parse(&bytes).with_context(|| args.model.display().to_string())?;
-    terminal::print(&inspect_text(&model, passed(&model)?))?;
+    let place = || args.model.display().to_string();
+    let model = Model::parse(&bytes).with_context(place)?;
+    let text = match args.chip.as_deref() {
+        None => inspect_text(&model, passed(&model)?),
+        Some("list") => {
+            // Those for which the model isn't packed are shown as such.
+            let all: Vec<_> = CHIPS.iter().map(|chip| (chip, chip.predict(&model).ok())).collect();
+            match args.json {
+                true => {
+                    let all = all.into_iter().map(|(chip, found)| value(chip, found));
+                    format!("{:#}\n", Value::from_iter(all))
+                }
+                false => chips_text(&all),
+            }
+        }
+        Some(name) => {
+            let chip = Chip::named(name)?;
+            let prediction = chip.predict(&model).with_context(place)?;
+            match args.json {
+                true => format!("{:#}\n", value(chip, Some(prediction))),
+                false => prediction_text(chip, &prediction),
+            }
+        }
+    };
+    terminal::print(&text)?;
     Ok(())
+}
+
+fn value(chip: &Chip, prediction: Option<Prediction>) -> Value {
+    let mut value = json!({
+        "chip": chip.name,
+        "core": chip.core_name,
+        "flash_bytes": chip.flash,
+        "ram_bytes": chip.ram,
+    });
+    if let Some(prediction) = prediction {
+        value["predicted"] = json!({
+            "fits": prediction.fits(chip),
+            "flash_bytes": prediction.flash(),
+            "code_bytes": prediction.code,
+            "model_bytes": prediction.model,
+            "ram_bytes": prediction.ram(),
+            "scratch_bytes": prediction.scratch,
+            "static_bytes": prediction.statics,
+            "stack_bytes": prediction.stack,
+        });
+    }
+    value
 }
 
 /// How many of its self-tests a model passes in the engine.

@@ -1,5 +1,6 @@
 //! What people see: tables on the terminal, pictures in the run's folder.
 
+mod chips;
 mod confusion;
 pub mod html;
 mod inspect;
@@ -10,6 +11,7 @@ mod summary;
 mod svg;
 mod table;
 
+pub use chips::{chips_text, prediction_text};
 pub use confusion::confusion_text;
 pub use inspect::inspect_text;
 pub use metrics::metrics_json;

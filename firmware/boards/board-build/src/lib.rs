@@ -11,7 +11,7 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
-use model_format::Model;
+use model_format::{Model, Operators};
 
 /// The environment variable that names another model than the board's default.
 const MODEL_VARIABLE: &str = "THIMBLE_MODEL";
@@ -48,29 +48,19 @@ pub fn link(arguments: &[&str]) {
 }
 
 /// Builds in the model that `THIMBLE_MODEL` names, or else `default`, which is relative to the
-/// board's folder. Writes `model.rs`, to be included by the board:
+/// board's folder, for a board whose application answers requests. Writes `model.rs`, to be
+/// included by the board:
 ///
 /// - `MODEL: &[u8]`, the file on a 4-byte boundary;
 /// - `MEMORY`, a cell with the memory that the model needs, to be taken once.
 ///
-/// A model that is refused ends the build with the format's own error.
+/// Every operator that the core has is linked: other models may come over the link. A model that
+/// is refused ends the build with the format's own error.
 pub fn model(default: &str) {
-    println!("cargo::rerun-if-env-changed={MODEL_VARIABLE}");
-    let chosen = env::var_os(MODEL_VARIABLE).filter(|path| !path.is_empty());
-    let path = chosen.map_or_else(|| PathBuf::from(default), PathBuf::from);
-    // The compiler reads the file from another folder, and includes it by this name.
-    let path = path.canonicalize().unwrap_or_else(|error| refuse(&path, &error));
-    println!("cargo::rerun-if-changed={}", path.display());
-    let bytes = fs::read(&path).unwrap_or_else(|error| refuse(&path, &error));
+    let (path, bytes) = read_model(default);
     let model = Model::parse(&bytes).unwrap_or_else(|error| refuse(&path, &error));
     let code = format!(
-        "/// The model file, where it can be read by words.\n\
-         pub static MODEL: &[u8] = {{\n    \
-             #[repr(C, align(4))]\n    \
-             struct Aligned([u8; {len}]);\n    \
-             static FILE: Aligned = Aligned(*include_bytes!({path:?}));\n    \
-             &FILE.0\n\
-         }};\n\
+        "{file}\
          /// The memory that this model needs: for the engine, a request, an answer.\n\
          pub static MEMORY: common::ConstStaticCell<\n    \
              common::Memory<\n        \
@@ -79,12 +69,69 @@ pub fn model(default: &str) {
                  {{ common::frame_len({outputs}) }},\n    \
              >,\n\
          > = common::ConstStaticCell::new(common::Memory::ZERO);\n",
-        len = bytes.len(),
+        file = file_code(&path, &bytes),
         inputs = model.input_bytes(),
         outputs = model.output_bytes(),
         scratch = model.scratch_len(),
     );
     write("model.rs", code.as_bytes());
+}
+
+/// Builds a model in as [`model()`] does, for a board that runs this model and never another: only
+/// what its layers use is linked. Writes `model.rs`, to be included by the board:
+///
+/// - `MODEL: &[u8]`, the file on a 4-byte boundary;
+/// - `SCRATCH_WORDS`, the scratch memory that it needs;
+/// - `Chosen`, the choice of operators to parse and to run it with.
+pub fn fixed_model(default: &str) {
+    let (path, bytes) = read_model(default);
+    let model = Model::parse(&bytes).unwrap_or_else(|error| refuse(&path, &error));
+    let Operators { layouts, int16, table, softmax } = Operators::of(&model);
+    let code = format!(
+        "{file}\
+         /// Words of scratch memory that this model needs.\n\
+         pub const SCRATCH_WORDS: usize = {scratch};\n\
+         /// What this model uses.\n\
+         #[derive(Clone, Copy, Debug)]\n\
+         pub struct Chosen;\n\
+         impl model_format::Choice for Chosen {{\n    \
+             const OPERATORS: model_format::Operators = model_format::Operators {{\n        \
+                 layouts: {layouts:#b},\n        \
+                 int16: {int16},\n        \
+                 table: {table},\n        \
+                 softmax: {softmax},\n    \
+             }};\n\
+         }}\n",
+        file = file_code(&path, &bytes),
+        scratch = model.scratch_len(),
+    );
+    write("model.rs", code.as_bytes());
+}
+
+/// The model file to build in, and where it lies.
+fn read_model(default: &str) -> (PathBuf, Vec<u8>) {
+    println!("cargo::rerun-if-env-changed={MODEL_VARIABLE}");
+    let chosen = env::var_os(MODEL_VARIABLE).filter(|path| !path.is_empty());
+    let path = chosen.map_or_else(|| PathBuf::from(default), PathBuf::from);
+    // The compiler reads the file from another folder, and includes it by this name.
+    let path = path.canonicalize().unwrap_or_else(|error| refuse(&path, &error));
+    println!("cargo::rerun-if-changed={}", path.display());
+    let bytes = fs::read(&path).unwrap_or_else(|error| refuse(&path, &error));
+    (path, bytes)
+}
+
+/// Code for `MODEL`.
+fn file_code(path: &Path, bytes: &[u8]) -> String {
+    format!(
+        "/// The model file, where it can be read by words.\n\
+         pub static MODEL: &[u8] = {{\n    \
+             #[repr(C, align(4))]\n    \
+             struct Aligned([u8; {len}]);\n    \
+             static FILE: Aligned = Aligned(*include_bytes!({path:?}));\n    \
+             &FILE.0\n\
+         }};\n",
+        len = bytes.len(),
+    )
 }
 
 fn out_dir() -> PathBuf {

@@ -1,0 +1,186 @@
+//! Chips by name, and what a model takes of their flash and RAM.
+//!
+//! What is predicted is the minimal image, `firmware/boards/minimal`: the format's checks, the
+//! engine with no more than the model's layers use, the model itself. The figures for the code are
+//! measured (`measured.toml`), and a test holds the prediction against built images.
+
+mod measured;
+
+use model_format::{Model, Operators, WeightLayout};
+
+pub use measured::{Code, Measured};
+
+use crate::pack::Core;
+
+/// A chip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chip {
+    /// Its name.
+    pub name: &'static str,
+    /// Its core, as `pack` knows it.
+    pub core: Core,
+    /// What people call the core.
+    pub core_name: &'static str,
+    /// The target whose figures hold: the chip's, or one with the same kernels and instructions.
+    pub target: &'static str,
+    /// Flash in bytes; for chips without any of their own, that of the usual board.
+    pub flash: u64,
+    /// RAM in bytes, in one piece.
+    pub ram: u64,
+}
+
+const KB: u64 = 1 << 10;
+const V6M: &str = "thumbv6m-none-eabi";
+const V7EM: &str = "thumbv7em-none-eabihf";
+const RV32: &str = "riscv32imac-unknown-none-elf";
+
+/// All of them.
+pub const CHIPS: [Chip; 11] = [
+    chip("nRF51822", Core::CortexM0, "Cortex-M0", V6M, 256, 16),
+    chip("RP2040", Core::CortexM0, "Cortex-M0+", V6M, 2048, 264),
+    chip("nRF52832", Core::CortexM4, "Cortex-M4F", V7EM, 512, 64),
+    chip("nRF52840", Core::CortexM4, "Cortex-M4F", V7EM, 1024, 256),
+    chip("STM32F411", Core::CortexM4, "Cortex-M4F", V7EM, 512, 128),
+    chip("STM32F446", Core::CortexM4, "Cortex-M4F", V7EM, 512, 128),
+    chip("STM32H743", Core::CortexM7, "Cortex-M7", V7EM, 2048, 512),
+    // The Cortex-M33 has the M4's kernels and instructions.
+    chip("nRF5340", Core::CortexM33, "Cortex-M33", V7EM, 1024, 512),
+    chip("RP2350", Core::CortexM33, "Cortex-M33", V7EM, 4096, 520),
+    chip("FE310", Core::Rv32, "RV32IMAC", RV32, 4096, 16),
+    // It lacks RV32IMAC's atomic instructions, of which the engine has none.
+    chip("ESP32-C3", Core::Rv32, "RV32IMC", RV32, 4096, 400),
+];
+
+const fn chip(
+    name: &'static str,
+    core: Core,
+    core_name: &'static str,
+    target: &'static str,
+    flash_kb: u64,
+    ram_kb: u64,
+) -> Chip {
+    Chip { name, core, core_name, target, flash: flash_kb * KB, ram: ram_kb * KB }
+}
+
+/// Why nothing can be predicted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChipError {
+    /// There is no such chip.
+    #[error("no chip {name} is known; those that are: {known}")]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// The core has no kernel for the weights of a layer.
+    #[error(
+        "layer {layer}: {chip} has no kernel for {} weights: pack the model with \
+         `host-trainer pack MODEL --for {core} -o PACKED`", layout.name()
+    )]
+    Layout {
+        /// The layer, counted from 0.
+        layer: usize,
+        /// How its weights lie.
+        layout: WeightLayout,
+        /// The chip's name.
+        chip: &'static str,
+        /// Its core, as `pack --for` takes it.
+        core: String,
+    },
+    /// The figures lack the chip's target.
+    #[error("the figures have nothing for {0}: run `cargo run -p tests --bin sizes`")]
+    Target(&'static str),
+    /// The figures cannot be read.
+    #[error("the figures of chips cannot be read: {0}")]
+    Figures(String),
+}
+
+/// What a model takes of a chip, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prediction {
+    /// Vectors, code and constants.
+    pub code: u64,
+    /// The model file.
+    pub model: u64,
+    /// Scratch memory of the engine.
+    pub scratch: u64,
+    /// Other static memory.
+    pub statics: u64,
+    /// Stack at its deepest, for checking the model and running it.
+    pub stack: u64,
+}
+
+impl Prediction {
+    /// All of the flash.
+    pub fn flash(&self) -> u64 {
+        self.code + self.model
+    }
+
+    /// All of the RAM.
+    pub fn ram(&self) -> u64 {
+        self.scratch + self.statics + self.stack
+    }
+
+    /// Whether the chip has so much.
+    pub fn fits(&self, chip: &Chip) -> bool {
+        self.flash() <= chip.flash && self.ram() <= chip.ram
+    }
+}
+
+impl Chip {
+    /// The chip of this name, in upper or lower case.
+    ///
+    /// # Errors
+    /// [`ChipError::Unknown`] names those that there are.
+    pub fn named(name: &str) -> Result<&'static Chip, ChipError> {
+        CHIPS.iter().find(|chip| chip.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
+            let known = CHIPS.map(|chip| chip.name).join(", ");
+            ChipError::Unknown { name: name.into(), known }
+        })
+    }
+
+    /// What a model takes of this chip.
+    ///
+    /// # Errors
+    /// [`ChipError::Layout`] if the model is packed for another core.
+    pub fn predict(&self, model: &Model<'_>) -> Result<Prediction, ChipError> {
+        let measured = Measured::read()?;
+        let code = measured.targets.get(self.target).ok_or(ChipError::Target(self.target))?;
+        for (layer, each) in model.layers().enumerate() {
+            if let model_format::Layer::Dense(dense) = each
+                && code.layout(dense.layout).is_none()
+            {
+                let (chip, core) = (self.name, self.core.to_string().to_lowercase());
+                return Err(ChipError::Layout { layer, layout: dense.layout, chip, core });
+            }
+        }
+        Ok(Prediction {
+            code: code.of(Operators::of(model)),
+            model: model.file_len() as u64,
+            scratch: model.scratch_len() as u64 * 4,
+            statics: code.ram,
+            stack: measured.stack,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_chip_is_answered_with_those_that_there_are() {
+        assert_eq!(Chip::named("rp2040").map(|chip| chip.core), Ok(Core::CortexM0));
+        let error = Chip::named("RP2041").unwrap_err().to_string();
+        assert!(error.contains("RP2041") && error.contains("nRF51822"), "{error}");
+    }
+
+    #[test]
+    fn every_chip_has_figures() {
+        let measured = Measured::read().unwrap();
+        for chip in CHIPS {
+            assert!(measured.targets.contains_key(chip.target), "{}", chip.name);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What a model takes of chips.
+
+use super::number::{bytes, grouped};
+use super::style::{HEADING, paint};
+use super::table::Table;
+use crate::chips::{Chip, Prediction};
+
+/// What a model takes of one chip, as text.
+pub fn prediction_text(chip: &Chip, prediction: &Prediction) -> String {
+    let Prediction { code, model, scratch, statics, stack } = *prediction;
+    let verdict = match prediction.fits(chip) {
+        true => "fits",
+        false => "does not fit",
+    };
+    format!(
+        "{}  {}, the engine alone with this model: {verdict}\n\
+         flash   {} of {}: {} of code, {} of model\n\
+         RAM     {} of {}: {} of scratch memory, {} of other statics, {} of stack\n",
+        paint(HEADING, chip.name),
+        chip.core_name,
+        bytes(prediction.flash()),
+        grouped(chip.flash),
+        grouped(code),
+        grouped(model),
+        bytes(prediction.ram()),
+        grouped(chip.ram),
+        grouped(scratch),
+        grouped(statics),
+        grouped(stack),
+    )
+}
+
+/// Every chip, with what the model takes of it; nothing where it is packed for another core.
+pub fn chips_text(chips: &[(&Chip, Option<Prediction>)]) -> String {
+    let mut table = Table::new(["chip", "core", "flash", "used", "RAM", "used", ""]).gap(2);
+    for (chip, prediction) in chips {
+        let used = |bytes: fn(&Prediction) -> u64| {
+            prediction.as_ref().map_or("–".into(), |prediction| grouped(bytes(prediction)))
+        };
+        let verdict = match prediction {
+            None => "packed for another core",
+            Some(prediction) if prediction.fits(chip) => "fits",
+            Some(_) => "does not fit",
+        };
+        table.row([
+            chip.name.into(),
+            chip.core_name.into(),
+            grouped(chip.flash).into(),
+            used(Prediction::flash).into(),
+            grouped(chip.ram).into(),
+            used(Prediction::ram).into(),
+            verdict.into(),
+        ]);
+    }
+    super::summary::joined(&table)
+}

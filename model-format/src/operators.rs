@@ -1,0 +1,107 @@
+//! What a build has to be able to read and to compute.
+//!
+//! A board that fixes its model at build time names what the model uses, and the compiler leaves
+//! out the rest: of the parser, of the checks, of the engine. A model that needs more is refused.
+
+use crate::{Dense, Layer, Model, Precision, WeightLayout};
+
+/// Kinds of layers, weight layouts and precisions, as a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operators {
+    /// A bit for each weight layout, counted by its code in the file.
+    pub layouts: u16,
+    /// Whether any values have 16 bits.
+    pub int16: bool,
+    /// Whether there are element-wise functions.
+    pub table: bool,
+    /// Whether there is a softmax.
+    pub softmax: bool,
+}
+
+impl Operators {
+    /// All that the format has.
+    pub const ALL: Operators =
+        Operators { layouts: u16::MAX, int16: true, table: true, softmax: true };
+
+    /// Exactly what a model uses.
+    pub fn of(model: &Model<'_>) -> Self {
+        let int16 = model.input().quantization.precision == Precision::Int16;
+        let none = Operators { layouts: 0, int16, table: false, softmax: false };
+        model.layers().fold(none, |used, layer| used.with(&layer))
+    }
+
+    fn with(mut self, layer: &Layer<'_>) -> Self {
+        match layer {
+            Layer::Dense(dense) => self.layouts |= 1 << dense.layout as u8,
+            Layer::Table(_) => self.table = true,
+            Layer::Softmax(_) => self.softmax = true,
+        }
+        self.int16 |= layer.output().precision == Precision::Int16;
+        self
+    }
+
+    /// Whether weights of this layout are in the set.
+    pub const fn reads(self, layout: WeightLayout) -> bool {
+        self.layouts >> layout as u8 & 1 != 0
+    }
+
+    /// The layout of a layer, as a constant where the set leaves but one.
+    #[inline(always)]
+    pub(crate) const fn known(self, layout: WeightLayout) -> WeightLayout {
+        if !self.layouts.is_power_of_two() {
+            return layout;
+        }
+        match WeightLayout::from_code(self.layouts.trailing_zeros()) {
+            Some(only) => only,
+            None => layout,
+        }
+    }
+}
+
+/// The choice of [`Operators`] for a [`Model`] and what runs it, known to the compiler.
+pub trait Choice {
+    /// What is in it.
+    const OPERATORS: Operators;
+}
+
+/// Every operator.
+#[derive(Clone, Copy, Debug)]
+pub struct All;
+
+impl Choice for All {
+    const OPERATORS: Operators = Operators::ALL;
+}
+
+impl Dense<'_> {
+    /// The same layer; the compiler sees its layout and precision where `C` leaves but one.
+    #[inline(always)]
+    pub(crate) fn known<C: Choice>(mut self) -> Self {
+        self.layout = C::OPERATORS.known(self.layout);
+        if !C::OPERATORS.int16 {
+            self.input.precision = Precision::Int8;
+            self.output.precision = Precision::Int8;
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_has_every_layout() {
+        assert!(WeightLayout::ALL.iter().all(|layout| Operators::ALL.reads(*layout)));
+        let one = Operators { layouts: 1 << WeightLayout::Pairs4 as u8, ..Operators::ALL };
+        assert!(one.reads(WeightLayout::Pairs4) && !one.reads(WeightLayout::RowMajor));
+    }
+
+    #[test]
+    fn one_layout_is_known_and_of_more_none() {
+        let only = |layout| Operators { layouts: 1 << layout as u8, ..Operators::ALL };
+        for layout in WeightLayout::ALL {
+            assert_eq!(only(layout).known(WeightLayout::RowMajor), layout);
+            assert_eq!(Operators::ALL.known(layout), layout);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The minimal image: small, without a path to a panic, and right.
+
+use host_trainer::pack::{Core, pack};
+use model_format::Model;
+use tests::emulated::default_model;
+use tests::minimal::{MACHINES, Machine, Sizes, image, run, symbols};
+use tests::sizes::notebook_model;
+
+/// The most bytes of flash beside the model.
+const MOST_CODE: [u64; 3] = [6_656, 6_656, 8_192];
+/// The most bytes of static RAM beside the scratch memory.
+const MOST_STATIC: u64 = 256;
+/// The most bytes of scratch memory for 784-128-10.
+const MOST_SCRATCH: usize = 2_600;
+/// The most bytes of stack for all of it: checking the model, running its tests.
+const MOST_STACK: usize = 1_024;
+
+fn check(machine: &Machine, core: Core, most_code: u64) {
+    let default = default_model();
+    let digits = pack(&Model::parse(&default).expect("the model of all boards"), core);
+    for model in [digits.expect("it can be packed"), notebook_model(core)] {
+        let parsed = Model::parse(&model).expect("what was packed");
+        let elf = image(machine.target, &model);
+        let (name, Sizes { flash, ram }) = (parsed.name(), Sizes::of(&elf));
+        let code = flash - model.len() as u64;
+        let static_ram = ram - 4 * parsed.scratch_len() as u64;
+        let ran = run(machine, &elf);
+        let stack = ran.stack;
+        println!("{core}, {name}: {code} bytes of code, {static_ram} static, {stack} of stack");
+        assert_eq!(ran.status, 1, "{core}, {name}");
+        assert!(code <= most_code, "{core}, {name}: {code} bytes of code, at most {most_code}");
+        assert!(static_ram <= MOST_STATIC, "{core}, {name}: {static_ram} bytes beside the scratch");
+        assert!(stack <= MOST_STACK, "{core}, {name}: {stack} bytes of stack");
+        // The linker has refused it if there is: this says that it was asked to.
+        let panics: Vec<String> = symbols(&elf)
+            .into_iter()
+            .filter(|name| name.contains("panic") || name.contains("rust_begin_unwind"))
+            .collect();
+        assert!(panics.is_empty(), "{core}, {name}: {panics:?}");
+    }
+}
+
+#[test]
+fn cortex_m0() {
+    check(&MACHINES[0], Core::CortexM0, MOST_CODE[0]);
+}
+
+#[test]
+fn cortex_m4() {
+    check(&MACHINES[1], Core::CortexM4, MOST_CODE[1]);
+}
+
+#[test]
+fn rv32() {
+    check(&MACHINES[2], Core::Rv32, MOST_CODE[2]);
+}
+
+#[test]
+fn the_notebook_network_needs_little_scratch_memory() {
+    let model = notebook_model(Core::CortexM4);
+    let scratch = Model::parse(&model).expect("what was packed").scratch_len() * 4;
+    assert!(scratch <= MOST_SCRATCH, "{scratch} bytes");
+}
+
+#[test]
+fn a_model_that_needs_what_was_left_out_is_refused_by_name() {
+    struct Int8Pairs;
+    impl model_format::Choice for Int8Pairs {
+        const OPERATORS: model_format::Operators = model_format::Operators {
+            layouts: 1 << model_format::WeightLayout::Pairs4 as u8,
+            int16: false,
+            table: false,
+            softmax: false,
+        };
+    }
+    let refused = |model: &[u8]| match Model::<Int8Pairs>::parse_with_choice(model) {
+        Ok(_) => "accepted".to_string(),
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(refused(&notebook_model(Core::CortexM4)), "accepted");
+    assert_eq!(
+        refused(&notebook_model(Core::CortexM0)),
+        "layer 0, weight layout: code 4 was left out of this build"
+    );
+    for (model, error) in [
+        (tests::sizes::Part::Table, "layer 1, operator: code 1 was left out of this build"),
+        (tests::sizes::Part::Softmax, "layer 1, operator: code 2 was left out of this build"),
+        (tests::sizes::Part::Int16, "input, precision: code 1 was left out of this build"),
+    ] {
+        assert_eq!(refused(&model.model(Core::CortexM4)), error);
+    }
+}
