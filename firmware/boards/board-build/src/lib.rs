@@ -47,6 +47,16 @@ pub fn link(arguments: &[&str]) {
     }
 }
 
+/// Memory for models that come by updates, at the least: what 784-128-10 computes in …
+const ROOM_WORDS: usize = 1024;
+/// … and how many inputs it has.
+const ROOM_VALUES: usize = 784;
+
+/// As [`model()`], for a board that has slots: its memory is enough for 784-128-10, too.
+pub fn model_and_updates(default: &str) {
+    build_in(default, ROOM_WORDS, ROOM_VALUES);
+}
+
 /// Builds in the model that `THIMBLE_MODEL` names, or else `default`, which is relative to the
 /// board's folder. Writes `model.rs`, to be included by the board:
 ///
@@ -55,6 +65,10 @@ pub fn link(arguments: &[&str]) {
 ///
 /// A model that is refused ends the build with the format's own error.
 pub fn model(default: &str) {
+    build_in(default, 0, 0);
+}
+
+fn build_in(default: &str, room_words: usize, room_values: usize) {
     println!("cargo::rerun-if-env-changed={MODEL_VARIABLE}");
     let chosen = env::var_os(MODEL_VARIABLE).filter(|path| !path.is_empty());
     let path = chosen.map_or_else(|| PathBuf::from(default), PathBuf::from);
@@ -80,9 +94,9 @@ pub fn model(default: &str) {
              >,\n\
          > = common::ConstStaticCell::new(common::Memory::ZERO);\n",
         len = bytes.len(),
-        inputs = model.input_bytes(),
+        inputs = model.input_bytes().max(room_values),
         outputs = model.output_bytes(),
-        scratch = model.scratch_len(),
+        scratch = model.scratch_len().max(room_words),
     );
     write("model.rs", code.as_bytes());
 }
