@@ -4,5 +4,5 @@ fn main() {
     board_build::runtime();
     board_build::link(&["-Tlink-rp.x"]);
     board_build::linker_script("memory.x", include_str!("memory.x"));
-    board_build::model("../../models/digits.thimble");
+    board_build::model_and_updates("../../models/digits.thimble");
 }

@@ -15,7 +15,7 @@ static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
 /// Bytes that sequence number, variant, integers, texts of the longest names and the CRC take
 /// beside an input or output vector, at the most.
-const OVERHEAD: usize = 224;
+const OVERHEAD: usize = 256;
 
 /// A buffer of this many bytes holds every frame of a model with so many inputs or outputs.
 pub const fn frame_len(values: usize) -> usize {
@@ -33,6 +33,8 @@ pub enum FrameError {
     Unknown {
         /// Sequence number of the message, if it has one.
         sequence: u16,
+        /// The first two bytes after it: the kind of message, and what that kind starts with.
+        head: [u8; 2],
     },
 }
 
@@ -40,7 +42,7 @@ impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FrameError::Damaged => f.write_str("the frame is damaged"),
-            FrameError::Unknown { sequence } => {
+            FrameError::Unknown { sequence, .. } => {
                 write!(f, "message {sequence} is of a kind that is not known here")
             }
         }
@@ -75,8 +77,9 @@ pub fn decode<'b, T: Deserialize<'b>>(frame: &'b mut [u8]) -> Result<Message<T>,
     match postcard::take_from_bytes(message) {
         Ok((message, [])) => Ok(message),
         _ => {
-            let sequence = postcard::take_from_bytes(message).map_or(0, |(sequence, _)| sequence);
-            Err(FrameError::Unknown { sequence })
+            let (sequence, head) = postcard::take_from_bytes(message).unwrap_or((0, &[]));
+            let head = head.first_chunk().copied().unwrap_or_default();
+            Err(FrameError::Unknown { sequence, head })
         }
     }
 }
@@ -152,7 +155,7 @@ impl<'b> Receiver<'b> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Info, PROTOCOL, Request, Response};
+    use super::super::{Info, PROTOCOL, Request, Response, SlotsInfo};
     use super::*;
 
     fn frame_of(request: Request<'_>) -> Vec<u8> {
@@ -210,7 +213,10 @@ mod tests {
         let mut buffer = [0; 64];
         let frame = encode(&Message { sequence: 300, body: 200u8 }, &mut buffer).unwrap();
         let mut content = frame[1..frame.len() - 1].to_vec();
-        assert_eq!(decode::<Request<'_>>(&mut content), Err(FrameError::Unknown { sequence: 300 }));
+        assert_eq!(
+            decode::<Request<'_>>(&mut content),
+            Err(FrameError::Unknown { sequence: 300, head: [0; 2] })
+        );
     }
 
     #[test]
@@ -246,6 +252,15 @@ mod tests {
             scratch_bytes: u32::MAX,
             stack_bytes: Some(u32::MAX),
             bad_frames: u32::MAX,
+            saturated_inputs: u32::MAX,
+            slots: Some(SlotsInfo {
+                running: Some(1),
+                capacity: u32::MAX,
+                chunk: u32::MAX,
+                unit: u32::MAX,
+                updates: u32::MAX,
+                erases: [u32::MAX; 2],
+            }),
         };
         let mut buffer = vec![0; frame_len(1)];
         let message = Message { sequence: u16::MAX, body: Response::Info(info) };

@@ -4,8 +4,10 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::app::Rejection;
+
 /// Version of the protocol; a computer that speaks another one says so and stops.
-pub const PROTOCOL: u8 = 1;
+pub const PROTOCOL: u8 = 2;
 
 /// A request or a response, with the number that ties the two together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,48 @@ pub enum Request<'a> {
     },
     /// Run the model's own test vectors. Answered by [`Response::SelfTest`].
     SelfTest,
+    /// Run the model so many times and measure. Answered by [`Response::Benchmark`].
+    Benchmark {
+        /// How often, at least once.
+        runs: u16,
+        /// The bytes of an input; none for those of the model's own test vectors, in turn.
+        input: &'a [u8],
+    },
+    /// Run the model on this input, and tell of every layer. Answered by [`Response::Trace`].
+    Trace {
+        /// The bytes of the model's input.
+        input: &'a [u8],
+    },
+    /// Send a part of the model file. Answered by [`Response::Model`].
+    ReadModel {
+        /// Where the part starts.
+        offset: u32,
+        /// The most bytes that are wanted.
+        len: u16,
+    },
+    /// A new model of this length follows: erase the idle slot. Answered by [`Response::Done`].
+    UpdateBegin {
+        /// Bytes of the model file.
+        len: u32,
+    },
+    /// The next part of it. Answered by [`Response::Done`].
+    UpdateChunk {
+        /// Where the part starts.
+        offset: u32,
+        /// At most [`SlotsInfo::chunk`] bytes, and but for the last part a multiple of
+        /// [`SlotsInfo::unit`].
+        bytes: &'a [u8],
+    },
+    /// That was all of it: read it back, test it, and have it run from the next start on.
+    /// Answered by [`Response::Updated`].
+    UpdateFinish {
+        /// The ed25519 signature of the model file, or nothing.
+        signature: &'a [u8],
+    },
+    /// Have the model before run from the next start on. Answered by [`Response::Done`].
+    RollBack,
+    /// Start anew. Answered by [`Response::Done`] before.
+    Restart,
 }
 
 /// What a device answers. New responses are added at the end.
@@ -45,6 +89,22 @@ pub enum Response<'a> {
     SelfTest(SelfTestReport),
     /// Why there is no answer.
     Refused(Refusal),
+    /// What so many runs took.
+    Benchmark(Benchmark),
+    /// What each layer gave.
+    Trace {
+        /// The CRC-32 of each layer's output, little-endian, first to last.
+        hashes: &'a [u8],
+    },
+    /// A part of the model file.
+    Model {
+        /// Its bytes, fewer than were wanted at the end of the file or of what an answer holds.
+        bytes: &'a [u8],
+    },
+    /// It was done.
+    Done,
+    /// The new model is the one that runs from the next start on.
+    Updated(Updated),
 }
 
 /// Who the device is and what it runs.
@@ -72,8 +132,79 @@ pub struct Info<'a> {
     pub scratch_bytes: u32,
     /// The most bytes of stack that have been in use, where the board measures it.
     pub stack_bytes: Option<u32>,
-    /// Frames since the start that were garbage, cut off or too long.
+    /// Frames since the start that were garbage, cut off or too long, and therefore dropped.
     pub bad_frames: u32,
+    /// Values from sensors since the start that lay beyond what the model's input can say.
+    pub saturated_inputs: u32,
+    /// The slots for models, where the board has some.
+    pub slots: Option<SlotsInfo>,
+}
+
+/// What there is to know of a device's slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotsInfo {
+    /// The slot that the model runs from, 0 or 1; none for the one that is built in.
+    pub running: Option<u8>,
+    /// Bytes of the largest model.
+    pub capacity: u32,
+    /// Bytes of the largest chunk of an update.
+    pub chunk: u32,
+    /// Chunks but the last are multiples of so many bytes.
+    pub unit: u32,
+    /// Number of the newest finished update, counted from 1; 0 if there has been none.
+    pub updates: u32,
+    /// How often each slot has been erased.
+    pub erases: [u32; 2],
+}
+
+/// What counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Counter {
+    /// The processor's cycle counter: DWT on Arm, `mcycle` on RISC-V.
+    Cycles,
+    /// A timer: SysTick or one of the chip's own.
+    Timer,
+}
+
+impl Counter {
+    /// Executed instructions, under QEMU's `-icount shift=0`: with that an instruction is a
+    /// nanosecond of the machine's time, and RISC-V's cycle counter counts instructions.
+    pub fn instructions(self, ticks: u32, hz: u32) -> u64 {
+        match self {
+            Counter::Cycles => ticks.into(),
+            Counter::Timer => {
+                u64::from(ticks).saturating_mul(1_000_000_000).checked_div(hz.into()).unwrap_or(0)
+            }
+        }
+    }
+}
+
+/// What so many runs took, a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Benchmark {
+    /// What counted.
+    pub counter: Counter,
+    /// How fast it counts, in ticks a second.
+    pub hz: u32,
+    /// Runs that were measured.
+    pub runs: u16,
+    /// Ticks of the fastest.
+    pub least: u32,
+    /// Ticks on average, rounded down.
+    pub mean: u32,
+    /// Ticks of the slowest.
+    pub most: u32,
+}
+
+/// What an update has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Updated {
+    /// The slot that is current at the next start.
+    pub slot: u8,
+    /// Number of this update, counted from 1.
+    pub sequence: u32,
+    /// Erase blocks that it has erased.
+    pub erased_blocks: u32,
 }
 
 /// How a self-test went.
@@ -113,6 +244,40 @@ pub enum Refusal {
     },
     /// The answer does not fit into the device's buffer.
     ResponseTooLong,
+    /// Nothing counts on this board, or not that far.
+    NoCounter,
+    /// There is no input to run: the model has no test vectors, and none was sent.
+    NoInput,
+    /// The board has no slots for models.
+    NoSlots,
+    /// There is no update that this belongs to.
+    NoUpdate,
+    /// The model does not fit into a slot, or the chunk not into what is left of the model.
+    TooLarge {
+        /// Bytes that fit.
+        capacity: u32,
+    },
+    /// The chunk is not the next one.
+    OutOfOrder {
+        /// Offset of the next one.
+        expected: u32,
+    },
+    /// A chunk that is not the last one is no multiple of what the flash writes at once.
+    ChunkSize {
+        /// That, in bytes.
+        unit: u32,
+    },
+    /// The model is not complete.
+    Incomplete {
+        /// Bytes that are still missing.
+        missing: u32,
+    },
+    /// The new model may not run here.
+    Rejected(Rejection),
+    /// The flash could not be written or erased.
+    Flash,
+    /// There is no model to go back to: the one that runs is the one that is built in.
+    NothingBefore,
 }
 
 impl fmt::Display for Refusal {
@@ -130,6 +295,36 @@ impl fmt::Display for Refusal {
             }
             Refusal::ResponseTooLong => {
                 f.write_str("the answer does not fit into the device's buffer")
+            }
+            Refusal::NoCounter => {
+                f.write_str("nothing on this board counts cycles, or not that far")
+            }
+            Refusal::NoInput => {
+                f.write_str("its model has no test vectors to run: send it an input")
+            }
+            Refusal::NoSlots => f.write_str(
+                "this board keeps its model in the program: build it in with THIMBLE_MODEL and \
+                 flash the board",
+            ),
+            Refusal::NoUpdate => {
+                f.write_str("no update has begun, or the device has started anew: begin again")
+            }
+            Refusal::TooLarge { capacity } => {
+                write!(f, "the model is larger than the {capacity} bytes that there are for it")
+            }
+            Refusal::OutOfOrder { expected } => {
+                write!(f, "the next chunk of the model starts at byte {expected}")
+            }
+            Refusal::ChunkSize { unit } => {
+                write!(f, "chunks but the last must be multiples of {unit} bytes")
+            }
+            Refusal::Incomplete { missing } => {
+                write!(f, "{missing} bytes of the model are missing")
+            }
+            Refusal::Rejected(rejection) => write!(f, "it goes on with its model: {rejection}"),
+            Refusal::Flash => f.write_str("its flash could not be written"),
+            Refusal::NothingBefore => {
+                f.write_str("it runs the model that is built in, there is none before")
             }
         }
     }

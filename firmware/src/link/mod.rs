@@ -15,4 +15,7 @@ mod frame;
 mod message;
 
 pub use frame::{FrameError, Received, Receiver, encode, frame_len};
-pub use message::{Info, Message, PROTOCOL, Refusal, Request, Response, SelfTestReport};
+pub use message::{
+    Benchmark, Counter, Info, Message, PROTOCOL, Refusal, Request, Response, SelfTestReport,
+    SlotsInfo, Updated,
+};

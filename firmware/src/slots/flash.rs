@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use embedded_storage::nor_flash::NorFlash;
+use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash};
 
 use super::record::{HEADER_LEN, RECORD_LEN, Record};
 
@@ -12,10 +12,50 @@ pub trait MappedFlash: NorFlash {
     fn mapped(&self, offset: u32, len: u32) -> Option<&[u8]>;
 }
 
+/// For boards whose flash holds no slots.
+pub enum NoFlash {}
+
+impl ErrorType for NoFlash {
+    type Error = NorFlashErrorKind;
+}
+
+impl ReadNorFlash for NoFlash {
+    const READ_SIZE: usize = 1;
+
+    fn read(&mut self, _: u32, _: &mut [u8]) -> Result<(), NorFlashErrorKind> {
+        match *self {}
+    }
+
+    fn capacity(&self) -> usize {
+        match *self {}
+    }
+}
+
+impl NorFlash for NoFlash {
+    const WRITE_SIZE: usize = 1;
+    const ERASE_SIZE: usize = 1;
+
+    fn erase(&mut self, _: u32, _: u32) -> Result<(), NorFlashErrorKind> {
+        match *self {}
+    }
+
+    fn write(&mut self, _: u32, _: &[u8]) -> Result<(), NorFlashErrorKind> {
+        match *self {}
+    }
+}
+
+impl MappedFlash for NoFlash {
+    fn mapped(&self, _: u32, _: u32) -> Option<&[u8]> {
+        match *self {}
+    }
+}
+
 /// Two slots of equal length at the start of a flash, or of the part of it that models may have.
 pub struct Slots<F> {
     pub(super) flash: F,
     slot_len: u32,
+    /// How often each was erased, as far as anybody knows.
+    pub(super) erases: [u32; 2],
 }
 
 /// Why a flash cannot hold slots.
@@ -33,7 +73,7 @@ impl fmt::Display for SlotsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             SlotsError::TooSmall => "the flash has no room for two slots",
-            SlotsError::WriteSize => "the flash does not write 16 bytes at a time",
+            SlotsError::WriteSize => "the flash does not write 32 bytes at a time",
         })
     }
 }
@@ -52,7 +92,29 @@ impl<F: MappedFlash> Slots<F> {
         if slot_len <= HEADER_LEN {
             return Err(SlotsError::TooSmall);
         }
-        Ok(Slots { flash, slot_len: slot_len as u32 })
+        let mut slots = Slots { flash, slot_len: slot_len as u32, erases: [0; 2] };
+        let recorded = [0, 1].map(|slot| Record::erases(slots.header(slot)?.first_chunk()?));
+        // An update that was cut off has taken its slot's count with it. Slots take turns, so that
+        // the other's is right, or too high by one, unless updates were cut off again and again.
+        slots.erases = match recorded {
+            [Some(first), Some(second)] => [first, second],
+            [first, second] => [first.or(second).unwrap_or(0); 2],
+        };
+        Ok(slots)
+    }
+
+    /// How often each slot has been erased, of updates that power cuts ended at most the last.
+    pub fn erases(&self) -> [u32; 2] {
+        self.erases
+    }
+
+    /// Bytes that are written at once; chunks but the last are multiples of it.
+    pub fn write_unit(&self) -> u32 {
+        F::WRITE_SIZE as u32
+    }
+
+    fn header(&self, slot: usize) -> Option<&[u8]> {
+        self.flash.mapped(self.start(slot), HEADER_LEN as u32)
     }
 
     /// Gives the flash back.
@@ -65,23 +127,13 @@ impl<F: MappedFlash> Slots<F> {
         self.slot_len.saturating_sub(HEADER_LEN as u32)
     }
 
-    /// Erase blocks of a slot: what one update wears.
-    pub fn blocks(&self) -> u32 {
-        self.slot_len.checked_div(F::ERASE_SIZE as u32).unwrap_or(0)
-    }
-
     pub(super) fn start(&self, slot: usize) -> u32 {
         if slot == 0 { 0 } else { self.slot_len }
     }
 
-    pub(super) fn end(&self, slot: usize) -> u32 {
-        self.start(slot).saturating_add(self.slot_len)
-    }
-
     /// The record of a slot, 0 or 1; none if its model was never finished, or was revoked.
     pub fn record(&self, slot: usize) -> Option<Record> {
-        let header = self.flash.mapped(self.start(slot), HEADER_LEN as u32)?;
-        let record = Record::from_header(header.first_chunk()?)?;
+        let record = Record::from_header(self.header(slot)?.first_chunk()?)?;
         (record.len <= self.capacity()).then_some(record)
     }
 
@@ -118,16 +170,15 @@ impl<F: MappedFlash> Slots<F> {
         Ok(None)
     }
 
-    /// Revokes the newest slot, so that the other is current at the next start; `false` if there
-    /// is no other.
+    /// Revokes the newest slot, so that the other, or else the model that is built in, is current
+    /// at the next start; `false` if there is no slot to revoke.
     ///
     /// # Errors
     /// What writing the flash says.
     pub fn roll_back(&mut self) -> Result<bool, F::Error> {
-        let mut slots = self.newest_first();
-        match (slots.next(), slots.next()) {
-            (Some(newest), Some(_)) => self.revoke(newest).map(|()| true),
-            _ => Ok(false),
+        match self.newest_first().next() {
+            Some(newest) => self.revoke(newest).map(|()| true),
+            None => Ok(false),
         }
     }
 

@@ -6,22 +6,22 @@ use embedded_storage::nor_flash::{
 
 use super::MappedFlash;
 
-pub(super) const BLOCK: usize = 256;
+pub(crate) const BLOCK: usize = 256;
 const UNIT: usize = 4;
 
 /// A flash of erase blocks whose writes turn ones into zeros.
 #[derive(Clone, Debug)]
-pub(super) struct Flash {
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Flash {
+    pub(crate) bytes: Vec<u8>,
     /// Units that may still be written and blocks that may still be erased before power fails.
-    pub(super) power: usize,
+    pub(crate) power: usize,
     /// Decides what of the last operation still happens.
-    pub(super) tear: u64,
-    pub(super) operations: usize,
+    pub(crate) tear: u64,
+    pub(crate) operations: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     PowerCut,
     NotErased,
     Unaligned,
@@ -34,7 +34,7 @@ impl NorFlashError for Failure {
 }
 
 impl Flash {
-    pub(super) fn erased(blocks: usize) -> Self {
+    pub(crate) fn erased(blocks: usize) -> Self {
         Flash { bytes: vec![0xff; blocks * BLOCK], power: usize::MAX, tear: 0, operations: 0 }
     }
 

@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::flash::{MappedFlash, Slots};
 use super::record::{HEADER_LEN, RECORD_LEN, Record};
+use crate::app::Rejection;
 
 /// An update in progress. Dropping it leaves the slot without a record: nothing has changed.
 #[derive(Debug)]
@@ -12,6 +13,14 @@ pub struct Update {
     sequence: u32,
     len: u32,
     written: u32,
+    erased_blocks: u32,
+}
+
+impl Update {
+    /// Bytes of the model that have not been written.
+    pub fn missing(&self) -> u32 {
+        self.len.saturating_sub(self.written)
+    }
 }
 
 /// What an update has done.
@@ -49,7 +58,7 @@ pub enum UpdateError<E> {
         missing: u32,
     },
     /// What was written, read back, is refused.
-    Refused,
+    Refused(Rejection),
     /// The flash could not be written or erased.
     Flash(E),
 }
@@ -71,14 +80,17 @@ impl<E: fmt::Debug> fmt::Display for UpdateError<E> {
             UpdateError::Incomplete { missing } => {
                 write!(f, "{missing} bytes of the model are missing")
             }
-            UpdateError::Refused => f.write_str("what was written is refused when it is read back"),
+            UpdateError::Refused(reason) => {
+                write!(f, "what was written is refused when it is read back: {reason}")
+            }
             UpdateError::Flash(error) => write!(f, "the flash reports {error:?}"),
         }
     }
 }
 
 impl<F: MappedFlash> Slots<F> {
-    /// Begins an update with a model of so many bytes: erases the slot that is not `current`.
+    /// Begins an update with a model of so many bytes: erases what it needs of the slot that is
+    /// not `current`.
     ///
     /// # Errors
     /// [`UpdateError::TooLarge`], before anything is erased; [`UpdateError::Flash`].
@@ -94,16 +106,21 @@ impl<F: MappedFlash> Slots<F> {
         let newest = [0, 1].into_iter().filter_map(|slot| self.record(slot)).map(|r| r.sequence);
         let sequence = newest.max().unwrap_or(0).saturating_add(1);
         let slot = if current == Some(0) { 1 } else { 0 };
-        let (start, end) = (self.start(slot), self.end(slot));
+        let block = F::ERASE_SIZE as u32;
+        let blocks = len.saturating_add(HEADER_LEN as u32).div_ceil(block);
+        let start = self.start(slot);
+        let end = start.saturating_add(blocks.saturating_mul(block));
         // The first block first: without its record the slot is no model, whatever else of it is
         // gone when power fails.
-        let block = F::ERASE_SIZE as u32;
+        if let Some(erases) = self.erases.get_mut(slot) {
+            *erases = erases.saturating_add(1);
+        }
         let first_end = start.saturating_add(block);
         self.flash.erase(start, first_end).map_err(UpdateError::Flash)?;
         if first_end < end {
             self.flash.erase(first_end, end).map_err(UpdateError::Flash)?;
         }
-        Ok(Update { slot, sequence, len, written: 0 })
+        Ok(Update { slot, sequence, len, written: 0, erased_blocks: blocks })
     }
 
     /// Writes the next chunk of the model. All but the last are multiples of the flash's
@@ -121,7 +138,7 @@ impl<F: MappedFlash> Slots<F> {
         if offset != update.written {
             return Err(UpdateError::OutOfOrder { expected: update.written });
         }
-        let missing = update.len.saturating_sub(update.written);
+        let missing = update.missing();
         let len = chunk.len() as u32;
         if len > missing {
             return Err(UpdateError::TooLarge { capacity: missing });
@@ -159,17 +176,19 @@ impl<F: MappedFlash> Slots<F> {
     pub fn finish(
         &mut self,
         update: Update,
-        accept: impl FnOnce(&[u8]) -> Option<u32>,
+        accept: impl FnOnce(&[u8]) -> Result<u32, Rejection>,
     ) -> Result<Written, UpdateError<F::Error>> {
-        let missing = update.len.saturating_sub(update.written);
-        if missing > 0 {
+        let missing = update.missing();
+        let Update { slot, sequence, len, erased_blocks, .. } = update;
+        let start = self.start(slot);
+        let model = self.flash.mapped(start.saturating_add(HEADER_LEN as u32), len);
+        let Some(model) = model.filter(|_| missing == 0) else {
             return Err(UpdateError::Incomplete { missing });
-        }
-        let start = self.start(update.slot);
-        let model = self.flash.mapped(start.saturating_add(HEADER_LEN as u32), update.len);
-        let checksum = model.and_then(accept).ok_or(UpdateError::Refused)?;
-        let record = Record { sequence: update.sequence, len: update.len, checksum };
+        };
+        let checksum = accept(model).map_err(UpdateError::Refused)?;
+        let erases = self.erases.get(slot).copied().unwrap_or(0);
+        let record = Record { sequence, len, checksum, erases };
         self.flash.write(start, &record.to_bytes()).map_err(UpdateError::Flash)?;
-        Ok(Written { slot: update.slot, record, erased_blocks: self.blocks() })
+        Ok(Written { slot, record, erased_blocks })
     }
 }

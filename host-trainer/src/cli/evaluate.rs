@@ -50,7 +50,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
 }
 
 /// The dataset of this name.
-pub(super) fn source(name: &str) -> anyhow::Result<Source> {
+pub(crate) fn source(name: &str) -> anyhow::Result<Source> {
     if let Some(source) = Source::from_name(name) {
         return Ok(source);
     }
@@ -60,7 +60,7 @@ pub(super) fn source(name: &str) -> anyhow::Result<Source> {
 }
 
 /// The bytes of a model file.
-pub(super) fn read_model(path: &Path) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn read_model(path: &Path) -> anyhow::Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("{}: the model cannot be read", path.display()))
 }
 

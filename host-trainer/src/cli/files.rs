@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 
 /// Reads a file whole; the error names it.
-pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 

@@ -1,13 +1,13 @@
 //! The command line: what the user typed becomes checked options, then work, then an exit code.
 
-mod args;
+pub(crate) mod args;
 mod bench;
 mod checkpoint;
 mod compare;
-mod evaluate;
+pub(crate) mod evaluate;
 mod features;
 mod fetch;
-mod files;
+pub(crate) mod files;
 mod import;
 mod infer;
 mod inspect;
@@ -18,9 +18,9 @@ mod progress;
 mod quantize;
 mod report;
 mod sweep;
-mod terminal;
+pub(crate) mod terminal;
 mod trace;
-mod train;
+pub(crate) mod train;
 
 use std::process::ExitCode;
 
@@ -62,7 +62,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Report(args) => report::run(&args, quiet),
         Command::Compare(args) => compare::run(&args, quiet),
         Command::Presets => presets::run(),
-        Command::Device(args) => Ok(crate::device::cli::run(args)?),
+        Command::Device(args) => crate::device::cli::run(args, quiet),
     }
 }
 

@@ -153,7 +153,7 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
 }
 
 /// Confusion matrices side by side, with a line above; nothing where there are no classes.
-pub(super) fn confusions_text(matrices: &[(&str, &Confusion)]) -> String {
+pub(crate) fn confusions_text(matrices: &[(&str, &Confusion)]) -> String {
     use crate::report::style::{FAINT, paint};
 
     if matrices.iter().all(|(_, confusion)| confusion.names().is_empty()) {

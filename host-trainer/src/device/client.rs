@@ -5,7 +5,8 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use firmware::link::{
-    self, Info, Message, PROTOCOL, Received, Receiver, Request, Response, SelfTestReport, frame_len,
+    self, FrameError, Info, Message, PROTOCOL, Received, Receiver, Request, Response,
+    SelfTestReport, SlotsInfo, frame_len,
 };
 use model_format::limits::MAX_WIDTH;
 
@@ -70,14 +71,27 @@ impl<S: Read + Write> Client<S> {
             stream: BufReader::new(stream),
             timeout: TIMEOUT,
             sequence: 0,
-            send: vec![0; frame_len(MAX_WIDTH)],
-            receive: vec![0; frame_len(MAX_WIDTH)],
+            send: vec![0; frame_len(2 * MAX_WIDTH)],
+            receive: vec![0; frame_len(2 * MAX_WIDTH)],
         }
     }
 
     /// How long the device may take for an answer.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Sets how long the device may take for an answer.
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;
+    }
+
+    /// The same client over the stream in another form.
+    pub fn map<T: Read + Write>(self, form: impl FnOnce(S) -> T) -> Client<T> {
+        // Between two requests nothing that was received is waiting.
+        let stream = BufReader::new(form(self.stream.into_inner()));
+        let Client { timeout, sequence, send, receive, .. } = self;
+        Client { stream, timeout, sequence, send, receive }
     }
 
     /// The stream itself, to send what no client would send.
@@ -97,17 +111,22 @@ impl<S: Read + Write> Client<S> {
         })
     }
 
-    /// All outputs of the device's model for one input.
+    /// All outputs of the device's model for one input, both int8.
     ///
     /// # Errors
     /// [`Error::Refused`] if the input has the wrong length, otherwise what went wrong on the way.
     pub fn infer(&mut self, input: &[i8]) -> Result<Vec<i8>, Error> {
-        if input.len() > MAX_WIDTH {
-            return Err(Error::TooLong(input.len()));
-        }
         let input: Vec<u8> = input.iter().map(|value| *value as u8).collect();
-        self.exchange(Request::Infer { input: &input }, |response| match response {
-            Response::Output { output } => Ok(output.iter().map(|byte| *byte as i8).collect()),
+        Ok(self.infer_bytes(&input)?.iter().map(|byte| *byte as i8).collect())
+    }
+
+    /// The bytes of all outputs for the bytes of one input, int8 or int16 little-endian.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the input has the wrong length, otherwise what went wrong on the way.
+    pub fn infer_bytes(&mut self, input: &[u8]) -> Result<Vec<u8>, Error> {
+        self.exchange(Request::Infer { input }, |response| match response {
+            Response::Output { output } => Ok(output.to_vec()),
             other => Err(unexpected(&other)),
         })
     }
@@ -125,7 +144,7 @@ impl<S: Read + Write> Client<S> {
 
     /// Sends a request, and gives the answer to `accept`; sends it again if the device could not
     /// read a frame.
-    fn exchange<R>(
+    pub(super) fn exchange<R>(
         &mut self,
         request: Request<'_>,
         accept: impl FnOnce(Response<'_>) -> Result<R, Error>,
@@ -133,7 +152,7 @@ impl<S: Read + Write> Client<S> {
         // From 1: 0 answers frames that could not be read.
         self.sequence = self.sequence.checked_add(1).unwrap_or(1);
         let message = Message { sequence: self.sequence, body: request };
-        let frame = link::encode(&message, &mut self.send).ok_or(Error::TooLong(MAX_WIDTH))?;
+        let frame = link::encode(&message, &mut self.send).ok_or(Error::TooLong)?;
         let mut receiver = Receiver::new(&mut self.receive);
         let mut repeats_left = REPEATS;
         let mut refused = None;
@@ -158,6 +177,12 @@ impl<S: Read + Write> Client<S> {
                     } else if refused.replace(refusal).is_none() {
                         deadline = deadline.min(Instant::now() + AFTER_REFUSAL);
                     }
+                }
+                // Information of another version has another form, but starts with the version.
+                Err(FrameError::Unknown { sequence, head: [0, device] })
+                    if sequence == self.sequence && device != PROTOCOL =>
+                {
+                    return Err(Error::Protocol { device, here: PROTOCOL });
                 }
                 // A late answer to an earlier request, or garbage on the line.
                 Ok(_) | Err(_) => {}
@@ -189,8 +214,12 @@ pub struct DeviceInfo {
     pub scratch_bytes: u32,
     /// The most bytes of stack that have been in use, where the board measures it.
     pub stack_bytes: Option<u32>,
-    /// Frames since the start that were garbage, cut off or too long.
+    /// Frames since the start that were garbage, cut off or too long, and therefore dropped.
     pub bad_frames: u32,
+    /// Values from sensors since the start that lay beyond what the model's input can say.
+    pub saturated_inputs: u32,
+    /// The slots for models, where the board has some.
+    pub slots: Option<SlotsInfo>,
 }
 
 impl From<Info<'_>> for DeviceInfo {
@@ -207,12 +236,19 @@ impl From<Info<'_>> for DeviceInfo {
             scratch_bytes: info.scratch_bytes,
             stack_bytes: info.stack_bytes,
             bad_frames: info.bad_frames,
+            saturated_inputs: info.saturated_inputs,
+            slots: info.slots,
         }
     }
 }
 
 fn send(stream: &mut impl Write, frame: &[u8]) -> Result<(), Error> {
-    stream.write_all(frame).and_then(|()| stream.flush()).map_err(Error::Connection)
+    stream.write_all(frame).and_then(|()| stream.flush()).map_err(|error| match error.kind() {
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::NotConnected => {
+            Error::Closed
+        }
+        _ => Error::Connection(error),
+    })
 }
 
 /// Receives bytes until they complete a frame; `false` if none came in time.
@@ -227,7 +263,10 @@ fn receive(
             Ok(bytes) => bytes,
             Err(error) => match error.kind() {
                 ErrorKind::TimedOut | ErrorKind::WouldBlock | ErrorKind::Interrupted => continue,
-                ErrorKind::ConnectionReset => return Err(Error::Closed),
+                // What the system says of a peer that is gone, and of a port that was unplugged.
+                ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::NotConnected => {
+                    return Err(Error::Closed);
+                }
                 _ => return Err(Error::Connection(error)),
             },
         };
@@ -241,7 +280,7 @@ fn receive(
     Ok(false)
 }
 
-fn unexpected(response: &Response<'_>) -> Error {
+pub(super) fn unexpected(response: &Response<'_>) -> Error {
     Error::Unexpected(format!("{response:?}"))
 }
 
@@ -331,6 +370,36 @@ mod tests {
         let error = client.infer(&[5]).unwrap_err();
         assert!(matches!(&error, Error::Refused(given) if *given == refusal));
         assert!(error.to_string().contains("64 bytes of input"), "{error}");
+    }
+
+    #[test]
+    fn an_older_protocol_is_named() {
+        // Information as protocol 1 had it: sequence 1, kind 0, version 1, and more.
+        let mut buffer = [0; 64];
+        let message = Message { sequence: 1, body: (0u8, 1u8, "board", "0.0.1") };
+        let old = link::encode(&message, &mut buffer).unwrap().to_vec();
+        let error = client(&[old]).info().unwrap_err();
+        assert!(matches!(error, Error::Protocol { device: 1, here: PROTOCOL }), "{error}");
+        assert!(error.to_string().contains("flash the firmware"), "{error}");
+    }
+
+    #[test]
+    fn a_peer_that_is_gone_is_told_from_silence() {
+        struct Gone;
+        impl Read for Gone {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(ErrorKind::BrokenPipe.into())
+            }
+        }
+        impl Write for Gone {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        assert!(matches!(Client::new(Gone).info(), Err(Error::Closed)));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! standard output, and what QEMU itself has to say is its standard error.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -48,6 +48,8 @@ pub struct Options<'a> {
     pub command: &'a [&'a str],
     /// Whether one executed instruction shall be one nanosecond of the machine's time, exactly.
     pub count_instructions: bool,
+    /// Whether [`Emulator::reset`] shall work.
+    pub resettable: bool,
     /// The folder in which the firmware opens files.
     pub folder: Option<&'a Path>,
     /// Gets every line of the log as it is said.
@@ -63,6 +65,7 @@ impl<'a> Options<'a> {
             uart: Uart::Private,
             command: &[],
             count_instructions: false,
+            resettable: false,
             folder: None,
             on_line: Box::new(|_| ()),
         }
@@ -74,6 +77,7 @@ pub struct Emulator {
     board: &'static Board,
     child: Child,
     listener: Option<TcpListener>,
+    control: Option<Control>,
     lines: Arc<Mutex<VecDeque<String>>>,
     readers: Vec<JoinHandle<()>>,
 }
@@ -85,8 +89,16 @@ impl Emulator {
     /// [`Error::NoEmulator`] says how to get QEMU; [`Error::File`] and [`Error::Log`] if the
     /// firmware can't be used.
     pub fn start(options: Options<'_>) -> Result<Self, Error> {
-        let Options { board, elf, uart, command, count_instructions, folder, mut on_line } =
-            options;
+        let Options {
+            board,
+            elf,
+            uart,
+            command,
+            count_instructions,
+            resettable,
+            folder,
+            mut on_line,
+        } = options;
         let elf = absolute(elf)?;
         let bytes = fs::read(&elf).map_err(Error::file(&elf))?;
         let strings = Strings::read(&bytes, &elf)?;
@@ -107,6 +119,16 @@ impl Emulator {
         };
         if count_instructions {
             qemu.args(["-icount", "shift=0"]);
+        }
+        let control = match resettable {
+            true => Some(TcpListener::bind("127.0.0.1:0").map_err(Error::Connection)?),
+            false => None,
+        };
+        if let Some(control) = &control {
+            control.set_nonblocking(true).map_err(Error::Connection)?;
+            let port = control.local_addr().map_err(Error::Connection)?.port();
+            let socket = format!("socket,id=control,host=127.0.0.1,port={port}");
+            qemu.args(["-chardev", &socket, "-mon", "chardev=control,mode=control"]);
         }
         if let Some(folder) = folder {
             qemu.current_dir(folder);
@@ -137,7 +159,19 @@ impl Emulator {
                 });
             }));
         }
-        Ok(Emulator { board, child, listener, lines, readers })
+        let mut emulator = Emulator { board, child, listener, control: None, lines, readers };
+        if let Some(control) = control {
+            emulator.control = Some(Control::open(emulator.accept(&control)?)?);
+        }
+        Ok(emulator)
+    }
+
+    /// Resets the machine, whatever it is doing; its memories keep what they hold.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] if it was not started as resettable, or has ended.
+    pub fn reset(&mut self) -> Result<(), Error> {
+        self.control.as_mut().ok_or(Error::Closed)?.execute("system_reset")
     }
 
     /// The client at the other end of a [`Uart::Private`]; once.
@@ -147,12 +181,18 @@ impl Emulator {
     /// [`Error::Closed`] if there is no such UART or it has been given away.
     pub fn connect(&mut self) -> Result<Client<TcpStream>, Error> {
         let listener = self.listener.take().ok_or(Error::Closed)?;
+        let stream = self.accept(&listener)?;
+        Client::over_tcp(stream).map_err(Error::Connection)
+    }
+
+    /// Waits until QEMU connects.
+    fn accept(&mut self, listener: &TcpListener) -> Result<TcpStream, Error> {
         let deadline = Instant::now() + CONNECT_TIMEOUT;
         loop {
             match listener.accept() {
                 Ok((stream, _)) => {
                     stream.set_nonblocking(false).map_err(Error::Connection)?;
-                    return Client::over_tcp(stream).map_err(Error::Connection);
+                    return Ok(stream);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(Error::Connection(error)),
@@ -234,6 +274,37 @@ impl Emulator {
         for reader in mem::take(&mut self.readers) {
             // A reader that panicked has said so on standard error.
             let _ = reader.join();
+        }
+    }
+}
+
+/// QEMU's machine protocol (QMP): a line of JSON each way.
+struct Control(BufReader<TcpStream>);
+
+impl Control {
+    fn open(stream: TcpStream) -> Result<Self, Error> {
+        stream.set_read_timeout(Some(CONNECT_TIMEOUT)).map_err(Error::Connection)?;
+        let mut control = Control(BufReader::new(stream));
+        // It greets, and takes commands once it has been answered.
+        control.read_line()?;
+        control.execute("qmp_capabilities")?;
+        Ok(control)
+    }
+
+    /// Executes a command, and waits until QEMU has done it.
+    fn execute(&mut self, command: &str) -> Result<(), Error> {
+        let line = format!("{{\"execute\": \"{command}\"}}\n");
+        self.0.get_mut().write_all(line.as_bytes()).map_err(Error::Connection)?;
+        // Events may come in between.
+        while !self.read_line()?.contains("\"return\"") {}
+        Ok(())
+    }
+
+    fn read_line(&mut self) -> Result<String, Error> {
+        let mut line = String::new();
+        match self.0.read_line(&mut line).map_err(Error::Connection)? {
+            0 => Err(Error::Closed),
+            _ => Ok(line),
         }
     }
 }

@@ -25,8 +25,33 @@ pub enum Error {
         source: io::Error,
     },
     /// The other side closed the connection.
-    #[error("the device closed the connection")]
+    #[error(
+        "the device is gone: unplugged, or switched off. Plug it in and try again; it has the \
+         model that it had"
+    )]
     Closed,
+    /// A serial port can't be used.
+    #[error("the serial port {port} cannot be used: {problem}. {there}")]
+    Port {
+        /// Its name.
+        port: String,
+        /// What the system says.
+        problem: String,
+        /// Which ones there are, or what to do.
+        there: String,
+    },
+    /// The device's model can't be used here.
+    #[error("the model that the device sent cannot be used here: {0}")]
+    Model(String),
+    /// The device did not start with its new model.
+    #[error(
+        "the device has gone back to {running}: the new model did not pass its self-test at the \
+         start"
+    )]
+    WentBack {
+        /// The model that it runs.
+        running: String,
+    },
     /// The device did not answer in time.
     #[error(
         "the device did not answer within {} s; check that it runs Thimble's firmware and that \
@@ -52,8 +77,8 @@ pub enum Error {
         here: u8,
     },
     /// A request does not fit into a frame: no model takes so many inputs.
-    #[error("{0} inputs are more than any model takes")]
-    TooLong(usize),
+    #[error("these are more inputs than any model takes")]
+    TooLong,
     /// There is no such emulated board.
     #[error("there is no emulated board {name}; there is: {known}")]
     UnknownBoard {

@@ -3,9 +3,12 @@
 //! | module | what |
 //! |---|---|
 //! | [`client`] | asks a device over any stream of bytes |
+//! | `operations` | what takes more than one request: updates, reading the model back |
+//! | [`connection`] | serial ports, TCP |
 //! | [`board`] | the emulated boards by name, and how to build their firmware |
 //! | [`emulator`] | QEMU: starts it, connects its UART, decodes its log, ends it |
 //! | [`command`] | bulk work in the emulator, by files instead of the UART |
+//! | `local` | what this machine's engine says, to hold a device against |
 //! | [`log`] | the firmware's log |
 //! | [`cli`] | `host-trainer device …` |
 
@@ -13,8 +16,11 @@ pub mod board;
 pub mod cli;
 pub mod client;
 pub mod command;
+pub mod connection;
 pub mod emulator;
 mod error;
+mod local;
 pub mod log;
+mod operations;
 
 pub use error::Error;

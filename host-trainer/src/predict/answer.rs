@@ -121,7 +121,7 @@ pub fn predict(
 }
 
 /// The bytes of a model's input for pixels from 0 to 1.
-fn input(model: &Model<'_>, pixels: &[f32]) -> Vec<u8> {
+pub fn input(model: &Model<'_>, pixels: &[f32]) -> Vec<u8> {
     let quantization = model.input().quantization;
     let (precision, range) = (quantization.precision, Clamp::all(quantization.precision));
     let mut bytes = Vec::with_capacity(model.input_bytes());

@@ -5,7 +5,7 @@ mod load;
 mod prepare;
 mod show;
 
-pub use answer::{Answers, PredictError, picture_size, predict};
+pub use answer::{Answers, PredictError, input, picture_size, predict};
 pub use load::{ImageError, load};
 pub use prepare::{Ink, PrepareError, prepare};
 pub use show::show;

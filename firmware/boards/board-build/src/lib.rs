@@ -47,6 +47,16 @@ pub fn link(arguments: &[&str]) {
     }
 }
 
+/// Memory for models that come by updates, at the least: what 784-128-10 computes in …
+const ROOM_WORDS: usize = 1024;
+/// … and how many inputs it has.
+const ROOM_VALUES: usize = 784;
+
+/// As [`model()`], for a board that has slots: its memory is enough for 784-128-10, too.
+pub fn model_and_updates(default: &str) {
+    build_in(default, ROOM_WORDS, ROOM_VALUES);
+}
+
 /// Builds in the model that `THIMBLE_MODEL` names, or else `default`, which is relative to the
 /// board's folder, for a board whose application answers requests. Writes `model.rs`, to be
 /// included by the board:
@@ -57,6 +67,10 @@ pub fn link(arguments: &[&str]) {
 /// Every operator that the core has is linked: other models may come over the link. A model that
 /// is refused ends the build with the format's own error.
 pub fn model(default: &str) {
+    build_in(default, 0, 0);
+}
+
+fn build_in(default: &str, room_words: usize, room_values: usize) {
     let (path, bytes) = read_model(default);
     let model = Model::parse(&bytes).unwrap_or_else(|error| refuse(&path, &error));
     let code = format!(
@@ -70,9 +84,9 @@ pub fn model(default: &str) {
              >,\n\
          > = common::ConstStaticCell::new(common::Memory::ZERO);\n",
         file = file_code(&path, &bytes),
-        inputs = model.input_bytes(),
+        inputs = model.input_bytes().max(room_values),
         outputs = model.output_bytes(),
-        scratch = model.scratch_len(),
+        scratch = model.scratch_len().max(room_words),
     );
     write("model.rs", code.as_bytes());
 }

@@ -1,27 +1,34 @@
-//! Counting the executed instructions of one inference, under QEMU's `-icount shift=0`, with which
-//! an instruction takes exactly one nanosecond of the machine's time.
+//! What counts how long work takes: cycles on a chip; under QEMU's `-icount shift=0`, with which an
+//! instruction takes exactly one nanosecond of the machine's time, executed instructions.
 
-/// What counts instructions.
+use firmware::link::Counter;
+
+/// What counts.
 pub trait Clock {
-    /// Instructions that are executed while `work` runs, reading the clock included, to the
-    /// resolution of the clock; nothing if they are more than it can tell.
-    fn instructions_of(&mut self, work: impl FnOnce() -> bool) -> Option<u64>;
+    /// What it is, and how many ticks it makes a second.
+    fn counter(&self) -> (Counter, u32);
+
+    /// Ticks while `work` runs, reading the clock included; none if they are more than it can tell.
+    fn ticks_of(&mut self, work: &mut dyn FnMut()) -> Option<u32>;
 }
 
 #[cfg(target_arch = "arm")]
-pub use systick::SysTick;
+pub use arm::SysTick;
+
+#[cfg(all(target_arch = "arm", not(armv6m)))]
+pub use arm::CycleCounter;
 
 #[cfg(target_arch = "riscv32")]
-pub use retired::Retired;
+pub use riscv32::Cycles;
 
 #[cfg(target_arch = "arm")]
-mod systick {
+mod arm {
     use cortex_m::peripheral::SYST;
     use cortex_m::peripheral::syst::SystClkSource;
+    use firmware::link::Counter;
 
     /// Highest value of the 24-bit counter.
     const RELOAD: u32 = 0x00ff_ffff;
-    const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
 
     /// The Cortex-M's own timer, fed by the processor's clock.
     pub struct SysTick {
@@ -41,32 +48,77 @@ mod systick {
     }
 
     impl super::Clock for SysTick {
-        fn instructions_of(&mut self, work: impl FnOnce() -> bool) -> Option<u64> {
+        fn counter(&self) -> (Counter, u32) {
+            (Counter::Timer, self.clock_hz)
+        }
+
+        fn ticks_of(&mut self, work: &mut dyn FnMut()) -> Option<u32> {
             // Starts the count anew and forgets an earlier passage through zero.
             self.timer.clear_current();
             let before = SYST::get_current();
-            let done = core::hint::black_box(work());
+            work();
             let after = SYST::get_current();
             // The counter runs down from the reload value.
             let ticks = before.wrapping_sub(after) & RELOAD;
-            (done && !self.timer.has_wrapped())
-                .then(|| u64::from(ticks) * NANOSECONDS_PER_SECOND / u64::from(self.clock_hz))
+            (!self.timer.has_wrapped()).then_some(ticks)
+        }
+    }
+
+    /// The cycle counter of cores from Armv7-M on.
+    #[cfg(not(armv6m))]
+    pub struct CycleCounter {
+        clock_hz: u32,
+    }
+
+    #[cfg(not(armv6m))]
+    impl CycleCounter {
+        /// Starts the counter of a processor whose clock has this frequency.
+        pub fn start(
+            debug: &mut cortex_m::peripheral::DCB,
+            counter: &mut cortex_m::peripheral::DWT,
+            clock_hz: u32,
+        ) -> Self {
+            debug.enable_trace();
+            counter.enable_cycle_counter();
+            CycleCounter { clock_hz }
+        }
+    }
+
+    #[cfg(not(armv6m))]
+    impl super::Clock for CycleCounter {
+        fn counter(&self) -> (Counter, u32) {
+            (Counter::Cycles, self.clock_hz)
+        }
+
+        fn ticks_of(&mut self, work: &mut dyn FnMut()) -> Option<u32> {
+            let before = cortex_m::peripheral::DWT::cycle_count();
+            work();
+            // Half a minute of them is no inference.
+            Some(cortex_m::peripheral::DWT::cycle_count().wrapping_sub(before))
         }
     }
 }
 
 #[cfg(target_arch = "riscv32")]
-mod retired {
-    use riscv::register::minstret;
+mod riscv32 {
+    use firmware::link::Counter;
+    use riscv::register::mcycle;
 
-    /// RISC-V's counter of retired instructions, in which QEMU counts exactly.
-    pub struct Retired;
+    /// RISC-V's counter of cycles; QEMU has it count instructions.
+    pub struct Cycles {
+        /// Frequency of the processor's clock.
+        pub clock_hz: u32,
+    }
 
-    impl super::Clock for Retired {
-        fn instructions_of(&mut self, work: impl FnOnce() -> bool) -> Option<u64> {
-            let before = minstret::read64();
-            let done = core::hint::black_box(work());
-            done.then(|| minstret::read64().wrapping_sub(before))
+    impl super::Clock for Cycles {
+        fn counter(&self) -> (Counter, u32) {
+            (Counter::Cycles, self.clock_hz)
+        }
+
+        fn ticks_of(&mut self, work: &mut dyn FnMut()) -> Option<u32> {
+            let before = mcycle::read64();
+            work();
+            mcycle::read64().wrapping_sub(before).try_into().ok()
         }
     }
 }

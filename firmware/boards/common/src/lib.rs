@@ -5,23 +5,32 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | [`parts`] | a board, put together of its light, clock, flash |
 //! | [`uart`] | sleeping until a byte comes |
 //! | `plic` | RISC-V: the interrupt that ends the sleep |
-//! | [`stack`], [`clock`] | how deep the stack went; counting instructions in the emulator |
+//! | [`flash`] | the part of a flash that holds models |
+//! | [`stack`], [`clock`] | how deep the stack went; counting cycles, or instructions in the emulator |
 #![no_std]
 
 pub mod clock;
+pub mod flash;
+pub mod parts;
 #[cfg(target_arch = "riscv32")]
 pub mod plic;
 pub mod stack;
 pub mod uart;
 
+use embedded_hal::digital::StatefulOutputPin;
 use embedded_io::{Read, Write};
 use firmware::Engine;
-use firmware::app::{App, Board, self_test};
+use firmware::app::{App, Buffers, Start, choose, self_test};
 pub use firmware::link::frame_len;
+use firmware::slots::MappedFlash;
 use model_format::Model;
 pub use static_cell::ConstStaticCell;
+
+use crate::clock::Clock;
+pub use crate::parts::{Parts, Watchdog};
 
 /// Memory that a board lends, sized by its model at build time.
 pub struct Memory<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize> {
@@ -38,20 +47,29 @@ impl<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize> Memory<SCRAT
     pub const ZERO: Self = Memory { scratch: [0; SCRATCH], receive: [0; RECEIVE], send: [0; SEND] };
 }
 
-/// Answers requests on the UART for ever.
-pub fn run<B: Board, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
-    board: B,
+/// Answers requests on the UART for ever, with the model of the newest slot that has a good one, or
+/// else with the one that is built in. After a hang the newest slot is no longer trusted.
+pub fn run<L, K, F, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
+    mut parts: Parts<L, K, F>,
     model: &'static [u8],
     memory: &'static mut Memory<SCRATCH, RECEIVE, SEND>,
     mut uart: impl Read + Write,
-) -> ! {
-    let mut engine = match start(model, &mut memory.scratch) {
-        Ok(engine) => engine,
+) -> !
+where
+    L: StatefulOutputPin,
+    K: Clock,
+    F: MappedFlash,
+{
+    let start = choose_model(&mut parts, model, memory);
+    match self::start(start.file, &mut memory.scratch) {
+        Ok(mut engine) => greet(parts.name, start.slot, &mut engine),
         // The build script has parsed the same bytes: the flash is damaged.
         Err(problem) => panic!("{}", problem),
+    }
+    let Memory { scratch, receive, send } = memory;
+    let Ok(mut app) = App::new(start, scratch, parts, receive, send) else {
+        unreachable!("an engine was made of the same model in the same memory")
     };
-    greet::<B>(&mut engine);
-    let mut app = App::new(engine, board, &mut memory.receive, &mut memory.send);
     loop {
         if app.serve(&mut uart).is_err() {
             // Noise on the line, a break, an overrun: the next good frame is answered.
@@ -60,7 +78,36 @@ pub fn run<B: Board, const SCRATCH: usize, const RECEIVE: usize, const SEND: usi
     }
 }
 
-/// The engine for the model that is built in.
+/// The model to run: that of the newest slot that has a good one, or else the one built in.
+fn choose_model<L, K, F, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
+    parts: &mut Parts<L, K, F>,
+    built_in: &'static [u8],
+    memory: &mut Memory<SCRATCH, RECEIVE, SEND>,
+) -> Start<'static>
+where
+    F: MappedFlash,
+{
+    let none = Start { file: built_in, slot: None };
+    let Some(slots) = &mut parts.slots else { return none };
+    if parts.watchdog.hung {
+        defmt::error!("the watchdog has started the board anew: going back to the model before");
+        if slots.roll_back().is_err() {
+            defmt::error!("the flash cannot be written");
+        }
+    }
+    let buffers = Buffers { receive: RECEIVE, send: SEND };
+    (parts.watchdog.feed)();
+    let chosen = choose(slots, &mut memory.scratch, buffers).unwrap_or_else(|_| {
+        defmt::error!("the flash cannot be written");
+        None
+    });
+    // SAFETY: this is the slot that runs. The application writes to the other one, and to this one
+    // only what revokes it.
+    let file = chosen.and_then(|slot| unsafe { flash::running_model(slots, slot) });
+    file.map_or(none, |file| Start { file, slot: chosen.map(|slot| slot as u8) })
+}
+
+/// The engine for a model.
 ///
 /// # Errors
 /// What is wrong, in words.
@@ -68,22 +115,26 @@ pub fn start<'s>(
     model: &'static [u8],
     scratch: &'s mut [u32],
 ) -> Result<Engine<'static, 's>, &'static str> {
-    let model = Model::parse(model).map_err(|_| "the model built in is refused")?;
-    Engine::new(model, scratch).map_err(|_| "the engine refuses the model built in")
+    let model = Model::parse(model).map_err(|_| "the model is refused")?;
+    Engine::new(model, scratch).map_err(|_| "the engine refuses the model")
 }
 
 /// Says who is there, and whether this core computes what the model's maker saw.
-fn greet<B: Board>(engine: &mut Engine<'_, '_>) {
+fn greet(name: &str, slot: Option<u8>, engine: &mut Engine<'_, '_>) {
     let report = self_test(engine);
     let model = engine.model();
     defmt::info!(
         "{=str} runs {=str}: {=usize} inputs, {=usize} outputs, {=usize} bytes",
-        B::NAME,
+        name,
         model.name(),
         model.input_len(),
         model.output_len(),
         model.file_len()
     );
+    match slot {
+        Some(slot) => defmt::info!("the model is that of slot {=u8}", slot),
+        None => defmt::info!("the model is the one that is built in"),
+    }
     match report.all_passed() {
         true => {
             defmt::info!("self-test: {=u8} of {=u8} vectors passed", report.passed, report.vectors)

@@ -30,9 +30,10 @@ pub fn paint() {
 }
 
 /// Bytes of stack that were used at the deepest since the start, or since [`depth_of`] painted
-/// it again.
-pub fn high_water() -> usize {
-    top() - deepest(bottom())
+/// it again; none where the board has not had it painted.
+pub fn high_water() -> Option<usize> {
+    let depth = top().checked_sub(deepest(bottom()))?;
+    (deepest(bottom()) != bottom()).then_some(depth)
 }
 
 /// Bytes of stack that `work` uses at its deepest, itself included.

@@ -17,7 +17,8 @@ pub struct Sleeping<U, A> {
 
 impl<U, A: FnMut()> Sleeping<U, A> {
     /// Reads from and writes to `uart`, whose receive interrupt is enabled, while all interrupts
-    /// are masked. `acknowledge` makes that interrupt no longer pending, until the next byte.
+    /// are masked. `acknowledge` makes that interrupt no longer pending, until the next byte; it
+    /// is called at every wake-up.
     pub fn new(uart: U, acknowledge: A) -> Self {
         Sleeping { uart, acknowledge }
     }
@@ -51,8 +52,9 @@ impl<U: Write, A> Write for Sleeping<U, A> {
     }
 }
 
-/// A UART of embassy's, driven by interrupts, for code that waits.
-pub struct Waiting<U>(pub U);
+/// A UART of embassy's, driven by interrupts, for code that waits; the function is called whenever
+/// an interrupt has ended the sleep.
+pub struct Waiting<U>(pub U, pub fn());
 
 impl<U: ErrorType> ErrorType for Waiting<U> {
     type Error = U::Error;
@@ -60,26 +62,27 @@ impl<U: ErrorType> ErrorType for Waiting<U> {
 
 impl<U: embedded_io_async::Read> Read for Waiting<U> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, U::Error> {
-        wait(self.0.read(buffer))
+        wait(self.0.read(buffer), self.1)
     }
 }
 
 impl<U: embedded_io_async::Write> Write for Waiting<U> {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, U::Error> {
-        wait(self.0.write(bytes))
+        wait(self.0.write(bytes), self.1)
     }
 
     fn flush(&mut self) -> Result<(), U::Error> {
-        wait(self.0.flush())
+        wait(self.0.flush(), self.1)
     }
 }
 
 /// Sleeps until the future is ready. Whatever makes progress is an interrupt, and every interrupt
 /// ends the sleep.
-fn wait<T>(future: impl Future<Output = T>) -> T {
+fn wait<T>(future: impl Future<Output = T>, awake: fn()) -> T {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
     loop {
+        awake();
         if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
             return value;
         }

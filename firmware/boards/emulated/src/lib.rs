@@ -9,6 +9,7 @@
 //! | [`command`] | what the computer asks at the start |
 //! | `bulk`, [`vectors`], `count` | the four commands |
 //! | [`files`], [`failure`], [`ending`] | files of the computer, what can go wrong with them, the exit code |
+//! | `ram` | memory that stands for a flash |
 //! | `mps`, `virt` | Arm's MPS2 and MPS3 boards, and RISC-V's `virt` |
 #![no_std]
 
@@ -20,31 +21,37 @@ pub mod failure;
 pub mod files;
 #[cfg(target_arch = "arm")]
 pub mod mps;
+mod ram;
 pub mod vectors;
 #[cfg(target_arch = "riscv32")]
 pub mod virt;
 
-use common::Memory;
+use common::clock::Clock;
+use common::{Memory, Parts};
 use defmt_semihosting as _;
+use embedded_hal::digital::StatefulOutputPin;
 use embedded_io::{Read, Write};
-use firmware::app::Board;
+use firmware::slots::MappedFlash;
 
 use crate::command::Command;
 use crate::failure::Failure;
-use common::clock::Clock;
 
 /// Does what the command line asks; ends the emulation afterwards, with a code that says how it
 /// went. `work` is for the commands that read and write files.
-pub fn run<B: Board, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
-    board: B,
+pub fn run<L, K, F, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
+    mut parts: Parts<L, K, F>,
     model: &'static [u8],
     memory: &'static mut Memory<SCRATCH, RECEIVE, SEND>,
     work: &'static mut [u32],
     uart: impl Read + Write,
-    mut clock: impl Clock,
-) -> ! {
+) -> !
+where
+    L: StatefulOutputPin,
+    K: Clock,
+    F: MappedFlash,
+{
     let command = match Command::read() {
-        Ok(Command::Serve) => common::run(board, model, memory, uart),
+        Ok(Command::Serve) => common::run(parts, model, memory, uart),
         Ok(command) => command,
         Err(failure) => ending::exit(Err(failure)),
     };
@@ -56,12 +63,16 @@ pub fn run<B: Board, const SCRATCH: usize, const RECEIVE: usize, const SEND: usi
         Command::Vectors(input, output) => vectors::run(work, &input, &output, vectors::outputs),
         Command::Costs(input, output) => {
             vectors::run(work, &input, &output, |model, inputs, buffer| {
-                vectors::cost(&mut clock, model, inputs, buffer)
+                vectors::cost(&mut parts.clock, model, inputs, buffer)
             })
         }
-        Command::Count(input, output) => {
-            count::run(&mut engine, &mut clock, bytemuck::cast_slice_mut(work), &input, &output)
-        }
+        Command::Count(input, output) => count::run(
+            &mut engine,
+            &mut parts.clock,
+            bytemuck::cast_slice_mut(work),
+            &input,
+            &output,
+        ),
         Command::Panic | Command::Serve => panic!("asked to"),
     }))
 }

@@ -4,21 +4,23 @@
 use core::convert::Infallible;
 use core::marker::PhantomData;
 
+use common::clock::SysTick;
+use common::parts::reset;
 use common::uart::Sleeping;
-use common::{Memory, stack};
+use common::{Memory, Parts, Watchdog};
 use cortex_m::interrupt::InterruptNumber;
 use cortex_m::peripheral::NVIC;
 use embedded_hal::digital::{OutputPin, StatefulOutputPin};
 use embedded_io::{Read, ReadReady, Write};
-use firmware::app::Board;
 use volatile_register::RW;
 
-use common::clock::SysTick;
+use crate::ram;
 
 /// What the images differ in.
 ///
 /// # Safety
-/// `UART` is the address of a CMSDK APB UART and `LIGHTS` that of a register for lights, for ever.
+/// `UART` is the address of a CMSDK APB UART and `LIGHTS` that of a register for lights, for ever;
+/// `SLOTS` is that of 512 KB of memory that nobody else uses.
 pub unsafe trait Image {
     /// The board's name.
     const NAME: &'static str;
@@ -30,6 +32,8 @@ pub unsafe trait Image {
     const UART_INTERRUPT: u16;
     /// Register LED0 of the FPGA's I/O block, whose bit 0 is the first light.
     const LIGHTS: usize;
+    /// Memory that stands for a flash with slots for models.
+    const SLOTS: usize;
 }
 
 /// Starts the board, and does what the command line asks.
@@ -43,26 +47,16 @@ pub fn run<I: Image, const SCRATCH: usize, const RECEIVE: usize, const SEND: usi
     // SAFETY: nobody else takes them, this being the first that the program does.
     let core = unsafe { cortex_m::Peripherals::steal() };
     let uart = Sleeping::new(Uart::<I>::start(), Uart::<I>::acknowledge);
-    let clock = SysTick::start(core.SYST, I::CLOCK_HZ);
-    crate::run(Mps { light: Light::<I>(PhantomData) }, model, memory, work, uart, clock)
-}
-
-/// The board for the application.
-struct Mps<I> {
-    light: Light<I>,
-}
-
-impl<I: Image> Board for Mps<I> {
-    const NAME: &'static str = I::NAME;
-    type Led = Light<I>;
-
-    fn led(&mut self) -> &mut Light<I> {
-        &mut self.light
-    }
-
-    fn stack_bytes(&self) -> Option<u32> {
-        Some(stack::high_water() as u32)
-    }
+    let parts = Parts {
+        name: I::NAME,
+        led: Light::<I>(PhantomData),
+        clock: SysTick::start(core.SYST, I::CLOCK_HZ),
+        // SAFETY: the image promises that the memory is there.
+        slots: unsafe { ram::slots(I::SLOTS) },
+        restart: reset,
+        watchdog: Watchdog::NONE,
+    };
+    crate::run(parts, model, memory, work, uart)
 }
 
 /// Registers of the CMSDK APB UART (Arm DDI 0479, section 4.3).

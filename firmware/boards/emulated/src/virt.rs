@@ -2,14 +2,15 @@
 
 use core::convert::Infallible;
 
+use common::clock::Cycles;
 use common::plic::Plic;
 use common::uart::Sleeping;
-use common::{Memory, stack};
+use common::{Memory, Parts, Watchdog, stack};
 use embedded_io::{Read, ReadReady, Write};
-use firmware::app::{Board, NoLed};
+use firmware::app::NoLed;
 use volatile_register::RW;
 
-use common::clock::Retired;
+use crate::ram;
 
 /// Starts the machine, and does what the command line asks.
 pub fn run<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
@@ -21,22 +22,32 @@ pub fn run<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
     // SAFETY: the controller lies there, its input 10 is the UART, and interrupts stay masked.
     let plic = unsafe { Plic::start(0x0c00_0000, 10) };
     let uart = Sleeping::new(Uart::start(), move || plic.acknowledge());
-    crate::run(Virt(NoLed), model, memory, work, uart, Retired)
+    let parts = Parts {
+        name: "qemu-riscv",
+        led: NoLed,
+        // What the machine says of its time; under `-icount` it counts instructions anyway.
+        clock: Cycles { clock_hz: 10_000_000 },
+        // SAFETY: memory.x leaves what is behind its 16 MB alone.
+        slots: unsafe { ram::slots(SLOTS) },
+        restart,
+        watchdog: Watchdog::NONE,
+    };
+    crate::run(parts, model, memory, work, uart)
 }
 
-/// The machine for the application; it has no light.
-struct Virt(NoLed);
+/// Memory behind what the program has, which stands for a flash.
+const SLOTS: usize = 0x8100_0000;
+/// The machine's device that ends or resets it, and the word for a reset.
+const TEST_DEVICE: usize = 0x10_0000;
+const RESET: u32 = 0x7777;
 
-impl Board for Virt {
-    const NAME: &'static str = "qemu-riscv";
-    type Led = NoLed;
-
-    fn led(&mut self) -> &mut NoLed {
-        &mut self.0
-    }
-
-    fn stack_bytes(&self) -> Option<u32> {
-        Some(stack::high_water() as u32)
+/// Resets the machine.
+fn restart() -> ! {
+    defmt::flush();
+    // SAFETY: the device lies there and takes the word.
+    unsafe { (*(TEST_DEVICE as *const RW<u32>)).write(RESET) };
+    loop {
+        riscv::asm::wfi();
     }
 }
 

@@ -2,36 +2,48 @@
 #![no_std]
 #![no_main]
 
+use common::clock::Clock;
+use common::{Parts, Watchdog};
 use esp_hal::clock::CpuClock;
 use esp_hal::gpio::{Level, Output, OutputConfig};
 use esp_hal::main;
+use esp_hal::time::Instant;
 use esp_hal::usb::usb_serial_jtag::UsbSerialJtag;
-use firmware::app::Board;
+use firmware::link::Counter;
+use firmware::slots::NoFlash;
 use real as _;
 
 esp_bootloader_esp_idf::esp_app_desc!();
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
-/// The board for the application.
-struct Esp32C3 {
-    /// The light of the ESP32-C3-DevKit-RUST-1.
-    led: Output<'static>,
-}
+/// The chip's timer, in microseconds: it has no cycle counter of RISC-V's.
+struct Microseconds;
 
-impl Board for Esp32C3 {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-    type Led = Output<'static>;
+impl Clock for Microseconds {
+    fn counter(&self) -> (Counter, u32) {
+        (Counter::Timer, 1_000_000)
+    }
 
-    fn led(&mut self) -> &mut Self::Led {
-        &mut self.led
+    fn ticks_of(&mut self, work: &mut dyn FnMut()) -> Option<u32> {
+        let before = Instant::now();
+        work();
+        before.elapsed().as_micros().try_into().ok()
     }
 }
 
 #[main]
 fn main() -> ! {
     let chip = esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max()));
-    let led = Output::new(chip.GPIO7, Level::Low, OutputConfig::default());
-    let usb = UsbSerialJtag::new(chip.USB_DEVICE);
-    common::run(Esp32C3 { led }, MODEL, MEMORY.take(), usb)
+    let parts: Parts<_, _, NoFlash> = Parts {
+        name: env!("CARGO_PKG_NAME"),
+        // The light of the ESP32-C3-DevKit-RUST-1.
+        led: Output::new(chip.GPIO7, Level::Low, OutputConfig::default()),
+        clock: Microseconds,
+        // The core reads its flash through a cache, which an update would have to be mapped into.
+        slots: None,
+        restart: || esp_hal::system::software_reset(),
+        watchdog: Watchdog::NONE,
+    };
+    common::run(parts, MODEL, MEMORY.take(), UsbSerialJtag::new(chip.USB_DEVICE))
 }

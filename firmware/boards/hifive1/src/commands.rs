@@ -3,7 +3,6 @@
 #![no_main]
 
 use common::ConstStaticCell;
-use common::clock::Retired;
 use hifive1::{MEMORY, MODEL, start};
 use riscv_rt::entry;
 
@@ -14,5 +13,5 @@ static WORK: ConstStaticCell<[u32; 1536]> = ConstStaticCell::new([0; 1536]);
 #[entry]
 fn main() -> ! {
     let (board, uart) = start();
-    emulated::run(board, MODEL, MEMORY.take(), WORK.take(), uart, Retired)
+    emulated::run(board, MODEL, MEMORY.take(), WORK.take(), uart)
 }

@@ -3,38 +3,28 @@
 
 mod led;
 mod uart;
+mod watchdog;
 
+use common::clock::Cycles;
 use common::plic::Plic;
-use common::stack;
 use common::uart::Sleeping;
-use firmware::app::Board;
+use common::{Parts, Watchdog, stack};
 use volatile_register::RW;
 
 pub use crate::led::Led;
 pub use crate::uart::Uart;
+pub use crate::watchdog::restart;
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
-/// The board for the application.
-pub struct Hifive1 {
-    led: Led,
-}
-
-impl Board for Hifive1 {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-    type Led = Led;
-
-    fn led(&mut self) -> &mut Led {
-        &mut self.led
-    }
-
-    fn stack_bytes(&self) -> Option<u32> {
-        Some(stack::high_water() as u32)
-    }
-}
-
+/// Frequency of the crystal, which the board runs at.
+const CLOCK_HZ: u32 = 16_000_000;
 /// The interrupt of UART 0.
 const UART_INTERRUPT: usize = 3;
+
+/// The board for the application. It has no slots: its flash is behind SPI, and whoever writes it
+/// cannot run from it.
+pub type Hifive1 = Parts<Led, Cycles>;
 
 /// Starts clock, pins and UART. The UART sleeps until a byte comes.
 pub fn start() -> (Hifive1, impl embedded_io::Read + embedded_io::Write) {
@@ -43,7 +33,15 @@ pub fn start() -> (Hifive1, impl embedded_io::Read + embedded_io::Write) {
     let led = Led::start();
     // SAFETY: the chip's controller lies there, and interrupts stay masked.
     let plic = unsafe { Plic::start(0x0c00_0000, UART_INTERRUPT) };
-    (Hifive1 { led }, Sleeping::new(Uart::link(), move || plic.acknowledge()))
+    let parts = Parts {
+        name: env!("CARGO_PKG_NAME"),
+        led,
+        clock: Cycles { clock_hz: CLOCK_HZ },
+        slots: None,
+        restart,
+        watchdog: Watchdog::NONE,
+    };
+    (parts, Sleeping::new(Uart::link(), move || plic.acknowledge()))
 }
 
 /// Registers of the clocks (SiFive FE310-G002 manual, chapter 6).

@@ -5,8 +5,8 @@ use core::convert::Infallible;
 use embedded_io::{ErrorType, Read, ReadReady, Write};
 use volatile_register::RW;
 
-/// Frequency of the crystal, which the board runs at.
-const CLOCK_HZ: u32 = 16_000_000;
+use crate::CLOCK_HZ;
+
 const BAUD: u32 = 115_200;
 
 /// Registers of one UART.

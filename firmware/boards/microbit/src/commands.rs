@@ -11,6 +11,6 @@ static WORK: ConstStaticCell<[u32; 1536]> = ConstStaticCell::new([0; 1536]);
 
 #[entry]
 fn main() -> ! {
-    let parts = start();
-    emulated::run(parts.board, MODEL, MEMORY.take(), WORK.take(), parts.uart, parts.timer)
+    let (parts, uart) = start();
+    emulated::run(parts, MODEL, MEMORY.take(), WORK.take(), uart)
 }

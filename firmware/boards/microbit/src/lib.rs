@@ -1,53 +1,42 @@
 //! The BBC micro:bit v1: its light, its UART, and a timer to count with.
 #![no_std]
 
+mod flash;
+
 use common::clock::Clock;
-use common::stack;
+use common::flash::Partition;
+use common::parts::reset;
 use common::uart::Sleeping;
+use common::{Parts, Watchdog};
 use cortex_m::peripheral::NVIC;
-use firmware::app::Board;
+use firmware::link::Counter;
 use nrf51_hal::Clocks;
 use nrf51_hal::gpio::{Level, Output, Pin, PushPull, p0};
-use nrf51_hal::pac::{Interrupt, Peripherals, TIMER0, UART0};
+use nrf51_hal::pac::{Interrupt, POWER, Peripherals, TIMER0, UART0, WDT};
 use nrf51_hal::uart::{Baudrate, Parity, Pins, Uart};
+
+pub use crate::flash::Nvmc;
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
-/// The board for the application.
-pub struct Microbit {
-    /// The light at the top left.
-    led: Pin<Output<PushPull>>,
-}
+/// The light at the top left.
+pub type Light = Pin<Output<PushPull>>;
 
-impl Board for Microbit {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-    type Led = Pin<Output<PushPull>>;
+/// The board for the application, and the UART that the USB socket shows as a serial port, at
+/// 115,200 baud.
+pub type Microbit<U> = (Parts<Light, Timer, Partition<Nvmc>>, U);
 
-    fn led(&mut self) -> &mut Self::Led {
-        &mut self.led
-    }
-
-    fn stack_bytes(&self) -> Option<u32> {
-        Some(stack::high_water() as u32)
-    }
-}
-
-/// The board's parts.
-pub struct Parts<U> {
-    /// For the application.
-    pub board: Microbit,
-    /// The UART that the USB socket shows as a serial port, at 115,200 baud.
-    pub uart: U,
-    /// Counts instructions, in QEMU.
-    pub timer: Timer,
-}
+/// Two slots of 48 KB at the end of the flash, behind what memory.x gives to the program.
+const SLOTS: u32 = 0x0002_8000;
+const SLOTS_LEN: u32 = 96 * 1024;
 
 /// Starts clock, pins and UART.
-pub fn start() -> Parts<impl embedded_io::Read + embedded_io::Write> {
+pub fn start() -> Microbit<impl embedded_io::Read + embedded_io::Write> {
     // Masked for ever: they only end the core's sleep.
     cortex_m::interrupt::disable();
     // SAFETY: nobody else takes them, this being the first that the program does.
     let chip = unsafe { Peripherals::steal() };
+    let watchdog = start_watchdog(&chip.WDT, &chip.POWER);
     // The crystal: what the chip starts with is too inexact for a UART.
     Clocks::new(chip.CLOCK).enable_ext_hfosc();
     let pins = p0::Parts::new(chip.GPIO);
@@ -71,8 +60,44 @@ pub fn start() -> Parts<impl embedded_io::Read + embedded_io::Write> {
     registers.txd.write(|w| unsafe { w.bits(0) });
     // SAFETY: interrupts are masked, so that none needs a handler.
     unsafe { NVIC::unmask(Interrupt::UART0) };
-    let uart = Sleeping::new(uart, || NVIC::unpend(Interrupt::UART0));
-    Parts { board: Microbit { led }, uart, timer: Timer::start(chip.TIMER0) }
+    let uart = Sleeping::new(uart, move || {
+        NVIC::unpend(Interrupt::UART0);
+        (watchdog.feed)();
+    });
+    let parts = Parts {
+        name: env!("CARGO_PKG_NAME"),
+        led,
+        clock: Timer::start(chip.TIMER0),
+        // SAFETY: memory.x leaves this part alone, and only this driver writes the flash.
+        slots: unsafe {
+            Partition::new(Nvmc::new(chip.NVMC), SLOTS, SLOTS_LEN, SLOTS as usize).slots()
+        },
+        restart: reset,
+        watchdog,
+    };
+    (parts, uart)
+}
+
+/// What feeds the watchdog (nRF51 Series Reference Manual, chapter 21).
+const FOOD: u32 = 0x6e52_4635;
+/// Eight seconds of its 32,768 Hz.
+const WATCHDOG_TICKS: u32 = 8 * 32_768;
+
+/// Starts the watchdog, which stands still while the core sleeps or a debugger has halted it.
+fn start_watchdog(timer: &WDT, power: &POWER) -> Watchdog {
+    let hung = power.resetreas.read().dog().bit_is_set();
+    // SAFETY: ones clear the reasons; the others are plain values.
+    unsafe {
+        power.resetreas.write(|w| w.bits(u32::MAX));
+        timer.config.write(|w| w.bits(0));
+        timer.crv.write(|w| w.bits(WATCHDOG_TICKS));
+        timer.tasks_start.write(|w| w.bits(1));
+    }
+    let feed = || {
+        // SAFETY: the register takes the word, and nobody else writes it.
+        unsafe { (*WDT::ptr()).rr[0].write(|w| w.bits(FOOD)) };
+    };
+    Watchdog { hung, feed }
 }
 
 /// The 32-bit timer, at the processor's 16 MHz.
@@ -96,10 +121,14 @@ impl Timer {
 }
 
 impl Clock for Timer {
-    fn instructions_of(&mut self, work: impl FnOnce() -> bool) -> Option<u64> {
+    fn counter(&self) -> (Counter, u32) {
+        (Counter::Timer, 16_000_000)
+    }
+
+    fn ticks_of(&mut self, work: &mut dyn FnMut()) -> Option<u32> {
         let before = self.ticks();
-        let done = core::hint::black_box(work());
-        // A tick is 62.5 ns; four minutes of them are no inference.
-        done.then(|| u64::from(self.ticks().wrapping_sub(before)) * 125 / 2)
+        work();
+        // Four minutes of them are no inference.
+        Some(self.ticks().wrapping_sub(before))
     }
 }

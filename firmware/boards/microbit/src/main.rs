@@ -8,6 +8,6 @@ use real as _;
 
 #[entry]
 fn main() -> ! {
-    let parts = start();
-    common::run(parts.board, MODEL, MEMORY.take(), parts.uart)
+    let (parts, uart) = start();
+    common::run(parts, MODEL, MEMORY.take(), uart)
 }

@@ -2,14 +2,15 @@
 #![no_std]
 #![no_main]
 
+use common::flash::Partition;
+use common::parts::reset;
 use common::uart::Waiting;
-use common::{ConstStaticCell, stack};
+use common::{ConstStaticCell, Parts, Watchdog};
 use cortex_m_rt::entry;
 use embassy_nrf::buffered_uarte::{self, BufferedUarte};
 use embassy_nrf::gpio::{Level, Output, OutputDrive};
-use embassy_nrf::{bind_interrupts, peripherals, uarte};
-use firmware::app::Board;
-use real as _;
+use embassy_nrf::nvmc::Nvmc;
+use embassy_nrf::{Peri, bind_interrupts, pac, peripherals, uarte, wdt};
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
@@ -20,29 +21,17 @@ bind_interrupts!(struct Interrupts {
 /// What the UART has received and not yet been read, and what it has still to send.
 static BUFFERS: ConstStaticCell<([u8; 512], [u8; 64])> = ConstStaticCell::new(([0; 512], [0; 64]));
 
-/// The board for the application.
-struct Nrf52840Dk {
-    /// LED 1.
-    led: Output<'static>,
-}
-
-impl Board for Nrf52840Dk {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-    type Led = Output<'static>;
-
-    fn led(&mut self) -> &mut Self::Led {
-        &mut self.led
-    }
-
-    fn stack_bytes(&self) -> Option<u32> {
-        Some(stack::high_water() as u32)
-    }
-}
+/// Two slots of 256 KB at the end of the flash, behind what memory.x gives to the program.
+const SLOTS: u32 = 0x0008_0000;
+const SLOTS_LEN: u32 = 512 * 1024;
+const CLOCK_HZ: u32 = 64_000_000;
+/// Eight seconds of the watchdog's 32,768 Hz.
+const WATCHDOG_TICKS: u32 = 8 * 32_768;
 
 #[entry]
 fn main() -> ! {
     let chip = embassy_nrf::init(Default::default());
-    let led = Output::new(chip.P0_13, Level::High, OutputDrive::Standard);
+    let watchdog = start_watchdog(chip.WDT);
     let (received, to_send) = BUFFERS.take();
     let uart = BufferedUarte::new(
         chip.UARTE0,
@@ -57,5 +46,31 @@ fn main() -> ! {
         received,
         to_send,
     );
-    common::run(Nrf52840Dk { led }, MODEL, MEMORY.take(), Waiting(uart))
+    let parts = Parts {
+        name: env!("CARGO_PKG_NAME"),
+        // LED 1.
+        led: Output::new(chip.P0_13, Level::High, OutputDrive::Standard),
+        clock: real::cycle_counter(CLOCK_HZ),
+        // SAFETY: memory.x leaves this part alone, and only this driver writes the flash.
+        slots: unsafe {
+            Partition::new(Nvmc::new(chip.NVMC), SLOTS, SLOTS_LEN, SLOTS as usize).slots()
+        },
+        restart: reset,
+        watchdog,
+    };
+    common::run(parts, MODEL, MEMORY.take(), Waiting(uart, watchdog.feed))
+}
+
+/// Starts the watchdog, which stands still while the core sleeps or a debugger has halted it.
+fn start_watchdog(timer: Peri<'static, peripherals::WDT>) -> Watchdog {
+    let hung = pac::POWER.resetreas().read().dog();
+    // Ones clear the reasons.
+    pac::POWER.resetreas().write(|w| w.0 = u32::MAX);
+    let mut config = wdt::Config::default();
+    config.timeout_ticks = WATCHDOG_TICKS;
+    config.action_during_sleep = wdt::SleepConfig::Pause;
+    config.action_during_debug_halt = wdt::HaltConfig::Pause;
+    // One that runs already, from before a restart, goes on as it was started.
+    let _ = wdt::Watchdog::try_new::<_, 1>(timer, config);
+    Watchdog { hung, feed: || pac::WDT.rr(0).write(|w| w.set_rr(pac::wdt::vals::Rr::Reload)) }
 }

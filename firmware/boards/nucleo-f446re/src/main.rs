@@ -2,14 +2,16 @@
 #![no_std]
 #![no_main]
 
+use common::flash::Partition;
+use common::parts::reset;
 use common::uart::Waiting;
-use common::{ConstStaticCell, stack};
+use common::{ConstStaticCell, Parts, Watchdog};
 use cortex_m_rt::entry;
+use embassy_stm32::flash::Flash;
 use embassy_stm32::gpio::{Level, Output, Speed};
 use embassy_stm32::usart::{self, BufferedUart};
-use embassy_stm32::{bind_interrupts, peripherals};
-use firmware::app::Board;
-use real as _;
+use embassy_stm32::wdg::IndependentWatchdog;
+use embassy_stm32::{Peri, bind_interrupts, pac, peripherals};
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
@@ -20,41 +22,44 @@ bind_interrupts!(struct Interrupts {
 /// What the UART has received and not yet been read, and what it has still to send.
 static BUFFERS: ConstStaticCell<([u8; 512], [u8; 64])> = ConstStaticCell::new(([0; 512], [0; 64]));
 
-/// The board for the application.
-struct NucleoF446re {
-    /// The green light, LD2.
-    led: Output<'static>,
-}
-
-impl Board for NucleoF446re {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-    type Led = Output<'static>;
-
-    fn led(&mut self) -> &mut Self::Led {
-        &mut self.led
-    }
-
-    fn stack_bytes(&self) -> Option<u32> {
-        Some(stack::high_water() as u32)
-    }
-}
+/// Two slots, the last two sectors of 128 KB, behind what memory.x gives to the program.
+const SLOTS: u32 = 0x0004_0000;
+const SLOTS_LEN: u32 = 256 * 1024;
+/// Where the core reads the flash.
+const FLASH: u32 = 0x0800_0000;
+const CLOCK_HZ: u32 = 16_000_000;
+const WATCHDOG_US: u32 = 8_000_000;
 
 #[entry]
 fn main() -> ! {
     let chip = embassy_stm32::init(Default::default());
-    let led = Output::new(chip.PA5, Level::Low, Speed::Low);
+    let watchdog = start_watchdog(chip.IWDG);
+    real::wake_regularly(CLOCK_HZ);
     let (received, to_send) = BUFFERS.take();
-    let uart = BufferedUart::new(
-        chip.USART2,
-        chip.PA3,
-        chip.PA2,
-        to_send,
-        received,
-        Interrupts,
-        usart::Config::default(),
-    );
-    match uart {
-        Ok(uart) => common::run(NucleoF446re { led }, MODEL, MEMORY.take(), Waiting(uart)),
-        Err(_) => unreachable!("115,200 baud can be made of 16 MHz"),
-    }
+    let config = usart::Config::default();
+    let uart =
+        BufferedUart::new(chip.USART2, chip.PA3, chip.PA2, to_send, received, Interrupts, config);
+    let Ok(uart) = uart else { unreachable!("115,200 baud can be made of 16 MHz") };
+    let parts = Parts {
+        name: env!("CARGO_PKG_NAME"),
+        // The green light, LD2.
+        led: Output::new(chip.PA5, Level::Low, Speed::Low),
+        clock: real::cycle_counter(CLOCK_HZ),
+        // SAFETY: memory.x leaves this part alone, and only this driver writes the flash.
+        slots: unsafe {
+            let flash = Flash::new_blocking(chip.FLASH);
+            Partition::new(flash, SLOTS, SLOTS_LEN, (FLASH + SLOTS) as usize).slots()
+        },
+        restart: reset,
+        watchdog,
+    };
+    common::run(parts, MODEL, MEMORY.take(), Waiting(uart, watchdog.feed))
+}
+
+/// Starts the watchdog, which counts while the core sleeps, too.
+fn start_watchdog(timer: Peri<'static, peripherals::IWDG>) -> Watchdog {
+    let hung = pac::RCC.csr().read().wdgrstf();
+    pac::RCC.csr().modify(|w| w.set_rmvf(true));
+    IndependentWatchdog::new(timer, WATCHDOG_US).unleash();
+    Watchdog { hung, feed: || pac::IWDG.kr().write(|w| w.set_key(pac::iwdg::vals::Key::RESET)) }
 }

@@ -2,14 +2,19 @@
 #![no_std]
 #![no_main]
 
+use common::clock::Clock;
+use common::flash::Partition;
+use common::parts::reset;
 use common::uart::Waiting;
-use common::{ConstStaticCell, stack};
+use common::{ConstStaticCell, Parts, Watchdog};
 use cortex_m_rt::entry;
+use embassy_rp::flash::{Blocking, Flash};
 use embassy_rp::gpio::{Level, Output};
 use embassy_rp::uart::{self, BufferedUart};
-use embassy_rp::{bind_interrupts, peripherals};
-use firmware::app::Board;
-use real as _;
+use embassy_rp::watchdog::{self, ResetReason};
+use embassy_rp::{Peri, bind_interrupts, peripherals};
+use embassy_time::{Duration, Instant};
+use firmware::link::Counter;
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
@@ -20,38 +25,66 @@ bind_interrupts!(struct Interrupts {
 /// What the UART has received and not yet been read, and what it has still to send.
 static BUFFERS: ConstStaticCell<([u8; 512], [u8; 64])> = ConstStaticCell::new(([0; 512], [0; 64]));
 
-/// The board for the application.
-struct Pico {
-    /// The light on the board.
-    led: Output<'static>,
-}
-
-impl Board for Pico {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-    type Led = Output<'static>;
-
-    fn led(&mut self) -> &mut Self::Led {
-        &mut self.led
-    }
-
-    fn stack_bytes(&self) -> Option<u32> {
-        Some(stack::high_water() as u32)
-    }
-}
+/// Two slots of 512 KB behind what memory.x gives to the program.
+const SLOTS: u32 = 0x0010_0000;
+const SLOTS_LEN: u32 = 1024 * 1024;
+/// All of the flash, and where the core reads it.
+const FLASH_LEN: usize = 2 * 1024 * 1024;
+const FLASH: u32 = 0x1000_0000;
+const CLOCK_HZ: u32 = 125_000_000;
+const WATCHDOG: Duration = Duration::from_secs(8);
 
 #[entry]
 fn main() -> ! {
     let chip = embassy_rp::init(Default::default());
-    let led = Output::new(chip.PIN_25, Level::Low);
+    let watchdog = start_watchdog(chip.WATCHDOG);
+    real::wake_regularly(CLOCK_HZ);
     let (received, to_send) = BUFFERS.take();
+    let config = uart::Config::default();
     let uart = BufferedUart::new(
-        chip.UART0,
-        chip.PIN_0,
-        chip.PIN_1,
-        Interrupts,
-        to_send,
-        received,
-        uart::Config::default(),
+        chip.UART0, chip.PIN_0, chip.PIN_1, Interrupts, to_send, received, config,
     );
-    common::run(Pico { led }, MODEL, MEMORY.take(), Waiting(uart))
+    let parts = Parts {
+        name: env!("CARGO_PKG_NAME"),
+        // The light on the board.
+        led: Output::new(chip.PIN_25, Level::Low),
+        clock: Microseconds,
+        // SAFETY: memory.x leaves this part alone, and only this driver writes the flash.
+        slots: unsafe {
+            let flash = Flash::<_, Blocking, FLASH_LEN>::new_blocking(chip.FLASH);
+            Partition::new(flash, SLOTS, SLOTS_LEN, (FLASH + SLOTS) as usize).slots()
+        },
+        restart: reset,
+        watchdog,
+    };
+    common::run(parts, MODEL, MEMORY.take(), Waiting(uart, watchdog.feed))
+}
+
+/// The chip's timer, in microseconds: the core has no cycle counter.
+struct Microseconds;
+
+impl Clock for Microseconds {
+    fn counter(&self) -> (Counter, u32) {
+        (Counter::Timer, 1_000_000)
+    }
+
+    fn ticks_of(&mut self, work: &mut dyn FnMut()) -> Option<u32> {
+        let before = Instant::now();
+        work();
+        before.elapsed().as_micros().try_into().ok()
+    }
+}
+
+/// Starts the watchdog, which counts while the core sleeps, too.
+fn start_watchdog(timer: Peri<'static, peripherals::WATCHDOG>) -> Watchdog {
+    let mut timer = watchdog::Watchdog::new(timer);
+    let hung = matches!(timer.reset_reason(), Some(ResetReason::TimedOut));
+    timer.pause_on_debug(true);
+    timer.start(WATCHDOG);
+    let feed = || {
+        // SAFETY: only its counter is loaded, which takes one write.
+        let timer = unsafe { peripherals::WATCHDOG::steal() };
+        watchdog::Watchdog::new(timer).feed(WATCHDOG);
+    };
+    Watchdog { hung, feed }
 }

@@ -29,6 +29,31 @@ unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
     restart()
 }
 
+/// Ends the core's sleep ten times a second, so that a watchdog which counts on meanwhile is fed.
+#[cfg(target_arch = "arm")]
+pub fn wake_regularly(clock_hz: u32) {
+    // SAFETY: no board uses SysTick otherwise.
+    let mut timer = unsafe { cortex_m::Peripherals::steal() }.SYST;
+    timer.set_clock_source(cortex_m::peripheral::syst::SystClkSource::Core);
+    timer.set_reload(clock_hz / 10 - 1);
+    timer.clear_current();
+    timer.enable_counter();
+    timer.enable_interrupt();
+}
+
+/// The cycle counter of a processor whose clock has this frequency.
+#[cfg(all(target_arch = "arm", not(armv6m)))]
+pub fn cycle_counter(clock_hz: u32) -> common::clock::CycleCounter {
+    // SAFETY: no board uses the counter otherwise.
+    let mut core = unsafe { cortex_m::Peripherals::steal() };
+    common::clock::CycleCounter::start(&mut core.DCB, &mut core.DWT, clock_hz)
+}
+
+/// It has done its work when it has ended the sleep.
+#[cfg(target_arch = "arm")]
+#[cortex_m_rt::exception]
+fn SysTick() {}
+
 /// Starts anew, once a debugger has had the time to read the log.
 fn restart() -> ! {
     defmt::flush();

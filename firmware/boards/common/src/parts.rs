@@ -1,0 +1,81 @@
+//! A board, put together of its parts.
+
+use embedded_hal::digital::StatefulOutputPin;
+use firmware::app::Board;
+use firmware::link::Counter;
+use firmware::slots::{MappedFlash, NoFlash, Slots};
+
+use crate::clock::Clock;
+use crate::stack;
+
+/// A board, put together of its parts.
+pub struct Parts<L, K, F = NoFlash> {
+    /// Name of the board.
+    pub name: &'static str,
+    /// A light that shows life.
+    pub led: L,
+    /// What counts how long an inference takes.
+    pub clock: K,
+    /// Slots for models, if the board has some.
+    pub slots: Option<Slots<F>>,
+    /// Starts the board anew.
+    pub restart: fn() -> !,
+    /// What starts it anew when it hangs.
+    pub watchdog: Watchdog,
+}
+
+/// What starts a board anew when it has not been fed for some seconds.
+#[derive(Clone, Copy)]
+pub struct Watchdog {
+    /// Whether this start is its doing.
+    pub hung: bool,
+    /// Feeds it.
+    pub feed: fn(),
+}
+
+impl Watchdog {
+    /// For a board that has none.
+    pub const NONE: Watchdog = Watchdog { hung: false, feed: || () };
+}
+
+impl<L: StatefulOutputPin, K: Clock, F: MappedFlash> Board for Parts<L, K, F> {
+    type Led = L;
+    type Flash = F;
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn led(&mut self) -> &mut L {
+        &mut self.led
+    }
+
+    fn stack_bytes(&self) -> Option<u32> {
+        stack::high_water().map(|bytes| bytes as u32)
+    }
+
+    fn counter(&self) -> Option<(Counter, u32)> {
+        Some(self.clock.counter())
+    }
+
+    fn ticks_of(&mut self, work: &mut dyn FnMut()) -> Option<u32> {
+        (self.watchdog.feed)();
+        self.clock.ticks_of(work)
+    }
+
+    fn slots(&mut self) -> Option<&mut Slots<F>> {
+        self.slots.as_mut()
+    }
+
+    fn restart(&mut self) {
+        defmt::info!("starting anew, as asked");
+        (self.restart)()
+    }
+}
+
+/// Starts an Arm board anew.
+#[cfg(target_arch = "arm")]
+pub fn reset() -> ! {
+    defmt::flush();
+    cortex_m::peripheral::SCB::sys_reset()
+}

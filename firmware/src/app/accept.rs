@@ -1,0 +1,152 @@
+//! Whether a model may run here.
+
+use core::fmt;
+
+use model_format::{Model, WeightLayout};
+use serde::{Deserialize, Serialize};
+
+use crate::link::{SelfTestReport, frame_len};
+use crate::{Engine, EngineError};
+
+/// Bytes that a device has for frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Buffers {
+    /// For the longest request.
+    pub receive: usize,
+    /// For the longest answer.
+    pub send: usize,
+}
+
+/// Why a model may not run here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rejection {
+    /// It is no model, damaged, or beyond the limits of this build.
+    Unreadable,
+    /// The weights of a layer lie as no kernel of this build reads them.
+    Layout {
+        /// The layer, counted from 0.
+        layer: u8,
+        /// How its weights lie: the code in the file.
+        layout: u8,
+    },
+    /// A layer is of a kind that was left out of this build.
+    Operator {
+        /// The layer, counted from 0.
+        layer: u8,
+    },
+    /// The model does not lie on a 4-byte boundary.
+    Unaligned,
+    /// There is too little memory to compute in.
+    Scratch {
+        /// Words that it needs.
+        needed: u32,
+        /// Words that there are.
+        given: u32,
+    },
+    /// An input or output does not fit into the buffers for frames.
+    Frame {
+        /// Bytes that a buffer would need.
+        needed: u32,
+        /// Bytes that it has.
+        given: u32,
+    },
+    /// It does not give what its own test vectors expect.
+    SelfTest {
+        /// Test vectors in the model.
+        vectors: u8,
+        /// Of these, how many passed.
+        passed: u8,
+    },
+    /// It is not signed, or not by the key that this build trusts.
+    Signature,
+}
+
+impl core::error::Error for Rejection {}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Rejection::Unreadable => f.write_str(
+                "it is no model, arrived damaged, or is beyond the limits of the device's firmware",
+            ),
+            Rejection::Layout { layer, layout } => {
+                let name = WeightLayout::ALL.get(usize::from(layout)).map_or("such", |l| l.name());
+                write!(
+                    f,
+                    "layer {layer}: the device's core reads no {name} weights: pack the model for it"
+                )
+            }
+            Rejection::Operator { layer } => {
+                write!(f, "layer {layer}: its operator was left out of the device's firmware")
+            }
+            Rejection::Unaligned => f.write_str("it does not lie on a 4-byte boundary"),
+            Rejection::Scratch { needed, given } => write!(
+                f,
+                "it computes in {needed} words of memory, the device has {given}: build the \
+                 firmware with THIMBLE_MODEL for it"
+            ),
+            Rejection::Frame { needed, given } => write!(
+                f,
+                "its inputs or outputs need frames of {needed} bytes, the device has {given}: \
+                 build the firmware with THIMBLE_MODEL for it"
+            ),
+            Rejection::SelfTest { vectors, passed } => {
+                write!(f, "only {passed} of its {vectors} test vectors passed on the device")
+            }
+            Rejection::Signature => {
+                f.write_str("it is not signed by the key that the device's firmware trusts")
+            }
+        }
+    }
+}
+
+impl From<EngineError> for Rejection {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Scratch { needed, given } => {
+                Rejection::Scratch { needed: needed as u32, given: given as u32 }
+            }
+            EngineError::Layout { layer, layout } => {
+                Rejection::Layout { layer: layer as u8, layout: layout as u8 }
+            }
+            EngineError::Operator { layer } => Rejection::Operator { layer: layer as u8 },
+            EngineError::Unaligned => Rejection::Unaligned,
+        }
+    }
+}
+
+/// Reads a model whole, and runs its own test vectors in `scratch`; gives the CRC-32 that it states
+/// of itself.
+///
+/// # Errors
+/// [`Rejection`], whatever the bytes are.
+pub fn accept(bytes: &[u8], scratch: &mut [u32], buffers: Buffers) -> Result<u32, Rejection> {
+    let model = Model::parse(bytes).map_err(|_| Rejection::Unreadable)?;
+    for (values, given) in
+        [(model.input_bytes(), buffers.receive), (model.output_bytes(), buffers.send)]
+    {
+        let needed = frame_len(values);
+        if needed > given {
+            return Err(Rejection::Frame { needed: needed as u32, given: given as u32 });
+        }
+    }
+    let checksum = model.checksum();
+    let SelfTestReport { vectors, passed } = self_test(&mut Engine::new(model, scratch)?);
+    match passed == vectors {
+        true => Ok(checksum),
+        false => Err(Rejection::SelfTest { vectors, passed }),
+    }
+}
+
+/// Runs the model's own test vectors.
+pub fn self_test(engine: &mut Engine<'_, '_>) -> SelfTestReport {
+    let tests = engine.model().self_tests();
+    let mut report = SelfTestReport { vectors: 0, passed: 0 };
+    for test in tests {
+        report.vectors = report.vectors.saturating_add(1);
+        if engine.run_bytes(test.input).is_ok_and(|output| output == test.output) {
+            report.passed = report.passed.saturating_add(1);
+        }
+    }
+    report
+}

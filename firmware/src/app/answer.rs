@@ -1,0 +1,251 @@
+//! What is answered to each request.
+
+use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
+use model_format::Model;
+use model_format::limits::MAX_LAYERS;
+
+use super::{Board, Buffers, Rejection, accept, self_test};
+use crate::link::{Benchmark, Info, PROTOCOL, Refusal, Request, Response, SlotsInfo, Updated};
+use crate::slots::{MappedFlash, Slots, Update, UpdateError};
+use crate::{Engine, InputError};
+
+const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
+
+/// Bytes that a frame has beside a chunk or a part of the model: zeros, COBS, CRC, sequence number,
+/// kind, offset, length.
+const OVERHEAD: usize = 32;
+
+/// What an answer is given to; it is given one.
+type Reply<'r> = &'r mut dyn FnMut(Response<'_>);
+
+/// The device between two requests.
+pub(super) struct Device<'m, 's, B> {
+    /// The model that runs.
+    pub model: Model<'m>,
+    /// Its file.
+    pub file: &'m [u8],
+    /// The slot that it lies in; none for the one that is built in.
+    pub running: Option<u8>,
+    /// Where an engine computes. It keeps nothing from one request to the next, so that a new
+    /// model is tested here, too.
+    pub scratch: &'s mut [u32],
+    /// The board.
+    pub board: B,
+    /// The update in progress.
+    pub update: Option<Update>,
+    /// How long frames may be.
+    pub buffers: Buffers,
+    /// Frames that could not be read.
+    pub bad_frames: u32,
+}
+
+impl<'m, B: Board> Device<'m, '_, B> {
+    /// Does what is asked, and replies.
+    pub fn answer(&mut self, request: Request<'_>, reply: Reply<'_>) {
+        let answered = match request {
+            Request::Info => {
+                reply(Response::Info(self.info()));
+                Ok(())
+            }
+            Request::Infer { input } => self.infer(input, reply),
+            Request::SelfTest => self.self_test(reply),
+            Request::Benchmark { runs, input } => self.benchmark(runs, input, reply),
+            Request::Trace { input } => self.trace(input, reply),
+            Request::ReadModel { offset, len } => {
+                self.read_model(offset, len, reply);
+                Ok(())
+            }
+            Request::UpdateBegin { len } => self.update_begin(len, reply),
+            Request::UpdateChunk { offset, bytes } => self.update_chunk(offset, bytes, reply),
+            Request::UpdateFinish { signature } => self.update_finish(signature, reply),
+            Request::RollBack => self.roll_back(reply),
+            Request::Restart => {
+                reply(Response::Done);
+                Ok(())
+            }
+        };
+        if let Err(refusal) = answered {
+            reply(Response::Refused(refusal));
+        }
+    }
+
+    fn info(&mut self) -> Info<'_> {
+        let (running, chunk) = (self.running, self.buffers.receive.saturating_sub(OVERHEAD) as u32);
+        let slots = self.board.slots().map(|slots| {
+            let unit = slots.write_unit();
+            let newest = slots.newest_first().next().and_then(|slot| slots.record(slot));
+            SlotsInfo {
+                running,
+                capacity: slots.capacity(),
+                chunk: chunk.saturating_sub(chunk.checked_rem(unit).unwrap_or(0)),
+                unit,
+                updates: newest.map_or(0, |record| record.sequence),
+                erases: slots.erases(),
+            }
+        });
+        let model = &self.model;
+        Info {
+            protocol: PROTOCOL,
+            board: self.board.name(),
+            firmware: env!("CARGO_PKG_VERSION"),
+            model: model.name(),
+            checksum: model.checksum(),
+            // The limits of a model keep all of these within their types.
+            input_bytes: model.input_bytes() as u16,
+            output_bytes: model.output_bytes() as u16,
+            layers: model.layers().len() as u8,
+            model_bytes: model.file_len() as u32,
+            scratch_bytes: model.scratch_len().saturating_mul(4) as u32,
+            stack_bytes: self.board.stack_bytes(),
+            bad_frames: self.bad_frames,
+            saturated_inputs: self.board.saturated_inputs(),
+            slots,
+        }
+    }
+
+    fn infer(&mut self, input: &[u8], reply: Reply<'_>) -> Result<(), Refusal> {
+        let mut engine = engine(&self.model, self.scratch)?;
+        let output = engine.run_bytes(input).map_err(input_length)?;
+        reply(Response::Output { output });
+        Ok(())
+    }
+
+    fn self_test(&mut self, reply: Reply<'_>) -> Result<(), Refusal> {
+        let report = self_test(&mut engine(&self.model, self.scratch)?);
+        reply(Response::SelfTest(report));
+        Ok(())
+    }
+
+    fn benchmark(&mut self, runs: u16, input: &[u8], reply: Reply<'_>) -> Result<(), Refusal> {
+        let mut engine = engine(&self.model, self.scratch)?;
+        let (counter, hz) = self.board.counter().ok_or(Refusal::NoCounter)?;
+        let idle = self.board.ticks_of(&mut || ()).ok_or(Refusal::NoCounter)?;
+        let (runs, mut least, mut most, mut sum) = (runs.max(1), u32::MAX, 0, 0u64);
+        let mut tests = self.model.self_tests();
+        for _ in 0..runs {
+            let input = match input {
+                [] => {
+                    if tests.len() == 0 {
+                        tests = self.model.self_tests();
+                    }
+                    tests.next().ok_or(Refusal::NoInput)?.input
+                }
+                given => given,
+            };
+            let mut outcome = Ok(());
+            let ticks = self.board.ticks_of(&mut || {
+                outcome = engine.run_bytes(core::hint::black_box(input)).map(|_| ());
+            });
+            outcome.map_err(input_length)?;
+            let ticks = ticks.ok_or(Refusal::NoCounter)?.saturating_sub(idle);
+            (least, most) = (least.min(ticks), most.max(ticks));
+            sum = sum.saturating_add(ticks.into());
+        }
+        let mean = sum.checked_div(runs.into()).unwrap_or(0) as u32;
+        reply(Response::Benchmark(Benchmark { counter, hz, runs, least, mean, most }));
+        Ok(())
+    }
+
+    fn trace(&mut self, input: &[u8], reply: Reply<'_>) -> Result<(), Refusal> {
+        let mut engine = engine(&self.model, self.scratch)?;
+        let (mut hashes, mut layers) = ([[0; 4]; MAX_LAYERS], 0usize);
+        let traced = engine.run_traced(input, |layer, output| {
+            if let Some(hash) = hashes.get_mut(layer) {
+                *hash = CRC.checksum(output).to_le_bytes();
+                layers = layer.wrapping_add(1);
+            }
+        });
+        traced.map_err(input_length)?;
+        let hashes = hashes.as_flattened().get(..layers.saturating_mul(4)).unwrap_or_default();
+        reply(Response::Trace { hashes });
+        Ok(())
+    }
+
+    fn read_model(&mut self, offset: u32, len: u16, reply: Reply<'_>) {
+        let most = self.buffers.send.saturating_sub(OVERHEAD).min(len.into());
+        let rest = self.file.get(offset as usize..).unwrap_or_default();
+        let bytes = rest.get(..most).unwrap_or(rest);
+        reply(Response::Model { bytes });
+    }
+
+    fn update_begin(&mut self, len: u32, reply: Reply<'_>) -> Result<(), Refusal> {
+        self.update = None;
+        let running = self.running.map(usize::from);
+        let slots = self.board.slots().ok_or(Refusal::NoSlots)?;
+        self.update = Some(slots.begin(running, len).map_err(refusal)?);
+        reply(Response::Done);
+        Ok(())
+    }
+
+    fn update_chunk(&mut self, offset: u32, bytes: &[u8], reply: Reply<'_>) -> Result<(), Refusal> {
+        let slots = self.board.slots().ok_or(Refusal::NoSlots)?;
+        let update = self.update.as_mut().ok_or(Refusal::NoUpdate)?;
+        slots.write(update, offset, bytes).map_err(refusal)?;
+        reply(Response::Done);
+        Ok(())
+    }
+
+    fn update_finish(&mut self, signature: &[u8], reply: Reply<'_>) -> Result<(), Refusal> {
+        let slots = self.board.slots().ok_or(Refusal::NoSlots)?;
+        let update = self.update.as_ref().ok_or(Refusal::NoUpdate)?;
+        let missing = update.missing();
+        if missing > 0 {
+            return Err(Refusal::Incomplete { missing });
+        }
+        let update = self.update.take().ok_or(Refusal::NoUpdate)?;
+        let (scratch, buffers) = (&mut *self.scratch, self.buffers);
+        let _ = signature;
+        let written =
+            slots.finish(update, |model| accept(model, scratch, buffers)).map_err(refusal)?;
+        reply(Response::Updated(Updated {
+            slot: written.slot as u8,
+            sequence: written.record.sequence,
+            erased_blocks: written.erased_blocks,
+        }));
+        Ok(())
+    }
+
+    fn roll_back(&mut self, reply: Reply<'_>) -> Result<(), Refusal> {
+        self.update = None;
+        let slots = self.board.slots().ok_or(Refusal::NoSlots)?;
+        match slots.roll_back() {
+            Ok(true) => reply(Response::Done),
+            Ok(false) => return Err(Refusal::NothingBefore),
+            Err(_) => return Err(Refusal::Flash),
+        }
+        Ok(())
+    }
+}
+
+/// Chooses what to start with: the newest slot whose model may run here, or else none, for the
+/// model that is built in. Newer ones that may not are revoked.
+///
+/// # Errors
+/// What writing the flash says.
+pub fn choose<F: MappedFlash>(
+    slots: &mut Slots<F>,
+    scratch: &mut [u32],
+    buffers: Buffers,
+) -> Result<Option<usize>, F::Error> {
+    slots.choose(|model| accept(model, scratch, buffers).is_ok())
+}
+
+/// An engine for one request: it was made before with the same model and memory.
+fn engine<'m, 's>(model: &Model<'m>, scratch: &'s mut [u32]) -> Result<Engine<'m, 's>, Refusal> {
+    Engine::new(model.clone(), scratch).map_err(|error| Refusal::Rejected(Rejection::from(error)))
+}
+
+fn input_length(InputError { expected, given }: InputError) -> Refusal {
+    Refusal::InputLength { expected: expected as u32, given: given as u32 }
+}
+
+fn refusal<E>(error: UpdateError<E>) -> Refusal {
+    match error {
+        UpdateError::TooLarge { capacity } => Refusal::TooLarge { capacity },
+        UpdateError::OutOfOrder { expected } => Refusal::OutOfOrder { expected },
+        UpdateError::ChunkSize { unit } => Refusal::ChunkSize { unit },
+        UpdateError::Incomplete { missing } => Refusal::Incomplete { missing },
+        UpdateError::Refused(rejection) => Refusal::Rejected(rejection),
+        UpdateError::Flash(_) => Refusal::Flash,
+    }
+}

@@ -1,0 +1,76 @@
+//! What the application asks of the board that it runs on.
+
+use embedded_hal::digital::{ErrorType, OutputPin, StatefulOutputPin};
+
+use crate::link::Counter;
+use crate::slots::{MappedFlash, Slots};
+
+/// What the application asks of the board that it runs on.
+pub trait Board {
+    /// A light that shows life.
+    type Led: StatefulOutputPin;
+    /// The flash that holds slots for models; [`NoFlash`](crate::slots::NoFlash) for none.
+    type Flash: MappedFlash;
+
+    /// Name of the board, at most 64 bytes.
+    fn name(&self) -> &'static str;
+
+    /// The light: it changes with every answer.
+    fn led(&mut self) -> &mut Self::Led;
+
+    /// The most bytes of stack that have been in use since the start, if the board measures it.
+    fn stack_bytes(&self) -> Option<u32> {
+        None
+    }
+
+    /// What counts how long work takes, and how many ticks a second it makes.
+    fn counter(&self) -> Option<(Counter, u32)> {
+        None
+    }
+
+    /// Ticks of the counter while `work` runs; none if they are more than it can tell.
+    fn ticks_of(&mut self, work: &mut dyn FnMut()) -> Option<u32> {
+        work();
+        None
+    }
+
+    /// The slots for models, if the board has some.
+    fn slots(&mut self) -> Option<&mut Slots<Self::Flash>> {
+        None
+    }
+
+    /// Values from sensors since the start that lay beyond what the model's input can say.
+    fn saturated_inputs(&self) -> u32 {
+        0
+    }
+
+    /// Starts the board anew; returns only where there is nothing to start, as in a test.
+    fn restart(&mut self) {}
+}
+
+/// A light for boards that have none.
+pub struct NoLed;
+
+impl ErrorType for NoLed {
+    type Error = core::convert::Infallible;
+}
+
+impl OutputPin for NoLed {
+    fn set_low(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    fn set_high(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+impl StatefulOutputPin for NoLed {
+    fn is_set_high(&mut self) -> Result<bool, Self::Error> {
+        Ok(false)
+    }
+
+    fn is_set_low(&mut self) -> Result<bool, Self::Error> {
+        Ok(true)
+    }
+}

@@ -1,0 +1,406 @@
+//! Requests and their answers, over a wire of bytes.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+
+use crc::{CRC_32_ISO_HDLC, Crc};
+use embedded_hal::digital::{ErrorType, OutputPin};
+use model_format::build::*;
+use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
+
+use super::*;
+use crate::link::{Counter, SelfTestReport};
+use crate::slots::Slots;
+use crate::slots::simulated::Flash;
+
+/// A board with a light, a counter and slots, which counts how often it starts anew.
+struct Bench {
+    light: Light,
+    ticks: u32,
+    slots: Option<Slots<Flash>>,
+    restarts: usize,
+}
+
+#[derive(Default)]
+struct Light {
+    on: bool,
+}
+
+impl ErrorType for Light {
+    type Error = Infallible;
+}
+
+impl OutputPin for Light {
+    fn set_low(&mut self) -> Result<(), Infallible> {
+        self.on = false;
+        Ok(())
+    }
+
+    fn set_high(&mut self) -> Result<(), Infallible> {
+        self.on = true;
+        Ok(())
+    }
+}
+
+impl StatefulOutputPin for Light {
+    fn is_set_high(&mut self) -> Result<bool, Infallible> {
+        Ok(self.on)
+    }
+
+    fn is_set_low(&mut self) -> Result<bool, Infallible> {
+        Ok(!self.on)
+    }
+}
+
+impl Board for Bench {
+    type Led = Light;
+    type Flash = Flash;
+
+    fn name(&self) -> &'static str {
+        "bench"
+    }
+
+    fn led(&mut self) -> &mut Light {
+        &mut self.light
+    }
+
+    fn stack_bytes(&self) -> Option<u32> {
+        Some(123)
+    }
+
+    fn counter(&self) -> Option<(Counter, u32)> {
+        Some((Counter::Timer, 1000))
+    }
+
+    /// Each call takes two ticks more than the one before; the first is of no work.
+    fn ticks_of(&mut self, work: &mut dyn FnMut()) -> Option<u32> {
+        work();
+        self.ticks += 2;
+        Some(self.ticks)
+    }
+
+    fn slots(&mut self) -> Option<&mut Slots<Flash>> {
+        self.slots.as_mut()
+    }
+
+    fn restart(&mut self) {
+        self.restarts += 1;
+    }
+}
+
+/// What was sent to the device, and what it answered.
+struct Wire {
+    to_device: VecDeque<u8>,
+    from_device: Vec<u8>,
+}
+
+impl embedded_io::ErrorType for Wire {
+    type Error = embedded_io::ErrorKind;
+}
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Self::Error> {
+        Ok(std::io::Read::read(&mut self.to_device, buffer).unwrap())
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
+        self.from_device.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+fn frame(sequence: u16, body: Request<'_>) -> Vec<u8> {
+    let mut buffer = [0; 512];
+    link::encode(&Message { sequence, body }, &mut buffer).unwrap().to_vec()
+}
+
+/// A model that multiplies its inputs, `inputs` of them, and whose test vector expects `expected`
+/// of the first when it is 1.
+fn model(inputs: usize, factor: i8, expected: i8) -> Vec<u8> {
+    let one = Quantization::int8(1.0, 0);
+    let mut weights = vec![0; inputs * inputs];
+    weights.iter_mut().step_by(inputs + 1).for_each(|weight| *weight = factor);
+    let (mut input, mut output) = (vec![0; inputs], vec![0; inputs]);
+    (input[0], output[0]) = (1, expected as u8);
+    ModelSpec {
+        name: format!("times {factor}"),
+        input: InputSpec { shape: vec![inputs], quantization: one, encoding: Encoding::Quantized },
+        output: MeaningSpec::Values { unit: String::new() },
+        layers: vec![LayerSpec::Dense(DenseSpec {
+            inputs,
+            outputs: inputs,
+            weights,
+            biases: vec![0; inputs],
+            multipliers: vec![Multiplier::from_real(1.0).unwrap(); inputs],
+            output: one,
+            clamp: Clamp::INT8,
+            layout: WeightLayout::RowMajor,
+        })],
+        self_tests: vec![
+            SelfTestSpec { input: vec![0; inputs], output: vec![0; inputs] },
+            SelfTestSpec { input, output },
+        ],
+    }
+    .to_bytes()
+    .unwrap()
+}
+
+/// A device with slots that has been sent bytes, and what it answered.
+#[derive(Default)]
+struct Bed {
+    flash: Option<Flash>,
+    answers: Vec<(u16, String)>,
+    restarts: usize,
+    light_is_on: bool,
+}
+
+impl Bed {
+    /// Starts the device with what its slots hold, or a built-in model that doubles two inputs
+    /// and whose second test vector is wrong; sends it bytes; and switches it off.
+    fn converse(&mut self, sent: &[u8]) -> &[(u16, String)] {
+        let built_in = model(2, 2, 3);
+        let mut slots = self.flash.take().map(|flash| Slots::new(flash).unwrap());
+        let mut scratch = [0; 64];
+        let buffers = Buffers { receive: 300, send: 300 };
+        let slot = slots.as_mut().and_then(|s| choose(s, &mut scratch, buffers).unwrap());
+        let file = match (&slots, slot) {
+            (Some(slots), Some(slot)) => slots.model(slot).unwrap().to_vec(),
+            _ => built_in,
+        };
+        let board = Bench { light: Light::default(), ticks: 8, slots, restarts: 0 };
+        let mut wire = Wire { to_device: sent.to_vec().into(), from_device: vec![] };
+        let (mut receive, mut send) = ([0; 300], [0; 300]);
+        let start = Start { file: &file, slot: slot.map(|slot| slot as u8) };
+        let mut app = App::new(start, &mut scratch, board, &mut receive, &mut send).unwrap();
+        app.serve(&mut wire).unwrap();
+        let board = app.device.board;
+        self.flash = board.slots.map(Slots::into_flash);
+        (self.restarts, self.light_is_on) = (board.restarts, board.light.on);
+        self.answers.clear();
+        let mut buffer = [0; 300];
+        let mut receiver = Receiver::new(&mut buffer);
+        for byte in wire.from_device {
+            if receiver.push(byte) == Received::Frame {
+                let Message { sequence, body } = receiver.message::<Response<'_>>().unwrap();
+                self.answers.push((sequence, format!("{body:?}")));
+            }
+        }
+        &self.answers
+    }
+
+    fn ask(&mut self, requests: &[Request<'_>]) -> Vec<String> {
+        let frames: Vec<_> = (1..).zip(requests).map(|(n, request)| frame(n, *request)).collect();
+        let answers = self.converse(&frames.concat());
+        assert!(answers.iter().map(|(number, _)| *number).eq(1..=requests.len() as u16));
+        answers.iter().map(|(_, body)| body.clone()).collect()
+    }
+
+    fn with_flash() -> Self {
+        Bed { flash: Some(Flash::erased(8)), ..Bed::default() }
+    }
+}
+
+fn infer(input: &[u8]) -> Request<'_> {
+    Request::Infer { input }
+}
+
+fn says(body: Response<'_>) -> String {
+    format!("{body:?}")
+}
+
+fn refused(refusal: Refusal) -> String {
+    says(Response::Refused(refusal))
+}
+
+fn update(model: &[u8]) -> Vec<Request<'_>> {
+    let mut requests = vec![Request::UpdateBegin { len: model.len() as u32 }];
+    requests.extend(
+        model
+            .chunks(64)
+            .enumerate()
+            .map(|(k, bytes)| Request::UpdateChunk { offset: k as u32 * 64, bytes }),
+    );
+    requests.push(Request::UpdateFinish { signature: &[] });
+    requests
+}
+
+#[test]
+fn answers_each_request_and_blinks() {
+    let mut bed = Bed::default();
+    let answers = bed.ask(&[Request::Info, Request::SelfTest, infer(&[5, 0xff])]);
+    for word in [
+        "board: \"bench\"",
+        "model: \"times 2\"",
+        "input_bytes: 2, output_bytes: 2, layers: 1",
+        "stack_bytes: Some(123)",
+        "slots: None",
+    ] {
+        assert!(answers[0].contains(word), "{word}: {}", answers[0]);
+    }
+    assert_eq!(answers[1], says(Response::SelfTest(SelfTestReport { vectors: 2, passed: 1 })));
+    assert_eq!(answers[2], says(Response::Output { output: &[10, 0xfe] }));
+    assert!(bed.light_is_on, "three answers");
+}
+
+#[test]
+fn refuses_what_it_cannot_read_and_goes_on() {
+    let long = [7; 400];
+    let half = frame(8, infer(&[1, 2]));
+    let sent = [
+        &b"garbage"[..],
+        &frame(1, infer(&[1])),
+        &long,
+        &frame(2, infer(&[3, 4])),
+        &half[..6],
+        &frame(3, infer(&[5, 6])),
+    ];
+    assert_eq!(
+        Bed::default().converse(&sent.concat()),
+        [
+            (0, refused(Refusal::Damaged)),
+            (1, refused(Refusal::InputLength { expected: 2, given: 1 })),
+            (0, refused(Refusal::TooLong { limit: 300 })),
+            (2, says(Response::Output { output: &[6, 8] })),
+            (0, refused(Refusal::Damaged)),
+            (3, says(Response::Output { output: &[10, 12] })),
+        ]
+    );
+}
+
+#[test]
+fn a_benchmark_takes_off_what_counting_takes() {
+    use crate::link::Benchmark;
+    let answers = Bed::default().ask(&[
+        Request::Benchmark { runs: 3, input: &[] },
+        Request::Benchmark { runs: 0, input: &[1, 2] },
+        Request::Benchmark { runs: 1, input: &[1] },
+    ]);
+    let of = |runs, least, mean, most| {
+        let (counter, hz) = (Counter::Timer, 1000);
+        says(Response::Benchmark(Benchmark { counter, hz, runs, least, mean, most }))
+    };
+    assert_eq!(answers[..2], [of(3, 2, 4, 6), of(1, 2, 2, 2)]);
+    assert_eq!(answers[2], refused(Refusal::InputLength { expected: 2, given: 1 }));
+    assert_eq!(Counter::Timer.instructions(3, 25_000_000), 120);
+    assert_eq!(Counter::Cycles.instructions(3, 25_000_000), 3);
+}
+
+#[test]
+fn a_trace_has_a_hash_for_each_layer() {
+    let answers = Bed::default().ask(&[Request::Trace { input: &[5, 0xff] }]);
+    let hash = Crc::<u32>::new(&CRC_32_ISO_HDLC).checksum(&[10, 0xfe]).to_le_bytes();
+    assert_eq!(answers, [says(Response::Trace { hashes: &hash })]);
+}
+
+#[test]
+fn the_model_can_be_read_back() {
+    let file = model(2, 2, 3);
+    let len = file.len() as u32;
+    let answers = Bed::default().ask(&[
+        Request::ReadModel { offset: 0, len: 16 },
+        Request::ReadModel { offset: len - 3, len: 16 },
+        Request::ReadModel { offset: len + 1, len: 16 },
+    ]);
+    let part = |bytes| says(Response::Model { bytes });
+    assert_eq!(answers, [part(&file[..16]), part(&file[file.len() - 3..]), part(&[])]);
+}
+
+#[test]
+fn an_update_takes_effect_at_the_next_start() {
+    let mut bed = Bed::with_flash();
+    let new = model(2, 3, 3);
+    let mut requests = update(&new);
+    requests.extend([infer(&[1, 2]), Request::Restart]);
+    let answers = bed.ask(&requests);
+    let count = requests.len();
+    assert_eq!(answers[count - 4], says(Response::Done));
+    assert!(answers[count - 3].starts_with("Updated"), "{}", answers[count - 3]);
+    assert_eq!(answers[count - 2], says(Response::Output { output: &[2, 4] }), "not yet");
+    assert_eq!((&*answers[count - 1], bed.restarts), (&*says(Response::Done), 1));
+    let answers = bed.ask(&[infer(&[1, 2]), Request::Info, Request::RollBack]);
+    assert_eq!(answers[0], says(Response::Output { output: &[3, 6] }));
+    assert!(answers[1].contains("running: Some(0)") && answers[1].contains("updates: 1"));
+    assert_eq!(answers[2], says(Response::Done));
+    let answers = bed.ask(&[infer(&[1, 2]), Request::RollBack]);
+    let expected = [says(Response::Output { output: &[2, 4] }), refused(Refusal::NothingBefore)];
+    assert_eq!(answers, expected, "the built-in one");
+}
+
+#[test]
+fn bad_updates_leave_the_model_as_it_is() {
+    let good = model(2, 3, 3);
+    let failing = model(2, 3, 4);
+    let (wide, large) = (model(40, 2, 2), vec![0; 2000]);
+    let mut damaged = good.clone();
+    damaged[50] ^= 4;
+    let rejected = |rejection| refused(Refusal::Rejected(rejection));
+    for (bad, reason) in [
+        (&failing, rejected(Rejection::SelfTest { vectors: 2, passed: 1 })),
+        (&damaged, rejected(Rejection::Unreadable)),
+        (&wide, refused(Refusal::TooLarge { capacity: 960 })),
+        (&large, refused(Refusal::TooLarge { capacity: 960 })),
+    ] {
+        let mut bed = Bed::with_flash();
+        bed.ask(&update(&good));
+        let answers = bed.ask(&update(bad));
+        let wrong = answers.iter().find(|answer| **answer != says(Response::Done));
+        assert_eq!(wrong, Some(&reason));
+        assert_eq!(bed.ask(&[infer(&[1, 2])]), [says(Response::Output { output: &[3, 6] })]);
+    }
+}
+
+#[test]
+fn an_update_goes_from_its_beginning_to_its_end() {
+    let good = model(2, 3, 3);
+    let chunk =
+        |offset, len| Request::UpdateChunk { offset, bytes: &good[offset as usize..][..len] };
+    let len = good.len() as u32;
+    let answers = Bed::with_flash().ask(&[
+        chunk(0, 64),
+        Request::UpdateFinish { signature: &[] },
+        Request::UpdateBegin { len },
+        chunk(0, 64),
+        chunk(0, 64),
+        chunk(72, 16),
+        chunk(64, 3),
+        Request::UpdateFinish { signature: &[] },
+        chunk(64, good.len() - 64),
+    ]);
+    let done = || says(Response::Done);
+    let out_of_order = || refused(Refusal::OutOfOrder { expected: 64 });
+    assert_eq!(
+        answers,
+        [
+            refused(Refusal::NoUpdate),
+            refused(Refusal::NoUpdate),
+            done(),
+            done(),
+            out_of_order(),
+            out_of_order(),
+            refused(Refusal::ChunkSize { unit: 4 }),
+            refused(Refusal::Incomplete { missing: len - 64 }),
+            done(),
+        ]
+    );
+    let none = Bed::default().ask(&[Request::UpdateBegin { len }, Request::RollBack]);
+    assert_eq!(none, [refused(Refusal::NoSlots), refused(Refusal::NoSlots)]);
+}
+
+#[test]
+fn what_cannot_run_here_is_rejected_with_the_reason() {
+    let mut scratch = [0; 64];
+    let buffers = Buffers { receive: 300, send: 300 };
+    let mut of = |file: &[u8], words: usize, buffers| accept(file, &mut scratch[..words], buffers);
+    let file = model(2, 3, 3);
+    assert_eq!(of(&file, 64, buffers), Ok(Model::parse(&file).unwrap().checksum()));
+    assert!(matches!(of(&file, 1, buffers), Err(Rejection::Scratch { given: 1, .. })));
+    let small = Buffers { receive: 100, ..buffers };
+    assert!(matches!(of(&file, 64, small), Err(Rejection::Frame { given: 100, .. })));
+    assert_eq!(of(&file[..40], 64, buffers), Err(Rejection::Unreadable));
+}

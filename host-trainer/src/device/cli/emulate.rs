@@ -1,0 +1,97 @@
+//! `host-trainer device emulate`.
+
+use std::env;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::device::Error;
+use crate::device::board::{Board, Log};
+use crate::device::client::POLL;
+use crate::device::emulator::{Emulator, Options, Uart};
+use crate::device::log::{Level, Line};
+
+/// The port at which an emulated board listens, unless told otherwise.
+const DEFAULT_PORT: u16 = 7878;
+/// The environment variable that names another.
+const PORT_VARIABLE: &str = "THIMBLE_PORT";
+/// What a shell gives a program that Ctrl-C ended.
+const INTERRUPTED: i32 = 130;
+
+/// Emulates a board until it ends or the user has enough. Ends this program with the firmware's
+/// exit code: whoever runs `cargo run` wants that one.
+pub fn run(board: &str, elf: &Path, port: Option<u16>) -> Result<(), Error> {
+    let board = Board::named(board)?;
+    let port = port.or_else(|| env::var(PORT_VARIABLE).ok()?.parse().ok()).unwrap_or(DEFAULT_PORT);
+    let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let on_signal = interrupted.clone();
+    // It fails only if somebody else in this program handles Ctrl-C: then they end us.
+    let _ = ctrlc::set_handler(move || on_signal.store(true, Ordering::SeqCst));
+    let (first_line, started) = mpsc::channel();
+    let mut emulator = Emulator::start(Options {
+        uart: Uart::Listen(address),
+        on_line: Box::new(move |line| {
+            show(line);
+            if line.level <= Level::Info {
+                // Nobody listens to the second line any more.
+                let _ = first_line.send(());
+            }
+        }),
+        ..Options::serve(board, elf)
+    })?;
+    let mut greeted = false;
+    let status = loop {
+        if let Some(status) = emulator.ended()? {
+            break status;
+        }
+        if interrupted.load(Ordering::SeqCst) {
+            drop(emulator);
+            std::process::exit(INTERRUPTED);
+        }
+        if board.log == Log::Memory && !greeted {
+            anstream::eprintln!(
+                "the log of this board stays in its memory, where only a debugger finds it"
+            );
+        }
+        if !greeted && (board.log == Log::Memory || started.recv_timeout(POLL).is_ok()) {
+            greeted = true;
+            anstream::eprintln!(
+                "its UART is at {address}: ask it with `cargo run -p host-trainer -- device info \
+                 --tcp {address}` from another terminal; Ctrl-C ends it"
+            );
+        } else {
+            std::thread::sleep(POLL);
+        }
+    };
+    finish(emulator, status)
+}
+
+fn finish(mut emulator: Emulator, status: ExitStatus) -> Result<(), Error> {
+    // A failing code has its reason in the log, unless QEMU did not even start the firmware.
+    match emulator.wait_for_success(Duration::ZERO) {
+        Err(error) if status.code().is_none_or(|code| code == 1) => Err(error),
+        _ => {
+            drop(emulator);
+            std::process::exit(status.code().unwrap_or(1))
+        }
+    }
+}
+
+fn show(line: &Line) {
+    let style = match line.level {
+        Level::Debug => Style::new().dimmed(),
+        Level::Info => AnsiColor::Green.on_default(),
+        Level::Warn => AnsiColor::Yellow.on_default(),
+        Level::Error => AnsiColor::Red.on_default().bold(),
+    };
+    let text = line.to_string();
+    let (level, rest) = text.split_at(5);
+    anstream::eprintln!("{style}{level}{style:#}{rest}");
+}

@@ -1,0 +1,151 @@
+//! `host-trainer device evaluate`.
+
+use std::time::Instant;
+
+use anyhow::bail;
+use clap::Args;
+use firmware::Engine;
+use model_format::{Model, Precision};
+
+use super::Link;
+use crate::cli::args::DataArgs;
+use crate::cli::evaluate::source;
+use crate::cli::terminal;
+use crate::cli::train::confusions_text;
+use crate::data::{Locations, Splits, Subset};
+use crate::device::connection::AnyClient;
+use crate::device::local;
+use crate::evaluate::{Confusion, InputEncoder};
+use crate::network::first_largest;
+use crate::preset;
+use crate::report::{grouped, percent};
+
+/// `device evaluate`.
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// The dataset: digits or mnist
+    #[arg(value_name = "DATASET")]
+    dataset: String,
+    /// The first so many test rows only
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Where data comes from
+    #[command(flatten)]
+    data: DataArgs,
+    /// The seed that the model was trained with, which decides which rows are test rows [default:
+    /// that of the dataset's preset]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: Option<u64>,
+    /// Where the device is
+    #[command(flatten)]
+    link: Link,
+}
+
+/// Sends test rows through the device, and compares every byte with this machine's.
+pub fn run(args: EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
+    let Ok(preset) = preset::find(&args.dataset) else {
+        source(&args.dataset)?;
+        bail!("{}: no preset says how it is parted", args.dataset);
+    };
+    let seed = args.seed.unwrap_or(preset.seed);
+    let locations = Locations::from_environment(args.data.data_dir.clone());
+    let loaded = preset.data.dataset.load(&locations, seed)?;
+    let test = Splits::new(loaded, preset.data.test, None, seed)?.test;
+    let rows = args.limit.map_or(test.len(), |limit| limit.min(test.len()));
+    args.link.ask(|client| {
+        let bar = terminal::bar(rows, "rows through the device", quiet);
+        let found = evaluate(client, &test, rows, |done| bar.set_position(done as u64));
+        bar.finish_and_clear();
+        found?.print(rows)
+    })
+}
+
+/// What was found.
+struct Found {
+    seconds: f64,
+    confusion: Confusion,
+    /// The first row that differs, and its first layer that does.
+    difference: Option<(usize, Option<usize>)>,
+    different_rows: usize,
+}
+
+fn evaluate(
+    client: &mut AnyClient,
+    test: &Subset,
+    rows: usize,
+    mut progress: impl FnMut(usize),
+) -> anyhow::Result<Found> {
+    let file = client.read_model()?;
+    let model = Model::parse(&file).map_err(local::refused)?;
+    let encoder = InputEncoder::new(&model, test)?;
+    let precision = model.output().quantization.precision;
+    let mut scratch = vec![0; model.scratch_len()];
+    let mut engine = Engine::new(model.clone(), &mut scratch).map_err(local::refused)?;
+    let mut input = vec![0; model.input_bytes()];
+    let mut found = Found {
+        seconds: 0.0,
+        confusion: Confusion::new(test.dataset().class_names().to_vec()),
+        difference: None,
+        different_rows: 0,
+    };
+    for row in 0..rows {
+        encoder.encode(test, row, &mut input);
+        let begin = Instant::now();
+        let device = client.infer_bytes(&input)?;
+        found.seconds += begin.elapsed().as_secs_f64();
+        let here = engine.run_bytes(&input).map_err(local::refused)?;
+        if here != device {
+            found.different_rows += 1;
+            if found.difference.is_none() {
+                let layers = (client.trace(&input)?, local::trace(&model, &input)?);
+                found.difference = Some((row, local::first_difference(&layers.0, &layers.1)));
+            }
+        }
+        if let Some(truth) = test.class(row) {
+            found.confusion.add(truth.into(), class(&device, precision));
+        }
+        progress(row + 1);
+    }
+    Ok(found)
+}
+
+/// The class that an output says: the largest value, the first of equal ones.
+fn class(output: &[u8], precision: Precision) -> usize {
+    let values: Vec<i16> = match precision {
+        Precision::Int8 => output.iter().map(|byte| i16::from(*byte as i8)).collect(),
+        Precision::Int16 => {
+            output.as_chunks().0.iter().map(|pair| i16::from_le_bytes(*pair)).collect()
+        }
+    };
+    first_largest(&values).0
+}
+
+impl Found {
+    fn print(&self, rows: usize) -> anyhow::Result<()> {
+        let speed = rows as f64 / self.seconds.max(1e-9);
+        println!("rows        {}, {speed:.0} a second over the link", grouped(rows as u64));
+        if self.confusion.total() > 0 {
+            println!("accuracy    {} on the device", percent(self.confusion.accuracy()));
+            terminal::print(&confusions_text(&[("device", &self.confusion)]))?;
+        }
+        match self.difference {
+            None => {
+                println!("every byte equals this machine's");
+                Ok(())
+            }
+            Some((row, layer)) => {
+                let count = self.different_rows;
+                match layer {
+                    Some(layer) => bail!(
+                        "{count} rows differ from this machine's; in row {row}, the first, layer \
+                         {layer} is the first that differs"
+                    ),
+                    None => bail!(
+                        "{count} rows differ from this machine's; row {row}, the first, gave the \
+                         same when it was traced: the device does not always compute the same"
+                    ),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! `host-trainer device infer`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use firmware::Engine;
+use model_format::Model;
+
+use super::Link;
+use crate::cli::terminal;
+use crate::device::command::{read_rows, write_rows};
+use crate::device::connection::AnyClient;
+use crate::device::local;
+use crate::predict::{input, load, picture_size, predict, prepare, show};
+
+/// `device infer`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("inputs").required(true).args(["image", "raw_i8"]))]
+pub struct InferArgs {
+    /// A photograph, PNG or JPEG: one dark thing on light paper, or light on dark
+    image: Option<PathBuf>,
+    /// A file of int8 values, as many a row as the model has inputs
+    #[arg(long, value_name = "FILE")]
+    raw_i8: Option<PathBuf>,
+    /// Write the rows of outputs here, as int8, instead of showing them
+    #[arg(long, value_name = "FILE", requires = "raw_i8")]
+    out: Option<PathBuf>,
+    /// Where the device is
+    #[command(flatten)]
+    link: Link,
+}
+
+/// Runs inputs through the device's model.
+pub fn run(args: InferArgs) -> anyhow::Result<()> {
+    let InferArgs { image, raw_i8, out, link } = args;
+    link.ask(|client| match (image, raw_i8) {
+        (Some(path), _) => photograph(client, &path),
+        // The parser has seen to it that there is one of the two.
+        (None, path) => rows(client, &path.unwrap_or_default(), out.as_deref()),
+    })
+}
+
+/// Says what the device sees in a photograph.
+fn photograph(client: &mut AnyClient, path: &Path) -> anyhow::Result<()> {
+    let photograph = load(path)?;
+    let file = client.read_model()?;
+    let model = Model::parse(&file).map_err(local::refused)?;
+    let ink =
+        prepare(&photograph, picture_size(&model)?).with_context(|| path.display().to_string())?;
+    let bytes = input(&model, &ink.pixels);
+    let device = client.infer_bytes(&bytes)?;
+    let mut scratch = vec![0; model.scratch_len()];
+    let mut engine = Engine::new(model.clone(), &mut scratch).map_err(local::refused)?;
+    if engine.run_bytes(&bytes).map_err(local::refused)? != device {
+        bail!(
+            "the device gives other bytes than this machine: `host-trainer device trace` names the \
+             layer"
+        );
+    }
+    // The same bytes mean the same.
+    let answers = predict(&model, None, &ink)?;
+    terminal::print(&show(&ink, &answers, terminal::has_colours()))?;
+    println!("the device's answer, and every byte of it this machine's");
+    Ok(())
+}
+
+fn rows(client: &mut AnyClient, input: &Path, out: Option<&Path>) -> anyhow::Result<()> {
+    let inputs = client.info()?.input_bytes;
+    let rows = read_rows(input, inputs)?;
+    let mut outputs = Vec::new();
+    for row in rows.chunks_exact(inputs) {
+        let output = client.infer(row)?;
+        if out.is_none() {
+            println!("{}", output.iter().map(i8::to_string).collect::<Vec<_>>().join(" "));
+        }
+        outputs.extend_from_slice(&output);
+    }
+    if let Some(path) = out {
+        write_rows(path, &outputs)?;
+    }
+    Ok(())
+}

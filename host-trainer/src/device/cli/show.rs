@@ -1,0 +1,255 @@
+//! `host-trainer device list | info | self-test | bench | trace | monitor`.
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use clap::Args;
+use firmware::link::Counter;
+use model_format::Model;
+
+use super::Link;
+use crate::cli::files;
+use crate::device::client::DeviceInfo;
+use crate::device::connection::{self, AnyClient};
+use crate::device::{Error, local};
+use crate::report::grouped;
+
+/// `device bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// How often the model runs
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    runs: u16,
+    /// A file of raw input, int8 or int16 little-endian [default: the model's own test vectors]
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// Where the device is
+    #[command(flatten)]
+    link: Link,
+}
+
+/// `device trace`.
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// A file of raw inputs, int8 or int16 little-endian [default: the model's own test vectors]
+    #[arg(value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// Which row of them, counted from 0
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    row: usize,
+    /// Where the device is
+    #[command(flatten)]
+    link: Link,
+}
+
+/// `device monitor`.
+#[derive(Debug, Args)]
+pub struct MonitorArgs {
+    /// End after so many seconds [default: when you press Ctrl-C]
+    #[arg(long, value_name = "S")]
+    seconds: Option<u64>,
+    /// Where the device is
+    #[command(flatten)]
+    link: Link,
+}
+
+/// How long a port may take to say whether a Thimble device is there.
+const PROBE: Duration = Duration::from_millis(700);
+/// How often the device is asked.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Lists the serial ports.
+pub fn list() -> anyhow::Result<()> {
+    let ports = connection::ports();
+    if ports.is_empty() {
+        println!("no serial port here; emulated boards are named by --qemu");
+    }
+    for port in ports {
+        // Only what is plugged in is asked: a modem in the machine may not like it.
+        let answer = match port.port_type {
+            serialport::SerialPortType::UsbPort(_) => match connection::serial(&port.port_name) {
+                Ok(mut client) => {
+                    client.set_timeout(PROBE);
+                    match client.info() {
+                        Ok(info) => format!("{} runs {}", info.board, info.model),
+                        Err(Error::NoAnswer(_)) => "no Thimble device answers".into(),
+                        Err(error) => error.to_string(),
+                    }
+                }
+                Err(error) => error.to_string(),
+            },
+            _ => "not asked".into(),
+        };
+        println!("{:<16} {:<40} {answer}", port.port_name, connection::describe(&port));
+    }
+    Ok(())
+}
+
+/// Shows who the device is.
+pub fn info(client: &mut AnyClient) -> anyhow::Result<()> {
+    print_info(&client.info()?);
+    Ok(())
+}
+
+/// What there is to know of a device.
+pub fn print_info(info: &DeviceInfo) {
+    println!("board       {}, firmware {}", info.board, info.firmware);
+    println!(
+        "model       {} (checksum {:08x}), {} bytes",
+        info.model, info.checksum, info.model_bytes
+    );
+    println!(
+        "shape       {} inputs, {} outputs, {} layers",
+        info.input_bytes, info.output_bytes, info.layers
+    );
+    println!("memory      {} bytes of scratch", info.scratch_bytes);
+    if let Some(stack) = info.stack_bytes {
+        println!("stack       {stack} bytes at the most so far");
+    }
+    match &info.slots {
+        None => println!("slots       none: the model is built into the program"),
+        Some(slots) => {
+            let running = match slots.running {
+                Some(slot) => format!("runs slot {slot}"),
+                None => "runs the model that is built in".into(),
+            };
+            let [first, second] = slots.erases;
+            println!(
+                "slots       {running}; room for {} bytes; update {}; erased {first} and {second} \
+                 times",
+                slots.capacity, slots.updates
+            );
+        }
+    }
+    println!("dropped     {} frames since it started", info.bad_frames);
+    println!("saturated   {} values from sensors since it started", info.saturated_inputs);
+}
+
+/// Has the device test itself.
+pub fn self_test(client: &mut AnyClient) -> anyhow::Result<()> {
+    let report = client.self_test()?;
+    if !report.all_passed() {
+        return Err(Error::SelfTest { vectors: report.vectors, passed: report.passed }.into());
+    }
+    println!("{} of {} test vectors passed", report.passed, report.vectors);
+    Ok(())
+}
+
+/// Measures how long an inference takes.
+pub fn bench(args: BenchArgs) -> anyhow::Result<()> {
+    let input = args.input.as_deref().map(files::read).transpose()?.unwrap_or_default();
+    let emulated = args.link.place.qemu.is_some();
+    args.link.ask_counting(emulated, |client| {
+        let result = client.benchmark(args.runs, &input)?;
+        let figure = |ticks| match emulated {
+            true => result.counter.instructions(ticks, result.hz),
+            false => u64::from(ticks),
+        };
+        let what = match (emulated, result.counter) {
+            (true, _) => "executed instructions".to_string(),
+            (false, Counter::Cycles) => format!("cycles at {} Hz", grouped(result.hz.into())),
+            (false, Counter::Timer) => {
+                format!("ticks of a timer of {} Hz", grouped(result.hz.into()))
+            }
+        };
+        println!("runs        {}", result.runs);
+        println!("an inference, in {what}");
+        println!("  least     {}", grouped(figure(result.least)));
+        println!("  mean      {}", grouped(figure(result.mean)));
+        println!("  most      {}", grouped(figure(result.most)));
+        if !emulated && result.hz > 0 {
+            let microseconds = f64::from(result.mean) / f64::from(result.hz) * 1e6;
+            println!("  mean      {microseconds:.0} µs");
+        }
+        Ok(())
+    })
+}
+
+/// Compares layer by layer.
+pub fn trace(args: TraceArgs) -> anyhow::Result<()> {
+    let given = args.input.as_deref().map(files::read).transpose()?;
+    args.link.ask(|client| {
+        let file = client.read_model()?;
+        let model = Model::parse(&file).map_err(|error| Error::Model(error.to_string()))?;
+        let row = args.row;
+        let input = match &given {
+            None => model.self_tests().nth(row).map(|test| test.input.to_vec()),
+            Some(bytes) => bytes.chunks_exact(model.input_bytes()).nth(row).map(<[u8]>::to_vec),
+        };
+        let Some(input) = input else { bail!("there is no row {row}, counted from 0") };
+        let (device, here) = (client.trace(&input)?, local::trace(&model, &input)?);
+        println!("layer       device    here");
+        for (layer, (device, here)) in device.iter().zip(&here).enumerate() {
+            let verdict = if device == here { "" } else { "  differ" };
+            println!("{layer:>5}     {device:08x}  {here:08x}{verdict}");
+        }
+        match local::first_difference(&device, &here) {
+            None => println!("every layer gives the same bytes on both"),
+            Some(layer) => bail!("layer {layer} is the first that differs"),
+        }
+        Ok(())
+    })
+}
+
+/// Shows what changes, and waits for a device that goes away.
+pub fn monitor(args: &MonitorArgs) -> anyhow::Result<()> {
+    let end = args.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let going_on = || end.is_none_or(|end| Instant::now() < end);
+    if args.link.place.qemu.is_some() {
+        bail!(
+            "an emulator that is started for the occasion has nothing to watch: start one with \
+             `cargo run --release` in the board's folder, and watch it with --tcp 127.0.0.1:7878"
+        );
+    }
+    let mut client = args.link.connect()?;
+    let mut last: Option<DeviceInfo> = None;
+    while going_on() {
+        match client.info() {
+            Ok(info) if last.as_ref() == Some(&info) => {}
+            Ok(info) => {
+                match &last {
+                    None => print_info(&info),
+                    Some(before) => println!("{}", changes(before, &info)),
+                }
+                last = Some(info);
+            }
+            Err(Error::Closed | Error::Connection(_) | Error::NoAnswer(_)) => {
+                println!("the device is gone; waiting for it");
+                last = None;
+                while going_on() {
+                    thread::sleep(EVERY);
+                    if let Ok(new) = args.link.connect() {
+                        client = new;
+                        break;
+                    }
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+        thread::sleep(EVERY);
+    }
+    Ok(())
+}
+
+/// What is not as before, in a line.
+fn changes(before: &DeviceInfo, now: &DeviceInfo) -> String {
+    let mut words = Vec::new();
+    if before.checksum != now.checksum {
+        words.push(format!("model {} ({:08x})", now.model, now.checksum));
+    }
+    if before.stack_bytes != now.stack_bytes {
+        words.push(format!("stack {} bytes", now.stack_bytes.unwrap_or(0)));
+    }
+    if before.bad_frames != now.bad_frames {
+        words.push(format!("{} frames dropped", now.bad_frames));
+    }
+    if before.saturated_inputs != now.saturated_inputs {
+        words.push(format!("{} values saturated", now.saturated_inputs));
+    }
+    if before.slots != now.slots {
+        words.push(format!("{:?}", now.slots));
+    }
+    words.join(", ")
+}

@@ -1,0 +1,91 @@
+//! Ways to a device: a serial port, or TCP.
+
+use std::io::{Read, Write};
+
+use serialport::{SerialPortInfo, SerialPortType};
+
+use super::Error;
+use super::client::{Client, POLL};
+
+/// What every board's serial port runs at.
+pub const BAUD: u32 = 115_200;
+
+/// A stream of bytes to a device.
+pub trait Stream: Read + Write + Send {}
+
+impl<S: Read + Write + Send> Stream for S {}
+
+/// A client over whichever way there is.
+pub type AnyClient = Client<Box<dyn Stream>>;
+
+/// Opens a serial port; nobody else can use it meanwhile.
+///
+/// # Errors
+/// [`Error::Port`] names the ports that there are, if there is none of this name.
+pub fn serial(port: &str) -> Result<AnyClient, Error> {
+    let opened = serialport::new(port, BAUD).timeout(POLL).open();
+    match opened {
+        Ok(stream) => Ok(Client::new(Box::new(stream))),
+        Err(error) => {
+            let problem = error.to_string();
+            let there = match problem.contains("busy") {
+                true => "Another program uses it: end that one first".into(),
+                false if problem.to_lowercase().contains("permission") => {
+                    "You may not: on Debian and Ubuntu `sudo usermod -aG dialout $USER`, and log \
+                     in again"
+                        .into()
+                }
+                false => match ports().as_slice() {
+                    [] => "There is no serial port here: is the board plugged in?".into(),
+                    ports => {
+                        let names: Vec<&str> = ports.iter().map(|p| p.port_name.as_str()).collect();
+                        format!("There is: {}", names.join(", "))
+                    }
+                },
+            };
+            Err(Error::Port { port: port.into(), problem, there })
+        }
+    }
+}
+
+/// Serial ports of this computer, by name; none where the system cannot tell.
+pub fn ports() -> Vec<SerialPortInfo> {
+    let mut ports = serialport::available_ports().unwrap_or_default();
+    ports.sort_by(|a, b| a.port_name.cmp(&b.port_name));
+    ports
+}
+
+/// What is known of a port besides its name.
+pub fn describe(port: &SerialPortInfo) -> String {
+    match &port.port_type {
+        SerialPortType::UsbPort(usb) => {
+            let words = [usb.manufacturer.as_deref(), usb.product.as_deref()];
+            let words: Vec<&str> = words.into_iter().flatten().collect();
+            format!("USB {:04x}:{:04x} {}", usb.vid, usb.pid, words.join(" ")).trim_end().into()
+        }
+        SerialPortType::BluetoothPort => "Bluetooth".into(),
+        SerialPortType::PciPort => "built in".into(),
+        SerialPortType::Unknown => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_port_is_named_with_those_that_there_are() {
+        let error = serial("/dev/no-such-port").err().expect("there is none").to_string();
+        assert!(error.contains("/dev/no-such-port") && error.contains("There is"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_port_is_used_by_one_client() {
+        use serialport::SerialPort;
+        let (_device, port) = serialport::TTYPort::pair().expect("a pair of terminals");
+        let name = port.name().expect("it has a name");
+        let error = serial(&name).err().expect("it is in use").to_string();
+        assert!(error.contains(&name) && error.contains("busy"), "{error}");
+    }
+}

@@ -1,0 +1,182 @@
+//! What a device does besides inference, and what takes more than one request.
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use firmware::link::{Benchmark, Refusal, Request, Response, SlotsInfo, Updated};
+
+use super::Error;
+use super::client::{Client, DeviceInfo, unexpected};
+
+/// How many times as long as usual a device may take to erase a slot, or to test a model: a large
+/// block takes seconds.
+const SLOW: u32 = 6;
+/// Bytes of the model that are asked for at once; the device sends what fits.
+const PART: u16 = 8192;
+/// How long a device that starts anew is given before it is asked again.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How often a chunk is sent whose answer was lost.
+const TRIES: u32 = 3;
+
+impl<S: Read + Write> Client<S> {
+    /// Has the device run its model so many times; on its own test vectors if `input` is empty.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where nothing counts, otherwise what went wrong on the way.
+    pub fn benchmark(&mut self, runs: u16, input: &[u8]) -> Result<Benchmark, Error> {
+        self.exchange(Request::Benchmark { runs, input }, |response| match response {
+            Response::Benchmark(benchmark) => Ok(benchmark),
+            other => Err(unexpected(&other)),
+        })
+    }
+
+    /// The CRC-32 of each layer's output for one input.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the input has the wrong length, otherwise what went wrong on the way.
+    pub fn trace(&mut self, input: &[u8]) -> Result<Vec<u32>, Error> {
+        self.exchange(Request::Trace { input }, |response| match response {
+            Response::Trace { hashes } => {
+                Ok(hashes.as_chunks().0.iter().map(|hash| u32::from_le_bytes(*hash)).collect())
+            }
+            other => Err(unexpected(&other)),
+        })
+    }
+
+    /// The model that the device runs, as a file.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if what it sends is not what it says it runs, otherwise what went wrong on
+    /// the way.
+    pub fn read_model(&mut self) -> Result<Vec<u8>, Error> {
+        let info = self.info()?;
+        let mut file = Vec::new();
+        while file.len() < info.model_bytes as usize {
+            let offset = file.len() as u32;
+            let request = Request::ReadModel { offset, len: PART };
+            let part = self.exchange(request, |response| match response {
+                Response::Model { bytes } => Ok(bytes.to_vec()),
+                other => Err(unexpected(&other)),
+            })?;
+            if part.is_empty() {
+                let sent = file.len();
+                return Err(Error::Model(format!(
+                    "it ends after {sent} of {} bytes",
+                    info.model_bytes
+                )));
+            }
+            file.extend(part);
+        }
+        match model_format::Model::parse(&file) {
+            Ok(model) if model.checksum() == info.checksum => Ok(file),
+            Ok(model) => Err(Error::Model(format!(
+                "its checksum is {:08x}, the device says {:08x}",
+                model.checksum(),
+                info.checksum
+            ))),
+            Err(error) => Err(Error::Model(error.to_string())),
+        }
+    }
+
+    /// Writes a model into the device's idle slot; it runs from the next start on. `progress` gets
+    /// the bytes that have been sent.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the device's reason; it goes on with the model that it has.
+    pub fn update(
+        &mut self,
+        model: &[u8],
+        signature: &[u8],
+        mut progress: impl FnMut(usize),
+    ) -> Result<Updated, Error> {
+        let slots = self.info()?.slots.ok_or(Error::Refused(Refusal::NoSlots))?;
+        let SlotsInfo { chunk, unit, .. } = slots;
+        if chunk == 0 || chunk % unit.max(1) != 0 {
+            return Err(Error::Unexpected(format!("{slots:?}")));
+        }
+        let len = u32::try_from(model.len()).unwrap_or(u32::MAX);
+        self.slowly(|client| client.done(Request::UpdateBegin { len }))?;
+        let mut sent = 0;
+        for bytes in model.chunks(chunk as usize) {
+            self.chunk(sent as u32, bytes)?;
+            sent += bytes.len();
+            progress(sent);
+        }
+        self.slowly(|client| {
+            client.exchange(Request::UpdateFinish { signature }, |response| match response {
+                Response::Updated(updated) => Ok(updated),
+                other => Err(unexpected(&other)),
+            })
+        })
+    }
+
+    /// Does what a device takes its time for.
+    fn slowly<R>(&mut self, work: impl FnOnce(&mut Self) -> R) -> R {
+        let usual = self.timeout();
+        self.set_timeout(usual * SLOW);
+        let result = work(self);
+        self.set_timeout(usual);
+        result
+    }
+
+    /// Sends a chunk, again if its answer was lost.
+    fn chunk(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Error> {
+        let next = offset.saturating_add(bytes.len() as u32);
+        let mut tries = TRIES;
+        loop {
+            tries -= 1;
+            match self.done(Request::UpdateChunk { offset, bytes }) {
+                // It had arrived.
+                Err(Error::Refused(Refusal::OutOfOrder { expected })) if expected == next => {
+                    return Ok(());
+                }
+                Err(Error::NoAnswer(_)) if tries > 0 => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Has the model before run from the next start on.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if there is none, otherwise what went wrong on the way.
+    pub fn roll_back(&mut self) -> Result<(), Error> {
+        self.done(Request::RollBack)
+    }
+
+    /// Starts the device anew; it answers again in a moment.
+    ///
+    /// # Errors
+    /// What went wrong on the way.
+    pub fn restart(&mut self) -> Result<(), Error> {
+        self.done(Request::Restart)
+    }
+
+    /// Waits until a device that starts anew answers.
+    ///
+    /// # Errors
+    /// [`Error::NoAnswer`] after so long, otherwise what went wrong on the way.
+    pub fn wait_for_start(&mut self, limit: Duration) -> Result<DeviceInfo, Error> {
+        let deadline = Instant::now() + limit;
+        let usual = self.timeout();
+        self.set_timeout(PATIENCE);
+        loop {
+            match self.info() {
+                // What was under way when it started anew may have arrived in pieces.
+                Err(Error::NoAnswer(_) | Error::Refused(_)) if Instant::now() < deadline => {}
+                Err(Error::NoAnswer(_)) => return Err(Error::NoAnswer(limit)),
+                answer => {
+                    self.set_timeout(usual);
+                    return answer;
+                }
+            }
+        }
+    }
+
+    fn done(&mut self, request: Request<'_>) -> Result<(), Error> {
+        self.exchange(request, |response| match response {
+            Response::Done => Ok(()),
+            other => Err(unexpected(&other)),
+        })
+    }
+}
