@@ -83,32 +83,6 @@ fn build(
     })
 }
 
-/// The firmware of the board that the tests run on, all of it compiled at this level; see
-/// `opt-level` of cargo's profiles.
-///
-/// # Panics
-/// When it can't be built, with cargo's words.
-pub fn firmware_at_level(level: &str) -> PathBuf {
-    let board = board();
-    let key = content_key(&[level.as_bytes(), &sources()]);
-    cached(&format!("{}-level-{}-{key}.elf", board.name, level.trim_matches('"')), |elf| {
-        let folder = root().join("firmware/boards").join(board.name);
-        // A folder of its own: the other levels' crates stay as they are.
-        let target_dir = root().join("firmware/boards/target/opt-level");
-        let mut build = cargo();
-        build.current_dir(folder).args(["build", "--release", "--locked", "--quiet"]);
-        build.arg("--target-dir").arg(&target_dir);
-        // Levels of single packages stand above that of the profile.
-        for package in ["", "package.firmware.", "package.model-format."] {
-            let setting = format!("profile.release.{package}opt-level={level}");
-            build.arg("--config").arg(setting);
-        }
-        Finished::of(&mut build).success();
-        let built = target_dir.join(board.target).join("release").join(board.name);
-        std::fs::copy(&built, elf).unwrap_or_else(|error| panic!("{}: {error}", built.display()));
-    })
-}
-
 /// The board, answering on its UART.
 pub fn serving(elf: &Path) -> Emulator {
     serving_on(board(), elf)

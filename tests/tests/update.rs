@@ -94,12 +94,11 @@ fn every_board_with_slots_takes_an_update_and_goes_back() {
         let mut client = emulator.connect().unwrap_or_else(|error| panic!("{name}: {error}"));
         let before = client.info().unwrap_or_else(|error| panic!("{name}: {error}"));
         if before.slots.is_none() {
-            let error = client.update(&new, &[], |_| ()).expect_err("it has no slots");
+            let error = client.update(&new, |_| ()).expect_err("it has no slots");
             assert!(matches!(error, Error::Refused(Refusal::NoSlots)), "{name}: {error}");
             return;
         }
-        let updated =
-            client.update(&new, &[], |_| ()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let updated = client.update(&new, |_| ()).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!((updated.slot, updated.sequence), (0, 1), "{name}");
         assert!(updated.erased_blocks > 0, "{name}");
         assert_eq!(client.info().expect("information").checksum, before.checksum, "not yet");
@@ -154,12 +153,12 @@ fn bad_updates_are_refused_and_the_model_goes_on() {
             Refusal::Rejected(Rejection::SelfTest { vectors: 4, passed: 3 }),
         ),
     ] {
-        let error = client.update(&file, &[], |_| ()).expect_err(what);
+        let error = client.update(&file, |_| ()).expect_err(what);
         assert!(matches!(error, Error::Refused(given) if given == expected), "{what}: {error}");
         assert_eq!(client.info().expect("information").checksum, before, "{what}");
         assert!(client.self_test().expect("a report").all_passed(), "{what}");
     }
-    let error = client.update(&wide, &[], |_| ()).expect_err("too wide for its memory");
+    let error = client.update(&wide, |_| ()).expect_err("too wide for its memory");
     assert!(
         matches!(error, Error::Refused(Refusal::Rejected(Rejection::Frame { .. }))),
         "too wide: {error}"
@@ -188,7 +187,7 @@ fn updates_that_are_reset_at_any_moment_leave_a_good_model() {
             let (client, file) = (&mut client, &file);
             client.set_timeout(Duration::from_millis(400));
             let update = scope.spawn(move || {
-                client.update(file, &[], |bytes| {
+                client.update(file, |bytes| {
                     if bytes >= stop_at {
                         // The other end is gone once it has been told.
                         let _ = send.send(());

@@ -29,11 +29,6 @@ pub enum Rejection {
         /// How its weights lie: the code in the file.
         layout: u8,
     },
-    /// A layer is of a kind that was left out of this build.
-    Operator {
-        /// The layer, counted from 0.
-        layer: u8,
-    },
     /// The model does not lie on a 4-byte boundary.
     Unaligned,
     /// There is too little memory to compute in.
@@ -57,8 +52,6 @@ pub enum Rejection {
         /// Of these, how many passed.
         passed: u8,
     },
-    /// It is not signed, or not by the key that this build trusts.
-    Signature,
 }
 
 impl core::error::Error for Rejection {}
@@ -76,9 +69,6 @@ impl fmt::Display for Rejection {
                     "layer {layer}: the device's core reads no {name} weights: pack the model for it"
                 )
             }
-            Rejection::Operator { layer } => {
-                write!(f, "layer {layer}: its operator was left out of the device's firmware")
-            }
             Rejection::Unaligned => f.write_str("it does not lie on a 4-byte boundary"),
             Rejection::Scratch { needed, given } => write!(
                 f,
@@ -93,9 +83,6 @@ impl fmt::Display for Rejection {
             Rejection::SelfTest { vectors, passed } => {
                 write!(f, "only {passed} of its {vectors} test vectors passed on the device")
             }
-            Rejection::Signature => {
-                f.write_str("it is not signed by the key that the device's firmware trusts")
-            }
         }
     }
 }
@@ -109,7 +96,6 @@ impl From<EngineError> for Rejection {
             EngineError::Layout { layer, layout } => {
                 Rejection::Layout { layer: layer as u8, layout: layout as u8 }
             }
-            EngineError::Operator { layer } => Rejection::Operator { layer: layer as u8 },
             EngineError::Unaligned => Rejection::Unaligned,
         }
     }

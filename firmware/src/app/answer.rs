@@ -57,7 +57,7 @@ impl<'m, B: Board> Device<'m, '_, B> {
             }
             Request::UpdateBegin { len } => self.update_begin(len, reply),
             Request::UpdateChunk { offset, bytes } => self.update_chunk(offset, bytes, reply),
-            Request::UpdateFinish { signature } => self.update_finish(signature, reply),
+            Request::UpdateFinish => self.update_finish(reply),
             Request::RollBack => self.roll_back(reply),
             Request::Restart => {
                 reply(Response::Done);
@@ -185,7 +185,7 @@ impl<'m, B: Board> Device<'m, '_, B> {
         Ok(())
     }
 
-    fn update_finish(&mut self, signature: &[u8], reply: Reply<'_>) -> Result<(), Refusal> {
+    fn update_finish(&mut self, reply: Reply<'_>) -> Result<(), Refusal> {
         let slots = self.board.slots().ok_or(Refusal::NoSlots)?;
         let update = self.update.as_ref().ok_or(Refusal::NoUpdate)?;
         let missing = update.missing();
@@ -194,7 +194,6 @@ impl<'m, B: Board> Device<'m, '_, B> {
         }
         let update = self.update.take().ok_or(Refusal::NoUpdate)?;
         let (scratch, buffers) = (&mut *self.scratch, self.buffers);
-        let _ = signature;
         let written =
             slots.finish(update, |model| accept(model, scratch, buffers)).map_err(refusal)?;
         reply(Response::Updated(Updated {

@@ -226,7 +226,7 @@ fn update(model: &[u8]) -> Vec<Request<'_>> {
             .enumerate()
             .map(|(k, bytes)| Request::UpdateChunk { offset: k as u32 * 64, bytes }),
     );
-    requests.push(Request::UpdateFinish { signature: &[] });
+    requests.push(Request::UpdateFinish);
     requests
 }
 
@@ -363,13 +363,13 @@ fn an_update_goes_from_its_beginning_to_its_end() {
     let len = good.len() as u32;
     let answers = Bed::with_flash().ask(&[
         chunk(0, 64),
-        Request::UpdateFinish { signature: &[] },
+        Request::UpdateFinish,
         Request::UpdateBegin { len },
         chunk(0, 64),
         chunk(0, 64),
         chunk(72, 16),
         chunk(64, 3),
-        Request::UpdateFinish { signature: &[] },
+        Request::UpdateFinish,
         chunk(64, good.len() - 64),
     ]);
     let done = || says(Response::Done);

@@ -64,10 +64,7 @@ pub enum Request<'a> {
     },
     /// That was all of it: read it back, test it, and have it run from the next start on.
     /// Answered by [`Response::Updated`].
-    UpdateFinish {
-        /// The ed25519 signature of the model file, or nothing.
-        signature: &'a [u8],
-    },
+    UpdateFinish,
     /// Have the model before run from the next start on. Answered by [`Response::Done`].
     RollBack,
     /// Start anew. Answered by [`Response::Done`] before.

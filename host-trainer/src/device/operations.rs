@@ -86,7 +86,6 @@ impl<S: Read + Write> Client<S> {
     pub fn update(
         &mut self,
         model: &[u8],
-        signature: &[u8],
         mut progress: impl FnMut(usize),
     ) -> Result<Updated, Error> {
         let slots = self.info()?.slots.ok_or(Error::Refused(Refusal::NoSlots))?;
@@ -103,7 +102,7 @@ impl<S: Read + Write> Client<S> {
             progress(sent);
         }
         self.slowly(|client| {
-            client.exchange(Request::UpdateFinish { signature }, |response| match response {
+            client.exchange(Request::UpdateFinish, |response| match response {
                 Response::Updated(updated) => Ok(updated),
                 other => Err(unexpected(&other)),
             })

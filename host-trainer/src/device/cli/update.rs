@@ -46,7 +46,7 @@ pub fn run(args: UpdateArgs, quiet: bool) -> anyhow::Result<()> {
     link.ask(|client| {
         let bar = terminal::bar(file.len(), "bytes", quiet);
         let begin = Instant::now();
-        let updated = client.update(&file, &[], |sent| bar.set_position(sent as u64));
+        let updated = client.update(&file, |sent| bar.set_position(sent as u64));
         bar.finish_and_clear();
         let updated = updated?;
         println!(
