@@ -78,14 +78,4 @@ mod tests {
         let error = serial("/dev/no-such-port").err().expect("there is none").to_string();
         assert!(error.contains("/dev/no-such-port") && error.contains("There is"), "{error}");
     }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_port_is_used_by_one_client() {
-        use serialport::SerialPort;
-        let (_device, port) = serialport::TTYPort::pair().expect("a pair of terminals");
-        let name = port.name().expect("it has a name");
-        let error = serial(&name).err().expect("it is in use").to_string();
-        assert!(error.contains(&name) && error.contains("busy"), "{error}");
-    }
 }

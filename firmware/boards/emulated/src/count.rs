@@ -1,7 +1,8 @@
 //! `count IN OUT`: what one inference costs on this core, for every row of `IN`.
 //!
 //! `OUT` gets one line: `rows=R instructions_min=… instructions_mean=… instructions_max=… stack=B`.
-//! Instructions are right under QEMU's `-icount shift=0` only (see [`common::clock`]). The stack is that of the deepest run, painted for the purpose.
+//! Instructions are right under QEMU's `-icount shift=0` only (see [`common::clock`]). The
+//! stack is that of the deepest run, painted for the purpose.
 
 use core::fmt::Write;
 
@@ -62,7 +63,10 @@ pub fn run(
 }
 
 /// Instructions that `work` executes, without what reading the clock takes.
-fn instructions_of(clock: &mut impl Clock, work: &mut dyn FnMut()) -> Result<u64, Failure> {
+pub(crate) fn instructions_of(
+    clock: &mut impl Clock,
+    work: &mut dyn FnMut(),
+) -> Result<u64, Failure> {
     let (counter, hz) = clock.counter();
     let idle = clock.ticks_of(&mut || ());
     match (clock.ticks_of(work), idle) {
