@@ -3,7 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use model_format::{Layer, Model, Precision, Table, WeightLayout};
+use model_format::{Layer, Layers, Model, Precision, Table, WeightLayout};
 
 use crate::kernels::{self, Values, Workspace};
 use crate::operators::{All, Choice};
@@ -171,7 +171,7 @@ impl<'m, 's, C: Choice> Engine<'m, 's, C> {
         let (mut layers, mut index) = (self.model.layers(), 0usize);
         let (mut len, mut from) = (0, Some(input));
         // By reference: a layer that is moved is copied on the stack.
-        while let Some(layer) = &layers.next() {
+        while let Some(layer) = &next(&mut layers) {
             len = self.run_layer(layer, from.take(), len);
             trace(index, self.activations.get(..len).unwrap_or_default());
             index = index.wrapping_add(1);
@@ -211,6 +211,13 @@ impl<'m, 's, C: Choice> Engine<'m, 's, C> {
         }
         output_len
     }
+}
+
+// With Helium, whose kernel takes the most of the stack, out of line: what reading a layer takes of it
+// is then free again while the layer runs. Elsewhere that would only be larger.
+#[cfg_attr(kernel_mve, inline(never))]
+fn next<'m, C: Choice>(layers: &mut Layers<'m, C>) -> Option<Layer<'m>> {
+    layers.next()
 }
 
 #[inline(never)]

@@ -45,15 +45,15 @@ pub(super) fn compute<C: Choice>(layer: &Dense<'_>, x: &Prepared<'_>, output: &m
         return;
     }
     let (inputs, row_len) = (layer.inputs(), padded(layer.inputs()));
-    let output_of = Output::of(layer);
     let mut sums = [const { MaybeUninit::<i32>::uninit() }; CHUNK];
     let (biases, weights) = (layer.folded().as_ptr(), layer.weight_bytes().as_ptr());
     let (mantissas, shifts) = (layer.mantissas().as_ptr(), layer.shifts().as_ptr());
-    for start in (0..outputs).step_by(CHUNK) {
+    let mut start = 0;
+    while start < outputs {
         let rows = outputs.wrapping_sub(start).min(CHUNK);
         // SAFETY: a layer has an entry an output of each parameter and rows of `row_len` bytes,
         // and `start` and the rows behind it are among them; the input has `inputs` bytes.
-        let sums = unsafe {
+        unsafe {
             thimble_mve_rows(&Rows {
                 biases: biases.add(start),
                 weights: weights.add(start.wrapping_mul(row_len)),
@@ -64,36 +64,45 @@ pub(super) fn compute<C: Choice>(layer: &Dense<'_>, x: &Prepared<'_>, output: &m
                 rows,
                 inputs_left: inputs % 64,
             });
-            // As many have been written.
-            core::slice::from_raw_parts(sums.as_ptr().cast::<i32>(), rows)
-        };
+        }
         match layer.output.precision {
             // SAFETY: there are `rows` values of each kind.
             Precision::Int8 => unsafe {
                 thimble_mve_requantize(&Requantize {
-                    sums: sums.as_ptr(),
+                    sums: sums.as_ptr().cast(),
                     mantissas: mantissas.add(start),
                     shifts: shifts.add(start),
                     output: output.as_mut_ptr().add(start),
                     rows,
-                    output_of,
+                    output_of: Output::of(layer),
                 });
             },
-            Precision::Int16 if C::OPERATORS.int16 => {
-                let output = output.as_chunks_mut().0.get_mut(start..).unwrap_or_default();
-                requantize_int16(layer, start, sums, output);
-            }
+            // SAFETY: as many sums have been written, and as many outputs have room from `start` on.
+            Precision::Int16 if C::OPERATORS.int16 => unsafe {
+                requantize_int16(layer, start, sums.as_ptr().cast(), output.as_mut_ptr());
+            },
             Precision::Int16 => {}
         }
+        start = start.wrapping_add(CHUNK);
     }
 }
 
-/// Outputs of 16 bits from the first of these on.
+/// Outputs of 16 bits from `first` on, of a chunk or what is left.
+///
+/// # Safety
+/// `sums` and, from `first` on, `outputs` must be valid for as many rows.
+// By pointers: more than four words of arguments would take room on the stack, all the way down.
 #[inline(never)]
-fn requantize_int16(layer: &Dense<'_>, first: usize, sums: &[i32], output: &mut [[u8; 2]]) {
+unsafe fn requantize_int16(layer: &Dense<'_>, first: usize, sums: *const i32, outputs: *mut u8) {
+    let rows = layer.outputs().wrapping_sub(first).min(CHUNK);
+    // SAFETY: the caller says so.
+    let (sums, outputs) = unsafe {
+        let outputs = outputs.cast::<[u8; 2]>().add(first);
+        (core::slice::from_raw_parts(sums, rows), core::slice::from_raw_parts_mut(outputs, rows))
+    };
     let output_of = Output::of(layer);
     let multipliers = layer.multipliers().skip(first);
-    for ((sum, multiplier), y) in sums.iter().zip(multipliers).zip(output) {
+    for ((sum, multiplier), y) in sums.iter().zip(multipliers).zip(outputs) {
         *y = (output_of.quantize(*sum, multiplier) as i16).to_le_bytes();
     }
 }

@@ -1,6 +1,8 @@
 //! The loop around a kernel that computes the rows of a tile together.
 #![allow(unsafe_code)]
 
+use core::array;
+
 use model_format::{Dense, Multiplier, Precision};
 
 use crate::operators::Choice;
@@ -95,22 +97,32 @@ fn compute_as<const R: usize, Y>(
     store: impl Fn(i32) -> Y,
 ) {
     let output_of = Output::of(layer);
-    let mut biases = words(biases).iter();
-    let mut multipliers = words(layer.mantissas()).iter().zip(layer.shifts());
-    let mut output = output.iter_mut();
-    while !output.as_slice().is_empty() {
-        let mut accumulators = [0; R];
-        let count = if output.len() >= R { R } else { 1 };
-        let taken = accumulators.get_mut(..count).unwrap_or_default();
-        for (accumulator, bias) in taken.iter_mut().zip(&mut biases) {
-            *accumulator = bias.wrapping_add(correction);
-        }
-        match taken {
-            [single] => rows.single(single),
-            _ => rows.tile(&mut accumulators),
-        }
-        let accumulators = accumulators.get(..count).unwrap_or_default();
-        quantize(accumulators, &mut multipliers, output_of, &mut output, &store);
+    // In arrays of R, so that nothing within a tile is checked for its length.
+    let (bias_tiles, biases) = words(biases).as_chunks::<R>();
+    let (mantissa_tiles, mantissas) = words(layer.mantissas()).as_chunks::<R>();
+    let (shift_tiles, shifts) = layer.shifts().as_chunks::<R>();
+    let (output_tiles, output) = output.as_chunks_mut::<R>();
+    let parameters = bias_tiles.iter().zip(mantissa_tiles).zip(shift_tiles);
+    for (((biases, mantissas), shifts), outputs) in parameters.zip(output_tiles) {
+        let mut accumulators = biases.map(|bias| bias.wrapping_add(correction));
+        rows.tile(&mut accumulators);
+        quantize(&accumulators, mantissas, shifts, output_of, outputs, &store);
+    }
+    if output.is_empty() {
+        return;
+    }
+    // What is left over is requantized as a tile that is filled up: one function for both.
+    let mut accumulators = [0; R];
+    for (accumulator, bias) in accumulators.iter_mut().zip(biases) {
+        *accumulator = bias.wrapping_add(correction);
+        rows.single(accumulator);
+    }
+    let mantissas = array::from_fn(|k| mantissas.get(k).copied().unwrap_or(0));
+    let shifts = array::from_fn(|k| shifts.get(k).copied().unwrap_or(0));
+    let mut values: [Y; R] = array::from_fn(|_| store(0));
+    quantize(&accumulators, &mantissas, &shifts, output_of, &mut values, &store);
+    for (output, value) in output.iter_mut().zip(values) {
+        *output = value;
     }
 }
 
@@ -122,16 +134,16 @@ fn words<'a>(parameters: &'a [[u8; 4]]) -> &'a [i32] {
 
 /// Out of line, and so once in the flash and with registers of its own.
 #[inline(never)]
-fn quantize<'a, Y: 'a>(
-    accumulators: &[i32],
-    multipliers: &mut impl Iterator<Item = (&'a i32, &'a u8)>,
+fn quantize<const R: usize, Y>(
+    accumulators: &[i32; R],
+    mantissas: &[i32; R],
+    shifts: &[u8; R],
     output_of: Output,
-    output: &mut impl Iterator<Item = &'a mut Y>,
+    output: &mut [Y; R],
     store: &impl Fn(i32) -> Y,
 ) {
-    for ((accumulator, (mantissa, shift)), output) in
-        accumulators.iter().zip(multipliers).zip(output)
-    {
+    let parameters = accumulators.iter().zip(mantissas).zip(shifts);
+    for (((accumulator, mantissa), shift), output) in parameters.zip(output) {
         let multiplier = Multiplier { mantissa: *mantissa, shift: *shift as i8 };
         *output = store(output_of.quantize(*accumulator, multiplier));
     }
