@@ -213,9 +213,9 @@ impl<'m, 's, C: Choice> Engine<'m, 's, C> {
     }
 }
 
-// With Helium, whose kernel takes the most of the stack, out of line: what reading a layer takes of it
-// is then free again while the layer runs. Elsewhere that would only be larger.
-#[cfg_attr(kernel_mve, inline(never))]
+// Out of line where a kernel takes much of the stack: what reading a layer takes of it is then free
+// again while the layer runs. Elsewhere that would only be larger.
+#[cfg_attr(any(kernel_mve, kernel_v6m, kernel_v7m), inline(never))]
 fn next<'m, C: Choice>(layers: &mut Layers<'m, C>) -> Option<Layer<'m>> {
     layers.next()
 }

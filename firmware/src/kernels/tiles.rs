@@ -102,9 +102,12 @@ fn compute_as<const R: usize, Y>(
     let (mantissa_tiles, mantissas) = words(layer.mantissas()).as_chunks::<R>();
     let (shift_tiles, shifts) = layer.shifts().as_chunks::<R>();
     let (output_tiles, output) = output.as_chunks_mut::<R>();
+    let mut accumulators = [0; R];
     let parameters = bias_tiles.iter().zip(mantissa_tiles).zip(shift_tiles);
     for (((biases, mantissas), shifts), outputs) in parameters.zip(output_tiles) {
-        let mut accumulators = biases.map(|bias| bias.wrapping_add(correction));
+        for (accumulator, bias) in accumulators.iter_mut().zip(biases) {
+            *accumulator = bias.wrapping_add(correction);
+        }
         rows.tile(&mut accumulators);
         quantize(&accumulators, mantissas, shifts, output_of, outputs, &store);
     }
@@ -112,7 +115,6 @@ fn compute_as<const R: usize, Y>(
         return;
     }
     // What is left over is requantized as a tile that is filled up: one function for both.
-    let mut accumulators = [0; R];
     for (accumulator, bias) in accumulators.iter_mut().zip(biases) {
         *accumulator = bias.wrapping_add(correction);
         rows.single(accumulator);
