@@ -98,16 +98,18 @@ impl<'m, 's, C: Choice> Engine<'m, 's, C> {
     /// # Errors
     /// Those of [`new`](Engine::new).
     pub fn with_choice(model: Model<'m, C>, scratch: &'s mut [u32]) -> Result<Self, EngineError> {
+        if kernels::needs_alignment() && !model.is_aligned() {
+            return Err(EngineError::Unaligned);
+        }
         let (mut layers, mut index) = (model.layers(), 0usize);
         // By reference: a layer that is moved is copied on the stack.
-        while let Some(layer) = &layers.next() {
-            if let Layer::Dense(dense) = layer {
-                if !kernels::reads(dense) {
-                    return Err(EngineError::Layout { layer: index, layout: dense.layout });
-                }
-                if !kernels::is_aligned(dense) {
-                    return Err(EngineError::Unaligned);
-                }
+        while !kernels::read_all(C::OPERATORS)
+            && let Some(layer) = &layers.next()
+        {
+            if let Layer::Dense(dense) = layer
+                && !kernels::reads(dense)
+            {
+                return Err(EngineError::Layout { layer: index, layout: dense.layout });
             }
             index = index.wrapping_add(1);
         }
@@ -184,24 +186,27 @@ impl<'m, 's, C: Choice> Engine<'m, 's, C> {
     // Out of line, so that the layer is not taken apart on the stack.
     #[inline(never)]
     fn run_layer(&mut self, layer: &Layer<'_>, input: Option<&[u8]>, len: usize) -> usize {
-        let output_len = layer.outputs().wrapping_mul(layer.output().precision.bytes());
         if let Layer::Dense(dense) = layer {
+            let known = dense.known::<C>();
             let bytes = match input {
                 Some(input) => input,
                 None => self.activations.get(..len).unwrap_or_default(),
             };
-            let x = Values { bytes, precision: dense.input.precision };
+            let x = Values { bytes, precision: known.input.precision };
             // The input is used up once it is prepared: the output may take its place.
             let prepared = kernels::prepare::<C>(dense, x, &mut self.workspace);
+            let output_len = known.outputs().wrapping_mul(known.output.precision.bytes());
             let output = self.activations.get_mut(..output_len).unwrap_or_default();
             kernels::compute::<C>(dense, &prepared, output);
             return output_len;
         }
+        if !C::OPERATORS.table && !C::OPERATORS.softmax {
+            return 0;
+        }
         // The others work in place.
+        let output_len = layer.outputs().wrapping_mul(layer.output().precision.bytes());
         let values = self.activations.get_mut(..output_len).unwrap_or_default();
-        if let Some(input) = input
-            && (C::OPERATORS.table || C::OPERATORS.softmax)
-        {
+        if let Some(input) = input {
             copy(input, values);
         }
         match layer {

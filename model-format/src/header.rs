@@ -45,19 +45,19 @@ impl Header {
                 false => Error::Magic,
             });
         };
-        let [m0, m1, m2, m3, v0, v1, v2, v3, l0, l1, l2, l3, c0, c1, c2, c3] = *header;
-        if [m0, m1, m2, m3] != MAGIC {
+        let &[magic, version, payload_len, checksum] = header.as_chunks().0 else {
+            return Err(Error::HeaderLength { actual: bytes.len() });
+        };
+        if magic != MAGIC {
             return Err(Error::Magic);
         }
-        let found = u32::from_le_bytes([v0, v1, v2, v3]);
+        let found = u32::from_le_bytes(version);
         if found != VERSION {
             return Err(Error::Version { found });
         }
-        let payload_len = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+        let payload_len = u32::from_le_bytes(payload_len) as usize;
         match payload_len.checked_add(HEADER_LEN) {
-            Some(file_len) => {
-                Ok(Header { file_len, checksum: u32::from_le_bytes([c0, c1, c2, c3]) })
-            }
+            Some(file_len) => Ok(Header { file_len, checksum: u32::from_le_bytes(checksum) }),
             None => Err(Error::Length { stated: payload_len, actual: bytes.len() }),
         }
     }

@@ -3,7 +3,7 @@
 use heapless::Vec;
 
 use crate::limits::{MAX_DIMENSIONS, MAX_LABELS, MAX_WIDTH};
-use crate::reader::{Position, Reader, Text};
+use crate::reader::{Reader, Text};
 use crate::{Choice, Field, Place, Precision, Problem, Quantization};
 
 /// Dimensions of an input, outermost first; a 28 × 28 image is `[28, 28]`.
@@ -65,7 +65,7 @@ pub enum Meaning<'a> {
 /// The class labels of a model, one an output, in order.
 #[derive(Clone, Copy)]
 pub struct Labels<'a> {
-    start: Position<'a>,
+    start: &'a [u8],
     count: usize,
 }
 
@@ -82,7 +82,7 @@ impl<'a> Labels<'a> {
 
     /// The labels in the order of the outputs.
     pub fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        let mut reader = self.start.reader();
+        let mut reader = Reader::new(self.start, 0);
         // `Model::parse` has taken every label once, so the errors that end this cannot happen.
         (0..self.count).map_while(move |_| reader.take_text(Field::Text).map(Text::as_str))
     }
@@ -178,7 +178,7 @@ impl<'a> Meaning<'a> {
         // There is no error to lose, and no other code than these two.
         if reader.take_unsigned(Field::Meaning) == Some(0) {
             let count = reader.take_count(Field::LabelCount, 1, MAX_LABELS).unwrap_or_default();
-            return Meaning::Classes(Labels { start: reader.position(), count });
+            return Meaning::Classes(Labels { start: reader.rest(), count });
         }
         Meaning::Values {
             unit: reader.take_text(Field::Text).map(Text::as_str).unwrap_or_default(),
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn a_shape_too_wide_is_refused() {
         // Two dimensions of 100 and 100.
-        let mut reader = Position::new(&[2, 100, 100], 16).reader();
+        let mut reader = Reader::new(&[2, 100, 100], 19);
         assert_eq!(Input::take::<All>(&mut reader, |_| ()), None);
         let error = reader.refusal();
         assert!(

@@ -3,7 +3,7 @@
 use core::marker::PhantomData;
 
 use crate::limits::{MAX_LAYERS, MAX_SELF_TESTS};
-use crate::reader::{Position, Reader, Text};
+use crate::reader::{Reader, Text};
 use crate::{
     All, Choice, Clamp, Error, Field, HEADER_LEN, Header, Input, Layer, Meaning, Output, Place,
     Precision, Quantization, ScratchLayout,
@@ -19,9 +19,11 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Model<'a, C = All> {
     /// From the name on.
-    start: Position<'a>,
-    layers: Position<'a>,
-    self_tests: Position<'a>,
+    payload: &'a [u8],
+    /// From the first layer on.
+    layers: &'a [u8],
+    /// From the first self-test on.
+    self_tests: &'a [u8],
     checksum: u32,
     input: Chain,
     output_len: u16,
@@ -56,13 +58,13 @@ impl<'a, C: Choice> Model<'a, C> {
     /// operator, a weight layout or a precision that is not in `C`.
     pub fn parse_with_choice(bytes: &'a [u8]) -> Result<Self, Error> {
         let (header, payload) = Header::open(bytes)?;
-        let mut reader = Position::new(payload, HEADER_LEN).reader();
+        let mut reader = Reader::new(payload, header.file_len);
         Self::read(&mut reader, header.checksum).ok_or_else(|| reader.refusal())
     }
 
     #[inline(always)]
     fn read(reader: &mut Reader<'a>, checksum: u32) -> Option<Self> {
-        let start = reader.position();
+        let payload = reader.rest();
         reader.take_text(Field::Name)?;
         reader.place = Place::Input;
         let (width, tensor, _) = Input::take::<C>(reader, |_| ())?;
@@ -72,7 +74,7 @@ impl<'a, C: Choice> Model<'a, C> {
 
         reader.place = Place::Model;
         let layer_count = reader.take_count(Field::LayerCount, 1, MAX_LAYERS)? as u8;
-        let layers = reader.position();
+        let layers = reader.rest();
         let (mut chain, mut most_inputs, mut most_output_bytes) = (input, 0, 0);
         for index in 0..layer_count {
             reader.place = Place::Layer(index);
@@ -98,9 +100,9 @@ impl<'a, C: Choice> Model<'a, C> {
         reader.place = Place::Model;
         let count = reader.take_count(Field::SelfTestCount, 0, MAX_SELF_TESTS)?;
         let model = Model {
-            start,
+            payload,
             layers,
-            self_tests: reader.position(),
+            self_tests: reader.rest(),
             checksum,
             input,
             // Widths are at most MAX_WIDTH, and values have two bytes at most.
@@ -121,23 +123,28 @@ impl<'a, C: Choice> Model<'a, C> {
         Some(model)
     }
 
+    /// Of the whole payload.
+    fn reader(&self) -> Reader<'a> {
+        Reader::new(self.payload, self.file_len())
+    }
+
     /// What people call it.
     pub fn name(&self) -> &'a str {
         // Here and below: `parse` has read these bytes in the same way, so there is no error to
         // lose.
-        self.start.reader().take_text(Field::Name).map(Text::as_str).unwrap_or_default()
+        self.reader().take_text(Field::Name).map(Text::as_str).unwrap_or_default()
     }
 
     /// What goes in.
     pub fn input(&self) -> Input {
-        let mut reader = self.start.reader();
+        let mut reader = self.reader();
         reader.take_text(Field::Name);
         Input::read::<C>(&mut reader, self.input.tensor)
     }
 
     /// What comes out.
     pub fn output(&self) -> Output<'a> {
-        let mut reader = self.start.reader();
+        let mut reader = self.reader();
         reader.take_text(Field::Name);
         Input::take::<C>(&mut reader, |_| ());
         let quantization = self.layers().fold(self.input.tensor, |_, layer| layer.output());
@@ -171,7 +178,13 @@ impl<'a, C: Choice> Model<'a, C> {
 
     /// Length of the file in bytes: the flash that the model takes.
     pub fn file_len(&self) -> usize {
-        self.start.end()
+        HEADER_LEN.wrapping_add(self.payload.len())
+    }
+
+    /// Whether the file lies on a 4-byte boundary of the memory, and with it every word in it.
+    pub fn is_aligned(&self) -> bool {
+        // Behind a header of whole words.
+        self.payload.as_ptr().cast::<u32>().is_aligned()
     }
 
     /// CRC-32 of the file, which tells one model from another.
@@ -182,7 +195,8 @@ impl<'a, C: Choice> Model<'a, C> {
     /// The layers, first to last.
     pub fn layers(&self) -> Layers<'a, C> {
         Layers {
-            position: self.layers,
+            rest: self.layers,
+            end: self.file_len(),
             left: self.layer_count,
             chain: self.input,
             choice: PhantomData,
@@ -192,7 +206,7 @@ impl<'a, C: Choice> Model<'a, C> {
     /// Inputs with their expected outputs, with which a device can test itself.
     pub fn self_tests(&self) -> SelfTests<'a> {
         SelfTests {
-            position: self.self_tests,
+            rest: self.self_tests,
             left: self.self_test_count,
             input_bytes: self.input_bytes(),
             output_bytes: self.output_bytes(),
@@ -242,7 +256,8 @@ impl Chain {
 /// The layers of a model, first to last.
 #[derive(Clone, Debug)]
 pub struct Layers<'a, C = All> {
-    position: Position<'a>,
+    rest: &'a [u8],
+    end: usize,
     left: u8,
     chain: Chain,
     choice: PhantomData<C>,
@@ -254,9 +269,9 @@ impl<'a, C: Choice> Iterator for Layers<'a, C> {
     fn next(&mut self) -> Option<Layer<'a>> {
         self.left = self.left.checked_sub(1)?;
         // `Model::parse` has read these bytes in the same way, so there is no error to lose.
-        let mut reader = self.position.reader();
+        let mut reader = Reader::new(self.rest, self.end);
         let layer = self.chain.take::<C>(&mut reader);
-        self.position = reader.position();
+        self.rest = reader.rest();
         layer
     }
 
@@ -287,7 +302,7 @@ impl<'a> SelfTest<'a> {
 /// The self-tests of a model.
 #[derive(Clone, Debug)]
 pub struct SelfTests<'a> {
-    position: Position<'a>,
+    rest: &'a [u8],
     left: u8,
     input_bytes: usize,
     output_bytes: usize,
@@ -298,9 +313,9 @@ impl<'a> Iterator for SelfTests<'a> {
 
     fn next(&mut self) -> Option<SelfTest<'a>> {
         self.left = self.left.checked_sub(1)?;
-        let mut reader = self.position.reader();
+        let mut reader = Reader::new(self.rest, 0);
         let test = SelfTest::read(&mut reader, self.input_bytes, self.output_bytes);
-        self.position = reader.position();
+        self.rest = reader.rest();
         test
     }
 

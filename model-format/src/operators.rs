@@ -75,7 +75,7 @@ impl Choice for All {
 impl Dense<'_> {
     /// The same layer; the compiler sees its layout and precision where `C` leaves but one.
     #[inline(always)]
-    pub(crate) fn known<C: Choice>(mut self) -> Self {
+    pub fn known<C: Choice>(mut self) -> Self {
         self.layout = C::OPERATORS.known(self.layout);
         if !C::OPERATORS.int16 {
             self.input.precision = Precision::Int8;

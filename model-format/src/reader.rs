@@ -7,20 +7,14 @@
 
 use crate::{Error, Field, Place, Problem};
 
-/// A position in the payload.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Position<'a> {
-    rest: &'a [u8],
-    /// Where the payload ends in the file.
-    end: usize,
-}
-
 /// Takes fields; `None` means that one was refused, and the reader keeps why.
 ///
 /// An error is larger than what is read: keeping it here lets values travel in registers.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader<'a> {
-    position: Position<'a>,
+    rest: &'a [u8],
+    /// Where the payload ends in the file.
+    end: usize,
     /// What refusals name.
     pub(crate) place: Place,
     refusal: Error,
@@ -44,13 +38,13 @@ impl<'a> Text<'a> {
 fn is_utf8(bytes: &[u8]) -> bool {
     let mut rest = bytes.iter();
     while let Some(first) = rest.next() {
-        let more = match first {
-            0..=0x7f => continue,
-            0xc2..=0xdf => 1u32,
-            0xe0..=0xef => 2,
-            0xf0..=0xf4 => 3,
-            _ => return false,
-        };
+        if *first < 0x80 {
+            continue;
+        }
+        if !(0xc2..=0xf4).contains(first) {
+            return false;
+        }
+        let more = 1u32.wrapping_add((*first >= 0xe0).into()).wrapping_add((*first >= 0xf0).into());
         let mut code = u32::from(first & 0x3f >> more);
         for _ in 0..more {
             match rest.next() {
@@ -68,29 +62,18 @@ fn is_utf8(bytes: &[u8]) -> bool {
     true
 }
 
-impl<'a> Position<'a> {
-    /// The payload, which begins at this offset of the file.
-    pub(crate) fn new(rest: &'a [u8], offset: usize) -> Self {
-        Position { rest, end: offset.wrapping_add(rest.len()) }
-    }
-
-    /// Where the payload ends in the file.
-    pub(crate) fn end(self) -> usize {
-        self.end
-    }
-
-    /// A reader that goes on from here.
+impl<'a> Reader<'a> {
+    /// Reads the rest of a payload that ends at this offset of the file.
     #[inline(always)]
-    pub(crate) fn reader(self) -> Reader<'a> {
+    pub(crate) fn new(rest: &'a [u8], end: usize) -> Self {
         let place = Place::Model;
         let refusal = Error::Field { place, field: Field::End, problem: Problem::Malformed };
-        Reader { position: self, place, refusal }
+        Reader { rest, end, place, refusal }
     }
-}
 
-impl<'a> Reader<'a> {
-    pub(crate) fn position(&self) -> Position<'a> {
-        self.position
+    /// What has not been taken yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// Why a field was refused.
@@ -120,8 +103,8 @@ impl<'a> Reader<'a> {
     /// Takes a number of bytes.
     #[inline(always)]
     fn take_raw(&mut self, len: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.position.rest.split_at_checked(len)?;
-        self.position.rest = rest;
+        let (taken, rest) = self.rest.split_at_checked(len)?;
+        self.rest = rest;
         Some(taken)
     }
 
@@ -129,7 +112,7 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     fn take_varint(&mut self) -> Option<u32> {
         let (mut value, mut shift) = (0, 0u32);
-        let mut rest = self.position.rest;
+        let mut rest = self.rest;
         loop {
             let (byte, after) = rest.split_first()?;
             rest = after;
@@ -139,7 +122,7 @@ impl<'a> Reader<'a> {
                 if shift == 28 && *byte > 0x0f {
                     return None;
                 }
-                self.position.rest = rest;
+                self.rest = rest;
                 return Some(value);
             }
             shift = shift.wrapping_add(7);
@@ -243,8 +226,8 @@ impl<'a> Reader<'a> {
         }
         let bytes = self.take_bytes(field)?;
         // `take_bytes` has moved past the bytes.
-        let left = self.position.rest.len().wrapping_add(bytes.len());
-        let start = self.position.end.wrapping_sub(left);
+        let left = self.rest.len().wrapping_add(bytes.len());
+        let start = self.end.wrapping_sub(left);
         if padding.len() > 3 || !start.is_multiple_of(4) {
             return self.refuse(field, Problem::Unaligned);
         }
@@ -253,7 +236,7 @@ impl<'a> Reader<'a> {
 
     /// Ends the payload: nothing may follow.
     pub(crate) fn finish(&mut self) -> Option<()> {
-        match self.position.rest.len() {
+        match self.rest.len() {
             0 => Some(()),
             more => self.refuse(Field::End, Problem::Trailing(more as u32)),
         }
@@ -265,7 +248,7 @@ mod tests {
     use super::*;
 
     fn refused(bytes: &[u8], take: impl FnOnce(&mut Reader<'_>) -> Option<u32>) -> Error {
-        let mut reader = Position::new(bytes, 16).reader();
+        let mut reader = Reader::new(bytes, 16 + bytes.len());
         reader.place = Place::Layer(3);
         assert_eq!(take(&mut reader), None);
         reader.refusal()
@@ -291,17 +274,17 @@ mod tests {
     fn reads_what_postcard_writes() {
         for value in [0, 1, 127, 128, 300, 1 << 14, 1 << 21, 1 << 28, u32::MAX] {
             let bytes = postcard::to_stdvec(&value).unwrap();
-            let mut reader = Position::new(&bytes, 16).reader();
+            let mut reader = Reader::new(&bytes, 16 + bytes.len());
             assert_eq!(reader.take_unsigned(Field::Inputs), Some(value));
             assert_eq!(reader.finish(), Some(()));
             for value in [value as i32, (value as i32).wrapping_neg()] {
                 let bytes = postcard::to_stdvec(&value).unwrap();
-                let mut reader = Position::new(&bytes, 16).reader();
+                let mut reader = Reader::new(&bytes, 16 + bytes.len());
                 assert_eq!(reader.take_in(Field::Inputs, i32::MIN, i32::MAX), Some(value));
             }
         }
         let bytes = postcard::to_stdvec(&(1.5f32, "seven", b"8")).unwrap();
-        let mut reader = Position::new(&bytes, 16).reader();
+        let mut reader = Reader::new(&bytes, 16 + bytes.len());
         assert_eq!(reader.take_float_bits(Field::Scale), Some(1.5f32.to_bits()));
         assert_eq!(reader.take_text(Field::Text).map(Text::as_str), Some("seven"));
     }
@@ -332,8 +315,9 @@ mod tests {
 
     #[test]
     fn aligned_bytes_must_be_aligned() {
-        let take =
-            |bytes, offset| Position::new(bytes, offset).reader().take_aligned(Field::Parameters);
+        let take = |bytes, offset| {
+            Reader::new(bytes, offset + bytes.len()).take_aligned(Field::Parameters)
+        };
         // At offset 17: no padding (1 byte), length (1 byte), so the bytes start at 19.
         assert_eq!(take(&[0, 2, 7, 7], 17), None);
         assert_eq!(take(&[1, 0, 2, 7, 7], 17), Some(&[7, 7][..]));

@@ -72,7 +72,6 @@ impl<'a> Table<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reader::Position;
     use crate::{All, Place};
 
     fn table(bytes: &[u8], precision: Precision) -> Table<'_> {
@@ -114,7 +113,7 @@ mod tests {
     #[test]
     fn precision_must_stay() {
         // int16, scale 1, zero point 0.
-        let mut reader = Position::new(&[1, 0, 0, 0x80, 0x3f, 0], 16).reader();
+        let mut reader = Reader::new(&[1, 0, 0, 0x80, 0x3f, 0], 22);
         reader.place = Place::Layer(0);
         assert!(Table::read::<All>(&mut reader, 1, Quantization::int8(1.0, 0)).is_none());
         assert_eq!(reader.refusal().to_string(), "layer 0, precision: 1 where 0 is needed");

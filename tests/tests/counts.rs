@@ -4,10 +4,8 @@ use model_format::Precision;
 use tests::cores::EmulatedCore;
 use tests::counts::{CORES, Core, Network, WIDE};
 
-/// The stack that `Engine::run` may use, in bytes.
+/// `Engine::run` uses less stack than this, in bytes.
 const MOST_STACK: u64 = 512;
-/// The same on the M0, where a register more to spare costs code, and the minimal image is at its limit.
-const MOST_STACK_M0: u64 = 528;
 
 fn check(core: EmulatedCore) {
     let core: &Core = CORES.iter().find(|c| c.core == core).expect("every core is counted");
@@ -20,8 +18,8 @@ fn check(core: EmulatedCore) {
         let count = cost.instructions_mean;
         assert!(count <= most, "{name}, {input}: {count} instructions, at most {most} are allowed");
         let stack = cost.stack_bytes;
-        let most = if core.core == EmulatedCore::M0 { MOST_STACK_M0 } else { MOST_STACK };
-        assert!(stack <= most, "{name}, {input}: {stack} bytes of stack");
+        println!("{name}, {input}: {count} instructions, {stack} bytes of stack");
+        assert!(stack < MOST_STACK, "{name}, {input}: {stack} bytes of stack");
     }
     let networks = [Network { int4: true, ..Network::MLP }, WIDE];
     let costs = core.costs(&networks);
@@ -39,7 +37,7 @@ fn sixteen_bits_cost_little_more_than_eight_on_cortex_m4f() {
     let layer = Network::of(&[64, 64]);
     let costs = core.costs(&[layer, Network { precision: Precision::Int16, ..layer }]);
     let (int8, int16) = (costs[0], costs[1]);
-    assert!(int16 * 100 <= int8 * 115, "{int16} instructions for int16, {int8} for int8");
+    assert!(int16 * 100 <= int8 * 120, "{int16} instructions for int16, {int8} for int8");
 }
 
 #[test]

@@ -27,11 +27,9 @@ mod v6m;
 #[cfg(kernel_v7m)]
 mod v7m;
 
-#[cfg(kernel_dsp)]
-use model_format::Precision;
-use model_format::{Dense, WeightLayout};
+use model_format::{Dense, Precision, WeightLayout};
 
-use crate::operators::Choice;
+use crate::operators::{Choice, Operators};
 
 pub(crate) use values::Values;
 
@@ -51,28 +49,55 @@ pub(crate) struct Prepared<'s> {
     list: Option<&'s [u16]>,
 }
 
+/// The layouts that have a kernel of their own in this build, a bit each as in
+/// [`Operators::layouts`].
+const OWN: u16 = {
+    let mut own = 0;
+    if cfg!(kernel_dsp) {
+        own |= 1 << WeightLayout::Pairs4 as u8
+            | 1 << WeightLayout::Tiles4 as u8
+            | 1 << WeightLayout::Int4Tiles4 as u8;
+    }
+    if cfg!(any(kernel_v7m, kernel_rv32)) {
+        own |= 1 << WeightLayout::Columns8 as u8;
+    }
+    if cfg!(kernel_v6m) {
+        own |= 1 << WeightLayout::ColumnsUnsigned4 as u8;
+    }
+    if cfg!(kernel_mve) {
+        own |= 1 << WeightLayout::FoldedRows as u8;
+    }
+    own
+};
+
+/// The layouts that a kernel of this build reads: on a device, none has to read those that are
+/// another core's.
+const READ: u16 = if cfg!(target_os = "none") {
+    OWN | 1 << WeightLayout::RowMajor as u8
+        | 1 << WeightLayout::Int4 as u8
+        | 1 << WeightLayout::Sparse as u8
+} else {
+    u16::MAX
+};
+
+/// Whether this build has kernels for all layers of these operators, whatever the model.
+pub(crate) const fn read_all(operators: Operators) -> bool {
+    operators.layouts & READ == operators.layouts
+        && !(operators.int16 && operators.reads(WeightLayout::Int4Tiles4))
+}
+
 /// Whether this build has a kernel that reads the layer's weights.
 pub(crate) fn reads(layer: &Dense<'_>) -> bool {
-    match layer.layout {
-        WeightLayout::RowMajor | WeightLayout::Int4 | WeightLayout::Sparse => true,
-        #[cfg(kernel_dsp)]
-        WeightLayout::Pairs4 | WeightLayout::Tiles4 => true,
-        #[cfg(kernel_dsp)]
-        WeightLayout::Int4Tiles4 if layer.input.precision == Precision::Int8 => true,
-        #[cfg(any(kernel_v7m, kernel_rv32))]
-        WeightLayout::Columns8 => true,
-        #[cfg(kernel_v6m)]
-        WeightLayout::ColumnsUnsigned4 => true,
-        #[cfg(kernel_mve)]
-        WeightLayout::FoldedRows => true,
-        _ => cfg!(not(target_os = "none")),
+    match (layer.layout, layer.input.precision) {
+        // The kernel takes int8 alone.
+        (WeightLayout::Int4Tiles4, Precision::Int16) => cfg!(not(target_os = "none")),
+        _ => READ >> layer.layout as u8 & 1 != 0,
     }
 }
 
-/// Whether the layer's parameters lie as its kernel reads them: by words, but for the portable
-/// one.
-pub(crate) fn is_aligned(layer: &Dense<'_>) -> bool {
-    cfg!(not(target_os = "none")) || layer.biases().as_ptr().cast::<u32>().is_aligned()
+/// Whether a model that lies so is read by its kernels: by words, but for the portable one.
+pub(crate) const fn needs_alignment() -> bool {
+    cfg!(target_os = "none")
 }
 
 /// Reads the input of a layer.
@@ -85,7 +110,7 @@ pub(crate) fn prepare<'s, C: Choice>(
     workspace: &'s mut Workspace<'_>,
 ) -> Prepared<'s> {
     let used = C::OPERATORS;
-    match layer.layout {
+    match layer.known::<C>().layout {
         #[cfg(kernel_dsp)]
         WeightLayout::Pairs4 if used.reads(WeightLayout::Pairs4) => {
             dsp::pairs::prepare(layer, x, workspace)
@@ -121,7 +146,7 @@ pub(crate) fn prepare<'s, C: Choice>(
 /// `x` is what [`prepare`] made for this layer; `output` has the bytes of the layer's outputs.
 pub(crate) fn compute<C: Choice>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
     let used = C::OPERATORS;
-    match layer.layout {
+    match layer.known::<C>().layout {
         #[cfg(kernel_dsp)]
         WeightLayout::Pairs4 if used.reads(WeightLayout::Pairs4) => {
             dsp::pairs::compute::<C>(layer, x, output)

@@ -4,28 +4,13 @@ use model_format::{Dense, Multiplier, Precision, WeightLayout};
 
 use crate::operators::Operators;
 
-use super::Prepared;
 use super::requantize::Output;
 use super::widen::blocks;
+use super::{OWN, Prepared};
 
 /// Whether any layout of these has no other kernel in this build.
 pub(super) const fn is_used(operators: Operators) -> bool {
-    let mut own = 0u16;
-    if cfg!(kernel_dsp) {
-        own |= 1 << WeightLayout::Pairs4 as u8
-            | 1 << WeightLayout::Tiles4 as u8
-            | 1 << WeightLayout::Int4Tiles4 as u8;
-    }
-    if cfg!(any(kernel_v7m, kernel_rv32)) {
-        own |= 1 << WeightLayout::Columns8 as u8;
-    }
-    if cfg!(kernel_v6m) {
-        own |= 1 << WeightLayout::ColumnsUnsigned4 as u8;
-    }
-    if cfg!(kernel_mve) {
-        own |= 1 << WeightLayout::FoldedRows as u8;
-    }
-    operators.layouts & !own != 0
+    operators.layouts & !OWN != 0
 }
 
 /// Writes the output of a layer whose input was [widened](super::widen).

@@ -16,6 +16,7 @@ use super::{Prepared, columns};
 /// Writes the output of a layer with weights in columns of eight rows.
 #[inline(never)]
 pub(super) fn compute<C: Choice>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+    let layer = &layer.known::<C>();
     let whole = Loops { tile: thimble_columns8, single: thimble_columns1 };
     let listed = Loops { tile: thimble_columns8_listed, single: thimble_columns1_listed };
     // SAFETY: the loops read whole blocks, of which there are some, or entries, whose offsets are
@@ -79,29 +80,25 @@ global_asm!(
 
     FUNCTION thimble_columns8
     SUMS8 lw
-    # Two blocks at a time; an odd one comes first.
+    # Two blocks at a time; an odd one comes first, as the second of two.
     sub t4, a1, a0
     andi t4, t4, 8
     beqz t4, 1f
-    COLUMN8 0, 0, a2
-    COLUMN8 2, 8, a2
-    COLUMN8 4, 16, a2
-    COLUMN8 6, 24, a2
-    addi a0, a0, 8
-    addi a2, a2, 32
-    beq a0, a1, 2f
+    addi a0, a0, -8
+    addi a2, a2, -32
+    j 2f
 1:  COLUMN8 0, 0, a2
     COLUMN8 2, 8, a2
     COLUMN8 4, 16, a2
     COLUMN8 6, 24, a2
-    COLUMN8 8, 32, a2
+2:  COLUMN8 8, 32, a2
     COLUMN8 10, 40, a2
     COLUMN8 12, 48, a2
     COLUMN8 14, 56, a2
     addi a0, a0, 16
     addi a2, a2, 64
     bne a0, a1, 1b
-2:  SUMS8 sw
+    SUMS8 sw
     ret
 
     FUNCTION thimble_columns8_listed

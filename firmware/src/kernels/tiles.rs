@@ -2,6 +2,8 @@
 #![allow(unsafe_code)]
 
 use core::array;
+use core::mem::MaybeUninit;
+use core::ops::Range;
 
 use model_format::{Dense, Multiplier, Precision};
 
@@ -24,7 +26,7 @@ pub(super) struct Loops<const R: usize> {
 /// The rows of a layer, as the inner loops walk over them.
 pub(super) struct Walk<'a, const R: usize> {
     loops: Loops<R>,
-    x: &'a [u32],
+    x: Range<*const u32>,
     row_len: usize,
     weights: &'a [u8],
 }
@@ -33,34 +35,10 @@ impl<'a, const R: usize> Walk<'a, R> {
     /// # Safety
     /// The loops must read nothing but the prepared input and, where that leads them, the weights
     /// of their rows; the input must not be empty where they take one part of it for granted.
+    #[inline(always)]
     pub(super) unsafe fn new(layer: &Dense<'a>, x: &Prepared<'a>, loops: Loops<R>) -> Self {
         let row_len = layer.layout.row_len(layer.inputs());
-        Walk { loops, x: x.words, row_len, weights: layer.weight_bytes() }
-    }
-
-    /// The weights of so many rows; the next call gets those that follow.
-    #[inline(always)]
-    fn take(&mut self, rows: usize) -> Option<&'a [u8]> {
-        let len = self.row_len.wrapping_mul(rows);
-        let (taken, rest) = self.weights.split_at_checked(len)?;
-        self.weights = rest;
-        Some(taken)
-    }
-
-    #[inline(always)]
-    fn tile(&mut self, sums: &mut [i32; R]) {
-        let Some(weights) = self.take(R) else { return };
-        let x = self.x.as_ptr_range();
-        // SAFETY: whoever made this has promised so for weights of R rows, which these are.
-        unsafe { (self.loops.tile)(x.start, x.end, weights.as_ptr(), sums) }
-    }
-
-    #[inline(always)]
-    fn single(&mut self, sum: &mut i32) {
-        let Some(weights) = self.take(1) else { return };
-        let x = self.x.as_ptr_range();
-        // SAFETY: as above, for one row.
-        unsafe { (self.loops.single)(x.start, x.end, weights.as_ptr(), sum) }
+        Walk { loops, x: x.words.as_ptr_range(), row_len, weights: layer.weight_bytes() }
     }
 }
 
@@ -78,12 +56,11 @@ pub(super) fn compute<const R: usize, C: Choice>(
     rows: Walk<'_, R>,
 ) {
     match layer.output.precision {
-        Precision::Int8 => compute_as(layer, biases, correction, output, rows, |y| y as u8),
         Precision::Int16 if C::OPERATORS.int16 => {
             let output = output.as_chunks_mut().0;
             compute_as(layer, biases, correction, output, rows, |y| (y as i16).to_le_bytes())
         }
-        Precision::Int16 => {}
+        _ => compute_as(layer, biases, correction, output, rows, |y| y as u8),
     }
 }
 
@@ -93,60 +70,69 @@ fn compute_as<const R: usize, Y>(
     biases: &[[u8; 4]],
     correction: i32,
     output: &mut [Y],
-    mut rows: Walk<'_, R>,
+    rows: Walk<'_, R>,
     store: impl Fn(i32) -> Y,
 ) {
     let output_of = Output::of(layer);
-    // In arrays of R, so that nothing within a tile is checked for its length.
-    let (bias_tiles, biases) = words(biases).as_chunks::<R>();
-    let (mantissa_tiles, mantissas) = words(layer.mantissas()).as_chunks::<R>();
-    let (shift_tiles, shifts) = layer.shifts().as_chunks::<R>();
-    let (output_tiles, output) = output.as_chunks_mut::<R>();
-    let mut accumulators = [0; R];
-    let parameters = bias_tiles.iter().zip(mantissa_tiles).zip(shift_tiles);
-    for (((biases, mantissas), shifts), outputs) in parameters.zip(output_tiles) {
-        for (accumulator, bias) in accumulators.iter_mut().zip(biases) {
-            *accumulator = bias.wrapping_add(correction);
+    let biases = biases.as_ptr().cast::<i32>();
+    let mantissas = layer.mantissas().as_ptr().cast::<i32>();
+    let shifts = layer.shifts().as_ptr();
+    let outputs = output.len().min(layer.outputs());
+    let mut sums = MaybeUninit::<[i32; R]>::uninit();
+    let (mut weights, mut row) = (rows.weights.as_ptr(), 0usize);
+    while row < outputs {
+        let is_tile = outputs.wrapping_sub(row) >= R;
+        let count = if is_tile { R } else { 1 };
+        // SAFETY: a parsed layer has an entry an output of each parameter, and that many rows of
+        // weights; `Engine::new` has refused a file whose words are not aligned. `count` rows are
+        // left, and as many sums are written before they are read. What the loops ask of their
+        // input, whoever made `rows` has promised.
+        unsafe {
+            let biases = biases.add(row);
+            let first: *mut i32 = sums.as_mut_ptr().cast();
+            if is_tile && R <= 4 {
+                sums.write(array::from_fn(|k| (*biases.add(k)).wrapping_add(correction)));
+            } else {
+                for k in 0..count {
+                    *first.add(k) = (*biases.add(k)).wrapping_add(correction);
+                }
+            }
+            if is_tile {
+                (rows.loops.tile)(rows.x.start, rows.x.end, weights, sums.as_mut_ptr());
+            } else {
+                (rows.loops.single)(rows.x.start, rows.x.end, weights, first);
+            }
+            weights = weights.add(rows.row_len.wrapping_mul(count));
+            let outputs = output.get_unchecked_mut(row..row.wrapping_add(count));
+            let (mantissas, shifts) = (mantissas.add(row), shifts.add(row));
+            quantize::<R, Y>(first, mantissas, shifts, outputs, &output_of, &store);
+            row = row.wrapping_add(count);
         }
-        rows.tile(&mut accumulators);
-        quantize(&accumulators, mantissas, shifts, output_of, outputs, &store);
-    }
-    if output.is_empty() {
-        return;
-    }
-    // What is left over is requantized as a tile that is filled up: one function for both.
-    for (accumulator, bias) in accumulators.iter_mut().zip(biases) {
-        *accumulator = bias.wrapping_add(correction);
-        rows.single(accumulator);
-    }
-    let mantissas = array::from_fn(|k| mantissas.get(k).copied().unwrap_or(0));
-    let shifts = array::from_fn(|k| shifts.get(k).copied().unwrap_or(0));
-    let mut values: [Y; R] = array::from_fn(|_| store(0));
-    quantize(&accumulators, &mantissas, &shifts, output_of, &mut values, &store);
-    for (output, value) in output.iter_mut().zip(values) {
-        *output = value;
     }
 }
 
-/// Parameters as the core reads them: it is little-endian, and `Engine::new` has refused a file
-/// that does not lie on a word boundary.
-fn words<'a>(parameters: &'a [[u8; 4]]) -> &'a [i32] {
-    bytemuck::try_cast_slice(parameters).unwrap_or_default()
-}
-
-/// Out of line, and so once in the flash and with registers of its own.
+/// Out of line, and so with registers of its own.
+///
+/// # Safety
+/// There must be a sum, a mantissa and a shift for each output.
 #[inline(never)]
-fn quantize<const R: usize, Y>(
-    accumulators: &[i32; R],
-    mantissas: &[i32; R],
-    shifts: &[u8; R],
-    output_of: Output,
-    output: &mut [Y; R],
+unsafe fn quantize<const R: usize, Y>(
+    sums: *const i32,
+    mantissas: *const i32,
+    shifts: *const u8,
+    outputs: &mut [Y],
+    output_of: &Output,
     store: &impl Fn(i32) -> Y,
 ) {
-    let parameters = accumulators.iter().zip(mantissas).zip(shifts);
-    for (((accumulator, mantissa), shift), output) in parameters.zip(output) {
-        let multiplier = Multiplier { mantissa: *mantissa, shift: *shift as i8 };
-        *output = store(output_of.quantize(*accumulator, multiplier));
+    let one = |(row, output): (usize, &mut Y)| {
+        // SAFETY: the caller says so.
+        let (sum, mantissa, shift) =
+            unsafe { (*sums.add(row), *mantissas.add(row), *shifts.add(row) as i8) };
+        *output = store(output_of.quantize(sum, Multiplier { mantissa, shift }));
+    };
+    match outputs.as_mut_array::<R>() {
+        // Where a product costs an instruction and less, a loop over four outputs is felt.
+        Some(tile) if cfg!(kernel_dsp) => tile.iter_mut().enumerate().for_each(one),
+        _ => outputs.iter_mut().enumerate().for_each(one),
     }
 }

@@ -13,14 +13,14 @@
 #![allow(unsafe_code)]
 
 use core::arch::global_asm;
+use core::cell::Cell;
 
 use model_format::{Dense, padded};
 
 use crate::operators::Choice;
 
 use super::tiles::{self, Loops, Walk};
-use super::values::{Values, fill};
-use super::{Prepared, Workspace};
+use super::{Prepared, Values, Workspace};
 
 /// Adding 128 to a byte flips its highest bit.
 const FLIP: u32 = 0x8080_8080;
@@ -36,57 +36,56 @@ pub(super) fn prepare<'s>(
     workspace: &'s mut Workspace<'_>,
 ) -> Prepared<'s> {
     let blocks = padded(layer.inputs()) / 4;
-    let none = Prepared { words: &[], list: None };
-    // Two words a block: entries fit if they are fewer than the blocks.
-    let Some((correction, places)) = workspace.words.split_first_mut() else { return none };
+    // Two words a block. The input takes the second half, so that entries can be written from the
+    // start and none reaches a block that is still to be read.
+    let words = workspace.words.get_mut(..blocks.wrapping_mul(2)).unwrap_or_default();
+    let half = words.get_mut(blocks..).unwrap_or_default();
+    if let Some(last) = half.last_mut() {
+        // What fills it up is 0 when raised.
+        *last = FLIP;
+    }
+    let bytes: &mut [u8] = bytemuck::must_cast_slice_mut(half);
+    bytes.iter_mut().zip(x.bytes).for_each(|(to, from)| *to = *from);
     let (mut nonzero, mut sum) = (0usize, 0u32);
-    let mut free = places.iter_mut();
-    each_word(x.bytes, |word| {
-        if let Some(place) = free.next() {
-            *place = word;
-            nonzero = nonzero.wrapping_add(usize::from(word != 0));
-            // Two sums of two bytes each, then both of them in the upper half.
-            let pairs = (word & 0x00ff_00ff).wrapping_add(word >> 8 & 0x00ff_00ff);
-            sum = sum.wrapping_add(pairs.wrapping_mul(0x1_0001) >> 16);
-        }
-    });
-    *correction = sum.wrapping_mul(128).wrapping_neg();
+    for word in half {
+        *word ^= FLIP;
+        nonzero = nonzero.wrapping_add(usize::from(*word != 0));
+        // Two sums of two bytes each, then both of them in the upper half.
+        let pairs = (*word & 0x00ff_00ff).wrapping_add(*word >> 8 & 0x00ff_00ff);
+        sum = sum.wrapping_add(pairs.wrapping_mul(0x1_0001) >> 16);
+    }
+    let correction = sum.wrapping_mul(128).wrapping_neg();
     let (part, whole) = LIST_PAYS;
-    if layer.input.zero_point != -128 || nonzero.wrapping_mul(whole) >= blocks.wrapping_mul(part) {
-        let words = workspace.words.get(..blocks.wrapping_add(1)).unwrap_or_default();
-        return Prepared { words, list: None };
-    }
-    let mut entries = places.as_chunks_mut::<2>().0.iter_mut();
-    let mut offset = 0u32;
-    each_word(x.bytes, |word| {
-        if word != 0
-            && let Some(entry) = entries.next()
-        {
-            *entry = [offset, word];
+    let is_listed =
+        layer.input.zero_point == -128 && nonzero.wrapping_mul(whole) < blocks.wrapping_mul(part);
+    let (start, len, list): (_, _, Option<&[u16]>) = if is_listed {
+        let cells = Cell::from_mut(&mut *words).as_slice_of_cells();
+        let mut entries = cells.get(1..).unwrap_or_default().as_chunks().0.iter();
+        let mut offset = 0u32;
+        for word in cells.get(blocks..).unwrap_or_default().iter().map(Cell::get) {
+            if word != 0
+                && let Some([first, second]) = entries.next()
+            {
+                first.set(offset);
+                second.set(word);
+            }
+            offset = offset.wrapping_add(16);
         }
-        offset = offset.wrapping_add(16);
-    });
-    let len = nonzero.wrapping_mul(2).wrapping_add(1);
-    Prepared { words: workspace.words.get(..len).unwrap_or_default(), list: Some(&[]) }
-}
-
-/// Four bytes of the input, raised by 128, at a time; what fills the last ones up is 0.
-#[inline(always)]
-fn each_word(bytes: &[u8], mut each: impl FnMut(u32)) {
-    let (blocks, rest) = bytes.as_chunks::<4>();
-    // This core reads a word only where one may lie, which the caller's input need not.
-    match bytemuck::try_cast_slice::<[u8; 4], u32>(blocks) {
-        Ok(words) => words.iter().for_each(|word| each(word ^ FLIP)),
-        Err(_) => blocks.iter().for_each(|block| each(u32::from_le_bytes(*block) ^ FLIP)),
+        (0, nonzero.wrapping_mul(2), Some(&[]))
+    } else {
+        (blocks.wrapping_sub(1), blocks, None)
+    };
+    let words = words.get_mut(start..).unwrap_or_default();
+    if let Some(first) = words.first_mut() {
+        *first = correction;
     }
-    if !rest.is_empty() {
-        each(u32::from_le_bytes(fill(rest, 0x80)) ^ FLIP);
-    }
+    Prepared { words: words.get(..len.wrapping_add(1)).unwrap_or_default(), list }
 }
 
 /// Writes the output of a layer with weights in unsigned columns of four rows.
 #[inline(never)]
 pub(super) fn compute<C: Choice>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+    let layer = &layer.known::<C>();
     let Some((correction, words)) = x.words.split_first() else { return };
     let loops = match x.list {
         None => Loops { tile: thimble_unsigned4, single: thimble_unsigned1 },

@@ -17,6 +17,7 @@ use super::{Prepared, columns};
 /// Writes the output of a layer with weights in columns of eight rows.
 #[inline(never)]
 pub(super) fn compute<C: Choice>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+    let layer = &layer.known::<C>();
     let whole = Loops { tile: thimble_columns8, single: thimble_columns1 };
     let listed = Loops { tile: thimble_columns8_listed, single: thimble_columns1_listed };
     // SAFETY: the loops read whole blocks, of which there are some, or entries, whose offsets are

@@ -49,37 +49,34 @@ impl Values<'_> {
     fn blocks<const NONZERO: bool>(self, zero_point: i16, mut each: impl FnMut(usize, [i16; 4])) {
         match self.precision {
             Precision::Int8 => {
-                let zero = [zero_point as u8; 4];
-                let (blocks, rest) = self.bytes.as_chunks::<4>();
-                let mut visit = |number: usize, block: [u8; 4]| {
+                let filler = zero_point as u8;
+                each_block(self.bytes, filler, |number, block: [u8; 4]| {
                     // Four bytes are compared as one word.
-                    if !NONZERO || block != zero {
+                    if !NONZERO || block != [filler; 4] {
                         each(number, block.map(|x| i16::from(x as i8).wrapping_sub(zero_point)));
                     }
-                };
-                for (number, block) in blocks.iter().enumerate() {
-                    visit(number, *block);
-                }
-                if !rest.is_empty() {
-                    visit(blocks.len(), fill(rest, zero_point as u8));
-                }
+                });
             }
-            Precision::Int16 => {
-                let (blocks, rest) = self.bytes.as_chunks::<8>();
-                let mut visit = |number: usize, block: [u8; 8]| {
-                    if !NONZERO || block != [0; 8] {
-                        let [a, b, c, d, e, f, g, h] = block;
-                        each(number, [[a, b], [c, d], [e, f], [g, h]].map(i16::from_le_bytes));
-                    }
-                };
-                for (number, block) in blocks.iter().enumerate() {
-                    visit(number, *block);
+            Precision::Int16 => each_block(self.bytes, 0, |number, block: [u8; 8]| {
+                if !NONZERO || block != [0; 8] {
+                    let [a, b, c, d, e, f, g, h] = block;
+                    each(number, [[a, b], [c, d], [e, f], [g, h]].map(i16::from_le_bytes));
                 }
-                if !rest.is_empty() {
-                    visit(blocks.len(), fill(rest, 0));
-                }
-            }
+            }),
         }
+    }
+}
+
+/// Blocks of bytes with their numbers; the last is filled up.
+#[inline(always)]
+fn each_block<const N: usize>(bytes: &[u8], filler: u8, mut each: impl FnMut(usize, [u8; N])) {
+    let (blocks, rest) = bytes.as_chunks();
+    let mut number = 0usize;
+    // One loop for all: what is done with a block is much code, and would be there twice.
+    while number < bytes.len().div_ceil(N) {
+        let block = blocks.get(number).copied().unwrap_or_else(|| fill(rest, filler));
+        each(number, block);
+        number = number.wrapping_add(1);
     }
 }
 

@@ -66,6 +66,7 @@ pub(in crate::kernels) fn compute<C: Choice>(
     x: &Prepared<'_>,
     output: &mut [u8],
 ) {
+    let layer = &layer.known::<C>();
     let (biases, loops) = match x.list {
         None => (layer.folded(), Loops { tile: thimble_pairs4, single: thimble_pairs1 }),
         Some(_) => {
