@@ -4,9 +4,7 @@ use std::ops::Range;
 
 use ndarray::{ArrayView2, ArrayViewMut2, s};
 
-use super::transpose::transpose;
 use super::{Activation, Panels, Real};
-use crate::vectorized::{Loop, vectorized};
 
 /// A dense layer, without its numbers: those lie in the network's parameters, weights first
 /// (outputs × inputs, row-major), then biases.
@@ -131,18 +129,7 @@ impl<T: Real> Workspace<T> {
         }
         let columns = &mut self.columns[..m * n];
         T::product(left, &self.panels, matrix_mut(columns, n), false);
-        vectorized::<Transpose, _>((columns as &[T], m, n, out));
-    }
-}
-
-struct Transpose;
-
-impl<T: Real> Loop<(&[T], usize, usize, &mut [T])> for Transpose {
-    type Output = ();
-
-    #[inline(always)]
-    fn run((from, rows, columns, to): (&[T], usize, usize, &mut [T])) {
-        transpose(from, columns, rows, columns, to, rows);
+        T::transpose(columns, m, n, out);
     }
 }
 

@@ -58,9 +58,12 @@ impl<T: Real> Loop<(f64, Noise, usize, usize, &[T], &mut [T])> for DropValues {
         let rows = input.chunks_exact(width).zip(output.chunks_exact_mut(width));
         for (row, (input, output)) in rows.enumerate() {
             let key = noise.row_key(layer, row);
-            for (column, (y, &x)) in (0_u32..).zip(output.iter_mut().zip(input)) {
-                let kept = mix32(key.wrapping_add(column.wrapping_mul(0x9e37_79b9))) >= threshold;
-                *y = if kept { x * scale } else { T::zero() };
+            let (input, output) = (&input[..width], &mut output[..width]);
+            // By index, since counting with a check for overflow would keep this from vectorizing.
+            for column in 0..width {
+                let number = mix32(key.wrapping_add((column as u32).wrapping_mul(0x9e37_79b9)));
+                output[column] =
+                    if number >= threshold { input[column] * scale } else { T::zero() };
             }
         }
     }

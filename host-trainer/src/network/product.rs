@@ -6,8 +6,8 @@
 //! same panels serve several products. The sums run over the inner dimension in its order, so that
 //! no element of the result depends on how rows and columns were shared out.
 //!
-//! A kernel file: the only one of this package with `unsafe` in it, since a slice's bounds would
-//! be checked at each of its multiplications.
+//! A kernel file, with `unsafe` in it, since a slice's bounds would be checked at each of its
+//! multiplications.
 #![allow(unsafe_code)]
 // Numbers of registers: the same index goes into several arrays and an address.
 #![allow(clippy::needless_range_loop)]
@@ -18,7 +18,7 @@ use std::hint::black_box;
 use ndarray::{ArrayView2, ArrayViewMut2};
 use pulp::{Simd, WithSimd};
 
-use super::transpose::transpose;
+use super::transpose::transpose_f32;
 
 /// Elements of the inner dimension that are multiplied at once: a panel of so many rows stays in
 /// the first-level cache, 64 columns wide.
@@ -116,7 +116,7 @@ impl WithSimd for Pack<'_> {
                         panel[real..].fill(0.0);
                     }
                 } else if let Some(whole) = turned.as_slice() {
-                    transpose(&whole[left * depth + start..], depth, real, deep, panel, width);
+                    transpose_f32(&whole[left * depth + start..], depth, real, deep, panel, width);
                     if real < width {
                         panel.chunks_exact_mut(width).for_each(|row| row[real..].fill(0.0));
                     }

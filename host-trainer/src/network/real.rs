@@ -9,6 +9,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, LinalgScalar};
 use num_traits::Float;
 
 use super::product::{Panels, pack_f32, product_f32};
+use super::transpose::{transpose, transpose_f32};
 
 /// A floating-point number that networks compute with: `f32` for training, `f64` for checking the
 /// very same code against differences that `f32` could not resolve.
@@ -36,6 +37,15 @@ pub trait Real:
 
     /// tanh, written so that a loop of it vectorizes where the type has such a form.
     fn vector_tanh(self) -> Self;
+
+    /// Writes the transpose of a matrix.
+    ///
+    /// # Shapes
+    /// `from` is `rows` × `columns`, `to` is `columns` × `rows`, both without gaps.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    fn transpose(from: &[Self], rows: usize, columns: usize, to: &mut [Self]);
 
     /// Lays the right factor of products out for the kernel.
     fn pack(matrix: ArrayView2<'_, Self>, panels: &mut Panels<Self>);
@@ -100,6 +110,10 @@ impl Real for f32 {
         x * odd / even
     }
 
+    fn transpose(from: &[f32], rows: usize, columns: usize, to: &mut [f32]) {
+        transpose_f32(from, columns, rows, columns, to, rows);
+    }
+
     fn pack(matrix: ArrayView2<'_, f32>, panels: &mut Panels<f32>) {
         pack_f32(matrix, panels);
     }
@@ -133,6 +147,10 @@ impl Real for f64 {
     #[inline(always)]
     fn vector_tanh(self) -> Self {
         self.tanh()
+    }
+
+    fn transpose(from: &[f64], rows: usize, columns: usize, to: &mut [f64]) {
+        transpose(from, columns, rows, columns, to, rows);
     }
 
     fn pack(matrix: ArrayView2<'_, f64>, panels: &mut Panels<f64>) {
