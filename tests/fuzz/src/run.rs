@@ -1,12 +1,17 @@
-//! A model that was parsed runs on any input, and gives the same in every layout that it fits in.
+//! A model that was parsed runs on any input, equals the plain implementation, and gives the same in
+//! every layout that it fits in.
 #![no_main]
+#![allow(dead_code)] // what the tests' other modules use
 
 mod file;
+#[path = "../../src/reference/mod.rs"]
+mod reference;
 
 use firmware::Engine;
 use libfuzzer_sys::fuzz_target;
 use model_format::build::{LayerSpec, ModelSpec};
-use model_format::{Model, WeightLayout};
+use model_format::{Layer, Model, Precision, WeightLayout};
+use reference::Network;
 
 /// More multiply-accumulates than these only make the fuzzer slow.
 const MOST_MACS: u64 = 200_000;
@@ -21,8 +26,9 @@ fuzz_target!(|data: &[u8]| {
     }
     let byte = |k: usize| seed.wrapping_mul(k as u8 | 1).wrapping_add(*seed);
     let input: Vec<u8> = (0..model.input_bytes()).map(byte).collect();
-    let output = run(&model, &input);
-    assert_eq!(output.len(), model.output_bytes());
+    let outputs = run(&model, &input);
+    assert_eq!(outputs.last().map(Vec::len), Some(model.output_bytes()));
+    check(&model, &input, &outputs);
     for layout in WeightLayout::ALL {
         let mut spec = ModelSpec::from(&model);
         for layer in &mut spec.layers {
@@ -33,12 +39,45 @@ fuzz_target!(|data: &[u8]| {
         // Some layouts have bounds of their own.
         let Ok(bytes) = spec.to_bytes() else { continue };
         let other = Model::parse(&bytes).expect("what to_bytes has checked");
-        assert_eq!(run(&other, &input), output, "{layout:?}");
+        assert_eq!(run(&other, &input), outputs, "{layout:?}");
     }
 });
 
-fn run(model: &Model<'_>, input: &[u8]) -> Vec<u8> {
+/// The output of each layer.
+fn run(model: &Model<'_>, input: &[u8]) -> Vec<Vec<u8>> {
     let mut scratch = vec![0xdead_beef; model.scratch_len()];
     let mut engine = Engine::new(model.clone(), &mut scratch).expect("the host reads all layouts");
-    engine.run_bytes(input).expect("the input has the right length").to_vec()
+    let mut outputs = Vec::new();
+    let last = engine.run_traced(input, |index, output| {
+        assert_eq!(index, outputs.len());
+        outputs.push(output.to_vec());
+    });
+    let last = last.expect("the input has the right length").to_vec();
+    assert_eq!(outputs.last(), Some(&last));
+    outputs
+}
+
+/// Holds the layers before the first softmax against the plain implementation: a file may have any
+/// exponentials, and the reference has only those of the specification.
+fn check(model: &Model<'_>, input: &[u8], outputs: &[Vec<u8>]) {
+    let before = model.layers().take_while(|layer| !matches!(layer, Layer::Softmax(_)));
+    let precisions = before.map(|layer| match layer {
+        Layer::Dense(dense) => dense.output.precision,
+        Layer::Table(table) => table.output.precision,
+        Layer::Softmax(softmax) => softmax.input.precision,
+    });
+    let input = values(input, model.input().quantization.precision);
+    let expected = Network::new(model).run_layers_wide(&input);
+    for (index, precision) in precisions.enumerate() {
+        assert_eq!(values(&outputs[index], precision), expected[index], "layer {index}");
+    }
+}
+
+fn values(bytes: &[u8], precision: Precision) -> Vec<i64> {
+    match precision {
+        Precision::Int8 => bytes.iter().map(|byte| i64::from(*byte as i8)).collect(),
+        Precision::Int16 => {
+            bytes.as_chunks().0.iter().map(|pair| i64::from(i16::from_le_bytes(*pair))).collect()
+        }
+    }
 }
