@@ -131,6 +131,7 @@ struct Requantize {
     output_of: Output,
 }
 
+// SAFETY: the assembly below takes and gives what is declared here.
 unsafe extern "C" {
     fn thimble_mve_copy(from: *const u8, to: *mut u8, len: usize);
     fn thimble_mve_rows(rows: *const Rows);

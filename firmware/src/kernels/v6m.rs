@@ -98,6 +98,7 @@ pub(super) fn compute<C: Choice>(layer: &Dense<'_>, x: &Prepared<'_>, output: &m
     tiles::compute::<_, C>(layer, layer.folded(), *correction as i32, output, walk);
 }
 
+// SAFETY: the assembly below takes and gives what is declared here.
 unsafe extern "C" {
     fn thimble_unsigned4(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
     fn thimble_unsigned4_listed(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);

@@ -25,6 +25,7 @@ pub(super) fn compute<C: Choice>(layer: &Dense<'_>, x: &Prepared<'_>, output: &m
     unsafe { columns::compute::<C>(layer, x, output, whole, listed) }
 }
 
+// SAFETY: the assembly below takes and gives what is declared here.
 unsafe extern "C" {
     fn thimble_columns8(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 8]);
     fn thimble_columns8_listed(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 8]);

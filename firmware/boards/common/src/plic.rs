@@ -44,6 +44,9 @@ impl Plic {
     }
 
     /// The register so many bytes from the beginning.
+    ///
+    /// # Safety
+    /// The controller must have one there.
     unsafe fn register(&self, offset: usize) -> &'static RW<u32> {
         // SAFETY: the caller promises that there is one; it is volatile.
         unsafe { &*((self.base + offset) as *const RW<u32>) }

@@ -7,6 +7,7 @@ use cortex_m_rt::STACK_PAINT_VALUE as PAINT;
 #[cfg(target_arch = "riscv32")]
 const PAINT: u32 = 0xcccc_cccc;
 
+// SAFETY: the linker script defines both; nothing but their addresses is used.
 unsafe extern "C" {
     // The linker script's: the stack grows down from `_stack_start` to the end at most.
     static _stack_start: u32;

@@ -43,6 +43,7 @@ fn panic(info: &PanicInfo) -> ! {
 /// A fault of the processor: bad access, undefined instruction, stack overflow.
 #[cfg(target_arch = "arm")]
 #[cortex_m_rt::exception]
+// SAFETY: it ends in the emulator's exit and returns to nothing that the fault has left half done.
 unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
     defmt::error!("hard fault at pc {=u32:#010x}, lr {=u32:#010x}", frame.pc(), frame.lr());
     process::exit(FAULTED)

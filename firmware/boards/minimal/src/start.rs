@@ -1,6 +1,6 @@
 //! What happens before `main`, what may not happen after it, and what the compiler calls.
 
-// There is no such function: the linker ends the build as soon as anything can panic.
+// SAFETY: there is no such function: the linker ends the build as soon as anything can panic.
 #[cfg(not(debug_assertions))]
 unsafe extern "C" {
     safe fn something_here_can_panic() -> !;
@@ -54,6 +54,7 @@ unsafe extern "C" fn __aeabi_memcpy4(to: *mut u8, from: *const u8, len: usize) {
     unsafe { memcpy(to, from, len) };
 }
 
+// SAFETY: cortex-m-rt has it, of this type.
 #[cfg(target_arch = "arm")]
 unsafe extern "C" {
     fn DefaultHandler();

@@ -78,6 +78,7 @@ pub(in crate::kernels) fn compute<C: Choice>(
     tiles::compute::<_, C>(layer, biases, 0, output, walk);
 }
 
+// SAFETY: the assembly below takes and gives what is declared here.
 unsafe extern "C" {
     /// Makes so many blocks of input ready and returns where they end.
     fn thimble_pairs_whole(x: *const [u8; 4], blocks: usize, to: *mut u32) -> *mut u32;

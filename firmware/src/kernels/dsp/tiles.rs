@@ -66,6 +66,7 @@ pub(in crate::kernels) fn compute<C: Choice>(
     tiles::compute::<_, C>(layer, layer.biases(), 0, output, walk);
 }
 
+// SAFETY: the assembly below takes and gives what is declared here.
 unsafe extern "C" {
     fn thimble_tiles4(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
     fn thimble_tiles4_listed(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
