@@ -1,6 +1,8 @@
 //! The cores that the engine is emulated on, with memory for whole models, and what their kernels
 //! read.
 
+use std::path::Path;
+
 use host_trainer::device::board::{Board, CORTEX_M0_CODE};
 use host_trainer::device::command::{Vector, costs, vectors};
 use host_trainer::pack::Core;
@@ -9,7 +11,7 @@ use model_format::WeightLayout::{
     Columns8, ColumnsUnsigned4, FoldedRows, Int4Tiles4, Pairs4, Tiles4,
 };
 
-use crate::emulated::{LIMIT, default_model, firmware_for};
+use crate::emulated::{LIMIT, default_model, firmware_at_level, firmware_for};
 
 /// A core in QEMU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,8 +102,20 @@ impl EmulatedCore {
     /// # Panics
     /// When the firmware cannot be built or run, with the reason.
     pub fn run(self, models: &[Vector<'_>]) -> Vec<Option<Vec<i8>>> {
-        let board = self.board();
-        vectors(board, &firmware_for(board, &default_model()), models, LIMIT)
+        self.run_program(&firmware_for(self.board(), &default_model()), models)
+    }
+
+    /// [`run`](Self::run) by firmware that was compiled at this level: `"s"`, in quotation marks, or
+    /// a digit.
+    ///
+    /// # Panics
+    /// When the firmware cannot be built or run, with the reason.
+    pub fn run_at_level(self, level: &str, models: &[Vector<'_>]) -> Vec<Option<Vec<i8>>> {
+        self.run_program(&firmware_at_level(self.board(), level), models)
+    }
+
+    fn run_program(self, program: &Path, models: &[Vector<'_>]) -> Vec<Option<Vec<i8>>> {
+        vectors(self.board(), program, models, LIMIT)
             .unwrap_or_else(|error| panic!("{}: {error}", self.name()))
     }
 

@@ -83,6 +83,38 @@ fn build(
     })
 }
 
+/// [`firmware_for`] a board that is only emulated, with the engine, the model's checks and link-time
+/// optimisation at this level; see `opt-level` of cargo's profiles.
+///
+/// # Panics
+/// When it can't be built, with cargo's words.
+pub fn firmware_at_level(board: &'static Board, level: &str) -> PathBuf {
+    let compiler = Finished::of(cargo().args(["-vV"]).current_dir(root())).success().stdout;
+    let parts = [board.name, board.target, level, &compiler];
+    let key = content_key(&[parts.join(" ").as_bytes(), &sources()]);
+    cached(&format!("{}-level-{}-{key}.elf", board.name, level.trim_matches('"')), |elf| {
+        let target_dir = root().join("firmware/boards/target");
+        // What is the same at all levels is built once; the program is put aside, so that nobody
+        // takes it for the board's own.
+        let aside = target_dir.join("levels");
+        let mut build = cargo();
+        build
+            .current_dir(root().join("firmware/boards").join(board.name))
+            .args(["build", "--release", "--locked", "--quiet", "--target", board.target])
+            .env("CARGO_BUILD_BUILD_DIR", &target_dir)
+            .env_remove("THIMBLE_MODEL")
+            .arg("--target-dir")
+            .arg(&aside);
+        // Levels of single packages stand above that of the profile.
+        for package in ["", "package.firmware.", "package.model-format."] {
+            build.arg("--config").arg(format!("profile.release.{package}opt-level={level}"));
+        }
+        Finished::of(&mut build).success();
+        let built = aside.join(board.target).join("release").join(board.name);
+        fs::copy(&built, elf).unwrap_or_else(|error| panic!("{}: {error}", built.display()));
+    })
+}
+
 /// The board, answering on its UART.
 pub fn serving(elf: &Path) -> Emulator {
     serving_on(board(), elf)

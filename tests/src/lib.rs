@@ -3,6 +3,7 @@
 //!
 //! Unlike the rest of the workspace this crate panics: a test that cannot go on says why.
 
+pub mod bounds;
 pub mod cases;
 pub mod command;
 pub mod cores;

@@ -4,6 +4,7 @@
 use host_trainer::device::command::Vector;
 use model_format::build::{MeaningSpec, ModelSpec};
 use model_format::{Model, Precision, WeightLayout};
+use tests::bounds;
 use tests::cases::{self, Case};
 use tests::cores::EmulatedCore;
 use tests::random_model::MAX_WIDTH;
@@ -90,6 +91,21 @@ fn check_kernels(core: EmulatedCore) {
     let small = (20_000..21_000).map(|seed| cases::packed(seed, 100, &all));
     let wide = (40_000..40_200).map(|seed| cases::int16(seed, &all));
     check(core, &large.chain(small).chain(wide).collect::<Vec<_>>());
+    check(core, &ends_of_accumulators(&all));
+}
+
+/// Models whose accumulators come as near to their limit as the proof against overflow lets them.
+fn ends_of_accumulators(layouts: &[WeightLayout]) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for layout in layouts {
+        for precision in bounds::precisions(*layout) {
+            // No core has a kernel for these.
+            if (*layout, *precision) != (WeightLayout::Int4Tiles4, Precision::Int16) {
+                cases.extend(bounds::edges(*layout, *precision).into_iter().map(|e| e.within));
+            }
+        }
+    }
+    cases
 }
 
 #[test]

@@ -1,0 +1,130 @@
+//! Models that sit one below the bound of the proof against overflow, and one above: there is no
+//! step between what is refused and what must give every bit of the answer.
+
+use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec};
+use model_format::{Clamp, Encoding, Multiplier, Precision, Quantization, WeightLayout};
+
+use crate::cases::Case;
+
+/// More than two blocks of four, and one column that is no whole block.
+const INPUTS: usize = 9;
+/// A tile of every layout, and one row that remains.
+const OUTPUTS: usize = 9;
+
+/// Both sides of the bound of a row.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    /// The model whose accumulator can just not overflow, with the inputs that bring it nearest.
+    pub within: Case,
+    /// The same with a bias that is one further from zero.
+    pub beyond: ModelSpec,
+    /// The row.
+    pub row: u16,
+    /// What the refusal says that the row must stay below.
+    pub limit: u32,
+}
+
+/// The precisions that a layout is for.
+pub fn precisions(layout: WeightLayout) -> &'static [Precision] {
+    // Folding needs int8.
+    if layout.is_folded() { &[Precision::Int8] } else { &[Precision::Int8, Precision::Int16] }
+}
+
+/// The edges of a layout in a precision: of a row in a tile and of one behind the tiles, on both
+/// sides of zero, with shifts to the right and to the left, for several zero points.
+pub fn edges(layout: WeightLayout, precision: Precision) -> Vec<Edge> {
+    let zero_points: &[i32] = match precision {
+        Precision::Int8 => &[-128, 3, 127],
+        Precision::Int16 => &[0],
+    };
+    let mut edges = Vec::new();
+    for row in [0, OUTPUTS - 1] {
+        for sign in [1, -1] {
+            for shift in [-31, -8, 0, 1, 5] {
+                for zero_point in zero_points {
+                    edges.push(edge(layout, precision, row, sign, shift, *zero_point));
+                }
+            }
+        }
+    }
+    edges
+}
+
+fn edge(
+    layout: WeightLayout,
+    precision: Precision,
+    row: usize,
+    sign: i64,
+    shift: i8,
+    zero_point: i32,
+) -> Edge {
+    let quantization = |zero_point| match precision {
+        Precision::Int8 => Quantization::int8(1.0, zero_point),
+        Precision::Int16 => Quantization::int16(1.0),
+    };
+    let most = layout.max_weight() as i8;
+    let weights = [most, most, -most].into_iter().cycle().take(INPUTS).collect::<Vec<i8>>();
+    let all = Clamp::all(precision);
+    let ends = [all.low, all.high].map(|end| i64::from(end) - i64::from(zero_point));
+    // The largest and the smallest sum of products.
+    let sum = |ends: [i64; 2]| -> i64 {
+        weights.iter().map(|w| i64::from(*w) * ends[usize::from(*w > 0)]).sum()
+    };
+    let (largest, smallest) = (sum(ends), sum([ends[1], ends[0]]));
+    let reach = ends[0].abs().max(ends[1].abs());
+    let bound: i64 = weights.iter().map(|w| i64::from(*w).abs() * reach).sum();
+    // The pair code holds 256 times a sum, and its proof is exact; that of all layouts takes the
+    // farther end for every input.
+    let (limit, bias) = match layout {
+        WeightLayout::Pairs4 if sign > 0 => (1 << 23, (1 << 23) - 1 - largest),
+        WeightLayout::Pairs4 => (1 << 23, smallest + (1 << 23) - 1),
+        _ => {
+            let limit = (1i64 << 31) >> shift.max(0);
+            (limit, limit - 1 - bound)
+        }
+    };
+    let spec = |bias: i64| {
+        let mut layer = DenseSpec {
+            inputs: INPUTS,
+            outputs: OUTPUTS,
+            weights: vec![0; INPUTS * OUTPUTS],
+            biases: vec![0; OUTPUTS],
+            multipliers: vec![Multiplier { mantissa: i32::MAX, shift }; OUTPUTS],
+            output: quantization(-1),
+            clamp: all,
+            layout,
+        };
+        layer.weights[row * INPUTS..][..INPUTS].copy_from_slice(&weights);
+        layer.biases[row] = i32::try_from(sign * bias).expect("below the limit, or the limit");
+        ModelSpec {
+            name: "edge".into(),
+            input: InputSpec {
+                shape: vec![INPUTS],
+                quantization: quantization(zero_point),
+                encoding: Encoding::Quantized,
+            },
+            output: MeaningSpec::Values { unit: String::new() },
+            layers: vec![LayerSpec::Dense(layer)],
+            self_tests: vec![],
+        }
+    };
+    let towards =
+        |sign: bool| weights.iter().map(move |w| if (*w > 0) == sign { all.high } else { all.low });
+    let bytes = |values: Vec<i16>| match precision {
+        Precision::Int8 => values.into_iter().map(|x| x as i8).collect(),
+        Precision::Int16 => {
+            values.into_iter().flat_map(|x| x.to_le_bytes().map(|byte| byte as i8)).collect()
+        }
+    };
+    let inputs = [towards(true).collect(), towards(false).collect(), vec![all.high; INPUTS]];
+    let what =
+        format!("{layout:?}, {precision:?}, row {row}, sign {sign}, shift {shift}, {zero_point}");
+    let within = spec(bias);
+    let model = within.to_bytes().unwrap_or_else(|error| panic!("{what}: {error}"));
+    Edge {
+        within: Case { what, model, inputs: inputs.map(bytes).into() },
+        beyond: spec(bias + 1),
+        row: row as u16,
+        limit: limit as u32,
+    }
+}

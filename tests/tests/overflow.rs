@@ -1,0 +1,86 @@
+//! The proof against overflow has no slack: for every layout and precision a model that is one
+//! below the bound loads and gives the reference's answer, and one above is refused by its row.
+
+use firmware::Engine;
+use model_format::build::{LayerSpec, ModelSpec};
+use model_format::{Clamp, Error, Model, Multiplier, Precision, WeightLayout};
+use tests::bounds::{Edge, edges, precisions};
+use tests::reference::Network;
+
+fn all() -> impl Iterator<Item = Edge> {
+    WeightLayout::ALL.into_iter().flat_map(|layout| {
+        precisions(layout).iter().flat_map(move |precision| edges(layout, *precision))
+    })
+}
+
+fn values(bytes: &[u8], precision: Precision) -> Vec<i64> {
+    match precision {
+        Precision::Int8 => bytes.iter().map(|byte| i64::from(*byte as i8)).collect(),
+        Precision::Int16 => {
+            bytes.as_chunks().0.iter().map(|pair| i64::from(i16::from_le_bytes(*pair))).collect()
+        }
+    }
+}
+
+#[test]
+fn one_below_the_bound_runs_as_the_reference() {
+    for Edge { within, .. } in all() {
+        let model = Model::parse(&within.model).expect("what to_bytes has checked");
+        let precision = model.output().quantization.precision;
+        let reference = Network::new(&model);
+        let mut scratch = vec![0; model.scratch_len()];
+        let mut engine = Engine::new(model.clone(), &mut scratch).expect("all layouts run here");
+        for input in &within.inputs {
+            let input: Vec<u8> = input.iter().map(|byte| *byte as u8).collect();
+            let output = engine.run_bytes(&input).expect("the length");
+            let expected = reference.run_layers_wide(&values(&input, precision));
+            assert_eq!(expected.last(), Some(&values(output, precision)), "{}", within.what);
+        }
+    }
+}
+
+#[test]
+fn one_above_the_bound_is_refused_by_its_row() {
+    for Edge { within, beyond, row, limit } in all() {
+        let what = within.what;
+        let error = beyond.to_bytes().err().unwrap_or_else(|| panic!("{what}: it is a model"));
+        let expected = Error::Overflow { layer: 0, row, bound: limit.into(), limit };
+        assert_eq!(error, expected, "{what}");
+        let message = error.to_string();
+        assert!(message.contains(&format!("layer 0, row {row}")), "{what}: {message}");
+    }
+}
+
+/// The layer before says how far its outputs reach: what is proved with its clamp is refused
+/// without.
+#[test]
+fn the_bound_knows_the_clamp_of_the_layer_before() {
+    let edge = edges(WeightLayout::RowMajor, Precision::Int8).remove(0);
+    let model = Model::parse(&edge.within.model).expect("a valid model");
+    let mut spec = ModelSpec::from(&model);
+    let LayerSpec::Dense(last) = spec.layers[0].clone() else { panic!("a dense layer") };
+    let mut first = last.clone();
+    first.output = model.input().quantization;
+    first.weights.fill(1);
+    first.biases.fill(0);
+    first.multipliers.fill(Multiplier { mantissa: 1 << 30, shift: -4 });
+    // No nearer to the zero point than before, and one step nearer.
+    let (reach, zero_point) = (255, first.output.zero_point as i16);
+    for (high, fits) in [(zero_point + reach, true), (zero_point + reach - 1, true)] {
+        let mut spec = spec.clone();
+        let mut first = first.clone();
+        first.clamp = Clamp { low: zero_point, high };
+        spec.layers = vec![LayerSpec::Dense(first), LayerSpec::Dense(last.clone())];
+        assert_eq!(spec.to_bytes().is_ok(), fits, "clamp at {high}");
+    }
+    // A bias for as much as the narrower clamp leaves: too much for the wider one.
+    let mass: i32 = last.weights.iter().map(|w| i32::from(*w).abs()).sum();
+    let mut last = last;
+    last.biases[0] += mass;
+    for (high, fits) in [(zero_point + reach, false), (zero_point + reach - 1, true)] {
+        let mut first = first.clone();
+        first.clamp = Clamp { low: zero_point, high };
+        spec.layers = vec![LayerSpec::Dense(first), LayerSpec::Dense(last.clone())];
+        assert_eq!(spec.to_bytes().is_ok(), fits, "clamp at {high}");
+    }
+}
