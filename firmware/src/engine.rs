@@ -7,6 +7,7 @@ use model_format::{Layer, Layers, Model, Precision, Table, WeightLayout};
 
 use crate::kernels::{self, Values, Workspace};
 use crate::operators::{All, Choice};
+use crate::raw::{RawError, encode_counts};
 use crate::softmax::softmax;
 
 /// A model together with the memory that it needs to run.
@@ -164,21 +165,52 @@ impl<'m, 's, C: Choice> Engine<'m, 's, C> {
     pub fn run_traced(
         &mut self,
         input: &[u8],
-        mut trace: impl FnMut(usize, &[u8]),
+        trace: impl FnMut(usize, &[u8]),
     ) -> Result<&[u8], InputError> {
         let expected = self.model.input_bytes();
         if input.len() != expected {
             return Err(InputError { expected, given: input.len() });
         }
+        Ok(self.run_layers(Some(input), 0, trace))
+    }
+
+    /// Runs a model whose input is made from what sensors count, in integers throughout; gives the
+    /// bytes of its output, and how many counts lay beyond what the input can say and were taken
+    /// for its least or its largest value.
+    ///
+    /// # Shapes
+    /// `counts` has the model's [`input_len`](model_format::Model::input_len) values, those of
+    /// [`Encoding::Raw`](model_format::Encoding::Raw).
+    ///
+    /// # Errors
+    /// [`RawError`] if the model takes no counts, or not so many.
+    pub fn run_counts(
+        &mut self,
+        counts: impl IntoIterator<Item = i16, IntoIter: ExactSizeIterator>,
+    ) -> Result<(&[u8], u32), RawError> {
+        // The input lies where outputs of layers do.
+        let saturated = encode_counts(&self.model, counts.into_iter(), self.activations)?;
+        let len = self.model.input_bytes();
+        Ok((self.run_layers(None, len, |_, _| ()), saturated))
+    }
+
+    /// Runs all layers on `input`, or on the first `len` bytes of the activations.
+    #[inline(always)]
+    fn run_layers(
+        &mut self,
+        input: Option<&[u8]>,
+        mut len: usize,
+        mut trace: impl FnMut(usize, &[u8]),
+    ) -> &[u8] {
         let (mut layers, mut index) = (self.model.layers(), 0usize);
-        let (mut len, mut from) = (0, Some(input));
+        let mut from = input;
         // By reference: a layer that is moved is copied on the stack.
         while let Some(layer) = &next(&mut layers) {
             len = self.run_layer(layer, from.take(), len);
             trace(index, self.activations.get(..len).unwrap_or_default());
             index = index.wrapping_add(1);
         }
-        Ok(self.activations.get(..len).unwrap_or_default())
+        self.activations.get(..len).unwrap_or_default()
     }
 
     /// Runs a layer on `input`, or on the first `len` bytes of the activations; returns how many

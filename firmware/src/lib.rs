@@ -16,8 +16,10 @@ pub mod link;
 mod operators {
     pub use model_format::{All, Choice, Operators};
 }
+mod raw;
 pub mod slots;
 mod softmax;
 
 pub use engine::{Engine, EngineError, InputError};
 pub use operators::{All, Choice, Operators};
+pub use raw::{RawError, encode_counts};

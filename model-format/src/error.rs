@@ -74,6 +74,8 @@ pub enum Place {
     Model,
     /// The description of the input.
     Input,
+    /// The channel of this index of what the input is made from.
+    Channel(u16),
     /// The description of the output.
     Output,
     /// The class label of this index.
@@ -101,6 +103,10 @@ pub enum Field {
     ZeroPoint,
     /// How raw bytes become quantized input.
     Encoding,
+    /// The channels of a sensor.
+    Channels,
+    /// Where the zero of a channel lies.
+    Offset,
     /// What the outputs mean.
     Meaning,
     /// Text of a label or a unit.
@@ -242,6 +248,7 @@ impl fmt::Display for Place {
         match self {
             Place::Model => Ok(()),
             Place::Input => f.write_str("input, "),
+            Place::Channel(index) => write!(f, "input channel {index}, "),
             Place::Output => f.write_str("output, "),
             Place::Label(index) => write!(f, "label {index}, "),
             Place::Layer(index) => write!(f, "layer {index}, "),
@@ -260,6 +267,8 @@ impl fmt::Display for Field {
             Field::Scale => "scale",
             Field::ZeroPoint => "zero point",
             Field::Encoding => "encoding",
+            Field::Channels => "channels",
+            Field::Offset => "offset",
             Field::Meaning => "meaning",
             Field::Text => "text",
             Field::LabelCount => "number of labels",

@@ -4,37 +4,43 @@ use heapless::Vec;
 
 use crate::limits::{MAX_DIMENSIONS, MAX_LABELS, MAX_WIDTH};
 use crate::reader::{Reader, Text};
-use crate::{Choice, Field, Place, Precision, Problem, Quantization};
+use crate::{Channels, Choice, Field, Place, Precision, Problem, Quantization};
 
 /// Dimensions of an input, outermost first; a 28 × 28 image is `[28, 28]`.
 pub type Shape = Vec<u16, MAX_DIMENSIONS>;
 
 /// The input of a model.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Input {
+pub struct Input<'a> {
     /// Its dimensions; their product is the number of inputs.
     pub shape: Shape,
     /// What its values stand for.
     pub quantization: Quantization,
     /// How raw bytes become these values.
-    pub encoding: Encoding,
+    pub encoding: Encoding<Channels<'a>>,
 }
 
 /// How the raw bytes of a source become the model's input.
+///
+/// `R` holds the channels of a sensor: [`Channels`] in a file, a vector in a model to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
+pub enum Encoding<R> {
     /// The source's bytes are the values, those of int16 little-endian.
     Quantized,
-    /// For int8: the source has unsigned bytes, such as pixels: q = byte − 128. With a zero point of −128
-    /// a byte stands for scale · byte, exactly.
+    /// For int8: the source has unsigned bytes, such as pixels: q = byte − 128. With a zero point of
+    /// −128 a byte stands for scale · byte, exactly.
     Unsigned8,
+    /// The source has counts of 16 bits, such as those of an analogue-to-digital converter; each
+    /// of its channels says what they stand for.
+    Raw(R),
 }
 
-impl Encoding {
-    /// The input byte for one raw byte.
-    pub fn encode(self, raw: u8) -> i8 {
+impl<R> Encoding<R> {
+    /// The input byte for one raw byte; a source that counts has none, and its bytes are taken for
+    /// those of values.
+    pub fn encode(&self, raw: u8) -> i8 {
         match self {
-            Encoding::Quantized => raw as i8,
+            Encoding::Quantized | Encoding::Raw(_) => raw as i8,
             // Subtracting 128 modulo 256 flips the sign bit.
             Encoding::Unsigned8 => (raw ^ 0x80) as i8,
         }
@@ -107,14 +113,14 @@ impl PartialEq for Labels<'_> {
 
 impl Eq for Labels<'_> {}
 
-impl Input {
+impl<'a> Input<'a> {
     /// Takes the description of an input and shows its dimensions to `each`; returns the number of
     /// inputs, what they stand for, and how raw bytes become them.
     #[inline(always)]
     pub(crate) fn take<C: Choice>(
-        reader: &mut Reader<'_>,
+        reader: &mut Reader<'a>,
         mut each: impl FnMut(u16),
-    ) -> Option<(usize, Quantization, Encoding)> {
+    ) -> Option<(usize, Quantization, Encoding<Channels<'a>>)> {
         let dimensions = reader.take_count(Field::Dimensions, 1, MAX_DIMENSIONS)?;
         let mut len = 1usize;
         for _ in 0..dimensions {
@@ -131,13 +137,15 @@ impl Input {
         let encoding = match reader.take_unsigned(Field::Encoding)? {
             0 => Encoding::Quantized,
             1 if quantization.precision == Precision::Int8 => Encoding::Unsigned8,
+            2 if C::OPERATORS.raw => Encoding::Raw(Channels::take(reader, len)?),
+            2 => return reader.refuse(Field::Encoding, Problem::LeftOut(2)),
             code => return reader.refuse(Field::Encoding, Problem::Unknown(code)),
         };
         Some((len, quantization, encoding))
     }
 
     /// Reads what has been checked, an input of this quantization.
-    pub(crate) fn read<C: Choice>(reader: &mut Reader<'_>, quantization: Quantization) -> Self {
+    pub(crate) fn read<C: Choice>(reader: &mut Reader<'a>, quantization: Quantization) -> Self {
         let mut shape = Shape::new();
         let taken = Self::take::<C>(reader, |dimension| {
             // There are as many as it holds at most.
@@ -194,8 +202,8 @@ mod tests {
     #[test]
     fn pixels_shift_by_128() {
         for raw in 0..=255u8 {
-            assert_eq!(i32::from(Encoding::Unsigned8.encode(raw)), i32::from(raw) - 128);
-            assert_eq!(Encoding::Quantized.encode(raw) as u8, raw);
+            assert_eq!(i32::from(Encoding::<()>::Unsigned8.encode(raw)), i32::from(raw) - 128);
+            assert_eq!(Encoding::<()>::Quantized.encode(raw) as u8, raw);
         }
     }
 

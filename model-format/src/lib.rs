@@ -40,6 +40,7 @@
 
 #[cfg(any(feature = "std", test))]
 pub mod build;
+mod channels;
 mod check;
 mod dense;
 mod error;
@@ -56,6 +57,7 @@ mod sizes;
 mod softmax;
 mod table;
 
+pub use channels::{Channel, Channels};
 pub use dense::{Dense, Row};
 pub use error::{Error, Field, Place, Problem};
 pub use header::{HEADER_LEN, Header, MAGIC, VERSION};

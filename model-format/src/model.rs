@@ -5,8 +5,8 @@ use core::marker::PhantomData;
 use crate::limits::{MAX_LAYERS, MAX_SELF_TESTS};
 use crate::reader::{Reader, Text};
 use crate::{
-    All, Choice, Clamp, Error, Field, HEADER_LEN, Header, Input, Layer, Meaning, Output, Place,
-    Precision, Quantization, ScratchLayout,
+    All, Channels, Choice, Clamp, Encoding, Error, Field, HEADER_LEN, Header, Input, Layer,
+    Meaning, Output, Place, Precision, Quantization, ScratchLayout,
 };
 
 /// A model whose bytes have been checked: everything that it hands out is valid.
@@ -30,7 +30,7 @@ pub struct Model<'a, C = All> {
     output_precision: Precision,
     /// Most inputs of a dense layer, rounded up to those that its weights have room for.
     most_inputs: u16,
-    /// Most bytes of a layer's outputs.
+    /// Most bytes of a layer's outputs, and of an input that is made from counts.
     most_output_bytes: u16,
     layer_count: u8,
     self_test_count: u8,
@@ -67,7 +67,7 @@ impl<'a, C: Choice> Model<'a, C> {
         let payload = reader.rest();
         reader.take_text(Field::Name)?;
         reader.place = Place::Input;
-        let (width, tensor, _) = Input::take::<C>(reader, |_| ())?;
+        let (width, tensor, encoding) = Input::take::<C>(reader, |_| ())?;
         let input = Chain::new(width, tensor);
         reader.place = Place::Output;
         let labels = Meaning::check(reader)?;
@@ -75,7 +75,10 @@ impl<'a, C: Choice> Model<'a, C> {
         reader.place = Place::Model;
         let layer_count = reader.take_count(Field::LayerCount, 1, MAX_LAYERS)? as u8;
         let layers = reader.rest();
-        let (mut chain, mut most_inputs, mut most_output_bytes) = (input, 0, 0);
+        // Where counts become values, these lie as a layer's outputs would.
+        let raw = C::OPERATORS.raw && matches!(encoding, Encoding::Raw(_));
+        let first_bytes = if raw { input.bytes::<C>() } else { 0 };
+        let (mut chain, mut most_inputs, mut most_output_bytes) = (input, 0, first_bytes);
         for index in 0..layer_count {
             reader.place = Place::Layer(index);
             let before = chain;
@@ -136,10 +139,28 @@ impl<'a, C: Choice> Model<'a, C> {
     }
 
     /// What goes in.
-    pub fn input(&self) -> Input {
+    pub fn input(&self) -> Input<'a> {
         let mut reader = self.reader();
         reader.take_text(Field::Name);
         Input::read::<C>(&mut reader, self.input.tensor)
+    }
+
+    /// What the values of the input stand for.
+    pub fn input_quantization(&self) -> Quantization {
+        self.input.tensor
+    }
+
+    /// The channels of a sensor whose counts the model takes, if it takes some.
+    pub fn channels(&self) -> Option<Channels<'a>> {
+        if !C::OPERATORS.raw {
+            return None;
+        }
+        let mut reader = self.reader();
+        reader.take_text(Field::Name);
+        match Input::take::<C>(&mut reader, |_| ())?.2 {
+            Encoding::Raw(channels) => Some(channels),
+            _ => None,
+        }
     }
 
     /// What comes out.
@@ -149,6 +170,11 @@ impl<'a, C: Choice> Model<'a, C> {
         Input::take::<C>(&mut reader, |_| ());
         let quantization = self.layers().fold(self.input.tensor, |_, layer| layer.output());
         Output { quantization, meaning: Meaning::read(reader) }
+    }
+
+    /// The integers that come out.
+    pub fn output_precision(&self) -> Precision {
+        self.output_precision
     }
 
     /// Number of values that go in.
@@ -164,6 +190,14 @@ impl<'a, C: Choice> Model<'a, C> {
     /// Bytes of the values that go in.
     pub fn input_bytes(&self) -> usize {
         self.input.bytes::<C>()
+    }
+
+    /// Bytes of an input in the largest form in which it comes: values, or counts of sensors.
+    pub fn raw_input_bytes(&self) -> usize {
+        match self.channels() {
+            Some(_) => self.input_len().wrapping_mul(2),
+            None => self.input_bytes(),
+        }
     }
 
     /// Bytes of the values that come out.

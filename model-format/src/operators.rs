@@ -3,9 +3,9 @@
 //! A board that fixes its model at build time names what the model uses, and the compiler leaves
 //! out the rest: of the parser, of the checks, of the engine. A model that needs more is refused.
 
-use crate::{Dense, Layer, Model, Precision, WeightLayout};
+use crate::{Dense, Encoding, Layer, Model, Precision, WeightLayout};
 
-/// Kinds of layers, weight layouts and precisions, as a set.
+/// Kinds of inputs and layers, weight layouts and precisions, as a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operators {
     /// A bit for each weight layout, counted by its code in the file.
@@ -16,17 +16,21 @@ pub struct Operators {
     pub table: bool,
     /// Whether there is a softmax.
     pub softmax: bool,
+    /// Whether the input is what sensors count.
+    pub raw: bool,
 }
 
 impl Operators {
     /// All that the format has.
     pub const ALL: Operators =
-        Operators { layouts: u16::MAX, int16: true, table: true, softmax: true };
+        Operators { layouts: u16::MAX, int16: true, table: true, softmax: true, raw: true };
 
     /// Exactly what a model uses.
     pub fn of(model: &Model<'_>) -> Self {
-        let int16 = model.input().quantization.precision == Precision::Int16;
-        let none = Operators { layouts: 0, int16, table: false, softmax: false };
+        let input = model.input();
+        let int16 = input.quantization.precision == Precision::Int16;
+        let raw = matches!(input.encoding, Encoding::Raw(_));
+        let none = Operators { layouts: 0, int16, table: false, softmax: false, raw };
         model.layers().fold(none, |used, layer| used.with(&layer))
     }
 

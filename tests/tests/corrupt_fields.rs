@@ -181,7 +181,7 @@ fn each_field_that_stands_alone_is_checked() {
         ("input scale", float(1e-40), &["input", "scale"]),
         ("input scale", float(-0.5), &["input", "scale", "-5e-1"]),
         ("input zero point", signed(-129), &["input", "zero point", "-129"]),
-        ("encoding", vec![2], &["input", "encoding", "code 2"]),
+        ("encoding", vec![3], &["input", "encoding", "code 3"]),
         ("meaning", vec![2], &["output", "meaning", "code 2"]),
         ("labels", vec![0], &["output", "number of labels", "0"]),
         ("labels", varint(257), &["output", "number of labels", "257", "256"]),
@@ -226,6 +226,41 @@ fn each_field_that_stands_alone_is_checked() {
             assert!(error.contains(word), "{what}: '{error}' does not name '{word}'");
         }
     }
+}
+
+/// The encoding with its channels: offset, multiplier, shift of each.
+fn counts(channels: &[(i32, i32, i8)]) -> Vec<u8> {
+    let mut bytes = vec![2];
+    bytes.extend(varint(9 * channels.len()));
+    for (offset, multiplier, shift) in channels {
+        bytes.extend(words(&[*offset, *multiplier]));
+        bytes.push(*shift as u8);
+    }
+    bytes
+}
+
+#[test]
+fn each_parameter_of_a_channel_is_checked() {
+    let good = (1 << 24, HALF, 6);
+    let error = |channels: &[(i32, i32, i8)]| {
+        refusal(&with(row_major(), "encoding", |old| *old = counts(channels)))
+    };
+    for channels in [&[good][..], &[(-(1 << 24), i32::MAX, -31); 5], &[(0, 0, 0)]] {
+        assert_eq!(error(channels), "it loads", "{channels:?}");
+    }
+    names(&error(&[]), &["input", "channels", "0", "9"]);
+    names(&error(&[good; 2]), &["input", "channels", "2"]);
+    names(&error(&[good; 10]), &["input", "channels", "10"]);
+    let second = |channel| error(&[good, channel, good, good, good]);
+    names(&second(((1 << 24) + 1, HALF, 0)), &["input channel 1", "offset", "16777217"]);
+    names(&second((-(1 << 24) - 1, HALF, 0)), &["input channel 1", "offset", "-16777217"]);
+    names(&second((0, HALF - 1, 0)), &["input channel 1", "multiplier", "1073741823"]);
+    names(&second((0, -HALF, 0)), &["input channel 1", "multiplier", "-1073741824"]);
+    names(&second((0, 0, 1)), &["input channel 1", "multiplier", "0"]);
+    names(&second((0, HALF, 7)), &["input channel 1", "shift", "7"]);
+    names(&second((0, HALF, -32)), &["input channel 1", "shift", "-32"]);
+    let cut = with(row_major(), "encoding", |old| *old = vec![2, 8, 0, 0, 0, 0, 0, 0, 0, 0]);
+    names(&refusal(&cut), &["input", "channels", "8", "9"]);
 }
 
 #[test]

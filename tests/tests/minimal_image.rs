@@ -71,6 +71,7 @@ fn a_model_that_needs_what_was_left_out_is_refused_by_name() {
             int16: false,
             table: false,
             softmax: false,
+            raw: false,
         };
     }
     let refused = |model: &[u8]| match Model::<Int8Pairs>::parse_with_choice(model) {

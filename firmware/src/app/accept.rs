@@ -109,7 +109,7 @@ impl From<EngineError> for Rejection {
 pub fn accept(bytes: &[u8], scratch: &mut [u32], buffers: Buffers) -> Result<u32, Rejection> {
     let model = Model::parse(bytes).map_err(|_| Rejection::Unreadable)?;
     for (values, given) in
-        [(model.input_bytes(), buffers.receive), (model.output_bytes(), buffers.send)]
+        [(model.raw_input_bytes(), buffers.receive), (model.output_bytes(), buffers.send)]
     {
         let needed = frame_len(values);
         if needed > given {

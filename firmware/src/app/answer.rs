@@ -7,7 +7,7 @@ use model_format::limits::MAX_LAYERS;
 use super::{Board, Buffers, Rejection, accept, self_test};
 use crate::link::{Benchmark, Info, PROTOCOL, Refusal, Request, Response, SlotsInfo, Updated};
 use crate::slots::{MappedFlash, Slots, Update, UpdateError};
-use crate::{Engine, InputError};
+use crate::{Engine, InputError, RawError};
 
 const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 
@@ -37,6 +37,8 @@ pub(super) struct Device<'m, 's, B> {
     pub buffers: Buffers,
     /// Frames that could not be read.
     pub bad_frames: u32,
+    /// Counts of sensors that lay beyond what the model's input can say.
+    pub saturated_inputs: u32,
 }
 
 impl<'m, B: Board> Device<'m, '_, B> {
@@ -48,6 +50,7 @@ impl<'m, B: Board> Device<'m, '_, B> {
                 Ok(())
             }
             Request::Infer { input } => self.infer(input, reply),
+            Request::InferCounts { counts } => self.infer_counts(counts, reply),
             Request::SelfTest => self.self_test(reply),
             Request::Benchmark { runs, input } => self.benchmark(runs, input, reply),
             Request::Trace { input } => self.trace(input, reply),
@@ -98,7 +101,7 @@ impl<'m, B: Board> Device<'m, '_, B> {
             scratch_bytes: model.scratch_len().saturating_mul(4) as u32,
             stack_bytes: self.board.stack_bytes(),
             bad_frames: self.bad_frames,
-            saturated_inputs: self.board.saturated_inputs(),
+            saturated_inputs: self.saturated_inputs,
             slots,
         }
     }
@@ -106,6 +109,26 @@ impl<'m, B: Board> Device<'m, '_, B> {
     fn infer(&mut self, input: &[u8], reply: Reply<'_>) -> Result<(), Refusal> {
         let mut engine = engine(&self.model, self.scratch)?;
         let output = engine.run_bytes(input).map_err(input_length)?;
+        reply(Response::Output { output });
+        Ok(())
+    }
+
+    fn infer_counts(&mut self, counts: &[u8], reply: Reply<'_>) -> Result<(), Refusal> {
+        let expected = (self.model.input_len() as u32).saturating_mul(2);
+        let (counts, rest) = counts.as_chunks();
+        if !rest.is_empty() {
+            let given = (counts.len() as u32).saturating_mul(2).saturating_add(1);
+            return Err(Refusal::InputLength { expected, given });
+        }
+        let mut engine = engine(&self.model, self.scratch)?;
+        let counts = counts.iter().map(|count| i16::from_le_bytes(*count));
+        let (output, saturated) = engine.run_counts(counts).map_err(|error| match error {
+            RawError::NotRaw => Refusal::NotRaw,
+            RawError::Length(InputError { given, .. }) => {
+                Refusal::InputLength { expected, given: (given as u32).saturating_mul(2) }
+            }
+        })?;
+        self.saturated_inputs = self.saturated_inputs.saturating_add(saturated);
         reply(Response::Output { output });
         Ok(())
     }

@@ -39,11 +39,6 @@ pub trait Board {
         None
     }
 
-    /// Values from sensors since the start that lay beyond what the model's input can say.
-    fn saturated_inputs(&self) -> u32 {
-        0
-    }
-
     /// Starts the board anew; returns only where there is nothing to start, as in a test.
     fn restart(&mut self) {}
 }

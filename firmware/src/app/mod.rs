@@ -61,6 +61,7 @@ impl<'m, 's, 'b, B: Board> App<'m, 's, 'b, B> {
             update: None,
             buffers,
             bad_frames: 0,
+            saturated_inputs: 0,
         };
         Ok(App { device, receiver: Receiver::new(receive), send })
     }

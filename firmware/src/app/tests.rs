@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use crc::{CRC_32_ISO_HDLC, Crc};
 use embedded_hal::digital::{ErrorType, OutputPin};
 use model_format::build::*;
-use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
+use model_format::{Channel, Clamp, Encoding, Multiplier, Quantization, WeightLayout};
 
 use super::*;
 use crate::link::{Counter, SelfTestReport};
@@ -271,6 +271,35 @@ fn refuses_what_it_cannot_read_and_goes_on() {
             (3, says(Response::Output { output: &[10, 12] })),
         ]
     );
+}
+
+#[test]
+fn counts_become_values_and_those_beyond_are_told() {
+    let counts = |counts| Request::InferCounts { counts };
+    let mut bed = Bed::with_flash();
+    assert_eq!(bed.ask(&[counts(&[0; 4])]), [refused(Refusal::NotRaw)]);
+    let file = model(2, 2, 2);
+    let mut spec = ModelSpec::from(&Model::parse(&file).unwrap());
+    // Ten counts a value.
+    let channel = Channel::from_line(0.1, 0.0, 1.0).unwrap();
+    spec.input.encoding = Encoding::Raw(vec![channel]);
+    let finish = bed.ask(&update(&spec.to_bytes().unwrap())).pop().unwrap();
+    assert!(finish.contains("Updated"), "{finish}");
+    let answers = bed.ask(&[
+        counts(&[50, 0, 0xf6, 0xff]),
+        counts(&[0xff, 0x7f, 0, 0x80]),
+        counts(&[1, 0, 1]),
+        counts(&[1, 0]),
+        infer(&[5, 0xff]),
+        Request::Info,
+    ]);
+    // 5 and −1; the ends of what can be said, 127 and −128; the values themselves.
+    assert_eq!(answers[0], says(Response::Output { output: &[10, 0xfe] }));
+    assert_eq!(answers[1], says(Response::Output { output: &[127, 0x80] }));
+    assert_eq!(answers[2], refused(Refusal::InputLength { expected: 4, given: 3 }));
+    assert_eq!(answers[3], refused(Refusal::InputLength { expected: 4, given: 2 }));
+    assert_eq!(answers[4], answers[0]);
+    assert!(answers[5].contains("saturated_inputs: 2,"), "{}", answers[5]);
 }
 
 #[test]

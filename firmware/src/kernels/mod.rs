@@ -31,6 +31,7 @@ use model_format::{Dense, Precision, WeightLayout};
 
 use crate::operators::{Choice, Operators};
 
+pub(crate) use requantize::multiply_add;
 pub(crate) use values::Values;
 
 /// Where a kernel keeps what it makes of the input.

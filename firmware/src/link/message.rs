@@ -69,6 +69,11 @@ pub enum Request<'a> {
     RollBack,
     /// Start anew. Answered by [`Response::Done`] before.
     Restart,
+    /// Run the model on what sensors count. Answered by [`Response::Output`].
+    InferCounts {
+        /// A count an input, int16 little-endian.
+        counts: &'a [u8],
+    },
 }
 
 /// What a device answers. New responses are added at the end.
@@ -131,7 +136,7 @@ pub struct Info<'a> {
     pub stack_bytes: Option<u32>,
     /// Frames since the start that were garbage, cut off or too long, and therefore dropped.
     pub bad_frames: u32,
-    /// Values from sensors since the start that lay beyond what the model's input can say.
+    /// Counts of sensors since the start that lay beyond what the model's input can say.
     pub saturated_inputs: u32,
     /// The slots for models, where the board has some.
     pub slots: Option<SlotsInfo>,
@@ -275,6 +280,8 @@ pub enum Refusal {
     Flash,
     /// There is no model to go back to: the one that runs is the one that is built in.
     NothingBefore,
+    /// The model does not say what counts of sensors stand for.
+    NotRaw,
 }
 
 impl fmt::Display for Refusal {
@@ -320,6 +327,9 @@ impl fmt::Display for Refusal {
             }
             Refusal::Rejected(rejection) => write!(f, "it goes on with its model: {rejection}"),
             Refusal::Flash => f.write_str("its flash could not be written"),
+            Refusal::NotRaw => f.write_str(
+                "its model does not say what counts of sensors stand for: train it with data.raw",
+            ),
             Refusal::NothingBefore => {
                 f.write_str("it runs the model that is built in, there is none before")
             }

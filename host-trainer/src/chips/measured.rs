@@ -105,7 +105,8 @@ mod tests {
     fn parts_add_up() {
         let layouts = vec![(0, 4000), (2, 5000)];
         let code = Code { ram: 4, int16: 1, table: 20, softmax: 300, layouts, several: 9000 };
-        let mut used = Operators { layouts: 1 << 2, int16: true, table: false, softmax: true };
+        let mut used =
+            Operators { layouts: 1 << 2, int16: true, table: false, softmax: true, raw: false };
         assert_eq!(code.of(used), 5000 + 1 + 300);
         used.layouts |= 1;
         assert_eq!(code.of(used), 9000 + 1 + 300);

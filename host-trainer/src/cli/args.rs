@@ -220,7 +220,7 @@ pub struct ImportArgs {
 
 /// `infer`.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("inputs").required(true).args(["raw_i8", "raw_i16"]))]
+#[command(group = clap::ArgGroup::new("inputs").required(true).args(["raw_i8", "raw_i16", "counts"]))]
 pub struct InferArgs {
     /// A model file
     pub model: PathBuf,
@@ -230,6 +230,9 @@ pub struct InferArgs {
     /// Rows of quantized inputs for a model that takes int16, little-endian
     #[arg(long, value_name = "FILE")]
     pub raw_i16: Option<PathBuf>,
+    /// Rows of what sensors count, int16 little-endian, for a model trained with data.raw
+    #[arg(long, value_name = "FILE")]
+    pub counts: Option<PathBuf>,
     /// Where to write the rows of outputs, in the same form
     #[arg(long, short, value_name = "FILE")]
     pub out: PathBuf,
@@ -256,6 +259,9 @@ pub struct TraceArgs {
     /// A file of raw inputs, int8 or int16 little-endian; or `self-test`, for those of the model
     #[arg(default_value = "self-test")]
     pub input: String,
+    /// The file has what sensors count, int16 little-endian, for a model trained with data.raw
+    #[arg(long)]
+    pub counts: bool,
     /// Which row of the file, or which self-test, counted from 0
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub row: usize,

@@ -25,7 +25,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
     let seed = args.seed.unwrap_or(preset.seed);
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let locations = Locations::from_environment(args.data.data_dir.clone());
-    let loaded = source.load(&locations, seed)?;
+    let loaded = preset.data.load(&locations, seed)?;
     let rows = match source.has_test() {
         true => format!("all test rows of {source}"),
         false => format!("test rows of {source} as {origin} parts it with seed {seed}"),

@@ -12,7 +12,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Writes a file whole or not at all: whatever was there stays until the new content is complete.
-pub(super) fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let cannot = || format!("{} cannot be written", path.display());
     // A device such as /dev/stdout is written to, not replaced.
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {

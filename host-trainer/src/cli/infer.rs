@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::args::InferArgs;
 use super::evaluate::read_model;
-use super::{files, terminal};
+use super::{counts, files, terminal};
 use crate::report::grouped;
 
 /// Rows that one engine runs before another may take over.
@@ -21,6 +21,34 @@ const CHUNK: usize = 256;
 pub fn run(args: &InferArgs, quiet: bool) -> anyhow::Result<()> {
     let bytes = read_model(&args.model)?;
     let model = Model::parse(&bytes).with_context(|| args.model.display().to_string())?;
+    let (inputs, saturated) = match &args.counts {
+        Some(path) => counts::encode(&model, &counts::read_rows(&model, path)?)?,
+        None => (values(args, &model)?, 0),
+    };
+    let rows = inputs.len() / model.input_bytes();
+    let progress = progress(rows, quiet);
+    let outputs = run_rows(&model, &inputs, &progress)?;
+    progress.finish_and_clear();
+    files::write(&args.out, &outputs)?;
+    if !quiet {
+        terminal::print(&format!(
+            "{} rows of {} values through {}: {} values a row in {}\n",
+            grouped(rows as u64),
+            grouped(model.input_len() as u64),
+            model.name(),
+            grouped(model.output_len() as u64),
+            args.out.display()
+        ))?;
+        if args.counts.is_some() {
+            let saturated = grouped(saturated.into());
+            terminal::print(&format!("{saturated} counts lay beyond what the input can say\n"))?;
+        }
+    }
+    Ok(())
+}
+
+/// The values of all inputs, as they are in a file.
+fn values(args: &InferArgs, model: &Model<'_>) -> anyhow::Result<Vec<u8>> {
     let (path, precision) = match (&args.raw_i8, &args.raw_i16) {
         (Some(path), _) => (path, Precision::Int8),
         (None, Some(path)) => (path, Precision::Int16),
@@ -36,23 +64,8 @@ pub fn run(args: &InferArgs, quiet: bool) -> anyhow::Result<()> {
         bail!("{}: the model takes {takes}: give the inputs by {option}", args.model.display());
     }
     let inputs = files::read(path)?;
-    check_len(&model, path, &inputs)?;
-    let rows = inputs.len() / model.input_bytes();
-    let progress = progress(rows, quiet);
-    let outputs = run_rows(&model, &inputs, &progress)?;
-    progress.finish_and_clear();
-    files::write(&args.out, &outputs)?;
-    if !quiet {
-        terminal::print(&format!(
-            "{} rows of {} values through {}: {} values a row in {}\n",
-            grouped(rows as u64),
-            grouped(model.input_len() as u64),
-            model.name(),
-            grouped(model.output_len() as u64),
-            args.out.display()
-        ))?;
-    }
-    Ok(())
+    check_len(model, path, &inputs)?;
+    Ok(inputs)
 }
 
 fn check_len(model: &Model<'_>, path: &Path, inputs: &[u8]) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@ pub(crate) mod args;
 mod bench;
 mod checkpoint;
 mod compare;
+pub(crate) mod counts;
 pub(crate) mod evaluate;
 mod features;
 mod fetch;

@@ -6,7 +6,7 @@ use model_format::{Layer, Model, Precision};
 
 use super::args::TraceArgs;
 use super::evaluate::read_model;
-use super::{files, terminal};
+use super::{counts, files, terminal};
 use crate::report::style::{HEADING, paint};
 
 /// How many values of a layer are shown.
@@ -46,6 +46,13 @@ fn input(model: &Model<'_>, args: &TraceArgs) -> anyhow::Result<Vec<u8>> {
         return match model.self_tests().nth(row) {
             Some(test) => Ok(test.input.to_vec()),
             None => bail!("there is no self-test {row}: the model has {count}, counted from 0"),
+        };
+    }
+    if args.counts {
+        let rows = counts::read_rows(model, args.input.as_ref())?;
+        return match rows.get(row) {
+            Some(row) => Ok(counts::encode(model, std::slice::from_ref(row))?.0),
+            None => bail!("{} has {} rows: there is no row {row}", args.input, rows.len()),
         };
     }
     let bytes = files::read(args.input.as_ref())

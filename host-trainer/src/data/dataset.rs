@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::Error;
+use super::{Error, Raw};
 
 /// The inputs of all rows of a dataset.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,15 @@ pub enum Features {
         /// What a step of one is worth: 1/255 for MNIST, 1/16 for the digits.
         scale: f32,
     },
+    /// What sensors count, of which the network sees the real numbers.
+    ///
+    /// They stay counts, so that a quantized model is tried on what a device gives it.
+    Counts {
+        /// The counts. Shape: rows × features.
+        values: Array2<i16>,
+        /// What the counts of each feature stand for.
+        raw: Vec<Raw>,
+    },
     /// Real numbers, which the network sees as they are. Shape: rows × features.
     Reals(Array2<f32>),
 }
@@ -26,6 +35,7 @@ impl Features {
     pub fn rows(&self) -> usize {
         match self {
             Features::Bytes { values, .. } => values.nrows(),
+            Features::Counts { values, .. } => values.nrows(),
             Features::Reals(values) => values.nrows(),
         }
     }
@@ -34,7 +44,37 @@ impl Features {
     pub fn width(&self) -> usize {
         match self {
             Features::Bytes { values, .. } => values.ncols(),
+            Features::Counts { values, .. } => values.ncols(),
             Features::Reals(values) => values.ncols(),
+        }
+    }
+
+    /// What sensors count for these features, with `raw` for each of them, or one for all.
+    ///
+    /// # Errors
+    /// What is wrong, in words: bytes are no real numbers, and `raw` must have as many entries as
+    /// there are features.
+    pub fn counted(self, raw: &[Raw]) -> Result<Self, String> {
+        let width = self.width();
+        let Features::Reals(reals) = self else {
+            return Err("its features are bytes or counts already: leave data.raw out".into());
+        };
+        let raw = match raw {
+            [all] => vec![*all; width],
+            each if each.len() == width => each.to_vec(),
+            each => {
+                let found = each.len();
+                return Err(format!(
+                    "data.raw has {found} entries, a row has {width} features: give one for each, \
+                     or one for all"
+                ));
+            }
+        };
+        let count = |(at, real): ((usize, usize), &f32)| raw[at.1].count(f64::from(*real));
+        let counts = reals.indexed_iter().map(count).collect();
+        match Array2::from_shape_vec(reals.dim(), counts) {
+            Ok(values) => Ok(Features::Counts { values, raw }),
+            Err(error) => Err(error.to_string()),
         }
     }
 }
@@ -124,6 +164,17 @@ impl Dataset {
                 return Err(fail(format!("scale {scale} is not a positive number")));
             }
             Features::Bytes { .. } => {}
+            Features::Counts { raw, .. } => {
+                if raw.len() != width {
+                    return Err(fail(format!(
+                        "{} lines of counts, but {width} features",
+                        raw.len()
+                    )));
+                }
+                if let Some(problem) = raw.iter().find_map(Raw::problem) {
+                    return Err(fail(problem));
+                }
+            }
             Features::Reals(values) => {
                 if let Some(((row, column), value)) =
                     values.indexed_iter().find(|(_, value)| !value.is_finite())
@@ -133,6 +184,18 @@ impl Dataset {
             }
         }
         Ok(Dataset { name, shape, features, targets })
+    }
+
+    /// The same rows as sensors count them: see [`Features::counted`].
+    ///
+    /// # Errors
+    /// [`Error::Dataset`] when the features are no real numbers, or `raw` is for other features.
+    pub fn counted(self, raw: &[Raw]) -> Result<Self, Error> {
+        let Dataset { name, shape, features, targets } = self;
+        match features.counted(raw) {
+            Ok(features) => Dataset::new(name, shape, features, targets),
+            Err(problem) => Err(Error::Dataset { dataset: name, problem }),
+        }
     }
 
     /// Name of the dataset.
@@ -236,6 +299,20 @@ mod tests {
             Err(error) => error.to_string(),
             Ok(_) => panic!("must be refused"),
         }
+    }
+
+    #[test]
+    fn reals_become_what_a_sensor_counts() {
+        let raw = |range| Raw { counts: [0, 100], range };
+        let reals = || Features::Reals(array![[0.0, 5.0], [0.504, 99.0]]);
+        let counted = reals().counted(&[raw([0.0, 1.0]), raw([0.0, 10.0])]).unwrap();
+        let Features::Counts { values, .. } = &counted else { panic!("counts") };
+        assert_eq!(*values, array![[0, 50], [50, 100]]);
+        assert!(reals().counted(&[raw([0.0, 1.0])]).is_ok());
+        assert!(reals().counted(&[raw([0.0, 1.0]); 3]).unwrap_err().contains("3 entries"));
+        assert!(counted.counted(&[raw([0.0, 1.0])]).unwrap_err().contains("counts already"));
+        let down = reals().counted(&[raw([1.0, 0.0])]).unwrap();
+        assert!(problem(down, &[0, 1]).contains("range must go up"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Datasets: where they come from, what they hold, how they are parted.
 
 mod augment;
+mod counts;
 mod dataset;
 mod digits;
 mod error;
@@ -16,6 +17,7 @@ mod subset;
 mod table;
 
 pub use augment::{Shift, Shifts};
+pub use counts::Raw;
 pub use dataset::{Dataset, Features, Labels, Targets, Values};
 pub use error::Error;
 pub use fetch::{FetchProgress, Mirror, fetch};

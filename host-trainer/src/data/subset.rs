@@ -110,7 +110,33 @@ impl Subset {
     pub fn bytes(&self, position: usize) -> Option<ArrayView1<'_, u8>> {
         match self.dataset.features() {
             Features::Bytes { values, .. } => Some(values.row(self.rows[position] as usize)),
-            Features::Reals(_) => None,
+            Features::Counts { .. } | Features::Reals(_) => None,
+        }
+    }
+
+    /// The counts of the row at `position`; `None` when the features are no counts.
+    pub fn counts(&self, position: usize) -> Option<ArrayView1<'_, i16>> {
+        match self.dataset.features() {
+            Features::Counts { values, .. } => Some(values.row(self.rows[position] as usize)),
+            Features::Bytes { .. } | Features::Reals(_) => None,
+        }
+    }
+
+    /// The scaling that is folded into the first layer of a quantized model. Where the features are
+    /// counts there is none: what the model's input makes of counts is scaled already.
+    pub fn scaling_to_fold(&self) -> Option<&Scaling> {
+        match self.dataset.features() {
+            Features::Counts { .. } => None,
+            Features::Bytes { .. } | Features::Reals(_) => self.scaling(),
+        }
+    }
+
+    /// The rows as the first layer of a quantized model sees them: not scaled, where the scaling is
+    /// folded into it.
+    pub fn folded(&self) -> Self {
+        match self.scaling_to_fold() {
+            Some(_) => self.clone().scaled(None),
+            None => self.clone(),
         }
     }
 
@@ -147,6 +173,11 @@ impl Subset {
                     }
                     _ => shift
                         .apply(self.dataset.shape(), values, out, |byte| T::from_u8(byte) * scale),
+                }
+            }
+            Features::Counts { values, raw } => {
+                for ((out, &count), raw) in out.iter_mut().zip(values.row(row)).zip(raw) {
+                    *out = T::from_f32(raw.real(count) as f32);
                 }
             }
             Features::Reals(values) => {

@@ -131,6 +131,22 @@ impl<S: Read + Write> Client<S> {
         })
     }
 
+    /// The bytes of all outputs for what sensors count.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the model takes no counts, or not so many, otherwise what went wrong on
+    /// the way.
+    pub fn infer_counts(
+        &mut self,
+        counts: impl IntoIterator<Item = i16>,
+    ) -> Result<Vec<u8>, Error> {
+        let counts: Vec<u8> = counts.into_iter().flat_map(i16::to_le_bytes).collect();
+        self.exchange(Request::InferCounts { counts: &counts }, |response| match response {
+            Response::Output { output } => Ok(output.to_vec()),
+            other => Err(unexpected(&other)),
+        })
+    }
+
     /// Has the device run its model's own test vectors.
     ///
     /// # Errors
@@ -216,7 +232,7 @@ pub struct DeviceInfo {
     pub stack_bytes: Option<u32>,
     /// Frames since the start that were garbage, cut off or too long, and therefore dropped.
     pub bad_frames: u32,
-    /// Values from sensors since the start that lay beyond what the model's input can say.
+    /// Counts of sensors since the start that lay beyond what the model's input can say.
     pub saturated_inputs: u32,
     /// The slots for models, where the board has some.
     pub slots: Option<SlotsInfo>,

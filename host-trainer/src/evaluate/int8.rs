@@ -1,6 +1,6 @@
 //! Evaluation in integers, by the engine that devices run.
 
-use firmware::Engine;
+use firmware::{Engine, encode_counts};
 use model_format::{Clamp, Encoding, Layer, Meaning, Model, Precision, Quantization};
 use rayon::prelude::*;
 
@@ -40,19 +40,20 @@ pub enum Int8Error {
 }
 
 /// Turns raw rows of a dataset into the bytes of a model's input.
-#[derive(Clone, Copy, Debug)]
-pub struct InputEncoder {
+#[derive(Clone, Debug)]
+pub struct InputEncoder<'m> {
+    model: Model<'m>,
     quantization: Quantization,
-    encoding: Encoding,
+    encoding: Encoding<()>,
 }
 
-impl InputEncoder {
+impl<'m> InputEncoder<'m> {
     /// For a model and the dataset of these rows.
     ///
     /// # Errors
     /// [`Int8Error::Mismatch`] when the model has other inputs or outputs than the dataset, or
     /// takes bytes for other numbers.
-    pub fn new(model: &Model<'_>, subset: &Subset) -> Result<Self, Int8Error> {
+    pub fn new(model: &Model<'m>, subset: &Subset) -> Result<Self, Int8Error> {
         let dataset = subset.dataset();
         let mismatch = |problem: String| Int8Error::Mismatch {
             model: model.name().to_string(),
@@ -98,7 +99,18 @@ impl InputEncoder {
                      {byte_scale} · b in the dataset"
                 )))
             }
-            (_, encoding) => Ok(InputEncoder { quantization: input.quantization, encoding }),
+            (Features::Bytes { .. } | Features::Reals(_), Encoding::Raw(_)) => Err(mismatch(
+                "the model takes what sensors count, the dataset has none: set data.raw".into(),
+            )),
+            (_, encoding) => {
+                let encoding = match encoding {
+                    Encoding::Quantized => Encoding::Quantized,
+                    Encoding::Unsigned8 => Encoding::Unsigned8,
+                    Encoding::Raw(_) => Encoding::Raw(()),
+                };
+                let quantization = input.quantization;
+                Ok(InputEncoder { model: model.clone(), quantization, encoding })
+            }
         }
     }
 
@@ -111,6 +123,11 @@ impl InputEncoder {
             for (out, &byte) in out.iter_mut().zip(bytes) {
                 *out = self.encoding.encode(byte) as u8;
             }
+            return;
+        }
+        if let (Some(counts), Encoding::Raw(())) = (subset.counts(position), self.encoding) {
+            // As many as the model takes, and the model takes counts: `new` has seen to it.
+            let _ = encode_counts(&self.model, counts.iter().copied(), out);
             return;
         }
         let Quantization { precision, scale, zero_point } = self.quantization;

@@ -127,7 +127,7 @@ impl Plan {
     /// # Errors
     /// [`Error`] when data is missing or damaged, or a part of it would be empty.
     pub fn new(preset: Preset, locations: &Locations) -> Result<Self, Error> {
-        let loaded = preset.data.dataset.load(locations, preset.seed)?;
+        let loaded = preset.data.load(locations, preset.seed)?;
         preset.check_target_kind(loaded.train.target_kind())?;
         let origin = loaded.origin.clone();
         let splits = Splits::new(loaded, preset.data.test, preset.data.validation, preset.seed)?;

@@ -58,6 +58,11 @@ impl Preset {
                 wrong("data.test", problem)
             }
             _ => Ok(()),
+        }?;
+        let problems = self.data.raw.iter().enumerate();
+        match problems.filter_map(|(index, raw)| Some((index, raw.problem()?))).next() {
+            Some((index, problem)) => wrong(&format!("data.raw[{index}]"), problem),
+            None => Ok(()),
         }
     }
 
@@ -219,6 +224,11 @@ mod tests {
             ("\"sigmoid\"", "\"softmax\"", "need categorical_cross_entropy"),
             ("\"tanh\"", "\"softmax\"", "network.layers[0]: softmax can only stand behind"),
             ("epochs = 1", "epochs = 1\nearly_stopping = { patience = 2 }", "set data.validation"),
+            (
+                "[network]",
+                "raw = [{ counts = [9, 9], range = [0.0, 1.0] }]\n[network]",
+                "data.raw[0]: counts must go up, but are 9 and 9",
+            ),
             (
                 "\"binary_cross_entropy\"",
                 "\"mean_squared_error\"\nlabel_smoothing = 0.1",

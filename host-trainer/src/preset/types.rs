@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::checked::{below_one, not_negative, positive, width};
-use crate::data::{HoldOut, ScalingMethod, Source};
+use crate::data::{self, HoldOut, Loaded, Locations, Raw, ScalingMethod, Source};
 use crate::network::{Activation, DenseSpec, Initializer, LayerSpec};
 use crate::{quantize, train};
 
@@ -45,6 +45,25 @@ pub struct DataSettings {
     /// How features are scaled, fitted on the training rows.
     #[serde(default)]
     pub scaling: ScalingMethod,
+    /// What sensors count for the features, one entry for each or one for all: the model then takes
+    /// counts, and rows are counted before they are learnt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub raw: Vec<Raw>,
+}
+
+impl DataSettings {
+    /// Reads the dataset, or makes it from the seed; as sensors count it, where they do.
+    ///
+    /// # Errors
+    /// Those of [`Source::load`], and [`data::Error::Dataset`] when `raw` does not fit.
+    pub fn load(&self, locations: &Locations, seed: u64) -> Result<Loaded, data::Error> {
+        let mut loaded = self.dataset.load(locations, seed)?;
+        if !self.raw.is_empty() {
+            loaded.train = loaded.train.counted(&self.raw)?;
+            loaded.test = loaded.test.map(|test| test.counted(&self.raw)).transpose()?;
+        }
+        Ok(loaded)
+    }
 }
 
 /// What learns.

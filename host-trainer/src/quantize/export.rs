@@ -4,14 +4,14 @@ use firmware::Engine;
 use model_format::build::{
     DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec, SelfTestSpec, TableSpec,
 };
-use model_format::{Encoding, Model, Precision, Quantization};
+use model_format::{Channel, Encoding, Model, Precision, Quantization};
 
 use super::bias::correct_biases;
 use super::refit::refit;
 use super::{
     Calibration, Range, Settings, calibrate, centre_logits, equalize, fold, quantize_dense, tables,
 };
-use crate::data::{Features, Subset, Targets};
+use crate::data::{Features, Raw, Scaling, Subset, Targets};
 use crate::evaluate::{InputEncoder, Int8Error, LOGIT, PROBABILITY};
 use crate::network::{Activation, Head, Layer, Loss, Network, NetworkError, Objective};
 use crate::train::Threads;
@@ -34,7 +34,8 @@ pub struct Quantized {
     pub calibration: Calibration,
     /// How fine activations are.
     pub precision: Precision,
-    /// The float network that was quantized: dense layers and functions alone, of raw features.
+    /// The float network that was quantized: dense layers and functions alone, of raw features, or
+    /// of scaled ones where the model's input makes these from counts.
     pub folded: Network<f32>,
 }
 
@@ -50,6 +51,15 @@ pub enum QuantizeError {
     /// The model could not be run.
     #[error("the quantized model cannot be run: {0}")]
     Run(#[from] Int8Error),
+    /// What counts stand for is too far from what the network sees.
+    #[error(
+        "data.raw: feature {feature}: counts are too coarse or too far from 0 for the model's input: \
+         give a narrower range, or scale features by data.scaling = \"standard\""
+    )]
+    Channel {
+        /// The feature, counted from 0.
+        feature: usize,
+    },
     /// There is no softmax of 16 bits.
     #[error(
         "quantization.activations: there is no softmax for int16: make the last layer's activation \
@@ -73,8 +83,7 @@ pub fn quantize(
     threads: &Threads,
 ) -> Result<Quantized, QuantizeError> {
     let folded = prepared(network, objective, train, settings, threads)?;
-    // The folded network takes raw features.
-    let raw = train.clone().scaled(None);
+    let raw = train.folded();
     let mut calibration = calibrate(&folded, &raw, settings.calibration, threads);
     narrow(&mut calibration, &folded, objective.head, &raw, precision);
     let export = Export { folded: &folded, calibration: &calibration, precision };
@@ -88,8 +97,8 @@ pub fn quantize(
     Ok(Quantized { bytes: spec.to_bytes()?, calibration, precision, folded })
 }
 
-/// The float network that is quantized in place of this one: the same function of raw features, of
-/// dense layers and functions alone, equalised if the settings say so; logits that a softmax is
+/// The float network that is quantized in place of this one: the same function of features as
+/// [`Subset::folded`] has them, of dense layers and functions alone, equalised if the settings say so; logits that a softmax is
 /// meant for have what they share taken off, which changes no probability.
 ///
 /// # Errors
@@ -101,12 +110,12 @@ pub fn prepared(
     settings: Settings,
     threads: &Threads,
 ) -> Result<Network<f32>, QuantizeError> {
-    let mut folded = fold(network, train.scaling())?;
+    let mut folded = fold(network, train.scaling_to_fold())?;
     if objective.scoring_head() == Head::Softmax {
         folded = centre_logits(&folded);
     }
     Ok(match settings.equalization {
-        true => equalize(&folded, &train.clone().scaled(None), threads),
+        true => equalize(&folded, &train.folded(), threads),
         false => folded,
     })
 }
@@ -173,6 +182,10 @@ impl Export<'_> {
             (Features::Bytes { scale, .. }, Precision::Int16) => {
                 (Quantization::int16(*scale / 128.0), Encoding::Quantized)
             }
+            (Features::Counts { raw, .. }, precision) => {
+                let input = self.calibration.input.quantization_as(precision);
+                (input, Encoding::Raw(channels(raw, train.scaling(), input)?))
+            }
             (Features::Reals(_), precision) => {
                 (self.calibration.input.quantization_as(precision), Encoding::Quantized)
             }
@@ -226,6 +239,29 @@ impl Export<'_> {
             }
         }
         Ok((layers, quantization))
+    }
+}
+
+/// What makes values of the input from counts; one channel where all features are alike.
+fn channels(
+    raw: &[Raw],
+    scaling: Option<&Scaling>,
+    input: Quantization,
+) -> Result<Vec<Channel>, QuantizeError> {
+    let channel = |(feature, raw): (usize, &Raw)| {
+        let (offset, factor) = scaling.map_or((0.0, 1.0), |scaling| {
+            (f64::from(scaling.offsets[feature]), f64::from(scaling.factors[feature]))
+        });
+        let (slope, intercept) = (raw.slope() * factor, (raw.intercept() - offset) * factor);
+        Channel::from_line(slope, intercept, input.scale.into())
+            .ok_or(QuantizeError::Channel { feature })
+    };
+    let mut channels =
+        raw.iter().enumerate().map(channel).collect::<Result<Vec<Channel>, QuantizeError>>()?;
+    channels.dedup();
+    match channels.len() {
+        1 => Ok(channels),
+        _ => raw.iter().enumerate().map(channel).collect(),
     }
 }
 

@@ -11,8 +11,12 @@ use super::table::Table;
 pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
     let shape: Vec<String> = model.input().shape.iter().map(u16::to_string).collect();
     let encoding = match model.input().encoding {
-        Encoding::Quantized => "raw bytes are the int8 values",
-        Encoding::Unsigned8 => "raw bytes b are pixels: q = b − 128",
+        Encoding::Quantized => "raw bytes are the int8 values".to_string(),
+        Encoding::Unsigned8 => "raw bytes b are pixels: q = b − 128".into(),
+        Encoding::Raw(channels) => match channels.len() {
+            1 => "made from what a sensor counts".to_string(),
+            count => format!("made from what {count} channels of sensors count"),
+        },
     };
     let mut text = format!(
         "{}  {}, format version {VERSION}, CRC-32 {:08x}\n",

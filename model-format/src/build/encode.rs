@@ -23,10 +23,15 @@ impl ModelSpec {
             payload.put_count(*dimension);
         }
         payload.put_quantization(self.input.quantization);
-        payload.put::<u32>(&match self.input.encoding {
-            Encoding::Quantized => 0,
-            Encoding::Unsigned8 => 1,
-        });
+        match &self.input.encoding {
+            Encoding::Quantized => payload.put(&0u32),
+            Encoding::Unsigned8 => payload.put(&1u32),
+            Encoding::Raw(channels) => {
+                payload.put(&2u32);
+                let bytes: Vec<u8> = channels.iter().flat_map(|c| c.to_bytes()).collect();
+                payload.put_bytes(&bytes);
+            }
+        }
         match &self.output {
             MeaningSpec::Classes(labels) => {
                 payload.put(&0u32);

@@ -1,8 +1,8 @@
 //! A model in owned types, free to be changed until it is written.
 
 use crate::{
-    Clamp, Dense, Encoding, Layer, Meaning, Model, Multiplier, Precision, Quantization, Softmax,
-    Table, WeightLayout,
+    Channel, Clamp, Dense, Encoding, Layer, Meaning, Model, Multiplier, Precision, Quantization,
+    Softmax, Table, WeightLayout,
 };
 
 /// A model to be written.
@@ -28,7 +28,7 @@ pub struct InputSpec {
     /// What the values stand for.
     pub quantization: Quantization,
     /// How raw bytes become these values.
-    pub encoding: Encoding,
+    pub encoding: Encoding<Vec<Channel>>,
 }
 
 /// What the outputs of a model to be written say.
@@ -109,7 +109,11 @@ impl From<&Model<'_>> for ModelSpec {
             input: InputSpec {
                 shape: model.input().shape.iter().map(|d| usize::from(*d)).collect(),
                 quantization: model.input().quantization,
-                encoding: model.input().encoding,
+                encoding: match model.input().encoding {
+                    Encoding::Quantized => Encoding::Quantized,
+                    Encoding::Unsigned8 => Encoding::Unsigned8,
+                    Encoding::Raw(channels) => Encoding::Raw(channels.iter().collect()),
+                },
             },
             output: match model.output().meaning {
                 Meaning::Classes(labels) => {

@@ -8,6 +8,7 @@ pub mod activation;
 pub mod dense;
 pub mod fixed_point;
 pub mod network;
+pub mod raw;
 pub mod rounding;
 
 pub use network::Network;

@@ -84,7 +84,7 @@ fn build_in(default: &str, room_words: usize, room_values: usize) {
              >,\n\
          > = common::ConstStaticCell::new(common::Memory::ZERO);\n",
         file = file_code(&path, &bytes),
-        inputs = model.input_bytes().max(room_values),
+        inputs = model.raw_input_bytes().max(room_values),
         outputs = model.output_bytes(),
         scratch = model.scratch_len().max(room_words),
     );
@@ -100,7 +100,7 @@ fn build_in(default: &str, room_words: usize, room_values: usize) {
 pub fn fixed_model(default: &str) {
     let (path, bytes) = read_model(default);
     let model = Model::parse(&bytes).unwrap_or_else(|error| refuse(&path, &error));
-    let Operators { layouts, int16, table, softmax } = Operators::of(&model);
+    let Operators { layouts, int16, table, softmax, raw } = Operators::of(&model);
     let code = format!(
         "{file}\
          /// Words of scratch memory that this model needs.\n\
@@ -113,7 +113,8 @@ pub fn fixed_model(default: &str) {
                  layouts: {layouts:#b},\n        \
                  int16: {int16},\n        \
                  table: {table},\n        \
-                 softmax: {softmax},\n    \
+                 softmax: {softmax},\n        \
+                 raw: {raw},\n    \
              }};\n\
          }}\n",
         file = file_code(&path, &bytes),

@@ -49,7 +49,7 @@ pub fn run(args: EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
     };
     let seed = args.seed.unwrap_or(preset.seed);
     let locations = Locations::from_environment(args.data.data_dir.clone());
-    let loaded = preset.data.dataset.load(&locations, seed)?;
+    let loaded = preset.data.load(&locations, seed)?;
     let test = Splits::new(loaded, preset.data.test, None, seed)?.test;
     let rows = args.limit.map_or(test.len(), |limit| limit.min(test.len()));
     args.link.ask(|client| {
@@ -91,7 +91,11 @@ fn evaluate(
     for row in 0..rows {
         encoder.encode(test, row, &mut input);
         let begin = Instant::now();
-        let device = client.infer_bytes(&input)?;
+        let device = match (test.counts(row), model.channels()) {
+            // What its sensors would count: the device makes the input of it.
+            (Some(counts), Some(_)) => client.infer_counts(counts.iter().copied())?,
+            _ => client.infer_bytes(&input)?,
+        };
         found.seconds += begin.elapsed().as_secs_f64();
         let here = engine.run_bytes(&input).map_err(local::refused)?;
         if here != device {
@@ -111,13 +115,17 @@ fn evaluate(
 
 /// The class that an output says: the largest value, the first of equal ones.
 fn class(output: &[u8], precision: Precision) -> usize {
-    let values: Vec<i16> = match precision {
+    first_largest(&values(output, precision)).0
+}
+
+/// The values in the bytes of an output.
+pub(super) fn values(output: &[u8], precision: Precision) -> Vec<i16> {
+    match precision {
         Precision::Int8 => output.iter().map(|byte| i16::from(*byte as i8)).collect(),
         Precision::Int16 => {
             output.as_chunks().0.iter().map(|pair| i16::from_le_bytes(*pair)).collect()
         }
-    };
-    first_largest(&values).0
+    }
 }
 
 impl Found {

@@ -8,7 +8,8 @@ use firmware::Engine;
 use model_format::Model;
 
 use super::Link;
-use crate::cli::terminal;
+use super::evaluate::values;
+use crate::cli::{counts, files, terminal};
 use crate::device::command::{read_rows, write_rows};
 use crate::device::connection::AnyClient;
 use crate::device::local;
@@ -16,15 +17,18 @@ use crate::predict::{input, load, picture_size, predict, prepare, show};
 
 /// `device infer`.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("inputs").required(true).args(["image", "raw_i8"]))]
+#[command(group = clap::ArgGroup::new("inputs").required(true).args(["image", "raw_i8", "counts"]))]
 pub struct InferArgs {
     /// A photograph, PNG or JPEG: one dark thing on light paper, or light on dark
     image: Option<PathBuf>,
     /// A file of int8 values, as many a row as the model has inputs
     #[arg(long, value_name = "FILE")]
     raw_i8: Option<PathBuf>,
-    /// Write the rows of outputs here, as int8, instead of showing them
-    #[arg(long, value_name = "FILE", requires = "raw_i8")]
+    /// A file of what sensors count, int16 little-endian, as many a row as the model has inputs
+    #[arg(long, value_name = "FILE")]
+    counts: Option<PathBuf>,
+    /// Write the rows of outputs here, as they are, instead of showing them
+    #[arg(long, value_name = "FILE", conflicts_with = "image")]
     out: Option<PathBuf>,
     /// Where the device is
     #[command(flatten)]
@@ -33,11 +37,12 @@ pub struct InferArgs {
 
 /// Runs inputs through the device's model.
 pub fn run(args: InferArgs) -> anyhow::Result<()> {
-    let InferArgs { image, raw_i8, out, link } = args;
-    link.ask(|client| match (image, raw_i8) {
+    let InferArgs { image, raw_i8, counts, out, link } = args;
+    link.ask(|client| match (image, counts) {
         (Some(path), _) => photograph(client, &path),
-        // The parser has seen to it that there is one of the two.
-        (None, path) => rows(client, &path.unwrap_or_default(), out.as_deref()),
+        (None, Some(path)) => rows_of_counts(client, &path, out.as_deref()),
+        // The parser has seen to it that there is one of the three.
+        (None, None) => rows(client, &raw_i8.unwrap_or_default(), out.as_deref()),
     })
 }
 
@@ -80,4 +85,23 @@ fn rows(client: &mut AnyClient, input: &Path, out: Option<&Path>) -> anyhow::Res
         write_rows(path, &outputs)?;
     }
     Ok(())
+}
+
+fn rows_of_counts(client: &mut AnyClient, path: &Path, out: Option<&Path>) -> anyhow::Result<()> {
+    let file = client.read_model()?;
+    let model = Model::parse(&file).map_err(local::refused)?;
+    let precision = model.output().quantization.precision;
+    let mut outputs = Vec::new();
+    for row in counts::read_rows(&model, path)? {
+        let output = client.infer_counts(row)?;
+        if out.is_none() {
+            let values = values(&output, precision);
+            println!("{}", values.iter().map(i16::to_string).collect::<Vec<_>>().join(" "));
+        }
+        outputs.extend_from_slice(&output);
+    }
+    match out {
+        Some(path) => files::write(path, &outputs),
+        None => Ok(()),
+    }
 }

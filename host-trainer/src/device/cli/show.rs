@@ -124,7 +124,7 @@ pub fn print_info(info: &DeviceInfo) {
         }
     }
     println!("dropped     {} frames since it started", info.bad_frames);
-    println!("saturated   {} values from sensors since it started", info.saturated_inputs);
+    println!("saturated   {} counts of sensors since it started", info.saturated_inputs);
 }
 
 /// Has the device test itself.
@@ -246,7 +246,7 @@ fn changes(before: &DeviceInfo, now: &DeviceInfo) -> String {
         words.push(format!("{} frames dropped", now.bad_frames));
     }
     if before.saturated_inputs != now.saturated_inputs {
-        words.push(format!("{} values saturated", now.saturated_inputs));
+        words.push(format!("{} counts saturated", now.saturated_inputs));
     }
     if before.slots != now.slots {
         words.push(format!("{:?}", now.slots));

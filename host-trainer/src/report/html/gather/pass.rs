@@ -1,5 +1,7 @@
 //! The activations of both networks on test rows, layer by layer.
 
+use std::sync::Arc;
+
 use firmware::Engine;
 use model_format::{Precision, Quantization};
 use rayon::prelude::*;
@@ -29,8 +31,9 @@ pub fn over_test_rows(
     let test = &parts.splits.test;
     let every = test.len().div_ceil(ROWS).max(1);
     let rows = test.rows().iter().copied().step_by(every).collect();
-    // The folded network takes raw features, as the model does.
-    let subset = Subset::new(test.dataset().clone(), rows);
+    let subset = Subset::new(test.dataset().clone(), rows)
+        .scaled(test.scaling().cloned().map(Arc::new))
+        .folded();
     let encoder = InputEncoder::new(model, &subset)?;
     let quantizations: Vec<Quantization> = model.layers().map(|layer| layer.output()).collect();
     let starts: Vec<usize> = (0..subset.len()).step_by(CHUNK).collect();

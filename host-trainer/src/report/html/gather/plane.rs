@@ -144,7 +144,12 @@ fn rows_like(like: &Subset, features: Array2<f32>) -> Option<Subset> {
         }),
     };
     let shape = dataset.shape().to_vec();
-    let dataset = Dataset::new(dataset.name(), shape, Features::Reals(features), targets).ok()?;
+    let features = Features::Reals(features);
+    let features = match dataset.features() {
+        Features::Counts { raw, .. } => features.counted(raw).ok()?,
+        _ => features,
+    };
+    let dataset = Dataset::new(dataset.name(), shape, features, targets).ok()?;
     Some(Subset::all(Arc::new(dataset)).scaled(like.scaling().cloned().map(Arc::new)))
 }
 

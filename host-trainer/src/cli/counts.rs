@@ -1,0 +1,41 @@
+//! Files of what sensors count.
+
+use std::path::Path;
+
+use anyhow::bail;
+use firmware::{RawError, encode_counts};
+use model_format::Model;
+
+use super::files;
+
+/// The rows of a file of counts: int16 little-endian, as many a row as the model has inputs.
+pub(crate) fn read_rows(model: &Model<'_>, path: &Path) -> anyhow::Result<Vec<Vec<i16>>> {
+    if model.channels().is_none() {
+        bail!("{}: {}", model.name(), RawError::NotRaw);
+    }
+    let bytes = files::read(path)?;
+    let row = model.input_len() * 2;
+    if bytes.is_empty() || !bytes.len().is_multiple_of(row) {
+        bail!(
+            "{} has {} bytes, which is {} whole rows: the model takes rows of {} counts in {row} \
+             bytes, one after the other",
+            path.display(),
+            bytes.len(),
+            bytes.len() / row,
+            model.input_len()
+        );
+    }
+    let counts = |row: &[u8]| row.as_chunks().0.iter().map(|c| i16::from_le_bytes(*c)).collect();
+    Ok(bytes.chunks_exact(row).map(counts).collect())
+}
+
+/// The bytes of a model's input for rows of counts, and how many counts lay beyond what the input
+/// can say.
+pub(crate) fn encode(model: &Model<'_>, rows: &[Vec<i16>]) -> anyhow::Result<(Vec<u8>, u32)> {
+    let (len, mut saturated) = (model.input_bytes(), 0);
+    let mut inputs = vec![0; rows.len() * len];
+    for (row, input) in rows.iter().zip(inputs.chunks_exact_mut(len)) {
+        saturated += encode_counts(model, row.iter().copied(), input)?;
+    }
+    Ok((inputs, saturated))
+}

@@ -1,0 +1,83 @@
+//! What sensors count, as models take it: integers of 16 bits for real numbers.
+
+use serde::{Deserialize, Serialize};
+
+/// What the counts of one channel of a sensor stand for: a line through two points.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Raw {
+    /// The least and the largest count, such as 0 and 4095 of a converter of 12 bits. A source of
+    /// 16 unsigned bits is taken with 32768 taken off.
+    pub counts: [i16; 2],
+    /// The real numbers that these two stand for.
+    pub range: [f64; 2],
+}
+
+impl Raw {
+    /// What is wrong with it.
+    pub fn problem(&self) -> Option<String> {
+        let [least, most] = self.counts;
+        if least >= most {
+            return Some(format!("counts must go up, but are {least} and {most}"));
+        }
+        let [low, high] = self.range;
+        if !(low < high && (high - low).is_finite()) {
+            return Some(format!("range must go up, but is {low} to {high}"));
+        }
+        None
+    }
+
+    /// What one count more stands for.
+    pub fn slope(&self) -> f64 {
+        let [least, most] = self.counts.map(f64::from);
+        (self.range[1] - self.range[0]) / (most - least)
+    }
+
+    /// What a count of 0 stands for.
+    pub fn intercept(&self) -> f64 {
+        self.range[0] - self.slope() * f64::from(self.counts[0])
+    }
+
+    /// What a count stands for.
+    pub fn real(&self, count: i16) -> f64 {
+        self.intercept() + self.slope() * f64::from(count)
+    }
+
+    /// What a sensor counts for a real number: the nearest count, the first or the last one for
+    /// what lies beyond.
+    pub fn count(&self, real: f64) -> i16 {
+        let [least, most] = self.counts.map(f64::from);
+        let count = least + (real - self.range[0]) / self.slope();
+        // Between two numbers of 16 bits.
+        count.round().clamp(least, most) as i16
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADC: Raw = Raw { counts: [0, 4095], range: [-4.0, 4.0] };
+
+    #[test]
+    fn counts_are_the_nearest_and_stay_within() {
+        assert_eq!((ADC.count(-4.0), ADC.count(4.0), ADC.count(0.0)), (0, 4095, 2048));
+        assert_eq!((ADC.count(-9.0), ADC.count(9.0)), (0, 4095));
+        for count in [0, 1, 2047, 4094, 4095] {
+            assert_eq!(ADC.count(ADC.real(count)), count);
+        }
+    }
+
+    #[test]
+    fn lines_must_go_up() {
+        assert_eq!(ADC.problem(), None);
+        for raw in [
+            Raw { counts: [5, 5], ..ADC },
+            Raw { range: [4.0, -4.0], ..ADC },
+            Raw { range: [f64::NAN, 4.0], ..ADC },
+            Raw { range: [0.0, f64::INFINITY], ..ADC },
+        ] {
+            assert!(raw.problem().unwrap().contains("must go up"), "{raw:?}");
+        }
+    }
+}

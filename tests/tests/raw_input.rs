@@ -1,0 +1,115 @@
+//! Whatever a sensor counts: the engine makes the same values of it as the plain implementation,
+//! counts the same values that are beyond, and answers the same; and packing changes none of it.
+
+use clap::ValueEnum;
+use firmware::{Engine, encode_counts};
+use host_trainer::pack::{Core, pack};
+use model_format::build::{LayerSpec, ModelSpec};
+use model_format::{Channel, Clamp, Encoding, Model, Multiplier, Precision, Quantization};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::RngSeed;
+use tests::random_model::RandomModel;
+use tests::reference::{Network, raw};
+
+fn channel() -> impl Strategy<Value = Channel> {
+    let ends = [*Channel::OFFSETS.start(), *Channel::OFFSETS.end(), 0];
+    let offset = prop_oneof![Channel::OFFSETS, -40_000..40_000i32, select(ends.to_vec())];
+    let multiplier = (1 << 30..=i32::MAX, *Multiplier::SHIFTS.start()..=Channel::MAX_SHIFT)
+        .prop_map(|(mantissa, shift)| Multiplier { mantissa, shift });
+    // What sensors have: some counts to a step, or some steps to a count.
+    let usual = (1 << 30..=i32::MAX, -14..=1i8)
+        .prop_map(|(mantissa, shift)| Multiplier { mantissa, shift });
+    let zero = Just(Multiplier { mantissa: 0, shift: 0 });
+    let multiplier = prop_oneof![4 => usual, 2 => multiplier, 1 => zero];
+    (offset, multiplier).prop_map(|(offset, multiplier)| Channel { offset, multiplier })
+}
+
+/// A seed for a model, channels of which as many are used as divide its inputs, rows of counts.
+#[derive(Clone, Debug)]
+struct Case {
+    seed: u64,
+    channels: Vec<Channel>,
+    int16: bool,
+    rows: Vec<Vec<i16>>,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let count = prop_oneof![any::<i16>(), 0..4096i16, select(vec![i16::MIN, -1, 0, i16::MAX])];
+    let rows = vec(vec(count, 64), 1..4);
+    (any::<u64>(), vec(channel(), 64), any::<bool>(), rows)
+        .prop_map(|(seed, channels, int16, rows)| Case { seed, channels, int16, rows })
+}
+
+/// The random model of the case's seed with an input that is made from counts.
+fn spec(case: &Case) -> ModelSpec {
+    let mut spec = RandomModel::within(case.seed, 64).spec;
+    let inputs = spec.input.shape[0];
+    let wanted = 1 + (case.seed % inputs as u64) as usize;
+    let channels = (1..=wanted).rev().find(|count| inputs.is_multiple_of(*count)).unwrap_or(1);
+    spec.input.encoding = Encoding::Raw(case.channels[..channels].to_vec());
+    if case.int16 {
+        // One layer of small sums, so that nothing can overflow.
+        spec.input.quantization = Quantization::int16(1.0);
+        spec.layers.truncate(1);
+        for layer in &mut spec.layers {
+            if let LayerSpec::Dense(dense) = layer {
+                dense.biases.fill(7);
+                dense.multipliers.fill(Multiplier { mantissa: 3 << 29, shift: -9 });
+                dense.output = Quantization::int16(1.0);
+                dense.clamp = Clamp::INT16;
+            }
+        }
+    }
+    spec
+}
+
+fn bytes(values: &[i64], precision: Precision) -> Vec<u8> {
+    match precision {
+        Precision::Int8 => values.iter().map(|value| *value as u8).collect(),
+        Precision::Int16 => values.iter().flat_map(|v| (*v as i16).to_le_bytes()).collect(),
+    }
+}
+
+fn holds(case: &Case) -> Result<(), TestCaseError> {
+    let spec = spec(case);
+    let file = spec.to_bytes().map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let model = Model::parse(&file).expect("what was written");
+    prop_assert_eq!(&ModelSpec::from(&model), &spec);
+    let channels = model.channels().expect("the model takes counts");
+    let network = Network::new(&model);
+    let tensor = model.input_quantization();
+    let output = model.output().quantization.precision;
+    let packed: Vec<Vec<u8>> = Core::value_variants()
+        .iter()
+        .map(|core| pack(&model, *core).expect("every model can be packed"))
+        .collect();
+    for row in &case.rows {
+        let counts = &row[..model.input_len()];
+        let (values, beyond) = raw::encode(counts, channels, tensor);
+        let expected = network.run_layers_wide(&values).pop().expect("a model has a layer");
+        let mut input = vec![0x5a; model.input_bytes()];
+        prop_assert_eq!(encode_counts(&model, counts.iter().copied(), &mut input), Ok(beyond));
+        prop_assert_eq!(&input, &bytes(&values, tensor.precision));
+        for file in packed.iter().chain([&file]) {
+            let model = Model::parse(file).expect("what was packed");
+            let mut scratch = vec![u32::MAX; model.scratch_len()];
+            let mut engine = Engine::new(model, &mut scratch).expect("the host reads all");
+            let found = engine.run_counts(counts.iter().copied());
+            prop_assert_eq!(found, Ok((&bytes(&expected, output)[..], beyond)));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn counts_give_what_the_plain_implementation_gives() {
+    let config = ProptestConfig {
+        cases: 512,
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    proptest!(config, |(case in case())| holds(&case)?);
+}
