@@ -3,7 +3,7 @@
 mod common;
 
 use model_format::build::ModelSpec;
-use model_format::{Layer, Meaning, Model};
+use model_format::{Channel, Encoding, Layer, Meaning, Model, Multiplier};
 use serde::{Deserialize, Serialize};
 
 /// The payload of `common::example`, field by field.
@@ -45,6 +45,32 @@ fn the_writer_writes_these_bytes() {
     header[8..].copy_from_slice(&(PAYLOAD.len() as u32).to_le_bytes());
     assert_eq!(file[..12], header);
     assert_eq!(file[16..], *PAYLOAD);
+}
+
+/// The same model with an input of three channels: encoding 2, 27 bytes of them.
+const CHANNELS: &[u8] = &[
+    2, 27, // encoding and length
+    0x80, 0xff, 0x07, 0, 0, 0, 0, 0x60,
+    0xf5, // offset 524,160, multiplier 3 · 2^29, shift −11
+    0, 0, 0, 0xff, 0, 0, 0, 0x40, 6, // offset −2^24, multiplier 2^30, shift 6
+    1, 0, 0, 0, 0, 0, 0, 0, 0, // offset 1, multiplier 0
+];
+
+#[test]
+fn channels_of_counts_lie_behind_the_encoding() {
+    let channel =
+        |offset, mantissa, shift| Channel { offset, multiplier: Multiplier { mantissa, shift } };
+    let channels =
+        vec![channel(524_160, 3 << 29, -11), channel(-(1 << 24), 1 << 30, 6), channel(1, 0, 0)];
+    let mut spec = common::example();
+    spec.input.encoding = Encoding::Raw(channels.clone());
+    let file = spec.to_bytes().unwrap();
+    // Header, name, dimensions, quantization.
+    let start = 16 + 5 + 3 + 7;
+    assert_eq!(file[start..][..CHANNELS.len()], *CHANNELS);
+    let model = Model::parse(&file).unwrap();
+    assert_eq!(model.channels().unwrap().iter().collect::<Vec<_>>(), channels);
+    assert_eq!((model.input_bytes(), model.raw_input_bytes()), (3, 6));
 }
 
 #[test]

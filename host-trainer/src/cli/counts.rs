@@ -17,11 +17,10 @@ pub(crate) fn read_rows(model: &Model<'_>, path: &Path) -> anyhow::Result<Vec<Ve
     let row = model.input_len() * 2;
     if bytes.is_empty() || !bytes.len().is_multiple_of(row) {
         bail!(
-            "{} has {} bytes, which is {} whole rows: the model takes rows of {} counts in {row} \
+            "{} has {} bytes, which are no whole rows: the model takes rows of {} counts in {row} \
              bytes, one after the other",
             path.display(),
             bytes.len(),
-            bytes.len() / row,
             model.input_len()
         );
     }

@@ -143,7 +143,7 @@ fn matrix(name: &str, values: Vec<f32>, width: usize) -> Result<Array2<f32>, Err
 }
 
 /// Two normal numbers of mean 0 and variance 1, by the method of Box and Muller.
-fn normal_pair(generator: &mut ChaCha8Rng) -> (f64, f64) {
+pub(super) fn normal_pair(generator: &mut ChaCha8Rng) -> (f64, f64) {
     // From above 0 to 1, so that the logarithm is finite.
     let radius = (-2.0 * (1.0 - generator.random::<f64>()).ln()).sqrt();
     let (sine, cosine) = (2.0 * PI * generator.random::<f64>()).sin_cos();

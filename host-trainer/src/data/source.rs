@@ -8,7 +8,10 @@ use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 
 use super::dataset::digit_names;
-use super::{Dataset, Error, Images, Spirals, Surface, Table, TableTarget, Targets, digits, mnist};
+use super::{
+    Dataset, Error, Images, MOTION_CLASSES, Motion, Spirals, Surface, Table, TableTarget, Targets,
+    digits, mnist,
+};
 
 /// A dataset that presets can name, or describe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +27,8 @@ pub enum Source {
     Spirals(Spirals),
     /// A function of two numbers, made from the seed.
     Surface(Surface),
+    /// Windows of acceleration, made from the seed.
+    Motion(Motion),
     /// A CSV file.
     Csv(Table),
     /// A folder of images for each class.
@@ -117,6 +122,7 @@ impl Source {
             Source::FashionMnist => "fashion-mnist",
             Source::Spirals(_) => "spirals",
             Source::Surface(_) => "surface",
+            Source::Motion(_) => "motion",
             Source::Csv(_) => "csv",
             Source::Images(_) => "images",
         }
@@ -138,6 +144,7 @@ impl Source {
             Source::Digits | Source::Mnist | Source::FashionMnist => TargetKind::Classes(10),
             Source::Spirals(spirals) => TargetKind::Classes(spirals.classes),
             Source::Surface(_) => TargetKind::Values(1),
+            Source::Motion(_) => TargetKind::Classes(MOTION_CLASSES.len()),
             Source::Csv(Table { target: TableTarget::Values(names), .. }) => {
                 TargetKind::Values(names.len())
             }
@@ -160,6 +167,9 @@ impl Source {
             }
             Source::Surface(surface) => {
                 return Ok(whole(surface.generate(seed)?, "made from the seed"));
+            }
+            Source::Motion(motion) => {
+                return Ok(whole(motion.generate(seed)?, "made from the seed"));
             }
             Source::Csv(table) => {
                 return Ok(whole(table.load()?, &table.file.display().to_string()));

@@ -17,7 +17,7 @@ pub struct EmbeddedPreset {
 }
 
 /// All of them, the default one first.
-pub const EMBEDDED: [EmbeddedPreset; 18] = [
+pub const EMBEDDED: [EmbeddedPreset; 19] = [
     EmbeddedPreset {
         name: "digits",
         text: include_str!("../../presets/digits.toml"),
@@ -108,6 +108,11 @@ pub const EMBEDDED: [EmbeddedPreset; 18] = [
         text: include_str!("../../presets/eggcrate-adc.toml"),
         reached: "a mean squared error of 0.000065 in float, 0.000067 in int16",
     },
+    EmbeddedPreset {
+        name: "motion",
+        text: include_str!("../../presets/motion.toml"),
+        reached: "98.1 % in float and in int8",
+    },
 ];
 
 /// The preset of this name, or in this file when the name ends in `.toml`.
@@ -177,6 +182,7 @@ mod tests {
             let units = match line {
                 _ if loss == "mean_squared_error" => 1,
                 _ if line.contains("spirals") => 2,
+                _ if line.contains("motion") => 5,
                 _ => 10,
             };
             let text = text
