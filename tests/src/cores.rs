@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use host_trainer::device::board::{Board, CORTEX_M0_CODE};
-use host_trainer::device::command::{Vector, costs, vectors};
+use host_trainer::device::command::{Sensing, Vector, costs, sense, vectors};
 use host_trainer::pack::Core;
 use model_format::WeightLayout;
 use model_format::WeightLayout::{
@@ -117,6 +117,17 @@ impl EmulatedCore {
     fn run_program(self, program: &Path, models: &[Vector<'_>]) -> Vec<Option<Vec<i8>>> {
         vectors(self.board(), program, models, LIMIT)
             .unwrap_or_else(|error| panic!("{}: {error}", self.name()))
+    }
+
+    /// What an application of sensors answers to a recording, with this model.
+    ///
+    /// # Panics
+    /// When the firmware cannot be built or run, or refuses the model.
+    pub fn sense(self, sensing: Sensing, model: &[u8], recording: &[i16]) -> Vec<u8> {
+        let board = self.board();
+        sense(board, &firmware_for(board, &default_model()), sensing, model, recording, LIMIT)
+            .unwrap_or_else(|error| panic!("{}: {error}", self.name()))
+            .unwrap_or_else(|| panic!("{} refuses the model", self.name()))
     }
 
     /// The executed instructions of an inference of each model, on average over its inputs.

@@ -51,6 +51,38 @@ pub fn bulk(
     Ok(signed(&output))
 }
 
+/// What a board senses that plays a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sensing {
+    /// Two analogue channels, for a PWM pin: pairs of i16.
+    Dial,
+    /// An accelerometer, for a light: samples of three i16.
+    Motion,
+}
+
+/// Runs the application of a sensor on a recording, with this model; gives what
+/// `firmware/boards/emulated/src/sensors.rs` says it answers, or nothing for a model that was refused.
+///
+/// # Errors
+/// [`Error::Ended`] with the firmware's own words if it fails, [`Error::TooSlow`] after `limit`.
+pub fn sense(
+    board: &'static Board,
+    elf: &Path,
+    sensing: Sensing,
+    model: &[u8],
+    recording: &[i16],
+    limit: Duration,
+) -> Result<Option<Vec<u8>>, Error> {
+    let command = match sensing {
+        Sensing::Dial => "dial",
+        Sensing::Motion => "motion",
+    };
+    let inputs: Vec<u8> = recording.iter().flat_map(|count| count.to_le_bytes()).collect();
+    let records = [Vector { model, inputs: &signed(&inputs) }];
+    let answers = answers(board, elf, command, &records, limit)?;
+    Ok(answers.into_iter().flatten().next().map(|answer| unsigned(&answer)))
+}
+
 /// Runs other models than the one that is built in; gives the rows of outputs of each, or nothing
 /// for a model that was refused.
 ///

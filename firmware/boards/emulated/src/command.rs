@@ -42,6 +42,10 @@ pub enum Command {
     Costs(FileName, FileName),
     /// `count IN OUT`: measure time and stack of one inference, for every row of `IN`.
     Count(FileName, FileName),
+    /// `dial IN OUT`: analogue channels and a PWM pin, played (see [`crate::sensors`]).
+    Dial(FileName, FileName),
+    /// `motion IN OUT`: an accelerometer and a light, played (see [`crate::sensors`]).
+    Motion(FileName, FileName),
     /// `panic`: do so, for a test to see how a panic ends.
     Panic,
 }
@@ -67,9 +71,11 @@ impl Command {
             "vectors" => Command::Vectors,
             "costs" => Command::Costs,
             "count" => Command::Count,
+            "dial" => Command::Dial,
+            "motion" => Command::Motion,
             _ => {
                 return Err(Failure::Command(
-                    "the command is not bulk, vectors, costs, count or panic",
+                    "the command is not bulk, vectors, costs, count, dial, motion or panic",
                 ));
             }
         };

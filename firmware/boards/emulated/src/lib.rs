@@ -7,7 +7,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`command`] | what the computer asks at the start |
-//! | `bulk`, [`vectors`], `count` | the four commands |
+//! | `bulk`, [`vectors`], `count`, [`sensors`] | the commands |
 //! | [`files`], [`failure`], [`ending`] | files of the computer, what can go wrong with them, the exit code |
 //! | `ram` | memory that stands for a flash |
 //! | `mps`, `virt` | Arm's MPS2 and MPS3 boards, and RISC-V's `virt` |
@@ -22,6 +22,7 @@ pub mod files;
 #[cfg(target_arch = "arm")]
 pub mod mps;
 mod ram;
+pub mod sensors;
 pub mod vectors;
 #[cfg(target_arch = "riscv32")]
 pub mod virt;
@@ -73,6 +74,8 @@ where
             &input,
             &output,
         ),
+        Command::Dial(input, output) => vectors::run(work, &input, &output, sensors::dial),
+        Command::Motion(input, output) => vectors::run(work, &input, &output, sensors::motion),
         Command::Panic | Command::Serve => panic!("asked to"),
     }))
 }

@@ -1,0 +1,129 @@
+//! The applications of sensors, on every emulated core, with sensors that play a recording: each
+//! byte of what they answer is that of the plain implementation, and so is each duty, each light,
+//! each error.
+
+use firmware::inputs::features::{FEATURES, Sample, features};
+use firmware::inputs::motion::WINDOW;
+use host_trainer::data::Motion;
+use host_trainer::device::command::Sensing;
+use model_format::{Model, Precision};
+use tests::cores::EmulatedCore;
+use tests::reference::{Network, raw};
+use tests::workspace::{read, root};
+
+fn model_file(name: &str) -> Vec<u8> {
+    read(root().join("firmware/models").join(name))
+}
+
+/// The plain implementation of a model whose input is made from counts.
+struct Plain<'m> {
+    model: Model<'m>,
+    network: Network,
+    saturated: u32,
+}
+
+impl<'m> Plain<'m> {
+    fn new(file: &'m [u8]) -> Self {
+        let model = Model::parse(file).expect("a model that is committed");
+        Plain { network: Network::new(&model), model, saturated: 0 }
+    }
+
+    fn run(&mut self, counts: &[i16]) -> Vec<i64> {
+        let channels = self.model.channels().expect("it takes counts");
+        let (values, beyond) = raw::encode(counts, channels, self.model.input_quantization());
+        self.saturated += beyond;
+        self.network.run_layers_wide(&values).pop().expect("a layer")
+    }
+
+    fn bytes(&self, output: &[i64]) -> Vec<u8> {
+        match self.model.output_precision() {
+            Precision::Int8 => output.iter().map(|value| *value as u8).collect(),
+            Precision::Int16 => output.iter().flat_map(|v| (*v as i16).to_le_bytes()).collect(),
+        }
+    }
+}
+
+fn assert_same(core: EmulatedCore, expected: &[u8], found: &[u8]) {
+    let differs = expected.iter().zip(found).position(|(a, b)| a != b);
+    assert_eq!((differs, found.len()), (None, expected.len()), "{}", core.name());
+}
+
+/// What is at `u16` of 1,000, to nearest: −32768 is none and 32767 all.
+fn duty(value: i64) -> u16 {
+    (((value + 32768) as f64) * 1000.0 / 65535.0).round() as u16
+}
+
+#[test]
+fn two_analogue_channels_move_a_duty() {
+    let file = model_file("eggcrate-adc.thimble");
+    let mut plain = Plain::new(&file);
+    assert_eq!(plain.model.output_precision(), Precision::Int16);
+    let mut rng = fastrand::Rng::with_seed(12);
+    let mut recording: Vec<i16> = (0..400).map(|_| rng.i16(0..4096)).collect();
+    // The ends, and what no converter of 12 bits counts.
+    recording.extend([0, 4095, 4095, 0, -1, 5000, i16::MIN, i16::MAX]);
+    let mut expected = Vec::new();
+    for pair in recording.chunks_exact(2) {
+        let output = plain.run(pair);
+        expected.extend(duty(output[0]).to_le_bytes());
+        expected.extend(plain.bytes(&output));
+    }
+    assert!(plain.saturated >= 3, "{}", plain.saturated);
+    expected.extend(plain.saturated.to_le_bytes());
+    for core in EmulatedCore::ALL {
+        assert_same(core, &expected, &core.sense(Sensing::Dial, &file, &recording));
+    }
+}
+
+/// On the bus nothing answers.
+const LOST: Sample = [i16::MIN, 0, 0];
+/// The sensor says that samples were lost; the 32 that follow are what it has kept.
+const OVERRUN: Sample = [i16::MAX, 0, 0];
+
+/// A window of each class in turn, and others in which things happen.
+fn recording() -> Vec<Sample> {
+    let motion = Motion { windows_per_class: 1, noise: 0.01 };
+    let mut samples = motion.recording(&[0, 1, 2, 3, 4, 0, 2, 4, 1, 3], 21);
+    let more = motion.recording(&[1, 2, 0], 22);
+    samples.extend(&more[..40]);
+    samples.push(LOST);
+    samples.extend(&more[..WINDOW + 7]);
+    samples.push(OVERRUN);
+    samples.extend(&more[WINDOW..]);
+    // Struck so hard that the sensor cannot say it.
+    samples.extend((0..WINDOW).map(|n| if n % 9 == 4 { [2047, -2048, 2047] } else { [0, 0, 500] }));
+    samples
+}
+
+#[test]
+fn an_accelerometer_switches_a_light() {
+    let file = model_file("motion.thimble");
+    let mut plain = Plain::new(&file);
+    assert_eq!(plain.model.input_len(), FEATURES);
+    let (mut expected, mut window, mut beyond, mut classes) = (vec![], vec![], 0u32, vec![]);
+    for sample in recording() {
+        if sample == LOST || sample == OVERRUN {
+            expected.extend([1, if sample == LOST { b'b' } else { b'o' }]);
+            window.clear();
+            continue;
+        }
+        beyond += sample.iter().filter(|count| !(-2047..=2046).contains(*count)).count() as u32;
+        window.push(sample);
+        if window.len() == WINDOW {
+            let output = plain.run(&features(&window));
+            window.clear();
+            let most = output.iter().max().expect("an output");
+            let class = output.iter().position(|value| value == most).expect("one of them") as u8;
+            classes.push(class);
+            expected.extend([0, class, u8::from(class != 0)]);
+            expected.extend(plain.bytes(&output));
+        }
+    }
+    assert_eq!(classes[..10], [0, 1, 2, 3, 4, 0, 2, 4, 1, 3], "what moves is recognised");
+    assert!(beyond > 30 && plain.saturated > 0, "{beyond} {}", plain.saturated);
+    expected.extend((beyond + plain.saturated).to_le_bytes());
+    let counts: Vec<i16> = recording().into_iter().flatten().collect();
+    for core in EmulatedCore::ALL {
+        assert_same(core, &expected, &core.sense(Sensing::Motion, &file, &counts));
+    }
+}
