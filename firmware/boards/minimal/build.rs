@@ -12,5 +12,5 @@ fn main() {
         // cortex-m-rt asks for it: a chip's interrupts by name.
         board_build::linker_script("device.x", "");
     }
-    board_build::fixed_model("../../models/digits.thimble");
+    board_build::fixed_model("model.rs", "../../models/digits.thimble");
 }

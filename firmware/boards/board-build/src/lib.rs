@@ -91,13 +91,13 @@ fn build_in(default: &str, room_words: usize, room_values: usize) {
     write("model.rs", code.as_bytes());
 }
 
-/// Builds a model in as [`model()`] does, for a board that runs this model and never another: only
-/// what its layers use is linked. Writes `model.rs`, to be included by the board:
+/// Builds a model in as [`model()`] does, for a program that runs this model and never another: only
+/// what its layers use is linked. Writes a file of this name, to be included by the program:
 ///
 /// - `MODEL: &[u8]`, the file on a 4-byte boundary;
 /// - `SCRATCH_WORDS`, the scratch memory that it needs;
 /// - `Chosen`, the choice of operators to parse and to run it with.
-pub fn fixed_model(default: &str) {
+pub fn fixed_model(name: &str, default: &str) {
     let (path, bytes) = read_model(default);
     let model = Model::parse(&bytes).unwrap_or_else(|error| refuse(&path, &error));
     let Operators { layouts, int16, table, softmax, raw } = Operators::of(&model);
@@ -120,7 +120,7 @@ pub fn fixed_model(default: &str) {
         file = file_code(&path, &bytes),
         scratch = model.scratch_len(),
     );
-    write("model.rs", code.as_bytes());
+    write(name, code.as_bytes());
 }
 
 /// The model file to build in, and where it lies.

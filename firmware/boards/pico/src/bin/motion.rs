@@ -1,0 +1,75 @@
+//! An accelerometer and a light: it is on while something moves, and the log says how.
+#![no_std]
+#![no_main]
+
+use common::ConstStaticCell;
+use cortex_m_rt::entry;
+use embassy_rp::gpio::{Level, Output};
+use embassy_rp::i2c::{Config, I2c};
+use embassy_rp::watchdog::Watchdog;
+use embassy_time::{Duration, block_for};
+use firmware::Engine;
+use firmware::inputs::lis3dh::{Lis3dhFifo, SlaveAddr};
+use firmware::inputs::motion::Motion;
+use model_format::{Meaning, Model};
+use real as _;
+
+include!(concat!(env!("OUT_DIR"), "/motion.rs"));
+
+/// What the engine computes in.
+static SCRATCH: ConstStaticCell<[u32; SCRATCH_WORDS]> = ConstStaticCell::new([0; SCRATCH_WORDS]);
+
+/// Between two looks at the sensor, which keeps 0.32 s.
+const LOOK: Duration = Duration::from_millis(100);
+/// Between two attempts to find it.
+const FIND: Duration = Duration::from_secs(1);
+const WATCHDOG: Duration = Duration::from_secs(4);
+
+#[entry]
+fn main() -> ! {
+    let chip = embassy_rp::init(Default::default());
+    let mut config = Config::default();
+    config.frequency = 400_000;
+    let mut bus = I2c::new_blocking(chip.I2C0, chip.PIN_5, chip.PIN_4, config);
+    // The light on the board.
+    let light = Output::new(chip.PIN_25, Level::Low);
+    let mut watchdog = Watchdog::new(chip.WATCHDOG);
+    watchdog.pause_on_debug(true);
+    watchdog.start(WATCHDOG);
+
+    let Ok(model) = Model::<'_, Chosen>::parse_with_choice(MODEL) else {
+        panic!("the model is refused");
+    };
+    let meaning = model.output().meaning;
+    let Ok(engine) = Engine::with_choice(model, SCRATCH.take()) else {
+        panic!("the engine refuses the model");
+    };
+    // The address with its pin SA0 high or open, as most breakout boards have it.
+    let sensor = loop {
+        watchdog.feed(WATCHDOG);
+        match Lis3dhFifo::start(&mut bus, SlaveAddr::Alternate) {
+            Ok(sensor) => break sensor,
+            Err(error) => defmt::warn!("{}", defmt::Display2Format(&error)),
+        }
+        block_for(FIND);
+    };
+    let mut motion = Motion::new(engine, sensor, light);
+    loop {
+        watchdog.feed(WATCHDOG);
+        match motion.step().map(|answer| answer.map(|answer| answer.class)) {
+            Ok(Some(class)) => {
+                let label = match meaning {
+                    Meaning::Classes(labels) => labels.get(class).unwrap_or("?"),
+                    Meaning::Values { .. } => "?",
+                };
+                let saturated = motion.saturated_inputs();
+                defmt::info!("{=str}, {=u32} counts saturated", label, saturated);
+            }
+            Ok(None) => block_for(LOOK),
+            Err(error) => {
+                defmt::warn!("{}", defmt::Display2Format(&error));
+                block_for(LOOK);
+            }
+        }
+    }
+}
