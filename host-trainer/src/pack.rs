@@ -8,7 +8,7 @@ use std::fmt;
 
 use firmware::{Engine, EngineError};
 use model_format::build::{DenseSpec, LayerSpec, ModelSpec};
-use model_format::{Error, Model, Precision, Quantization, WeightLayout};
+use model_format::{Error, Model, Precision, Quantization, Softmax, WeightLayout};
 use rand::RngExt;
 
 use crate::random::{Stream, stream};
@@ -41,28 +41,25 @@ pub enum Core {
 }
 
 impl Core {
-    /// The layouts for a layer with such weights and inputs, the fastest first; the last one fits
-    /// every layer.
-    fn layouts(self, dense: &DenseSpec, input: Quantization) -> &'static [WeightLayout] {
+    /// The fastest layout for a layer with such weights and inputs.
+    fn layout(self, dense: &DenseSpec, input: Quantization) -> WeightLayout {
         use WeightLayout::{
             Columns8, ColumnsUnsigned4, FoldedRows, Int4, Int4Tiles4, Pairs4, RowMajor, Sparse,
-            Tiles4,
         };
         if dense.layout == WeightLayout::Sparse {
             // What is not stored cannot be read faster in another order.
-            return &[Sparse];
+            return Sparse;
         }
         let has_dsp =
             matches!(self, Core::CortexM4 | Core::CortexM7 | Core::CortexM33 | Core::CortexM55);
         match (self, dense.layout.is_int4(), input.precision) {
-            (_, true, Precision::Int8) if has_dsp => &[Int4Tiles4],
-            (_, true, _) => &[Int4],
-            (Core::CortexM55, false, Precision::Int8) => &[FoldedRows, RowMajor],
-            (Core::CortexM0, false, Precision::Int8) => &[ColumnsUnsigned4, RowMajor],
-            (Core::CortexM3 | Core::Rv32, false, _) => &[Columns8, RowMajor],
-            (_, false, Precision::Int8) if has_dsp => &[Pairs4, Tiles4],
-            (_, false, Precision::Int16) if has_dsp => &[Tiles4],
-            _ => &[RowMajor],
+            (_, true, Precision::Int8) if has_dsp => Int4Tiles4,
+            (_, true, _) => Int4,
+            (Core::CortexM55, false, Precision::Int8) => FoldedRows,
+            (Core::CortexM0, false, Precision::Int8) => ColumnsUnsigned4,
+            (Core::CortexM3 | Core::Rv32, false, _) => Columns8,
+            _ if has_dsp => Pairs4,
+            _ => RowMajor,
         }
     }
 }
@@ -109,46 +106,19 @@ pub enum PackError {
 pub fn pack(model: &Model<'_>, core: Core) -> Result<Vec<u8>, PackError> {
     let mut spec = ModelSpec::from(model);
     let mut input = spec.input.quantization;
-    for index in 0..spec.layers.len() {
-        input = pack_layer(&mut spec, index, input, core)?;
+    for layer in &mut spec.layers {
+        input = match layer {
+            LayerSpec::Dense(dense) => {
+                dense.layout = core.layout(dense, input);
+                dense.output
+            }
+            LayerSpec::Table(table) => table.output,
+            LayerSpec::Softmax(_) => Softmax::OUTPUT,
+        };
     }
     let bytes = spec.to_bytes()?;
     check(model, &Model::parse(&bytes)?)?;
     Ok(bytes)
-}
-
-/// Gives a layer the first layout that it fits in; returns its output's quantization.
-fn pack_layer(
-    spec: &mut ModelSpec,
-    index: usize,
-    input: Quantization,
-    core: Core,
-) -> Result<Quantization, PackError> {
-    let layouts = match &spec.layers[index] {
-        LayerSpec::Dense(dense) => core.layouts(dense, input),
-        LayerSpec::Table(table) => return Ok(table.output),
-        LayerSpec::Softmax(_) => return Ok(model_format::Softmax::OUTPUT),
-    };
-    let mut refusal = None;
-    for layout in layouts {
-        if let LayerSpec::Dense(dense) = &mut spec.layers[index] {
-            dense.layout = *layout;
-        }
-        // The pair code has a bound of its own, which the format knows.
-        match spec.to_bytes() {
-            Ok(_) => {
-                refusal = None;
-                break;
-            }
-            Err(error @ Error::Overflow { .. }) => refusal = Some(error),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    match (refusal, &spec.layers[index]) {
-        (Some(error), _) => Err(error.into()),
-        (None, LayerSpec::Dense(dense)) => Ok(dense.output),
-        (None, _) => Ok(input),
-    }
 }
 
 /// Runs the self-tests and random inputs through both models.
@@ -244,24 +214,13 @@ mod tests {
     }
 
     #[test]
-    fn a_row_beyond_the_pair_code_gets_plain_tiles() {
-        use WeightLayout::*;
-        // 600 · 127 · 255 is above 2^23; the next layer is not.
-        let bytes = model(
-            Quantization::int8(0.1, -128),
-            vec![dense(600, 4, 127, RowMajor), dense(4, 4, 40, RowMajor)],
-        );
-        assert_eq!(layouts(&bytes, Core::CortexM4), [Tiles4, Pairs4]);
-    }
-
-    #[test]
     fn int16_and_sparse_layers_keep_what_folds_nothing() {
         use WeightLayout::*;
         let int16 = model(Quantization::int16(0.1), vec![dense(9, 5, 40, RowMajor)]);
         for (core, layout) in [
-            (Core::CortexM4, Tiles4),
+            (Core::CortexM4, Pairs4),
             (Core::CortexM0, RowMajor),
-            (Core::CortexM55, Tiles4),
+            (Core::CortexM55, Pairs4),
             (Core::Rv32, Columns8),
         ] {
             assert_eq!(layouts(&int16, core), [layout], "{core}");

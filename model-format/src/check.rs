@@ -10,8 +10,6 @@ use crate::{Choice, Clamp, Dense, Error, Field, Multiplier, Problem};
 struct Sums {
     sum: i32,
     magnitude: u32,
-    /// Of the second of each pair of weights, for a layout that needs it.
-    odd: i32,
 }
 
 /// What is wrong with a row.
@@ -65,7 +63,7 @@ impl Dense<'_> {
         let sums = self.sums::<C>(row)?;
         let bias = self.bias(row);
         if self.layout.is_folded() {
-            let expected = self.layout.fold(self.input.zero_point, bias, sums.sum, sums.odd);
+            let expected = self.layout.fold(self.input.zero_point, bias, sums.sum);
             let found = self.folded_bias(row);
             if found != expected {
                 let (expected, found) = (expected as u32, found as u32);
@@ -85,10 +83,6 @@ impl Dense<'_> {
         sums: &Sums,
         range: Clamp,
     ) -> Result<(), Fault> {
-        let below = |bound: u64, limit: u32| match bound < limit.into() {
-            true => Ok(()),
-            false => Err(Fault::Overflow { bound, limit }),
-        };
         let low = i32::from(range.low).wrapping_sub(self.input.zero_point);
         let high = i32::from(range.high).wrapping_sub(self.input.zero_point);
         let reach = low.unsigned_abs().max(high.unsigned_abs());
@@ -102,21 +96,8 @@ impl Dense<'_> {
             sums.magnitude.wrapping_mul(reach).wrapping_add(bias.unsigned_abs()).into()
         };
         // Requantization multiplies by 2^shift before it divides: that must fit as well.
-        below(bound, (1 << 31) >> multiplier.shift.max(0) as u8)?;
-        if C::OPERATORS.reads(WeightLayout::Pairs4) && self.layout == WeightLayout::Pairs4 {
-            // The kernel holds 256 times the sum, which it may only let go around in between.
-            // These are the sums of the positive and of the negative weights; nothing here
-            // overflows, since the bound is below 2^31.
-            let positive = (sums.magnitude as i32).wrapping_add(sums.sum) >> 1;
-            let negative = sums.sum.wrapping_sub(positive);
-            for (positive_by, negative_by) in [(high, low), (low, high)] {
-                let extreme = bias
-                    .wrapping_add(positive.wrapping_mul(positive_by))
-                    .wrapping_add(negative.wrapping_mul(negative_by));
-                below(extreme.unsigned_abs().into(), 1 << 23)?;
-            }
-        }
-        Ok(())
+        let limit = (1 << 31) >> multiplier.shift.max(0) as u8;
+        if bound < limit.into() { Ok(()) } else { Err(Fault::Overflow { bound, limit }) }
     }
 
     /// Adds up the weights of a row and checks them on the way.
@@ -140,11 +121,19 @@ impl Dense<'_> {
         let strides = self.layout.strides(self.inputs(), self.outputs(), row);
         let weights = self.weight_bytes();
         let columns = self.layout.columns(self.inputs());
+        let is_coded = C::OPERATORS.reads(WeightLayout::Pairs4)
+            && self.layout == WeightLayout::Pairs4
+            && strides.is_second_of_pair();
         let (mut start, mut column) = (strides.start, 0);
         while column < columns {
             let mut at = start;
             self.add::<C>(&mut sums, column, || {
-                let byte = weights.get(at).copied().unwrap_or(0);
+                let mut byte = weights.get(at).copied().unwrap_or(0);
+                if is_coded {
+                    // What does not fit becomes -128, which is refused.
+                    let first = weights.get(at.wrapping_sub(1)).copied().unwrap_or(0);
+                    byte = byte.wrapping_add(first >> 7);
+                }
                 at = at.wrapping_add(strides.byte);
                 byte
             })?;
@@ -177,8 +166,7 @@ impl Dense<'_> {
             Ok(())
         };
         let chosen = C::OPERATORS;
-        let mut first = 0;
-        for k in 0..4 {
+        for _ in 0..4 {
             let byte = byte();
             match self.layout {
                 WeightLayout::Int4 | WeightLayout::Int4Tiles4
@@ -187,15 +175,6 @@ impl Dense<'_> {
                 {
                     one(i32::from((byte << 4) as i8 >> 4))?;
                     one(i32::from(byte as i8 >> 4))?;
-                }
-                WeightLayout::Pairs4 if chosen.reads(WeightLayout::Pairs4) => {
-                    let mut weight = i32::from(byte as i8);
-                    if k & 1 == 1 {
-                        weight = weight.wrapping_sub(first >> 31);
-                        sums.odd = sums.odd.wrapping_add(weight);
-                    }
-                    first = weight;
-                    one(weight)?;
                 }
                 WeightLayout::ColumnsUnsigned4 if chosen.reads(WeightLayout::ColumnsUnsigned4) => {
                     one(i32::from(byte).wrapping_sub(128))?;

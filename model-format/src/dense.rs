@@ -216,7 +216,9 @@ impl<'a> Dense<'a> {
         let weight = byte(offset);
         match self.layout {
             WeightLayout::ColumnsUnsigned4 => i16::from(weight) - 128,
-            WeightLayout::Pairs4 if column % 2 == 1 => {
+            WeightLayout::Pairs4
+                if self.layout.strides(self.inputs(), self.outputs(), row).is_second_of_pair() =>
+            {
                 let first = byte(offset.wrapping_sub(1)) as i8;
                 i16::from(weight as i8) + i16::from(first < 0)
             }

@@ -60,7 +60,7 @@ pub enum Error {
         /// The largest magnitude that the accumulator can reach.
         bound: u64,
         /// What it must stay below: 2³¹, divided by two as often as the row's multiplier shifts
-        /// left; 2²³ for a pair-coded layout.
+        /// left.
         limit: u32,
     },
     /// A multiplier that no row can have: not a number, negative, or 2³⁰ and more.

@@ -13,12 +13,6 @@ use crate::sizes::padded;
 pub enum WeightLayout {
     /// int8, row after row. Every core has a kernel for it.
     RowMajor = 0,
-    /// int8 in tiles of four rows; in a tile, the four weights of the first row, of the second, …
-    Tiles4 = 1,
-    /// [`Tiles4`](Self::Tiles4), with the second of each pair of weights reduced by one where the
-    /// first is negative, so that the two read as a 16-bit number are 256 · second + first; with
-    /// folded biases.
-    Pairs4 = 2,
     /// int8 in tiles of eight rows; in a tile, the eight weights of the first column, of the
     /// second, …
     Columns8 = 3,
@@ -35,63 +29,68 @@ pub enum WeightLayout {
     /// Only those blocks of four columns that are not all zero: where each row's blocks start,
     /// their numbers, their weights.
     Sparse = 8,
+    /// int8 in tiles of four rows; in a tile, the four weights of the first row, each followed by
+    /// that of the second row, then those of the third and fourth. The second of two rows is lower
+    /// by one where the first is negative, so that both read as a 16-bit number are
+    /// 256 · second + first. Rows beside the tiles are as they are.
+    Pairs4 = 9,
 }
 
 impl WeightLayout {
     /// All layouts, in the order of their codes in the file.
-    pub const ALL: [WeightLayout; 9] = [
+    pub const ALL: [WeightLayout; 8] = [
         WeightLayout::RowMajor,
-        WeightLayout::Tiles4,
-        WeightLayout::Pairs4,
         WeightLayout::Columns8,
         WeightLayout::ColumnsUnsigned4,
         WeightLayout::FoldedRows,
         WeightLayout::Int4,
         WeightLayout::Int4Tiles4,
         WeightLayout::Sparse,
+        WeightLayout::Pairs4,
     ];
 
     /// The layout of a code in the file.
     #[inline(always)]
     pub(crate) const fn from_code(code: u32) -> Option<Self> {
-        // Not `ALL.get`, which is not const.
-        if code < Self::ALL.len() as u32 { Some(Self::ALL[code as usize]) } else { None }
+        Some(match code {
+            0 => WeightLayout::RowMajor,
+            3 => WeightLayout::Columns8,
+            4 => WeightLayout::ColumnsUnsigned4,
+            5 => WeightLayout::FoldedRows,
+            6 => WeightLayout::Int4,
+            7 => WeightLayout::Int4Tiles4,
+            8 => WeightLayout::Sparse,
+            9 => WeightLayout::Pairs4,
+            _ => return None,
+        })
     }
 
     /// The layout's name, as `inspect` prints it.
     pub fn name(self) -> &'static str {
         match self {
             WeightLayout::RowMajor => "row-major",
-            WeightLayout::Tiles4 => "tiles of 4 rows",
-            WeightLayout::Pairs4 => "pair-coded tiles of 4 rows",
             WeightLayout::Columns8 => "columns of 8 rows",
             WeightLayout::ColumnsUnsigned4 => "unsigned columns of 4 rows",
             WeightLayout::FoldedRows => "row-major with folded biases",
             WeightLayout::Int4 => "int4 row-major",
             WeightLayout::Int4Tiles4 => "int4 tiles of 4 rows",
             WeightLayout::Sparse => "block-sparse",
+            WeightLayout::Pairs4 => "tiles of 4 rows in pairs",
         }
     }
 
     /// Whether each row has a second bias, into which the zero point of the input is folded.
     pub const fn is_folded(self) -> bool {
-        matches!(
-            self,
-            WeightLayout::Pairs4 | WeightLayout::ColumnsUnsigned4 | WeightLayout::FoldedRows
-        )
+        matches!(self, WeightLayout::ColumnsUnsigned4 | WeightLayout::FoldedRows)
     }
 
     /// What a row's bias becomes when the zero point of the input is folded into it, so that a
     /// kernel can work on the input as it is. Modulo 2³², as accumulators are; 0 for layouts
     /// that fold nothing.
     ///
-    /// `sum` is that of all weights of the row, `odd_sum` that of the second ones of all pairs.
-    pub(crate) const fn fold(self, zero_point: i32, bias: i32, sum: i32, odd_sum: i32) -> i32 {
+    /// `sum` is that of all weights of the row.
+    pub(crate) const fn fold(self, zero_point: i32, bias: i32, sum: i32) -> i32 {
         match self {
-            // The kernel takes 127 off the second of each pair of inputs.
-            WeightLayout::Pairs4 => bias
-                .wrapping_sub(zero_point.wrapping_mul(sum))
-                .wrapping_add(odd_sum.wrapping_mul(127)),
             // The kernel adds 128 to inputs and weights, and takes 128 · Σ input off by itself.
             WeightLayout::ColumnsUnsigned4 => {
                 bias.wrapping_sub(zero_point.wrapping_add(128).wrapping_mul(sum))
@@ -137,10 +136,7 @@ impl WeightLayout {
     /// Rows of a tile, as a power of two.
     const fn tile_rows_log2(self) -> usize {
         match self {
-            WeightLayout::Tiles4
-            | WeightLayout::Pairs4
-            | WeightLayout::ColumnsUnsigned4
-            | WeightLayout::Int4Tiles4 => 2,
+            WeightLayout::Pairs4 | WeightLayout::ColumnsUnsigned4 | WeightLayout::Int4Tiles4 => 2,
             WeightLayout::Columns8 => 3,
             _ => 0,
         }
@@ -164,6 +160,10 @@ impl WeightLayout {
         match self {
             WeightLayout::Columns8 | WeightLayout::ColumnsUnsigned4 => {
                 Strides { start: tile.wrapping_add(row_in_tile), block, byte: 1 << log2 }
+            }
+            WeightLayout::Pairs4 => {
+                let pair = row_in_tile >> 1 << 3;
+                Strides { start: tile.wrapping_add(pair | row_in_tile & 1), block, byte: 2 }
             }
             _ => Strides { start: tile.wrapping_add(row_in_tile << 2), block, byte: 1 },
         }
@@ -190,6 +190,14 @@ pub(crate) struct Strides {
     pub(crate) block: usize,
     /// From one byte of a block to the next.
     pub(crate) byte: usize,
+}
+
+impl Strides {
+    /// For a row of [`WeightLayout::Pairs4`], whether its weights are coded by those of the row
+    /// before, which lie a byte before them.
+    pub(crate) const fn is_second_of_pair(&self) -> bool {
+        self.byte == 2 && self.start & 1 == 1
+    }
 }
 
 #[cfg(test)]
@@ -221,11 +229,13 @@ mod tests {
     fn tiles_are_in_the_order_that_kernels_read() {
         // 5 rows of 8 columns: one tile row of four rows, and one row that remains.
         let at = |layout: WeightLayout, row, column| layout.offset(8, 5, row, column);
-        assert_eq!(at(WeightLayout::Tiles4, 1, 0), 4);
-        assert_eq!(at(WeightLayout::Tiles4, 0, 4), 16);
+        assert_eq!(at(WeightLayout::Pairs4, 0, 1), 2);
+        assert_eq!(at(WeightLayout::Pairs4, 1, 1), 3);
+        assert_eq!(at(WeightLayout::Pairs4, 3, 2), 13);
+        assert_eq!(at(WeightLayout::Pairs4, 0, 4), 16);
+        assert_eq!(at(WeightLayout::Pairs4, 4, 3), 35);
         assert_eq!(at(WeightLayout::ColumnsUnsigned4, 1, 0), 1);
         assert_eq!(at(WeightLayout::ColumnsUnsigned4, 0, 1), 4);
-        assert_eq!(at(WeightLayout::Tiles4, 4, 3), 35);
         // The rows of int4 have 4 bytes.
         assert_eq!(at(WeightLayout::Int4Tiles4, 1, 7), 7);
         assert_eq!(at(WeightLayout::Int4Tiles4, 4, 2), 17);
@@ -233,9 +243,11 @@ mod tests {
     }
 
     #[test]
-    fn codes_are_in_order() {
-        for (code, layout) in WeightLayout::ALL.iter().enumerate() {
-            assert_eq!(*layout as usize, code);
+    fn every_layout_is_found_by_its_code_and_nothing_else_is() {
+        let found: Vec<_> = (0..256).filter_map(WeightLayout::from_code).collect();
+        assert_eq!(found, WeightLayout::ALL);
+        for layout in WeightLayout::ALL {
+            assert_eq!(WeightLayout::from_code(layout as u32), Some(layout));
         }
     }
 }

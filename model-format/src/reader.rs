@@ -44,7 +44,7 @@ fn is_utf8(bytes: &[u8]) -> bool {
         if !(0xc2..=0xf4).contains(first) {
             return false;
         }
-        let more = 1u32.wrapping_add((*first >= 0xe0).into()).wrapping_add((*first >= 0xf0).into());
+        let more = 3u32.wrapping_sub((*first < 0xf0).into()).wrapping_sub((*first < 0xe0).into());
         let mut code = u32::from(first & 0x3f >> more);
         for _ in 0..more {
             match rest.next() {

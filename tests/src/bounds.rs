@@ -65,24 +65,11 @@ fn edge(
     let most = layout.max_weight() as i8;
     let weights = [most, most, -most].into_iter().cycle().take(INPUTS).collect::<Vec<i8>>();
     let all = Clamp::all(precision);
-    let ends = [all.low, all.high].map(|end| i64::from(end) - i64::from(zero_point));
-    // The largest and the smallest sum of products.
-    let sum = |ends: [i64; 2]| -> i64 {
-        weights.iter().map(|w| i64::from(*w) * ends[usize::from(*w > 0)]).sum()
-    };
-    let (largest, smallest) = (sum(ends), sum([ends[1], ends[0]]));
-    let reach = ends[0].abs().max(ends[1].abs());
+    let end = |end: i16| (i64::from(end) - i64::from(zero_point)).abs();
+    let reach = end(all.low).max(end(all.high));
     let bound: i64 = weights.iter().map(|w| i64::from(*w).abs() * reach).sum();
-    // The pair code holds 256 times a sum, and its proof is exact; that of all layouts takes the
-    // farther end for every input.
-    let (limit, bias) = match layout {
-        WeightLayout::Pairs4 if sign > 0 => (1 << 23, (1 << 23) - 1 - largest),
-        WeightLayout::Pairs4 => (1 << 23, smallest + (1 << 23) - 1),
-        _ => {
-            let limit = (1i64 << 31) >> shift.max(0);
-            (limit, limit - 1 - bound)
-        }
-    };
+    let limit = (1i64 << 31) >> shift.max(0);
+    let bias = limit - 1 - bound;
     let spec = |bias: i64| {
         let mut layer = DenseSpec {
             inputs: INPUTS,

@@ -51,11 +51,6 @@ pub fn packed(seed: u64, max_width: usize, layouts: &[WeightLayout]) -> Case {
         let layout = layouts[rng.usize(..layouts.len())];
         let LayerSpec::Dense(dense) = &mut spec.layers[index] else { continue };
         lay_out(dense, layout, &mut rng);
-        if spec.to_bytes().is_err() {
-            // The pair code allows sums of 23 bits alone.
-            let LayerSpec::Dense(dense) = &mut spec.layers[index] else { continue };
-            dense.layout = WeightLayout::RowMajor;
-        }
     }
     let shapes: Vec<_> =
         dense_layers(&spec).map(|dense| (dense.outputs, dense.layout.name())).collect();
@@ -105,10 +100,7 @@ pub fn every_small_shape(layout: WeightLayout) -> impl Iterator<Item = Case> {
             let LayerSpec::Dense(dense) = layer else { continue };
             lay_out(dense, layout, &mut rng);
             if inputs > 70 {
-                let most = layout.max_weight() as i8;
-                // The pair code holds less.
-                let weight = if layout == WeightLayout::Pairs4 { 20 } else { most };
-                dense.weights.fill(weight);
+                dense.weights.fill(layout.max_weight() as i8);
                 dense.multipliers.fill(Multiplier { mantissa: 1_500_000_000, shift: -18 });
             }
         }

@@ -7,9 +7,7 @@ use host_trainer::device::board::{Board, CORTEX_M0_CODE};
 use host_trainer::device::command::{Sensing, Vector, costs, sense, vectors};
 use host_trainer::pack::Core;
 use model_format::WeightLayout;
-use model_format::WeightLayout::{
-    Columns8, ColumnsUnsigned4, FoldedRows, Int4Tiles4, Pairs4, Tiles4,
-};
+use model_format::WeightLayout::{Columns8, ColumnsUnsigned4, FoldedRows, Int4Tiles4, Pairs4};
 
 use crate::emulated::{LIMIT, default_model, firmware_at_level, firmware_for};
 
@@ -76,10 +74,8 @@ impl EmulatedCore {
         match self {
             EmulatedCore::M0 => &[ColumnsUnsigned4],
             EmulatedCore::M3 | EmulatedCore::Rv32 => &[Columns8],
-            EmulatedCore::M4F | EmulatedCore::M7 | EmulatedCore::M33 => {
-                &[Pairs4, Tiles4, Int4Tiles4]
-            }
-            EmulatedCore::M55 => &[FoldedRows, Pairs4, Tiles4, Int4Tiles4],
+            EmulatedCore::M4F | EmulatedCore::M7 | EmulatedCore::M33 => &[Pairs4, Int4Tiles4],
+            EmulatedCore::M55 => &[FoldedRows, Pairs4, Int4Tiles4],
         }
     }
 

@@ -120,13 +120,11 @@ fn dense(inputs: usize, outputs: usize, output: Quantization, layout: WeightLayo
 
 /// The layouts that a core has kernels for.
 fn layouts(core: Core) -> Vec<WeightLayout> {
-    use WeightLayout::{
-        Columns8, ColumnsUnsigned4, Int4, Int4Tiles4, Pairs4, RowMajor, Sparse, Tiles4,
-    };
+    use WeightLayout::{Columns8, ColumnsUnsigned4, Int4, Int4Tiles4, Pairs4, RowMajor, Sparse};
     let own: &[WeightLayout] = match core {
         Core::CortexM0 => &[ColumnsUnsigned4],
         Core::CortexM3 | Core::Rv32 => &[Columns8],
-        _ => &[Pairs4, Tiles4, Int4Tiles4],
+        _ => &[Pairs4, Int4Tiles4],
     };
     [own, &[RowMajor, Int4, Sparse]].concat()
 }

@@ -1,8 +1,9 @@
 //! Every field of a model file set wrong in turn, byte by byte as FORMAT.md has them, with all else
 //! right: the refusal names the place and the field.
 
-use model_format::Model;
-use tests::sealed::with_header;
+use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec};
+use model_format::{Clamp, Encoding, Model, Multiplier, Quantization, WeightLayout};
+use tests::sealed::{sealed, with_header};
 
 /// A field of the payload with its name in this test, and its bytes.
 #[derive(Clone)]
@@ -202,7 +203,7 @@ fn each_field_that_stands_alone_is_checked() {
         ("clamp low", signed(-129), &["layer 0", "lower clamp bound", "-129"]),
         ("clamp high", signed(128), &["layer 0", "upper clamp bound", "128"]),
         ("clamp high", signed(-129), &["layer 0", "upper clamp bound", "-129"]),
-        ("layout", vec![9], &["layer 0", "weight layout", "code 9"]),
+        ("layout", vec![10], &["layer 0", "weight layout", "code 10"]),
         ("table operator", vec![7], &["layer 1", "operator", "code 7"]),
         ("table precision", vec![1], &["layer 1", "precision"]),
         ("table scale", float(f32::NAN), &["layer 1", "scale", "NaN"]),
@@ -313,6 +314,43 @@ fn what_other_layouts_have_is_checked() {
     names(&refusal(&int16), &["layer 0", "weight layout", "int8"]);
     let zero_point = with(row_major(), "input precision", |bytes| *bytes = vec![1]);
     names(&refusal(&zero_point), &["input", "zero point", "3"]);
+}
+
+/// What the code of a second row says depends on the row before it.
+#[test]
+fn weights_in_pairs_of_rows_are_checked_as_what_they_stand_for() {
+    let quantization = Quantization::int8(1.0, 0);
+    let spec = ModelSpec {
+        name: "pairs".into(),
+        input: InputSpec { shape: vec![1], quantization, encoding: Encoding::Quantized },
+        output: MeaningSpec::Values { unit: String::new() },
+        layers: vec![LayerSpec::Dense(DenseSpec {
+            inputs: 1,
+            outputs: 4,
+            weights: vec![-1, 127, 5, -127],
+            biases: vec![0; 4],
+            multipliers: vec![Multiplier { mantissa: 1 << 30, shift: -8 }; 4],
+            output: quantization,
+            clamp: Clamp::INT8,
+            layout: WeightLayout::Pairs4,
+        })],
+        self_tests: vec![],
+    };
+    let file = spec.to_bytes().unwrap();
+    let tile = [0xff, 126, 0, 0, 0, 0, 0, 0, 5, 0x81, 0, 0, 0, 0, 0, 0];
+    let start = file.windows(16).position(|bytes| bytes == tile).expect("the tile of weights");
+    let changed = |at: usize, byte: u8| {
+        let mut file = file.clone();
+        file[start + at] = byte;
+        Model::parse(&sealed(file)).err().map_or("it loads".into(), |error| error.to_string())
+    };
+    // 128, as 127 above a negative weight; -128 above one that is not; then -128 in a first row.
+    names(&changed(1, 127), &["layer 0, row 1", "weight", "-128"]);
+    names(&changed(9, 0x80), &["layer 0, row 3", "weight", "-128"]);
+    names(&changed(8, 0x80), &["layer 0, row 2", "weight", "-128"]);
+    // A column that is not there, of a first and of a second row.
+    names(&changed(2, 1), &["layer 0, row 0", "weight padding", "zero"]);
+    names(&changed(15, 1), &["layer 0, row 3", "weight padding", "zero"]);
 }
 
 #[test]

@@ -21,6 +21,10 @@ fn check(core: EmulatedCore) {
         println!("{name}, {input}: {count} instructions, {stack} bytes of stack");
         assert!(stack < MOST_STACK, "{name}, {input}: {stack} bytes of stack");
     }
+    // Helium takes sixteen at a time and skips nothing.
+    if core.core != EmulatedCore::M55 {
+        zeros_cost_a_dense_input_little(core);
+    }
     let networks = [Network { int4: true, ..Network::MLP }, WIDE];
     let costs = core.costs(&networks);
     let (int4, most) = (u64::from(costs[0]), core.most_int4);
@@ -29,15 +33,29 @@ fn check(core: EmulatedCore) {
     assert!(rate <= most, "{name}, 700 × 500: {rate} instructions a product, at most {most}");
 }
 
-/// Activations of 16 bits cost no unpacking, but the pair code, which saves one of weights, is for
-/// those of 8 bits.
+/// Blocks that are zero are looked for in every input. An input that has none may pay 4 % for that
+/// and for all else that comes before the rows, and however many it has, they cost no more than none
+/// but for an instruction a block, where the compiler counts them with a branch.
+fn zeros_cost_a_dense_input_little(core: &Core) {
+    let name = core.core.name();
+    let percents: Vec<usize> = (0..=60).step_by(15).collect();
+    let costs = core.costs_with_zeros(&percents);
+    let dense = costs[0];
+    let before = core.cost_of_no_rows();
+    assert!(before * 100 <= dense * 4, "{name}: {before} of {dense} instructions before the rows");
+    for (percent, cost) in percents.iter().zip(&costs) {
+        let most = dense + (784 + 128) / 4;
+        assert!(*cost <= most, "{name}: {cost} with {percent} % zero blocks, {dense} with none");
+    }
+}
+
 #[test]
 fn sixteen_bits_cost_little_more_than_eight_on_cortex_m4f() {
     let core = CORES.iter().find(|c| c.core == EmulatedCore::M4F).expect("it is counted");
     let layer = Network::of(&[64, 64]);
     let costs = core.costs(&[layer, Network { precision: Precision::Int16, ..layer }]);
     let (int8, int16) = (costs[0], costs[1]);
-    assert!(int16 * 100 <= int8 * 120, "{int16} instructions for int16, {int8} for int8");
+    assert!(int16 * 100 <= int8 * 105, "{int16} instructions for int16, {int8} for int8");
 }
 
 #[test]

@@ -229,8 +229,8 @@ proptest! {
                 let spec = network.quantize(precision, layout);
                 let bytes = match spec.to_bytes() {
                     Ok(bytes) => bytes,
-                    // A bias far above its weights can need more than 32 bits, and is refused; the
-                    // pair code has a bound of its own. Folding is for int8.
+                    // A bias far above its weights can need more than 32 bits, and is refused.
+                    // Folding is for int8.
                     Err(Error::Overflow { .. }) => continue,
                     Err(_) if layout.is_folded() && precision == Precision::Int16 => continue,
                     Err(error) => return Err(TestCaseError::fail(format!("{layout:?}: {error}"))),

@@ -18,6 +18,8 @@ mod widen;
 mod columns;
 #[cfg(kernel_dsp)]
 mod dsp;
+#[cfg(any(kernel_dsp, kernel_v7m, kernel_rv32))]
+mod entries;
 #[cfg(kernel_rv32)]
 mod rv32;
 #[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
@@ -55,9 +57,7 @@ pub(crate) struct Prepared<'s> {
 const OWN: u16 = {
     let mut own = 0;
     if cfg!(kernel_dsp) {
-        own |= 1 << WeightLayout::Pairs4 as u8
-            | 1 << WeightLayout::Tiles4 as u8
-            | 1 << WeightLayout::Int4Tiles4 as u8;
+        own |= 1 << WeightLayout::Pairs4 as u8 | 1 << WeightLayout::Int4Tiles4 as u8;
     }
     if cfg!(any(kernel_v7m, kernel_rv32)) {
         own |= 1 << WeightLayout::Columns8 as u8;
@@ -114,11 +114,7 @@ pub(crate) fn prepare<'s, C: Choice>(
     match layer.known::<C>().layout {
         #[cfg(kernel_dsp)]
         WeightLayout::Pairs4 if used.reads(WeightLayout::Pairs4) => {
-            dsp::pairs::prepare(layer, x, workspace)
-        }
-        #[cfg(kernel_dsp)]
-        WeightLayout::Tiles4 if used.reads(WeightLayout::Tiles4) => {
-            dsp::tiles::prepare(layer, x, workspace)
+            dsp::pairs::prepare::<C>(layer, x, workspace)
         }
         #[cfg(kernel_dsp)]
         WeightLayout::Int4Tiles4 if used.reads(WeightLayout::Int4Tiles4) => {
@@ -126,7 +122,7 @@ pub(crate) fn prepare<'s, C: Choice>(
         }
         #[cfg(any(kernel_v7m, kernel_rv32))]
         WeightLayout::Columns8 if used.reads(WeightLayout::Columns8) => {
-            columns::prepare::<C>(layer, x, workspace)
+            entries::prepare::<C>(layer, x, workspace)
         }
         #[cfg(kernel_v6m)]
         WeightLayout::ColumnsUnsigned4 if used.reads(WeightLayout::ColumnsUnsigned4) => {
@@ -151,10 +147,6 @@ pub(crate) fn compute<C: Choice>(layer: &Dense<'_>, x: &Prepared<'_>, output: &m
         #[cfg(kernel_dsp)]
         WeightLayout::Pairs4 if used.reads(WeightLayout::Pairs4) => {
             dsp::pairs::compute::<C>(layer, x, output)
-        }
-        #[cfg(kernel_dsp)]
-        WeightLayout::Tiles4 if used.reads(WeightLayout::Tiles4) => {
-            dsp::tiles::compute::<C>(layer, x, output)
         }
         #[cfg(kernel_dsp)]
         WeightLayout::Int4Tiles4 if used.reads(WeightLayout::Int4Tiles4) => {

@@ -1,6 +1,6 @@
 //! The values of a layer's input, block by block.
 
-#[cfg(any(kernel_v7m, kernel_rv32))]
+#[cfg(any(kernel_dsp, kernel_v7m, kernel_rv32))]
 use model_format::Choice;
 use model_format::{Dense, Precision};
 
@@ -14,7 +14,7 @@ pub(crate) struct Values<'x> {
 
 impl Values<'_> {
     /// The same values; the compiler sees their precision where `C` leaves but one.
-    #[cfg(any(kernel_v7m, kernel_rv32))]
+    #[cfg(any(kernel_dsp, kernel_v7m, kernel_rv32))]
     #[inline(always)]
     pub(super) fn known<C: Choice>(mut self) -> Self {
         if !C::OPERATORS.int16 {
@@ -36,45 +36,46 @@ impl Values<'_> {
         self.blocks::<true>(layer.input.zero_point as i16, each);
     }
 
-    /// Number of blocks that are not all zero.
-    #[cfg(kernel_dsp)]
-    #[inline(always)]
-    pub(super) fn count_nonzero(self, layer: &Dense<'_>) -> usize {
-        let mut count = 0usize;
-        self.widened_nonzero(layer, |_, _| count = count.wrapping_add(1));
-        count
-    }
-
     #[inline(always)]
     fn blocks<const NONZERO: bool>(self, zero_point: i16, mut each: impl FnMut(usize, [i16; 4])) {
         match self.precision {
             Precision::Int8 => {
                 let filler = zero_point as u8;
-                each_block(self.bytes, filler, |number, block: [u8; 4]| {
-                    // Four bytes are compared as one word.
-                    if !NONZERO || block != [filler; 4] {
-                        each(number, block.map(|x| i16::from(x as i8).wrapping_sub(zero_point)));
+                let zero = u32::from_le_bytes([filler; 4]);
+                each_block(self.bytes, filler, u32::from_le_bytes, |number, block| {
+                    if !NONZERO || block != zero {
+                        let widen = |x| i16::from(x as i8).wrapping_sub(zero_point);
+                        each(number, block.to_le_bytes().map(widen));
                     }
                 });
             }
-            Precision::Int16 => each_block(self.bytes, 0, |number, block: [u8; 8]| {
-                if !NONZERO || block != [0; 8] {
-                    let [a, b, c, d, e, f, g, h] = block;
-                    each(number, [[a, b], [c, d], [e, f], [g, h]].map(i16::from_le_bytes));
+            Precision::Int16 => each_block(self.bytes, 0, u64::from_le_bytes, |number, block| {
+                if !NONZERO || block != 0 {
+                    let half = |k: u32| (block >> k) as i16;
+                    each(number, [half(0), half(16), half(32), half(48)]);
                 }
             }),
         }
     }
 }
 
-/// Blocks of bytes with their numbers; the last is filled up.
+/// Blocks of bytes with their numbers, as words; the last is filled up.
 #[inline(always)]
-fn each_block<const N: usize>(bytes: &[u8], filler: u8, mut each: impl FnMut(usize, [u8; N])) {
+fn each_block<const N: usize, T>(
+    bytes: &[u8],
+    filler: u8,
+    word: impl Fn([u8; N]) -> T,
+    mut each: impl FnMut(usize, T),
+) {
     let (blocks, rest) = bytes.as_chunks();
     let mut number = 0usize;
     // One loop for all: what is done with a block is much code, and would be there twice.
     while number < bytes.len().div_ceil(N) {
-        let block = blocks.get(number).copied().unwrap_or_else(|| fill(rest, filler));
+        // As a word from either, or the compiler would take each block to bytes and put it together.
+        let block = match blocks.get(number) {
+            Some(block) => word(*block),
+            None => word(fill(rest, filler)),
+        };
         each(number, block);
         number = number.wrapping_add(1);
     }

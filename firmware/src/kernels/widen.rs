@@ -44,8 +44,8 @@ pub(super) fn all(layer: &Dense<'_>, x: Values<'_>, places: &mut [[i16; 4]]) -> 
     x.widened(layer, |block| {
         if let Some(place) = places.next() {
             *place = block;
-            let [a, b, c, d] = block;
-            nonzero = nonzero.wrapping_add(usize::from(a | b | c | d != 0));
+            let [low, high]: [u32; 2] = bytemuck::must_cast(block);
+            nonzero = nonzero.wrapping_add(usize::from(low | high != 0));
         }
     });
     nonzero

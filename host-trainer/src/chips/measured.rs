@@ -103,10 +103,10 @@ mod tests {
 
     #[test]
     fn parts_add_up() {
-        let layouts = vec![(0, 4000), (2, 5000)];
+        let layouts = vec![(0, 4000), (3, 5000)];
         let code = Code { ram: 4, int16: 1, table: 20, softmax: 300, layouts, several: 9000 };
         let mut used =
-            Operators { layouts: 1 << 2, int16: true, table: false, softmax: true, raw: false };
+            Operators { layouts: 1 << 3, int16: true, table: false, softmax: true, raw: false };
         assert_eq!(code.of(used), 5000 + 1 + 300);
         used.layouts |= 1;
         assert_eq!(code.of(used), 9000 + 1 + 300);

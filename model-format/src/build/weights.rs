@@ -14,14 +14,15 @@ pub(super) fn lay_out(dense: &DenseSpec) -> Vec<u8> {
     let mut bytes = vec![empty; layout.weights_len(inputs, outputs)];
     // A layer without inputs is for the reader to refuse.
     for (row, weights) in dense.weights.chunks(inputs.max(1)).enumerate() {
-        // One that fills a pair up is coded as well: a zero beside a negative weight is -1.
-        let filler = (layout == WeightLayout::Pairs4 && inputs % 2 == 1).then_some(&0);
-        for (column, weight) in weights.iter().chain(filler).enumerate() {
+        let is_coded = layout == WeightLayout::Pairs4
+            && layout.strides(inputs, outputs, row).is_second_of_pair();
+        for (column, weight) in weights.iter().enumerate() {
             let byte = &mut bytes[layout.offset(inputs, outputs, row, column)];
             *byte = match layout {
                 WeightLayout::ColumnsUnsigned4 => (*weight as u8).wrapping_add(128),
-                WeightLayout::Pairs4 if column % 2 == 1 => {
-                    weight.wrapping_sub(i8::from(weights[column - 1] < 0)) as u8
+                WeightLayout::Pairs4 if is_coded => {
+                    let first = dense.weights[(row - 1) * inputs + column];
+                    weight.wrapping_sub(i8::from(first < 0)) as u8
                 }
                 WeightLayout::Int4 | WeightLayout::Int4Tiles4 if column % 2 == 1 => {
                     *byte & 0x0f | (*weight as u8) << 4
@@ -62,8 +63,7 @@ pub(super) fn folded_biases(dense: &DenseSpec, input: Quantization) -> Vec<i32> 
     rows.zip(&dense.biases)
         .map(|(row, bias)| {
             let sum = row.iter().map(|weight| i32::from(*weight)).sum();
-            let odd = row.iter().skip(1).step_by(2).map(|weight| i32::from(*weight)).sum();
-            dense.layout.fold(input.zero_point, *bias, sum, odd)
+            dense.layout.fold(input.zero_point, *bias, sum)
         })
         .collect()
 }
@@ -73,13 +73,13 @@ mod tests {
     use super::*;
     use crate::{Clamp, Multiplier};
 
-    fn dense(layout: WeightLayout, weights: &[i8]) -> DenseSpec {
+    fn dense(layout: WeightLayout, weights: &[i8], outputs: usize) -> DenseSpec {
         DenseSpec {
-            inputs: weights.len(),
-            outputs: 1,
+            inputs: weights.len() / outputs,
+            outputs,
             weights: weights.to_vec(),
-            biases: vec![0],
-            multipliers: vec![Multiplier { mantissa: 1 << 30, shift: 0 }],
+            biases: vec![0; outputs],
+            multipliers: vec![Multiplier { mantissa: 1 << 30, shift: 0 }; outputs],
             output: Quantization::int8(1.0, 0),
             clamp: Clamp::INT8,
             layout,
@@ -88,16 +88,17 @@ mod tests {
 
     #[test]
     fn the_second_of_a_pair_is_lower_behind_a_negative_first() {
-        let coded = lay_out(&dense(WeightLayout::Pairs4, &[-1, 5, 1, 5]));
-        assert_eq!(coded, [0xff, 4, 1, 5]);
-        // Also where the second is only what fills the row up: it must read back as zero.
-        let coded = lay_out(&dense(WeightLayout::Pairs4, &[1, 2, -3]));
-        assert_eq!(coded, [1, 2, 0xfd, 0xff]);
+        // Four rows of two columns, and one that is beside the tile.
+        let weights = [-1, 1, 5, 5, 2, -2, -127, -127, -3, 4];
+        let coded = lay_out(&dense(WeightLayout::Pairs4, &weights, 5));
+        let tile = [0xff, 4, 1, 5, 0, 0, 0, 0, 2, 0x81, 0xfe, 0x80, 0, 0, 0, 0];
+        assert_eq!(coded, [&tile[..], &[0xfd, 4, 0, 0]].concat());
     }
 
     #[test]
     fn sparse_rows_leave_blocks_of_zeros_out() {
-        let coded = lay_out(&dense(WeightLayout::Sparse, &[0, 0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0]));
+        let weights = [0, 0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0];
+        let coded = lay_out(&dense(WeightLayout::Sparse, &weights, 1));
         // Starts 0 and 1; block 1, padded; its weights.
         assert_eq!(coded, [0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 2, 3, 4]);
     }

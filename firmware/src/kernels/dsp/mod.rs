@@ -6,4 +6,3 @@
 
 pub(super) mod int4;
 pub(super) mod pairs;
-pub(super) mod tiles;
