@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Real;
+use super::{Head, Real};
 use crate::checked::share;
 use crate::vectorized::{Loop, vectorized};
 
@@ -23,8 +23,7 @@ pub enum Activation {
     Tanh,
     /// y = 1 / (1 + e^−x).
     Sigmoid,
-    /// The outputs of a row, made positive and of sum 1: y_k = e^x_k / Σ e^x. Only behind the
-    /// last layer.
+    /// The outputs of a row, made positive and of sum 1: y_k = e^x_k / Σ e^x.
     Softmax,
 }
 
@@ -110,20 +109,45 @@ impl Activation {
     /// `values` is rows × width, `biases` has width elements.
     pub(super) fn apply_with_bias<T: Real>(self, values: &mut [T], biases: &[T]) {
         vectorized::<ApplyWithBias, _>((self, values, biases));
+        if self == Activation::Softmax {
+            softmax_rows(biases.len(), values);
+        }
     }
 
     /// Writes the function of each input.
-    pub(super) fn apply<T: Real>(self, input: &[T], output: &mut [T]) {
+    ///
+    /// # Shapes
+    /// `input` and `output` are rows × `width`.
+    pub(super) fn apply<T: Real>(self, width: usize, input: &[T], output: &mut [T]) {
         output.copy_from_slice(input);
-        vectorized::<ApplyWithBias, _>((self, output, [T::zero()].as_slice()));
+        match self {
+            Activation::Softmax => softmax_rows(width, output),
+            _ => vectorized::<ApplyWithBias, _>((self, output, [T::zero()].as_slice())),
+        }
     }
 
     /// Turns the gradient by the outputs into the gradient by the sums before the function.
     ///
     /// # Shapes
-    /// `gradient` is as long as `outputs`.
-    pub(super) fn pull_back<T: Real>(self, outputs: &[T], gradient: &mut [T]) {
-        vectorized::<PullBack, _>((self, outputs, gradient));
+    /// `outputs` and `gradient` are rows × `width`.
+    pub(super) fn pull_back<T: Real>(self, width: usize, outputs: &[T], gradient: &mut [T]) {
+        match self {
+            Activation::Softmax => pull_back_softmax(width, outputs, gradient),
+            _ => vectorized::<PullBack, _>((self, outputs, gradient)),
+        }
+    }
+}
+
+fn softmax_rows<T: Real>(width: usize, values: &mut [T]) {
+    values.chunks_exact_mut(width).for_each(|row| Head::Softmax.apply(row));
+}
+
+/// ∂x_k = y_k · (∂y_k − Σ ∂y · y).
+fn pull_back_softmax<T: Real>(width: usize, outputs: &[T], gradient: &mut [T]) {
+    let rows = gradient.chunks_exact_mut(width).zip(outputs.chunks_exact(width));
+    for (gradient, outputs) in rows {
+        let along: T = gradient.iter().zip(outputs).map(|(&g, &y)| g * y).sum();
+        gradient.iter_mut().zip(outputs).for_each(|(g, &y)| *g = y * (*g - along));
     }
 }
 
@@ -231,6 +255,19 @@ mod tests {
     }
 
     #[test]
+    fn softmax_is_of_each_row_by_itself() {
+        let mut values = [0.0, 3_f64.ln(), 5.0, 5.0 + 3_f64.ln(), f64::NAN, 0.0];
+        Activation::Softmax.apply_with_bias(&mut values, &[1.0; 2]);
+        for (value, expected) in values.iter().zip([0.25, 0.75, 0.25, 0.75]) {
+            assert!((value - expected).abs() < 1e-15, "{values:?}");
+        }
+        assert!(values[4].is_nan() && values[5].is_nan());
+        let mut again = [0.0; 2];
+        Activation::Softmax.apply(2, &[0.0, 3_f64.ln()], &mut again);
+        assert!((again[0] - 0.25).abs() < 1e-15, "{again:?}");
+    }
+
+    #[test]
     fn derivatives_equal_central_differences() {
         let step = f64::EPSILON.cbrt();
         for activation in ALL {
@@ -246,10 +283,14 @@ mod tests {
     #[test]
     fn gradients_are_pulled_back() {
         let mut gradient = [3.0, f64::INFINITY, 1.0, 1.0];
-        Activation::Relu.pull_back(&[0.5, 0.0, 0.1, 0.0], &mut gradient);
+        Activation::Relu.pull_back(2, &[0.5, 0.0, 0.1, 0.0], &mut gradient);
         assert_eq!(gradient, [3.0, 0.0, 1.0, 0.0]);
-        Activation::Tanh.pull_back(&[0.5; 4], &mut gradient);
+        Activation::Tanh.pull_back(2, &[0.5; 4], &mut gradient);
         assert_eq!(gradient, [2.25, 0.0, 0.75, 0.0]);
+        // Softmax of a row: 0.25 · (4 − 2.5) and 0.75 · (2 − 2.5); the other row has its own sum.
+        let mut gradient = [4.0, 2.0, 1.0, 1.0];
+        Activation::Softmax.pull_back(2, &[0.25, 0.75, 0.5, 0.5], &mut gradient);
+        assert_eq!(gradient, [0.375, -0.375, 0.0, 0.0]);
     }
 
     #[test]

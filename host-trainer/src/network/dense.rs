@@ -60,7 +60,7 @@ impl Dense {
         input_gradient: Option<&mut [T]>,
         workspace: &mut Workspace<T>,
     ) {
-        self.activation.pull_back(output, gradient);
+        self.activation.pull_back(self.outputs, output, gradient);
         if let Some(input_gradient) = input_gradient {
             let (weights, _) = self.view(parameters);
             workspace.product_by_rows(weights.t(), matrix(gradient, self.outputs), input_gradient);

@@ -351,13 +351,7 @@ fn check_places(layers: &[LayerSpec]) -> Result<(), NetworkError> {
         let fail = |problem| Err(NetworkError::Place { layer: index, problem });
         match layer {
             LayerSpec::Dense(spec) => {
-                if spec.activation == Activation::Softmax {
-                    return fail("softmax can only stand behind the last layer");
-                }
                 linear = spec.activation == Activation::Linear;
-            }
-            LayerSpec::Activation(Activation::Softmax) => {
-                return fail("softmax can only stand behind the last layer");
             }
             LayerSpec::Activation(_) if !linear => {
                 return fail(
@@ -366,7 +360,11 @@ fn check_places(layers: &[LayerSpec]) -> Result<(), NetworkError> {
                 );
             }
             LayerSpec::Activation(activation) => linear = *activation == Activation::Linear,
-            LayerSpec::Dropout(_) => {}
+            LayerSpec::Dropout(_) => {
+                if !layers[index..].iter().any(dense) {
+                    return fail("dropout behind the last dense layer drops answers: leave it out");
+                }
+            }
             LayerSpec::BatchNormalization { .. } => {
                 if !linear && !layers[index..].iter().any(dense) {
                     return fail(
@@ -451,6 +449,7 @@ pub(crate) mod tests {
         assert!(message(&[tanh(), relu()]).starts_with("layer 0: an activation needs"));
         assert!(message(&[relu(), tanh()]).starts_with("layer 1: an activation needs"));
         assert!(message(&[relu(), normalisation()]).starts_with("layer 1: batch normalisation"));
-        assert!(message(&[dense(3, Activation::Softmax), relu()]).starts_with("layer 0: softmax"));
+        let dropped = message(&[relu(), LayerSpec::Dropout(0.5)]);
+        assert!(dropped.starts_with("layer 1: dropout behind the last dense layer"), "{dropped}");
     }
 }

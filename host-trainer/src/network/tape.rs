@@ -90,7 +90,7 @@ impl<T: Real> Tape<T> {
                 Layer::Dense(dense) => {
                     dense.forward(parameters, input, output, &mut self.workspace);
                 }
-                Layer::Activation { activation, .. } => activation.apply(input, output),
+                Layer::Activation { activation, width } => activation.apply(*width, input, output),
                 Layer::Dropout { .. } => output.copy_from_slice(input),
                 Layer::BatchNormalization(layer) => {
                     layer.forward(
@@ -118,7 +118,7 @@ impl<T: Real> Tape<T> {
                 Layer::Dense(dense) => {
                     dense.forward(parameters, input, output, &mut self.workspace);
                 }
-                Layer::Activation { activation, .. } => activation.apply(input, output),
+                Layer::Activation { activation, width } => activation.apply(*width, input, output),
                 Layer::Dropout { rate, .. } => {
                     drop_values(*rate, noise, index, width, input, output);
                 }
@@ -162,12 +162,10 @@ impl<T: Real> Tape<T> {
                     let workspace = &mut self.workspace;
                     dense.backward(parameters, output, gradient, input_gradient, workspace);
                 }
-                Layer::Activation { activation, .. } => {
+                Layer::Activation { activation, width } => {
                     if let Some(input_gradient) = input_gradient {
-                        for ((dx, &dy), &y) in input_gradient.iter_mut().zip(&*gradient).zip(output)
-                        {
-                            *dx = dy * activation.derivative(y);
-                        }
+                        input_gradient.copy_from_slice(gradient);
+                        activation.pull_back(*width, output, input_gradient);
                     }
                 }
                 Layer::Dropout { rate, width } => {
@@ -326,6 +324,17 @@ mod tests {
             check(&[&last[..], &[dense(3, Activation::Softmax)]].concat(), 5, loss, 0.1);
         }
         check(&[dense(5, Activation::Relu), dense(3, Activation::Relu)], 4, loss, 0.0);
+        // A softmax within the network, of a layer and behind batch normalisation.
+        check(&[dense(6, Activation::Softmax), dense(3, Activation::Linear)], 4, loss, 0.0);
+        let softmax = || LayerSpec::Activation(Activation::Softmax);
+        let separate = [
+            dense(5, Activation::Linear),
+            normalisation(),
+            softmax(),
+            normalisation(),
+            dense(3, Activation::Softmax),
+        ];
+        check(&separate, 4, loss, 0.1);
     }
 
     #[test]

@@ -222,7 +222,6 @@ mod tests {
             ("classes = 2", "classes = 1", "has one class only"),
             ("\"binary_cross_entropy\"", "\"sparse_categorical_cross_entropy\"", "not sigmoid"),
             ("\"sigmoid\"", "\"softmax\"", "need categorical_cross_entropy"),
-            ("\"tanh\"", "\"softmax\"", "network.layers[0]: softmax can only stand behind"),
             ("epochs = 1", "epochs = 1\nearly_stopping = { patience = 2 }", "set data.validation"),
             (
                 "[network]",

@@ -4,7 +4,7 @@ use firmware::Engine;
 use model_format::build::{
     DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec, SelfTestSpec, TableSpec,
 };
-use model_format::{Channel, Encoding, Model, Precision, Quantization};
+use model_format::{Channel, Encoding, Model, Precision, Quantization, Softmax};
 
 use super::bias::correct_biases;
 use super::refit::refit;
@@ -66,6 +66,12 @@ pub enum QuantizeError {
          \"linear\", which changes no class, or use \"int8\""
     )]
     Softmax,
+    /// There is no softmax of 16 bits within a network either.
+    #[error(
+        "quantization.activations: there is no softmax for int16, and one is not the last layer: \
+         use \"int8\", or another activation in its place"
+    )]
+    HiddenSoftmax,
 }
 
 /// Quantizes a network to activations of this precision: folds it, calibrates it on the training
@@ -220,6 +226,13 @@ impl Export<'_> {
                     let quantized = quantize_dense(dense, view.parameters, quantization, output)?;
                     layers.push(LayerSpec::Dense(quantized.spec));
                     quantization = output;
+                }
+                Layer::Activation { activation: Activation::Softmax, .. } => {
+                    if self.precision == Precision::Int16 {
+                        return Err(QuantizeError::HiddenSoftmax);
+                    }
+                    layers.push(LayerSpec::Softmax(tables::softmax(quantization, 1.0)));
+                    quantization = Softmax::OUTPUT;
                 }
                 Layer::Activation { activation, .. } => {
                     let table = match activation {
