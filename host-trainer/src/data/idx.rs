@@ -29,10 +29,10 @@ impl<const N: usize> Idx<N> {
     pub fn read(content: Vec<u8>, file: &str, remedy: &'static str) -> Result<Self, Error> {
         let fail = |problem: String| Error::Format { file: file.to_string(), problem, remedy };
         let content = unpack(content, file).map_err(fail)?;
-        Self::parse(&content).map_err(fail)
+        Self::parse(content).map_err(fail)
     }
 
-    fn parse(content: &[u8]) -> Result<Self, String> {
+    fn parse(mut content: Vec<u8>) -> Result<Self, String> {
         let Some((&[zero0, zero1, element, dimension_count], mut rest)) =
             content.split_first_chunk::<4>()
         else {
@@ -61,7 +61,11 @@ impl<const N: usize> Idx<N> {
                 rest.len()
             ));
         }
-        Ok(Idx { dimensions, elements: rest.to_vec() })
+        // In place: the images of MNIST, a second time, would be most of the memory of a training.
+        let header = content.len() - rest.len();
+        content.drain(..header);
+        content.shrink_to_fit();
+        Ok(Idx { dimensions, elements: content })
     }
 }
 
