@@ -97,6 +97,9 @@ pub struct TrainArgs {
     /// How many threads to use
     #[command(flatten)]
     pub threads: ThreadArgs,
+    /// Print the figures as one JSON object instead
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `sweep`.
@@ -125,6 +128,9 @@ pub struct SweepArgs {
     /// How many threads to use
     #[command(flatten)]
     pub threads: ThreadArgs,
+    /// Print one JSON array instead, with an object a point
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `bench`.
@@ -182,6 +188,9 @@ pub struct EvaluateArgs {
     /// How many threads to use
     #[command(flatten)]
     pub threads: ThreadArgs,
+    /// Print the figures as one JSON object instead
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `inspect`.
@@ -294,6 +303,7 @@ impl Default for Command {
             data: DataArgs { data_dir: None },
             seed: None,
             threads: ThreadArgs { threads: None },
+            json: false,
         })
     }
 }

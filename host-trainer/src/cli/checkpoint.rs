@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use super::progress::TrainProgress;
 use crate::network::Network;
 use crate::preset::Preset;
 use crate::run_folder::RunFolder;
@@ -18,39 +17,43 @@ const FILE: &str = "checkpoint.safetensors";
 const EVERY: Duration = Duration::from_secs(10);
 
 /// Shows progress, and writes checkpoints.
-pub struct Checkpoints<'a> {
-    progress: TrainProgress,
+pub struct Checkpoints<'a, P> {
+    progress: P,
     folder: &'a RunFolder,
     training: String,
     stop: StopFlag,
     last: Instant,
 }
 
-impl<'a> Checkpoints<'a> {
+impl<'a, P> Checkpoints<'a, P> {
     /// Writes them into this folder.
-    pub fn new(
-        progress: TrainProgress,
-        folder: &'a RunFolder,
-        preset: &Preset,
-        stop: StopFlag,
-    ) -> Self {
+    pub fn new(progress: P, folder: &'a RunFolder, preset: &Preset, stop: StopFlag) -> Self {
         let training = training(preset);
         Checkpoints { progress, folder, training, stop, last: Instant::now() }
     }
 
     /// What shows progress.
-    pub fn progress(&self) -> &TrainProgress {
+    pub fn progress(&self) -> &P {
         &self.progress
+    }
+
+    /// What shows progress, for good.
+    pub fn into_progress(self) -> P {
+        self.progress
     }
 }
 
-impl Observer<f32> for Checkpoints<'_> {
+impl<P: Observer<f32>> Observer<f32> for Checkpoints<'_, P> {
     fn batch_done(&mut self, progress: &Progress) {
         self.progress.batch_done(progress);
     }
 
     fn epoch_done(&mut self, record: &EpochRecord, network: &Network<f32>) -> Flow {
         self.progress.epoch_done(record, network)
+    }
+
+    fn trained(&mut self) {
+        self.progress.trained();
     }
 
     fn resumable(&mut self, make: &dyn Fn() -> Checkpoint) {
@@ -71,6 +74,13 @@ fn training(preset: &Preset) -> String {
     preset.description.clear();
     preset.quantization = Default::default();
     preset.to_toml()
+}
+
+/// The checkpoint in this folder, if there is one of this very training.
+pub fn read_if_fits(folder: &RunFolder, preset: &Preset) -> Option<Checkpoint> {
+    let path = folder.path().join(FILE);
+    let (checkpoint, was) = Checkpoint::from_bytes(&fs::read(&path).ok()?, &path).ok()?;
+    (was == training(preset)).then_some(checkpoint)
 }
 
 /// The checkpoint in this folder.

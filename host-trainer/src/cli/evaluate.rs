@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use model_format::{Model, Precision};
+use serde_json::json;
 
 use super::args::EvaluateArgs;
 use super::terminal;
@@ -13,11 +14,11 @@ use crate::data::{Locations, Source, Splits};
 use crate::evaluate::evaluate_int8;
 use crate::preset::{self, Preset, nearest};
 use crate::report::style::{HEADING, paint};
-use crate::report::{Column, grouped, model_text, quality_text};
+use crate::report::{Column, evaluation_json, grouped, model_text, quality_text};
 use crate::train::Threads;
 
 /// Evaluates a model on the test rows of a dataset.
-pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
+pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
     let bytes = read_model(&args.model)?;
     let model = Model::parse(&bytes).with_context(|| args.model.display().to_string())?;
     let (preset, origin) = split_preset(&args.model, &args.dataset)?;
@@ -31,7 +32,23 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
         false => format!("test rows of {source} as {origin} parts it with seed {seed}"),
     };
     let splits = Splits::new(loaded, preset.data.test, None, seed)?;
-    let evaluation = evaluate_int8(&model, &splits.test, &threads)?;
+    let rows_text = format!("{} rows", grouped(splits.test.len() as u64));
+    let spinner = terminal::spinner(&rows_text, quiet || args.json);
+    let evaluation = evaluate_int8(&model, &splits.test, &threads);
+    spinner.finish_and_clear();
+    let evaluation = evaluation?;
+    if args.json {
+        let value = json!({
+            "model": model.name(),
+            "dataset": source.name(),
+            "model_bytes": model.file_len(),
+            "scratch_bytes": model.scratch_len() * 4,
+            "macs": model.macs(),
+            "test": evaluation_json(&evaluation),
+        });
+        terminal::print(&format!("{value:#}\n"))?;
+        return Ok(());
+    }
     let mut text = format!(
         "{}  on {} {rows}\n\n",
         paint(HEADING, model.name()),

@@ -51,7 +51,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Sweep(args) => sweep::run(&args, quiet),
         Command::Bench(args) => bench::run(&args),
         Command::Fetch(args) => fetch::run(&args, quiet),
-        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args, quiet),
         Command::Inspect(args) => inspect::run(&args),
         Command::Import(args) => import::run(&args, quiet),
         Command::Infer(args) => infer::run(&args, quiet),

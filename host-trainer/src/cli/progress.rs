@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::terminal;
 use crate::network::{BatchScore, Network};
 use crate::report::{percent, seconds};
 use crate::train::{EpochRecord, Flow, Observer, Progress};
@@ -60,6 +61,16 @@ impl TrainProgress {
 }
 
 impl Observer<f32> for TrainProgress {
+    fn trained(&mut self) {
+        self.finish();
+        let quiet = matches!(self.output, Output::Nothing);
+        self.output =
+            match terminal::spinner("quantization, and both networks over the rows", quiet) {
+                _ if quiet => Output::Nothing,
+                bar => Output::Bar(bar),
+            };
+    }
+
     fn batch_done(&mut self, progress: &Progress) {
         if let Output::Bar(bar) = &self.output {
             bar.set_position(((progress.epoch - 1) * progress.batches + progress.batch) as u64);
@@ -96,7 +107,8 @@ impl Observer<f32> for TrainProgress {
     }
 }
 
-fn score(score: &BatchScore) -> String {
+/// Loss and accuracy, or absolute error.
+pub(super) fn score(score: &BatchScore) -> String {
     match score.mean_absolute_error() {
         Some(error) => format!("loss {:.5}  absolute error {error:.4}", score.loss()),
         None => format!("loss {:.4}  accuracy {:>8}", score.loss(), percent(score.accuracy())),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use model_format::Model;
+use serde_json::json;
 
 use super::args::TrainArgs;
 use super::checkpoint::{self, Checkpoints};
@@ -15,7 +16,9 @@ use crate::experiment::QuantizationLoss;
 use crate::experiment::{Experiment, Plan};
 use crate::pack::pack;
 use crate::preset;
-use crate::report::{Column, confusion_text, grouped, model_text, percent, quality_text, seconds};
+use crate::report::{
+    Column, confusion_text, grouped, metrics, model_text, percent, quality_text, seconds,
+};
 use crate::run_folder::RunFolder;
 use crate::train::{StopFlag, Threads};
 
@@ -34,6 +37,7 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
         true => Some(checkpoint::read(&folder, &plan.preset)?),
         false => None,
     };
+    let quiet = quiet || args.json;
     if !quiet {
         terminal::print(&introduction(&plan))?;
     }
@@ -48,13 +52,53 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     if let Some(core) = args.core {
         experiment.quantized.bytes = pack(&Model::parse(experiment.model_bytes())?, core)?;
     }
-    experiment.write(&folder)?;
-    folder.write(Experiment::REPORT.0, experiment.report(&threads)?.as_bytes())?;
+    write_run(&experiment, &folder, &threads)?;
     if !experiment.outcome.interrupted {
         checkpoint::remove(&folder);
     }
-    terminal::print(&results(&experiment, &folder)?)?;
+    match args.json {
+        true => {
+            let mut value = metrics(&experiment);
+            value["folder"] = json!(folder.path().display().to_string());
+            terminal::print(&format!("{value:#}\n"))?;
+        }
+        false => terminal::print(&results(&experiment, &folder)?)?,
+    }
     Ok(())
+}
+
+/// Writes all of a run into its folder; where that fails, as on a full disk, into a new folder for
+/// temporary files: what was learnt is not lost for want of space.
+///
+/// # Errors
+/// What could not be written, and where the run is instead.
+pub(super) fn write_run(
+    experiment: &Experiment,
+    folder: &RunFolder,
+    threads: &Threads,
+) -> anyhow::Result<()> {
+    let report = experiment.report(threads);
+    let write = |folder: &RunFolder| {
+        experiment.write(folder)?;
+        match &report {
+            Ok(report) => folder.write(Experiment::REPORT.0, report.as_bytes()),
+            Err(_) => Ok(()),
+        }
+    };
+    let Err(error) = write(folder) else { return Ok(report.map(|_| ())?) };
+    let elsewhere = tempfile::Builder::new()
+        .prefix(&format!("{}-", experiment.preset.name))
+        .tempdir()
+        .map_err(anyhow::Error::new)
+        .and_then(|elsewhere| {
+            write(&RunFolder::create(elsewhere.path())?)?;
+            Ok(elsewhere.keep())
+        });
+    Err(match elsewhere {
+        Ok(path) => anyhow::Error::new(error)
+            .context(format!("the run was written to {} instead", path.display())),
+        Err(_) => error.into(),
+    })
 }
 
 /// Ctrl-C ends training after the current batch; a second one ends the program.

@@ -45,9 +45,6 @@ pub enum Error {
          in another way, such as test = {{ stratified = {{ fraction = 0.2 }} }}"
     )]
     OneClass(String),
-    /// Ctrl-C before the first batch.
-    #[error("stopped before anything was learnt: nothing was written")]
-    Nothing,
 }
 
 /// An experiment that can begin: data read and parted, network made.
@@ -154,7 +151,7 @@ impl Plan {
     /// Trains, quantizes, and evaluates both networks on the test rows.
     ///
     /// # Errors
-    /// [`Error`] when training diverges, the model is refused, or nothing was learnt.
+    /// [`Error`] when training diverges or the model is refused.
     pub fn run(
         self,
         threads: &Threads,
@@ -173,9 +170,6 @@ impl Plan {
             resume,
         };
         let outcome = train::train(network, training, observer)?;
-        if outcome.history.epochs.is_empty() {
-            return Err(Error::Nothing);
-        }
         let network = &outcome.network;
         let (quantized, int8_loss) =
             quantize_network(&preset, network, objective, &splits, threads)?;

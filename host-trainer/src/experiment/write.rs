@@ -34,8 +34,9 @@ impl Experiment {
         let matrices =
             [("float", &self.float.confusion), (self.precision_name(), &self.int8.confusion)];
         let name = &self.preset.name;
-        folder.write("model.thimble", self.model_bytes())?;
+        // What took longest to come by first: should the disk be full, it is what fits.
         folder.write("weights.safetensors", &safetensors(&self.outcome.network))?;
+        folder.write("model.thimble", self.model_bytes())?;
         folder.write("preset.toml", self.preset.to_toml().as_bytes())?;
         folder.write("history.csv", self.outcome.history.to_csv().as_bytes())?;
         folder.write("metrics.json", metrics_json(self).as_bytes())?;

@@ -6,9 +6,14 @@ use crate::evaluate::{Confusion, Evaluation};
 use crate::experiment::Experiment;
 use crate::network::BatchScore;
 
+/// The text of `metrics.json`.
+pub fn metrics_json(experiment: &Experiment) -> String {
+    format!("{:#}\n", metrics(experiment))
+}
+
 /// The metrics of a run. `float.test.accuracy` and `int8.test.accuracy` are shares from 0 to 1;
 /// `int8` is named `int16` for a model whose activations are.
-pub fn metrics_json(experiment: &Experiment) -> String {
+pub fn metrics(experiment: &Experiment) -> Value {
     let Experiment { preset, outcome, float, int8, .. } = experiment;
     let last = outcome.history.epochs.last();
     let mut value = json!({
@@ -39,7 +44,7 @@ pub fn metrics_json(experiment: &Experiment) -> String {
     if let Some(score) = last.and_then(|record| record.validation) {
         value["float"]["validation"] = self::score(&score);
     }
-    format!("{value:#}\n")
+    value
 }
 
 /// A figure, or nothing where there is none: JSON has no NaN.
@@ -56,7 +61,8 @@ fn score(score: &BatchScore) -> Value {
     value
 }
 
-fn evaluation(evaluation: &Evaluation) -> Value {
+/// How well a network does on some rows.
+pub fn evaluation(evaluation: &Evaluation) -> Value {
     let mut value = match &evaluation.regression {
         Some(errors) => json!({
             "mean_squared_error": figure(errors.mean_squared_error),

@@ -109,24 +109,15 @@ impl Best {
     }
 }
 
-/// What early stopping says after an epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// The best epoch so far.
-    Best,
-    /// Not better, but there is patience left.
-    Wait,
-    /// Time to stop.
-    Stop,
-}
-
 impl EarlyStopping {
-    pub(super) fn judge(&self, best: &mut Best, record: &EpochRecord) -> Verdict {
-        match best.see(self.monitor.cost(record), self.least_improvement) {
-            true => Verdict::Best,
-            false if best.waited >= self.patience => Verdict::Stop,
-            false => Verdict::Wait,
-        }
+    /// Takes in what an epoch showed: whether it is the best so far.
+    pub(super) fn judge(&self, best: &mut Best, record: &EpochRecord) -> bool {
+        best.see(self.monitor.cost(record), self.least_improvement)
+    }
+
+    /// Whether it is time to stop.
+    pub(super) fn is_over(&self, best: &Best) -> bool {
+        best.waited >= self.patience
     }
 }
 
@@ -169,10 +160,12 @@ mod tests {
             restore_best: true,
         };
         let mut best = Best::default();
-        let verdicts = [3.0, 2.0, 1.95, 1.0, f64::NAN, 1.0]
-            .map(|loss| stopping.judge(&mut best, &record(loss)));
-        use Verdict::{Best as B, Stop, Wait};
-        assert_eq!(verdicts, [B, B, Wait, B, Wait, Stop]);
+        let seen = [3.0, 2.0, 1.95, 1.0, f64::NAN, 1.0].map(|loss| {
+            let is_best = stopping.judge(&mut best, &record(loss));
+            (is_best, stopping.is_over(&best))
+        });
+        let (yes, wait, stop) = ((true, false), (false, false), (false, true));
+        assert_eq!(seen, [yes, yes, wait, yes, wait, stop]);
     }
 
     #[test]

@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use rand::seq::SliceRandom;
 
-use super::callbacks::Verdict;
 use super::checkpoint::{Checkpoint, CheckpointError, Place};
 use super::learner::Batch;
 use super::schedule::warm_up;
@@ -69,6 +68,9 @@ pub trait Observer<T>: Send {
     /// Training stands where it could be taken up again; `make` copies all that is needed for
     /// that. Called after each epoch, and when training is stopped.
     fn resumable(&mut self, _make: &dyn Fn() -> Checkpoint) {}
+
+    /// Training is over; quantization and evaluation follow.
+    fn trained(&mut self) {}
 }
 
 /// What training gave.
@@ -189,7 +191,7 @@ pub fn train<T: Real>(
         shift_source.set_word_position(run.place.shift_words);
     }
     let mut best_epoch = None;
-    while run.place.epoch <= settings.epochs {
+    while run.place.epoch <= settings.epochs && !run.has_lost_patience() {
         // An epoch that was stopped has its order already.
         if settings.shuffle && run.place.batch == 0 {
             run.positions.shuffle(&mut shuffle);
@@ -201,11 +203,9 @@ pub fn train<T: Real>(
         if run.place.batch < run.batches() {
             // Stopped in the middle: what is there is kept, and the checkpoint knows the place.
             observer.resumable(&|| run.checkpoint());
-            if record.train.rows > 0 {
-                run.validate(&mut record, objective, threads);
-                observer.epoch_done(&record, run.learner.network());
-                run.place.history.epochs.push(record);
-            }
+            run.validate(&mut record, objective, threads);
+            observer.epoch_done(&record, run.learner.network());
+            run.place.history.epochs.push(record);
             break;
         }
         run.validate(&mut record, objective, threads);
@@ -213,16 +213,12 @@ pub fn train<T: Real>(
             let share = run.place.plateau_share;
             run.place.plateau_share = plateau.next_share(&mut run.place.plateau, share, &record);
         }
-        let verdict = match &settings.early_stopping {
-            Some(stopping) => {
-                let verdict = stopping.judge(&mut run.place.stopping, &record);
-                if verdict == Verdict::Best && stopping.restore_best {
-                    run.keep_best();
-                }
-                verdict
+        if let Some(stopping) = &settings.early_stopping {
+            let is_best = stopping.judge(&mut run.place.stopping, &record);
+            if is_best && stopping.restore_best {
+                run.keep_best();
             }
-            None => Verdict::Wait,
-        };
+        }
         let flow = observer.epoch_done(&record, run.learner.network());
         run.place.history.epochs.push(record);
         run.place.epoch += 1;
@@ -232,10 +228,11 @@ pub fn train<T: Real>(
         run.place.shuffle_words = shuffle.get_word_pos();
         run.place.shift_words = shift_source.word_position();
         observer.resumable(&|| run.checkpoint());
-        if flow == Flow::Stop || verdict == Verdict::Stop || stop.is_stopped() {
+        if flow == Flow::Stop || stop.is_stopped() {
             break;
         }
     }
+    observer.trained();
     let Run { mut learner, place, best, .. } = run;
     if let Some((parameters, state)) = best {
         let (network, _) = learner.parts_mut();
@@ -267,11 +264,19 @@ struct Run<'a, T> {
 }
 
 impl<T: Real> Run<'_, T> {
+    /// Whether early stopping ends training here, be it that it just did, or that it had when the
+    /// checkpoint was made.
+    fn has_lost_patience(&self) -> bool {
+        let stopping = self.settings.early_stopping.as_ref();
+        stopping.is_some_and(|stopping| stopping.is_over(&self.place.stopping))
+    }
+
     fn batches(&self) -> usize {
         self.positions.len().div_ceil(self.settings.batch_size)
     }
 
-    /// What is left of one pass over the training rows, or a part of it when it is stopped.
+    /// What is left of one pass over the training rows, or a part of it when it is stopped: a batch
+    /// at least, since batch 0 is where the order of an epoch is yet to be drawn.
     fn epoch(
         &mut self,
         stop: &StopFlag,
@@ -282,7 +287,7 @@ impl<T: Real> Run<'_, T> {
         let batches = self.batches();
         let warm_up_steps = (self.settings.warm_up_epochs * batches as f64).round() as usize;
         let (epoch, mut learning_rate) = (self.place.epoch, 0.0);
-        while self.place.batch < batches && !stop.is_stopped() {
+        while self.place.batch < batches {
             let first = self.place.batch * batch_size;
             let range = first..(first + batch_size).min(self.positions.len());
             let steps = self.place.steps;
@@ -305,6 +310,9 @@ impl<T: Real> Run<'_, T> {
             self.place.score.add(batch_score);
             let score = self.place.score;
             observer.batch_done(&Progress { epoch, epochs: *epochs, batch, batches, score });
+            if stop.is_stopped() {
+                break;
+            }
         }
         let seconds = start.elapsed().as_secs_f64();
         let train = self.place.score;
@@ -430,7 +438,7 @@ mod tests {
 
     impl Observer<f32> for Watch {
         fn batch_done(&mut self, _: &Progress) {
-            self.batches -= 1;
+            self.batches = self.batches.saturating_sub(1);
             if self.batches == 0 {
                 self.stop.stop();
             }
@@ -450,7 +458,10 @@ mod tests {
         let plan = Plan::new(preset, &Locations::default()).unwrap();
         let threads = Threads::new(NonZero::new(1)).unwrap();
         let stop = StopFlag::default();
-        let mut watch = Watch { batches, stop: stop.clone(), checkpoint: None };
+        if batches == 0 {
+            stop.stop();
+        }
+        let mut watch = Watch { batches, stop: stop.clone(), checkpoint: resume.clone() };
         let training = Training {
             splits: &plan.splits,
             settings: &plan.preset.training,
@@ -466,8 +477,8 @@ mod tests {
     #[test]
     fn resuming_anywhere_gives_the_same_bits() {
         let (whole, _) = run(PRESET, usize::MAX, None).unwrap();
-        // 18 batches an epoch: in the first, at the end of one, in a later one.
-        for stop_after in [5, 36, 50] {
+        // 18 batches an epoch: before the first, in the first, at the end of one, in a later one.
+        for stop_after in [0, 5, 36, 50] {
             let (part, checkpoint) = run(PRESET, stop_after, None).unwrap();
             assert!(part.interrupted);
             let bytes = checkpoint.to_bytes("");
@@ -508,13 +519,16 @@ mod tests {
             .replacen("epochs = 6", "epochs = 60", 1)
             .replacen("learning_rate = 0.01", "learning_rate = 0.3", 1)
             .replacen("patience = 5 }", "patience = 3 }", 1);
-        let (outcome, _) = run(&text, usize::MAX, None).unwrap();
+        let (outcome, checkpoint) = run(&text, usize::MAX, None).unwrap();
         let epochs = &outcome.history.epochs;
         let best = outcome.best_epoch.unwrap();
         assert!(epochs.len() < 60 && best + 3 == epochs.len(), "{best} of {}", epochs.len());
         let losses = epochs.iter().map(|record| record.validation.unwrap().loss());
         let least = losses.clone().fold(f64::INFINITY, f64::min);
         assert_eq!(losses.collect::<Vec<_>>()[best - 1], least);
+        // Taken up where it ended, it does not begin again.
+        let (again, _) = run(&text, usize::MAX, Some(checkpoint)).unwrap();
+        assert_eq!((again.network, again.best_epoch), (outcome.network, Some(best)));
     }
 
     #[test]

@@ -1,0 +1,99 @@
+//! Progress of a sweep: one bar with the time left for all of its points.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::progress::score;
+use crate::preset::Preset;
+use crate::train::{Observer, Progress};
+
+/// Steps of the bar for an epoch.
+const STEPS: usize = 1000;
+
+/// Shows how a sweep goes, on standard error: a bar on a terminal, a line a point elsewhere.
+pub(super) struct SweepProgress {
+    bar: ProgressBar,
+    /// Whether lines are shown in place of a bar.
+    lines: bool,
+    quiet: bool,
+}
+
+/// Shows how one point goes.
+pub(super) struct PointProgress {
+    bar: ProgressBar,
+    name: String,
+    /// Where the bar stands when the point begins.
+    start: u64,
+}
+
+impl SweepProgress {
+    /// For points that are trained with these presets.
+    pub fn new<'a>(presets: impl Iterator<Item = &'a Preset>, quiet: bool) -> Self {
+        let terminal = io::stderr().is_terminal();
+        let epochs: usize = presets.map(|preset| preset.training.epochs).sum();
+        let bar = match terminal && !quiet {
+            true => ProgressBar::new((epochs * STEPS) as u64),
+            false => ProgressBar::hidden(),
+        };
+        // The template is a constant, so it is always understood.
+        if let Ok(style) =
+            ProgressStyle::with_template("  {bar:32.cyan/black.bright} {eta:.dim} left  {wide_msg}")
+        {
+            bar.set_style(style.progress_chars("━━╌"));
+        }
+        bar.enable_steady_tick(Duration::from_millis(500));
+        SweepProgress { bar, lines: !terminal && !quiet, quiet }
+    }
+
+    /// A point begins.
+    pub fn begin(&self, name: String) -> PointProgress {
+        if self.lines {
+            self.line(&name);
+        }
+        PointProgress { bar: self.bar.clone(), name, start: self.bar.position() }
+    }
+
+    /// A point is done, as is all the bar keeps for it, though it may have stopped early.
+    pub fn end(&self, point: PointProgress, epochs: usize) {
+        self.bar.set_position(point.start + (epochs * STEPS) as u64);
+        if !self.lines && !self.quiet {
+            self.line(&point.name);
+        }
+    }
+
+    /// A line that stays.
+    pub fn line(&self, line: &str) {
+        self.bar.suspend(|| {
+            // A line that cannot be shown is no reason to stop.
+            let _ = writeln!(io::stderr().lock(), "{line}");
+        });
+    }
+
+    /// Removes the bar.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Observer<f32> for PointProgress {
+    fn batch_done(&mut self, progress: &Progress) {
+        // Text is made for a few batches of each epoch, not for all.
+        if progress.batch.is_multiple_of(progress.batches.div_ceil(8)) {
+            let within = progress.batch * STEPS / progress.batches.max(1);
+            self.bar.set_position(self.start + ((progress.epoch - 1) * STEPS + within) as u64);
+            self.bar.set_message(format!(
+                "{}  epoch {}/{}  {}",
+                self.name,
+                progress.epoch,
+                progress.epochs,
+                score(&progress.score)
+            ));
+        }
+    }
+
+    fn trained(&mut self) {
+        self.bar.set_message(format!("{}  quantization", self.name));
+    }
+}
