@@ -20,7 +20,9 @@ use crate::network::{Network, Objective, Panels, Real};
 use crate::preset;
 use crate::report::style::{HEADING, STRONG, paint};
 use crate::report::{Cell, Table, percent};
-use crate::train::{self, EpochRecord, Flow, Observer, Outcome, StopFlag, Threads, Training};
+use crate::train::{
+    self, EpochRecord, Flow, Observer, Outcome, Schedule, StopFlag, Threads, Training,
+};
 
 /// Side of the matrices whose product is the bound: large enough for the kernel's best, small
 /// enough for the caches.
@@ -45,8 +47,8 @@ impl Observer<f32> for Clock {
 
 /// Measures epochs of a preset, the bound, and other programs where a Python is given.
 ///
-/// Epochs are made before and after the others have theirs, and the best of each counts: so what
-/// else the machine does meanwhile weighs on all alike.
+/// Epochs are made before and after the others have theirs, who train as often, and the best of each
+/// counts: so what else the machine does meanwhile weighs on all alike.
 pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let mut preset = preset::find(&args.preset)?.with_settings(&args.set)?;
     preset.training.epochs = args.epochs.get();
@@ -109,8 +111,9 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
          The bound is the best product of large squares: {bound:.0} GFLOP/s.\n",
         flops / 1e9
     );
-    if !others.epochs.is_empty() {
-        text += "The others train the dense layers alone, without dropout and penalties.\n";
+    let differences = not_told(&plan.preset.training);
+    if !others.epochs.is_empty() && !differences.is_empty() {
+        text += &format!("The others train without {}.\n", differences.join(", "));
     }
     if let Some(bytes) = memory {
         let state = size_of_val(outcome.network.parameters());
@@ -179,22 +182,29 @@ struct Peers {
     gemm: Option<f64>,
 }
 
+/// What the other programs are not told of a training.
+fn not_told(settings: &train::Settings) -> Vec<&'static str> {
+    let used = [
+        (settings.schedule != Schedule::Constant, "its schedule"),
+        (settings.warm_up_epochs > 0.0, "warm-up"),
+        (settings.label_smoothing > 0.0, "label smoothing"),
+        (settings.clip.is_some(), "clipping"),
+        (settings.augmentation.shift > 0, "augmentation"),
+    ];
+    used.into_iter().filter_map(|(used, name)| used.then_some(name)).collect()
+}
+
 /// What other programs need for an epoch of the same network on the same rows.
 fn peers(python: &Path, plan: &Plan, threads: usize) -> anyhow::Result<Peers> {
     let Plan { preset, network, splits, .. } = plan;
-    let layers: Vec<_> = network
-        .dense_layers()
-        .map(|(dense, _)| serde_json::json!([dense.outputs, dense.activation.name()]))
-        .collect();
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let task = serde_json::json!({
         "folder": folder.path(),
         "inputs": network.inputs(),
-        "layers": layers,
+        "layers": preset.network.layers,
         "classes": matches!(splits.train.dataset().targets(), Targets::Classes(_)),
         "loss": preset.training.loss.name(),
-        "learning_rate": preset.training.optimizer.learning_rate(),
-        "optimizer": preset.training.optimizer.name(),
+        "optimizer": preset.training.optimizer,
         "batch_size": preset.training.batch_size,
         "epochs": preset.training.epochs,
         "threads": threads,
@@ -204,7 +214,6 @@ fn peers(python: &Path, plan: &Plan, threads: usize) -> anyhow::Result<Peers> {
     }
     let output = Command::new(python)
         .args(["-c", SCRIPT, &task.to_string()])
-        .env("OMP_NUM_THREADS", threads.to_string())
         .output()
         .with_context(|| format!("{}: cannot be started", python.display()))?;
     if !output.status.success() {

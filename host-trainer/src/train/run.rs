@@ -192,6 +192,7 @@ pub fn train<T: Real>(
     }
     let mut best_epoch = None;
     while run.place.epoch <= settings.epochs && !run.has_lost_patience() {
+        let start = Instant::now();
         // An epoch that was stopped has its order already.
         if settings.shuffle && run.place.batch == 0 {
             run.positions.shuffle(&mut shuffle);
@@ -199,7 +200,7 @@ pub fn train<T: Real>(
         run.place.shuffle_words = shuffle.get_word_pos();
         run.place.shift_words = shift_source.word_position();
         shift_source.draw(&mut run.shifts);
-        let mut record = threads.install(|| run.epoch(stop, &mut *observer))?;
+        let mut record = threads.install(|| run.epoch(start, stop, &mut *observer))?;
         if run.place.batch < run.batches() {
             // Stopped in the middle: what is there is kept, and the checkpoint knows the place.
             observer.resumable(&|| run.checkpoint());
@@ -275,14 +276,15 @@ impl<T: Real> Run<'_, T> {
         self.positions.len().div_ceil(self.settings.batch_size)
     }
 
-    /// What is left of one pass over the training rows, or a part of it when it is stopped: a batch
-    /// at least, since batch 0 is where the order of an epoch is yet to be drawn.
+    /// What is left of one pass over the training rows, which began at `start`, or a part of it
+    /// when it is stopped: a batch at least, since batch 0 is where the order of an epoch is yet to
+    /// be drawn.
     fn epoch(
         &mut self,
+        start: Instant,
         stop: &StopFlag,
         observer: &mut dyn Observer<T>,
     ) -> Result<EpochRecord, TrainError> {
-        let start = Instant::now();
         let Settings { epochs, batch_size, schedule, optimizer, .. } = self.settings;
         let batches = self.batches();
         let warm_up_steps = (self.settings.warm_up_epochs * batches as f64).round() as usize;
