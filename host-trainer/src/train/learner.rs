@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::optimizer::{Optimizer, Piece, StepRule};
 use super::settings::Clip;
-use super::threads::for_each_parallel;
+use super::threads::{for_each_parallel, join};
 use crate::data::{Shift, Subset, TargetBuffer};
 use crate::network::{
     BatchScore, GradientMemory, GradientPlan, Network, Noise, Objective, Penalty, Real, Tape,
@@ -12,7 +12,8 @@ use crate::network::{
 use crate::vectorized::{Loop, vectorized};
 
 /// Work below which another thread costs more than it saves, in floating-point operations of a
-/// batch: waking a sleeping thread takes some tens of microseconds.
+/// batch: handing results over takes some microseconds, and far more where another program has the
+/// other core.
 const FLOPS_PER_WORKER: usize = 4_000_000;
 
 /// A network in training.
@@ -134,7 +135,8 @@ impl<T: Real> Learner<T> {
     }
 
     /// Learns one batch, which has at least one row and at most as many as stated at the start.
-    /// To be called inside [`Threads::install`](super::Threads::install). Allocates nothing.
+    /// To be called inside [`Threads::install_awake`](super::Threads::install_awake). Allocates
+    /// nothing.
     pub fn step(&mut self, batch: Batch<'_>, learning_rate: f64) -> BatchScore {
         let rows = batch.positions.len();
         let part = rows.div_ceil(self.workers.len());
@@ -304,7 +306,7 @@ fn update<T: Real>(
             let (left, right) = shares.split_at_mut(shares.len() / 2);
             let middle = right[0].span.start - piece.offset;
             let (left_piece, right_piece) = piece.split_at(middle);
-            rayon::join(|| update(left, left_piece, work), || update(right, right_piece, work));
+            join(|| update(left, left_piece, work), || update(right, right_piece, work));
         }
     }
 }

@@ -200,7 +200,9 @@ pub fn train<T: Real>(
         run.place.shuffle_words = shuffle.get_word_pos();
         run.place.shift_words = shift_source.word_position();
         shift_source.draw(&mut run.shifts);
-        let mut record = threads.install(|| run.epoch(start, stop, &mut *observer))?;
+        let workers = run.place.workers;
+        let mut record =
+            threads.install_awake(workers, || run.epoch(start, stop, &mut *observer))?;
         if run.place.batch < run.batches() {
             // Stopped in the middle: what is there is kept, and the checkpoint knows the place.
             observer.resumable(&|| run.checkpoint());

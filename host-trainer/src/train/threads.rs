@@ -1,6 +1,8 @@
 //! Worker threads that live as long as the command.
 
+use std::hint;
 use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
@@ -34,6 +36,87 @@ impl Threads {
     pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         self.pool.install(work)
     }
+
+    /// The same, with so many threads, that of `work` among them, kept awake until it ends: one that
+    /// sleeps takes longer to wake than a little network's batch.
+    pub fn install_awake<R: Send>(&self, awake: usize, work: impl FnOnce() -> R + Send) -> R {
+        let count = self.count();
+        if awake.min(count) < 2 {
+            return self.install(work);
+        }
+        let over = AtomicBool::new(false);
+        self.pool.install(|| {
+            let own = rayon::current_thread_index().unwrap_or(0);
+            rayon::scope(|scope| {
+                scope.spawn_broadcast(|_, context| {
+                    let place = (context.index() + count - own) % count;
+                    if (1..awake).contains(&place) {
+                        stay_awake(&over);
+                    }
+                });
+                let _end = Set(&over);
+                work()
+            })
+        })
+    }
+}
+
+/// Looks for work to take over, until it is `over`.
+fn stay_awake(over: &AtomicBool) {
+    let mut patience = Patience::default();
+    while !over.load(Ordering::Relaxed) {
+        match rayon::yield_now() {
+            Some(rayon::Yield::Executed) => patience = Patience::default(),
+            _ => patience.wait(),
+        }
+    }
+}
+
+/// Waiting for another thread, which is likely to be done soon.
+#[derive(Default)]
+struct Patience(u32);
+
+impl Patience {
+    /// Waits a moment: some nanoseconds at first, and later, since the other thread may be waiting
+    /// for this core, as long as the system lets others run.
+    fn wait(&mut self) {
+        /// Some tens of microseconds.
+        const SPINS: u32 = 1000;
+        match self.0 {
+            SPINS.. => thread::yield_now(),
+            _ => self.0 += 1,
+        }
+        hint::spin_loop();
+    }
+}
+
+/// Sets a flag when it goes out of scope, be it by a panic.
+struct Set<'a>(&'a AtomicBool);
+
+impl Drop for Set<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// [`rayon::join`], awake: who is done first waits for the other without going to sleep.
+pub(super) fn join(left: impl FnOnce() + Send, right: impl FnOnce() + Send) {
+    let (begun, done) = (AtomicBool::new(false), AtomicBool::new(false));
+    rayon::join(
+        || {
+            left();
+            let mut patience = Patience::default();
+            // If nobody has begun it, rayon runs it here.
+            while begun.load(Ordering::Relaxed) && !done.load(Ordering::Acquire) {
+                patience.wait();
+            }
+        },
+        || {
+            begun.store(true, Ordering::Relaxed);
+            let _end = Set(&done);
+            right();
+        },
+    );
 }
 
 /// Calls `work` with each element and its index, spread over the threads.
@@ -48,7 +131,7 @@ pub(super) fn for_each_parallel<W: Send>(
         _ => {
             let middle = items.len() / 2;
             let (left, right) = items.split_at_mut(middle);
-            rayon::join(
+            join(
                 || for_each_parallel(left, first, work),
                 || for_each_parallel(right, first + middle, work),
             );
@@ -68,6 +151,34 @@ mod tests {
             let mut items = vec![0; length];
             threads.install(|| for_each_parallel(&mut items, 0, &|index, item| *item += index + 1));
             assert!(items.into_iter().eq(1..=length));
+        }
+    }
+
+    #[test]
+    fn awake_threads_give_the_same_and_end_with_the_work() {
+        let threads = Threads::new(NonZero::new(3)).unwrap();
+        for awake in 0..5 {
+            let sum = threads.install_awake(awake, || {
+                let mut items = vec![0; 7];
+                for _ in 0..100 {
+                    for_each_parallel(&mut items, 0, &|index, item| *item += index);
+                }
+                items.iter().sum::<usize>()
+            });
+            assert_eq!(sum, 2100);
+        }
+        assert_eq!(threads.install(|| 1), 1, "all threads are free again");
+    }
+
+    #[test]
+    fn a_panic_on_either_side_ends_the_wait() {
+        let threads = Threads::new(NonZero::new(2)).unwrap();
+        for place in 0..2 {
+            let work = |index, _: &mut ()| assert_ne!(index, place, "on purpose");
+            let run = || {
+                threads.install_awake(2, || for_each_parallel(&mut [(); 2], 0, &work));
+            };
+            assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err());
         }
     }
 }
