@@ -1,5 +1,7 @@
 //! The ranges of activations, seen on training data.
 
+use std::sync::{Mutex, PoisonError};
+
 use super::{CalibrationMethod, Range};
 use crate::data::Subset;
 use crate::evaluate::over_chunks;
@@ -40,16 +42,20 @@ pub fn calibrate(
         ranges.iter_mut().zip(part).for_each(|(range, seen)| *range = range.union(seen));
     }
     if method != CalibrationMethod::MinMax {
-        let parts = over_chunks(network, subset, threads, |tape, _, rows| {
-            let histogram = |(layer, &range): (usize, &Range)| {
-                let mut histogram = Histogram::new(range);
+        let none = || ranges.iter().map(|&range| Histogram::new(range)).collect::<Vec<_>>();
+        // As many as there are threads, each going from chunk to chunk: one for each chunk would take
+        // more memory than the data. Counts add up to the same in any order.
+        let idle = Mutex::new(Vec::new());
+        let idle_now = || idle.lock().unwrap_or_else(PoisonError::into_inner);
+        over_chunks(network, subset, threads, |tape, _, rows| {
+            let mut histograms = idle_now().pop().unwrap_or_else(none);
+            for (layer, histogram) in histograms.iter_mut().enumerate() {
                 tape.activation(layer, rows).iter().for_each(|&v| histogram.add(v));
-                histogram
-            };
-            ranges.iter().enumerate().map(histogram).collect::<Vec<Histogram>>()
+            }
+            idle_now().push(histograms);
         });
-        let mut histograms: Vec<Histogram> = ranges.iter().map(|&r| Histogram::new(r)).collect();
-        for part in parts {
+        let mut histograms = none();
+        for part in idle_now().drain(..) {
             histograms.iter_mut().zip(part).for_each(|(sum, seen)| sum.merge(&seen));
         }
         let choose = |histogram: &Histogram| match method {
