@@ -1,5 +1,5 @@
 //! A model that was parsed runs on any input, equals the plain implementation, and gives the same in
-//! every layout that it fits in.
+//! every layout that it fits in. So does what it makes of any counts of sensors, if it takes them.
 #![no_main]
 #![allow(dead_code)] // what the tests' other modules use
 
@@ -7,11 +7,11 @@ mod file;
 #[path = "../../src/reference/mod.rs"]
 mod reference;
 
-use firmware::Engine;
+use firmware::{Engine, encode_counts};
 use libfuzzer_sys::fuzz_target;
 use model_format::build::{LayerSpec, ModelSpec};
 use model_format::{Layer, Model, Precision, WeightLayout};
-use reference::Network;
+use reference::{Network, raw};
 
 /// More multiply-accumulates than these only make the fuzzer slow.
 const MOST_MACS: u64 = 200_000;
@@ -29,6 +29,7 @@ fuzz_target!(|data: &[u8]| {
     let outputs = run(&model, &input);
     assert_eq!(outputs.last().map(Vec::len), Some(model.output_bytes()));
     check(&model, &input, &outputs);
+    check_counts(&model, *seed);
     for layout in WeightLayout::ALL {
         let mut spec = ModelSpec::from(&model);
         for layer in &mut spec.layers {
@@ -71,6 +72,24 @@ fn check(model: &Model<'_>, input: &[u8], outputs: &[Vec<u8>]) {
     for (index, precision) in precisions.enumerate() {
         assert_eq!(values(&outputs[index], precision), expected[index], "layer {index}");
     }
+}
+
+/// Holds what becomes of counts against the plain implementation.
+fn check_counts(model: &Model<'_>, seed: u8) {
+    let Some(channels) = model.channels() else { return };
+    let count =
+        |k: usize| i16::from(seed).wrapping_mul(257).wrapping_mul(k as i16).wrapping_sub(k as i16);
+    let counts: Vec<i16> = (1..=model.input_len()).map(count).collect();
+    let quantization = model.input_quantization();
+    let (expected, beyond) = raw::encode(&counts, channels, quantization);
+    let mut input = vec![0; model.input_bytes()];
+    assert_eq!(encode_counts(model, counts.iter().copied(), &mut input), Ok(beyond));
+    assert_eq!(values(&input, quantization.precision), expected);
+    let outputs = run(model, &input);
+    let mut scratch = vec![0xdead_beef; model.scratch_len()];
+    let mut engine = Engine::new(model.clone(), &mut scratch).expect("the host reads all layouts");
+    let (output, saturated) = engine.run_counts(counts).expect("as many counts as inputs");
+    assert_eq!((Some(output), saturated), (outputs.last().map(Vec::as_slice), beyond));
 }
 
 fn values(bytes: &[u8], precision: Precision) -> Vec<i64> {
