@@ -104,7 +104,7 @@ mod tests {
             .flat_map(|k| (if k % 2 == 0 { i16::MIN } else { i16::MAX }).to_le_bytes())
             .collect();
         let table = table(&saw, Precision::Int16);
-        for x in i16::MIN..=i16::MAX {
+        for x in (i16::MIN..=i16::MAX).step_by(if cfg!(miri) { 257 } else { 1 }) {
             table.look_up_int16(x);
         }
         assert_eq!(table.look_up_int16(-32768 + 255), 32511);

@@ -78,7 +78,7 @@ mod tests {
     fn equals_the_book_on_ties_and_at_the_ends() {
         let mantissas = [1 << 30, (1 << 30) + 1, 3 << 29, 1_649_267_442, i32::MAX];
         let edges = [0, 1, 2, 3, 4, 5, 6, 7, 255, 256, 257, 1 << 15, (1 << 30) - 1, 1 << 30];
-        for shift in Multiplier::SHIFTS {
+        for shift in Multiplier::SHIFTS.step_by(if cfg!(miri) { 9 } else { 1 }) {
             for mantissa in mantissas {
                 let multiplier = Multiplier { mantissa, shift };
                 for magnitude in edges.into_iter().chain([i32::MAX - 1, i32::MAX]) {
