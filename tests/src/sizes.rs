@@ -8,7 +8,9 @@ use host_trainer::pack::{Core, pack};
 use model_format::build::{
     DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec, SoftmaxSpec, TableSpec,
 };
-use model_format::{Clamp, Encoding, Model, Multiplier, Operators, Quantization, WeightLayout};
+use model_format::{
+    Channel, Clamp, Encoding, Model, Multiplier, Operators, Quantization, WeightLayout,
+};
 
 use crate::emulated::default_model;
 use crate::minimal::{MACHINES, Sizes, image, run};
@@ -35,6 +37,8 @@ pub enum Part {
     Softmax,
     /// Dense layers of 16-bit values, packed for the core.
     Int16,
+    /// Dense layers packed for the core, of what a sensor counts.
+    Raw,
 }
 
 impl Part {
@@ -59,7 +63,11 @@ impl Part {
             Part::Softmax => LayerSpec::Softmax(SoftmaxSpec { exponentials: vec![i32::MAX, 1] }),
             _ => dense.clone(),
         };
-        let spec = network(vec![16], tensor, vec![dense, second]);
+        let mut spec = network(vec![16], tensor, vec![dense, second]);
+        if matches!(self, Part::Raw) {
+            let channel = Channel::from_line(0.1, 0.0, 1.0).expect("ten counts a value");
+            spec.input.encoding = Encoding::Raw(vec![channel]);
+        }
         let bytes = spec.to_bytes().expect("a small model");
         match self {
             Part::Layout(_) => bytes,
@@ -161,8 +169,9 @@ fn measure_target(target: &str, core: Core) -> Code {
         code(part).saturating_sub(alone.expect("one layout").1)
     };
     let (table, softmax, int16) = (more(Part::Table), more(Part::Softmax), more(Part::Int16));
+    let raw = more(Part::Raw);
     let model = Part::Native.model(core);
     let scratch = 4 * Model::parse(&model).expect("a part").scratch_len() as u64;
     let ram = sizes(&model).ram - scratch;
-    Code { ram, int16, table, softmax, layouts, several: code(Part::NativeAndRowMajor) }
+    Code { ram, int16, table, softmax, raw, layouts, several: code(Part::NativeAndRowMajor) }
 }

@@ -9,7 +9,7 @@ use tests::command::{Finished, host_trainer};
 use tests::emulated::default_model;
 use tests::minimal::{Sizes, image};
 use tests::sizes::notebook_model;
-use tests::workspace::{empty_dir, write};
+use tests::workspace::{empty_dir, read, root, write};
 
 /// Chips that are emulated, or have the core of a board that is.
 const CHIPS: [&str; 3] = ["nRF51822", "nRF52840", "FE310"];
@@ -65,6 +65,15 @@ fn a_network_with_a_softmax_that_is_not_packed() {
     let model = spec.to_bytes().expect("a model with a softmax");
     for name in CHIPS {
         check("softmax", name, &model);
+    }
+}
+
+#[test]
+fn a_network_of_what_sensors_count() {
+    let motion = read(root().join("firmware/models/motion.thimble"));
+    for name in CHIPS {
+        let packed = pack(&Model::parse(&motion).expect("it is committed"), chip(name).core);
+        check("motion", name, &packed.expect("it can be packed"));
     }
 }
 

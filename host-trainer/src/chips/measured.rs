@@ -31,6 +31,8 @@ pub struct Code {
     pub table: u64,
     /// Flash that softmax takes, in addition.
     pub softmax: u64,
+    /// Flash that reading the channels of counts takes, in addition.
+    pub raw: u64,
     /// Flash of an image for one weight layout, by its code in the file.
     pub layouts: Vec<(u8, u64)>,
     /// Flash of an image for more layouts than one.
@@ -55,14 +57,14 @@ impl Measured {
             self.stack
         );
         for (target, code) in &self.targets {
-            let Code { ram, int16, table, softmax, layouts, several } = code;
+            let Code { ram, int16, table, softmax, raw, layouts, several } = code;
             let layouts: Vec<String> =
                 layouts.iter().map(|(layout, bytes)| format!("[{layout}, {bytes}]")).collect();
             // Writing to a string cannot fail.
             let _ = write!(
                 text,
                 "\n[targets.\"{target}\"]\nram = {ram}\nint16 = {int16}\ntable = {table}\n\
-                 softmax = {softmax}\nlayouts = [{}]\nseveral = {several}\n",
+                 softmax = {softmax}\nraw = {raw}\nlayouts = [{}]\nseveral = {several}\n",
                 layouts.join(", ")
             );
         }
@@ -85,8 +87,12 @@ impl Code {
             (Some(only), None) => self.layout(only).unwrap_or(self.several),
             _ => self.several,
         };
-        let more =
-            [(used.int16, self.int16), (used.table, self.table), (used.softmax, self.softmax)];
+        let more = [
+            (used.int16, self.int16),
+            (used.table, self.table),
+            (used.softmax, self.softmax),
+            (used.raw, self.raw),
+        ];
         dense + more.iter().filter(|(used, _)| *used).map(|(_, bytes)| bytes).sum::<u64>()
     }
 }
@@ -104,12 +110,15 @@ mod tests {
     #[test]
     fn parts_add_up() {
         let layouts = vec![(0, 4000), (3, 5000)];
-        let code = Code { ram: 4, int16: 1, table: 20, softmax: 300, layouts, several: 9000 };
+        let (int16, table, softmax, raw) = (1, 20, 300, 600);
+        let code = Code { ram: 4, int16, table, softmax, raw, layouts, several: 9000 };
         let mut used =
             Operators { layouts: 1 << 3, int16: true, table: false, softmax: true, raw: false };
         assert_eq!(code.of(used), 5000 + 1 + 300);
         used.layouts |= 1;
         assert_eq!(code.of(used), 9000 + 1 + 300);
+        used.raw = true;
+        assert_eq!(code.of(used), 9000 + 1 + 300 + 600);
         assert_eq!(code.layout(WeightLayout::Sparse), None);
     }
 }
