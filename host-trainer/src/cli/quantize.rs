@@ -16,7 +16,7 @@ use crate::preset::Preset;
 use crate::quantize::Activations;
 use crate::quantize::weights::{real_weights, signal_to_noise, with_weights};
 use crate::report::style::{HEADING, paint};
-use crate::report::{Cell, Table, bytes as in_bytes, grouped, percent};
+use crate::report::{Cell, Table, bytes as in_bytes, grouped, percent, significant};
 use crate::train::Threads;
 
 /// `quantize`.
@@ -238,7 +238,7 @@ fn quality(evaluations: [Option<&Evaluation>; 3], rows: usize) -> String {
         return String::new();
     }
     let figure = |evaluation: &Evaluation| match &evaluation.regression {
-        Some(regression) => format!("{:.6}", regression.mean_squared_error),
+        Some(regression) => significant(regression.mean_squared_error),
         None => percent(evaluation.confusion.accuracy()),
     };
     let name = match evaluations.iter().flatten().any(|e| e.regression.is_some()) {

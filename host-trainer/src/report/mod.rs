@@ -15,7 +15,7 @@ pub use chips::{chips_text, prediction_text};
 pub use confusion::confusion_text;
 pub use inspect::inspect_text;
 pub use metrics::{evaluation as evaluation_json, metrics, metrics_json};
-pub use number::{bytes, grouped, percent, seconds};
+pub use number::{bytes, grouped, percent, seconds, significant};
 pub use summary::{Column, model_text, quality_text};
 pub use svg::{confusion_svg, curves_svg};
 pub(crate) use table::{Cell, Table};

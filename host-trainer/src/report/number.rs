@@ -26,10 +26,36 @@ pub fn percent(share: f64) -> String {
     }
 }
 
+/// A measured number to three significant digits, with a true minus; a dash for what was not
+/// measured.
+pub fn significant(value: f64) -> String {
+    let magnitude = value.abs();
+    let text = match magnitude {
+        m if !m.is_finite() => return "–".to_string(),
+        0.0 => return "0".to_string(),
+        m if !(1e-3..1e7).contains(&m) => format!("{m:.2e}").replace('-', "−"),
+        m if m >= 999.5 => grouped(m.round() as u64),
+        m => {
+            let decimals = (2.0 - m.log10().floor()).max(0.0) as usize;
+            format!("{m:.decimals$}")
+        }
+    };
+    if value < 0.0 { format!("−{text}") } else { text }
+}
+
+/// A coefficient of determination.
+pub fn r_squared(value: f64) -> String {
+    match value.is_finite() {
+        true => format!("{value:.4}").replace('-', "−"),
+        false => "–".to_string(),
+    }
+}
+
 /// A time span, to as many digits as it deserves.
 pub fn seconds(value: f64) -> String {
     match value {
         v if !v.is_finite() => "–".to_string(),
+        v if v < 1e-3 => format!("{:.0} µs", v * 1e6),
         v if v < 1.0 => format!("{:.0} ms", v * 1000.0),
         v if v < 10.0 => format!("{v:.2} s"),
         v if v < 120.0 => format!("{v:.0} s"),
@@ -49,8 +75,28 @@ mod tests {
             ["100.00 %", "97.53 %", "–"]
         );
         assert_eq!(
-            [0.0123, 1.5, 75.2, 130.0].map(seconds),
-            ["12 ms", "1.50 s", "75 s", "2 min 10 s"]
+            [7.6e-5, 0.0123, 1.5, 75.2, 130.0].map(seconds),
+            ["76 µs", "12 ms", "1.50 s", "75 s", "2 min 10 s"]
         );
+        assert_eq!([1.0, -2.9217, f64::NAN].map(r_squared), ["1.0000", "−2.9217", "–"]);
+    }
+
+    #[test]
+    fn measured_numbers_have_three_digits() {
+        let cases = [
+            (-0.012_34, "−0.0123"),
+            (1.5, "1.50"),
+            (123.4, "123"),
+            (999.7, "1,000"),
+            (251_767.1, "251,767"),
+            (7.665_973e10, "7.67e10"),
+            (0.0, "0"),
+            (0.000_262, "2.62e−4"),
+            (-2e-7, "−2.00e−7"),
+            (f64::NAN, "–"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(significant(value), text, "{value}");
+        }
     }
 }

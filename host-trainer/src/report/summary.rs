@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use anstyle::Style;
 use model_format::Model;
 
-use super::number::{bytes, grouped, percent};
+use super::number::{bytes, grouped, percent, r_squared, significant};
 use super::style::{HEADING, STRONG, paint};
 use super::table::{Cell, Table};
 use crate::evaluate::{Confusion, Evaluation, Regression, summary_figures};
@@ -88,16 +88,16 @@ fn accuracy_text(columns: &[Column<'_>], first: &Confusion) -> String {
 
 fn regression_text(columns: &[Column<'_>], rows: usize) -> String {
     let mut table = header(columns);
-    type Figure = fn(&Regression) -> f64;
+    type Figure = fn(&Regression) -> String;
     let all: [(&str, Style, Figure); 3] = [
-        ("test mean squared error", STRONG, |r| r.mean_squared_error),
-        ("  mean absolute error", Style::new(), |r| r.mean_absolute_error),
-        ("  R²", Style::new(), |r| r.r_squared),
+        ("test mean squared error", STRONG, |r| significant(r.mean_squared_error)),
+        ("  mean absolute error", Style::new(), |r| significant(r.mean_absolute_error)),
+        ("  R²", Style::new(), |r| r_squared(r.r_squared)),
     ];
     for (index, (name, style, figure)) in all.into_iter().enumerate() {
         let rows = (index == 0).then_some(rows as u64);
         table.row(figures(columns, name, style, rows, &|e| {
-            e.regression.as_ref().map_or(String::new(), |r| format!("{:.6}", figure(r)))
+            e.regression.as_ref().map_or(String::new(), figure)
         }));
     }
     joined(&table)
@@ -176,6 +176,6 @@ mod tests {
         };
         let text = quality_text(&[Column { title: "float", evaluation: &evaluation }]);
         let plain = anstream::adapter::strip_str(&text).to_string();
-        assert!(plain.contains("0.250000      4") && plain.contains("R²"), "{plain}");
+        assert!(plain.contains("0.250      4") && plain.contains("R²"), "{plain}");
     }
 }

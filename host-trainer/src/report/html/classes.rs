@@ -43,7 +43,7 @@ fn bars(float: &Confusion, int8: &Confusion, precision: &str) -> Markup {
     let from = if least > 0.8 { (least * 20.0 - 0.5).floor() / 20.0 } else { 0.0 };
     html! {
         ul class="key" { li class="swatch-first" { "float" } li class="swatch-second" { (precision) } }
-        div class="pair grid" {
+        div class="grid" {
             @for part in order.chunks(half.max(1)) {
                 figure { (bar_chart(float, int8, part, from)) }
             }
@@ -170,7 +170,7 @@ fn roc(float: &Answers, int8: &Answers, precision: &str) -> Markup {
                         &format!("Receiver operating characteristic of class {}", names[class]),
                         (0.0, zoom),
                         (1.0 - zoom, 1.0),
-                        "false positives",
+                        ("false positives", "true positives"),
                         &[
                             Series { class: "first", points: &corner(&float.roc[class], zoom) },
                             Series { class: "second dashed", points: &corner(&int8.roc[class], zoom) },

@@ -2,9 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::layers::number;
 use super::page::{kilobytes, page};
-use crate::report::number::{grouped, percent, seconds};
+use crate::report::number::{grouped, percent, seconds, significant as number};
 
 /// What one run reached, as its metrics.json says.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::findings::LayerFindings;
 use super::plot::histogram;
-use crate::report::number::{grouped, percent};
+use crate::report::number::{grouped, percent, significant as number};
 
 /// A summary of all layers, then each with its histograms.
 pub fn section(layers: &[LayerFindings], precision: &str) -> Markup {
@@ -38,34 +38,36 @@ fn card(layer: &LayerFindings) -> Markup {
     let (fine, coarse) = layer.weight_range;
     let weights = match fine == coarse {
         true => format!("±{}", number(coarse)),
-        false => format!("±{} to ±{}, each row its own", number(fine), number(coarse)),
+        false => format!("±{} to ±{}, row by row", number(fine), number(coarse)),
     };
     html! {
         section class="layer" {
             h3 { (layer.title) }
-            dl class="facts" {
-                div { dt { "outputs" } dd { (layer.precision) ", " (number(low)) " to " (number(high)) } }
-                div { dt { "weights" } dd { (weights) } }
-                div { dt { "signal to noise" } dd { (decibel(layer.sqnr_db)) } }
-                div { dt { "zeros" } dd { (percent(layer.zeros)) } }
-                div { dt { "clipped" } dd { (percent(layer.clipped)) } }
-            }
-            div class="pair grid" {
+            div class="grid" {
+                dl class="facts" {
+                    div { dt { "outputs" } dd { (layer.precision) ", " (number(low)) " to " (number(high)) } }
+                    div { dt { "weights" } dd { (weights) } }
+                    div { dt { "signal to noise" } dd { (decibel(layer.sqnr_db)) } }
+                    div { dt { "zeros among outputs" } dd { (percent(layer.zeros)) } }
+                    div { dt { "outputs clipped" } dd { (percent(layer.clipped)) } }
+                    div { dt { "multiply-accumulates" } dd { (grouped(layer.macs)) } }
+                    div { dt { "flash" } dd { (grouped(layer.flash)) " B" } }
+                }
                 figure {
                     figcaption { "Weights " span { "· dashed: the widest row's range" } }
                     (histogram(
                         &format!("Histogram of the weights of {}", layer.title),
-                        &layer.weights, None, (-coarse, coarse),
+                        &layer.weights, None, Some((-coarse, coarse)),
                     ))
                 }
                 figure {
                     figcaption {
-                        "Outputs other than 0 "
-                        span { "· filled: float, line: " (layer.precision) ", dashed: the chosen range" }
+                        "Outputs not 0 "
+                        span { "· filled: float, line: " (layer.precision) ", dashed: range" }
                     }
                     (histogram(
                         &format!("Histogram of the outputs of {}", layer.title),
-                        &layer.float, Some(&layer.int8), layer.range,
+                        &layer.float, Some(&layer.int8), Some(layer.range),
                     ))
                 }
             }
@@ -81,28 +83,12 @@ fn decibel(value: f64) -> String {
     }
 }
 
-/// Three significant digits, a true minus.
-pub(super) fn number(value: f64) -> String {
-    let magnitude = value.abs();
-    let decimals = match magnitude {
-        0.0 => 0,
-        m if m < 1e-4 => return format!("{value:.2e}").replace('-', "−"),
-        m => (2.0 - m.log10().floor()).clamp(0.0, 6.0) as usize,
-    };
-    let sign = if value < 0.0 { "−" } else { "" };
-    format!("{sign}{magnitude:.decimals$}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_have_three_digits() {
-        assert_eq!(
-            [-0.012_34, 1.5, 123.4, 1e9, 0.0, -2e-7].map(number),
-            ["−0.0123", "1.50", "123", "1000000000", "0", "−2.00e−7"]
-        );
+    fn what_has_no_noise_is_exact() {
         assert_eq!([30.04, f64::INFINITY, f64::NAN].map(decibel), ["30.0 dB", "exact", "–"]);
     }
 }

@@ -3,11 +3,10 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::findings::{Curve, Findings, Task};
-use super::layers::number;
 use super::picture::img;
 use super::plot::{Series, curves};
 use super::{classes, layers, plane, values};
-use crate::report::number::{grouped, percent, seconds};
+use crate::report::number::{grouped, percent, r_squared, seconds, significant as number};
 
 /// Points of accuracy that int8 may lose before the page advises finer activations.
 const TOLERATED_POINTS: f64 = 0.1;
@@ -112,8 +111,8 @@ fn tiles(findings: &Findings) -> Markup {
                     (tile(findings.precision, percent(int8.accuracy()), wrong(int8.total() - int8.correct())))
                 }
                 Task::Values(values) => {
-                    (tile("float MSE", number(values.float.mse), format!("R² {:.4}", values.float.r2)))
-                    (tile(&format!("{} MSE", findings.precision), number(values.int8.mse), format!("R² {:.4}", values.int8.r2)))
+                    (tile("float MSE", number(values.float.mse), format!("R² {}", r_squared(values.float.r2))))
+                    (tile(&format!("{} MSE", findings.precision), number(values.int8.mse), format!("R² {}", r_squared(values.int8.r2))))
                 }
             }
             (tile("flash", kilobytes(size.flash), format!("float weights: {}", kilobytes(size.float))))
@@ -201,7 +200,7 @@ fn data(findings: &Findings) -> Markup {
                 @if index > 0 { " · " }
                 b { (grouped(*rows as u64)) } " " (part)
             }
-            " rows" span class="faint" { ", " (findings.dataset) " " (findings.origin) }
+            " rows" span class="faint" { ", " (source(findings)) }
         }
         @if !findings.samples.is_empty() {
             h3 { "Training rows" }
@@ -221,6 +220,12 @@ fn data(findings: &Findings) -> Markup {
             (classes::distribution(answers))
         }
     }
+}
+
+/// The dataset and where it came from; a file's name says both.
+fn source(findings: &Findings) -> String {
+    let Findings { dataset, origin, .. } = findings;
+    if origin.contains(dataset) { origin.clone() } else { format!("{dataset} {origin}") }
 }
 
 fn training(findings: &Findings) -> Markup {
@@ -248,10 +253,13 @@ fn figure(curve: &Curve) -> Markup {
     });
     let (unit, to) = if share { (" %", 100.0) } else { ("", 0.0) };
     let name = curve.name.replace('_', " ");
+    // A rate that falls in steps has a last one to be seen; one that glides down to 0, as a cosine
+    // does, would be drawn as its last instant alone.
+    let decades = curve.name != "learning_rate" || train.windows(2).any(|p| p[0].1 == p[1].1);
     html! {
         figure {
             figcaption { (name) " " @if let Some(last) = last.filter(|_| curve.name != "learning_rate") { span { "· " (last) " at the end" } } }
-            (curves(&format!("Curve of {name} over the epochs"), unit, to, &[
+            (curves(&format!("Curve of {name} over the epochs"), unit, to, decades, &[
                 Series { class: "first", points: &train },
                 Series { class: "second", points: &validation },
             ]))

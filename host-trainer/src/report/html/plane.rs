@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::findings::{Legend, Picture, Plane};
-use super::layers::number;
 use super::picture::{class_colour, css, img, value_gradient};
+use crate::report::number::significant as number;
 use crate::report::svg::round;
 
 /// The plane in truth, in float and in int8.

@@ -81,7 +81,12 @@ impl Frame {
 fn label(axis: &Axis, tick: f64) -> String {
     let text = axis.label(tick);
     // What has no room before the axis.
-    let text = if text.chars().count() > 6 { format!("{tick:.0e}") } else { text };
+    let text = match text.chars().count() > 6 {
+        true if tick == 0.0 => "0".to_string(),
+        true if tick.abs() >= 1e9 || tick.abs() < 1.0 => format!("{tick:.0e}"),
+        true if tick.abs() >= 1e6 => format!("{} M", tick / 1e6),
+        _ => text,
+    };
     text.replace('-', "−")
 }
 
@@ -90,13 +95,19 @@ fn label(axis: &Axis, tick: f64) -> String {
 const DECADES_FROM: f64 = 30.0;
 
 /// Curves over the epochs. `unit` stands behind the numbers; `to` is a number that the vertical
-/// axis must reach, but for 0 where the numbers span decades.
-pub fn curves(description: &str, unit: &str, to: f64, series: &[Series<'_>]) -> Markup {
+/// axis must reach, but for 0 where the numbers span decades and `decades` allows for that.
+pub fn curves(
+    description: &str,
+    unit: &str,
+    to: f64,
+    decades: bool,
+    series: &[Series<'_>],
+) -> Markup {
     let all = || series.iter().flat_map(|series| series.points).filter(|(_, y)| y.is_finite());
     let least = all().fold(f64::INFINITY, |least, (_, y)| least.min(*y));
     let most = all().fold(f64::NEG_INFINITY, |most, (_, y)| most.max(*y));
     let last = all().fold(1.0_f64, |last, (x, _)| last.max(*x));
-    let y = match to == 0.0 && least > 0.0 && most > least * DECADES_FROM {
+    let y = match decades && to == 0.0 && least > 0.0 && most > least * DECADES_FROM {
         true => Axis::decades(least, most),
         false => Axis::covering(least.min(to), most.max(to), 4),
     };
@@ -110,12 +121,12 @@ pub fn curves(description: &str, unit: &str, to: f64, series: &[Series<'_>]) -> 
 }
 
 /// Histograms of the same bins, the first filled, the second as an outline, with the range that
-/// was chosen: what lies outside is tinted.
+/// was chosen, if one was: what lies outside is tinted.
 pub fn histogram(
     description: &str,
     filled: &Histogram,
     outline: Option<&Histogram>,
-    range: (f64, f64),
+    range: Option<(f64, f64)>,
 ) -> Markup {
     let share = |histogram: &Histogram| {
         let total = histogram.counts.iter().sum::<u64>().max(1) as f64;
@@ -135,11 +146,11 @@ pub fn histogram(
     for (bin, &share) in line.iter().flatten().enumerate() {
         steps.extend([(edge(bin), share), (edge(bin + 1), share)]);
     }
-    let ends = [(LEFT, frame.x(range.0)), (frame.x(range.1), WIDTH - RIGHT)];
+    let outside = range.map(|(low, high)| [(LEFT, frame.x(low)), (frame.x(high), WIDTH - RIGHT)]);
     html! {
         svg viewBox=(format!("0 0 {WIDTH} 190")) role="img" aria-label=(description) {
             (frame.axes("value", " %"))
-            @for (from, to) in ends {
+            @for (from, to) in outside.into_iter().flatten() {
                 @if to > from {
                     rect class="outside" x=(from) y=(top) width=(round(to - from))
                         height=(bottom - top) {}
@@ -153,7 +164,7 @@ pub fn histogram(
                 }
             }
             (frame.polyline(&Series { class: "second thin", points: &steps }))
-            @for end in [range.0, range.1] {
+            @for end in range.into_iter().flat_map(|(low, high)| [low, high]) {
                 line class="line neutral dashed thin" x1=(frame.x(end)) x2=(frame.x(end))
                     y1=(top) y2=(bottom) {}
             }
@@ -161,12 +172,12 @@ pub fn histogram(
     }
 }
 
-/// A square plot of lines, both axes from 0 to 1 or a part of that.
+/// A square plot of lines, both axes from 0 to 1 or a part of that; titles of both axes.
 pub fn square(
     description: &str,
     x: (f64, f64),
     y: (f64, f64),
-    x_title: &str,
+    titles: (&str, &str),
     series: &[Series<'_>],
 ) -> Markup {
     let side = 240.0;
@@ -178,14 +189,16 @@ pub fn square(
     };
     html! {
         svg viewBox=(format!("0 0 {side} {side}")) role="img" aria-label=(description) {
-            (frame.axes(x_title, ""))
+            (frame.axes(titles.0, ""))
             @for series in series { (frame.polyline(series)) }
+            text class="end" x=(side - RIGHT) y=(side - BOTTOM - 8.0) { (titles.1) }
         }
     }
 }
 
 /// A square plot of points on axes that fit them, each with the CSS colour of its series. The
-/// series that comes first lies lowest.
+/// series that comes first lies lowest. With the diagonal, on which both are equal, both axes are
+/// alike.
 pub fn scatter(
     description: &str,
     titles: (&str, &str),
@@ -201,7 +214,11 @@ pub fn scatter(
         let margin = (high - low) * 0.03;
         if low <= high { (low - margin, high + margin) } else { (0.0, 1.0) }
     };
-    let (x, y) = (bound(|p| p.0), bound(|p| p.1));
+    let (mut x, mut y) = (bound(|p| p.0), bound(|p| p.1));
+    if diagonal {
+        x = (x.0.min(y.0), x.1.max(y.1));
+        y = x;
+    }
     let frame = Frame {
         x: Axis::within(x.0, x.1, 5),
         y: Axis::within(y.0, y.1, 5),
@@ -218,14 +235,13 @@ pub fn scatter(
         }
     }
     let size = if points.len() > 2000 { 3.4 } else { 5.2 };
-    let (low, high) = (x.0.max(y.0), x.1.min(y.1));
     html! {
         svg viewBox=(format!("0 0 {side} {side}")) role="img" aria-label=(description) {
             (frame.axes(titles.0, ""))
             @if diagonal {
                 (frame.polyline(&Series {
                     class: "neutral dashed thin",
-                    points: &[(low, low), (high, high)],
+                    points: &[(x.0, x.0), (x.1, x.1)],
                 }))
             }
             @for (colour, dots) in &series {
@@ -245,14 +261,15 @@ mod tests {
     fn nothing_one_point_and_nonsense_are_drawn_without_nan() {
         for points in [vec![], vec![(1.0, 0.5)], vec![(1.0, f64::NAN), (2.0, 0.1)]] {
             let series = [Series { class: "first", points: &points }];
-            let text = curves("c", "", 0.0, &series).into_string()
-                + &square("s", (0.0, 1.0), (0.0, 1.0), "x", &series).into_string();
+            let text = curves("c", "", 0.0, true, &series).into_string()
+                + &square("s", (0.0, 1.0), (0.0, 1.0), ("x", "y"), &series).into_string();
             assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
             let dots: Vec<_> = points.iter().map(|&(x, y)| (x, y, String::new())).collect();
             let text = scatter("s", ("x", "y"), &dots, true).into_string();
             assert!(!text.contains("NaN"), "{text}");
         }
-        let empty = histogram("h", &Histogram::new(0.0, 0.0, 3), None, (0.0, 0.0)).into_string();
+        let empty =
+            histogram("h", &Histogram::new(0.0, 0.0, 3), None, Some((0.0, 0.0))).into_string();
         assert!(!empty.contains("NaN") && !empty.contains("inf"), "{empty}");
     }
 }

@@ -50,7 +50,7 @@ pub fn scatter_html(
                 }
             }
         }
-        div class="pair grid" {
+        div class="grid" {
             @if coloured {
                 figure {
                     figcaption { "All rows" }

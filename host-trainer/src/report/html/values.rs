@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::findings::{ValueAnswers, Values};
-use super::layers::number;
 use super::plot::scatter;
+use crate::report::number::{r_squared, significant as number};
 
 /// Errors, and answers over targets.
 pub fn section(values: &Values, precision: &str) -> Markup {
@@ -24,11 +24,11 @@ pub fn section(values: &Values, precision: &str) -> Markup {
                     th scope="row" { (name) }
                     td data-column="mean squared error" { (number(answers.mse)) }
                     td data-column="mean absolute error" { (number(answers.mae)) }
-                    td data-column="R²" { (format!("{:.4}", answers.r2)) }
+                    td data-column="R²" { (r_squared(answers.r2)) }
                 } }
             }
         }
-        div class="pair grid" {
+        div class="grid" {
             (figure("float", &values.float, &unit, "var(--first)"))
             (figure(precision, &values.int8, &unit, "var(--second)"))
         }
