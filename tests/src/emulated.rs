@@ -1,13 +1,15 @@
 //! Firmware for the emulated board, built once for each model.
 
 use std::fs;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use host_trainer::device::Error;
 use host_trainer::device::board::{BOARDS, Board, DEFAULT_MODEL};
-use host_trainer::device::emulator::{Emulator, Options};
+use host_trainer::device::client::Client;
+use host_trainer::device::emulator::{Emulator, Options, Uart};
 
 use crate::command::{Finished, cargo};
 use crate::workspace::{cached, content_key, read, root, write};
@@ -51,6 +53,16 @@ pub fn serving_firmware(board: &'static Board, model: &[u8]) -> PathBuf {
         return firmware_for(board, model);
     }
     build("serving", board, model, |model, elf| board.build(&root(), model, elf))
+}
+
+/// The program of this board that takes only models which the holder of the public key in this file
+/// has signed.
+///
+/// # Panics
+/// When it can't be built, with cargo's words.
+pub fn signed_firmware(board: &'static Board, model: &[u8], key: &Path) -> PathBuf {
+    let what = format!("signed-{}", content_key(&[&read(key)]));
+    build(&what, board, model, |model, elf| board.build_signed(&root(), model, key, elf))
 }
 
 fn build(
@@ -124,6 +136,31 @@ pub fn serving(elf: &Path) -> Emulator {
 pub fn serving_on(board: &'static Board, elf: &Path) -> Emulator {
     Emulator::start(Options::serve(board, elf))
         .unwrap_or_else(|error| panic!("{}: {error}", board.name))
+}
+
+/// The board, answering whoever connects to the address, one after the other.
+///
+/// # Panics
+/// When it does not start.
+pub fn listening(elf: &Path) -> (Emulator, String) {
+    let address = free_address();
+    let options = Options { uart: Uart::Listen(address), ..Options::serve(board(), elf) };
+    let emulator = Emulator::start(options).unwrap_or_else(|error| panic!("{error}"));
+    let deadline = Instant::now() + LIMIT;
+    while Client::connect(&address.to_string()).and_then(|mut client| client.info()).is_err() {
+        assert!(Instant::now() < deadline, "the board does not listen: {:?}", emulator.log());
+        thread::sleep(Duration::from_millis(20));
+    }
+    (emulator, address.to_string())
+}
+
+/// An address at which nobody listens.
+///
+/// # Panics
+/// When the system has none.
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port on the loopback address");
+    listener.local_addr().expect("its address")
 }
 
 /// Does the same on every emulated board, on all of them at once: emulators wait for each other's

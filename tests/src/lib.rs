@@ -20,5 +20,6 @@ pub mod sealed;
 pub mod sizes;
 pub mod tflite;
 pub mod trained;
+pub mod variant;
 pub mod wire;
 pub mod workspace;

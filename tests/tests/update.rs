@@ -17,6 +17,7 @@ use model_format::{Clamp, Encoding, Model, Multiplier, Quantization, WeightLayou
 use tests::digits;
 use tests::emulated::{default_model, on_every_board, serving_firmware};
 use tests::parity::engine_outputs;
+use tests::variant::variant;
 
 /// Updates that are reset, unless the environment says otherwise.
 const RESETS: usize = 10;
@@ -24,28 +25,6 @@ const RESETS: usize = 10;
 const VARIABLE: &str = "THIMBLE_UPDATE_RESETS";
 /// How long a board may take to start.
 const START: Duration = Duration::from_secs(30);
-
-/// The default model under another name, and with other weights in its last layer.
-fn variant(number: usize) -> Vec<u8> {
-    let file = default_model();
-    let mut spec = ModelSpec::from(&Model::parse(&file).expect("a valid model"));
-    spec.name = format!("digits {number}");
-    let Some(LayerSpec::Dense(dense)) = spec.layers.last_mut() else { panic!("a dense layer") };
-    dense.biases[0] += number as i32;
-    dense.layout = WeightLayout::RowMajor;
-    let with_wrong_tests = spec.to_bytes().expect("a valid model");
-    // What a correct engine gives.
-    let inputs: Vec<Vec<i8>> = spec
-        .self_tests
-        .iter()
-        .map(|test| test.input.iter().map(|byte| *byte as i8).collect())
-        .collect();
-    let outputs = engine_outputs(&with_wrong_tests, inputs.iter().map(Vec::as_slice));
-    for (test, output) in spec.self_tests.iter_mut().zip(outputs) {
-        test.output = output.iter().map(|value| *value as u8).collect();
-    }
-    spec.to_bytes().expect("a valid model")
-}
 
 /// A model with more inputs than fit into the frames of a board that is built for digits.
 fn wide() -> Vec<u8> {

@@ -5,6 +5,7 @@ use core::fmt;
 use model_format::{Model, WeightLayout};
 use serde::{Deserialize, Serialize};
 
+use super::Trust;
 use crate::link::{SelfTestReport, frame_len};
 use crate::{Engine, EngineError};
 
@@ -52,6 +53,12 @@ pub enum Rejection {
         /// Of these, how many passed.
         passed: u8,
     },
+    /// It carries no signature, and the device asks for one.
+    #[cfg(feature = "signed")]
+    Unsigned,
+    /// Its signature is not one of this model by the key that the device has.
+    #[cfg(feature = "signed")]
+    Signature,
 }
 
 impl core::error::Error for Rejection {}
@@ -83,6 +90,16 @@ impl fmt::Display for Rejection {
             Rejection::SelfTest { vectors, passed } => {
                 write!(f, "only {passed} of its {vectors} test vectors passed on the device")
             }
+            #[cfg(feature = "signed")]
+            Rejection::Unsigned => f.write_str(
+                "it is not signed, and the device takes only what the holder of its key has \
+                 signed: update with --sign KEYFILE",
+            ),
+            #[cfg(feature = "signed")]
+            Rejection::Signature => f.write_str(
+                "its signature is not by the key that the device was built for, or the model was \
+                 changed after it was signed",
+            ),
         }
     }
 }
@@ -101,13 +118,18 @@ impl From<EngineError> for Rejection {
     }
 }
 
-/// Reads a model whole, and runs its own test vectors in `scratch`; gives the CRC-32 that it states
-/// of itself.
+/// Asks of what an update has brought whether its maker is trusted, reads the model whole, and runs
+/// its own test vectors in `scratch`; gives the CRC-32 that the model states of itself.
 ///
 /// # Errors
 /// [`Rejection`], whatever the bytes are.
-pub fn accept(bytes: &[u8], scratch: &mut [u32], buffers: Buffers) -> Result<u32, Rejection> {
-    let model = Model::parse(bytes).map_err(|_| Rejection::Unreadable)?;
+pub fn accept(
+    bytes: &[u8],
+    scratch: &mut [u32],
+    buffers: Buffers,
+    trust: Trust,
+) -> Result<u32, Rejection> {
+    let model = Model::parse(trust.check(bytes)?).map_err(|_| Rejection::Unreadable)?;
     for (values, given) in
         [(model.raw_input_bytes(), buffers.receive), (model.output_bytes(), buffers.send)]
     {

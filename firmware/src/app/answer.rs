@@ -4,7 +4,7 @@ use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 use model_format::Model;
 use model_format::limits::MAX_LAYERS;
 
-use super::{Board, Buffers, Rejection, accept, self_test};
+use super::{Board, Buffers, Rejection, Trust, accept, self_test};
 use crate::link::{Benchmark, Info, PROTOCOL, Refusal, Request, Response, SlotsInfo, Updated};
 use crate::slots::{MappedFlash, Slots, Update, UpdateError};
 use crate::{Engine, InputError, RawError};
@@ -209,6 +209,7 @@ impl<'m, B: Board> Device<'m, '_, B> {
     }
 
     fn update_finish(&mut self, reply: Reply<'_>) -> Result<(), Refusal> {
+        let trust = self.board.trust();
         let slots = self.board.slots().ok_or(Refusal::NoSlots)?;
         let update = self.update.as_ref().ok_or(Refusal::NoUpdate)?;
         let missing = update.missing();
@@ -217,8 +218,9 @@ impl<'m, B: Board> Device<'m, '_, B> {
         }
         let update = self.update.take().ok_or(Refusal::NoUpdate)?;
         let (scratch, buffers) = (&mut *self.scratch, self.buffers);
-        let written =
-            slots.finish(update, |model| accept(model, scratch, buffers)).map_err(refusal)?;
+        let written = slots
+            .finish(update, |model| accept(model, scratch, buffers, trust))
+            .map_err(refusal)?;
         reply(Response::Updated(Updated {
             slot: written.slot as u8,
             sequence: written.record.sequence,
@@ -248,8 +250,9 @@ pub fn choose<F: MappedFlash>(
     slots: &mut Slots<F>,
     scratch: &mut [u32],
     buffers: Buffers,
+    trust: Trust,
 ) -> Result<Option<usize>, F::Error> {
-    slots.choose(|model| accept(model, scratch, buffers).is_ok())
+    slots.choose(|model| accept(model, scratch, buffers, trust).is_ok())
 }
 
 /// An engine for one request: it was made before with the same model and memory.

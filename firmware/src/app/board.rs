@@ -2,6 +2,7 @@
 
 use embedded_hal::digital::{ErrorType, OutputPin, StatefulOutputPin};
 
+use super::Trust;
 use crate::link::Counter;
 use crate::slots::{MappedFlash, Slots};
 
@@ -37,6 +38,11 @@ pub trait Board {
     /// The slots for models, if the board has some.
     fn slots(&mut self) -> Option<&mut Slots<Self::Flash>> {
         None
+    }
+
+    /// Whose models the board takes.
+    fn trust(&self) -> Trust {
+        Trust::Anybody
     }
 
     /// Starts the board anew; returns only where there is nothing to start, as in a test.

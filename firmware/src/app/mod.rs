@@ -3,6 +3,7 @@
 mod accept;
 mod answer;
 mod board;
+mod trust;
 
 use embedded_hal::digital::StatefulOutputPin;
 use embedded_io::{Read, Write};
@@ -11,6 +12,9 @@ use model_format::Model;
 pub use self::accept::{Buffers, Rejection, accept, self_test};
 pub use self::answer::choose;
 pub use self::board::{Board, NoLed};
+pub use self::trust::Trust;
+#[cfg(feature = "signed")]
+pub use self::trust::{PUBLIC_KEY_LEN, SIGNATURE_LEN};
 
 use self::answer::Device;
 use crate::Engine;
@@ -19,7 +23,7 @@ use crate::link::{self, FrameError, Message, Received, Receiver, Refusal, Reques
 /// A model to start with, and where it lies.
 #[derive(Clone, Copy, Debug)]
 pub struct Start<'m> {
-    /// The model's file.
+    /// The model's file, without a signature.
     pub file: &'m [u8],
     /// The slot that it lies in; none for the one that is built in.
     pub slot: Option<u8>,

@@ -19,6 +19,7 @@ struct Bench {
     ticks: u32,
     slots: Option<Slots<Flash>>,
     restarts: usize,
+    trust: Trust,
 }
 
 #[derive(Default)]
@@ -81,6 +82,10 @@ impl Board for Bench {
 
     fn slots(&mut self) -> Option<&mut Slots<Flash>> {
         self.slots.as_mut()
+    }
+
+    fn trust(&self) -> Trust {
+        self.trust
     }
 
     fn restart(&mut self) {
@@ -158,6 +163,7 @@ struct Bed {
     answers: Vec<(u16, String)>,
     restarts: usize,
     light_is_on: bool,
+    trust: Trust,
 }
 
 impl Bed {
@@ -168,12 +174,14 @@ impl Bed {
         let mut slots = self.flash.take().map(|flash| Slots::new(flash).unwrap());
         let mut scratch = [0; 64];
         let buffers = Buffers { receive: 300, send: 300 };
-        let slot = slots.as_mut().and_then(|s| choose(s, &mut scratch, buffers).unwrap());
+        let slot =
+            slots.as_mut().and_then(|s| choose(s, &mut scratch, buffers, self.trust).unwrap());
         let file = match (&slots, slot) {
-            (Some(slots), Some(slot)) => slots.model(slot).unwrap().to_vec(),
+            (Some(slots), Some(slot)) => self.trust.model_file(slots.model(slot).unwrap()).to_vec(),
             _ => built_in,
         };
-        let board = Bench { light: Light::default(), ticks: 8, slots, restarts: 0 };
+        let board =
+            Bench { light: Light::default(), ticks: 8, slots, restarts: 0, trust: self.trust };
         let mut wire = Wire { to_device: sent.to_vec().into(), from_device: vec![] };
         let (mut receive, mut send) = ([0; 300], [0; 300]);
         let start = Start { file: &file, slot: slot.map(|slot| slot as u8) };
@@ -425,11 +433,78 @@ fn an_update_goes_from_its_beginning_to_its_end() {
 fn what_cannot_run_here_is_rejected_with_the_reason() {
     let mut scratch = [0; 64];
     let buffers = Buffers { receive: 300, send: 300 };
-    let mut of = |file: &[u8], words: usize, buffers| accept(file, &mut scratch[..words], buffers);
+    let mut of = |file: &[u8], words: usize, buffers| {
+        accept(file, &mut scratch[..words], buffers, Trust::Anybody)
+    };
     let file = model(2, 3, 3);
     assert_eq!(of(&file, 64, buffers), Ok(Model::parse(&file).unwrap().checksum()));
     assert!(matches!(of(&file, 1, buffers), Err(Rejection::Scratch { given: 1, .. })));
     let small = Buffers { receive: 100, ..buffers };
     assert!(matches!(of(&file, 64, small), Err(Rejection::Frame { given: 100, .. })));
     assert_eq!(of(&file[..40], 64, buffers), Err(Rejection::Unreadable));
+}
+
+#[cfg(feature = "signed")]
+mod signed {
+    use ed25519_compact::{KeyPair, Seed};
+
+    use super::*;
+
+    fn signed(model: &[u8], seed: u8) -> Vec<u8> {
+        let key = KeyPair::from_seed(Seed::new([seed; 32]));
+        [model, &*key.sk.sign(model, None)].concat()
+    }
+
+    fn bed() -> Bed {
+        let key = KeyPair::from_seed(Seed::new([7; 32]));
+        Bed { trust: Trust::Holder(*key.pk), ..Bed::with_flash() }
+    }
+
+    #[test]
+    fn a_signed_model_runs_from_the_next_start_on() {
+        let (mut bed, new) = (bed(), model(2, 3, 3));
+        let answers = bed.ask(&update(&signed(&new, 7)));
+        assert!(answers.last().is_some_and(|answer| answer.starts_with("Updated")), "{answers:?}");
+        let len = new.len() as u32;
+        let answers = bed.ask(&[
+            infer(&[1, 2]),
+            Request::Info,
+            // What is read back is the model.
+            Request::ReadModel { offset: len - 8, len: 100 },
+        ]);
+        assert_eq!(answers[0], says(Response::Output { output: &[3, 6] }));
+        assert!(answers[1].contains(&format!("model_bytes: {len}")), "{}", answers[1]);
+        assert_eq!(answers[2], says(Response::Model { bytes: &new[new.len() - 8..] }));
+    }
+
+    #[test]
+    fn what_the_holder_of_the_key_has_not_signed_is_refused() {
+        let new = model(2, 3, 3);
+        let good = signed(&new, 7);
+        let mut changed = good.clone();
+        changed[60] ^= 1;
+        let mut longer = good.clone();
+        longer.extend([0; 4]);
+        let rejected = |rejection| refused(Refusal::Rejected(rejection));
+        for (what, sent, reason) in [
+            ("unsigned", &*new, Rejection::Unsigned),
+            ("signed by another", &signed(&new, 8), Rejection::Signature),
+            ("changed", &changed, Rejection::Signature),
+            ("a signature cut off", &good[..good.len() - 4], Rejection::Unreadable),
+            ("a model cut off", &good[4..], Rejection::Unreadable),
+            ("longer", &longer, Rejection::Unreadable),
+            // A good signature does not make a bad model good.
+            (
+                "signed, but wrong",
+                &signed(&model(2, 3, 4), 7),
+                Rejection::SelfTest { vectors: 2, passed: 1 },
+            ),
+        ] {
+            let mut bed = bed();
+            let answers = bed.ask(&update(sent));
+            assert_eq!(answers.last(), Some(&rejected(reason)), "{what}");
+            let answers = bed.ask(&[infer(&[1, 2])]);
+            assert_eq!(answers, [says(Response::Output { output: &[2, 4] })], "{what}");
+        }
+    }
 }

@@ -51,7 +51,7 @@ pub enum Request<'a> {
     },
     /// A new model of this length follows: erase the idle slot. Answered by [`Response::Done`].
     UpdateBegin {
-        /// Bytes of the model file.
+        /// Bytes of the model file, and of the signature behind it if the device asks for one.
         len: u32,
     },
     /// The next part of it. Answered by [`Response::Done`].
@@ -147,7 +147,7 @@ pub struct Info<'a> {
 pub struct SlotsInfo {
     /// The slot that the model runs from, 0 or 1; none for the one that is built in.
     pub running: Option<u8>,
-    /// Bytes of the largest model.
+    /// Bytes of the largest model, and of its signature if the device asks for one.
     pub capacity: u32,
     /// Bytes of the largest chunk of an update.
     pub chunk: u32,

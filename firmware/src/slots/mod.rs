@@ -22,6 +22,9 @@
 //! | 16..28 | all ones |
 //! | 28..32 | CRC-32 of bytes 0..16 |
 //! | 32..64 | all ones; anything else revokes the slot |
+//!
+//! Where a device asks for signatures (see [`Trust`](crate::app::Trust)), the signature lies behind
+//! the model file and counts to its length.
 
 mod flash;
 mod record;

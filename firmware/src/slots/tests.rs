@@ -6,7 +6,7 @@ use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
 
 use super::simulated::{BLOCK, Failure, Flash};
 use super::*;
-use crate::app::{self, Buffers, Rejection};
+use crate::app::{self, Buffers, Rejection, Trust};
 
 /// A model that can be told from the others by its bias, and whose self-test may be wrong.
 fn model(bias: i8, self_test_passes: bool) -> Vec<u8> {
@@ -36,22 +36,40 @@ fn model(bias: i8, self_test_passes: bool) -> Vec<u8> {
 
 /// What a device asks of a model before it runs it: its CRC-32, if it parses and passes.
 fn accept(bytes: &[u8]) -> Result<u32, Rejection> {
-    app::accept(bytes, &mut [0; 64], Buffers { receive: 300, send: 300 })
+    accept_from(bytes, Trust::Anybody)
+}
+
+fn accept_from(bytes: &[u8], trust: Trust) -> Result<u32, Rejection> {
+    app::accept(bytes, &mut [0; 64], Buffers { receive: 300, send: 300 }, trust)
 }
 
 /// Starts a device: the name of the model that it runs.
 fn start(flash: &mut Flash) -> Option<String> {
+    start_with(flash, Trust::Anybody)
+}
+
+fn start_with(flash: &mut Flash, trust: Trust) -> Option<String> {
     flash.power = usize::MAX;
     let mut slots = Slots::new(flash.clone()).unwrap();
-    let slot = slots.choose(|bytes| accept(bytes).is_ok()).unwrap();
-    let name =
-        slot.map(|slot| Model::parse(slots.model(slot).unwrap()).unwrap().name().to_string());
+    let slot = slots.choose(|bytes| accept_from(bytes, trust).is_ok()).unwrap();
+    let name = slot.map(|slot| {
+        let file = trust.model_file(slots.model(slot).unwrap());
+        Model::parse(file).unwrap().name().to_string()
+    });
     *flash = slots.into_flash();
     name
 }
 
 /// Sends a model to a device in chunks, as far as its power lasts.
 fn update(flash: &mut Flash, model: &[u8]) -> Result<Written, UpdateError<Failure>> {
+    update_with(flash, model, Trust::Anybody)
+}
+
+fn update_with(
+    flash: &mut Flash,
+    model: &[u8],
+    trust: Trust,
+) -> Result<Written, UpdateError<Failure>> {
     let mut slots = Slots::new(flash.clone()).unwrap();
     let current = slots.newest_first().next();
     let result = (|| {
@@ -59,7 +77,7 @@ fn update(flash: &mut Flash, model: &[u8]) -> Result<Written, UpdateError<Failur
         for (k, chunk) in model.chunks(64).enumerate() {
             slots.write(&mut update, k as u32 * 64, chunk)?;
         }
-        slots.finish(update, accept)
+        slots.finish(update, |bytes| accept_from(bytes, trust))
     })();
     *flash = slots.into_flash();
     result
@@ -67,11 +85,15 @@ fn update(flash: &mut Flash, model: &[u8]) -> Result<Written, UpdateError<Failur
 
 /// A flash whose device runs `old`, after so many updates.
 fn running(old: &[u8], updates: usize) -> Flash {
-    let mut flash = Flash::erased(4);
-    for _ in 0..updates {
-        update(&mut flash, &model(99, true)).unwrap();
+    updated(&vec![old; updates + 1], Trust::Anybody)
+}
+
+/// A flash after these updates.
+fn updated(models: &[&[u8]], trust: Trust) -> Flash {
+    let mut flash = Flash::erased(6);
+    for model in models {
+        update_with(&mut flash, model, trust).unwrap();
     }
-    update(&mut flash, old).unwrap();
     flash
 }
 
@@ -112,8 +134,8 @@ fn a_bad_model_never_becomes_current() {
         assert_eq!(update(&mut flash, bad), Err(UpdateError::Refused(reason)));
         assert_eq!(start(&mut flash).as_deref(), Some("model 1"));
     }
-    let too_large = vec![0; 2 * BLOCK];
-    let capacity = 2 * BLOCK as u32 - HEADER_LEN as u32;
+    let too_large = vec![0; 3 * BLOCK];
+    let capacity = 3 * BLOCK as u32 - HEADER_LEN as u32;
     assert_eq!(update(&mut flash, &too_large), Err(UpdateError::TooLarge { capacity }));
     assert_eq!(start(&mut flash).as_deref(), Some("model 1"));
 }
@@ -154,23 +176,28 @@ fn a_model_that_fails_at_start_up_is_revoked_for_good() {
 
 #[test]
 fn power_may_fail_at_any_operation() {
-    let (old, new) = (model(1, true), model(2, true));
+    cut_power_everywhere(Trust::Anybody, |number| model(number, true));
+}
+
+/// Cuts the power of a device that runs `make(1)` at every operation of an update to `make(2)`.
+fn cut_power_everywhere(trust: Trust, make: impl Fn(i8) -> Vec<u8>) {
+    let (old, new, next) = (make(1), make(2), make(3));
     // Miri is slow: one number of updates, some operations and ways of tearing.
     let (updates, step) = if cfg!(miri) { (1, 7) } else { (3, 1) };
     let tears: Vec<_> = (0..8).step_by(step).collect();
     for updates in 0..updates {
-        let before = running(&old, updates);
+        let before = updated(&vec![old.as_slice(); updates + 1], trust);
         let mut whole = before.clone();
         whole.operations = 0;
-        update(&mut whole, &new).unwrap();
+        update_with(&mut whole, &new, trust).unwrap();
         let operations = whole.operations;
         assert!(operations > 20, "{operations}");
         let mut became_new = 0;
         for power in (1..=operations).rev().step_by(step) {
             for &tear in &tears {
                 let mut flash = Flash { power, tear, ..before.clone() };
-                let _ = update(&mut flash, &new);
-                let now = start(&mut flash);
+                let _ = update_with(&mut flash, &new, trust);
+                let now = start_with(&mut flash, trust);
                 // At the last operation the record may have been written all the same.
                 match now.as_deref() {
                     Some("model 1") => {}
@@ -179,8 +206,8 @@ fn power_may_fail_at_any_operation() {
                 }
                 // And the device can be updated again.
                 flash.power = usize::MAX;
-                update(&mut flash, &model(3, true)).unwrap();
-                assert_eq!(start(&mut flash).as_deref(), Some("model 3"));
+                update_with(&mut flash, &next, trust).unwrap();
+                assert_eq!(start_with(&mut flash, trust).as_deref(), Some("model 3"));
             }
         }
         assert!(became_new < tears.len(), "the tearing never tears");
@@ -197,6 +224,53 @@ fn power_may_fail_while_rolling_back() {
             let _ = slots.roll_back();
             let now = start(&mut slots.into_flash());
             assert!(matches!(now.as_deref(), Some("model 1" | "model 2")), "{now:?}");
+        }
+    }
+}
+
+/// As [`power_may_fail_at_any_operation`], on a device that asks for signatures.
+#[cfg(feature = "signed")]
+mod signed {
+    use ed25519_compact::{KeyPair, Seed};
+
+    use super::*;
+
+    fn key() -> KeyPair {
+        KeyPair::from_seed(Seed::new([7; 32]))
+    }
+
+    fn signed(mut model: Vec<u8>) -> Vec<u8> {
+        let signature = key().sk.sign(&model, None);
+        model.extend_from_slice(&*signature);
+        model
+    }
+
+    #[test]
+    fn power_may_fail_at_any_operation() {
+        cut_power_everywhere(Trust::Holder(*key().pk), |number| signed(model(number, true)));
+    }
+
+    /// Slots that were written by firmware that took any model.
+    #[test]
+    fn what_is_not_signed_is_not_started() {
+        let trust = Trust::Holder(*key().pk);
+        let mut flash = running(&model(1, true), 1);
+        assert_eq!(start(&mut flash).as_deref(), Some("model 1"));
+        assert_eq!(start_with(&mut flash, trust), None, "the one that is built in");
+        update_with(&mut flash, &signed(model(2, true)), trust).unwrap();
+        assert_eq!(start_with(&mut flash, trust).as_deref(), Some("model 2"));
+    }
+
+    /// Whatever byte of model or signature changes in the flash afterwards.
+    #[test]
+    fn what_is_changed_in_the_flash_is_not_started() {
+        let trust = Trust::Holder(*key().pk);
+        let new = signed(model(2, true));
+        let flash = updated(&[&new], trust);
+        for at in (0..new.len()).step_by(7).chain(new.len() - 64..new.len()) {
+            let mut changed = flash.clone();
+            changed.bytes[HEADER_LEN + at] ^= 0x10;
+            assert_eq!(start_with(&mut changed, trust), None, "byte {at}");
         }
     }
 }

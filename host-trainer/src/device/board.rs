@@ -129,7 +129,22 @@ impl Board {
         model: &Path,
         destination: &Path,
     ) -> Result<(), Error> {
-        self.build_program(self.name.into(), repository, model, destination)
+        self.build_program(self.name.into(), repository, model, None, destination)
+    }
+
+    /// Builds as [`Board::build`] does, for a board that takes only models which the holder of the
+    /// public key in this file has signed.
+    ///
+    /// # Errors
+    /// [`Error::Build`] with cargo's words, which say so if the key is bad.
+    pub fn build_signed(
+        &'static self,
+        repository: &Path,
+        model: &Path,
+        key: &Path,
+        destination: &Path,
+    ) -> Result<(), Error> {
+        self.build_program(self.name.into(), repository, model, Some(key), destination)
     }
 
     /// Builds as [`Board::build`] does, but the program that takes the commands of
@@ -148,7 +163,7 @@ impl Board {
             false => self.name.into(),
             true => format!("{}-commands", self.name),
         };
-        self.build_program(program, repository, model, destination)
+        self.build_program(program, repository, model, None, destination)
     }
 
     fn build_program(
@@ -156,6 +171,7 @@ impl Board {
         program: String,
         repository: &Path,
         model: &Path,
+        key: Option<&Path>,
         destination: &Path,
     ) -> Result<(), Error> {
         let boards = repository.join("firmware/boards");
@@ -179,6 +195,13 @@ impl Board {
         match default.as_ref() == Some(&model) {
             true => cargo.env_remove("THIMBLE_MODEL"),
             false => cargo.env("THIMBLE_MODEL", model),
+        };
+        match key {
+            Some(key) => {
+                let key = key.canonicalize().map_err(Error::file(key))?;
+                cargo.args(["--features", "signed"]).env("THIMBLE_PUBLIC_KEY", key)
+            }
+            None => cargo.env_remove("THIMBLE_PUBLIC_KEY"),
         };
         // Of a cargo that runs this program, nothing but the choice of the toolchain shall matter.
         for (variable, _) in env::vars_os() {

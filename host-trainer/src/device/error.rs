@@ -124,6 +124,16 @@ pub enum Error {
         /// What the firmware and the emulator said last, each on a line of its own.
         log: String,
     },
+    /// A file has no key to sign with.
+    #[error(
+        "{}: there is no secret key of Ed25519 in it (PEM, PKCS#8); `host-trainer device new-key` \
+         makes one",
+        path.display()
+    )]
+    Key {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file can't be used.
     #[error("{}: {source}", path.display())]
     File {

@@ -5,6 +5,7 @@
 //! | [`client`] | asks a device over any stream of bytes |
 //! | `operations` | what takes more than one request: updates, reading the model back |
 //! | [`connection`] | serial ports, TCP |
+//! | [`signing`] | keys, and signatures of models |
 //! | [`board`] | the emulated boards by name, and how to build their firmware |
 //! | [`emulator`] | QEMU: starts it, connects its UART, decodes its log, ends it |
 //! | [`command`] | bulk work in the emulator, by files instead of the UART |
@@ -22,5 +23,6 @@ mod error;
 mod local;
 pub mod log;
 mod operations;
+pub mod signing;
 
 pub use error::Error;

@@ -1,4 +1,4 @@
-//! What the build script of every board does.
+//! What the build scripts of all boards do.
 //!
 //! ```no_run
 //! board_build::linker_script("memory.x", include_str!("../../qemu-mps2-an386/memory.x"));
@@ -8,10 +8,14 @@
 //! Linker arguments come from here and not from a configuration file, where `RUSTFLAGS` in the
 //! environment would silently replace them.
 
+mod trust;
+
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
 use model_format::{Model, Operators};
+
+pub use trust::trust;
 
 /// The environment variable that names another model than the board's default.
 const MODEL_VARIABLE: &str = "THIMBLE_MODEL";

@@ -5,6 +5,7 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | `trust` | whose models are taken |
 //! | [`parts`] | a board, put together of its light, clock, flash |
 //! | [`uart`] | sleeping until a byte comes |
 //! | `plic` | RISC-V: the interrupt that ends the sleep |
@@ -18,6 +19,9 @@ pub mod parts;
 #[cfg(target_arch = "riscv32")]
 pub mod plic;
 pub mod stack;
+mod trust {
+    include!(concat!(env!("OUT_DIR"), "/trust.rs"));
+}
 pub mod uart;
 
 use embedded_hal::digital::StatefulOutputPin;
@@ -97,14 +101,17 @@ where
     }
     let buffers = Buffers { receive: RECEIVE, send: SEND };
     (parts.watchdog.feed)();
-    let chosen = choose(slots, &mut memory.scratch, buffers).unwrap_or_else(|_| {
+    let chosen = choose(slots, &mut memory.scratch, buffers, trust::TRUST).unwrap_or_else(|_| {
         defmt::error!("the flash cannot be written");
         None
     });
     // SAFETY: this is the slot that runs. The application writes to the other one, and to this one
     // only what revokes it.
     let file = chosen.and_then(|slot| unsafe { flash::running_model(slots, slot) });
-    file.map_or(none, |file| Start { file, slot: chosen.map(|slot| slot as u8) })
+    file.map_or(none, |file| Start {
+        file: trust::TRUST.model_file(file),
+        slot: chosen.map(|slot| slot as u8),
+    })
 }
 
 /// The engine for a model.

@@ -1,12 +1,12 @@
 //! A board, put together of its parts.
 
 use embedded_hal::digital::StatefulOutputPin;
-use firmware::app::Board;
+use firmware::app::{Board, Trust};
 use firmware::link::Counter;
 use firmware::slots::{MappedFlash, NoFlash, Slots};
 
 use crate::clock::Clock;
-use crate::stack;
+use crate::{stack, trust};
 
 /// A board, put together of its parts.
 pub struct Parts<L, K, F = NoFlash> {
@@ -65,6 +65,10 @@ impl<L: StatefulOutputPin, K: Clock, F: MappedFlash> Board for Parts<L, K, F> {
 
     fn slots(&mut self) -> Option<&mut Slots<F>> {
         self.slots.as_mut()
+    }
+
+    fn trust(&self) -> Trust {
+        trust::TRUST
     }
 
     fn restart(&mut self) {

@@ -39,6 +39,11 @@ pub enum DeviceArgs {
     Trace(show::TraceArgs),
     /// Give the device another model, or the one that it had before
     Update(update::UpdateArgs),
+    /// Make a key that signs models, for `update --sign` and for boards built with its public half
+    NewKey {
+        /// Where the secret half goes; the public one goes beside it, with `.pub` at the end
+        file: PathBuf,
+    },
     /// Start the device anew
     Restart(Link),
     /// Show every second what changes in the device
@@ -93,6 +98,7 @@ pub fn run(args: DeviceArgs, quiet: bool) -> anyhow::Result<()> {
         DeviceArgs::Bench(args) => show::bench(args),
         DeviceArgs::Trace(args) => show::trace(args),
         DeviceArgs::Update(args) => update::run(args, quiet),
+        DeviceArgs::NewKey { file } => update::new_key(&file),
         DeviceArgs::Restart(link) => link.ask(update::restart),
         DeviceArgs::Monitor(args) => show::monitor(&args),
         DeviceArgs::Emulate { board, elf, port } => Ok(emulate::run(&board, &elf, port)?),

@@ -1,10 +1,12 @@
-//! `host-trainer device update | restart`.
+//! `host-trainer device update | restart | new-key`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
+use firmware::app::Rejection;
+use firmware::link::Refusal;
 use model_format::Model;
 
 use super::Link;
@@ -13,6 +15,7 @@ use crate::cli::evaluate::read_model;
 use crate::cli::terminal;
 use crate::device::Error;
 use crate::device::connection::AnyClient;
+use crate::device::signing::SigningKey;
 
 /// How long a device may take to start.
 const START: Duration = Duration::from_secs(20);
@@ -23,6 +26,9 @@ const START: Duration = Duration::from_secs(20);
 pub struct UpdateArgs {
     /// A model file, packed for the device's core or for any
     model: Option<PathBuf>,
+    /// Sign it with the secret key in this file (PEM, PKCS#8), for a device built with the public one
+    #[arg(long, value_name = "KEYFILE", requires = "model")]
+    sign: Option<PathBuf>,
     /// Go back to the model before instead
     #[arg(long)]
     rollback: bool,
@@ -33,7 +39,7 @@ pub struct UpdateArgs {
 
 /// Gives the device another model, and starts it anew.
 pub fn run(args: UpdateArgs, quiet: bool) -> anyhow::Result<()> {
-    let UpdateArgs { model, link, .. } = args;
+    let UpdateArgs { model, sign, link, .. } = args;
     let Some(path) = model else {
         return link.ask(|client| {
             client.roll_back()?;
@@ -43,15 +49,27 @@ pub fn run(args: UpdateArgs, quiet: bool) -> anyhow::Result<()> {
     let file = read_model(&path)?;
     // What is bad is refused here, with all that there is to say, before a byte is sent.
     let checksum = Model::parse(&file).with_context(|| path.display().to_string())?.checksum();
+    let sent = match &sign {
+        Some(key) => SigningKey::read(key)?.sign(&file),
+        None => file,
+    };
     link.ask(|client| {
-        let bar = terminal::bar(file.len(), "bytes", quiet);
+        let bar = terminal::bar(sent.len(), "bytes", quiet);
         let begin = Instant::now();
-        let updated = client.update(&file, |sent| bar.set_position(sent as u64));
+        let updated = client.update(&sent, |sent| bar.set_position(sent as u64));
         bar.finish_and_clear();
-        let updated = updated?;
+        let updated = match updated {
+            Err(error @ Error::Refused(Refusal::Rejected(Rejection::Unreadable)))
+                if sign.is_some() =>
+            {
+                // With a signature behind it, it is no model to a device that asks for none.
+                bail!("{error}. If the device was built without a key, update it without --sign");
+            }
+            other => other?,
+        };
         println!(
             "written     {} bytes to slot {} in {:.1} s; {} blocks erased; update {}",
-            file.len(),
+            sent.len(),
             updated.slot,
             begin.elapsed().as_secs_f64(),
             updated.erased_blocks,
@@ -66,6 +84,18 @@ pub fn run(args: UpdateArgs, quiet: bool) -> anyhow::Result<()> {
         }
         Ok(())
     })
+}
+
+/// Makes a key that signs models.
+pub fn new_key(path: &Path) -> anyhow::Result<()> {
+    let public = SigningKey::generate().write(path)?;
+    println!("secret key  {}, for `device update MODEL --sign`; keep it", path.display());
+    println!(
+        "public key  {0}, for a board: `THIMBLE_PUBLIC_KEY={0} cargo run --release --features \
+         signed` in its folder",
+        public.canonicalize().unwrap_or(public).display()
+    );
+    Ok(())
 }
 
 /// Starts the device anew, and shows who it is then.

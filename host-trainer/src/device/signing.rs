@@ -1,0 +1,151 @@
+//! Keys, and signatures of models, as `firmware` checks them: Ed25519 of the model file.
+//!
+//! Keys are PEM as OpenSSL writes and reads it: PKCS#8 for the secret half, SubjectPublicKeyInfo
+//! for the public one.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use ed25519_compact::KeyPair;
+
+use super::Error;
+
+/// A key that signs models.
+pub struct SigningKey(KeyPair);
+
+impl SigningKey {
+    /// A new one, from the system's source of randomness.
+    pub fn generate() -> Self {
+        SigningKey(KeyPair::generate())
+    }
+
+    /// Reads the secret half from a file.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be read, [`Error::Key`] if there is no such key in it.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = fs::read(path).map_err(Error::file(path))?;
+        KeyPair::from_pem(&String::from_utf8_lossy(&text))
+            .map(SigningKey)
+            .map_err(|_| Error::Key { path: path.into() })
+    }
+
+    /// Writes the secret half to a new file that only its owner may read, and the public half to
+    /// another with `.pub` at the end, whose path it gives.
+    ///
+    /// # Errors
+    /// [`Error::File`], also if one of the two is there already: a key is not replaced.
+    pub fn write(&self, path: &Path) -> Result<PathBuf, Error> {
+        let mut public = path.as_os_str().to_owned();
+        public.push(".pub");
+        let public = PathBuf::from(public);
+        // Neither without the other: what is there is seen before anything is written.
+        if public.exists() {
+            return Err(Error::file(public)(io::ErrorKind::AlreadyExists.into()));
+        }
+        create(path, &self.0.sk.to_pem(), true)?;
+        create(&public, &self.0.pk.to_pem(), false)?;
+        Ok(public)
+    }
+
+    /// A model file with its signature behind it, as an update brings it.
+    pub fn sign(&self, model: &[u8]) -> Vec<u8> {
+        let mut signed = model.to_vec();
+        signed.extend_from_slice(&*self.0.sk.sign(model, None));
+        signed
+    }
+
+    /// The public half, as firmware has it built in.
+    pub fn public(&self) -> [u8; firmware::app::PUBLIC_KEY_LEN] {
+        *self.0.pk
+    }
+}
+
+fn create(path: &Path, content: &str, secret: bool) -> Result<(), Error> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if secret {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    // Elsewhere a new file's rights are those of its folder.
+    #[cfg(not(unix))]
+    let _ = secret;
+    let mut file = options.open(path).map_err(Error::file(path))?;
+    file.write_all(content.as_bytes()).map_err(Error::file(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use firmware::app::{Rejection, SIGNATURE_LEN, Trust};
+
+    use super::*;
+
+    /// As much of a model as a signature depends on: a header that states its length.
+    fn file() -> Vec<u8> {
+        let mut file = b"THMB\x01\0\0\0\x05\0\0\0\0\0\0\0".to_vec();
+        file.extend(b"model");
+        file
+    }
+
+    #[test]
+    fn a_key_that_was_written_signs_for_the_one_that_was_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("owner");
+        let key = SigningKey::generate();
+        let public = key.write(&path).unwrap();
+        assert_eq!(public, folder.path().join("owner.pub"));
+        assert!(fs::read_to_string(&public).unwrap().starts_with("-----BEGIN PUBLIC KEY-----"));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        let again = SigningKey::read(&path).unwrap();
+        let signed = again.sign(&file());
+        assert_eq!(signed.len(), file().len() + SIGNATURE_LEN);
+        let trust = Trust::Holder(key.public());
+        assert_eq!(trust.check(&signed), Ok(file().as_slice()));
+        assert_eq!(
+            Trust::Holder(SigningKey::generate().public()).check(&signed),
+            Err(Rejection::Signature)
+        );
+        // It is not replaced, and the public half alone is in the way, too.
+        assert!(matches!(key.write(&path), Err(Error::File { .. })));
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(key.write(&path), Err(Error::File { path, .. }) if path == public));
+        assert!(!path.exists());
+    }
+
+    /// `openssl pkeyutl -sign -rawin` with a key of `openssl genpkey -algorithm ed25519`.
+    #[test]
+    fn a_signature_is_that_of_openssl() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
+        fs::write(
+            &path,
+            "-----BEGIN PRIVATE KEY-----\n\
+             MC4CAQAwBQYDK2VwBCIEIChH0b3D/5bd3orvHEgLenxHXrsPSFArg+p/8Z55Qalr\n\
+             -----END PRIVATE KEY-----\n",
+        )
+        .unwrap();
+        let signed = SigningKey::read(&path).unwrap().sign(b"a model\n");
+        let signature: String = signed[8..].iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(
+            signature,
+            "e9b7d70211263469bd4457491a0f517ce7e68d173f3adfc36e41740dd1378905\
+             184c268ea735d9630b2c4e3aebacfd69306015370710b85dc50a2798d72a510b"
+        );
+    }
+
+    #[test]
+    fn a_file_without_a_key_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("no-key");
+        fs::write(&path, [0xff, 0, 1]).unwrap();
+        let error = SigningKey::read(&path).err().expect("there is none").to_string();
+        assert!(error.contains("no-key") && error.contains("new-key"), "{error}");
+    }
+}

@@ -1,0 +1,124 @@
+//! An emulated board with a public key built in, and `host-trainer device update` with and without
+//! the secret one.
+
+use std::path::{Path, PathBuf};
+
+use host_trainer::device::client::Client;
+use host_trainer::device::signing::SigningKey;
+use tests::command::{Finished, cargo, host_trainer};
+use tests::emulated::{board, default_model, listening, serving_firmware, signed_firmware};
+use tests::variant::variant;
+use tests::workspace::{empty_dir, root, write};
+
+/// `host-trainer device` with these arguments, in this folder.
+fn device(folder: &Path, arguments: &[&str]) -> Finished {
+    Finished::of(&mut host_trainer(folder, ["--quiet", "device"].iter().chain(arguments)))
+}
+
+/// A folder with the test's key, always the same, so that firmware is built for it once.
+fn folder(name: &str) -> PathBuf {
+    let folder = empty_dir(name);
+    write(folder.join("owner"), SECRET.as_bytes());
+    write(folder.join("owner.pub"), PUBLIC.as_bytes());
+    folder
+}
+
+/// Made by `openssl genpkey -algorithm ed25519`, for these tests alone.
+const SECRET: &str = "-----BEGIN PRIVATE KEY-----\n\
+    MC4CAQAwBQYDK2VwBCIEIChH0b3D/5bd3orvHEgLenxHXrsPSFArg+p/8Z55Qalr\n\
+    -----END PRIVATE KEY-----\n";
+const PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\n\
+    MCowBQYDK2VwAyEAMll2NMN96jwpRTrWxgOg9eJMiN7j+17N9PmSqn0Xpwc=\n\
+    -----END PUBLIC KEY-----\n";
+
+#[test]
+fn what_the_holder_of_the_key_has_signed_is_taken_and_nothing_else() {
+    let folder = folder("signed_update");
+    let key = folder.join("owner.pub");
+    let (_emulator, address) = listening(&signed_firmware(board(), &default_model(), &key));
+    let new = variant(3);
+    write(folder.join("new.thimble"), &new);
+    let at = ["--tcp", address.as_str()];
+    let ask = |arguments: &[&str]| device(&folder, &[arguments, &at].concat());
+    let before = ask(&["info"]).success().stdout;
+
+    ask(&["update", "new.thimble"]).refused(1, &["not signed", "--sign"]);
+    device(&folder, &["new-key", "another"]).success();
+    ask(&["update", "new.thimble", "--sign", "another"]).refused(1, &["signature", "key"]);
+    // What no client would send: a signature or a model that is cut off.
+    let mut client = Client::connect(&address).unwrap_or_else(|error| panic!("{error}"));
+    let key = SigningKey::read(&folder.join("owner")).unwrap_or_else(|error| panic!("{error}"));
+    let signed = key.sign(&new);
+    for cut_off in [&signed[..signed.len() - 1], &signed[..new.len() - 1]] {
+        let error = client.update(cut_off, |_| ()).expect_err("it is cut off").to_string();
+        assert!(error.contains("damaged"), "{error}");
+    }
+    drop(client);
+    let after = ask(&["info"]).success().stdout;
+    assert_eq!(model_line(&after), model_line(&before), "it goes on with its model");
+
+    let updated = ask(&["update", "new.thimble", "--sign", "owner"]).success().stdout;
+    assert!(updated.contains("digits 3"), "{updated}");
+    ask(&["self-test"]).success();
+    // Back to the one that is built in, which is trusted without a signature.
+    let back = ask(&["update", "--rollback"]).success().stdout;
+    assert_eq!(model_line(&back), model_line(&before));
+}
+
+fn model_line(info: &str) -> &str {
+    info.lines().find(|line| line.starts_with("model ")).expect("a line on the model")
+}
+
+#[test]
+fn a_device_without_a_key_says_so_to_one_who_signs() {
+    let folder = folder("signed_for_nobody");
+    write(folder.join("new.thimble"), variant(3));
+    let elf = serving_firmware(board(), &default_model());
+    let elf = elf.to_str().expect("a path of this repository");
+    device(
+        &folder,
+        &["update", "new.thimble", "--sign", "owner", "--qemu", board().name, "--elf", elf],
+    )
+    .refused(1, &["without a key", "without --sign"]);
+}
+
+#[test]
+fn keys_are_not_replaced_and_bad_ones_are_named() {
+    let folder = folder("signing_keys");
+    device(&folder, &["new-key", "owner"]).refused(1, &["owner", "exists"]);
+    write(folder.join("new.thimble"), variant(3));
+    // Before anybody is asked: nobody listens there.
+    let to = ["--tcp", "127.0.0.1:9"];
+    for (key, words) in [
+        ("none", ["none", "No such file"]),
+        ("owner.pub", ["owner.pub", "no secret key"]),
+        ("new.thimble", ["new.thimble", "new-key"]),
+    ] {
+        let arguments = ["update", "new.thimble", "--sign", key];
+        device(&folder, &[&arguments[..], &to].concat()).refused(1, &words);
+    }
+}
+
+/// A board is not locked by halves.
+#[test]
+fn a_build_with_a_key_and_no_signatures_is_refused_and_the_other_way_round() {
+    let folder = folder("signed_builds");
+    let build = |key: Option<&str>, features: &[&str]| {
+        let mut command = cargo();
+        command
+            .args(["build", "--release"])
+            .args(features)
+            .current_dir(root().join("firmware/boards").join(board().name))
+            .env_remove("CARGO_TARGET_DIR");
+        match key {
+            Some(name) => command.env("THIMBLE_PUBLIC_KEY", folder.join(name)),
+            None => command.env_remove("THIMBLE_PUBLIC_KEY"),
+        };
+        Finished::of(&mut command)
+    };
+    let signed = ["--features", "signed"];
+    build(Some("owner.pub"), &[]).refused(101, &["THIMBLE_PUBLIC_KEY", "--features signed"]);
+    build(None, &signed).refused(101, &["THIMBLE_PUBLIC_KEY", "new-key"]);
+    build(Some("owner"), &signed).refused(101, &["owner", "no public key"]);
+    build(Some("none.pub"), &signed).refused(101, &["none.pub", "No such file"]);
+}
