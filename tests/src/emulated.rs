@@ -22,9 +22,14 @@ pub fn board() -> &'static Board {
     Board::named("qemu-mps2-an386").unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The model that the board has unless another is chosen.
+/// The model that most boards have unless another is chosen: digits.
 pub fn default_model() -> Vec<u8> {
     read(root().join(DEFAULT_MODEL))
+}
+
+/// The model that this board has unless another is chosen.
+pub fn own_model(board: &Board) -> Vec<u8> {
+    read(root().join(board.model))
 }
 
 /// The firmware with this model built in, as an ELF file; built again only when the model, the
@@ -82,8 +87,8 @@ fn build(
     ]);
     cached(&format!("{}-{what}-{key}.elf", board.name), |elf| {
         // The same file for both programs of a board, so that the second is only linked.
-        let model_path = match model == default_model() {
-            true => root().join(DEFAULT_MODEL),
+        let model_path = match model == own_model(board) {
+            true => root().join(board.model),
             false => {
                 let name = format!("{}.thimble", content_key(&[model]));
                 cached(&name, |path| write(path, model))

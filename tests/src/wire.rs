@@ -10,10 +10,10 @@ use host_trainer::device::board::Board;
 use host_trainer::device::emulator::Emulator;
 use model_format::Model;
 
-use crate::emulated::{default_model, serving_firmware, serving_on};
+use crate::emulated::{own_model, serving_firmware, serving_on};
 use crate::parity::{engine_outputs, signed, unsigned};
 
-/// A board that runs the default model, and the bare wire to it.
+/// A board that runs its own model, and the bare wire to it.
 pub struct Wire {
     stream: TcpStream,
     /// The model that it runs.
@@ -42,7 +42,7 @@ impl Wire {
     /// # Panics
     /// When it cannot be built, or does not answer.
     pub fn to(board: &'static Board) -> Wire {
-        let model = default_model();
+        let model = own_model(board);
         let mut emulator = serving_on(board, &serving_firmware(board, &model));
         let name = board.name;
         let mut client = emulator.connect().unwrap_or_else(|error| panic!("{name}: {error}"));

@@ -15,7 +15,7 @@ use host_trainer::device::emulator::{Emulator, Options};
 use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec};
 use model_format::{Clamp, Encoding, Model, Multiplier, Quantization, WeightLayout};
 use tests::digits;
-use tests::emulated::{default_model, on_every_board, serving_firmware};
+use tests::emulated::{default_model, on_every_board, own_model, serving_firmware};
 use tests::parity::engine_outputs;
 use tests::variant::variant;
 
@@ -58,7 +58,7 @@ fn microbit() -> &'static Board {
 }
 
 fn emulator(board: &'static Board) -> Emulator {
-    let elf = serving_firmware(board, &default_model());
+    let elf = serving_firmware(board, &own_model(board));
     Emulator::start(Options { resettable: true, ..Options::serve(board, &elf) })
         .unwrap_or_else(|error| panic!("{}: {error}", board.name))
 }

@@ -3,5 +3,5 @@
 fn main() {
     board_build::runtime();
     board_build::linker_script("memory.x", include_str!("memory.x"));
-    board_build::model_and_updates("../../models/digits.thimble");
+    board_build::model_and_updates("../../models/mnist-16k-cortex-m0.thimble");
 }

@@ -20,6 +20,8 @@ pub struct Board {
     /// Bytes that a record of [`vectors`](super::command::vectors) may have: model, scratch,
     /// inputs and outputs; and that a row of inputs and outputs of the other commands may have.
     pub work_bytes: usize,
+    /// The model that it has unless another is chosen, in the repository.
+    pub model: &'static str,
     /// The target that Rust compiles for.
     pub target: &'static str,
 }
@@ -38,7 +40,7 @@ pub(super) enum Log {
 
 const MEGABYTE: usize = 1 << 20;
 
-/// The model that every board has unless another is chosen, in the repository.
+/// The model that most boards have unless another is chosen, in the repository.
 pub const DEFAULT_MODEL: &str = "firmware/models/digits.thimble";
 
 /// All of them.
@@ -54,6 +56,7 @@ pub const BOARDS: &[Board] = &[
         machine: "virt",
         log: Log::Semihosting,
         work_bytes: 3 * MEGABYTE,
+        model: DEFAULT_MODEL,
         target: "riscv32imac-unknown-none-elf",
     },
     Board {
@@ -62,6 +65,7 @@ pub const BOARDS: &[Board] = &[
         machine: "microbit",
         log: Log::Memory,
         work_bytes: 6 << 10,
+        model: "firmware/models/mnist-16k-cortex-m0.thimble",
         target: "thumbv6m-none-eabi",
     },
     Board {
@@ -70,6 +74,7 @@ pub const BOARDS: &[Board] = &[
         machine: "sifive_e,revb=true",
         log: Log::SecondUart,
         work_bytes: 6 << 10,
+        model: "firmware/models/mnist-16k-rv32.thimble",
         target: "riscv32imac-unknown-none-elf",
     },
 ];
@@ -81,7 +86,8 @@ pub static CORTEX_M0_CODE: Board = arm("qemu-mps2-an385", "mps2-an385", "thumbv6
 /// One of Arm's boards that are emulated only.
 const fn arm(name: &'static str, machine: &'static str, target: &'static str) -> Board {
     let (qemu, log) = ("qemu-system-arm", Log::Semihosting);
-    Board { name, qemu, machine, log, work_bytes: 3 * MEGABYTE, target }
+    let (work_bytes, model) = (3 * MEGABYTE, DEFAULT_MODEL);
+    Board { name, qemu, machine, log, work_bytes, model, target }
 }
 
 impl Board {
@@ -176,7 +182,7 @@ impl Board {
     ) -> Result<(), Error> {
         let boards = repository.join("firmware/boards");
         let model = model.canonicalize().map_err(Error::file(model))?;
-        let default = repository.join(DEFAULT_MODEL).canonicalize().ok();
+        let default = repository.join(self.model).canonicalize().ok();
         let target_dir = boards.join("target");
         fs::create_dir_all(&target_dir).map_err(Error::file(&target_dir))?;
         // Whoever builds with another model at the same time must not replace the firmware between
