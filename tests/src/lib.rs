@@ -14,6 +14,8 @@ pub mod minimal;
 pub mod mirror;
 pub mod mnist;
 pub mod parity;
+#[cfg(unix)]
+pub mod port;
 pub mod random_model;
 pub mod reference;
 pub mod sealed;

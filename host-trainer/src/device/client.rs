@@ -173,7 +173,7 @@ impl<S: Read + Write> Client<S> {
         let mut repeats_left = REPEATS;
         let mut refused = None;
         let mut deadline = Instant::now() + self.timeout;
-        send(self.stream.get_mut(), frame)?;
+        send(self.stream.get_mut(), frame, deadline)?;
         loop {
             if !receive(&mut self.stream, &mut receiver, deadline)? {
                 return Err(refused.map_or(Error::NoAnswer(self.timeout), Error::Refused));
@@ -189,13 +189,14 @@ impl<S: Read + Write> Client<S> {
                 Ok(Message { sequence: 0, body: Response::Refused(refusal) }) => {
                     if repeats_left > 0 {
                         repeats_left -= 1;
-                        send(self.stream.get_mut(), frame)?;
+                        send(self.stream.get_mut(), frame, deadline)?;
                     } else if refused.replace(refusal).is_none() {
                         deadline = deadline.min(Instant::now() + AFTER_REFUSAL);
                     }
                 }
-                // Information of another version has another form, but starts with the version.
-                Err(FrameError::Unknown { sequence, head: [0, device] })
+                // Information of another version has another form, but starts with the version; none
+                // was 0, and an echo of the request has nothing there.
+                Err(FrameError::Unknown { sequence, head: [0, device @ 1..=u8::MAX] })
                     if sequence == self.sequence && device != PROTOCOL =>
                 {
                     return Err(Error::Protocol { device, here: PROTOCOL });
@@ -258,13 +259,33 @@ impl From<Info<'_>> for DeviceInfo {
     }
 }
 
-fn send(stream: &mut impl Write, frame: &[u8]) -> Result<(), Error> {
-    stream.write_all(frame).and_then(|()| stream.flush()).map_err(|error| match error.kind() {
+/// Sends a frame. A serial port takes no more than its buffer holds, and says so as it does when
+/// nothing comes; a large frame therefore goes in pieces.
+fn send(stream: &mut impl Write, mut frame: &[u8], deadline: Instant) -> Result<(), Error> {
+    while !frame.is_empty() {
+        match stream.write(frame) {
+            Ok(0) => return Err(Error::Closed),
+            Ok(sent) => frame = frame.get(sent..).unwrap_or_default(),
+            Err(error) if is_wait(&error) && Instant::now() < deadline => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    stream.flush().map_err(failed)
+}
+
+/// Whether the stream only has nothing to give, or no room, at the moment.
+fn is_wait(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+/// What the system says of a peer that is gone and of a port that was unplugged, and the rest.
+fn failed(error: std::io::Error) -> Error {
+    match error.kind() {
         ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::NotConnected => {
             Error::Closed
         }
         _ => Error::Connection(error),
-    })
+    }
 }
 
 /// Receives bytes until they complete a frame; `false` if none came in time.
@@ -277,14 +298,8 @@ fn receive(
         let bytes = match stream.fill_buf() {
             Ok([]) => return Err(Error::Closed),
             Ok(bytes) => bytes,
-            Err(error) => match error.kind() {
-                ErrorKind::TimedOut | ErrorKind::WouldBlock | ErrorKind::Interrupted => continue,
-                // What the system says of a peer that is gone, and of a port that was unplugged.
-                ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::NotConnected => {
-                    return Err(Error::Closed);
-                }
-                _ => return Err(Error::Connection(error)),
-            },
+            Err(error) if is_wait(&error) => continue,
+            Err(error) => return Err(failed(error)),
         };
         let end = bytes.iter().position(|byte| receiver.push(*byte) == Received::Frame);
         let used = end.map_or(bytes.len(), |last| last + 1);
@@ -416,6 +431,35 @@ mod tests {
             }
         }
         assert!(matches!(Client::new(Gone).info(), Err(Error::Closed)));
+    }
+
+    /// A port whose buffer holds three bytes and is full every other time.
+    #[test]
+    fn a_frame_that_is_larger_than_the_buffer_is_sent_in_pieces() {
+        #[derive(Default)]
+        struct Slow {
+            sent: Vec<u8>,
+            full: bool,
+        }
+        impl Write for Slow {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.full = !self.full;
+                if self.full {
+                    return Err(ErrorKind::TimedOut.into());
+                }
+                let len = bytes.len().min(3);
+                self.sent.extend_from_slice(&bytes[..len]);
+                Ok(len)
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let (mut slow, frame) = (Slow::default(), [1, 2, 3, 4, 5, 6, 7]);
+        send(&mut slow, &frame, Instant::now() + Duration::from_secs(60)).unwrap();
+        assert_eq!(slow.sent, frame);
+        let late = send(&mut Slow::default(), &frame, Instant::now());
+        assert!(matches!(late, Err(Error::Connection(_))));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Ways to a device: a serial port, or TCP.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
-use serialport::{SerialPortInfo, SerialPortType};
+use serialport::{ErrorKind, SerialPortInfo, SerialPortType};
 
 use super::Error;
 use super::client::{Client, POLL};
@@ -18,7 +18,8 @@ impl<S: Read + Write + Send> Stream for S {}
 /// A client over whichever way there is.
 pub type AnyClient = Client<Box<dyn Stream>>;
 
-/// Opens a serial port; nobody else can use it meanwhile.
+/// Opens a serial port; nobody else can use it meanwhile: the library asks the system for that, which
+/// does not hold for root, and locks the port as other programs for serial ports do (`flock`).
 ///
 /// # Errors
 /// [`Error::Port`] names the ports that there are, if there is none of this name.
@@ -27,15 +28,20 @@ pub fn serial(port: &str) -> Result<AnyClient, Error> {
     match opened {
         Ok(stream) => Ok(Client::new(Box::new(stream))),
         Err(error) => {
-            let problem = error.to_string();
-            let there = match problem.contains("busy") {
-                true => "Another program uses it: end that one first".into(),
-                false if problem.to_lowercase().contains("permission") => {
-                    "You may not: on Debian and Ubuntu `sudo usermod -aG dialout $USER`, and log \
-                     in again"
+            const DENIED: ErrorKind = ErrorKind::Io(io::ErrorKind::PermissionDenied);
+            let there = match (error.kind(), cfg!(windows)) {
+                // Either says that somebody has it.
+                (ErrorKind::NoDevice, false) | (DENIED, true) => {
+                    "Another program uses it, such as `device monitor` or a terminal: end that one \
+                     first"
                         .into()
                 }
-                false => match ports().as_slice() {
+                (DENIED, false) => {
+                    "You may not use it: on Debian and Ubuntu `sudo usermod -aG dialout $USER`, \
+                     and log in again"
+                        .into()
+                }
+                _ => match ports().as_slice() {
                     [] => "There is no serial port here: is the board plugged in?".into(),
                     ports => {
                         let names: Vec<&str> = ports.iter().map(|p| p.port_name.as_str()).collect();
@@ -43,7 +49,7 @@ pub fn serial(port: &str) -> Result<AnyClient, Error> {
                     }
                 },
             };
-            Err(Error::Port { port: port.into(), problem, there })
+            Err(Error::Port { port: port.into(), problem: error.to_string(), there })
         }
     }
 }

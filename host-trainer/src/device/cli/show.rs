@@ -248,8 +248,9 @@ fn changes(before: &DeviceInfo, now: &DeviceInfo) -> String {
     if before.saturated_inputs != now.saturated_inputs {
         words.push(format!("{} counts saturated", now.saturated_inputs));
     }
-    if before.slots != now.slots {
-        words.push(format!("{:?}", now.slots));
+    if let (true, Some(slots)) = (before.slots != now.slots, &now.slots) {
+        let [first, second] = slots.erases;
+        words.push(format!("update {}, erased {first} and {second} times", slots.updates));
     }
     words.join(", ")
 }
