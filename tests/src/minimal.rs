@@ -92,6 +92,10 @@ impl Sizes {
             if sh_flags & u64::from(object::elf::SHF_ALLOC) == 0 {
                 continue;
             }
+            // Linker scripts of some chips give it all that is left.
+            if section.name().is_ok_and(|name| name == ".stack") {
+                continue;
+            }
             if section.kind() != SectionKind::UninitializedData {
                 sizes.flash += section.size();
             }
