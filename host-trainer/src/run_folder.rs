@@ -1,7 +1,7 @@
 //! The folder that a run writes into.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Something in the folder cannot be written.
@@ -48,8 +48,21 @@ impl RunFolder {
     /// # Errors
     /// [`RunFolderError`] with the file.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<(), RunFolderError> {
+        self.write_by(name, |path| fs::write(path, content))
+    }
+
+    /// Writes a file as [`write`](Self::write) does, by what writes one at the path that it is
+    /// given.
+    ///
+    /// # Errors
+    /// [`RunFolderError`] with the file.
+    pub fn write_by(
+        &self,
+        name: &str,
+        write: impl FnOnce(&Path) -> io::Result<()>,
+    ) -> Result<(), RunFolderError> {
         let path = self.path.join(name);
-        write_whole(&self.path, &path, content).map_err(|error| RunFolderError {
+        write_whole(&self.path, &path, write).map_err(|error| RunFolderError {
             path,
             action: "the file cannot be written",
             error,
@@ -57,16 +70,22 @@ impl RunFolder {
     }
 }
 
-fn write_whole(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
+fn write_whole(
+    folder: &Path,
+    path: &Path,
+    write: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<()> {
     let mut builder = tempfile::Builder::new();
     // A temporary file is its owner's alone unless told otherwise; the umask still applies.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    let file = builder.tempfile_in(folder)?.into_temp_path();
+    let permissions = fs::metadata(&file)?.permissions();
+    write(&file)?;
+    // Whoever writes may have put a file of their own there.
+    fs::set_permissions(&file, permissions)?;
+    fs::File::open(&file)?.sync_all()?;
+    file.persist(path).map_err(|error| error.error)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -56,11 +57,12 @@ impl<P: Observer<f32>> Observer<f32> for Checkpoints<'_, P> {
         self.progress.trained();
     }
 
-    fn resumable(&mut self, make: &dyn Fn() -> Checkpoint) {
+    fn resumable<'a>(&mut self, make: &dyn Fn() -> Checkpoint<'a>) {
         if self.last.elapsed() < EVERY && !self.stop.is_stopped() {
             return;
         }
-        if let Err(error) = self.folder.write(FILE, &make().to_bytes(&self.training)) {
+        let write = |path: &Path| make().write(&self.training, path);
+        if let Err(error) = self.folder.write_by(FILE, write) {
             // Training itself needs no disk: it goes on, and tells.
             let _ = writeln!(std::io::stderr().lock(), "no checkpoint was written: {error}");
         }
@@ -77,14 +79,14 @@ fn training(preset: &Preset) -> String {
 }
 
 /// The checkpoint in this folder, if there is one of this very training.
-pub fn read_if_fits(folder: &RunFolder, preset: &Preset) -> Option<Checkpoint> {
+pub fn read_if_fits(folder: &RunFolder, preset: &Preset) -> Option<Checkpoint<'static>> {
     let path = folder.path().join(FILE);
     let (checkpoint, was) = Checkpoint::from_bytes(&fs::read(&path).ok()?, &path).ok()?;
     (was == training(preset)).then_some(checkpoint)
 }
 
 /// The checkpoint in this folder.
-pub fn read(folder: &RunFolder, preset: &Preset) -> anyhow::Result<Checkpoint> {
+pub fn read(folder: &RunFolder, preset: &Preset) -> anyhow::Result<Checkpoint<'static>> {
     let path = folder.path().join(FILE);
     let bytes = fs::read(&path).with_context(|| {
         format!("{}: there is no checkpoint to go on from: train without --resume", path.display())

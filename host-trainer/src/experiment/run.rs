@@ -156,7 +156,7 @@ impl Plan {
         self,
         threads: &Threads,
         stop: &StopFlag,
-        resume: Option<Checkpoint>,
+        resume: Option<Checkpoint<'static>>,
         observer: &mut dyn Observer<f32>,
     ) -> Result<Experiment, Error> {
         let objective = self.objective();

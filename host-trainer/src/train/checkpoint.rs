@@ -1,31 +1,37 @@
 //! Where a training stands: enough to go on as if it had never stopped.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::{Dtype, SafeTensorError, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 
 use super::callbacks::Best;
 use super::{EpochRecord, History};
 use crate::network::BatchScore;
 
+/// Numbers of a training, borrowed from it or read from a file.
+type Floats<'a> = Cow<'a, [f32]>;
+
 /// The state of a training between two batches.
+///
+/// It borrows what is large from the training: a copy would be the most memory that training takes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Checkpoint {
+pub struct Checkpoint<'a> {
     /// Weights, biases, γ and β.
-    pub parameters: Vec<f32>,
+    pub parameters: Floats<'a>,
     /// Running means and variances.
-    pub state: Vec<f32>,
+    pub state: Floats<'a>,
     /// Mean gradients or velocities of the optimizer.
-    pub first: Vec<f32>,
+    pub first: Floats<'a>,
     /// Mean squared gradients of the optimizer.
-    pub second: Vec<f32>,
+    pub second: Floats<'a>,
     /// Parameters and state of the best epoch, where early stopping keeps them.
-    pub best: Option<(Vec<f32>, Vec<f32>)>,
+    pub best: Option<(Floats<'a>, Floats<'a>)>,
     /// Positions of the training rows, in the order of the epoch under way.
-    pub positions: Vec<u32>,
+    pub positions: Cow<'a, [u32]>,
     /// Everything else.
     pub place: Place,
 }
@@ -102,9 +108,48 @@ fn read_score((loss, correct, error, rows): WrittenScore) -> BatchScore {
     BatchScore { loss_sum: f64::from_bits(loss), correct, absolute_error, rows }
 }
 
-impl Checkpoint {
-    /// The file, with the text that says which training it is of.
-    pub fn to_bytes(&self, training: &str) -> Vec<u8> {
+/// Numbers of 32 bits on their way into a file.
+struct Numbers<'a> {
+    dtype: Dtype,
+    shape: [usize; 1],
+    bytes: Cow<'a, [u8]>,
+}
+
+impl<'a> Numbers<'a> {
+    fn new<T: bytemuck::NoUninit>(dtype: Dtype, values: &'a [T]) -> Self {
+        // As they lie in memory, where that is as they lie in the file.
+        let mut bytes = Cow::Borrowed(bytemuck::cast_slice(values));
+        if cfg!(target_endian = "big") {
+            bytes.to_mut().as_chunks_mut::<4>().0.iter_mut().for_each(|word| word.reverse());
+        }
+        Numbers { dtype, shape: [values.len()], bytes }
+    }
+}
+
+impl View for Numbers<'_> {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.bytes)
+    }
+
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+impl Checkpoint<'_> {
+    /// Writes the file, with the text that says which training it is of.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn write(&self, training: &str, path: &Path) -> io::Result<()> {
         let place = &self.place;
         let best = |best: Best| (best.cost.to_bits(), best.waited);
         let written = Written {
@@ -129,48 +174,37 @@ impl Checkpoint {
                 })
                 .collect(),
         };
-        let floats = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        let mut tensors: Vec<(&str, Dtype, usize, Vec<u8>)> = vec![
-            ("parameters", Dtype::F32, self.parameters.len(), floats(&self.parameters)),
-            ("state", Dtype::F32, self.state.len(), floats(&self.state)),
-            ("first", Dtype::F32, self.first.len(), floats(&self.first)),
-            ("second", Dtype::F32, self.second.len(), floats(&self.second)),
-            (
-                "positions",
-                Dtype::U32,
-                self.positions.len(),
-                self.positions.iter().flat_map(|v| v.to_le_bytes()).collect(),
-            ),
+        let floats = |values| Numbers::new(Dtype::F32, values);
+        let mut tensors = vec![
+            ("parameters", floats(&self.parameters)),
+            ("state", floats(&self.state)),
+            ("first", floats(&self.first)),
+            ("second", floats(&self.second)),
+            ("positions", Numbers::new(Dtype::U32, &self.positions)),
         ];
         if let Some((parameters, state)) = &self.best {
-            tensors.push(("best.parameters", Dtype::F32, parameters.len(), floats(parameters)));
-            tensors.push(("best.state", Dtype::F32, state.len(), floats(state)));
+            tensors.push(("best.parameters", floats(parameters)));
+            tensors.push(("best.state", floats(state)));
         }
-        let views: Vec<(&str, TensorView<'_>)> = tensors
-            .iter()
-            // The bytes are those of the shape, so that every view is valid.
-            .filter_map(|(name, dtype, length, data)| {
-                Some((*name, TensorView::new(*dtype, vec![*length], data).ok()?))
-            })
-            .collect();
         let metadata = HashMap::from([
             ("training".to_string(), training.to_string()),
             // Numbers and strings: this cannot fail.
             ("place".to_string(), serde_json::to_string(&written).unwrap_or_default()),
         ]);
-        // What could fail is a name that comes twice, or a length that does not fit: neither is here.
-        safetensors::serialize(views, Some(metadata)).unwrap_or_default()
+        safetensors::serialize_to_file(tensors, Some(metadata), path).map_err(|error| match error {
+            SafeTensorError::IoError(error) => error,
+            error => io::Error::other(error),
+        })
     }
+}
 
+impl Checkpoint<'static> {
     /// Reads the content of the file `path`; with it comes the text that says which training it is
     /// of.
     ///
     /// # Errors
     /// [`CheckpointError::Format`] with what is wrong.
-    pub fn from_bytes(
-        bytes: &[u8],
-        path: &std::path::Path,
-    ) -> Result<(Self, String), CheckpointError> {
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Self, String), CheckpointError> {
         let fail = |problem: String| CheckpointError::Format { path: path.into(), problem };
         let (_, header) =
             SafeTensors::read_metadata(bytes).map_err(|error| fail(error.to_string()))?;
@@ -190,7 +224,7 @@ impl Checkpoint {
         };
         let floats = |name: &str| {
             let words = words(name, Dtype::F32)?;
-            Ok(words.into_iter().map(f32::from_le_bytes).collect::<Vec<f32>>())
+            Ok(words.into_iter().map(f32::from_le_bytes).collect::<Cow<'static, [f32]>>())
         };
         let number = |text: &str| text.parse::<u128>().map_err(|error| fail(error.to_string()));
         let best = |(cost, waited)| Best { cost: f64::from_bits(cost), waited };
@@ -238,11 +272,11 @@ impl Checkpoint {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::fs;
 
     use super::*;
 
-    fn checkpoint() -> Checkpoint {
+    fn checkpoint() -> Checkpoint<'static> {
         let score =
             BatchScore { loss_sum: 0.1 + 0.2, correct: 3, absolute_error: Some(0.3), rows: 7 };
         let record = |epoch, validation| EpochRecord {
@@ -253,12 +287,12 @@ mod tests {
             seconds: 0.7,
         };
         Checkpoint {
-            parameters: vec![1.5, f32::MIN_POSITIVE, -0.0],
-            state: vec![],
-            first: vec![0.1; 3],
-            second: vec![],
-            best: Some((vec![2.0; 3], vec![])),
-            positions: vec![2, 0, 1],
+            parameters: vec![1.5, f32::MIN_POSITIVE, -0.0].into(),
+            state: vec![].into(),
+            first: vec![0.1; 3].into(),
+            second: vec![].into(),
+            best: Some((vec![2.0; 3].into(), vec![].into())),
+            positions: vec![2, 0, 1].into(),
             place: Place {
                 epoch: 3,
                 batch: 5,
@@ -275,16 +309,30 @@ mod tests {
         }
     }
 
+    /// The content of its file.
+    fn bytes(checkpoint: &Checkpoint<'_>) -> Vec<u8> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint");
+        checkpoint.write("seed = 1", &path).unwrap();
+        fs::read(path).unwrap()
+    }
+
     #[test]
     fn every_bit_comes_back() {
-        let bytes = checkpoint().to_bytes("seed = 1");
+        let bytes = bytes(&checkpoint());
         let (read, training) = Checkpoint::from_bytes(&bytes, Path::new("a")).unwrap();
         assert_eq!((read, training.as_str()), (checkpoint(), "seed = 1"));
     }
 
     #[test]
+    fn a_folder_that_is_not_there_is_an_error_of_the_system() {
+        let error = checkpoint().write("", Path::new("not/there/checkpoint")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
     fn a_damaged_file_is_refused_by_name() {
-        let bytes = checkpoint().to_bytes("seed = 1");
+        let bytes = bytes(&checkpoint());
         for length in (0..bytes.len()).step_by(7) {
             let error = Checkpoint::from_bytes(&bytes[..length], Path::new("some-file"));
             assert!(error.unwrap_err().to_string().starts_with("some-file: not a checkpoint"));

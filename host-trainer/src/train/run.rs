@@ -1,5 +1,6 @@
 //! The training loop.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -65,9 +66,9 @@ pub trait Observer<T>: Send {
         Flow::Continue
     }
 
-    /// Training stands where it could be taken up again; `make` copies all that is needed for
-    /// that. Called after each epoch, and when training is stopped.
-    fn resumable(&mut self, _make: &dyn Fn() -> Checkpoint) {}
+    /// Training stands where it could be taken up again; `make` gives all that is needed for that.
+    /// Called after each epoch, and when training is stopped.
+    fn resumable<'a>(&mut self, _make: &dyn Fn() -> Checkpoint<'a>) {}
 
     /// Training is over; quantization and evaluation follow.
     fn trained(&mut self) {}
@@ -134,7 +135,7 @@ pub struct Training<'a> {
     /// Asks for the end.
     pub stop: &'a StopFlag,
     /// Where to go on from.
-    pub resume: Option<Checkpoint>,
+    pub resume: Option<Checkpoint<'static>>,
 }
 
 /// Trains a network.
@@ -342,25 +343,22 @@ impl<T: Real> Run<'_, T> {
     }
 
     /// All that is needed to go on from here.
-    fn checkpoint(&self) -> Checkpoint {
-        // Exact: training in other precisions than f32 is for checking gradients alone.
-        let floats = |values: &[T]| {
-            values.iter().map(|&value| Real::to_f64(value) as f32).collect::<Vec<f32>>()
-        };
+    fn checkpoint(&self) -> Checkpoint<'_> {
         let (first, second, _) = self.learner.optimizer().memory();
+        let best = self.best.as_ref();
         Checkpoint {
-            parameters: floats(self.learner.network().parameters()),
-            state: floats(self.learner.network().state()),
-            first: floats(first),
-            second: floats(second),
-            best: self.best.as_ref().map(|(parameters, state)| (floats(parameters), floats(state))),
-            positions: self.positions.clone(),
+            parameters: T::as_f32(self.learner.network().parameters()),
+            state: T::as_f32(self.learner.network().state()),
+            first: T::as_f32(first),
+            second: T::as_f32(second),
+            best: best.map(|(parameters, state)| (T::as_f32(parameters), T::as_f32(state))),
+            positions: Cow::Borrowed(&self.positions),
             place: self.place.clone(),
         }
     }
 
     /// Goes to where the checkpoint was made.
-    fn take_up(&mut self, checkpoint: Checkpoint) -> Result<(), CheckpointError> {
+    fn take_up(&mut self, checkpoint: Checkpoint<'_>) -> Result<(), CheckpointError> {
         let other = |problem: &str| CheckpointError::Other(problem.to_string());
         let place = checkpoint.place;
         let workers = self.learner.workers();
@@ -386,13 +384,13 @@ impl<T: Real> Run<'_, T> {
         if !optimizer.remember(&reals(&checkpoint.first), &reals(&checkpoint.second), steps) {
             return Err(other("it was trained by another optimizer"));
         }
-        let mut sorted = checkpoint.positions.clone();
+        let mut sorted = checkpoint.positions.to_vec();
         sorted.sort_unstable();
         if !sorted.into_iter().eq(0..self.positions.len() as u32) {
             return Err(other("it was trained with another number of rows"));
         }
         self.best = checkpoint.best.map(|(p, s)| (reals(&p), reals(&s)));
-        self.positions = checkpoint.positions;
+        self.positions = checkpoint.positions.into_owned();
         self.place = place;
         Ok(())
     }
@@ -400,8 +398,8 @@ impl<T: Real> Run<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::num::NonZero;
-    use std::path::Path;
 
     use super::*;
     use crate::data::Locations;
@@ -437,7 +435,7 @@ mod tests {
     struct Watch {
         batches: usize,
         stop: StopFlag,
-        checkpoint: Option<Checkpoint>,
+        checkpoint: Option<Checkpoint<'static>>,
     }
 
     impl Observer<f32> for Watch {
@@ -448,16 +446,20 @@ mod tests {
             }
         }
 
-        fn resumable(&mut self, make: &dyn Fn() -> Checkpoint) {
-            self.checkpoint = Some(make());
+        fn resumable<'a>(&mut self, make: &dyn Fn() -> Checkpoint<'a>) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("checkpoint");
+            make().write("", &path).unwrap();
+            let (read, _) = Checkpoint::from_bytes(&fs::read(&path).unwrap(), &path).unwrap();
+            self.checkpoint = Some(read);
         }
     }
 
     fn run(
         text: &str,
         batches: usize,
-        resume: Option<Checkpoint>,
-    ) -> Result<(Outcome<f32>, Checkpoint), TrainError> {
+        resume: Option<Checkpoint<'static>>,
+    ) -> Result<(Outcome<f32>, Checkpoint<'static>), TrainError> {
         let preset = Preset::read(text, "test").unwrap();
         let plan = Plan::new(preset, &Locations::default()).unwrap();
         let threads = Threads::new(NonZero::new(1)).unwrap();
@@ -485,9 +487,7 @@ mod tests {
         for stop_after in [0, 5, 36, 50] {
             let (part, checkpoint) = run(PRESET, stop_after, None).unwrap();
             assert!(part.interrupted);
-            let bytes = checkpoint.to_bytes("");
-            let (read, _) = Checkpoint::from_bytes(&bytes, Path::new("c")).unwrap();
-            let (resumed, _) = run(PRESET, usize::MAX, Some(read)).unwrap();
+            let (resumed, _) = run(PRESET, usize::MAX, Some(checkpoint)).unwrap();
             assert_eq!(resumed.network, whole.network, "stopped after {stop_after}");
             let scores = |outcome: &Outcome<f32>| {
                 let records = outcome.history.epochs.iter();
