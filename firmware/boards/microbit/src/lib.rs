@@ -26,9 +26,9 @@ pub type Light = Pin<Output<PushPull>>;
 /// 115,200 baud.
 pub type Microbit<U> = (Parts<Light, Timer, Partition<Nvmc>>, U);
 
-/// Two slots of 38 KB at the end of the flash, behind what memory.x gives to the program.
-const SLOTS: u32 = 0x0002_D000;
-const SLOTS_LEN: u32 = 76 * 1024;
+/// Two slots of 36 KB at the end of the flash, behind what memory.x gives to the program.
+const SLOTS: u32 = 0x0002_E000;
+const SLOTS_LEN: u32 = 72 * 1024;
 
 /// Starts clock, pins and UART.
 pub fn start() -> Microbit<impl embedded_io::Read + embedded_io::Write> {
