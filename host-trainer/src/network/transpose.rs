@@ -129,6 +129,21 @@ mod x86 {
         }
     }
 
+    /// Four rows woven into pairs, and pairs of pairs.
+    // A function, and no closure: only what is inlined for certain is compiled for AVX.
+    #[inline(always)]
+    fn fours(simd: V3, [a, b, c, d]: [__m256; 4]) -> [__m256; 4] {
+        let avx = simd.avx;
+        let (low, high) = (avx._mm256_unpacklo_ps(a, b), avx._mm256_unpackhi_ps(a, b));
+        let (next_low, next_high) = (avx._mm256_unpacklo_ps(c, d), avx._mm256_unpackhi_ps(c, d));
+        [
+            avx._mm256_shuffle_ps::<0b01_00_01_00>(low, next_low),
+            avx._mm256_shuffle_ps::<0b11_10_11_10>(low, next_low),
+            avx._mm256_shuffle_ps::<0b01_00_01_00>(high, next_high),
+            avx._mm256_shuffle_ps::<0b11_10_11_10>(high, next_high),
+        ]
+    }
+
     /// Turns one square over: pairs of rows woven together, then pairs of pairs, then halves.
     ///
     /// SAFETY: `from` and `to` point to [`SIDE`] rows of as many elements, so far apart.
@@ -141,22 +156,13 @@ mod x86 {
         to_stride: usize,
     ) {
         let avx = simd.avx;
-        // SAFETY: by this function's contract.
-        let row = |i: usize| unsafe { from.add(i * from_stride).cast::<__m256>().read_unaligned() };
-        let woven = |i| {
-            let (a, b) = (row(i), row(i + 1));
-            (avx._mm256_unpacklo_ps(a, b), avx._mm256_unpackhi_ps(a, b))
-        };
-        let fours = |i| {
-            let ((a, b), (c, d)) = (woven(i), woven(i + 2));
-            [
-                avx._mm256_shuffle_ps::<0b01_00_01_00>(a, c),
-                avx._mm256_shuffle_ps::<0b11_10_11_10>(a, c),
-                avx._mm256_shuffle_ps::<0b01_00_01_00>(b, d),
-                avx._mm256_shuffle_ps::<0b11_10_11_10>(b, d),
-            ]
-        };
-        let (upper, lower) = (fours(0), fours(4));
+        let mut rows = [avx._mm256_setzero_ps(); SIDE];
+        for (i, row) in rows.iter_mut().enumerate() {
+            // SAFETY: by this function's contract.
+            *row = unsafe { from.add(i * from_stride).cast::<__m256>().read_unaligned() };
+        }
+        let [a, b, c, d, e, f, g, h] = rows;
+        let (upper, lower) = (fours(simd, [a, b, c, d]), fours(simd, [e, f, g, h]));
         for j in 0..SIDE / 2 {
             let left = avx._mm256_permute2f128_ps::<0x20>(upper[j], lower[j]);
             let right = avx._mm256_permute2f128_ps::<0x31>(upper[j], lower[j]);
