@@ -22,6 +22,15 @@ impl Precision {
             Precision::Int16 => 2,
         }
     }
+
+    /// The values in the bytes of a tensor, first to last; those of int16 are little-endian.
+    pub fn values(self, bytes: &[u8]) -> impl Iterator<Item = i16> + '_ {
+        bytes.chunks_exact(self.bytes()).map(|value| match *value {
+            [low, high] => i16::from_le_bytes([low, high]),
+            [byte] => i16::from(byte as i8),
+            _ => 0,
+        })
+    }
 }
 
 /// How an integer tensor stands for real numbers: real = scale · (q − zero point).
@@ -186,6 +195,13 @@ mod tests {
     fn of(real: f64) -> (i32, i8) {
         let m = Multiplier::from_real(real).unwrap();
         (m.mantissa, m.shift)
+    }
+
+    #[test]
+    fn bytes_are_values_of_their_precision() {
+        let bytes = [0x80, 0x00, 0xff, 0x7f];
+        assert!(Precision::Int8.values(&bytes).eq([-128, 0, -1, 127]));
+        assert!(Precision::Int16.values(&bytes).eq([128, 32767]));
     }
 
     #[test]

@@ -21,13 +21,7 @@ fn run(core: EmulatedCore, models: &[(&[u8], &[Vec<i8>])]) -> Vec<Vec<i8>> {
 
 /// What bytes stand for.
 fn values(bytes: &[i8], precision: Precision) -> Vec<i64> {
-    match precision {
-        Precision::Int8 => bytes.iter().map(|x| i64::from(*x)).collect(),
-        Precision::Int16 => bytes
-            .chunks_exact(2)
-            .map(|pair| i64::from(i16::from_le_bytes([pair[0] as u8, pair[1] as u8])))
-            .collect(),
-    }
+    tests::values::values(&bytes.iter().map(|x| *x as u8).collect::<Vec<u8>>(), precision)
 }
 
 /// The outputs of every layer, by the reference.

@@ -6,20 +6,12 @@ use model_format::build::{LayerSpec, ModelSpec};
 use model_format::{Clamp, Error, Model, Multiplier, Precision, WeightLayout};
 use tests::bounds::{Edge, edges, precisions};
 use tests::reference::Network;
+use tests::values::values;
 
 fn all() -> impl Iterator<Item = Edge> {
     WeightLayout::ALL.into_iter().flat_map(|layout| {
         precisions(layout).iter().flat_map(move |precision| edges(layout, *precision))
     })
-}
-
-fn values(bytes: &[u8], precision: Precision) -> Vec<i64> {
-    match precision {
-        Precision::Int8 => bytes.iter().map(|byte| i64::from(*byte as i8)).collect(),
-        Precision::Int16 => {
-            bytes.as_chunks().0.iter().map(|pair| i64::from(i16::from_le_bytes(*pair))).collect()
-        }
-    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use tests::reference::Network;
+use tests::values::values;
 
 /// A dense layer of a float network.
 #[derive(Clone, Debug)]
@@ -198,15 +199,6 @@ fn run(model: &[u8], inputs: &[(Vec<i64>, Vec<u8>)]) -> Vec<Vec<u8>> {
     let mut engine = Engine::new(model, &mut scratch).expect("this machine reads every layout");
     let run = |(_, bytes): &(_, Vec<u8>)| engine.run_bytes(bytes).expect("the length").to_vec();
     inputs.iter().map(run).collect()
-}
-
-fn values(bytes: &[u8], precision: Precision) -> Vec<i64> {
-    match precision {
-        Precision::Int8 => bytes.iter().map(|byte| i64::from(*byte as i8)).collect(),
-        Precision::Int16 => {
-            bytes.as_chunks().0.iter().map(|pair| i64::from(i16::from_le_bytes(*pair))).collect()
-        }
-    }
 }
 
 proptest! {

@@ -5,13 +5,14 @@ use clap::ValueEnum;
 use firmware::{Engine, encode_counts};
 use host_trainer::pack::{Core, pack};
 use model_format::build::{LayerSpec, ModelSpec};
-use model_format::{Channel, Clamp, Encoding, Model, Multiplier, Precision, Quantization};
+use model_format::{Channel, Clamp, Encoding, Model, Multiplier, Quantization};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::RngSeed;
 use tests::random_model::RandomModel;
 use tests::reference::{Network, raw};
+use tests::values::bytes;
 
 fn channel() -> impl Strategy<Value = Channel> {
     let ends = [*Channel::OFFSETS.start(), *Channel::OFFSETS.end(), 0];
@@ -63,13 +64,6 @@ fn spec(case: &Case) -> ModelSpec {
         }
     }
     spec
-}
-
-fn bytes(values: &[i64], precision: Precision) -> Vec<u8> {
-    match precision {
-        Precision::Int8 => values.iter().map(|value| *value as u8).collect(),
-        Precision::Int16 => values.iter().flat_map(|v| (*v as i16).to_le_bytes()).collect(),
-    }
 }
 
 fn holds(case: &Case) -> Result<(), TestCaseError> {

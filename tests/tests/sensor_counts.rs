@@ -7,6 +7,7 @@ use model_format::{Encoding, Model};
 use tests::command::{Finished, host_trainer};
 use tests::emulated::{board, firmware, serving_on};
 use tests::reference::{Network, raw};
+use tests::values::bytes;
 use tests::workspace::{empty_dir, read, root, write};
 
 fn run(folder: &Path, arguments: &[&str]) -> Finished {
@@ -35,7 +36,7 @@ fn expected(file: &[u8], rows: &[[i16; 2]]) -> (Vec<Vec<u8>>, u32) {
         let (values, more) = raw::encode(row, channels, model.input_quantization());
         beyond += more;
         let output = network.run_layers_wide(&values).pop().expect("a layer");
-        output.iter().flat_map(|value| (*value as i16).to_le_bytes()).collect()
+        bytes(&output, model.output_precision())
     });
     (outputs.collect(), beyond)
 }

@@ -9,6 +9,7 @@ use host_trainer::device::command::Sensing;
 use model_format::{Model, Precision};
 use tests::cores::EmulatedCore;
 use tests::reference::{Network, raw};
+use tests::values::bytes;
 use tests::workspace::{read, root};
 
 fn model_file(name: &str) -> Vec<u8> {
@@ -36,10 +37,7 @@ impl<'m> Plain<'m> {
     }
 
     fn bytes(&self, output: &[i64]) -> Vec<u8> {
-        match self.model.output_precision() {
-            Precision::Int8 => output.iter().map(|value| *value as u8).collect(),
-            Precision::Int16 => output.iter().flat_map(|v| (*v as i16).to_le_bytes()).collect(),
-        }
+        bytes(output, self.model.output_precision())
     }
 }
 

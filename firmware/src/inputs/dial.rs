@@ -5,7 +5,6 @@ use core::fmt;
 use embedded_hal::pwm::SetDutyCycle;
 use model_format::{Clamp, Precision};
 
-use super::values::values;
 use crate::operators::{All, Choice};
 use crate::{Engine, RawError};
 
@@ -87,7 +86,7 @@ impl<'m, 's, X: AnalogIn, Y: AnalogIn, P: SetDutyCycle, C: Choice> Dial<'m, 's, 
         let y = self.y.read().map_err(DialError::Y)?;
         let (output, saturated) = self.engine.run_counts([x, y]).map_err(DialError::Model)?;
         self.saturated = self.saturated.saturating_add(saturated);
-        let first = values(output, self.precision).next().unwrap_or(0);
+        let first = self.precision.values(output).next().unwrap_or(0);
         let duty = duty(first, self.precision, self.pwm.max_duty_cycle());
         self.pwm.set_duty_cycle(duty).map_err(DialError::Pwm)?;
         Ok(Turn { duty, output })

@@ -12,4 +12,3 @@ pub mod dial;
 pub mod features;
 pub mod lis3dh;
 pub mod motion;
-mod values;

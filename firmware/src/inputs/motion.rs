@@ -7,7 +7,6 @@ use embedded_hal::i2c::ErrorKind;
 use model_format::Precision;
 
 use super::features::{Sample, Window};
-use super::values::{largest, values};
 use crate::operators::{All, Choice};
 use crate::{Engine, RawError};
 
@@ -125,7 +124,7 @@ impl<'m, 's, A: Accelerometer, L: OutputPin, C: Choice> Motion<'m, 's, A, L, C> 
         };
         let (output, saturated) = self.engine.run_counts(features).map_err(MotionError::Model)?;
         self.saturated = self.saturated.saturating_add(saturated);
-        let class = largest(values(output, self.precision));
+        let class = largest(self.precision.values(output));
         let lit = match class {
             0 => self.light.set_low(),
             _ => self.light.set_high(),
@@ -143,6 +142,17 @@ impl<'m, 's, A: Accelerometer, L: OutputPin, C: Choice> Motion<'m, 's, A, L, C> 
     pub fn into_parts(self) -> (A, L) {
         (self.accelerometer, self.light)
     }
+}
+
+/// The place of the largest value, of the first of equal ones.
+fn largest(values: impl Iterator<Item = i16>) -> usize {
+    let (mut best, mut place) = (i16::MIN, 0);
+    for (index, value) in values.enumerate() {
+        if value > best {
+            (best, place) = (value, index);
+        }
+    }
+    place
 }
 
 #[cfg(test)]

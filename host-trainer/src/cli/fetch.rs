@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::bail;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::args::FetchArgs;
 use super::evaluate::source;
@@ -67,12 +67,9 @@ impl FetchProgress for Display {
             Some(total) => ProgressBar::new(total),
             None => ProgressBar::no_length(),
         };
-        // The template is a constant, so it is always understood.
-        if let Ok(style) = ProgressStyle::with_template(
+        bar.set_style(terminal::bar_style(
             "  {msg} {bar:32.cyan/black.bright} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left",
-        ) {
-            bar.set_style(style.progress_chars("━━╌"));
-        }
+        ));
         bar.set_message(file.to_string());
         bar.set_position(received);
         bar.reset_eta();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use firmware::Engine;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use model_format::{Model, Precision};
 use rayon::prelude::*;
 
@@ -109,11 +109,8 @@ fn progress(rows: usize, quiet: bool) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new(rows as u64);
-    // The template is a constant, so it is always understood.
-    if let Ok(style) = ProgressStyle::with_template(
+    bar.set_style(terminal::bar_style(
         "  {bar:32.cyan/black.bright} {human_pos} rows  {eta:.dim} left",
-    ) {
-        bar.set_style(style.progress_chars("━━╌"));
-    }
+    ));
     bar
 }

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Instant;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::terminal;
 use crate::network::{BatchScore, Network};
@@ -34,12 +34,9 @@ impl TrainProgress {
             (false, false) => Output::Lines,
             (false, true) => {
                 let bar = ProgressBar::new((epochs * batches) as u64);
-                // The template is a constant, so it is always understood.
-                if let Ok(style) = ProgressStyle::with_template(
+                bar.set_style(terminal::bar_style(
                     "  {bar:32.cyan/black.bright} {msg}  {eta:.dim} left",
-                ) {
-                    bar.set_style(style.progress_chars("━━╌"));
-                }
+                ));
                 Output::Bar(bar)
             }
         };

@@ -62,12 +62,14 @@ pub fn bar(count: usize, what: &str, quiet: bool) -> indicatif::ProgressBar {
     if quiet || !io::stderr().is_terminal() {
         return spinner(&format!("{count} {what}"), quiet);
     }
-    let bar = indicatif::ProgressBar::new(count as u64).with_message(what.to_string());
-    // The template is a constant, so it is always understood.
-    match indicatif::ProgressStyle::with_template(
-        "  {bar:32.cyan/black.bright} {pos}/{len} {msg}  {eta:.dim} left",
-    ) {
-        Ok(style) => bar.with_style(style.progress_chars("━━╌")),
-        Err(_) => bar,
-    }
+    let style = bar_style("  {bar:32.cyan/black.bright} {pos}/{len} {msg}  {eta:.dim} left");
+    indicatif::ProgressBar::new(count as u64).with_message(what.to_string()).with_style(style)
+}
+
+/// How bars look, with what this template, a constant, shows beside them.
+pub fn bar_style(template: &'static str) -> indicatif::ProgressStyle {
+    // A constant is always understood.
+    indicatif::ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar())
+        .progress_chars("━━╌")
 }

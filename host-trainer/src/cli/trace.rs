@@ -71,12 +71,7 @@ fn input(model: &Model<'_>, args: &TraceArgs) -> anyhow::Result<Vec<u8>> {
 }
 
 fn line(place: &str, what: &str, count: usize, precision: Precision, bytes: &[u8]) -> String {
-    let values: Vec<i16> = match precision {
-        Precision::Int8 => bytes.iter().map(|byte| i16::from(*byte as i8)).collect(),
-        Precision::Int16 => {
-            bytes.as_chunks().0.iter().map(|pair| i16::from_le_bytes(*pair)).collect()
-        }
-    };
+    let values: Vec<i16> = precision.values(bytes).collect();
     let mut hash = flate2::Crc::new();
     hash.update(bytes);
     let (low, high) = (values.iter().min(), values.iter().max());

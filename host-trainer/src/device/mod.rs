@@ -3,6 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`client`] | asks a device over any stream of bytes |
+//! | [`info`] | what a device says of itself |
 //! | `operations` | what takes more than one request: updates, reading the model back |
 //! | [`connection`] | serial ports, TCP |
 //! | [`signing`] | keys, and signatures of models |
@@ -20,6 +21,7 @@ pub mod command;
 pub mod connection;
 pub mod emulator;
 mod error;
+pub mod info;
 mod local;
 pub mod log;
 mod operations;

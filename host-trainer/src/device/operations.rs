@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use firmware::link::{Benchmark, Refusal, Request, Response, SlotsInfo, Updated};
 
 use super::Error;
-use super::client::{Client, DeviceInfo, unexpected};
+use super::client::{Client, unexpected};
+use super::info::DeviceInfo;
 
 /// How many times as long as usual a device may take to erase a slot, or to test a model: a large
 /// block takes seconds.

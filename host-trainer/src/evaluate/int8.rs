@@ -1,7 +1,7 @@
 //! Evaluation in integers, by the engine that devices run.
 
 use firmware::{Engine, encode_counts};
-use model_format::{Clamp, Encoding, Layer, Meaning, Model, Precision, Quantization};
+use model_format::{Clamp, Encoding, Layer, Meaning, Model, Quantization};
 use rayon::prelude::*;
 
 use super::Evaluation;
@@ -168,12 +168,7 @@ impl Reader {
     /// Appends a row's outputs, and says which class it is taken for. Classes are told by the
     /// quantized values themselves, as a device tells them.
     fn read(&self, bytes: &[u8], outputs: &mut Vec<f32>) -> usize {
-        let values: Vec<i16> = match self.quantization.precision {
-            Precision::Int8 => bytes.iter().map(|&byte| i16::from(byte as i8)).collect(),
-            Precision::Int16 => {
-                bytes.as_chunks().0.iter().map(|pair| i16::from_le_bytes(*pair)).collect()
-            }
-        };
+        let values: Vec<i16> = self.quantization.precision.values(bytes).collect();
         let start = outputs.len();
         outputs.extend(values.iter().map(|&value| self.quantization.dequantize(value)));
         let row = &mut outputs[start..];

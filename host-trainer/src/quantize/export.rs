@@ -271,11 +271,10 @@ fn channels(
     };
     let mut channels =
         raw.iter().enumerate().map(channel).collect::<Result<Vec<Channel>, QuantizeError>>()?;
-    channels.dedup();
-    match channels.len() {
-        1 => Ok(channels),
-        _ => raw.iter().enumerate().map(channel).collect(),
+    if channels.windows(2).all(|pair| pair[0] == pair[1]) {
+        channels.truncate(1);
     }
+    Ok(channels)
 }
 
 fn tanh(input: Quantization) -> TableSpec {

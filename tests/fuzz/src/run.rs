@@ -93,10 +93,5 @@ fn check_counts(model: &Model<'_>, seed: u8) {
 }
 
 fn values(bytes: &[u8], precision: Precision) -> Vec<i64> {
-    match precision {
-        Precision::Int8 => bytes.iter().map(|byte| i64::from(*byte as i8)).collect(),
-        Precision::Int16 => {
-            bytes.as_chunks().0.iter().map(|pair| i64::from(i16::from_le_bytes(*pair))).collect()
-        }
-    }
+    precision.values(bytes).map(i64::from).collect()
 }

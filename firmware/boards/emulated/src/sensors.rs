@@ -142,12 +142,16 @@ const FIFO_SRC: u8 = 0x2f;
 const LOST: i16 = i16::MIN;
 const OVERRUN: i16 = i16::MAX;
 
+/// What happens in place of this sample, if it is none.
+fn event([a, b, ..]: &[u8; 6]) -> Option<i16> {
+    let x = i16::from_le_bytes([*a, *b]);
+    matches!(x, LOST | OVERRUN).then_some(x)
+}
+
 impl Bus<'_> {
     /// The event that comes next, if it is one.
     fn event(&self) -> Option<i16> {
-        let [a, b, ..] = *self.samples.as_slice().first()?;
-        let x = i16::from_le_bytes([a, b]);
-        matches!(x, LOST | OVERRUN).then_some(x)
+        self.samples.as_slice().first().and_then(event)
     }
 
     fn read(&mut self, register: u8, values: &mut [u8]) -> Result<(), ErrorKind> {
@@ -182,11 +186,8 @@ impl Bus<'_> {
 
     /// FIFO_SRC: up to 31 samples, those before the next event.
     fn waiting(&self) -> u8 {
-        let is_event = |sample: &[u8; 6]| {
-            let [a, b, ..] = *sample;
-            matches!(i16::from_le_bytes([a, b]), LOST | OVERRUN)
-        };
-        let ready = self.samples.as_slice().iter().take_while(|sample| !is_event(sample)).count();
+        let samples = self.samples.as_slice().iter();
+        let ready = samples.take_while(|sample| event(sample).is_none()).count();
         match ready {
             0 => 0x20,
             ready => ready.min(31) as u8,

@@ -3,9 +3,10 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use crate::cli::progress::score;
+use crate::cli::terminal;
 use crate::preset::Preset;
 use crate::train::{Observer, Progress};
 
@@ -37,12 +38,9 @@ impl SweepProgress {
             true => ProgressBar::new((epochs * STEPS) as u64),
             false => ProgressBar::hidden(),
         };
-        // The template is a constant, so it is always understood.
-        if let Ok(style) =
-            ProgressStyle::with_template("  {bar:32.cyan/black.bright} {eta:.dim} left  {wide_msg}")
-        {
-            bar.set_style(style.progress_chars("━━╌"));
-        }
+        bar.set_style(terminal::bar_style(
+            "  {bar:32.cyan/black.bright} {eta:.dim} left  {wide_msg}",
+        ));
         bar.enable_steady_tick(Duration::from_millis(500));
         SweepProgress { bar, lines: !terminal && !quiet, quiet }
     }

@@ -115,17 +115,7 @@ fn evaluate(
 
 /// The class that an output says: the largest value, the first of equal ones.
 fn class(output: &[u8], precision: Precision) -> usize {
-    first_largest(&values(output, precision)).0
-}
-
-/// The values in the bytes of an output.
-pub(super) fn values(output: &[u8], precision: Precision) -> Vec<i16> {
-    match precision {
-        Precision::Int8 => output.iter().map(|byte| i16::from(*byte as i8)).collect(),
-        Precision::Int16 => {
-            output.as_chunks().0.iter().map(|pair| i16::from_le_bytes(*pair)).collect()
-        }
-    }
+    first_largest(&precision.values(output).collect::<Vec<i16>>()).0
 }
 
 impl Found {

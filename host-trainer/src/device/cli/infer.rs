@@ -8,7 +8,6 @@ use firmware::Engine;
 use model_format::Model;
 
 use super::Link;
-use super::evaluate::values;
 use crate::cli::{counts, files, terminal};
 use crate::device::command::{read_rows, write_rows};
 use crate::device::connection::AnyClient;
@@ -95,8 +94,8 @@ fn rows_of_counts(client: &mut AnyClient, path: &Path, out: Option<&Path>) -> an
     for row in counts::read_rows(&model, path)? {
         let output = client.infer_counts(row)?;
         if out.is_none() {
-            let values = values(&output, precision);
-            println!("{}", values.iter().map(i16::to_string).collect::<Vec<_>>().join(" "));
+            let values = precision.values(&output).map(|value| value.to_string());
+            println!("{}", values.collect::<Vec<_>>().join(" "));
         }
         outputs.extend_from_slice(&output);
     }

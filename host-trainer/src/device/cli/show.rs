@@ -11,8 +11,8 @@ use model_format::Model;
 
 use super::Link;
 use crate::cli::files;
-use crate::device::client::DeviceInfo;
 use crate::device::connection::{self, AnyClient};
+use crate::device::info::DeviceInfo;
 use crate::device::{Error, local};
 use crate::report::grouped;
 

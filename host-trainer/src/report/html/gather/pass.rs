@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use firmware::Engine;
-use model_format::{Precision, Quantization};
+use model_format::Quantization;
 use rayon::prelude::*;
 
 use super::layers::{self, LayerMeasure};
@@ -79,15 +79,7 @@ pub fn over_test_rows(
 
 /// The real numbers that bytes of a tensor stand for.
 pub(crate) fn dequantize(bytes: &[u8], quantization: Quantization) -> Vec<f32> {
-    match quantization.precision {
-        Precision::Int8 => {
-            bytes.iter().map(|&byte| quantization.dequantize(i16::from(byte as i8))).collect()
-        }
-        Precision::Int16 => {
-            let (pairs, _) = bytes.as_chunks();
-            pairs.iter().map(|&pair| quantization.dequantize(i16::from_le_bytes(pair))).collect()
-        }
-    }
+    quantization.precision.values(bytes).map(|value| quantization.dequantize(value)).collect()
 }
 
 #[cfg(test)]
