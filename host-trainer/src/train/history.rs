@@ -35,10 +35,10 @@ impl History {
         );
         // Loss, accuracy where there are classes, mean absolute error where there are numbers.
         let score = |score: &BatchScore| {
-            let optional = |value: Option<f64>| value.map_or(String::new(), |v| format!("{v:.6}"));
+            let optional = |value: Option<f64>| value.map_or(String::new(), six_digits);
             let accuracy = Some(score.accuracy()).filter(|accuracy| accuracy.is_finite());
             let error = score.mean_absolute_error();
-            format!("{:.6},{},{},", score.loss(), optional(accuracy), optional(error))
+            format!("{},{},{},", six_digits(score.loss()), optional(accuracy), optional(error))
         };
         for record in &self.epochs {
             // Writing into a string cannot fail.
@@ -54,6 +54,12 @@ impl History {
     pub fn seconds_per_epoch(&self) -> f64 {
         self.epochs.iter().map(|record| record.seconds).sum::<f64>() / self.epochs.len() as f64
     }
+}
+
+/// A number to six significant digits, however small, without an exponent.
+fn six_digits(value: f64) -> String {
+    // What was written as a number is read as one.
+    format!("{value:.5e}").parse::<f64>().unwrap_or(value).to_string()
 }
 
 #[cfg(test)]
@@ -74,12 +80,10 @@ mod tests {
         let epochs = vec![record(1, train, None), record(2, numbers, Some(train))];
         let csv = History { epochs }.to_csv();
         let lines: Vec<&str> = csv.lines().skip(1).collect();
+        assert_eq!(lines, ["1,1e-3,0.25,0.75,,,,,0.2500", "2,1e-3,0.25,,0.5,0.25,0.75,,0.2500"]);
         assert_eq!(
-            lines,
-            [
-                "1,1e-3,0.250000,0.750000,,,,,0.2500",
-                "2,1e-3,0.250000,,0.500000,0.250000,0.750000,,0.2500"
-            ]
+            [8.661_234_5e-5, 1.0, 2.0 / 3.0].map(six_digits),
+            ["0.0000866123", "1", "0.666667"]
         );
     }
 }
