@@ -37,7 +37,7 @@ pub fn run(args: &CompareArgs, quiet: bool) -> anyhow::Result<()> {
     }
     if let Some(path) = &args.html {
         let title = format!("{} runs side by side", runs.len());
-        files::write(path, compare_html(&title, &runs).as_bytes())?;
+        files::write(path, compare_html(&title, None, &runs).as_bytes())?;
         if !quiet && !args.json {
             terminal::print(&format!("\n{}\n", path.display()))?;
         }

@@ -36,7 +36,9 @@ pub fn significant(value: f64) -> String {
         m if !(1e-3..1e7).contains(&m) => format!("{m:.2e}").replace('-', "−"),
         m if m >= 999.5 => grouped(m.round() as u64),
         m => {
-            let decimals = (2.0 - m.log10().floor()).max(0.0) as usize;
+            // Where its first digit stands once it is rounded: 0.9996 is 1.00.
+            let exponent = format!("{m:.2e}").split_once('e').and_then(|(_, e)| e.parse().ok());
+            let decimals = (2 - exponent.unwrap_or(0_i32)).max(0) as usize;
             format!("{m:.decimals$}")
         }
     };
@@ -87,6 +89,8 @@ mod tests {
             (-0.012_34, "−0.0123"),
             (1.5, "1.50"),
             (123.4, "123"),
+            (0.9996, "1.00"),
+            (9.996, "10.0"),
             (999.7, "1,000"),
             (251_767.1, "251,767"),
             (7.665_973e10, "7.67e10"),

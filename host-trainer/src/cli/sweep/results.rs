@@ -9,7 +9,7 @@ use crate::cli::compare::compared;
 use crate::experiment::Experiment;
 use crate::report::html::{Compared, compare_html};
 use crate::report::style::{STRONG, paint};
-use crate::report::{Cell, Table, percent, seconds};
+use crate::report::{Cell, Table, percent, seconds, significant};
 
 /// The folder of a point.
 pub(super) fn run_path(out: &Path, number: usize) -> PathBuf {
@@ -38,6 +38,11 @@ impl Row {
     fn is_regression(&self) -> bool {
         let error = |metrics: &Value| metrics["float"]["test"]["mean_squared_error"].is_number();
         self.metrics.as_ref().is_some_and(error)
+    }
+
+    /// An accuracy or a squared error.
+    fn figure_text(&self, figure: f64) -> String {
+        if self.is_regression() { significant(figure) } else { percent(figure) }
     }
 
     fn values(&self) -> Vec<&str> {
@@ -74,7 +79,25 @@ pub(super) fn page(name: &str, rows: &[Row]) -> String {
     };
     let runs: Vec<Compared> = rows.iter().filter_map(of_row).collect();
     let title = format!("{name}: {} of {} points of the sweep", runs.len(), rows.len());
-    compare_html(&title, &runs)
+    let summary = best(rows).and_then(|best| {
+        let row = rows.iter().find(|row| row.figures().is_some_and(|f| f[0] == best))?;
+        let [float, quantized, _] = row.figures()?;
+        let (float, quantized) = (row.figure_text(float), row.figure_text(quantized));
+        let what = if row.is_regression() { "mean squared error" } else { "accuracy" };
+        Some(format!(
+            "The best by its float network: {:04} · {}, {what} {float} in float, {quantized} quantized.",
+            row.number + 1,
+            row.point.join(", ")
+        ))
+    });
+    compare_html(&title, summary.as_deref(), &runs)
+}
+
+/// The best figure of a float network, where there is one.
+fn best(rows: &[Row]) -> Option<f64> {
+    let regression = rows.iter().any(Row::is_regression);
+    let better = |a: &f64, b: &f64| if regression { b.total_cmp(a) } else { a.total_cmp(b) };
+    rows.iter().filter_map(|row| Some(row.figures()?[0])).max_by(better)
 }
 
 pub(super) fn table(axes: &[String], rows: &[Row]) -> String {
@@ -82,9 +105,7 @@ pub(super) fn table(axes: &[String], rows: &[Row]) -> String {
     header.extend(keys(axes));
     header.extend(["float", "quantized", "time"]);
     let mut table = Table::new(header);
-    let regression = rows.iter().any(Row::is_regression);
-    let better = |a: &f64, b: &f64| if regression { b.total_cmp(a) } else { a.total_cmp(b) };
-    let best = rows.iter().filter_map(|row| Some(row.figures()?[0])).max_by(better);
+    let best = best(rows);
     for row in rows {
         let figures = row.figures();
         let style = match (figures, best) {
@@ -93,10 +114,10 @@ pub(super) fn table(axes: &[String], rows: &[Row]) -> String {
         };
         let mut cells = vec![Cell::styled(format!("{:04}", row.number + 1), style)];
         cells.extend(row.values().into_iter().map(|value| Cell::styled(value, style)));
-        let show = |value: f64| if regression { format!("{value:.6}") } else { percent(value) };
         match figures {
             Some([float, quantized, time]) => cells.extend(
-                [show(float), show(quantized), seconds(time)].map(|text| Cell::styled(text, style)),
+                [row.figure_text(float), row.figure_text(quantized), seconds(time)]
+                    .map(|text| Cell::styled(text, style)),
             ),
             None => cells.extend(["–", "–", "–"].map(Cell::from)),
         }
@@ -151,5 +172,10 @@ mod tests {
              0002,1,\"[1, 2]\",,,\n"
         );
         assert!(table(&axes, &rows).contains("75.00 %"));
+        let page = page("name", &rows);
+        assert!(
+            page.contains("0001 · a=1, c=[1, 2], accuracy 75.00 % in float, 50.00 %"),
+            "{page}"
+        );
     }
 }

@@ -87,12 +87,13 @@ pub fn columns(runs: &[Compared]) -> Vec<(Column, Option<f64>)> {
         .collect()
 }
 
-/// The comparison as a page.
-pub fn compare_html(title: &str, runs: &[Compared]) -> String {
+/// The comparison as a page, with what there is to say first, if there is.
+pub fn compare_html(title: &str, summary: Option<&str>, runs: &[Compared]) -> String {
     let columns = columns(runs);
     let body = html! {
         header {
             h1 { (title) }
+            @if let Some(summary) = summary { p class="note" { (summary) } }
             p class="faint" { "Accuracy and error are those on each run's test rows. The best of a \
                                column is marked where the runs differ." }
         }
@@ -146,8 +147,8 @@ mod tests {
         let titles: Vec<_> = columns(&runs).iter().map(|(c, best)| (c.title, *best)).collect();
         let expected = [("float", None), ("quantized", Some(0.975)), ("flash", Some(900.0))];
         assert_eq!(titles, expected);
-        let page = compare_html("t", &runs);
+        let page = compare_html("t", Some("<c>"), &runs);
         assert_eq!(page.matches("class=\"best\"").count(), 2);
-        assert!(page.contains("a&lt;b"));
+        assert!(page.contains("a&lt;b") && page.contains("&lt;c&gt;"));
     }
 }

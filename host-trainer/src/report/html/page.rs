@@ -20,7 +20,7 @@ pub fn report_html(findings: &Findings) -> String {
         Some(("data", "Data")),
         Some(("training", "Training")),
         Some(("answers", "Answers")),
-        findings.plane.as_ref().map(|_| ("plane", "Plane")),
+        findings.plane.as_ref().map(|plane| ("plane", plane::title(plane))),
         Some(("layers", "Layers")),
         Some(("again", "Settings")),
     ];
@@ -38,6 +38,7 @@ pub fn report_html(findings: &Findings) -> String {
         }
         (tiles(findings))
         (verdict(findings))
+        (underfit(findings))
         (data(findings))
         (training(findings))
         @match &findings.task {
@@ -169,10 +170,18 @@ fn verdict(findings: &Findings) -> Markup {
         Task::Values(values) => {
             let more = values.int8.mse / values.float.mse - 1.0;
             let change = match more {
+                // Float makes none at all, or there is no row to make one on.
+                m if !m.is_finite() => {
+                    let (float, int8) = (number(values.float.mse), number(values.int8.mse));
+                    format!("has a mean squared error of {int8}, float one of {float}")
+                }
                 m if m > 1.0 => {
                     format!("makes the mean squared error {:.1} times as large", m + 1.0)
                 }
-                _ => format!("changes the mean squared error by {:+.1} %", more * 100.0),
+                m => {
+                    let percent = format!("{:+.1}", m * 100.0).replace('-', "−");
+                    format!("changes the mean squared error by {percent} %")
+                }
             };
             (format!("{precision} {change}."), more > TOLERATED_ERROR)
         }
@@ -187,6 +196,20 @@ fn verdict(findings: &Findings) -> Markup {
                     " Its activations have 16 bits, since with 8 it lost too much on rows that \
                       chose nothing else."
                 }
+            }
+        }
+    }
+}
+
+/// What to do about a network that has learnt less than the mean of its targets.
+fn underfit(findings: &Findings) -> Markup {
+    let Task::Values(values) = &findings.task else { return html! {} };
+    html! {
+        @if values.float.r2 < 0.0 {
+            p class="note warn" {
+                "Always answering the mean of the targets would be nearer (R² is below 0): train \
+                 longer, raise the learning rate, or give the targets in a unit in which they are \
+                 about 1."
             }
         }
     }

@@ -7,14 +7,18 @@ use super::picture::{class_colour, css, img, value_gradient};
 use crate::report::number::significant as number;
 use crate::report::svg::round;
 
-/// The plane in truth, in float and in int8.
-pub fn section(plane: &Plane, precision: &str) -> Markup {
-    let title = match plane.legend {
+/// What the section is called.
+pub fn title(plane: &Plane) -> &'static str {
+    match plane.legend {
         Legend::Classes(_) => "Decision regions",
         Legend::Values(..) => "Surface",
-    };
+    }
+}
+
+/// The plane in truth, in float and in int8.
+pub fn section(plane: &Plane, precision: &str) -> Markup {
     html! {
-        h2 id="plane" { (title) }
+        h2 id="plane" { (title(plane)) }
         p class="faint" {
             "First input to the right, " (number(plane.x.0)) " to " (number(plane.x.1))
             ", second upwards, " (number(plane.y.0)) " to " (number(plane.y.1)) "."

@@ -12,6 +12,8 @@ const TOP: f64 = 10.0;
 const RIGHT: f64 = 16.0;
 const BOTTOM: f64 = 40.0;
 const LEFT: f64 = 52.0;
+/// Half the width of a digit, in a wide font.
+const HALF_DIGIT: f64 = 4.0;
 
 /// A line of a plot.
 #[derive(Clone, Copy, Debug)]
@@ -49,10 +51,13 @@ impl Frame {
                     (label(&self.y, tick)) (y_unit)
                 }
             }
-            @for &tick in &self.x.ticks {
-                text class="middle" x=(self.x(tick)) y=(self.height - BOTTOM + 17.0) {
-                    (label(&self.x, tick))
-                }
+            @for (place, text) in self.x.ticks.iter().map(|&tick| (self.x(tick), label(&self.x, tick))) {
+                // What would be cut off at the edge ends there.
+                @let (class, at) = match place + text.chars().count() as f64 * HALF_DIGIT > self.width {
+                    true => ("end", self.width),
+                    false => ("middle", place),
+                };
+                text class=(class) x=(at) y=(self.height - BOTTOM + 17.0) { (text) }
             }
             text class="middle" x=((left + right) / 2.0) y=(self.height - 6.0) { (x_title) }
         }
