@@ -44,7 +44,7 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<()> {
         match look(path, size).and_then(|ink| Ok((predict(&model, network, &ink)?, ink))) {
             Ok((answers, ink)) if args.json => results.push(result(path, &ink, &answers)),
             Ok((answers, ink)) => terminal::print(&text(path, &ink, &answers))?,
-            Err(error) => failures.push(format!("{error:#}")),
+            Err(error) => failures.push(terminal::message(&error)),
         }
     }
     if args.json {

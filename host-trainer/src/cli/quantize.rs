@@ -84,6 +84,10 @@ pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
     let locations = Locations::from_environment(args.data.data_dir.clone());
     let source = match args.source.is_dir() {
         true => of_run(args, &locations, &threads)?,
+        false if !args.source.exists() => bail!(
+            "{}: there is no such folder of a run, such as runs/digits, and no such model file",
+            args.source.display()
+        ),
         false => of_model(args, &locations)?,
     };
     let model = Model::parse(&source.int8)?;

@@ -4,6 +4,8 @@ use std::io::{self, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 
+use crate::report::grouped;
+
 /// Columns that reports may use where nobody can tell how wide the page is.
 const WIDTH_OF_A_FILE: usize = 120;
 
@@ -14,9 +16,8 @@ pub fn print(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// Writes an error with all its causes to standard error.
-pub fn error(error: &anyhow::Error) {
-    let red: Style = AnsiColor::Red.on_default().bold();
+/// An error with all its causes, each said once.
+pub fn message(error: &anyhow::Error) -> String {
     let mut message = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
@@ -25,6 +26,13 @@ pub fn error(error: &anyhow::Error) {
             message = format!("{message}: {cause}");
         }
     }
+    message
+}
+
+/// Writes an error with all its causes to standard error.
+pub fn error(error: &anyhow::Error) {
+    let red: Style = AnsiColor::Red.on_default().bold();
+    let message = message(error);
     // When even this cannot be written, the exit code is all that is left.
     let _ = writeln!(anstream::stderr().lock(), "{red}error{red:#}: {message}");
 }
@@ -60,7 +68,7 @@ pub fn spinner(what: &str, quiet: bool) -> indicatif::ProgressBar {
 /// A bar over so many things: with the time left on a terminal, a plain line elsewhere.
 pub fn bar(count: usize, what: &str, quiet: bool) -> indicatif::ProgressBar {
     if quiet || !io::stderr().is_terminal() {
-        return spinner(&format!("{count} {what}"), quiet);
+        return spinner(&format!("{} {what}", grouped(count as u64)), quiet);
     }
     let style = bar_style("  {bar:32.cyan/black.bright} {pos}/{len} {msg}  {eta:.dim} left");
     indicatif::ProgressBar::new(count as u64).with_message(what.to_string()).with_style(style)
@@ -72,4 +80,21 @@ pub fn bar_style(template: &'static str) -> indicatif::ProgressStyle {
     indicatif::ProgressStyle::with_template(template)
         .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar())
         .progress_chars("━━╌")
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let error = crate::predict::load(std::path::Path::new("none.jpg")).unwrap_err();
+        let text = message(&anyhow::Error::new(error).context("a photograph"));
+        assert_eq!(text.matches("No such file").count(), 1, "{text}");
+        assert!(text.starts_with("a photograph: none.jpg: "), "{text}");
+        let other = Err::<(), _>(io::Error::other("why")).context("what").unwrap_err();
+        assert_eq!(message(&other), "what: why");
+    }
 }
