@@ -2,6 +2,8 @@
 
 mod collect;
 mod components;
+mod umap;
 
 pub use collect::{FeatureError, LayerOutputs, collect};
 pub use components::{Components, principal_components};
+pub use umap::{UmapError, UmapSettings, umap};

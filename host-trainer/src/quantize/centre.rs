@@ -1,6 +1,6 @@
 //! Taking off logits what all of them have.
 
-use crate::network::{Activation, Layer, Network};
+use crate::network::{Activation, Dense, Layer, Network};
 
 /// The same network with a last layer whose weights and biases have a mean of zero over the
 /// outputs.
@@ -10,12 +10,7 @@ use crate::network::{Activation, Layer, Network};
 /// 8 bits would be spent on it. A last layer that is not linear is left as it is.
 pub fn centre_logits(network: &Network<f32>) -> Network<f32> {
     let mut network = network.clone();
-    let Some(Layer::Dense(dense)) = network.layers().last().map(|view| *view.layer) else {
-        return network;
-    };
-    if dense.activation != Activation::Linear {
-        return network;
-    }
+    let Some(dense) = linear_end(&network) else { return network };
     let start = network.parameters().len() - dense.parameter_count();
     let parameters = &mut network.parameters_mut()[start..];
     let (weights, biases) = parameters.split_at_mut(dense.inputs * dense.outputs);
@@ -28,6 +23,14 @@ pub fn centre_logits(network: &Network<f32>) -> Network<f32> {
         }
     }
     network
+}
+
+/// The last layer, if its outputs are sums as they are.
+pub(super) fn linear_end(network: &Network<f32>) -> Option<Dense> {
+    match network.layers().last()?.layer {
+        Layer::Dense(dense) if dense.activation == Activation::Linear => Some(*dense),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

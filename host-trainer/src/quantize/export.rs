@@ -7,6 +7,8 @@ use model_format::build::{
 use model_format::{Channel, Encoding, Model, Precision, Quantization, Softmax};
 
 use super::bias::correct_biases;
+use super::centre::linear_end;
+use super::logits::logit_range;
 use super::refit::refit;
 use super::{
     Calibration, Range, Settings, calibrate, centre_logits, equalize, fold, quantize_dense, tables,
@@ -92,6 +94,11 @@ pub fn quantize(
     let raw = train.folded();
     let mut calibration = calibrate(&folded, &raw, settings.calibration, threads);
     narrow(&mut calibration, &folded, objective.head, &raw, precision);
+    let logits = objective.scoring_head() == Head::Softmax && linear_end(&folded).is_some();
+    if let (true, Precision::Int8, Some(last)) = (logits, precision, calibration.layers.last_mut())
+    {
+        *last = logit_range(&folded, &raw, threads);
+    }
     let export = Export { folded: &folded, calibration: &calibration, precision };
     let mut spec = export.spec(name, objective, &raw)?;
     if settings.refit {

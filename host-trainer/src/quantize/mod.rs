@@ -12,6 +12,7 @@ mod equalize;
 mod export;
 mod fixed_point;
 mod fold;
+mod logits;
 mod range;
 mod refit;
 mod settings;

@@ -197,7 +197,10 @@ pub struct LayerFindings {
     pub clipped: f64,
     /// Share of the int8 outputs that are exactly 0.
     pub zeros: f64,
-    /// Power of the float outputs over power of int8's deviation from them, in dB.
+    /// Whether outputs are logits, of which the range clips what is improbable in any case.
+    pub logits: bool,
+    /// Power of the float outputs over power of int8's deviation from them, in dB; for logits, of
+    /// the probabilities that they stand for.
     pub sqnr_db: f64,
 }
 

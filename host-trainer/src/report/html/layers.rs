@@ -13,6 +13,10 @@ pub fn section(layers: &[LayerFindings], precision: &str) -> Markup {
         p class="faint" {
             "Signal to noise compares " (precision) " outputs, with all that went wrong before them, to the \
              float network's on test rows: 6 dB are one bit. Zeros cost the engine nothing."
+            @if layers.iter().any(|layer| layer.logits) {
+                " Of logits it compares the probabilities: their range clips, on purpose, what is \
+                 improbable in any case, and leaves finer steps to what tells classes apart."
+            }
         }
         table class="stack" {
             thead { tr {

@@ -5,19 +5,25 @@ use maud::html;
 use super::page::page;
 use super::picture::{class_colour, css};
 use super::plot::scatter;
-use crate::report::number::percent;
 
 /// The most classes with a colour of their own.
 const COLOURS: usize = 8;
 
-/// Points by class, on principal components that each explain a share of the variance.
-///
-/// `points` are first component, second component, class.
+/// What a plane shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plane {
+    /// What its axes say.
+    pub axes: (String, String),
+    /// How a place in it is to be understood.
+    pub explanation: String,
+}
+
+/// Points by class: `points` are x, y, class.
 pub fn scatter_html(
     title: &str,
     classes: &[String],
     points: &[(f64, f64, usize)],
-    explained: (f64, f64),
+    plane: &Plane,
 ) -> String {
     let coloured = classes.len() <= COLOURS;
     let all = || -> Vec<(f64, f64, String)> {
@@ -35,14 +41,10 @@ pub fn scatter_html(
         };
         part(false).chain(part(true)).collect()
     };
-    let x = format!("first component, {} of the variance", percent(explained.0));
-    let y = format!("second component, {}", percent(explained.1));
+    let (x, y) = (&plane.axes.0, &plane.axes.1);
     let body = html! {
         header { h1 { (title) } }
-        p class="faint" {
-            "Each point is a row, seen along the two directions in which the outputs vary most \
-             (principal components). Classes that stand apart here are easy to tell apart."
-        }
+        p class="faint" { (plane.explanation) }
         @if coloured {
             ul class="key" {
                 @for (class, name) in classes.iter().enumerate() {
@@ -54,14 +56,14 @@ pub fn scatter_html(
             @if coloured {
                 figure {
                     figcaption { "All rows" }
-                    (scatter("All rows", (&x, &y), &all(), false))
+                    (scatter("All rows", (x, y), &all(), false))
                 }
             }
             @if classes.len() > 1 {
                 @for (class, name) in classes.iter().enumerate() {
                     figure {
                         figcaption { (name) " " span { "among all others" } }
-                        (scatter(&format!("Rows of {name}"), (&x, &y), &one(class), false))
+                        (scatter(&format!("Rows of {name}"), (x, y), &one(class), false))
                     }
                 }
             }
@@ -77,10 +79,12 @@ mod tests {
     #[test]
     fn a_plot_a_class_and_one_of_all() {
         let classes = ["a<".to_string(), "b".to_string()];
-        let page = scatter_html("t", &classes, &[(0.0, 1.0, 0), (1.0, 0.0, 1)], (0.5, 0.25));
+        let axes = ("x < 1".to_string(), "y".to_string());
+        let plane = Plane { axes, explanation: "points".to_string() };
+        let page = scatter_html("t", &classes, &[(0.0, 1.0, 0), (1.0, 0.0, 1)], &plane);
         assert_eq!(page.matches("<svg").count(), 3);
-        assert!(page.contains("a&lt;") && page.contains("50.00 %") && !page.contains("<script"));
+        assert!(page.contains("a&lt;") && page.contains("x &lt; 1") && !page.contains("<script"));
         let many: Vec<String> = (0..10).map(|class| class.to_string()).collect();
-        assert_eq!(scatter_html("t", &many, &[], (0.5, 0.25)).matches("<svg").count(), 10);
+        assert_eq!(scatter_html("t", &many, &[], &plane).matches("<svg").count(), 10);
     }
 }

@@ -3,7 +3,7 @@
 use model_format::{Layer, Model, Precision, Quantization};
 
 use super::GatherError;
-use crate::network::{self, Network};
+use crate::network::{self, Head, Network};
 use crate::report::html::findings::{Histogram, LayerFindings};
 
 /// Bins of a histogram of outputs over the whole range: each as wide as a whole number of steps,
@@ -102,6 +102,8 @@ pub struct LayerMeasure {
     clipped: u64,
     signal: f64,
     noise: f64,
+    /// Whether signal and noise are those of the probabilities that outputs stand for.
+    logits: bool,
 }
 
 impl LayerMeasure {
@@ -130,25 +132,47 @@ impl LayerMeasure {
             clipped: 0,
             signal: 0.0,
             noise: 0.0,
+            logits: false,
         }
+    }
+
+    /// Says that outputs are logits: their range clips what tells nothing, so that only
+    /// their probabilities can be compared.
+    pub fn of_logits(&mut self) {
+        self.logits = true;
     }
 
     /// Sees a row of outputs in float, and the same row in int8.
     pub fn add(&mut self, float: &[f32], int8: &[f32]) {
+        if self.logits {
+            let probabilities = |logits: &[f32]| {
+                let mut row: Vec<f64> = logits.iter().map(|&logit| logit.into()).collect();
+                Head::Softmax.apply(&mut row);
+                row
+            };
+            self.compare(probabilities(float).into_iter().zip(probabilities(int8)));
+        } else {
+            self.compare(float.iter().zip(int8).map(|(&a, &b)| (a.into(), b.into())));
+        }
         for (&float, &int8) in float.iter().zip(int8) {
             let (float, int8) = (f64::from(float), f64::from(int8));
             self.values += 1;
             self.zeros += u64::from(int8 == 0.0);
             self.clipped +=
                 u64::from(float < self.range.0 - self.step || float > self.range.1 + self.step);
-            self.signal += float * float;
-            self.noise += (float - int8) * (float - int8);
             if float != 0.0 {
                 self.float.add(float);
             }
             if int8 != 0.0 {
                 self.int8.add(int8);
             }
+        }
+    }
+
+    fn compare(&mut self, pairs: impl Iterator<Item = (f64, f64)>) {
+        for (float, int8) in pairs {
+            self.signal += float * float;
+            self.noise += (float - int8) * (float - int8);
         }
     }
 
@@ -195,6 +219,7 @@ pub fn findings(
             range: measure.range,
             clipped: measure.clipped as f64 / measure.values as f64,
             zeros: measure.zeros as f64 / measure.values as f64,
+            logits: measure.logits,
             sqnr_db: 10.0 * (measure.signal / measure.noise).log10(),
         })
     };
@@ -250,6 +275,11 @@ mod tests {
         assert_eq!((float.counts.iter().sum::<u64>(), int8.counts.iter().sum::<u64>()), (2, 2));
         assert_eq!((measure.values, measure.zeros, measure.clipped), (3, 1, 1));
         assert!((measure.signal - 901.0).abs() < 1e-3 && (measure.noise - 20.26).abs() < 1e-3);
+        // Of logits that a range clips, probabilities may lose nothing.
+        let mut logits = LayerMeasure::new(Quantization::int8(0.1, 27));
+        logits.of_logits();
+        logits.add(&[10.0, -90.0, -90.0], &[10.0, -15.5, -15.5]);
+        assert!(logits.noise < 1e-9 && (logits.signal - 1.0).abs() < 1e-9 && logits.clipped == 2);
         // All of the range, and beyond it as far as 30.
         assert!(float.end() > 30.0 && float.start <= 0.0 && float.start > -0.5);
     }

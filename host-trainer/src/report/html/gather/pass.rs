@@ -10,7 +10,7 @@ use super::layers::{self, LayerMeasure};
 use super::{GatherError, RunParts};
 use crate::data::{Shift, Subset};
 use crate::evaluate::{InputEncoder, Int8Error};
-use crate::network::Tape;
+use crate::network::{Head, Tape};
 use crate::train::Threads;
 
 /// Rows that go through the network together.
@@ -24,10 +24,13 @@ pub fn over_test_rows(
     parts: &RunParts<'_>,
     threads: &Threads,
 ) -> Result<Vec<LayerMeasure>, GatherError> {
-    let RunParts { folded, model, .. } = *parts;
+    let RunParts { folded, model, objective, .. } = *parts;
     let groups = layers::groups(model, folded)?;
-    let empty: Vec<LayerMeasure> =
+    let mut empty: Vec<LayerMeasure> =
         groups.iter().map(|group| LayerMeasure::new(group.output)).collect();
+    if let (Head::Softmax, Some(last)) = (objective.scoring_head(), empty.last_mut()) {
+        last.of_logits();
+    }
     let test = &parts.splits.test;
     let every = test.len().div_ceil(ROWS).max(1);
     let rows = test.rows().iter().copied().step_by(every).collect();

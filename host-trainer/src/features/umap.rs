@@ -1,0 +1,140 @@
+//! UMAP: McInnes, Healy and Melville, *Uniform manifold approximation and projection for dimension
+//! reduction*, 2018 (<https://arxiv.org/abs/1802.03426>), by the `manifolds-rs` crate.
+
+/// What may be chosen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct UmapSettings {
+    /// Rows that count as the neighbours of one, from 2 on. Few show what is near, many the whole.
+    pub neighbors: usize,
+    /// How near points may come, above 0 and below 1: in the plane, groups are about 10 wide.
+    pub min_distance: f32,
+    /// Of all that is random.
+    pub seed: u64,
+}
+
+/// Why there is no picture.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum UmapError {
+    /// Each row has fewer others than it shall have neighbours.
+    #[error(
+        "{rows} rows are too few for {neighbors} neighbours of each: give --neighbors {most} or \
+         fewer, or --rows with more",
+        most = rows.saturating_sub(1)
+    )]
+    Rows {
+        /// Rows that there are.
+        rows: usize,
+        /// Neighbours that were asked for.
+        neighbors: usize,
+    },
+    /// The library refuses.
+    #[cfg(feature = "umap")]
+    #[error("UMAP: {0}")]
+    Library(String),
+    /// The program was built without it.
+    #[cfg(not(feature = "umap"))]
+    #[error(
+        "UMAP is not in this program, as it doubles the time to build it. Build it in with\n    cargo \
+         run -p host-trainer --features umap -- features …"
+    )]
+    Missing,
+}
+
+/// Places rows in a plane so that those with similar values are neighbours. The same rows and seed
+/// give the same points, whatever the number of threads.
+///
+/// # Shapes
+/// Every row has `width` values.
+///
+/// # Errors
+/// [`UmapError`]: too few rows, or a program that was built without the feature `umap`.
+pub fn umap(
+    rows: &[f32],
+    width: usize,
+    settings: UmapSettings,
+) -> Result<Vec<(f64, f64)>, UmapError> {
+    let count = rows.len().checked_div(width).unwrap_or(0);
+    let neighbors = settings.neighbors;
+    if count <= neighbors {
+        return Err(UmapError::Rows { rows: count, neighbors });
+    }
+    embedded(rows, width, settings)
+}
+
+#[cfg(feature = "umap")]
+fn embedded(
+    rows: &[f32],
+    width: usize,
+    settings: UmapSettings,
+) -> Result<Vec<(f64, f64)>, UmapError> {
+    let parameters = manifolds_rs::UmapParams {
+        k: settings.neighbors,
+        ..manifolds_rs::UmapParams::new_default_2d(Some(settings.min_distance), None)
+    };
+    let (count, silent) = (rows.len() / width, 0);
+    let data = (rows, count, width);
+    let axes = manifolds_rs::umap(data, None, &parameters, settings.seed as usize, silent)
+        .map_err(|error| UmapError::Library(error.to_string()))?;
+    let axis = |index: usize| axes.get(index).into_iter().flatten().map(|&v| f64::from(v));
+    Ok(axis(0).zip(axis(1)).collect())
+}
+
+#[cfg(not(feature = "umap"))]
+fn embedded(_: &[f32], _: usize, _: UmapSettings) -> Result<Vec<(f64, f64)>, UmapError> {
+    Err(UmapError::Missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTINGS: UmapSettings = UmapSettings { neighbors: 10, min_distance: 0.1, seed: 1 };
+
+    /// Rows of three kinds, a hundred of each: around the corners of a cube of eight dimensions.
+    #[cfg(feature = "umap")]
+    fn kinds() -> Vec<f32> {
+        let row = |index: usize| {
+            let value = move |column: usize| {
+                let corner = if index % 3 == column % 3 { 1.0 } else { 0.0 };
+                corner + ((index * 31 + column * 17) % 101) as f32 / 1000.0
+            };
+            (0..8).map(value)
+        };
+        (0..300).flat_map(row).collect()
+    }
+
+    #[cfg(feature = "umap")]
+    #[test]
+    fn rows_of_a_kind_are_neighbours_and_a_seed_gives_one_picture() {
+        let points = umap(&kinds(), 8, SETTINGS).unwrap();
+        assert_eq!(points.len(), 300);
+        let distance =
+            |a: usize, b: usize| (points[a].0 - points[b].0).hypot(points[a].1 - points[b].1);
+        for row in 0..points.len() {
+            let others = (0..points.len()).filter(|&other| other != row);
+            let nearest = others.min_by(|&a, &b| distance(row, a).total_cmp(&distance(row, b)));
+            assert_eq!(nearest.unwrap() % 3, row % 3, "row {row}");
+        }
+        let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        assert_eq!(one.install(|| umap(&kinds(), 8, SETTINGS)).unwrap(), points);
+        let other = umap(&kinds(), 8, UmapSettings { seed: 2, ..SETTINGS }).unwrap();
+        assert_ne!(other, points);
+    }
+
+    #[cfg(feature = "umap")]
+    #[test]
+    fn rows_that_are_all_alike_have_points_too() {
+        let points = umap(&[0.5; 40 * 4], 4, SETTINGS).unwrap();
+        assert!(points.len() == 40 && points.iter().all(|(x, y)| x.is_finite() && y.is_finite()));
+    }
+
+    #[test]
+    fn too_few_rows_are_refused() {
+        for rows in [0, 1, 10] {
+            let error = umap(&vec![0.0; rows * 4], 4, SETTINGS).unwrap_err();
+            assert_eq!(error, UmapError::Rows { rows, neighbors: 10 });
+        }
+        let enough = umap(&[0.0; 11 * 4], 4, SETTINGS);
+        assert!(!matches!(enough, Err(UmapError::Rows { .. })), "{enough:?}");
+    }
+}

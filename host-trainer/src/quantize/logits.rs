@@ -1,0 +1,148 @@
+//! The range of logits, by what their probabilities lose: Nagel et al., *A white paper on neural
+//! network quantization*, 2021 (<https://arxiv.org/abs/2106.08295>), section 3.1, "cross entropy".
+
+use rayon::prelude::*;
+
+use super::Range;
+use crate::data::Subset;
+use crate::evaluate::over_chunks;
+use crate::network::{Head, Network};
+use crate::train::Threads;
+
+/// Logits that a range is chosen by, at most: those of rows spread over all.
+const LOGITS: usize = 1 << 17;
+
+/// Shares of each end that are tried.
+const SHARES: i32 = 64;
+
+/// Times that each end is chosen anew, with the other as it was found.
+const ROUNDS: usize = 2;
+
+/// The range of int8 logits that keeps the cross-entropy of probabilities least: of softmax of the
+/// rounded and clipped logits, where those of the network are the truth.
+///
+/// Most of the distance from the smallest to the largest logit tells nothing: a class that is
+/// improbable may be less so. Clipped, such logits leave finer steps to those that tell classes
+/// apart.
+pub(super) fn logit_range(network: &Network<f32>, train: &Subset, threads: &Threads) -> Range {
+    let width = network.outputs();
+    let every = (train.len() * width).div_ceil(LOGITS).max(1);
+    let chosen = |start: usize, rows: usize| {
+        (0..rows).filter(move |row| (start + row).is_multiple_of(every))
+    };
+    let parts = over_chunks(network, train, threads, |tape, start, rows| {
+        let outputs = tape.outputs(rows);
+        let row = |row: usize| outputs[row * width..][..width].iter().copied();
+        chosen(start, rows).flat_map(row).collect::<Vec<f32>>()
+    });
+    let logits = parts.concat();
+    threads.install(|| least_cross_entropy(&logits, width))
+}
+
+/// # Shapes
+/// `logits`: rows × `width`.
+fn least_cross_entropy(logits: &[f32], width: usize) -> Range {
+    let mut probabilities = logits.to_vec();
+    probabilities.chunks_exact_mut(width).for_each(|row| Head::Softmax.apply(row));
+    let mut all = Range::ZERO;
+    logits.iter().for_each(|&logit| all.include(logit));
+    let mut best = all;
+    // The widest of those that are as good.
+    let choose = |range: &(dyn Fn(f32) -> Range + Sync)| -> Range {
+        let candidates = (1..=SHARES).into_par_iter().map(|step| {
+            let range = range(step as f32 / SHARES as f32);
+            (cross_entropy(logits, &probabilities, width, range), range)
+        });
+        let candidates: Vec<(f64, Range)> = candidates.collect();
+        let least = candidates.into_iter().rev().min_by(|a, b| a.0.total_cmp(&b.0));
+        least.map_or(all, |(_, range)| range)
+    };
+    for _ in 0..ROUNDS {
+        best = choose(&|share| Range::new(best.low(), all.high() * share));
+        best = choose(&|share| Range::new(all.low() * share, best.high()));
+    }
+    best
+}
+
+/// Σ −p · ln softmax(q), over all rows: q is what int8 of this range makes of logits, p what the
+/// network's own say.
+fn cross_entropy(logits: &[f32], probabilities: &[f32], width: usize, range: Range) -> f64 {
+    let quantization = range.quantization();
+    let (scale, zero_point) = (quantization.scale, quantization.zero_point as f32);
+    let (least, most) = (-128.0 - zero_point, 127.0 - zero_point);
+    let mut rounded = vec![0.0; width];
+    let rows = logits.chunks_exact(width).zip(probabilities.chunks_exact(width));
+    rows.map(|(logits, probabilities)| {
+        let mut largest = f32::NEG_INFINITY;
+        for (rounded, &logit) in rounded.iter_mut().zip(logits) {
+            *rounded = (logit / scale).round().clamp(least, most) * scale;
+            largest = largest.max(*rounded);
+        }
+        let sum: f32 = rounded.iter().map(|&logit| (logit - largest).exp()).sum();
+        let log_sum = largest + sum.ln();
+        let terms = rounded.iter().zip(probabilities);
+        f64::from(terms.map(|(&logit, &p)| p * (log_sum - logit)).sum::<f32>())
+    })
+    .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn min_max(logits: &[f32]) -> Range {
+        let mut range = Range::ZERO;
+        logits.iter().for_each(|&logit| range.include(logit));
+        range
+    }
+
+    /// What 8 bits of a range make of a logit.
+    fn rounded(logit: f32, range: Range) -> f32 {
+        let q = range.quantization();
+        let nearest = (logit / q.scale).round() + q.zero_point as f32;
+        q.dequantize(nearest.clamp(-128.0, 127.0) as i16)
+    }
+
+    /// From −1 to 1, without a pattern that a step could fit.
+    fn random(index: usize) -> f32 {
+        ((index * 7919 + 13) % 1009) as f32 / 504.0 - 1.0
+    }
+
+    #[test]
+    fn what_is_improbable_in_any_case_is_clipped() {
+        // Two classes that are close, and one that is far below both, farther in some rows.
+        let row =
+            |row: usize| [2.0 * random(row), 2.0 * random(row + 500), -60.0 + 30.0 * random(row)];
+        let logits: Vec<f32> = (0..500).flat_map(row).collect();
+        let range = least_cross_entropy(&logits, 3);
+        assert!(range.low() > -20.0 && range.low() < -2.0, "{range:?}");
+        assert!(range.high() > 1.7, "{range:?}");
+    }
+
+    #[test]
+    fn a_class_that_is_certain_may_be_clipped_too_but_stays_the_largest() {
+        let mut logits: Vec<f32> = (0..3000).map(random).collect();
+        logits.extend([60.0, 0.0, -60.0]);
+        let range = least_cross_entropy(&logits, 3);
+        assert!(range.high() < 30.0 && range.high() > 0.9, "{range:?}");
+        assert!(rounded(60.0, range) > rounded(0.0, range) + 5.0, "{range:?}");
+    }
+
+    #[test]
+    fn no_range_is_worse_than_all_that_was_seen() {
+        for width in [1, 2, 5, 10] {
+            let logits: Vec<f32> = (0..width * 100).map(|index| 9.0 * random(index)).collect();
+            let mut probabilities = logits.clone();
+            probabilities.chunks_exact_mut(width).for_each(|row| Head::Softmax.apply(row));
+            let cost = |range| cross_entropy(&logits, &probabilities, width, range);
+            let range = least_cross_entropy(&logits, width);
+            assert!(cost(range) <= cost(min_max(&logits)), "{width}: {range:?}");
+        }
+    }
+
+    #[test]
+    fn logits_that_are_all_zero_have_a_range() {
+        assert_eq!(least_cross_entropy(&[0.0; 30], 10), Range::ZERO);
+        assert_eq!(least_cross_entropy(&[], 10), Range::ZERO);
+    }
+}
