@@ -151,3 +151,39 @@ fn the_committed_digits_model_is_sound() {
     assert_eq!((model.input_len(), model.output_len()), (64, 10));
     assert!(model.self_tests().len() > 0, "it has self-tests for the device");
 }
+
+#[test]
+fn json_is_one_value_and_all_that_is_said() {
+    let folder = empty_dir("json");
+    std::fs::write(folder.join("rows.i8"), [0; 3 * 64]).expect("written");
+    let json = |arguments: &[&str]| -> Value {
+        let arguments = [arguments, &["--json"]].concat();
+        let said = run(&folder, &arguments).success();
+        assert_eq!(said.stderr, "", "{arguments:?}");
+        serde_json::from_str(&said.stdout)
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {}", said.stdout))
+    };
+    json(&["train", "digits"]);
+    let model = "runs/digits/model.thimble";
+    let presets = json(&["presets"]);
+    assert_eq!(presets[0]["name"], "digits");
+    let epochs = json(&["bench", "digits", "--epochs", "2"]);
+    assert_eq!(epochs["programs"][0]["name"], "host-trainer");
+    assert!(epochs["programs"][0]["epoch_seconds"].as_f64() > Some(0.0), "{epochs}");
+    let evaluated = json(&["evaluate", model, "digits"]);
+    assert!(evaluated["test"]["accuracy"].as_f64() > Some(0.9), "{evaluated}");
+    let small = json(&["quantize", "runs/digits", "--weights", "int4", "-o", "small.thimble"]);
+    assert!(small["bytes"].as_u64() < small["bytes_before"].as_u64(), "{small}");
+    assert_eq!(small["layers"][0]["weights"], "int4");
+    let report = json(&["report", "runs/digits"]);
+    assert_eq!(report["page"], "runs/digits/report.html");
+    let features = json(&["features", "runs/digits", "0"]);
+    assert_eq!(features["width"], 32);
+    let compared = json(&["compare", "runs/digits", "runs/digits"]);
+    assert_eq!(compared.as_array().map(Vec::len), Some(2));
+    let rows = json(&["infer", model, "--raw-i8", "rows.i8", "--output", "out.i8"]);
+    assert_eq!((&rows["rows"], &rows["outputs"]), (&3.into(), &10.into()));
+    assert_eq!(read(folder.join("out.i8")).len(), 30);
+    let swept = json(&["sweep", "digits", "--grid", "training.epochs=1,2"]);
+    assert_eq!(swept.as_array().map(Vec::len), Some(2));
+}

@@ -54,6 +54,10 @@ fn four_files_are_downloaded_and_not_again() {
     assert_eq!(mirror.requests().len(), 4, "{:?}", mirror.requests());
     fetch(&folder, &[&mirror]).success();
     assert_eq!(mirror.requests().len(), 4, "what is there is not asked for again");
+    let arguments = ["fetch", "mnist", "--data-dir", "data", "--json"];
+    let said = Finished::of(&mut host_trainer(&folder, arguments)).success();
+    let said: serde_json::Value = serde_json::from_str(&said.stdout).expect("JSON");
+    assert_eq!(said, serde_json::json!({ "dataset": "mnist", "folder": "data" }));
 }
 
 #[test]

@@ -150,10 +150,10 @@ fn the_commands_give_every_byte_of_tflm() {
     let said = run(&["import", &path("tflite"), "-o", "model.thimble"]).stdout;
     assert!(said.contains("784") && said.contains("10 classes"), "{said}");
     let inputs = path("input.i8");
-    run(&["infer", "model.thimble", "--raw-i8", &inputs, "--out", "out.i8"]);
+    run(&["infer", "model.thimble", "--raw-i8", &inputs, "--output", "out.i8"]);
     assert!(read(folder.join("out.i8")) == golden.outputs, "the outputs differ");
     run(&["pack", "model.thimble", "--for", "cortex-m4", "-o", "m4.thimble"]);
-    run(&["infer", "m4.thimble", "--raw-i8", &inputs, "--out", "m4.i8"]);
+    run(&["infer", "m4.thimble", "--raw-i8", &inputs, "--output", "m4.i8"]);
     assert!(read(folder.join("m4.i8")) == golden.outputs, "the outputs of the packed one differ");
     // Layer by layer they are the same as well.
     let trace = |model: &str| run(&["trace", model, &inputs, "--row", "3"]).stdout;

@@ -178,14 +178,14 @@ fn infer_pack_and_trace_name_what_does_not_fit() {
     run(&folder, &["import", &golden_path("softmax2.tflite"), "-o", "m.thimble"]).success();
     write(folder.join("in.i8"), [0; 7]);
     write(folder.join("none.i8"), []);
-    run(&folder, &["infer", "m.thimble", "--raw-i8", "in.i8", "--out", "out"])
+    run(&folder, &["infer", "m.thimble", "--raw-i8", "in.i8", "--output", "out"])
         .refused(1, &["in.i8", "7 bytes", "2 whole rows", "3 values"]);
-    run(&folder, &["infer", "m.thimble", "--raw-i8", "none.i8", "--out", "out"])
+    run(&folder, &["infer", "m.thimble", "--raw-i8", "none.i8", "--output", "out"])
         .refused(1, &["none.i8", "empty"]);
-    run(&folder, &["infer", "m.thimble", "--raw-i16", "in.i8", "--out", "out"])
+    run(&folder, &["infer", "m.thimble", "--raw-i16", "in.i8", "--output", "out"])
         .refused(1, &["int8", "--raw-i8"]);
-    run(&folder, &["infer", "m.thimble", "--out", "out"]).refused(2, &["--help"]);
-    run(&folder, &["infer", "m.thimble", "--raw-i8", "no.i8", "--out", "out"])
+    run(&folder, &["infer", "m.thimble", "--output", "out"]).refused(2, &["--help"]);
+    run(&folder, &["infer", "m.thimble", "--raw-i8", "no.i8", "--output", "out"])
         .refused(1, &["no.i8"]);
     assert!(!folder.join("out").exists(), "nothing is written");
     run(&folder, &["pack", "m.thimble", "--for", "cortex-m5", "-o", "out"])

@@ -63,7 +63,7 @@ pub enum Command {
     /// Show runs side by side
     Compare(CompareArgs),
     /// List the presets
-    Presets,
+    Presets(PresetsArgs),
     /// Ask a device, or emulate one
     #[command(subcommand)]
     Device(DeviceArgs),
@@ -154,6 +154,9 @@ pub struct BenchArgs {
     /// How many threads to use
     #[command(flatten)]
     pub threads: ThreadArgs,
+    /// Print the figures as one JSON object instead
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `fetch`.
@@ -168,6 +171,17 @@ pub struct FetchArgs {
     /// Where to download from, instead of the known mirrors; may be given again for others to try
     #[arg(long, value_name = "URL")]
     pub mirror: Vec<String>,
+    /// Print where the files are as one JSON object instead
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `presets`.
+#[derive(Debug, Args)]
+pub struct PresetsArgs {
+    /// Print one JSON array instead, with an object a preset
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `evaluate`.
@@ -244,7 +258,10 @@ pub struct InferArgs {
     pub counts: Option<PathBuf>,
     /// Where to write the rows of outputs, in the same form
     #[arg(long, short, value_name = "FILE")]
-    pub out: PathBuf,
+    pub output: PathBuf,
+    /// Print what was done as one JSON object instead
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `pack`.

@@ -7,9 +7,11 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+use indicatif::ProgressBar;
 use ndarray::Array2;
 use rayon::prelude::*;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::args::BenchArgs;
 use super::terminal;
@@ -34,13 +36,16 @@ const PRODUCTS: usize = 8;
 /// The script that trains the same network elsewhere; it knows torch and keras.
 const SCRIPT: &str = include_str!("../../benches/peers.py");
 
-/// Keeps the seconds of each epoch.
-#[derive(Default)]
-struct Clock(Vec<f64>);
+/// Keeps the seconds of the best epoch.
+struct Clock<'a> {
+    best: f64,
+    bar: &'a ProgressBar,
+}
 
-impl Observer<f32> for Clock {
+impl Observer<f32> for Clock<'_> {
     fn epoch_done(&mut self, record: &EpochRecord, _: &Network<f32>) -> Flow {
-        self.0.push(record.seconds);
+        self.best = self.best.min(record.seconds);
+        self.bar.inc(1);
         Flow::Continue
     }
 }
@@ -49,7 +54,7 @@ impl Observer<f32> for Clock {
 ///
 /// Epochs are made before and after the others have theirs, who train as often, and the best of each
 /// counts: so what else the machine does meanwhile weighs on all alike.
-pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
+pub fn run(args: &BenchArgs, quiet: bool) -> anyhow::Result<()> {
     let mut preset = preset::find(&args.preset)?.with_settings(&args.set)?;
     preset.training.epochs = args.epochs.get();
     // Every epoch is to be measured, none skipped.
@@ -58,16 +63,24 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let plan = Plan::new(preset, &Locations::from_environment(args.data.data_dir.clone()))?;
     let rows = plan.splits.train.len();
-    let flops = plan.network.training_flops() as f64 * rows as f64;
-    let (first, outcome) = own_epoch(&plan, &threads)?;
-    let memory = peak_memory();
-    let others = match &args.python {
-        Some(python) => peers(python, &plan, threads.count())?,
-        None => Peers::default(),
+    let quiet = quiet || args.json;
+    let own = || {
+        let bar = terminal::bar(args.epochs.get(), "epochs", quiet);
+        let epoch = own_epoch(&plan, &threads, &bar);
+        bar.finish_and_clear();
+        epoch
     };
-    let epoch = match args.python {
-        Some(_) => own_epoch(&plan, &threads)?.0.min(first),
-        None => first,
+    let (first, outcome) = own()?;
+    let memory = peak_memory();
+    let (others, epoch) = match &args.python {
+        Some(python) => {
+            let name = python.display();
+            let spinner = terminal::spinner(&format!("as many epochs by {name}"), quiet);
+            let others = peers(python, &plan, threads.count());
+            spinner.finish_and_clear();
+            (others?, own()?.0.min(first))
+        }
+        None => (Peers::default(), first),
     };
     let bound = gemm_bound(&threads).max(others.gemm.unwrap_or(0.0));
     let objective = Objective {
@@ -76,60 +89,151 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
         head: outcome.network.head(),
     };
     let score = score_float(&outcome.network, &plan.splits.test, objective, &threads);
-    let own_result = match score.mean_absolute_error() {
-        Some(error) => error,
-        None => score.accuracy(),
+    let result = score.mean_absolute_error().unwrap_or_else(|| score.accuracy());
+    let own = ("host-trainer".to_string(), epoch, result);
+    let measured = Measured {
+        preset: &plan.preset.name,
+        network: plan.preset.network.shape(plan.network.inputs()),
+        rows,
+        batch_size: plan.preset.training.batch_size,
+        workers: outcome.workers,
+        threads: threads.count(),
+        epochs: args.epochs.get(),
+        programs: std::iter::once(own).chain(others.epochs).collect(),
+        result: match score.mean_absolute_error() {
+            Some(_) => "mean_absolute_error",
+            None => "accuracy",
+        },
+        flops: plan.network.training_flops() as f64 * rows as f64,
+        bound,
+        others_without: not_told(&plan.preset.training),
+        peak_memory: memory,
+        weights: size_of_val(outcome.network.parameters()),
     };
-    let classes = score.mean_absolute_error().is_none();
-    let mut text = format!(
-        "{}  {}, {rows} rows in batches of {}, {} of {} threads; best of {} epochs\n\n",
-        paint(HEADING, &plan.preset.name),
-        plan.preset.network.shape(plan.network.inputs()),
-        plan.preset.training.batch_size,
-        outcome.workers,
-        threads.count(),
-        args.epochs,
-    );
-    let title = if classes { "test accuracy" } else { "test |error|" };
-    let mut table = Table::new(["", "epoch", "GFLOP/s", "of the bound", "times as long", title]);
-    let mut row = |name: &str, seconds: f64, result: f64| {
-        let rate = flops / seconds / 1e9;
-        table.row(vec![
-            name.into(),
-            format!("{:.1} ms", seconds * 1e3).into(),
-            format!("{rate:.1}").into(),
-            format!("{:.0} %", 100.0 * rate / bound).into(),
-            Cell::styled(format!("{:.2}", seconds / epoch), STRONG),
-            if classes { percent(result) } else { format!("{result:.4}") }.into(),
-        ]);
-    };
-    row("host-trainer", epoch, own_result);
-    others.epochs.iter().for_each(|(name, seconds, result)| row(name, *seconds, *result));
-    table.lines().into_iter().for_each(|line| text += &(line + "\n"));
-    text += &format!(
-        "\nGFLOP/s counts the products of training alone, {:.2} GFLOP an epoch.\n\
-         The bound is the best product of large squares: {bound:.0} GFLOP/s.\n",
-        flops / 1e9
-    );
-    let differences = not_told(&plan.preset.training);
-    if !others.epochs.is_empty() && !differences.is_empty() {
-        text += &format!("The others train without {}.\n", differences.join(", "));
+    match args.json {
+        true => terminal::json(&measured.json())?,
+        false => terminal::print(&measured.text())?,
     }
-    if let Some(bytes) = memory {
-        let state = size_of_val(outcome.network.parameters());
-        text += &format!(
-            "Peak memory {:.1} MB, data as bytes among them; the weights have {:.1} MB.\n",
-            bytes as f64 / 1e6,
-            state as f64 / 1e6
-        );
-    }
-    terminal::print(&text)?;
     Ok(())
 }
 
+/// What a bench found.
+struct Measured<'a> {
+    preset: &'a str,
+    network: String,
+    rows: usize,
+    batch_size: usize,
+    /// Threads that a batch was shared out to.
+    workers: usize,
+    threads: usize,
+    epochs: usize,
+    /// Name, seconds of the best epoch, result on the test rows; our own first.
+    programs: Vec<(String, f64, f64)>,
+    /// What the result is.
+    result: &'static str,
+    /// Floating-point operations of the products of an epoch.
+    flops: f64,
+    /// The best product of large squares, in 10⁹ operations a second.
+    bound: f64,
+    others_without: Vec<&'static str>,
+    /// Bytes, where the system tells.
+    peak_memory: Option<u64>,
+    /// Bytes of the parameters.
+    weights: usize,
+}
+
+impl Measured<'_> {
+    /// 10⁹ operations a second of an epoch that takes so long.
+    fn rate(&self, seconds: f64) -> f64 {
+        self.flops / seconds / 1e9
+    }
+
+    fn own_seconds(&self) -> f64 {
+        self.programs.first().map_or(f64::NAN, |own| own.1)
+    }
+
+    fn json(&self) -> Value {
+        let program = |(name, seconds, result): &(String, f64, f64)| {
+            json!({
+                "name": name,
+                "epoch_seconds": seconds,
+                "gflops": self.rate(*seconds),
+                "share_of_bound": self.rate(*seconds) / self.bound,
+                "times_as_long": seconds / self.own_seconds(),
+                self.result: result,
+            })
+        };
+        json!({
+            "preset": self.preset,
+            "network": self.network,
+            "rows": self.rows,
+            "batch_size": self.batch_size,
+            "workers": self.workers,
+            "threads": self.threads,
+            "epochs": self.epochs,
+            "programs": self.programs.iter().map(program).collect::<Vec<Value>>(),
+            "gflop_an_epoch": self.flops / 1e9,
+            "bound_gflops": self.bound,
+            "others_without": self.others_without,
+            "peak_memory_bytes": self.peak_memory,
+            "weight_bytes": self.weights,
+        })
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!(
+            "{}  {}, {} rows in batches of {}, {} of {} threads; best of {} epochs\n\n",
+            paint(HEADING, self.preset),
+            self.network,
+            self.rows,
+            self.batch_size,
+            self.workers,
+            self.threads,
+            self.epochs,
+        );
+        let classes = self.result == "accuracy";
+        let title = if classes { "test accuracy" } else { "test |error|" };
+        let mut table =
+            Table::new(["", "epoch", "GFLOP/s", "of the bound", "times as long", title]);
+        for (name, seconds, result) in &self.programs {
+            let rate = self.rate(*seconds);
+            table.row(vec![
+                name.into(),
+                format!("{:.1} ms", seconds * 1e3).into(),
+                format!("{rate:.1}").into(),
+                format!("{:.0} %", 100.0 * rate / self.bound).into(),
+                Cell::styled(format!("{:.2}", seconds / self.own_seconds()), STRONG),
+                if classes { percent(*result) } else { format!("{result:.4}") }.into(),
+            ]);
+        }
+        table.lines().into_iter().for_each(|line| text += &(line + "\n"));
+        text += &format!(
+            "\nGFLOP/s counts the products of training alone, {:.2} GFLOP an epoch.\n\
+             The bound is the best product of large squares: {:.0} GFLOP/s.\n",
+            self.flops / 1e9,
+            self.bound
+        );
+        if self.programs.len() > 1 && !self.others_without.is_empty() {
+            text += &format!("The others train without {}.\n", self.others_without.join(", "));
+        }
+        if let Some(bytes) = self.peak_memory {
+            text += &format!(
+                "Peak memory {:.1} MB, data as bytes among them; the weights have {:.1} MB.\n",
+                bytes as f64 / 1e6,
+                self.weights as f64 / 1e6
+            );
+        }
+        text
+    }
+}
+
 /// Seconds of the best epoch, and what training gave.
-fn own_epoch(plan: &Plan, threads: &Threads) -> anyhow::Result<(f64, Outcome<f32>)> {
-    let (stop, mut clock) = (StopFlag::default(), Clock::default());
+fn own_epoch(
+    plan: &Plan,
+    threads: &Threads,
+    bar: &ProgressBar,
+) -> anyhow::Result<(f64, Outcome<f32>)> {
+    let (stop, mut clock) = (StopFlag::default(), Clock { best: f64::INFINITY, bar });
     let mut splits = plan.splits.clone();
     splits.validation = None;
     let training = Training {
@@ -141,7 +245,7 @@ fn own_epoch(plan: &Plan, threads: &Threads) -> anyhow::Result<(f64, Outcome<f32
         resume: None,
     };
     let outcome = train::train(plan.network.clone(), training, &mut clock)?;
-    Ok((clock.0.into_iter().fold(f64::INFINITY, f64::min), outcome))
+    Ok((clock.best, outcome))
 }
 
 /// The most memory that the program had so far, in bytes, where the system tells.

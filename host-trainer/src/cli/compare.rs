@@ -32,7 +32,7 @@ pub fn run(args: &CompareArgs, quiet: bool) -> anyhow::Result<()> {
     let runs: Vec<Compared> =
         args.runs.iter().zip(&metrics).map(|(run, metrics)| compared(run, metrics)).collect();
     match args.json {
-        true => terminal::print(&format!("{:#}\n", json(&runs)))?,
+        true => terminal::json(&json(&runs))?,
         false => terminal::print(&text(&runs))?,
     }
     if let Some(path) = &args.html {

@@ -46,7 +46,7 @@ pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
             "macs": model.macs(),
             "test": evaluation_json(&evaluation),
         });
-        terminal::print(&format!("{value:#}\n"))?;
+        terminal::json(&value)?;
         return Ok(());
     }
     let mut text = format!(
@@ -78,7 +78,14 @@ pub(crate) fn source(name: &str) -> anyhow::Result<Source> {
 
 /// The bytes of a model file.
 pub(crate) fn read_model(path: &Path) -> anyhow::Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("{}: the model cannot be read", path.display()))
+    fs::read(path).with_context(|| match path.exists() {
+        true => format!("{}: the model cannot be read", path.display()),
+        false => format!(
+            "{}: there is no such file; `host-trainer train digits` writes a model, \
+             runs/digits/model.thimble",
+            path.display()
+        ),
+    })
 }
 
 /// The preset that says which rows are test rows: that of the run which made the model, where it

@@ -187,7 +187,7 @@ pub fn run(args: &FeaturesArgs, quiet: bool) -> anyhow::Result<()> {
             "csv": csv.display().to_string(),
             "page": page.display().to_string(),
         });
-        terminal::print(&format!("{value:#}\n"))?;
+        terminal::json(&value)?;
     } else if !quiet {
         let explained = placed.explained.map_or(String::new(), |(first, second)| {
             let share = percent(first + second);

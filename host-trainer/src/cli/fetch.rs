@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::bail;
 use indicatif::ProgressBar;
+use serde_json::json;
 
 use super::args::FetchArgs;
 use super::evaluate::source;
@@ -21,8 +22,12 @@ pub fn run(args: &FetchArgs, quiet: bool) -> anyhow::Result<()> {
         Some(folder) => folder.clone(),
         None => cache_folder()?.join(source.name()),
     };
-    fetch(&source, &folder, &args.mirror, &mut Display { bar: None, quiet })?;
-    if !quiet {
+    let mut display = Display { bar: None, quiet: quiet || args.json };
+    fetch(&source, &folder, &args.mirror, &mut display)?;
+    if args.json {
+        let folder = folder.display().to_string();
+        terminal::json(&json!({ "dataset": source.name(), "folder": folder }))?;
+    } else if !quiet {
         let hint = if args.data_dir.is_some() { " --data-dir with this folder" } else { "" };
         terminal::print(&format!(
             "{source} is in {}: host-trainer train {source}{hint}\n",

@@ -8,6 +8,7 @@ use firmware::Engine;
 use indicatif::ProgressBar;
 use model_format::{Model, Precision};
 use rayon::prelude::*;
+use serde_json::json;
 
 use super::args::InferArgs;
 use super::evaluate::read_model;
@@ -26,18 +27,30 @@ pub fn run(args: &InferArgs, quiet: bool) -> anyhow::Result<()> {
         None => (values(args, &model)?, 0),
     };
     let rows = inputs.len() / model.input_bytes();
-    let progress = progress(rows, quiet);
+    let progress = progress(rows, quiet || args.json);
     let outputs = run_rows(&model, &inputs, &progress)?;
     progress.finish_and_clear();
-    files::write(&args.out, &outputs)?;
-    if !quiet {
+    files::write(&args.output, &outputs)?;
+    if args.json {
+        let mut value = json!({
+            "model": model.name(),
+            "rows": rows,
+            "inputs": model.input_len(),
+            "outputs": model.output_len(),
+            "output": args.output.display().to_string(),
+        });
+        if args.counts.is_some() {
+            value["saturated"] = json!(saturated);
+        }
+        terminal::json(&value)?;
+    } else if !quiet {
         terminal::print(&format!(
             "{} rows of {} values through {}: {} values a row in {}\n",
             grouped(rows as u64),
             grouped(model.input_len() as u64),
             model.name(),
             grouped(model.output_len() as u64),
-            args.out.display()
+            args.output.display()
         ))?;
         if args.counts.is_some() {
             let saturated = grouped(saturated.into());

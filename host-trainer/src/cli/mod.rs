@@ -9,6 +9,7 @@ pub(crate) mod evaluate;
 mod features;
 mod fetch;
 pub(crate) mod files;
+mod hint;
 mod import;
 mod infer;
 mod inspect;
@@ -32,7 +33,11 @@ pub use args::{Cli, Command};
 /// Runs the program: exit code 0 for success, 1 for failure, 2 for a command line that is not
 /// understood.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let words = || {
+        let words = std::env::args_os().skip(1);
+        words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<String>>()
+    };
+    let cli = Cli::try_parse().unwrap_or_else(|error| hint::setting_meant(error, &words()).exit());
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read the output has read enough.
@@ -49,7 +54,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command.unwrap_or_default() {
         Command::Train(args) => train::run(&args, quiet),
         Command::Sweep(args) => sweep::run(&args, quiet),
-        Command::Bench(args) => bench::run(&args),
+        Command::Bench(args) => bench::run(&args, quiet),
         Command::Fetch(args) => fetch::run(&args, quiet),
         Command::Evaluate(args) => evaluate::run(&args, quiet),
         Command::Inspect(args) => inspect::run(&args),
@@ -62,7 +67,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Features(args) => features::run(&args, quiet),
         Command::Report(args) => report::run(&args, quiet),
         Command::Compare(args) => compare::run(&args, quiet),
-        Command::Presets => presets::run(),
+        Command::Presets(args) => presets::run(&args),
         Command::Device(args) => crate::device::cli::run(args, quiet),
     }
 }

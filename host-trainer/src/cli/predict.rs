@@ -49,7 +49,7 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<()> {
     }
     if args.json {
         let value = json!({ "model": model.name(), "images": results });
-        terminal::print(&format!("{value:#}\n"))?;
+        terminal::json(&value)?;
     }
     match failures.is_empty() {
         true => Ok(()),

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use model_format::{Layer, Model, WeightLayout};
+use serde::Serialize;
+use serde_json::json;
 
 use super::args::{DataArgs, ThreadArgs};
 use super::evaluate::read_model;
@@ -16,7 +18,9 @@ use crate::preset::Preset;
 use crate::quantize::Activations;
 use crate::quantize::weights::{real_weights, signal_to_noise, with_weights};
 use crate::report::style::{HEADING, paint};
-use crate::report::{Cell, Table, bytes as in_bytes, grouped, percent, significant};
+use crate::report::{
+    Cell, Table, bytes as in_bytes, evaluation_json, grouped, percent, significant,
+};
 use crate::train::Threads;
 
 /// `quantize`.
@@ -40,6 +44,9 @@ pub struct QuantizeArgs {
     /// Where to write the model
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
+    /// Print the figures as one JSON object instead
+    #[arg(long)]
+    pub json: bool,
     /// Where data comes from
     #[command(flatten)]
     pub data: DataArgs,
@@ -82,6 +89,7 @@ struct Source {
 pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let locations = Locations::from_environment(args.data.data_dir.clone());
+    let spinner = terminal::spinner("quantizing and judging", quiet || args.json);
     let source = match args.source.is_dir() {
         true => of_run(args, &locations, &threads)?,
         false if !args.source.exists() => bail!(
@@ -94,11 +102,11 @@ pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
     let rows = source.rows.as_ref();
     let evaluate =
         |model: &Model<'_>| rows.map(|rows| evaluate_int8(model, rows, &threads)).transpose();
-    let layers = source.reference.len();
-    let before = evaluate(&Model::parse(&with_weights(&model, &vec![false; layers])?)?)?;
+    let count = source.reference.len();
+    let before = evaluate(&Model::parse(&with_weights(&model, &vec![false; count])?)?)?;
     let bytes = match (args.weights, &before, rows) {
-        (Weights::Int8, ..) => with_weights(&model, &vec![false; layers])?,
-        (Weights::Int4, ..) => with_weights(&model, &vec![true; layers])?,
+        (Weights::Int8, ..) => with_weights(&model, &vec![false; count])?,
+        (Weights::Int4, ..) => with_weights(&model, &vec![true; count])?,
         (Weights::Auto, Some(before), Some(rows)) => {
             within_budget(&model, before, rows, args.budget, &threads)?
         }
@@ -108,13 +116,29 @@ pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
             args.source.display()
         ),
     };
+    let made = Model::parse(&bytes)?;
+    let after = evaluate(&made)?;
+    spinner.finish_and_clear();
     files::write(&args.output, &bytes)?;
-    if !quiet {
-        let made = Model::parse(&bytes)?;
-        let after = evaluate(&made)?;
-        let figures = [source.float.as_ref(), before.as_ref(), after.as_ref()];
-        let text = layers_text(&source.reference, &model, &made)
-            + &quality(figures, rows.map_or(0, Subset::len))
+    let layers = layers(&source.reference, &model, &made);
+    let figures = [source.float.as_ref(), before.as_ref(), after.as_ref()];
+    let rows = rows.map_or(0, Subset::len);
+    if args.json {
+        let [float, int8, these] = figures.map(|figure| figure.map(evaluation_json));
+        terminal::json(&json!({
+            "model": made.name(),
+            "output": args.output.display().to_string(),
+            "bytes": bytes.len(),
+            "bytes_before": source.int8.len(),
+            "layers": layers,
+            "rows": rows,
+            "float": float,
+            "int8_weights": int8,
+            "these_weights": these,
+        }))?;
+    } else if !quiet {
+        let text = layers_text(&layers)
+            + &quality(figures, rows)
             + &format!(
                 "{} in {}: {} of flash in place of {}\nto lay it out for a core: host-trainer pack \
                  {} --for CORE -o FILE\n",
@@ -203,34 +227,64 @@ fn within_budget(
     Ok(best)
 }
 
-/// What each dense layer's weights are now.
-fn layers_text(reference: &[Vec<f64>], before: &Model<'_>, after: &Model<'_>) -> String {
-    let mut table =
-        Table::new(["layer", "inputs", "outputs", "weights", "bytes", "SQNR", "before"]);
+/// What a dense layer's weights are now.
+#[derive(Debug, Serialize)]
+struct LayerFigures {
+    layer: usize,
+    inputs: usize,
+    outputs: usize,
+    weights: &'static str,
+    bytes: usize,
+    /// In dB; nothing where weights are exact.
+    sqnr_db: Option<f64>,
+    sqnr_db_before: Option<f64>,
+}
+
+fn layers(reference: &[Vec<f64>], before: &Model<'_>, after: &Model<'_>) -> Vec<LayerFigures> {
     let (now, then) = (real_weights(after), real_weights(before));
     let ratio = |reference: &[f64], weights: &[f64]| {
-        let decibels = signal_to_noise(reference, weights);
-        if decibels.is_infinite() { "exact".into() } else { format!("{decibels:.1} dB") }
+        Some(signal_to_noise(reference, weights)).filter(|decibels| decibels.is_finite())
     };
     let dense = after.layers().enumerate().filter_map(|(index, layer)| match layer {
         Layer::Dense(dense) => Some((index, dense)),
         _ => None,
     });
     let weights = reference.iter().zip(now.iter().zip(&then));
-    for ((index, dense), (reference, (now, then))) in dense.zip(weights) {
+    let figures = dense.zip(weights).map(|((layer, dense), (reference, (now, then)))| {
         let weights = match dense.layout {
             layout if layout.is_int4() => "int4",
             WeightLayout::Sparse => "sparse int8",
             _ => "int8",
         };
+        LayerFigures {
+            layer,
+            inputs: dense.inputs(),
+            outputs: dense.outputs(),
+            weights,
+            bytes: dense.flash_len(),
+            sqnr_db: ratio(reference, now),
+            sqnr_db_before: ratio(reference, then),
+        }
+    });
+    figures.collect()
+}
+
+fn layers_text(layers: &[LayerFigures]) -> String {
+    let mut table =
+        Table::new(["layer", "inputs", "outputs", "weights", "bytes", "SQNR", "before"]);
+    let ratio = |decibels: Option<f64>| match decibels {
+        Some(decibels) => format!("{decibels:.1} dB"),
+        None => "exact".to_string(),
+    };
+    for layer in layers {
         table.row([
-            Cell::from(index.to_string()),
-            grouped(dense.inputs() as u64).into(),
-            grouped(dense.outputs() as u64).into(),
-            weights.into(),
-            grouped(dense.flash_len() as u64).into(),
-            ratio(reference, now).into(),
-            ratio(reference, then).into(),
+            Cell::from(layer.layer.to_string()),
+            grouped(layer.inputs as u64).into(),
+            grouped(layer.outputs as u64).into(),
+            layer.weights.into(),
+            grouped(layer.bytes as u64).into(),
+            ratio(layer.sqnr_db).into(),
+            ratio(layer.sqnr_db_before).into(),
         ]);
     }
     table.lines().join("\n") + "\n\n"

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
+use serde_json::json;
 
 use super::args::{DataArgs, ThreadArgs};
 use super::terminal;
@@ -23,6 +24,9 @@ pub struct ReportArgs {
     /// How many threads to use
     #[command(flatten)]
     pub threads: ThreadArgs,
+    /// Print where the report is as one JSON object instead
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Writes the report of a finished run again.
@@ -30,13 +34,16 @@ pub fn run(args: &ReportArgs, quiet: bool) -> anyhow::Result<()> {
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let saved = SavedRun::open(&args.run)?;
     let locations = Locations::from_environment(args.data.data_dir.clone());
-    let spinner = terminal::spinner("both networks over the test rows", quiet);
+    let spinner = terminal::spinner("both networks over the test rows", quiet || args.json);
     let page = saved.report(&locations, &threads);
     spinner.finish_and_clear();
     let (name, what) = Experiment::REPORT;
     RunFolder::create(&args.run)?.write(name, page?.as_bytes())?;
-    if !quiet {
-        terminal::print(&format!("{}: {what}\n", args.run.join(name).display()))?;
+    let page = args.run.join(name).display().to_string();
+    if args.json {
+        terminal::json(&json!({ "page": page }))?;
+    } else if !quiet {
+        terminal::print(&format!("{page}: {what}\n"))?;
     }
     Ok(())
 }

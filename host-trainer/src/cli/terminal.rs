@@ -16,6 +16,11 @@ pub fn print(text: &str) -> io::Result<()> {
     out.flush()
 }
 
+/// Writes JSON for a program to read.
+pub fn json(value: &serde_json::Value) -> io::Result<()> {
+    print(&format!("{value:#}\n"))
+}
+
 /// An error with all its causes, each said once.
 pub fn message(error: &anyhow::Error) -> String {
     let mut message = error.to_string();

@@ -60,7 +60,7 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
         true => {
             let mut value = metrics(&experiment);
             value["folder"] = json!(folder.path().display().to_string());
-            terminal::print(&format!("{value:#}\n"))?;
+            terminal::json(&value)?;
         }
         false => terminal::print(&results(&experiment, &folder)?)?,
     }

@@ -51,8 +51,7 @@ pub trait FetchProgress {
 /// Downloads those files of MNIST or Fashion-MNIST that are not in `folder` yet.
 ///
 /// Bytes arrive in a file named `.part`, which a later call continues. Only a file whose unpacked
-/// content is right gets its real name: MNIST's have a published SHA-256, of Fashion-MNIST's header
-/// and length are checked.
+/// content has the right SHA-256 gets its real name.
 ///
 /// # Errors
 /// [`Error::Download`] with what happened at each mirror; [`Error::File`] when the folder cannot be
@@ -243,24 +242,16 @@ fn starts_at(content_range: Option<&ureq::http::HeaderValue>, start: u64) -> boo
         .is_some_and(|(first, _)| first.trim().parse() == Ok(start))
 }
 
-/// Whether a file's content, unpacked if it is gzipped, is what it should be: by its SHA-256, or
-/// by header and length where that is not known.
+/// Whether a file's content, unpacked if it is gzipped, is what it should be.
 fn check(path: &Path, file: MnistFile) -> Result<(), String> {
     let content = unpacked(path).map_err(|error| format!("it cannot be unpacked ({error})"))?;
-    let Some(expected) = file.sha256 else {
-        let dimensions = file.dimensions();
-        let mut header = vec![0, 0, 8, dimensions.len() as u8];
-        header.extend(dimensions.iter().flat_map(|dimension| dimension.to_be_bytes()));
-        let length = header.len() + dimensions.iter().product::<u32>() as usize;
-        return match content.starts_with(&header) && content.len() == length {
-            true => Ok(()),
-            false => Err(format!("its content is not an IDX file of {dimensions:?} bytes")),
-        };
-    };
     let hash: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
-    match hash == expected {
+    match hash == file.sha256 {
         true => Ok(()),
-        false => Err(format!("its content is not MNIST (SHA-256 {hash}, expected {expected})")),
+        false => Err(format!(
+            "its content is not that of the dataset (SHA-256 {hash}, expected {})",
+            file.sha256
+        )),
     }
 }
 
@@ -377,7 +368,7 @@ mod tests {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
         encoder.write_all(&plain).unwrap();
         let hash: String = Sha256::digest(&plain).iter().map(|b| format!("{b:02x}")).collect();
-        let file = MnistFile { name: "sample-ubyte", sha256: Some(hash.leak()) };
+        let file = MnistFile { name: "sample-ubyte", sha256: hash.leak() };
         (encoder.finish().unwrap(), file)
     }
 
@@ -437,7 +428,7 @@ mod tests {
         let mirrors = [first.url.clone(), second.url.clone()];
         let error = fetch_files(folder.path(), &mirrors, &[file], &mut Silent).unwrap_err();
         let message = error.to_string();
-        assert!(message.contains("its content is not MNIST"), "{message}");
+        assert!(message.contains("its content is not that of the dataset"), "{message}");
         assert!(message.contains("status 404"), "{message}");
         assert!(message.contains(&first.url) && message.contains(&second.url), "{message}");
         assert!(files_in(folder.path()).is_empty());

@@ -13,48 +13,49 @@ use super::{Dataset, Error, Features, Labels};
 pub struct MnistFile {
     /// Name of the unpacked file; a gzipped one has `.gz` behind it.
     pub name: &'static str,
-    /// SHA-256 of the unpacked file; where it is not known, the file's header is checked.
-    pub sha256: Option<&'static str>,
-}
-
-impl MnistFile {
-    /// Dimensions that the file's header must state.
-    pub(super) fn dimensions(&self) -> &'static [u32] {
-        match self.name {
-            "train-images-idx3-ubyte" => &[60_000, 28, 28],
-            "train-labels-idx1-ubyte" => &[60_000],
-            "t10k-images-idx3-ubyte" => &[10_000, 28, 28],
-            _ => &[10_000],
-        }
-    }
+    /// SHA-256 of the unpacked file.
+    pub sha256: &'static str,
 }
 
 /// Training images, training labels, test images, test labels.
 pub const MNIST_FILES: [MnistFile; 4] = [
     MnistFile {
         name: "train-images-idx3-ubyte",
-        sha256: Some("ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
+        sha256: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     },
     MnistFile {
         name: "train-labels-idx1-ubyte",
-        sha256: Some("65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
+        sha256: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     },
     MnistFile {
         name: "t10k-images-idx3-ubyte",
-        sha256: Some("0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
+        sha256: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     },
     MnistFile {
         name: "t10k-labels-idx1-ubyte",
-        sha256: Some("ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
+        sha256: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     },
 ];
 
-/// The same files of Fashion-MNIST, whose SHA-256 is not published.
+/// The same files of Fashion-MNIST, as Debian's package `dataset-fashion-mnist` has them. Its labels
+/// are, byte for byte, those of the files whose MD5 the authors publish; they publish no SHA-256.
 pub const FASHION_MNIST_FILES: [MnistFile; 4] = [
-    MnistFile { name: MNIST_FILES[0].name, sha256: None },
-    MnistFile { name: MNIST_FILES[1].name, sha256: None },
-    MnistFile { name: MNIST_FILES[2].name, sha256: None },
-    MnistFile { name: MNIST_FILES[3].name, sha256: None },
+    MnistFile {
+        name: MNIST_FILES[0].name,
+        sha256: "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    },
+    MnistFile {
+        name: MNIST_FILES[1].name,
+        sha256: "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    },
+    MnistFile {
+        name: MNIST_FILES[2].name,
+        sha256: "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    },
+    MnistFile {
+        name: MNIST_FILES[3].name,
+        sha256: "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+    },
 ];
 
 /// What to do about a file that is not what its name promises.

@@ -18,7 +18,11 @@ pub enum Error {
         nearest: Option<String>,
     },
     /// The file cannot be read.
-    #[error("{}: the preset cannot be read: {error}", .path.display())]
+    #[error("{}: {}: {error}", .path.display(), match .error.kind() {
+        io::ErrorKind::NotFound => "there is no such file, and a preset of your own is one like the \
+                                    preset.toml that every run writes",
+        _ => "the preset cannot be read",
+    })]
     File {
         /// The file.
         path: PathBuf,
@@ -43,12 +47,14 @@ pub enum Error {
         nearest: Option<String>,
     },
     /// A setting given by key and value cannot be understood.
-    #[error("--set {setting}: {problem}")]
+    #[error("setting `{setting}`: {problem}{}", suggestion(.nearest.as_deref()))]
     Override {
         /// What was given.
         setting: String,
         /// What is wrong with it.
         problem: String,
+        /// The key or value that was probably meant.
+        nearest: Option<String>,
     },
     /// Two settings do not go together.
     #[error("{origin}: {key}: {problem}")]

@@ -44,6 +44,7 @@ impl Preset {
         let fail = |setting: &str, problem: String| Error::Override {
             setting: setting.to_string(),
             problem,
+            nearest: None,
         };
         let mut root = toml::Value::try_from(self)
             .map_err(|error| fail(&settings.join(" "), error.to_string()))?;
@@ -86,7 +87,20 @@ impl Preset {
         }
         let text = toml::to_string_pretty(&root)
             .map_err(|error| fail(&settings.join(" "), error.to_string()))?;
-        Preset::read(&text, &format!("preset {} with --set", self.name))
+        let read = Preset::read(&text, &format!("preset {} with settings", self.name));
+        read.map_err(|error| match error {
+            // Lines and columns of a text that nobody has seen say nothing.
+            Error::Toml { key, message, nearest, .. } => {
+                let key = key.trim_end_matches([':', ' ']);
+                let about = |setting: &&String| {
+                    setting.split_once('=').is_some_and(|(own, _)| key.starts_with(own.trim()))
+                };
+                let setting = settings.iter().rev().find(about);
+                let setting = setting.cloned().unwrap_or_else(|| settings.join(" "));
+                Error::Override { setting, problem: format!("{key}: {message}"), nearest }
+            }
+            other => other,
+        })
     }
 
     /// As TOML with every setting spelt out, the defaults too.

@@ -79,10 +79,10 @@ fn layers(model: &Model<'_>) -> Table {
                 format!("{index} {}", layer.name()).into(),
                 grouped(layer.inputs() as u64).into(),
                 grouped(layer.outputs() as u64).into(),
-                format!("{:.6}", layer.input().scale).into(),
+                real(layer.input().scale.into()).into(),
                 signed(layer.input().zero_point).into(),
                 "–".into(),
-                format!("{:.6}", layer.output().scale).into(),
+                real(layer.output().scale.into()).into(),
                 signed(layer.output().zero_point).into(),
                 "–".into(),
                 "0".into(),
@@ -101,10 +101,10 @@ fn layers(model: &Model<'_>) -> Table {
             format!("{index} dense").into(),
             grouped(dense.inputs() as u64).into(),
             grouped(dense.outputs() as u64).into(),
-            format!("{:.6}", dense.input.scale).into(),
+            real(dense.input.scale.into()).into(),
             signed(dense.input.zero_point).into(),
-            format!("{least:.6}–{most:.6}").into(),
-            format!("{:.6}", dense.output.scale).into(),
+            format!("{}–{}", real(least), real(most)).into(),
+            real(dense.output.scale.into()).into(),
             signed(dense.output.zero_point).into(),
             format!("{}..{}", signed(dense.clamp.low.into()), dense.clamp.high).into(),
             grouped(layer.macs()).into(),
@@ -117,7 +117,15 @@ fn layers(model: &Model<'_>) -> Table {
 fn meaning(quantization: Quantization) -> String {
     let zero = quantization.zero_point;
     let sign = if zero < 0 { '+' } else { '−' };
-    format!("real = {:.6} · (q {sign} {})", quantization.scale, zero.abs())
+    format!("real = {} · (q {sign} {})", real(quantization.scale.into()), zero.abs())
+}
+
+/// A scale, to at least four digits.
+fn real(scale: f64) -> String {
+    match scale >= 1e-3 {
+        true => format!("{scale:.6}"),
+        false => format!("{scale:.3e}").replace('-', "−"),
+    }
 }
 
 fn signed(value: i32) -> String {

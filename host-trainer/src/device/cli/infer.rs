@@ -27,8 +27,8 @@ pub struct InferArgs {
     #[arg(long, value_name = "FILE")]
     counts: Option<PathBuf>,
     /// Write the rows of outputs here, as they are, instead of showing them
-    #[arg(long, value_name = "FILE", conflicts_with = "image")]
-    out: Option<PathBuf>,
+    #[arg(long, short, value_name = "FILE", conflicts_with = "image")]
+    output: Option<PathBuf>,
     /// Where the device is
     #[command(flatten)]
     link: Link,
@@ -36,12 +36,12 @@ pub struct InferArgs {
 
 /// Runs inputs through the device's model.
 pub fn run(args: InferArgs) -> anyhow::Result<()> {
-    let InferArgs { image, raw_i8, counts, out, link } = args;
+    let InferArgs { image, raw_i8, counts, output, link } = args;
     link.ask(|client| match (image, counts) {
         (Some(path), _) => photograph(client, &path),
-        (None, Some(path)) => rows_of_counts(client, &path, out.as_deref()),
+        (None, Some(path)) => rows_of_counts(client, &path, output.as_deref()),
         // The parser has seen to it that there is one of the three.
-        (None, None) => rows(client, &raw_i8.unwrap_or_default(), out.as_deref()),
+        (None, None) => rows(client, &raw_i8.unwrap_or_default(), output.as_deref()),
     })
 }
 
