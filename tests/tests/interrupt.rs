@@ -128,3 +128,21 @@ fn a_disk_that_fills_up_loses_nothing_that_fits() {
         assert!(folder.join("whole").join(&name).exists(), "{name:?}");
     }
 }
+
+#[test]
+fn a_run_whose_folder_takes_no_more_is_written_elsewhere() {
+    let folder = empty_dir("no_space");
+    // A folder stands where the page shall be.
+    std::fs::create_dir_all(folder.join("run/report.html/here")).expect("made");
+    std::fs::create_dir(folder.join("elsewhere")).expect("made");
+    let mut command = host_trainer(&folder, ["train", "digits", "--quiet", "--out=run"]);
+    command.arg("--set=training.epochs=2").env("TMPDIR", folder.join("elsewhere"));
+    let said = Finished::of(&mut command);
+    said.refused(1, &["the run was written to", "elsewhere/digits-", "report.html", "--out"]);
+    let elsewhere = std::fs::read_dir(folder.join("elsewhere")).expect("a folder");
+    let runs: Vec<_> = elsewhere.map(|entry| entry.expect("an entry").path()).collect();
+    assert_eq!(runs.len(), 1, "{runs:?}");
+    for name in ["report.html", "weights.safetensors", "model.thimble", "metrics.json"] {
+        assert!(!read(runs[0].join(name)).is_empty(), "{name}");
+    }
+}
