@@ -131,6 +131,7 @@ fn what_is_not_understood_is_a_usage_error() {
         &["evaluate"],
         &["inspect"],
         &["fetch"],
+        &["features", "runs/digits", "0", "--map", "umap", "--neighbors", "1"],
     ] {
         run(&folder, arguments).refused(2, &["--help"]);
     }
@@ -172,6 +173,8 @@ fn json_is_one_value_and_all_that_is_said() {
     assert!(epochs["programs"][0]["epoch_seconds"].as_f64() > Some(0.0), "{epochs}");
     let evaluated = json(&["evaluate", model, "digits"]);
     assert!(evaluated["test"]["accuracy"].as_f64() > Some(0.9), "{evaluated}");
+    // The folder of a run stands for its model, and says on which rows.
+    assert_eq!(json(&["evaluate", "runs/digits"]), evaluated);
     let small = json(&["quantize", "runs/digits", "--weights", "int4", "-o", "small.thimble"]);
     assert!(small["bytes"].as_u64() < small["bytes_before"].as_u64(), "{small}");
     assert_eq!(small["layers"][0]["weights"], "int4");

@@ -3,6 +3,7 @@
 use std::num::NonZero;
 use std::path::PathBuf;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use super::compare::CompareArgs;
@@ -187,11 +188,13 @@ pub struct PresetsArgs {
 /// `evaluate`.
 #[derive(Debug, Args)]
 pub struct EvaluateArgs {
-    /// A model file
+    /// A model file, or the folder of a run
+    #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
     pub model: PathBuf,
-    /// The dataset: the name of a preset, or a preset's file that ends in .toml
+    /// The dataset: the name of a preset, or a preset's file that ends in .toml [default: that of
+    /// the preset.toml beside the model]
     #[arg(value_name = "DATASET")]
-    pub dataset: String,
+    pub dataset: Option<String>,
     /// Where data comes from
     #[command(flatten)]
     pub data: DataArgs,
@@ -210,7 +213,8 @@ pub struct EvaluateArgs {
 /// `inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// A model file
+    /// A model file, or the folder of a run
+    #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
     pub model: PathBuf,
     /// Predict what it takes of a chip's flash and RAM, such as nRF51822, and whether it fits;
     /// `list` shows all chips
@@ -245,7 +249,8 @@ pub struct ImportArgs {
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("inputs").required(true).args(["raw_i8", "raw_i16", "counts"]))]
 pub struct InferArgs {
-    /// A model file
+    /// A model file, or the folder of a run
+    #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
     pub model: PathBuf,
     /// Rows of quantized inputs, one int8 a value, with nothing between them
     #[arg(long, value_name = "FILE")]
@@ -267,7 +272,8 @@ pub struct InferArgs {
 /// `pack`.
 #[derive(Debug, Args)]
 pub struct PackArgs {
-    /// A model file
+    /// A model file, or the folder of a run
+    #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
     pub model: PathBuf,
     /// The core whose kernels shall read it
     #[arg(long = "for", value_name = "CORE", value_enum)]
@@ -280,7 +286,8 @@ pub struct PackArgs {
 /// `trace`.
 #[derive(Debug, Args)]
 pub struct TraceArgs {
-    /// A model file
+    /// A model file, or the folder of a run
+    #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
     pub model: PathBuf,
     /// A file of raw inputs, int8 or int16 little-endian; or `self-test`, for those of the model
     #[arg(default_value = "self-test")]
@@ -291,6 +298,14 @@ pub struct TraceArgs {
     /// Which row of the file, or which self-test, counted from 0
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub row: usize,
+}
+
+/// Takes a model file, or the one in the folder of a run.
+pub fn model_file() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().map(|path| match path.is_dir() {
+        true => path.join("model.thimble"),
+        false => path,
+    })
 }
 
 /// Where data comes from.
@@ -349,7 +364,7 @@ mod tests {
             ["host-trainer", "trian"].as_slice(),
             &["host-trainer", "train", "--threads", "0"],
             &["host-trainer", "train", "--seed", "-1"],
-            &["host-trainer", "evaluate", "model"],
+            &["host-trainer", "evaluate"],
         ] {
             assert_eq!(Cli::try_parse_from(line).unwrap_err().exit_code(), 2, "{line:?}");
         }

@@ -21,19 +21,19 @@ use crate::train::Threads;
 pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
     let bytes = read_model(&args.model)?;
     let model = Model::parse(&bytes).with_context(|| args.model.display().to_string())?;
-    let (preset, origin) = split_preset(&args.model, &args.dataset)?;
+    let (preset, origin) = split_preset(&args.model, args.dataset.as_deref())?;
     let source = &preset.data.dataset;
     let seed = args.seed.unwrap_or(preset.seed);
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let locations = Locations::from_environment(args.data.data_dir.clone());
     let loaded = preset.data.load(&locations, seed)?;
-    let rows = match source.has_test() {
-        true => format!("all test rows of {source}"),
-        false => format!("test rows of {source} as {origin} parts it with seed {seed}"),
-    };
     let splits = Splits::new(loaded, preset.data.test, None, seed)?;
-    let rows_text = format!("{} rows", grouped(splits.test.len() as u64));
-    let spinner = terminal::spinner(&rows_text, quiet || args.json);
+    let count = grouped(splits.test.len() as u64);
+    let rows = match source.has_test() {
+        true => format!("all {count} test rows of {source}"),
+        false => format!("{count} test rows of {source}, as {origin} parts it with seed {seed}"),
+    };
+    let spinner = terminal::spinner(&format!("{count} rows"), quiet || args.json);
     let evaluation = evaluate_int8(&model, &splits.test, &threads);
     spinner.finish_and_clear();
     let evaluation = evaluation?;
@@ -49,11 +49,7 @@ pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
         terminal::json(&value)?;
         return Ok(());
     }
-    let mut text = format!(
-        "{}  on {} {rows}\n\n",
-        paint(HEADING, model.name()),
-        grouped(splits.test.len() as u64)
-    );
+    let mut text = format!("{}  on {rows}\n\n", paint(HEADING, model.name()));
     let title = match model.output().quantization.precision {
         Precision::Int8 => "int8",
         Precision::Int16 => "int16",
@@ -90,15 +86,22 @@ pub(crate) fn read_model(path: &Path) -> anyhow::Result<Vec<u8>> {
 
 /// The preset that says which rows are test rows: that of the run which made the model, where it
 /// lies beside it and is about this dataset, or the one of this name that comes with the program.
-fn split_preset(model: &Path, dataset: &str) -> anyhow::Result<(Preset, String)> {
+fn split_preset(model: &Path, dataset: Option<&str>) -> anyhow::Result<(Preset, String)> {
     let beside = model.with_file_name("preset.toml");
     if let Ok(text) = fs::read_to_string(&beside) {
         let name = beside.display().to_string();
         let preset = Preset::read(&text, &name)?;
-        if preset.data.dataset.name() == dataset {
+        if dataset.is_none_or(|dataset| preset.data.dataset.name() == dataset) {
             return Ok((preset, name));
         }
     }
+    let Some(dataset) = dataset else {
+        bail!(
+            "{}: no preset.toml beside it says what to test it on: name a dataset, such as digits, or \
+             the file of a preset",
+            model.display()
+        );
+    };
     let Ok(preset) = preset::find(dataset) else {
         source(dataset)?;
         bail!(

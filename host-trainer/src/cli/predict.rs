@@ -7,6 +7,7 @@ use clap::Args;
 use model_format::Model;
 use serde_json::{Value, json};
 
+use super::args::model_file;
 use super::evaluate::read_model;
 use super::terminal;
 use crate::data::ScalingMethod;
@@ -17,7 +18,8 @@ use crate::report::style::{FAINT, HEADING, paint};
 /// `predict`.
 #[derive(Debug, Args)]
 pub struct PredictArgs {
-    /// A model file
+    /// A model file, or the folder of a run
+    #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
     pub model: PathBuf,
     /// Photographs, PNG or JPEG: one dark thing on light paper, or light on dark
     #[arg(required = true, value_name = "IMAGE")]

@@ -88,7 +88,7 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
         None => "sweep".to_string(),
     };
     let (csv_name, page_name) = (format!("{name}.csv"), format!("{name}.html"));
-    folder.write(&csv_name, csv(&args.grid, &rows).as_bytes())?;
+    folder.write(&csv_name, &csv(&args.grid, &rows)?)?;
     folder.write(&page_name, page(&base.name, &rows).as_bytes())?;
     if args.json {
         terminal::print(&json_text(&out, &rows))?;

@@ -50,21 +50,21 @@ impl Row {
     }
 }
 
-pub(super) fn csv(axes: &[String], rows: &[Row]) -> String {
-    let quoted = |text: &str| match text.contains([',', '"']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_string(),
-    };
-    let mut csv = format!("run,{},float,quantized,seconds\n", keys(axes).join(","));
+pub(super) fn csv(axes: &[String], rows: &[Row]) -> anyhow::Result<Vec<u8>> {
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    csv.write_record([vec!["run"], keys(axes), vec!["float", "quantized", "seconds"]].concat())?;
     for row in rows {
-        let values: Vec<String> = row.values().into_iter().map(quoted).collect();
-        let figures = match row.figures() {
-            Some([float, quantized, seconds]) => format!("{float},{quantized},{seconds:.3}"),
-            None => ",,".to_string(),
-        };
-        csv += &format!("{:04},{},{figures}\n", row.number + 1, values.join(","));
+        let mut cells = vec![format!("{:04}", row.number + 1)];
+        cells.extend(row.values().into_iter().map(String::from));
+        cells.extend(match row.figures() {
+            Some([float, quantized, seconds]) => {
+                [float.to_string(), quantized.to_string(), format!("{seconds:.3}")]
+            }
+            None => [const { String::new() }; 3],
+        });
+        csv.write_record(&cells)?;
     }
-    csv
+    Ok(csv.into_inner()?)
 }
 
 /// All points that are done, side by side, each with a link to its own report.
@@ -79,8 +79,7 @@ pub(super) fn page(name: &str, rows: &[Row]) -> String {
     };
     let runs: Vec<Compared> = rows.iter().filter_map(of_row).collect();
     let title = format!("{name}: {} of {} points of the sweep", runs.len(), rows.len());
-    let summary = best(rows).and_then(|best| {
-        let row = rows.iter().find(|row| row.figures().is_some_and(|f| f[0] == best))?;
+    let summary = best(rows).and_then(|row| {
         let [float, quantized, _] = row.figures()?;
         let (float, quantized) = (row.figure_text(float), row.figure_text(quantized));
         let what = if row.is_regression() { "mean squared error" } else { "accuracy" };
@@ -93,11 +92,16 @@ pub(super) fn page(name: &str, rows: &[Row]) -> String {
     compare_html(&title, summary.as_deref(), &runs)
 }
 
-/// The best figure of a float network, where there is one.
-fn best(rows: &[Row]) -> Option<f64> {
+/// The point with the best float network, where there is one; of several, that which is the best
+/// once it is quantized.
+fn best(rows: &[Row]) -> Option<&Row> {
     let regression = rows.iter().any(Row::is_regression);
     let better = |a: &f64, b: &f64| if regression { b.total_cmp(a) } else { a.total_cmp(b) };
-    rows.iter().filter_map(|row| Some(row.figures()?[0])).max_by(better)
+    let figures = rows.iter().rev().filter_map(|row| Some((row.figures()?, row)));
+    let best = figures.max_by(|([a, a_quantized, _], _), ([b, b_quantized, _], _)| {
+        better(a, b).then(better(a_quantized, b_quantized))
+    });
+    best.map(|(_, row)| row)
 }
 
 pub(super) fn table(axes: &[String], rows: &[Row]) -> String {
@@ -108,8 +112,8 @@ pub(super) fn table(axes: &[String], rows: &[Row]) -> String {
     let best = best(rows);
     for row in rows {
         let figures = row.figures();
-        let style = match (figures, best) {
-            (Some([float, ..]), Some(best)) if float == best => STRONG,
+        let style = match best {
+            Some(best) if best.number == row.number => STRONG,
             _ => anstyle::Style::new(),
         };
         let mut cells = vec![Cell::styled(format!("{:04}", row.number + 1), style)];
@@ -167,7 +171,7 @@ mod tests {
             Row { number: 1, point, metrics: None },
         ];
         assert_eq!(
-            csv(&axes, &rows),
+            String::from_utf8(csv(&axes, &rows).unwrap()).unwrap(),
             "run,a,c,float,quantized,seconds\n0001,1,\"[1, 2]\",0.75,0.5,1.250\n\
              0002,1,\"[1, 2]\",,,\n"
         );
@@ -177,5 +181,20 @@ mod tests {
             page.contains("0001 · a=1, c=[1, 2], accuracy 75.00 % in float, 50.00 %"),
             "{page}"
         );
+    }
+
+    #[test]
+    fn of_equal_float_networks_the_best_int8_one_counts() {
+        let row = |number, float: f64, int8: f64| {
+            let metrics = serde_json::json!({
+                "float": { "test": { "accuracy": float } },
+                "int8": { "test": { "accuracy": int8 } },
+                "training": { "seconds": 1.0 },
+            });
+            Row { number, point: Vec::new(), metrics: Some(metrics) }
+        };
+        let rows = [row(0, 0.9, 0.7), row(1, 0.9, 0.8), row(2, 0.9, 0.8), row(3, 0.8, 0.9)];
+        assert_eq!(best(&rows).unwrap().number, 1);
+        assert!(best(&[]).is_none());
     }
 }

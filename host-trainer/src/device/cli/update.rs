@@ -11,6 +11,7 @@ use model_format::Model;
 
 use super::Link;
 use super::show::print_info;
+use crate::cli::args::model_file;
 use crate::cli::evaluate::read_model;
 use crate::cli::terminal;
 use crate::device::Error;
@@ -24,7 +25,8 @@ const START: Duration = Duration::from_secs(20);
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["model", "rollback"]))]
 pub struct UpdateArgs {
-    /// A model file, packed for the device's core or for any
+    /// A model file, packed for the device's core or for any; or the folder of a run
+    #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
     model: Option<PathBuf>,
     /// Sign it with the secret key in this file (PEM, PKCS#8), for a device built with the public one
     #[arg(long, value_name = "KEYFILE", requires = "model")]

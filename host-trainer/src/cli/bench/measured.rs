@@ -1,0 +1,116 @@
+//! What a bench found, as text and as JSON.
+
+use serde_json::{Value, json};
+
+use crate::report::style::{HEADING, STRONG, paint};
+use crate::report::{Cell, Table, percent};
+
+/// What a bench found.
+pub(super) struct Measured<'a> {
+    pub preset: &'a str,
+    pub network: String,
+    pub rows: usize,
+    pub batch_size: usize,
+    /// Threads that a batch was shared out to.
+    pub workers: usize,
+    pub threads: usize,
+    pub epochs: usize,
+    /// Name, seconds of the best epoch, result on the test rows; our own first.
+    pub programs: Vec<(String, f64, f64)>,
+    /// What the result is.
+    pub result: &'static str,
+    /// Floating-point operations of the products of an epoch.
+    pub flops: f64,
+    /// The best product of large squares, in 10⁹ operations a second.
+    pub bound: f64,
+    pub others_without: Vec<&'static str>,
+    /// Bytes, where the system tells.
+    pub peak_memory: Option<u64>,
+    /// Bytes of the parameters.
+    pub weights: usize,
+}
+
+impl Measured<'_> {
+    /// 10⁹ operations a second of an epoch that takes so long.
+    fn rate(&self, seconds: f64) -> f64 {
+        self.flops / seconds / 1e9
+    }
+
+    fn own_seconds(&self) -> f64 {
+        self.programs.first().map_or(f64::NAN, |own| own.1)
+    }
+
+    pub fn json(&self) -> Value {
+        let program = |(name, seconds, result): &(String, f64, f64)| {
+            json!({
+                "name": name,
+                "epoch_seconds": seconds,
+                "gflops": self.rate(*seconds),
+                "share_of_bound": self.rate(*seconds) / self.bound,
+                "times_as_long": seconds / self.own_seconds(),
+                self.result: result,
+            })
+        };
+        json!({
+            "preset": self.preset,
+            "network": self.network,
+            "rows": self.rows,
+            "batch_size": self.batch_size,
+            "workers": self.workers,
+            "threads": self.threads,
+            "epochs": self.epochs,
+            "programs": self.programs.iter().map(program).collect::<Vec<Value>>(),
+            "gflop_an_epoch": self.flops / 1e9,
+            "bound_gflops": self.bound,
+            "others_without": self.others_without,
+            "peak_memory_bytes": self.peak_memory,
+            "weight_bytes": self.weights,
+        })
+    }
+
+    pub fn text(&self) -> String {
+        let mut text = format!(
+            "{}  {}, {} rows in batches of {}, {} of {} threads; best of {} epochs\n\n",
+            paint(HEADING, self.preset),
+            self.network,
+            self.rows,
+            self.batch_size,
+            self.workers,
+            self.threads,
+            self.epochs,
+        );
+        let classes = self.result == "accuracy";
+        let title = if classes { "test accuracy" } else { "test |error|" };
+        let mut table =
+            Table::new(["", "epoch", "GFLOP/s", "of the bound", "times as long", title]);
+        for (name, seconds, result) in &self.programs {
+            let rate = self.rate(*seconds);
+            table.row(vec![
+                name.into(),
+                format!("{:.1} ms", seconds * 1e3).into(),
+                format!("{rate:.1}").into(),
+                format!("{:.0} %", 100.0 * rate / self.bound).into(),
+                Cell::styled(format!("{:.2}", seconds / self.own_seconds()), STRONG),
+                if classes { percent(*result) } else { format!("{result:.4}") }.into(),
+            ]);
+        }
+        table.lines().into_iter().for_each(|line| text += &(line + "\n"));
+        text += &format!(
+            "\nGFLOP/s counts the products of training alone, {:.2} GFLOP an epoch.\n\
+             The bound is the best product of large squares: {:.0} GFLOP/s.\n",
+            self.flops / 1e9,
+            self.bound
+        );
+        if self.programs.len() > 1 && !self.others_without.is_empty() {
+            text += &format!("The others train without {}.\n", self.others_without.join(", "));
+        }
+        if let Some(bytes) = self.peak_memory {
+            text += &format!(
+                "Peak memory {:.1} MB, data as bytes among them; the weights have {:.1} MB.\n",
+                bytes as f64 / 1e6,
+                self.weights as f64 / 1e6
+            );
+        }
+        text
+    }
+}
