@@ -13,6 +13,7 @@ use super::quantize::QuantizeArgs;
 use super::report::ReportArgs;
 use super::sweep::Shard;
 use crate::device::cli::DeviceArgs;
+use crate::experiment::Experiment;
 use crate::pack::Core;
 
 /// Train a small neural network, turn it into 8-bit integers, and prove that a microcontroller
@@ -303,7 +304,7 @@ pub struct TraceArgs {
 /// Takes a model file, or the one in the folder of a run.
 pub fn model_file() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().map(|path| match path.is_dir() {
-        true => path.join("model.thimble"),
+        true => path.join(Experiment::MODEL),
         false => path,
     })
 }

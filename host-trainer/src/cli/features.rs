@@ -10,8 +10,10 @@ use super::args::DataArgs;
 use super::terminal;
 use crate::data::{Locations, Subset};
 use crate::experiment::SavedRun;
-use crate::features::{LayerOutputs, UmapSettings, collect, principal_components, umap};
-use crate::report::html::{Plane, scatter_html};
+use crate::features::{
+    Components, LayerOutputs, UmapSettings, collect, principal_components, umap,
+};
+use crate::report::html::{Projection, scatter_html};
 use crate::report::{grouped, percent};
 use crate::run_folder::RunFolder;
 
@@ -83,55 +85,23 @@ fn min_distance(text: &str) -> Result<f32, String> {
     }
 }
 
-/// Rows as points of a plane.
-struct Placed {
-    points: Vec<(f64, f64)>,
-    /// Share of the variance that each axis explains, where axes are components.
-    explained: Option<(f64, f64)>,
-    /// Names of its axes in the table.
-    columns: [&'static str; 2],
-    plane: Plane,
-}
-
-/// Places the rows as asked.
-fn place(outputs: &LayerOutputs, args: &FeaturesArgs, seed: u64) -> anyhow::Result<Placed> {
-    Ok(match args.map {
+/// Places the rows in a plane as asked.
+fn place(
+    outputs: &LayerOutputs,
+    args: &FeaturesArgs,
+    seed: u64,
+) -> anyhow::Result<(Vec<(f64, f64)>, Projection)> {
+    let FeaturesArgs { map, neighbors, min_distance, .. } = *args;
+    Ok(match map {
         Map::Pca => {
-            let components = principal_components(&outputs.values, outputs.width);
-            let (first, second) = components.explained;
-            Placed {
-                points: components.points,
-                explained: Some(components.explained),
-                columns: ["pc1", "pc2"],
-                plane: Plane {
-                    axes: (
-                        format!("first component, {} of the variance", percent(first)),
-                        format!("second component, {}", percent(second)),
-                    ),
-                    explanation: "Each point is a row, seen along the two directions in which the \
-                                  outputs vary most (principal components). Classes that stand \
-                                  apart here are easy to tell apart."
-                        .to_string(),
-                },
-            }
+            let Components { points, explained } =
+                principal_components(&outputs.values, outputs.width);
+            (points, Projection::Components { explained })
         }
         Map::Umap => {
-            let FeaturesArgs { neighbors, min_distance, .. } = *args;
             let settings = UmapSettings { neighbors, min_distance, seed };
-            Placed {
-                points: umap(&outputs.values, outputs.width, settings)?,
-                explained: None,
-                columns: ["umap1", "umap2"],
-                plane: Plane {
-                    axes: ("UMAP 1".to_string(), "UMAP 2".to_string()),
-                    explanation: format!(
-                        "Each point is a row, placed so that rows with similar outputs are \
-                         neighbours (UMAP: {neighbors} neighbours, least distance {min_distance}). \
-                         What lies together is alike; how large a group is, and how far from \
-                         another, says little."
-                    ),
-                },
-            }
+            let points = umap(&outputs.values, outputs.width, settings)?;
+            (points, Projection::Umap { neighbors, min_distance })
         }
     })
 }
@@ -161,34 +131,38 @@ pub fn run(args: &FeaturesArgs, quiet: bool) -> anyhow::Result<()> {
     let spinner = terminal::spinner(doing, quiet || args.json);
     let placed = place(&outputs, args, saved.preset.seed);
     spinner.finish_and_clear();
-    let placed = placed?;
+    let (places, projection) = placed?;
     let folder = RunFolder::create(args.out.as_ref().unwrap_or(&args.run))?;
     let (csv, page) =
         (format!("features-{}.csv", args.layer), format!("features-{}.html", args.layer));
-    folder.write(&csv, &table(subset, &outputs, &placed)?)?;
+    folder.write(&csv, &table(subset, &outputs, args.map, &places)?)?;
     let names = subset.dataset().class_names();
     let every = subset.len().div_ceil(POINTS).max(1);
     let points: Vec<(f64, f64, usize)> = (0..subset.len())
         .step_by(every)
-        .zip(placed.points.iter().step_by(every))
+        .zip(places.iter().step_by(every))
         .map(|(row, &(x, y))| (x, y, subset.class(row).map(usize::from).unwrap_or(0)))
         .collect();
     let title = format!("{}: outputs of layer {}", saved.preset.name, args.layer);
-    let html = scatter_html(&title, names, &points, &placed.plane);
+    let html = scatter_html(&title, names, &points, projection);
     folder.write(&page, html.as_bytes())?;
     let (csv, page) = (folder.path().join(csv), folder.path().join(page));
+    let explained = match projection {
+        Projection::Components { explained } => Some(explained),
+        Projection::Umap { .. } => None,
+    };
     if args.json {
         let value = json!({
             "layer": args.layer,
             "rows": subset.len(),
             "width": outputs.width,
-            "explained": placed.explained,
+            "explained": explained,
             "csv": csv.display().to_string(),
             "page": page.display().to_string(),
         });
         terminal::json(&value)?;
     } else if !quiet {
-        let explained = placed.explained.map_or(String::new(), |(first, second)| {
+        let explained = explained.map_or(String::new(), |(first, second)| {
             let share = percent(first + second);
             format!("; two principal components explain {share} of their variance")
         });
@@ -204,14 +178,23 @@ pub fn run(args: &FeaturesArgs, quiet: bool) -> anyhow::Result<()> {
 }
 
 /// A row a line: its place, its class, where it stands in the plot, then all outputs.
-fn table(subset: &Subset, outputs: &LayerOutputs, placed: &Placed) -> anyhow::Result<Vec<u8>> {
+fn table(
+    subset: &Subset,
+    outputs: &LayerOutputs,
+    map: Map,
+    points: &[(f64, f64)],
+) -> anyhow::Result<Vec<u8>> {
     let names = subset.dataset().class_names();
     let mut csv = csv::Writer::from_writer(Vec::new());
     let mut cells = vec!["row".to_string(), "class".to_string()];
-    cells.extend(placed.columns.map(String::from));
+    let axes = match map {
+        Map::Pca => ["pc1", "pc2"],
+        Map::Umap => ["umap1", "umap2"],
+    };
+    cells.extend(axes.map(String::from));
     cells.extend((0..outputs.width).map(|index| format!("output_{index}")));
     csv.write_record(&cells)?;
-    let rows = outputs.values.chunks_exact(outputs.width.max(1)).zip(&placed.points);
+    let rows = outputs.values.chunks_exact(outputs.width.max(1)).zip(points);
     for (row, (values, (x, y))) in rows.enumerate() {
         let class = subset.class(row).map(usize::from);
         let class = class.and_then(|class| names.get(class)).map_or("", String::as_str);
@@ -221,4 +204,32 @@ fn table(subset: &Subset, outputs: &LayerOutputs, placed: &Placed) -> anyhow::Re
         csv.write_record(&cells)?;
     }
     Ok(csv.into_inner()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::data::{Dataset, Features, Labels};
+
+    #[test]
+    fn a_name_with_a_comma_stays_one_cell() {
+        let names = ["a", "a,b", "a\"b"].map(String::from).to_vec();
+        let labels = Labels { indices: vec![0, 1, 2], names };
+        let features = Features::Reals(Array2::zeros((3, 1)));
+        let dataset = Dataset::new("d", vec![1], features, labels).unwrap();
+        let outputs = LayerOutputs { width: 1, values: vec![0.5; 3] };
+        let points = [(0.0, 1.0); 3];
+        let csv = table(&Subset::all(Arc::new(dataset)), &outputs, Map::Pca, &points).unwrap();
+        let csv = String::from_utf8(csv).unwrap();
+        let lines: Vec<&str> = csv.lines().collect();
+        assert_eq!(lines[0], "row,class,pc1,pc2,output_0");
+        let classes = ["a", "\"a,b\"", "\"a\"\"b\""];
+        for (row, (line, class)) in lines[1..].iter().zip(classes).enumerate() {
+            assert_eq!(*line, format!("{row},{class},0.000000,1.000000,0.5"));
+        }
+    }
 }

@@ -1,11 +1,10 @@
 //! What was meant by an option that there is none of.
 
+use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use super::Cli;
 use crate::preset::{self, Preset};
-
-/// Commands that take `--set`.
-const WITH_SETTINGS: [&str; 3] = ["train", "sweep", "bench"];
 
 /// Tells whoever typed the name of a setting as an option, such as `--epochs`, how settings are
 /// given.
@@ -16,7 +15,9 @@ pub fn setting_meant(mut error: clap::Error, words: &[String]) -> clap::Error {
         (ErrorKind::UnknownArgument, Some(ContextValue::String(option))) => option.clone(),
         _ => return error,
     };
-    if !words.iter().any(|word| WITH_SETTINGS.contains(&word.as_str())) {
+    let line = Cli::command();
+    let command = words.iter().find_map(|word| line.find_subcommand(word));
+    if !command.is_some_and(|command| command.get_arguments().any(|a| a.get_id() == "set")) {
         return error;
     }
     let name = option.trim_start_matches('-').split('=').next().unwrap_or_default();
@@ -51,7 +52,6 @@ fn key_of(preset: &Preset, name: &str) -> Option<String> {
 mod tests {
     use clap::Parser;
 
-    use super::super::Cli;
     use super::*;
 
     fn said(line: &[&str]) -> String {

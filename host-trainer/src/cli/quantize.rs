@@ -85,48 +85,29 @@ struct Source {
     float: Option<Evaluation>,
 }
 
+/// A model with smaller weights.
+struct Made {
+    source: Source,
+    bytes: Vec<u8>,
+    /// How well the model does with int8 weights, and with those that it has now.
+    evaluations: [Option<Evaluation>; 2],
+}
+
 /// Writes a model with smaller weights, and shows what they cost.
 pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
-    let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
-    let locations = Locations::from_environment(args.data.data_dir.clone());
     let spinner = terminal::spinner("quantizing and judging", quiet || args.json);
-    let source = match args.source.is_dir() {
-        true => of_run(args, &locations, &threads)?,
-        false if !args.source.exists() => bail!(
-            "{}: there is no such folder of a run, such as runs/digits, and no such model file",
-            args.source.display()
-        ),
-        false => of_model(args, &locations)?,
-    };
-    let model = Model::parse(&source.int8)?;
-    let rows = source.rows.as_ref();
-    let evaluate =
-        |model: &Model<'_>| rows.map(|rows| evaluate_int8(model, rows, &threads)).transpose();
-    let count = source.reference.len();
-    let before = evaluate(&Model::parse(&with_weights(&model, &vec![false; count])?)?)?;
-    let bytes = match (args.weights, &before, rows) {
-        (Weights::Int8, ..) => with_weights(&model, &vec![false; count])?,
-        (Weights::Int4, ..) => with_weights(&model, &vec![true; count])?,
-        (Weights::Auto, Some(before), Some(rows)) => {
-            within_budget(&model, before, rows, args.budget, &threads)?
-        }
-        (Weights::Auto, ..) => bail!(
-            "{}: `--weights auto` needs rows to judge on, and there is no preset.toml beside the \
-             model that says which: give the folder of a run, or choose int8 or int4",
-            args.source.display()
-        ),
-    };
-    let made = Model::parse(&bytes)?;
-    let after = evaluate(&made)?;
+    let made = make(args);
     spinner.finish_and_clear();
+    let Made { source, bytes, evaluations: [before, after] } = made?;
     files::write(&args.output, &bytes)?;
-    let layers = layers(&source.reference, &model, &made);
+    let model = Model::parse(&bytes)?;
+    let layers = layers(&source.reference, &Model::parse(&source.int8)?, &model);
     let figures = [source.float.as_ref(), before.as_ref(), after.as_ref()];
-    let rows = rows.map_or(0, Subset::len);
+    let rows = source.rows.as_ref().map_or(0, Subset::len);
     if args.json {
         let [float, int8, these] = figures.map(|figure| figure.map(evaluation_json));
         terminal::json(&json!({
-            "model": made.name(),
+            "model": model.name(),
             "output": args.output.display().to_string(),
             "bytes": bytes.len(),
             "bytes_before": source.int8.len(),
@@ -142,7 +123,7 @@ pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
             + &format!(
                 "{} in {}: {} of flash in place of {}\nto lay it out for a core: host-trainer pack \
                  {} --for CORE -o FILE\n",
-                paint(HEADING, made.name()),
+                paint(HEADING, model.name()),
                 args.output.display(),
                 in_bytes(bytes.len() as u64),
                 in_bytes(source.int8.len() as u64),
@@ -151,6 +132,42 @@ pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
         terminal::print(&text)?;
     }
     Ok(())
+}
+
+fn make(args: &QuantizeArgs) -> anyhow::Result<Made> {
+    let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
+    let locations = Locations::from_environment(args.data.data_dir.clone());
+    let source = match args.source.is_dir() {
+        true => of_run(args, &locations, &threads)?,
+        false if !args.source.exists() => bail!(
+            "{}: there is no such folder of a run, such as runs/digits, and no such model file",
+            args.source.display()
+        ),
+        false => of_model(args, &locations)?,
+    };
+    let model = Model::parse(&source.int8)?;
+    let rows = source.rows.as_ref();
+    let evaluate = |bytes: &[u8]| -> anyhow::Result<Option<Evaluation>> {
+        let model = Model::parse(bytes)?;
+        Ok(rows.map(|rows| evaluate_int8(&model, rows, &threads)).transpose()?)
+    };
+    let layers = source.reference.len();
+    let int8 = with_weights(&model, &vec![false; layers])?;
+    let before = evaluate(&int8)?;
+    let bytes = match (args.weights, &before, rows) {
+        (Weights::Int8, ..) => int8,
+        (Weights::Int4, ..) => with_weights(&model, &vec![true; layers])?,
+        (Weights::Auto, Some(before), Some(rows)) => {
+            within_budget(&model, before, rows, args.budget, &threads)?
+        }
+        (Weights::Auto, ..) => bail!(
+            "{}: `--weights auto` needs rows to judge on, and there is no preset.toml beside the \
+             model that says which: give the folder of a run, or choose int8 or int4",
+            args.source.display()
+        ),
+    };
+    let after = evaluate(&bytes)?;
+    Ok(Made { source, bytes, evaluations: [before, after] })
 }
 
 /// The network of a run, quantized with the activations that are asked for.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-use super::{Error, Plan};
+use super::{Error, Experiment, Plan};
 use crate::data::Locations;
 use crate::network::{Layer, Network, NetworkError};
 use crate::preset::{self, Preset};
@@ -81,7 +81,7 @@ impl SavedRun {
     /// # Errors
     /// [`ReadError::File`] when it cannot be read.
     pub fn model_bytes(&self) -> Result<Vec<u8>, ReadError> {
-        read(&self.folder.join("model.thimble"))
+        read(&self.folder.join(Experiment::MODEL))
     }
 
     /// The text of history.csv.

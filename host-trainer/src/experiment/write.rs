@@ -11,10 +11,13 @@ use crate::report::{confusion_svg, curves_svg, metrics_json};
 use crate::run_folder::{RunFolder, RunFolderError};
 
 impl Experiment {
+    /// Name of the model's file.
+    pub const MODEL: &'static str = "model.thimble";
+
     /// Names of the files that [`write`](Self::write) writes, with what they are; the last one only
     /// where there are classes.
     pub const FILES: [(&'static str, &'static str); 7] = [
-        ("model.thimble", "the int8 model"),
+        (Self::MODEL, "the int8 model"),
         ("weights.safetensors", "the float weights"),
         ("preset.toml", "every setting, to run it again"),
         ("history.csv", "loss and accuracy of each epoch"),
@@ -36,7 +39,7 @@ impl Experiment {
         let name = &self.preset.name;
         // What took longest to come by first: should the disk be full, it is what fits.
         folder.write("weights.safetensors", &safetensors(&self.outcome.network))?;
-        folder.write("model.thimble", self.model_bytes())?;
+        folder.write(Self::MODEL, self.model_bytes())?;
         folder.write("preset.toml", self.preset.to_toml().as_bytes())?;
         folder.write("history.csv", self.outcome.history.to_csv().as_bytes())?;
         folder.write("metrics.json", metrics_json(self).as_bytes())?;

@@ -6,7 +6,7 @@
 pub struct UmapSettings {
     /// Rows that count as the neighbours of one, from 2 on. Few show what is near, many the whole.
     pub neighbors: usize,
-    /// How near points may come, above 0 and below 1: in the plane, groups are about 10 wide.
+    /// How near points may come, from 0 to 1.
     pub min_distance: f32,
     /// Of all that is random.
     pub seed: u64,
@@ -34,7 +34,7 @@ pub enum UmapError {
     /// The program was built without it.
     #[cfg(not(feature = "umap"))]
     #[error(
-        "UMAP is not in this program, as it doubles the time to build it. Build it in with\n    cargo \
+        "UMAP is not in this program, as its library takes long to build. Build it in with\n    cargo \
          run -p host-trainer --features umap -- features …"
     )]
     Missing,
@@ -126,6 +126,16 @@ mod tests {
     fn rows_that_are_all_alike_have_points_too() {
         let points = umap(&[0.5; 40 * 4], 4, SETTINGS).unwrap();
         assert!(points.len() == 40 && points.iter().all(|(x, y)| x.is_finite() && y.is_finite()));
+    }
+
+    #[cfg(feature = "umap")]
+    #[test]
+    fn the_ends_of_what_may_be_chosen_give_points() {
+        for (neighbors, min_distance) in [(2, 0.0), (2, 1.0), (299, 0.0), (299, 1.0)] {
+            let settings = UmapSettings { neighbors, min_distance, ..SETTINGS };
+            let points = umap(&kinds(), 8, settings).unwrap();
+            assert!(points.iter().all(|(x, y)| x.is_finite() && y.is_finite()), "{settings:?}");
+        }
     }
 
     #[test]

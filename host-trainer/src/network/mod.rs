@@ -12,6 +12,7 @@ mod model;
 mod penalty;
 mod product;
 mod real;
+mod spec;
 mod tape;
 mod transpose;
 
@@ -24,8 +25,9 @@ pub use head::Head;
 pub use initializer::Initializer;
 pub(crate) use loss::first_largest;
 pub use loss::{BatchScore, Loss, Objective, TargetRows};
-pub use model::{DenseSpec, Layer, LayerSpec, LayerView, Network, NetworkError};
+pub use model::{Layer, LayerView, Network};
 pub use penalty::Penalty;
 pub use product::Panels;
 pub use real::Real;
+pub use spec::{DenseSpec, LayerSpec, NetworkError};
 pub use tape::Tape;

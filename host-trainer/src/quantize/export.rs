@@ -1,31 +1,18 @@
 //! The model file of a float network.
 
 use firmware::Engine;
-use model_format::build::{
-    DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec, SelfTestSpec, TableSpec,
-};
-use model_format::{Channel, Encoding, Model, Precision, Quantization, Softmax};
+use model_format::build::{DenseSpec, LayerSpec, ModelSpec, SelfTestSpec};
+use model_format::{Model, Precision};
 
 use super::bias::correct_biases;
-use super::centre::linear_end;
-use super::logits::logit_range;
+use super::narrow::narrow;
 use super::refit::refit;
-use super::{
-    Calibration, Range, Settings, calibrate, centre_logits, equalize, fold, quantize_dense, tables,
-};
-use crate::data::{Features, Raw, Scaling, Subset, Targets};
-use crate::evaluate::{InputEncoder, Int8Error, LOGIT, PROBABILITY};
-use crate::network::{Activation, Head, Layer, Loss, Network, NetworkError, Objective};
+use super::spec::Export;
+use super::{Calibration, Settings, calibrate, centre_logits, equalize, fold};
+use crate::data::Subset;
+use crate::evaluate::{InputEncoder, Int8Error};
+use crate::network::{Head, Network, NetworkError, Objective};
 use crate::train::Threads;
-
-/// What tanh of int8 takes: beyond, its table gives −1 or 127/128, whatever comes.
-const TANH_INT8: f32 = 3.2;
-/// What tanh of int16 takes: beyond, it is ±1 within two steps of 1/32768.
-const TANH_INT16: f32 = 5.5;
-/// What the logistic function of int8 takes: beyond, its table gives 0 or 255/256.
-const LOGISTIC_INT8: f32 = 6.3;
-/// What the logistic function of int16 takes.
-const LOGISTIC_INT16: f32 = 11.0;
 
 /// A model file, and how it came about.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,12 +80,7 @@ pub fn quantize(
     let folded = prepared(network, objective, train, settings, threads)?;
     let raw = train.folded();
     let mut calibration = calibrate(&folded, &raw, settings.calibration, threads);
-    narrow(&mut calibration, &folded, objective.head, &raw, precision);
-    let logits = objective.scoring_head() == Head::Softmax && linear_end(&folded).is_some();
-    if let (true, Precision::Int8, Some(last)) = (logits, precision, calibration.layers.last_mut())
-    {
-        *last = logit_range(&folded, &raw, threads);
-    }
+    narrow(&mut calibration, &folded, objective, &raw, precision, threads);
     let export = Export { folded: &folded, calibration: &calibration, precision };
     let mut spec = export.spec(name, objective, &raw)?;
     if settings.refit {
@@ -133,188 +115,6 @@ pub fn prepared(
     })
 }
 
-/// Narrows the ranges of what is bounded by what comes after it: the inputs of tanh and sigmoid by
-/// where these are flat, values by those that are to be learnt.
-fn narrow(
-    calibration: &mut Calibration,
-    folded: &Network<f32>,
-    head: Head,
-    train: &Subset,
-    precision: Precision,
-) {
-    let within = |most: f32| Range::new(-most, most);
-    let (tanh, logistic) = match precision {
-        Precision::Int8 => (TANH_INT8, LOGISTIC_INT8),
-        Precision::Int16 => (TANH_INT16, LOGISTIC_INT16),
-    };
-    let limits: Vec<Option<Range>> = folded
-        .layers()
-        .skip(1)
-        .map(|view| match view.layer {
-            Layer::Activation { activation: Activation::Tanh, .. } => Some(within(tanh)),
-            Layer::Activation { activation: Activation::Sigmoid, .. } => Some(within(logistic)),
-            _ => None,
-        })
-        .chain([match (head, train.dataset().targets()) {
-            (Head::Sigmoid, _) => Some(within(logistic)),
-            (Head::None, Targets::Values(values)) => {
-                let mut range = Range::ZERO;
-                values.values.iter().for_each(|&value| range.include(value));
-                Some(range)
-            }
-            _ => None,
-        }])
-        .collect();
-    for (range, limit) in calibration.layers.iter_mut().zip(limits) {
-        if let Some(limit) = limit {
-            *range = range.intersection(limit);
-        }
-    }
-}
-
-struct Export<'a> {
-    folded: &'a Network<f32>,
-    calibration: &'a Calibration,
-    precision: Precision,
-}
-
-impl Export<'_> {
-    fn spec(
-        &self,
-        name: &str,
-        objective: Objective,
-        train: &Subset,
-    ) -> Result<ModelSpec, QuantizeError> {
-        let dataset = train.dataset();
-        let (input, encoding) = match (dataset.features(), self.precision) {
-            // q = byte − 128 at the byte's own scale: what the network saw, exactly.
-            (Features::Bytes { scale, .. }, Precision::Int8) => {
-                (Quantization::int8(*scale, -128), Encoding::Unsigned8)
-            }
-            // q = 128 · byte, as exactly.
-            (Features::Bytes { scale, .. }, Precision::Int16) => {
-                (Quantization::int16(*scale / 128.0), Encoding::Quantized)
-            }
-            (Features::Counts { raw, .. }, precision) => {
-                let input = self.calibration.input.quantization_as(precision);
-                (input, Encoding::Raw(channels(raw, train.scaling(), input)?))
-            }
-            (Features::Reals(_), precision) => {
-                (self.calibration.input.quantization_as(precision), Encoding::Quantized)
-            }
-        };
-        let (layers, last) = self.layers(input)?;
-        let mut spec = ModelSpec {
-            name: name.to_string(),
-            input: InputSpec { shape: dataset.shape().to_vec(), quantization: input, encoding },
-            output: meaning(objective, train, self.folded.outputs()),
-            layers,
-            self_tests: Vec::new(),
-        };
-        match (objective.head, self.precision) {
-            (Head::None, _) => {}
-            (Head::Sigmoid, _) => spec.layers.push(LayerSpec::Table(sigmoid(last))),
-            (Head::Softmax, Precision::Int8) => {
-                spec.layers.push(LayerSpec::Softmax(tables::softmax(last, 1.0)));
-            }
-            (Head::Softmax, Precision::Int16) => return Err(QuantizeError::Softmax),
-        }
-        Ok(spec)
-    }
-
-    /// The layers, with the quantization of the last one's outputs.
-    fn layers(&self, input: Quantization) -> Result<(Vec<LayerSpec>, Quantization), QuantizeError> {
-        let mut layers = Vec::new();
-        let mut quantization = input;
-        for (view, range) in self.folded.layers().zip(&self.calibration.layers) {
-            match view.layer {
-                Layer::Dense(dense) => {
-                    let output = range.quantization_as(self.precision);
-                    let quantized = quantize_dense(dense, view.parameters, quantization, output)?;
-                    layers.push(LayerSpec::Dense(quantized.spec));
-                    quantization = output;
-                }
-                Layer::Activation { activation: Activation::Softmax, .. } => {
-                    if self.precision == Precision::Int16 {
-                        return Err(QuantizeError::HiddenSoftmax);
-                    }
-                    layers.push(LayerSpec::Softmax(tables::softmax(quantization, 1.0)));
-                    quantization = Softmax::OUTPUT;
-                }
-                Layer::Activation { activation, .. } => {
-                    let table = match activation {
-                        Activation::Tanh => tanh(quantization),
-                        Activation::Sigmoid => sigmoid(quantization),
-                        other => tables::of_function(
-                            quantization,
-                            range.quantization_as(self.precision),
-                            |x| other.value(x),
-                        ),
-                    };
-                    quantization = table.output;
-                    layers.push(LayerSpec::Table(table));
-                }
-                // Folded away.
-                Layer::Dropout { .. } | Layer::BatchNormalization(_) => {}
-            }
-        }
-        Ok((layers, quantization))
-    }
-}
-
-/// What makes values of the input from counts; one channel where all features are alike.
-fn channels(
-    raw: &[Raw],
-    scaling: Option<&Scaling>,
-    input: Quantization,
-) -> Result<Vec<Channel>, QuantizeError> {
-    let channel = |(feature, raw): (usize, &Raw)| {
-        let (offset, factor) = scaling.map_or((0.0, 1.0), |scaling| {
-            (f64::from(scaling.offsets[feature]), f64::from(scaling.factors[feature]))
-        });
-        let (slope, intercept) = (raw.slope() * factor, (raw.intercept() - offset) * factor);
-        Channel::from_line(slope, intercept, input.scale.into())
-            .ok_or(QuantizeError::Channel { feature })
-    };
-    let mut channels =
-        raw.iter().enumerate().map(channel).collect::<Result<Vec<Channel>, QuantizeError>>()?;
-    if channels.windows(2).all(|pair| pair[0] == pair[1]) {
-        channels.truncate(1);
-    }
-    Ok(channels)
-}
-
-fn tanh(input: Quantization) -> TableSpec {
-    match input.precision {
-        Precision::Int8 => tables::tanh_int8(input),
-        Precision::Int16 => {
-            tables::of_function(input, Quantization::int16(1.0 / 32768.0), f64::tanh)
-        }
-    }
-}
-
-fn sigmoid(input: Quantization) -> TableSpec {
-    match input.precision {
-        Precision::Int8 => tables::logistic_int8(input),
-        Precision::Int16 => {
-            let output = Quantization::int16(1.0 / 32768.0);
-            tables::of_function(input, output, |x| 1.0 / (1.0 + (-x).exp()))
-        }
-    }
-}
-
-/// What the outputs say.
-fn meaning(objective: Objective, train: &Subset, outputs: usize) -> MeaningSpec {
-    let unit = |unit: &str| MeaningSpec::Values { unit: unit.to_string() };
-    match (train.dataset().targets(), objective.head, objective.loss) {
-        (Targets::Values(values), ..) => unit(&values.unit),
-        (Targets::Classes(labels), ..) if outputs > 1 => MeaningSpec::Classes(labels.names.clone()),
-        (Targets::Classes(_), Head::Sigmoid, _) => unit(PROBABILITY),
-        (Targets::Classes(_), _, Loss::BinaryCrossEntropy) => unit(LOGIT),
-        (Targets::Classes(_), ..) => unit(PROBABILITY),
-    }
-}
-
 /// Rows spread over the training set, with the engine's own outputs.
 fn self_tests(
     bytes: &[u8],
@@ -346,10 +146,11 @@ pub(super) fn dense_specs(spec: &mut ModelSpec) -> impl Iterator<Item = (usize, 
 
 #[cfg(test)]
 mod tests {
+    use model_format::Quantization;
     use model_format::build::LayerSpec as ModelLayer;
 
     use super::*;
-    use crate::data::Locations;
+    use crate::data::{Features, Locations};
     use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
     use crate::experiment::Plan;
     use crate::preset::Preset;

@@ -1,12 +1,14 @@
 //! The range of logits, by what their probabilities lose: Nagel et al., *A white paper on neural
 //! network quantization*, 2021 (<https://arxiv.org/abs/2106.08295>), section 3.1, "cross entropy".
 
+use model_format::Precision;
 use rayon::prelude::*;
 
 use super::Range;
+use super::centre::linear_end;
 use crate::data::Subset;
 use crate::evaluate::over_chunks;
-use crate::network::{Head, Network};
+use crate::network::{Head, Network, Objective};
 use crate::train::Threads;
 
 /// Logits that a range is chosen by, at most: those of rows spread over all.
@@ -17,6 +19,13 @@ const SHARES: i32 = 64;
 
 /// Times that each end is chosen anew, with the other as it was found.
 const ROUNDS: usize = 2;
+
+/// Whether a model of this network has logits whose range clips what is improbable in any case.
+pub fn clips_logits(network: &Network<f32>, objective: Objective, precision: Precision) -> bool {
+    objective.scoring_head() == Head::Softmax
+        && precision == Precision::Int8
+        && linear_end(network).is_some()
+}
 
 /// The range of int8 logits that keeps the cross-entropy of probabilities least: of softmax of the
 /// rounded and clipped logits, where those of the network are the truth.

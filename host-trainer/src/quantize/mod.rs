@@ -13,9 +13,11 @@ mod export;
 mod fixed_point;
 mod fold;
 mod logits;
+mod narrow;
 mod range;
 mod refit;
 mod settings;
+mod spec;
 pub mod tables;
 pub mod weights;
 
@@ -25,5 +27,6 @@ pub use dense::{QuantizedDense, quantize_dense};
 pub use equalize::equalize;
 pub use export::{QuantizeError, Quantized, prepared, quantize};
 pub use fold::fold;
+pub use logits::clips_logits;
 pub use range::Range;
 pub use settings::{Activations, CalibrationMethod, Settings};

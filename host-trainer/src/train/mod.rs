@@ -4,6 +4,7 @@ mod callbacks;
 mod checkpoint;
 mod history;
 mod learner;
+mod observe;
 mod optimizer;
 mod run;
 mod schedule;
@@ -14,10 +15,11 @@ pub use callbacks::{Best, EarlyStopping, Monitor, Plateau};
 pub use checkpoint::{Checkpoint, CheckpointError, Place};
 pub use history::{EpochRecord, History};
 pub use learner::{Batch, Learner};
+pub use observe::{Flow, Observer, Progress, StopFlag};
 pub use optimizer::{
     AdamSettings, AdamWSettings, Optimizer, OptimizerSettings, RmsPropSettings, SgdSettings,
 };
-pub use run::{Flow, Observer, Outcome, Progress, StopFlag, TrainError, Training, train};
+pub use run::{Outcome, TrainError, Training, train};
 pub use schedule::{OneCycleSettings, Schedule, StepSettings};
 pub use settings::{Augmentation, Clip, Settings};
 pub use threads::Threads;

@@ -14,7 +14,7 @@ pub use grid::Shard;
 
 use self::grid::points;
 use self::progress::{PointProgress, SweepProgress};
-use self::results::{Row, csv, json_text, page, run_path, table};
+use self::results::{Row, csv, json, page, run_path, table};
 use super::args::SweepArgs;
 use super::checkpoint::{self, Checkpoints};
 use super::terminal;
@@ -91,7 +91,7 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
     folder.write(&csv_name, &csv(&args.grid, &rows)?)?;
     folder.write(&page_name, page(&base.name, &rows).as_bytes())?;
     if args.json {
-        terminal::print(&json_text(&out, &rows))?;
+        terminal::json(&json(&out, &rows))?;
         return Ok(());
     }
     terminal::print(&table(&args.grid, &rows))?;

@@ -139,7 +139,7 @@ pub(super) fn table(axes: &[String], rows: &[Row]) -> String {
 
 /// An array with an object a point: its settings as they were typed, its folder, and its metrics,
 /// null where it is not done.
-pub(super) fn json_text(out: &Path, rows: &[Row]) -> String {
+pub(super) fn json(out: &Path, rows: &[Row]) -> Value {
     let object = |row: &Row| {
         let settings = row.point.iter().filter_map(|setting| setting.split_once('='));
         let settings = settings.map(|(key, value)| (key.to_string(), json!(value)));
@@ -149,7 +149,7 @@ pub(super) fn json_text(out: &Path, rows: &[Row]) -> String {
             "metrics": row.metrics,
         })
     };
-    format!("{:#}\n", Value::Array(rows.iter().map(object).collect()))
+    Value::Array(rows.iter().map(object).collect())
 }
 
 #[cfg(test)]

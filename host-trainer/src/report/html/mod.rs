@@ -19,4 +19,4 @@ pub use findings::Findings;
 pub(crate) use gather::dequantize;
 pub use gather::{GatherError, RunParts, gather};
 pub use page::report_html;
-pub use scatter::{Plane, scatter_html};
+pub use scatter::{Projection, scatter_html};

@@ -5,17 +5,54 @@ use maud::html;
 use super::page::page;
 use super::picture::{class_colour, css};
 use super::plot::scatter;
+use crate::report::number::percent;
 
 /// The most classes with a colour of their own.
 const COLOURS: usize = 8;
 
-/// What a plane shows.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Plane {
+/// How rows became points of a plane.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Projection {
+    /// Along their two principal components.
+    Components {
+        /// Share of the variance that each explains.
+        explained: (f64, f64),
+    },
+    /// By UMAP.
+    Umap {
+        /// Rows that count as the neighbours of one.
+        neighbors: usize,
+        /// How near points may come.
+        min_distance: f32,
+    },
+}
+
+impl Projection {
     /// What its axes say.
-    pub axes: (String, String),
+    fn axes(&self) -> (String, String) {
+        match self {
+            Projection::Components { explained: (first, second) } => (
+                format!("first component, {} of the variance", percent(*first)),
+                format!("second component, {}", percent(*second)),
+            ),
+            Projection::Umap { .. } => ("UMAP 1".to_string(), "UMAP 2".to_string()),
+        }
+    }
+
     /// How a place in it is to be understood.
-    pub explanation: String,
+    fn explanation(&self) -> String {
+        match self {
+            Projection::Components { .. } => String::from(
+                "Each point is a row, seen along the two directions in which the outputs vary most \
+                 (principal components). Classes that stand apart here are easy to tell apart.",
+            ),
+            Projection::Umap { neighbors, min_distance } => format!(
+                "Each point is a row, placed so that rows with similar outputs are neighbours (UMAP: \
+                 {neighbors} neighbours, least distance {min_distance}). What lies together is \
+                 alike; how large a group is, and how far from another, says little."
+            ),
+        }
+    }
 }
 
 /// Points by class: `points` are x, y, class.
@@ -23,7 +60,7 @@ pub fn scatter_html(
     title: &str,
     classes: &[String],
     points: &[(f64, f64, usize)],
-    plane: &Plane,
+    projection: Projection,
 ) -> String {
     let coloured = classes.len() <= COLOURS;
     let all = || -> Vec<(f64, f64, String)> {
@@ -41,10 +78,10 @@ pub fn scatter_html(
         };
         part(false).chain(part(true)).collect()
     };
-    let (x, y) = (&plane.axes.0, &plane.axes.1);
+    let (x, y) = projection.axes();
     let body = html! {
         header { h1 { (title) } }
-        p class="faint" { (plane.explanation) }
+        p class="faint" { (projection.explanation()) }
         @if coloured {
             ul class="key" {
                 @for (class, name) in classes.iter().enumerate() {
@@ -56,14 +93,14 @@ pub fn scatter_html(
             @if coloured {
                 figure {
                     figcaption { "All rows" }
-                    (scatter("All rows", (x, y), &all(), false))
+                    (scatter("All rows", (&x, &y), &all(), false))
                 }
             }
             @if classes.len() > 1 {
                 @for (class, name) in classes.iter().enumerate() {
                     figure {
                         figcaption { (name) " " span { "among all others" } }
-                        (scatter(&format!("Rows of {name}"), (x, y), &one(class), false))
+                        (scatter(&format!("Rows of {name}"), (&x, &y), &one(class), false))
                     }
                 }
             }
@@ -79,12 +116,14 @@ mod tests {
     #[test]
     fn a_plot_a_class_and_one_of_all() {
         let classes = ["a<".to_string(), "b".to_string()];
-        let axes = ("x < 1".to_string(), "y".to_string());
-        let plane = Plane { axes, explanation: "points".to_string() };
-        let page = scatter_html("t", &classes, &[(0.0, 1.0, 0), (1.0, 0.0, 1)], &plane);
+        let projection = Projection::Components { explained: (0.5, 0.25) };
+        let page = scatter_html("t", &classes, &[(0.0, 1.0, 0), (1.0, 0.0, 1)], projection);
         assert_eq!(page.matches("<svg").count(), 3);
-        assert!(page.contains("a&lt;") && page.contains("x &lt; 1") && !page.contains("<script"));
+        assert!(page.contains("a&lt;") && page.contains("50.00 %") && !page.contains("<script"));
         let many: Vec<String> = (0..10).map(|class| class.to_string()).collect();
-        assert_eq!(scatter_html("t", &many, &[], &plane).matches("<svg").count(), 10);
+        assert_eq!(scatter_html("t", &many, &[], projection).matches("<svg").count(), 10);
+        let umap = Projection::Umap { neighbors: 7, min_distance: 0.25 };
+        let page = scatter_html("t", &many, &[], umap);
+        assert!(page.contains("7 neighbours, least distance 0.25") && page.contains("UMAP 2"));
     }
 }

@@ -10,7 +10,8 @@ use super::layers::{self, LayerMeasure};
 use super::{GatherError, RunParts};
 use crate::data::{Shift, Subset};
 use crate::evaluate::{InputEncoder, Int8Error};
-use crate::network::{Head, Tape};
+use crate::network::Tape;
+use crate::quantize::clips_logits;
 use crate::train::Threads;
 
 /// Rows that go through the network together.
@@ -28,7 +29,9 @@ pub fn over_test_rows(
     let groups = layers::groups(model, folded)?;
     let mut empty: Vec<LayerMeasure> =
         groups.iter().map(|group| LayerMeasure::new(group.output)).collect();
-    if let (Head::Softmax, Some(last)) = (objective.scoring_head(), empty.last_mut()) {
+    if let (Some(group), Some(last)) = (groups.last(), empty.last_mut())
+        && clips_logits(folded, objective, group.output.precision)
+    {
         last.of_logits();
     }
     let test = &parts.splits.test;
