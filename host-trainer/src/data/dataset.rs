@@ -95,7 +95,16 @@ pub struct Values {
     pub values: Array2<f32>,
     /// What each number of a row is called.
     pub names: Vec<String>,
-    /// Their unit, which may be empty.
+    /// The unit of each number, which may be empty.
+    pub units: Vec<String>,
+}
+
+/// Name and unit of a feature or of a target, as its table has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FeatureLabel {
+    /// Its name.
+    pub name: String,
+    /// Its unit, which may be empty.
     pub unit: String,
 }
 
@@ -127,6 +136,7 @@ pub struct Dataset {
     shape: Vec<usize>,
     features: Features,
     targets: Targets,
+    feature_labels: Vec<FeatureLabel>,
 }
 
 impl Dataset {
@@ -183,7 +193,7 @@ impl Dataset {
                 }
             }
         }
-        Ok(Dataset { name, shape, features, targets })
+        Ok(Dataset { name, shape, features, targets, feature_labels: Vec::new() })
     }
 
     /// The same rows as sensors count them: see [`Features::counted`].
@@ -191,11 +201,32 @@ impl Dataset {
     /// # Errors
     /// [`Error::Dataset`] when the features are no real numbers, or `raw` is for other features.
     pub fn counted(self, raw: &[Raw]) -> Result<Self, Error> {
-        let Dataset { name, shape, features, targets } = self;
+        let Dataset { name, shape, features, targets, feature_labels } = self;
         match features.counted(raw) {
-            Ok(features) => Dataset::new(name, shape, features, targets),
+            Ok(features) => {
+                let dataset = Dataset::new(name, shape, features, targets)?;
+                Ok(Dataset { feature_labels, ..dataset })
+            }
             Err(problem) => Err(Error::Dataset { dataset: name, problem }),
         }
+    }
+
+    /// The same rows with a name and a unit for each feature.
+    ///
+    /// # Errors
+    /// [`Error::Dataset`] when there are not as many as features.
+    pub fn with_feature_labels(self, labels: Vec<FeatureLabel>) -> Result<Self, Error> {
+        let (found, width) = (labels.len(), self.width());
+        if found != width {
+            let problem = format!("{found} names of features, but {width} features");
+            return Err(Error::Dataset { dataset: self.name, problem });
+        }
+        Ok(Dataset { feature_labels: labels, ..self })
+    }
+
+    /// Name and unit of each feature; none where features have no names, as pixels.
+    pub fn feature_labels(&self) -> &[FeatureLabel] {
+        &self.feature_labels
     }
 
     /// Name of the dataset.
@@ -326,7 +357,8 @@ mod tests {
         let nothing = Features::Reals(Array2::zeros((0, 2)));
         assert!(problem(nothing, &[]).contains("nothing to learn"));
         assert!(Dataset::new("d", vec![3], bytes(), labels(&[0, 1])).is_err());
-        let values = |values| Values { values, names: vec!["z".into()], unit: String::new() };
+        let values =
+            |values| Values { values, names: vec!["z".into()], units: vec![String::new()] };
         let refused = |targets| Dataset::new("d", vec![2], bytes(), targets).unwrap_err();
         let message = refused(values(array![[1.0], [f32::INFINITY]])).to_string();
         assert!(message.contains("row 1, target z: inf"), "{message}");

@@ -122,7 +122,7 @@ impl Surface {
         let values = Values {
             values: matrix("surface", values, 1)?,
             names: vec!["z".to_string()],
-            unit: String::new(),
+            units: vec![String::new()],
         };
         dataset("surface", coordinates, values)
     }

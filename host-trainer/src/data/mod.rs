@@ -19,7 +19,7 @@ mod table;
 
 pub use augment::{Shift, Shifts};
 pub use counts::Raw;
-pub use dataset::{Dataset, Features, Labels, Targets, Values};
+pub use dataset::{Dataset, FeatureLabel, Features, Labels, Targets, Values};
 pub use error::Error;
 pub use fetch::{FetchProgress, Mirror, fetch};
 pub use generate::{Function, Spirals, Surface};

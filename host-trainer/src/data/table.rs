@@ -165,7 +165,7 @@ impl Table {
             TableTarget::Values(names) => Values {
                 values: shaped(values, targets.len())?,
                 names: names.clone(),
-                unit: String::new(),
+                units: vec![String::new(); targets.len()],
             }
             .into(),
         };

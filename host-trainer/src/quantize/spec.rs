@@ -148,7 +148,7 @@ fn sigmoid(input: Quantization) -> TableSpec {
 fn meaning(objective: Objective, train: &Subset, outputs: usize) -> MeaningSpec {
     let unit = |unit: &str| MeaningSpec::Values { unit: unit.to_string() };
     match (train.dataset().targets(), objective.head, objective.loss) {
-        (Targets::Values(values), ..) => unit(&values.unit),
+        (Targets::Values(values), ..) => unit(values.units.first().map_or("", String::as_str)),
         (Targets::Classes(labels), ..) if outputs > 1 => MeaningSpec::Classes(labels.names.clone()),
         (Targets::Classes(_), Head::Sigmoid, _) => unit(PROBABILITY),
         (Targets::Classes(_), _, Loss::BinaryCrossEntropy) => unit(LOGIT),

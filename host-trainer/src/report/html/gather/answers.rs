@@ -17,7 +17,7 @@ const POINTS: usize = 1500;
 pub fn task(parts: &RunParts<'_>) -> Task {
     let names = parts.splits.train.dataset().class_names().to_vec();
     let unit = match parts.splits.test.dataset().targets() {
-        Targets::Values(values) => values.unit.clone(),
+        Targets::Values(values) => values.units.first().cloned().unwrap_or_default(),
         Targets::Classes(_) => String::new(),
     };
     match (parts.float.regression, parts.quantized.regression) {

@@ -140,7 +140,7 @@ fn rows_like(like: &Subset, features: Array2<f32>) -> Option<Subset> {
         Targets::Values(values) => Targets::Values(Values {
             values: Array2::zeros((rows, values.names.len())),
             names: values.names.clone(),
-            unit: values.unit.clone(),
+            units: values.units.clone(),
         }),
     };
     let shape = dataset.shape().to_vec();
