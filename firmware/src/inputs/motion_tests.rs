@@ -81,7 +81,7 @@ fn model() -> Vec<u8> {
             quantization: one,
             encoding: Encoding::Raw(vec![channel]),
         },
-        output: MeaningSpec::Classes(vec!["still".into(), "moving".into()]),
+        output: MeaningSpec::classes(["still", "moving"]),
         layers: vec![LayerSpec::Dense(DenseSpec {
             inputs: FEATURES,
             outputs: 2,
@@ -93,6 +93,7 @@ fn model() -> Vec<u8> {
             layout: WeightLayout::RowMajor,
         })],
         self_tests: vec![],
+        details: Default::default(),
     }
     .to_bytes()
     .unwrap()

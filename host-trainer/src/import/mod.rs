@@ -75,6 +75,7 @@ pub fn import(file: &[u8], options: &Options) -> Result<Imported, ImportError> {
         output: meaning(&options.meaning, &layers, outputs, &mut notes)?,
         layers,
         self_tests: Vec::new(),
+        details: Default::default(),
     };
     spec.self_tests = self_tests(&spec.to_bytes()?)?;
     Ok(Imported { bytes: spec.to_bytes()?, notes })
@@ -104,7 +105,7 @@ fn meaning(
         OutputMeaning::Guess if is_softmax && outputs <= MAX_LABELS => numbers(),
         OutputMeaning::Guess => {
             notes.push("the outputs are taken for values, since no softmax ends the model".into());
-            MeaningSpec::Values { unit: String::new() }
+            MeaningSpec::Values(vec![])
         }
     })
 }

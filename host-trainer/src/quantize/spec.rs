@@ -51,6 +51,7 @@ impl Export<'_> {
             output: meaning(objective, train, self.folded.outputs()),
             layers,
             self_tests: Vec::new(),
+            details: Default::default(),
         };
         match (objective.head, self.precision) {
             (Head::None, _) => {}

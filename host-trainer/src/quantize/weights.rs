@@ -147,7 +147,7 @@ mod tests {
                 quantization: Quantization::int8(0.1, 0),
                 encoding: Encoding::Quantized,
             },
-            output: MeaningSpec::Values { unit: String::new() },
+            output: MeaningSpec::Values(vec![]),
             layers: vec![LayerSpec::Dense(DenseSpec {
                 inputs,
                 outputs,
