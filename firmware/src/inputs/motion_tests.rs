@@ -212,9 +212,3 @@ fn a_light_that_fails_is_told() {
     let (said, _) = play(&wire, &[broken], 1);
     assert!(matches!(said[0], Err(MotionError::Light(_))), "{said:?}");
 }
-
-#[test]
-fn the_first_of_equal_ones_wins() {
-    assert_eq!(largest([-5, 7, 7, 3].into_iter()), 1);
-    assert_eq!(largest([i16::MIN; 2].into_iter()), 0);
-}

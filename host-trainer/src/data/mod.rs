@@ -14,6 +14,7 @@ mod motion;
 mod scaling;
 mod source;
 mod split;
+mod stage;
 mod subset;
 mod table;
 
@@ -29,5 +30,6 @@ pub use motion::{CLASSES as MOTION_CLASSES, Motion};
 pub use scaling::{Scaling, ScalingMethod};
 pub use source::{Loaded, Locations, Source, TargetKind, cache_folder};
 pub use split::{Amount, HoldOut, Splits};
+pub use stage::Stage;
 pub use subset::{Subset, TargetBuffer};
 pub use table::{Table, TableTarget};

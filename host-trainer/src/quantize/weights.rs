@@ -159,6 +159,7 @@ mod tests {
                 layout: WeightLayout::RowMajor,
             })],
             self_tests: vec![SelfTestSpec { input: vec![9; inputs], output: vec![0; outputs] }],
+            details: Default::default(),
         }
         .to_bytes()
         .unwrap()

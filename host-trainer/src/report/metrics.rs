@@ -12,7 +12,8 @@ pub fn metrics_json(experiment: &Experiment) -> String {
 }
 
 /// The metrics of a run. `float.test.accuracy` and `int8.test.accuracy` are shares from 0 to 1;
-/// `int8` is named `int16` for a model whose activations are.
+/// `int8` is named `int16` for a model
+/// whose activations are, and `mixed` for one of both.
 pub fn metrics(experiment: &Experiment) -> Value {
     let Experiment { preset, outcome, float, int8, .. } = experiment;
     let last = outcome.history.epochs.last();
@@ -41,6 +42,7 @@ pub fn metrics(experiment: &Experiment) -> Value {
             "test": evaluation(int8),
         },
     });
+    value["quantization"] = experiment.choice.to_json();
     if let Some(score) = last.and_then(|record| record.validation) {
         value["float"]["validation"] = self::score(&score);
     }

@@ -11,7 +11,7 @@ use embassy_time::{Duration, block_for};
 use firmware::Engine;
 use firmware::inputs::lis3dh::{Lis3dhFifo, SlaveAddr};
 use firmware::inputs::motion::Motion;
-use model_format::{Model};
+use model_format::Model;
 use real as _;
 
 include!(concat!(env!("OUT_DIR"), "/motion.rs"));
