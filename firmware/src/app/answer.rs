@@ -6,7 +6,7 @@ use model_format::limits::MAX_LAYERS;
 
 use super::{Board, Buffers, Rejection, Trust, accept, self_test};
 use crate::link::{
-    Benchmark, Info, PROTOCOL, Refusal, Request, Response, SignedInfo, SlotsInfo, Updated,
+    Benchmark, Info, PROTOCOL, Refusal, Request, Response, SlotsInfo, Updated,
 };
 use crate::slots::{LastRun, MappedFlash, Slots, Started, Update, UpdateError};
 use crate::{Engine, InputError, RawError};
@@ -91,12 +91,15 @@ impl<'m, B: Board> Device<'m, '_, B> {
                 erases: slots.erases(),
             }
         });
+        #[cfg(not(feature = "signed"))]
+        let signed = None;
+        #[cfg(feature = "signed")]
         let signed = match (self.board.trust(), self.board.slots()) {
             (Trust::Anybody, _) | (_, None) => None,
-            #[cfg(feature = "signed")]
             (Trust::Holder(_), Some(slots)) => {
                 let record = slots.running().and_then(|slot| slots.record(slot));
-                Some(SignedInfo { version: record.map(|r| r.version), floor: slots.floor() })
+                let version = record.map(|record| record.version);
+                Some(crate::link::SignedInfo { version, floor: slots.floor() })
             }
         };
         let model = &self.model;
