@@ -2,8 +2,12 @@
 //! `host-trainer inspect --for` predicts (`host-trainer/src/chips/measured.toml`).
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use host_trainer::chips::{Code, Measured};
+use firmware::link::{STACK_OVERRUN, frame_len};
+use host_trainer::chips::{BoardRam, Code, Measured};
+use host_trainer::device::board::Board;
+use host_trainer::device::signing::{SigningKey, Version};
 use host_trainer::pack::{Core, pack};
 use model_format::build::{
     DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec, SoftmaxSpec, TableSpec,
@@ -12,8 +16,12 @@ use model_format::{
     Channel, Clamp, Encoding, Model, Multiplier, Operators, Quantization, WeightLayout,
 };
 
-use crate::emulated::default_model;
+use crate::emulated::{
+    LIMIT, default_model, own_model, serving_firmware, serving_on, signed_firmware,
+};
 use crate::minimal::{MACHINES, Sizes, image, run};
+use crate::variant::variant;
+use crate::workspace::empty_dir;
 
 /// The targets that figures are taken of, each with a core.
 pub const TARGETS: [(&str, Core); 3] = [
@@ -150,7 +158,82 @@ pub fn measure() -> Measured {
         let elf = image(machine.target, &digits.expect("it can be packed"));
         Some(run(machine, &elf).stack as u64)
     });
-    Measured { stack: stacks.max().unwrap_or(0), targets: BTreeMap::from(targets) }
+    let boards = BOARDS.map(|name| {
+        let board = Board::named(name).unwrap_or_else(|error| panic!("{error}"));
+        (board.target.to_string(), board_ram(board))
+    });
+    Measured {
+        stack: stacks.max().unwrap_or(0),
+        targets: BTreeMap::from(targets),
+        boards: BTreeMap::from(boards),
+    }
+}
+
+/// Boards that are measured, one a target.
+const BOARDS: [&str; 5] =
+    ["microbit", "qemu-mps2-an385", "qemu-mps2-an386", "qemu-mps2-an505", "qemu-riscv"];
+
+/// Static RAM of boards that are not emulated, at the most, beside scratch memory and frames: that
+/// of their drivers and of the log.
+const DRIVERS: u64 = 2_048;
+
+/// RAM of a board with the device application.
+///
+/// # Panics
+/// When it can't be built or run, with the reason.
+pub fn board_ram(board: &'static Board) -> BoardRam {
+    let model = own_model(board);
+    let stack = deepest(board, &serving_firmware(board, &model), None);
+    let folder = empty_dir(&format!("sizes-{}", board.name));
+    let key = SigningKey::generate();
+    let public = key.write(&folder.join("owner")).unwrap_or_else(|error| panic!("{error}"));
+    let stack_signed = deepest(board, &signed_firmware(board, &model, &public), Some(&key));
+    let statics = match board.name {
+        // The others have the emulator's log, and no drivers.
+        "microbit" => {
+            let parsed = Model::parse(&model).expect("the board's model");
+            let frames = frame_len(parsed.raw_input_bytes()) + frame_len(parsed.output_bytes());
+            let scratch = parsed.scratch_len().max(1024) * 4;
+            let all = Sizes::of(&serving_firmware(board, &model)).ram;
+            all.saturating_sub((scratch + frames) as u64)
+        }
+        _ => DRIVERS,
+    };
+    BoardRam { statics, stack, stack_signed }
+}
+
+/// The most stack that a board uses for all that it can be asked, for an update and the start after
+/// it, in bytes.
+///
+/// # Panics
+/// When it does not answer, with the reason.
+pub fn deepest(board: &'static Board, elf: &Path, key: Option<&SigningKey>) -> u64 {
+    let failed = |error| -> ! { panic!("{}: {error}", board.name) };
+    let mut emulator = serving_on(board, elf);
+    let mut client = emulator.connect().unwrap_or_else(|error| failed(error));
+    let file = client.read_model().unwrap_or_else(|error| failed(error));
+    let model = Model::parse(&file).expect("the board's model");
+    let input = model.self_tests().next().expect("a test vector").input;
+    client.self_test().unwrap_or_else(|error| failed(error));
+    client.infer_bytes(input).unwrap_or_else(|error| failed(error));
+    client.benchmark(1, input).unwrap_or_else(|error| failed(error));
+    client.trace(input).unwrap_or_else(|error| failed(error));
+    let mut stack = client.info().unwrap_or_else(|error| failed(error)).stack_bytes;
+    if client.info().unwrap_or_else(|error| failed(error)).slots.is_some() {
+        let new = variant(1);
+        let sent = key.map_or(new.clone(), |key| key.sign(&new, Version::now()));
+        client.set_timeout(LIMIT);
+        client.update(&sent, |_| ()).unwrap_or_else(|error| failed(error));
+        stack = stack.max(client.info().unwrap_or_else(|error| failed(error)).stack_bytes);
+        client.restart().unwrap_or_else(|error| failed(error));
+        let now = client.wait_for_start(LIMIT).unwrap_or_else(|error| failed(error));
+        assert!(now.slots.is_some_and(|slots| slots.running.is_some()), "{}", board.name);
+        client.infer(&[0; 64]).unwrap_or_else(|error| failed(error));
+        stack = stack.max(client.info().unwrap_or_else(|error| failed(error)).stack_bytes);
+    }
+    let stack = stack.unwrap_or_else(|| panic!("{} does not measure its stack", board.name));
+    assert_ne!(stack, STACK_OVERRUN, "{}", board.name);
+    stack.into()
 }
 
 fn measure_target(target: &str, core: Core) -> Code {

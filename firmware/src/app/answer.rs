@@ -5,9 +5,7 @@ use model_format::Model;
 use model_format::limits::MAX_LAYERS;
 
 use super::{Board, Buffers, Rejection, Trust, accept, self_test};
-use crate::link::{
-    Benchmark, Info, PROTOCOL, Refusal, Request, Response, SlotsInfo, Updated,
-};
+use crate::link::{Benchmark, Info, PROTOCOL, Refusal, Request, Response, SlotsInfo, Updated};
 use crate::slots::{LastRun, MappedFlash, Slots, Started, Update, UpdateError};
 use crate::{Engine, InputError, RawError};
 

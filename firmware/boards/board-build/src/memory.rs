@@ -9,8 +9,10 @@ use super::{fail, linker_script};
 /// What boards were measured to need, for each target; `host-trainer inspect --for` reads it, too.
 const MEASURED: &str = include_str!("../../../../host-trainer/src/chips/measured.toml");
 
-/// Sections that are static RAM, in the scripts of cortex-m-rt and riscv-rt alike.
-const STATICS: &str = "((SIZEOF(.data) + SIZEOF(.bss) + SIZEOF(.uninit) + 24) & ~7)";
+/// Sections that are static RAM, in the scripts of cortex-m-rt and riscv-rt alike; aligned as either
+/// aligns them.
+const STATICS_ARM: &str = "((SIZEOF(.data) + SIZEOF(.bss) + SIZEOF(.uninit) + 24) & ~7)";
+const STATICS_RISCV: &str = "((SIZEOF(.data) + SIZEOF(.bss) + SIZEOF(.uninit) + 127) & ~31)";
 
 /// Links with the memory of this `memory.x`, in which `RAM` becomes two regions: the stack below,
 /// and the statics at the end, in as much as they take. A stack that grows beyond its end then
@@ -24,17 +26,21 @@ pub fn memory(script: &str) {
     };
     let Ram { origin, length } = ram;
     let needed = Needs::of_target().stack();
+    let statics = match env::var("CARGO_CFG_TARGET_ARCH").as_deref() {
+        Ok("arm") => STATICS_ARM,
+        _ => STATICS_RISCV,
+    };
     let mut new = String::new();
     // Writing to a string cannot fail.
     let _ = write!(
         new,
         "{before}\
-         \x20 STACK : ORIGIN = {origin}, LENGTH = {length} - {STATICS}\n\
-         \x20 RAM : ORIGIN = {origin} + {length} - {STATICS}, LENGTH = {STATICS}\n\
+         \x20 STACK : ORIGIN = {origin}, LENGTH = {length} - {statics}\n\
+         \x20 RAM : ORIGIN = {origin} + {length} - {statics}, LENGTH = {statics}\n\
          {after}\n\
          _stack_start = ORIGIN(STACK) + LENGTH(STACK);\n\
          _stack_end = ORIGIN(STACK);\n\
-         ASSERT({length} >= {STATICS} + {needed}, \"\n\
+         ASSERT({length} >= {statics} + {needed}, \"\n\
          the model does not fit into this board's RAM: statics and the {needed} bytes of stack that \
          {what} need are more than it has. Set THIMBLE_MODEL to a model with fewer inputs or \
          narrower layers{remedy}.\");\n",

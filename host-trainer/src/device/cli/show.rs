@@ -137,7 +137,9 @@ pub fn print_info(info: &DeviceInfo) {
 /// How much of the stack was used.
 fn stack_words(bytes: u32) -> String {
     match bytes {
-        STACK_OVERRUN => "overrun: no byte of it was left; build the firmware with a smaller model".into(),
+        STACK_OVERRUN => {
+            "overrun: no byte of it was left; build the firmware with a smaller model".into()
+        }
         bytes => format!("{bytes} bytes at the most so far"),
     }
 }

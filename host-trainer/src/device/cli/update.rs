@@ -74,9 +74,8 @@ pub fn run(args: UpdateArgs, quiet: bool) -> anyhow::Result<()> {
         };
         let bar = terminal::bar(sent.len(), "bytes", quiet);
         let begin = Instant::now();
-        let send = |client: &mut AnyClient| {
-            client.update(&sent, |sent| bar.set_position(sent as u64))
-        };
+        let send =
+            |client: &mut AnyClient| client.update(&sent, |sent| bar.set_position(sent as u64));
         let mut updated = send(client);
         if let Err(Error::Refused(Refusal::RestartFirst)) = updated {
             // It has been updated or sent back since its start, and needs both models until then.
