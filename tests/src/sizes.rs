@@ -158,15 +158,25 @@ pub fn measure() -> Measured {
         let elf = image(machine.target, &digits.expect("it can be packed"));
         Some(run(machine, &elf).stack as u64)
     });
-    let boards = BOARDS.map(|name| {
-        let board = Board::named(name).unwrap_or_else(|error| panic!("{error}"));
-        (board.target.to_string(), board_ram(board))
-    });
     Measured {
         stack: stacks.max().unwrap_or(0),
         targets: BTreeMap::from(targets),
-        boards: BTreeMap::from(boards),
+        boards: measure_boards(),
     }
+}
+
+/// RAM of boards with the device application, for each target.
+///
+/// # Panics
+/// When one can't be built or run, with the reason.
+pub fn measure_boards() -> BTreeMap<String, BoardRam> {
+    let boards = BOARDS.map(|name| {
+        let board = Board::named(name).unwrap_or_else(|error| panic!("{error}"));
+        let ram = board_ram(board);
+        println!("{name}: {ram:?}");
+        (board.target.to_string(), ram)
+    });
+    BTreeMap::from(boards)
 }
 
 /// Boards that are measured, one a target.
