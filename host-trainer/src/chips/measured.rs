@@ -18,6 +18,20 @@ pub struct Measured {
     pub stack: u64,
     /// The rest, for each target that Rust compiles for.
     pub targets: BTreeMap<String, Code>,
+    /// RAM of boards whose application answers requests, for each target.
+    pub boards: BTreeMap<String, BoardRam>,
+}
+
+/// RAM that a board with the device application takes beside what depends on the model, in bytes.
+/// The boards' build script reads the same figures.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub struct BoardRam {
+    /// Static RAM beside scratch memory and frames.
+    pub statics: u64,
+    /// Stack at its deepest, over all requests, an update and the start after it.
+    pub stack: u64,
+    /// The same where signatures are checked.
+    pub stack_signed: u64,
 }
 
 /// What parts of the image take for one target, in bytes.
@@ -68,6 +82,14 @@ impl Measured {
                 "\n[targets.\"{target}\"]\nram = {ram}\nint16 = {int16}\ntable = {table}\n\
                  softmax = {softmax}\nraw = {raw}\nreals = {reals}\nlayouts = [{}]\nseveral = {several}\n",
                 layouts.join(", ")
+            );
+        }
+        for (target, board) in &self.boards {
+            let BoardRam { statics, stack, stack_signed } = board;
+            let _ = write!(
+                text,
+                "\n[boards.\"{target}\"]\nstatics = {statics}\nstack = {stack}\n\
+                 stack_signed = {stack_signed}\n"
             );
         }
         text

@@ -10,6 +10,7 @@ mod dense;
 mod element_wise;
 mod error;
 mod flatbuffer;
+mod foreign;
 mod schema;
 mod tensor;
 
@@ -65,7 +66,11 @@ pub struct Imported {
 /// # Errors
 /// [`ImportError`] names the operator or tensor, what is wrong with it, and what to do.
 pub fn import(file: &[u8], options: &Options) -> Result<Imported, ImportError> {
-    let Chain { mut input, layers, outputs, mut notes } = Chain::follow(Graph::read(file)?)?;
+    let graph = Graph::read(file).map_err(|error| match error {
+        ImportError::Identifier => foreign::refuse(file),
+        other => other,
+    })?;
+    let Chain { mut input, layers, outputs, mut notes } = Chain::follow(graph)?;
     if input.quantization == Quantization::int8(PIXEL, -128) {
         input.encoding = Encoding::Unsigned8;
     }

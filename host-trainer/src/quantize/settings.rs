@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::checked::percentile;
 
 /// How a network is quantized.
-#[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// How the range of an activation is chosen.
@@ -27,6 +27,20 @@ pub struct Settings {
     /// Training rows that the model carries with their outputs, for a device to test itself with.
     #[serde(default = "default_self_tests", deserialize_with = "self_tests")]
     pub self_tests: usize,
+}
+
+/// The same as an empty `[quantization]` table.
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            calibration: CalibrationMethod::default(),
+            activations: Activations::default(),
+            equalization: false,
+            bias_correction: false,
+            refit: false,
+            self_tests: default_self_tests(),
+        }
+    }
 }
 
 /// How fine activations are.
@@ -70,5 +84,17 @@ fn self_tests<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<usize
             "must be at most {}, as many as a model can carry, but is {count}",
             model_format::limits::MAX_SELF_TESTS
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_table_is_an_empty_table() {
+        let empty: Settings = toml::from_str("").unwrap();
+        assert_eq!(Settings::default(), empty);
+        assert_eq!(empty.self_tests, 4);
     }
 }
