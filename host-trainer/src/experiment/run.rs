@@ -95,6 +95,7 @@ impl Plan {
         preset.check_target_kind(loaded.train.target_kind())?;
         let origin = loaded.origin.clone();
         let splits = Splits::new(loaded, preset.data.test, preset.data.validation, preset.seed)?;
+        preset.check_validation(splits.validation.is_some())?;
         check_classes(&splits.train)?;
         let (batch_size, rows) = (preset.training.batch_size, splits.train.len());
         if batch_size > rows {
