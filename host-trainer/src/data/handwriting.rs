@@ -220,7 +220,8 @@ mod tests {
         let (again, inverted) = place(paper, Invert::Auto, (28, 28)).unwrap();
         assert!(again == placed && inverted);
         // A drawing of that size in a corner is not.
-        let corner = GrayImage::from_fn(28, 28, |x, y| Luma([if x < 5 && y < 9 { 255 } else { 0 }]));
+        let corner =
+            GrayImage::from_fn(28, 28, |x, y| Luma([if x < 5 && y < 9 { 255 } else { 0 }]));
         assert_ne!(place(corner.clone(), Invert::Auto, (28, 28)).unwrap().0, corner);
     }
 

@@ -207,9 +207,7 @@ fn recognized(head: &[u8]) -> Option<&'static str> {
         ([0, 0, 0, 0x0c, b'j', b'P', b' ', b' ', ..], _) => {
             Some("a JPEG 2000 image: save it as PNG or JPEG")
         }
-        ([b'8', b'B', b'P', b'S', ..], _) => {
-            Some("a Photoshop document: export it as PNG or JPEG")
-        }
+        ([b'8', b'B', b'P', b'S', ..], _) => Some("a Photoshop document: export it as PNG or JPEG"),
         _ => None,
     }
 }
@@ -313,7 +311,7 @@ mod tests {
     fn a_file_that_is_cut_short_is_refused_by_name() {
         for format in DECODED {
             let bytes = encoded(format);
-            for length in [bytes.len() / 2, bytes.len() - 2] {
+            for length in [bytes.len() / 2, bytes.len() * 9 / 10] {
                 let message = message("half.png", &bytes[..length]);
                 assert!(message.contains("damaged") || message.contains("cut short"), "{message}");
             }

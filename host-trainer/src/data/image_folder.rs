@@ -280,9 +280,11 @@ mod tests {
 
     #[test]
     fn splits_are_folders_with_folders_of_classes() {
-        for (train, test, validation) in
-            [("train", "test", "val"), ("Training", "Testing", "valid"), ("train", "test", "validation")]
-        {
+        for (train, test, validation) in [
+            ("train", "test", "val"),
+            ("Training", "Testing", "valid"),
+            ("train", "test", "validation"),
+        ] {
             let files = [(train, "a"), (train, "b"), (test, "a"), (validation, "b")]
                 .map(|(split, class)| format!("{split}/{class}/1.png"));
             let folder = folder(&files.each_ref().map(String::as_str));

@@ -7,8 +7,8 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::image_folder::{Found, OnUnreadable, PassedOver, UNREADABLE, refused, search};
 use super::image_file::{FORMATS, ImageError, read_image};
+use super::image_folder::{Found, OnUnreadable, PassedOver, UNREADABLE, refused, search};
 use super::preparation::{Background, ColorMode, Fit, Invert, Preparation};
 use super::table::{classes, stem};
 use super::{Dataset, Error, Features, Labels, LoadProgress, Loaded};
@@ -59,13 +59,12 @@ impl Images {
     /// not say.
     pub fn preparation(&self, [height, width]: [u32; 2]) -> Preparation {
         let [height, width] = self.resize.unwrap_or([height, width]);
-        let default = if self.fit.finds_foreground() { Invert::Auto } else { Invert::No };
         Preparation {
             height,
             width,
             color_mode: self.color_mode,
             fit: self.fit,
-            invert: self.invert.unwrap_or(default),
+            invert: self.invert.unwrap_or(self.fit.default_invert()),
             background: self.background,
         }
     }
@@ -103,7 +102,8 @@ impl Images {
         // One class, or more than a model can have: before an hour of decoding.
         classes(&words(&found.train)).map_err(fail)?;
         let (tests, validations) = (found.test.as_deref(), found.validation.as_deref());
-        let all = found.train.len() + tests.map_or(0, <[_]>::len) + validations.map_or(0, <[_]>::len);
+        let all =
+            found.train.len() + tests.map_or(0, <[_]>::len) + validations.map_or(0, <[_]>::len);
         let mut reader = Reader {
             images: self,
             preparation: None,
@@ -300,7 +300,8 @@ mod tests {
         for (index, &(name, height, width)) in images.iter().enumerate() {
             let path = folder.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            let image = GrayImage::from_pixel(width, height, image::Luma([(index * 50 % 256) as u8]));
+            let image =
+                GrayImage::from_pixel(width, height, image::Luma([(index * 50 % 256) as u8]));
             image.save(path).unwrap();
         }
         folder

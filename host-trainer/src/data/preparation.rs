@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use image::buffer::ConvertBuffer;
 use image::{DynamicImage, GrayImage, ImageBuffer, Pixel, RgbImage, imageops};
 use model_format::limits::MAX_WIDTH;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -339,6 +340,22 @@ impl Fit {
         }
     }
 
+    /// Inversion where none is asked for.
+    pub(super) fn default_invert(self) -> Invert {
+        if self.finds_foreground() { Invert::Auto } else { Invert::No }
+    }
+
+    /// Description of it for people.
+    pub fn description(self) -> &'static str {
+        match self {
+            Fit::Stretch => "the whole image, resized",
+            Fit::Crop => "the middle of the image, resized",
+            Fit::Pad => "the whole image, resized and padded",
+            Fit::Mnist => "cropped and centered as MNIST's digits",
+            Fit::FashionMnist => "trimmed and centered as Fashion-MNIST's clothes",
+        }
+    }
+
     /// Whether it finds a thing in the image and makes it bright on black.
     pub fn finds_foreground(self) -> bool {
         matches!(self, Fit::Mnist | Fit::FashionMnist)
@@ -399,18 +416,20 @@ impl FromStr for Preparation {
         let fail = |problem: String| PreparationError { text: text.to_string(), problem };
         let mut words = text.split_whitespace();
         let size = words.next().and_then(|word| word.split_once('x'));
-        let size = size.and_then(|(height, width)| Some((height.parse().ok()?, width.parse().ok()?)));
+        let size =
+            size.and_then(|(height, width)| Some((height.parse().ok()?, width.parse().ok()?)));
         let Some((height, width)) = size else {
             return Err(fail("it must begin with height x width, such as 28x28".into()));
         };
         let mut preparation = Preparation::plain(height, width);
+        let mut invert = None;
         for word in words {
             match word.split_once('=').unwrap_or((word, "")) {
                 ("grayscale", "") => preparation.color_mode = ColorMode::Grayscale,
                 ("rgb", "") => preparation.color_mode = ColorMode::Rgb,
-                ("invert", "no") => preparation.invert = Invert::No,
-                ("invert", "yes") => preparation.invert = Invert::Yes,
-                ("invert", "auto") => preparation.invert = Invert::Auto,
+                ("invert", "no") => invert = Some(Invert::No),
+                ("invert", "yes") => invert = Some(Invert::Yes),
+                ("invert", "auto") => invert = Some(Invert::Auto),
                 ("background", "white") => preparation.background = Background::White,
                 ("background", "black") => preparation.background = Background::Black,
                 ("fit", name) => match Fit::ALL.into_iter().find(|fit| fit.name() == name) {
@@ -423,6 +442,7 @@ impl FromStr for Preparation {
                 _ => return Err(fail(format!("`{word}` is not known"))),
             }
         }
+        preparation.invert = invert.unwrap_or(preparation.fit.default_invert());
         match preparation.problem() {
             None => Ok(preparation),
             Some(problem) => Err(fail(problem)),
@@ -504,6 +524,7 @@ mod tests {
             assert_eq!(text.parse::<Preparation>().unwrap(), preparation);
         }
         assert_eq!("8x9".parse::<Preparation>().unwrap(), Preparation::plain(8, 9));
+        assert_eq!("8x9 fit=mnist".parse::<Preparation>().unwrap(), Preparation::mnist(8, 9));
         for (text, expected) in [
             ("", "must begin with height x width"),
             ("28", "must begin with height x width"),
@@ -532,7 +553,8 @@ mod tests {
 
     #[test]
     fn transparent_pixels_show_the_background() {
-        let image = GrayAlphaImage::from_fn(2, 1, |x, _| LumaA([100, if x == 0 { 0 } else { 128 }]));
+        let image =
+            GrayAlphaImage::from_fn(2, 1, |x, _| LumaA([100, if x == 0 { 0 } else { 128 }]));
         let prepared = |background| {
             let preparation = Preparation { background, ..Preparation::plain(1, 2) };
             preparation.apply(image.clone().into()).unwrap().bytes
@@ -577,8 +599,7 @@ mod tests {
         ] {
             let image = RgbImage::from_pixel(3, 3, Rgb([shade; 3]));
             for color_mode in [ColorMode::Grayscale, ColorMode::Rgb] {
-                let preparation =
-                    Preparation { invert, color_mode, ..Preparation::plain(1, 1) };
+                let preparation = Preparation { invert, color_mode, ..Preparation::plain(1, 1) };
                 let prepared = preparation.apply(image.clone().into()).unwrap();
                 assert_eq!(prepared.bytes[0], expected);
                 assert_eq!(prepared.inverted, expected != shade);
@@ -588,8 +609,10 @@ mod tests {
 
     #[test]
     fn the_whole_image_is_inverted_for_what_is_bright_on_black() {
-        assert_eq!(Preparation::mnist(28, 28).whole().to_string(),
-            "28x28 grayscale fit=stretch invert=yes background=white");
+        assert_eq!(
+            Preparation::mnist(28, 28).whole().to_string(),
+            "28x28 grayscale fit=stretch invert=yes background=white"
+        );
         let crop = Preparation { fit: Fit::Crop, ..Preparation::plain(9, 9) };
         assert_eq!(crop.whole(), Preparation::plain(9, 9));
     }
