@@ -66,6 +66,7 @@ impl Images {
             fit: self.fit,
             invert: self.invert.unwrap_or(self.fit.default_invert()),
             background: self.background,
+            levels: 255,
         }
     }
 

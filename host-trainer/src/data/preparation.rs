@@ -39,6 +39,8 @@ pub struct Preparation {
     pub invert: Invert,
     /// Color behind transparent pixels, and beside an image that is padded.
     pub background: Background,
+    /// Largest value of a prepared pixel: 255, and 16 for the embedded digits.
+    pub levels: u8,
 }
 
 /// Channels of a prepared image, as Keras names them.
@@ -133,9 +135,10 @@ pub struct Prepared {
     pub width: usize,
     /// 1 for grayscale, 3 for RGB.
     pub channels: usize,
-    /// Values from 0 to 255, row by row, the channels of a pixel together. The network sees 1/255
-    /// of them.
+    /// Values from 0 to `levels`, row by row, the channels of a pixel together.
     pub bytes: Vec<u8>,
+    /// Value that stands for 1.
+    pub levels: u8,
     /// Whether the image was inverted.
     pub inverted: bool,
 }
@@ -144,7 +147,8 @@ impl Prepared {
     /// Values as the network sees them, 0 to 1.
     pub fn reals(&self) -> Vec<f32> {
         // As [`Features::Bytes`](super::Features::Bytes) of training images are.
-        self.bytes.iter().map(|&byte| f32::from(byte) * (1.0 / 255.0)).collect()
+        let scale = 1.0 / f32::from(self.levels);
+        self.bytes.iter().map(|&byte| f32::from(byte) * scale).collect()
     }
 }
 
@@ -153,6 +157,11 @@ impl Preparation {
     pub fn mnist(height: u32, width: u32) -> Self {
         let (fit, invert) = (Fit::Mnist, Invert::Auto);
         Preparation { fit, invert, ..Preparation::plain(height, width) }
+    }
+
+    /// Preparation of the embedded digits, whose pixels are from 0 to 16.
+    pub fn digits() -> Self {
+        Preparation { levels: 16, ..Preparation::mnist(8, 8) }
     }
 
     /// Preparation of Fashion-MNIST, at another size too.
@@ -170,6 +179,7 @@ impl Preparation {
             fit: Fit::Stretch,
             invert: Invert::No,
             background: Background::White,
+            levels: 255,
         }
     }
 
@@ -223,7 +233,7 @@ impl Preparation {
     /// # Errors
     /// [`PrepareError`] when the preparation looks for something that is not there.
     pub fn apply(&self, image: DynamicImage) -> Result<Prepared, PrepareError> {
-        let (bytes, inverted) = match self.color_mode {
+        let (mut bytes, inverted) = match self.color_mode {
             ColorMode::Grayscale => {
                 let (image, inverted) = self.prepare_grayscale(self.grayscale(image))?;
                 (image.into_raw(), inverted)
@@ -242,9 +252,14 @@ impl Preparation {
                 (image.into_raw(), inverted)
             }
         };
-        let channels = if self.color_mode == ColorMode::Rgb { 3 } else { 1 };
+        let (levels, channels) =
+            (self.levels, if self.color_mode == ColorMode::Rgb { 3 } else { 1 });
+        if levels != 255 {
+            let level = |byte: u8| ((u32::from(byte) * u32::from(levels) + 127) / 255) as u8;
+            bytes.iter_mut().for_each(|byte| *byte = level(*byte));
+        }
         let (height, width) = (self.height as usize, self.width as usize);
-        Ok(Prepared { height, width, channels, bytes, inverted })
+        Ok(Prepared { height, width, channels, bytes, levels, inverted })
     }
 
     fn prepare_grayscale(&self, image: GrayImage) -> Result<(GrayImage, bool), PrepareError> {
@@ -405,7 +420,11 @@ impl fmt::Display for Preparation {
             Background::Black => "black",
         };
         let fit = fit.name();
-        write!(f, "{height}x{width} {color} fit={fit} invert={invert} background={background}")
+        write!(f, "{height}x{width} {color} fit={fit} invert={invert} background={background}")?;
+        match self.levels {
+            255 => Ok(()),
+            levels => write!(f, " levels={levels}"),
+        }
     }
 }
 
@@ -432,6 +451,10 @@ impl FromStr for Preparation {
                 ("invert", "auto") => invert = Some(Invert::Auto),
                 ("background", "white") => preparation.background = Background::White,
                 ("background", "black") => preparation.background = Background::Black,
+                ("levels", levels) => match levels.parse() {
+                    Ok(levels) if levels > 0 => preparation.levels = levels,
+                    _ => return Err(fail("levels must be from 1 to 255".into())),
+                },
                 ("fit", name) => match Fit::ALL.into_iter().find(|fit| fit.name() == name) {
                     Some(fit) => preparation.fit = fit,
                     None => {
@@ -509,6 +532,7 @@ mod tests {
                             fit,
                             invert,
                             background,
+                            levels: 255,
                         })
                     })
                 })
@@ -524,6 +548,10 @@ mod tests {
             assert_eq!(text.parse::<Preparation>().unwrap(), preparation);
         }
         assert_eq!("8x9".parse::<Preparation>().unwrap(), Preparation::plain(8, 9));
+        let digits = Preparation::digits();
+        let text = digits.to_string();
+        assert!(text.len() <= MAX_TEXT && text.ends_with(" levels=16"), "{text}");
+        assert_eq!(text.parse::<Preparation>().unwrap(), digits);
         assert_eq!("8x9 fit=mnist".parse::<Preparation>().unwrap(), Preparation::mnist(8, 9));
         for (text, expected) in [
             ("", "must begin with height x width"),
@@ -549,6 +577,15 @@ mod tests {
             assert_eq!((prepared.height, prepared.width, prepared.channels), (4, 5, 1));
         }
         assert_eq!(Preparation::plain(4, 5).apply(image.into()).unwrap().reals()[1], 40.0 / 255.0);
+    }
+
+    #[test]
+    fn fewer_levels_keep_black_and_white() {
+        let image = GrayImage::from_raw(4, 1, vec![0, 8, 128, 255]).unwrap();
+        let preparation = Preparation { levels: 16, ..Preparation::plain(1, 4) };
+        let prepared = preparation.apply(image.into()).unwrap();
+        assert_eq!(prepared.bytes, [0, 1, 8, 16]);
+        assert_eq!(prepared.reals(), [0.0, 1.0 / 16.0, 0.5, 1.0]);
     }
 
     #[test]

@@ -159,7 +159,7 @@ impl Source {
     /// size is known before they are read.
     pub fn preparation(&self) -> Option<Preparation> {
         match self {
-            Source::Digits => Some(Preparation::mnist(8, 8)),
+            Source::Digits => Some(Preparation::digits()),
             Source::Mnist => Some(Preparation::mnist(28, 28)),
             Source::FashionMnist => Some(Preparation::fashion_mnist(28, 28)),
             Source::Images(images) => images.resize.map(|size| images.preparation(size)),
@@ -197,7 +197,7 @@ impl Source {
         let clothes = || CLOTHES.map(String::from).to_vec();
         let class_names = match self {
             Source::Digits => {
-                let dataset = digits::load()?.with_preparation(Preparation::mnist(8, 8));
+                let dataset = digits::load()?.with_preparation(Preparation::digits());
                 return Ok(whole(dataset, "embedded in the program"));
             }
             Source::Spirals(spirals) => {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use model_format::{Meaning, Model};
+use model_format::{Encoding, Meaning, Model};
 
 use super::PredictError;
 use crate::data::{ColorMode, Preparation, PreparationError, Source};
@@ -88,6 +88,8 @@ pub fn preparation(
         Some(known) => Preparation { color_mode: known.color_mode, ..plain_of(known) },
         None => of_shape(model)?,
     };
+    let levels = levels(model);
+    let plain = Preparation { levels: stored.map_or(levels, |stored| stored.levels), ..plain };
     let of_dataset = dataset.and_then(|source| match source {
         Source::Images(images) => Some(images.preparation([plain.height, plain.width])),
         other => other.preparation(),
@@ -100,7 +102,8 @@ pub fn preparation(
         (_, Some(stored), _) => (stored, Origin::Model),
         (_, _, Some(of_dataset)) => (of_dataset, Origin::Preset),
         _ if plain.color_mode == ColorMode::Grayscale && tells_digits(model) => {
-            (Preparation::mnist(plain.height, plain.width), Origin::Digits)
+            let mnist = Preparation::mnist(plain.height, plain.width);
+            (Preparation { levels: plain.levels, ..mnist }, Origin::Digits)
         }
         _ => (plain, Origin::Unknown),
     };
@@ -141,7 +144,20 @@ fn with_size(text: &str, plain: Preparation) -> Result<Preparation, PreparationE
     let color = if plain.color_mode == ColorMode::Rgb { "rgb" } else { "grayscale" };
     match begins_with_size {
         true => text.parse(),
-        false => format!("{}x{} {color} {text}", plain.height, plain.width).parse(),
+        // Words that come later count.
+        false => {
+            let Preparation { height, width, levels, .. } = plain;
+            format!("{height}x{width} {color} levels={levels} {text}").parse()
+        }
+    }
+}
+
+/// Largest value of a pixel for a model that takes pixels as bytes.
+fn levels(model: &Model<'_>) -> u8 {
+    let input = model.input();
+    match input.encoding {
+        Encoding::Unsigned8 => (1.0 / input.quantization.scale).round().clamp(1.0, 255.0) as u8,
+        _ => 255,
     }
 }
 

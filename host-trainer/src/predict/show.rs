@@ -35,12 +35,13 @@ pub fn show(image: &Prepared, answers: &Answers, colours: bool) -> String {
 
 /// The image in a frame, two pixels to a character: half blocks in its colors, or shades.
 fn picture(image: &Prepared, colours: bool) -> Vec<String> {
-    let Prepared { height, width, channels, ref bytes, .. } = *image;
+    let Prepared { height, width, channels, ref bytes, levels, .. } = *image;
+    let full = |level: u8| (u32::from(level) * 255 / u32::from(levels.max(1))).min(255) as u8;
     let at = |row: usize, column: usize| -> [u8; 3] {
         let pixel = bytes.get((row * width + column) * channels..).unwrap_or_default();
         match (channels, pixel) {
-            (3, &[red, green, blue, ..]) => [red, green, blue],
-            (_, &[grey, ..]) => [grey; 3],
+            (3, &[red, green, blue, ..]) => [red, green, blue].map(full),
+            (_, &[grey, ..]) => [full(grey); 3],
             _ => [0; 3],
         }
     };
@@ -110,6 +111,7 @@ mod tests {
             width: 3,
             channels: 1,
             bytes: vec![0, 255, 128, 0, 255, 128],
+            levels: 255,
             inverted: true,
         };
         let answers = Answers {
