@@ -31,7 +31,9 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     preset.seed = args.seed.unwrap_or(preset.seed);
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&preset.name));
-    let plan = Plan::new(preset, &Locations::from_environment(args.data.data_dir.clone()))?;
+    let locations = Locations::from_environment(args.data.data_dir.clone())
+        .with_progress(terminal::loading(quiet || args.json));
+    let plan = Plan::new(preset, &locations)?;
     let folder = RunFolder::create(out)?;
     let resume = match args.resume {
         true => Some(checkpoint::read(&folder, &plan.preset)?),
@@ -122,8 +124,9 @@ fn introduction(plan: &Plan) -> String {
         Some(rows) => format!(" · {} validation", grouped(rows.len() as u64)),
         None => String::new(),
     };
+    let notes: String = plan.notes.iter().map(|note| format!("\n           {note}")).collect();
     format!(
-        "{}  {}\n  data     {} training{validation} · {} test rows, {}\n  network  {}, {} parameters\n  \
+        "{}  {}\n  data     {} training{validation} · {} test rows, {}{notes}\n  network  {}, {} parameters\n  \
          training {} epochs, batches of {}, {}, seed {}\n\n",
         paint(HEADING, &preset.name),
         preset.description,

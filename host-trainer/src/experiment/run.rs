@@ -54,6 +54,8 @@ pub struct Plan {
     pub splits: Splits,
     /// Where the data came from.
     pub origin: String,
+    /// Remarks about the data for the user.
+    pub notes: Vec<String>,
     /// The network, not trained yet.
     pub network: Network<f32>,
 }
@@ -93,8 +95,9 @@ impl Plan {
     pub fn new(preset: Preset, locations: &Locations) -> Result<Self, Error> {
         let loaded = preset.data.load(locations, preset.seed)?;
         preset.check_target_kind(loaded.train.target_kind())?;
-        let origin = loaded.origin.clone();
+        let (origin, notes) = (loaded.origin.clone(), loaded.notes.clone());
         let splits = Splits::new(loaded, preset.data.test, preset.data.validation, preset.seed)?;
+        preset.check_validation(splits.validation.is_some())?;
         check_classes(&splits.train)?;
         let (batch_size, rows) = (preset.training.batch_size, splits.train.len());
         if batch_size > rows {
@@ -103,7 +106,7 @@ impl Plan {
         let splits = splits.scaled(preset.data.scaling);
         let inputs = splits.train.dataset().width();
         let network = Network::new(inputs, &preset.network.specs(), preset.seed)?;
-        Ok(Plan { preset, splits, origin, network })
+        Ok(Plan { preset, splits, origin, notes, network })
     }
 
     /// What training makes small, and what outputs say.
@@ -127,7 +130,7 @@ impl Plan {
         observer: &mut dyn Observer<f32>,
     ) -> Result<Experiment, Error> {
         let objective = self.objective();
-        let Plan { preset, splits, origin, network } = self;
+        let Plan { preset, splits, origin, network, .. } = self;
         let training = Training {
             splits: &splits,
             settings: &preset.training,
