@@ -185,7 +185,8 @@ impl<'a> Input<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OutputsNeeded {
     Any,
-    Exactly(usize),
+    /// So many, of which this field tells.
+    Exactly(usize, Field),
 }
 
 impl<'a> Meaning<'a> {
@@ -203,8 +204,8 @@ impl<'a> Meaning<'a> {
                 let most = if code == 2 || count == 2 { 1 << 16 } else { 0 };
                 reader.take_in(Field::Threshold, -most, most)?;
                 match (code, count) {
-                    (0, _) => Some(OutputsNeeded::Exactly(count)),
-                    (_, 2) => Some(OutputsNeeded::Exactly(1)),
+                    (0, _) => Some(OutputsNeeded::Exactly(count, Field::LabelCount)),
+                    (_, 2) => Some(OutputsNeeded::Exactly(1, Field::Outputs)),
                     _ => reader.mismatch(Field::LabelCount, 2, count),
                 }
             }
@@ -213,7 +214,7 @@ impl<'a> Meaning<'a> {
                 Some(if scales.is_empty() {
                     OutputsNeeded::Any
                 } else {
-                    OutputsNeeded::Exactly(scales.len())
+                    OutputsNeeded::Exactly(scales.len(), Field::Outputs)
                 })
             }
             code => reader.refuse(Field::Meaning, Problem::Unknown(code)),

@@ -94,11 +94,11 @@ impl<'a, C: Choice> Model<'a, C> {
             most_output_bytes = chain.bytes::<C>().max(most_output_bytes);
         }
         let output_len = chain.width;
-        if let OutputsNeeded::Exactly(needed) = needed
+        if let OutputsNeeded::Exactly(needed, field) = needed
             && needed != output_len
         {
             reader.place = Place::Output;
-            return reader.mismatch(Field::Outputs, output_len, needed);
+            return reader.mismatch(field, output_len, needed);
         }
 
         let output_precision = chain.tensor.precision;
