@@ -16,6 +16,7 @@ mod source;
 mod split;
 mod subset;
 mod table;
+mod target_scaling;
 
 pub use augment::{Shift, Shifts};
 pub use counts::Raw;

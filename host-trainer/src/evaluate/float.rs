@@ -55,7 +55,8 @@ pub fn score_float<T: Real>(
     })
 }
 
-/// How well a network does on some rows.
+/// How well a network does on some rows. Values are in the target's own unit; the loss is what
+/// training made small, of scaled targets where they are scaled.
 pub fn evaluate_float<T: Real>(
     network: &Network<T>,
     subset: &Subset,
@@ -69,7 +70,11 @@ pub fn evaluate_float<T: Real>(
         let answers: Vec<usize> =
             outputs.chunks_exact(width).map(|row| objective.class(row)).collect();
         outputs.chunks_exact_mut(width).for_each(|row| head.apply(row));
-        (outputs.iter().map(|&y| Real::to_f64(y) as f32).collect::<Vec<f32>>(), answers)
+        let value = |(index, &y): (usize, &T)| match subset.target_scaling() {
+            Some(scaling) => scaling.unscale(index % width, Real::to_f64(y)) as f32,
+            None => Real::to_f64(y) as f32,
+        };
+        (outputs.iter().enumerate().map(value).collect::<Vec<f32>>(), answers)
     });
     let outputs = parts.iter().flat_map(|(outputs, _)| outputs.iter().copied()).collect();
     let answers: Vec<usize> =

@@ -69,6 +69,7 @@ impl SavedRun {
         let model = Model::parse(&bytes)?;
         let plan = self.plan(locations)?;
         let (network, test) = (&self.network, &plan.splits.test);
+        let objective = plan.objective_of(network, threads);
         let findings = gather(
             &RunParts {
                 preset: &self.preset,
@@ -77,14 +78,14 @@ impl SavedRun {
                 network,
                 folded: &prepared(
                     network,
-                    plan.objective(),
+                    objective,
                     &plan.splits.train,
                     self.preset.quantization,
                     threads,
                 )?,
                 model: &model,
-                objective: plan.objective(),
-                float: &evaluate_float(network, test, plan.objective(), threads),
+                objective,
+                float: &evaluate_float(network, test, objective, threads),
                 quantized: &evaluate_int8(&model, test, threads)?,
                 history: &self.history()?,
                 metrics: &self.metrics()?,

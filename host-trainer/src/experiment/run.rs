@@ -3,7 +3,9 @@
 use model_format::{Model, Precision};
 
 use crate::data::{self, Locations, Splits, Subset};
-use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
+use crate::evaluate::{
+    Evaluation, Int8Error, Threshold, choose_threshold, evaluate_float, evaluate_int8,
+};
 use crate::network::{Network, NetworkError, Objective};
 use crate::preset::{self, Preset};
 use crate::quantize::{Activations, QuantizeError, Quantized, quantize};
@@ -39,6 +41,9 @@ pub enum Error {
     /// The report.
     #[error(transparent)]
     Report(#[from] crate::report::html::GatherError),
+    /// A weight for a class that there is not.
+    #[error("training.class_weight: {0}")]
+    ClassWeight(String),
     /// All training rows are of one class.
     #[error(
         "data: all training rows are of class {0}: there is nothing to tell apart. Split the data \
@@ -85,6 +90,17 @@ pub struct Experiment {
     pub float: Evaluation,
     /// The quantized model on the test rows, by the engine.
     pub int8: Evaluation,
+    /// Both on the rows that selections are made by.
+    pub selection: Selection,
+}
+
+/// Both networks on the rows of [`judged_rows`], which choose among trainings and settings.
+#[derive(Debug)]
+pub struct Selection {
+    /// The float network.
+    pub float: Evaluation,
+    /// The quantized model, by the engine.
+    pub int8: Evaluation,
 }
 
 /// What quantization loses.
@@ -92,18 +108,22 @@ pub struct Experiment {
 pub enum QuantizationLoss {
     /// Accuracy, from 0 to 1; negative when it gains some.
     Accuracy(f64),
-    /// The mean squared error, as a multiple of that of the float network.
+    /// The mean squared error of the output that loses most, as a multiple of that of the float
+    /// network.
     SquaredError(f64),
 }
 
 impl QuantizationLoss {
     /// What the second loses beside the first.
     pub fn between(float: &Evaluation, quantized: &Evaluation) -> Self {
-        match (float.regression, quantized.regression) {
-            (Some(float), Some(quantized)) => QuantizationLoss::SquaredError(
-                quantized.mean_squared_error / float.mean_squared_error,
-            ),
-            _ => QuantizationLoss::Accuracy(
+        // The output that loses most: in a sum the largest numbers would hide all others.
+        let outputs = float.per_output.iter().zip(&quantized.per_output);
+        let ratios = outputs.map(|(float, quantized)| {
+            quantized.errors.mean_squared_error / float.errors.mean_squared_error
+        });
+        match ratios.reduce(f64::max) {
+            Some(most) => QuantizationLoss::SquaredError(most),
+            None => QuantizationLoss::Accuracy(
                 float.confusion.accuracy() - quantized.confusion.accuracy(),
             ),
         }
@@ -133,19 +153,31 @@ impl Plan {
         if batch_size > rows {
             return Err(TrainError::BatchSize { batch_size, rows }.into());
         }
-        let splits = splits.scaled(preset.data.scaling);
+        let splits = splits.scaled(preset.data.scaling).target_scaled(preset.target_scaling());
+        let weights = preset.training.class_weight.as_ref();
+        let weights = weights.map(|weights| weights.weights(&splits.train)).transpose();
+        let splits = splits.class_weighted(weights.map_err(Error::ClassWeight)?);
         let inputs = splits.train.dataset().width();
         let network = Network::new(inputs, &preset.network.specs(), preset.seed)?;
         Ok(Plan { preset, splits, origin, network })
     }
 
-    /// What training makes small, and what outputs say.
+    /// What training makes small, and what outputs say. A threshold between two classes that is yet to
+    /// be chosen is 0.5: see [`objective_of`](Self::objective_of).
     pub fn objective(&self) -> Objective {
-        Objective {
-            loss: self.preset.training.loss,
-            label_smoothing: self.preset.training.label_smoothing,
-            head: self.network.head(),
-        }
+        self.preset.training.objective(self.network.head())
+    }
+
+    /// The same for this network, trained: with the threshold between two classes, where it is yet to
+    /// be chosen, that suits its probabilities on the rows of [`judged_rows`] best.
+    pub fn objective_of(&self, network: &Network<f32>, threads: &Threads) -> Objective {
+        with_threshold(
+            self.objective(),
+            self.preset.training.threshold,
+            network,
+            &self.splits,
+            threads,
+        )
     }
 
     /// Trains, quantizes, and evaluates both networks on the test rows.
@@ -171,11 +203,18 @@ impl Plan {
         };
         let outcome = train::train(network, training, observer)?;
         let network = &outcome.network;
+        let threshold = preset.training.threshold;
+        let objective = with_threshold(objective, threshold, network, &splits, threads);
         let (quantized, int8_loss) =
             quantize_network(&preset, network, objective, &splits, threads)?;
         let model = Model::parse(&quantized.bytes)?;
         let float = evaluate_float(network, &splits.test, objective, threads);
         let int8 = evaluate_int8(&model, &splits.test, threads)?;
+        let rows = judged_rows(&splits);
+        let selection = Selection {
+            float: evaluate_float(network, &rows, objective, threads),
+            int8: evaluate_int8(&model, &rows, threads)?,
+        };
         let (scratch_bytes, macs) = (model.scratch_len() * 4, model.macs());
         Ok(Experiment {
             preset,
@@ -189,6 +228,7 @@ impl Plan {
             macs,
             float,
             int8,
+            selection,
         })
     }
 }
@@ -223,12 +263,37 @@ pub fn quantize_network(
     Ok((quantized, int8_loss))
 }
 
+/// An objective with the threshold between two classes that this rule chooses on the rows of
+/// [`judged_rows`].
+fn with_threshold(
+    objective: Objective,
+    rule: Threshold,
+    network: &Network<f32>,
+    splits: &Splits,
+    threads: &Threads,
+) -> Objective {
+    if let Threshold::Fixed(_) = rule {
+        return objective;
+    }
+    let rows = judged_rows(splits);
+    let truths: Vec<u16> = (0..rows.len()).filter_map(|row| rows.class(row)).collect();
+    let evaluation = evaluate_float(network, &rows, objective, threads);
+    match evaluation.second_class_probabilities() {
+        Some(p) => Objective { threshold: choose_threshold(rule, &p, &truths), ..objective },
+        None => objective,
+    }
+}
+
+/// Name of the part of the data that [`judged_rows`] are of.
+pub fn judged_part(splits: &Splits) -> &'static str {
+    if splits.validation.is_some() { "validation" } else { "training" }
+}
+
 /// Validation rows, or training rows where there are none: test rows choose nothing.
 pub fn judged_rows(splits: &Splits) -> Subset {
     let rows = splits.validation.as_ref().unwrap_or(&splits.train);
     let kept = rows.rows().iter().copied().take(JUDGED_ROWS).collect();
-    let scaling = rows.scaling().cloned().map(std::sync::Arc::new);
-    Subset::new(rows.dataset().clone(), kept).scaled(scaling)
+    rows.with_rows(kept)
 }
 
 fn check_classes(train: &Subset) -> Result<(), Error> {

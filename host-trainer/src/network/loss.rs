@@ -33,6 +33,11 @@ impl Loss {
         }
     }
 
+    /// Whether it measures how far outputs are from numbers.
+    pub fn is_distance(self) -> bool {
+        matches!(self, Loss::MeanSquaredError | Loss::MeanAbsoluteError)
+    }
+
     /// Whether it compares softmax probabilities.
     pub fn is_categorical(self) -> bool {
         matches!(self, Loss::SparseCategoricalCrossEntropy | Loss::CategoricalCrossEntropy)
@@ -45,18 +50,31 @@ pub enum TargetRows<'a, T> {
     /// A class a row. As numbers: 0 and 1 for a single output, else 1 for the output of the class
     /// and 0 for all others.
     Classes(&'a [u16]),
+    /// The same, with a weight for each class: loss and gradient of a row are multiplied by it.
+    WeightedClasses(&'a [u16], &'a [T]),
     /// As many numbers a row as there are outputs.
     Values(&'a [T]),
+    /// The same, scaled, with the size of one scaled unit of each output in the target's own unit.
+    ScaledValues(&'a [T], &'a [T]),
+}
+
+impl<T> TargetRows<'_, T> {
+    /// Whether targets are classes.
+    fn are_classes(&self) -> bool {
+        matches!(self, TargetRows::Classes(_) | TargetRows::WeightedClasses(..))
+    }
 }
 
 /// What a batch, or several, scored.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
 pub struct BatchScore {
-    /// Sum of the losses of the rows, without penalties on weights.
+    /// Sum of the losses of the rows, weighted by class where classes have weights, without
+    /// penalties on weights.
     pub loss_sum: f64,
     /// Rows that are taken for the class that they are.
     pub correct: usize,
-    /// For targets that are numbers: the sum over the rows of the mean |y − t|.
+    /// For targets that are numbers: the sum over the rows of the mean |y − t|, in the target's own
+    /// unit.
     pub absolute_error: Option<f64>,
     /// Rows.
     pub rows: usize,
@@ -102,6 +120,15 @@ pub struct Objective {
     pub label_smoothing: f64,
     /// What is applied to the last layer's outputs.
     pub head: Head,
+    /// Of two classes, a row is taken for the second where its probability is above this.
+    pub threshold: f32,
+}
+
+impl Default for Objective {
+    fn default() -> Self {
+        let (loss, head) = (Loss::default(), Head::default());
+        Objective { loss, label_smoothing: 0.0, head, threshold: 0.5 }
+    }
 }
 
 impl Objective {
@@ -117,9 +144,17 @@ impl Objective {
 
     /// The class that a row of outputs, before the head, stands for.
     pub fn class<T: Real>(&self, outputs: &[T]) -> usize {
+        let threshold = f64::from(self.threshold);
+        let is_default = self.threshold == 0.5;
         match (outputs, self.scoring_head()) {
-            ([logit], Head::Sigmoid | Head::Softmax) => usize::from(*logit > T::zero()),
-            ([value], Head::None) => usize::from(*value > T::from_f64(0.5)),
+            ([logit], Head::Sigmoid | Head::Softmax) => {
+                usize::from(*logit > T::from_f64(logit_of(threshold)))
+            }
+            ([value], Head::None) => usize::from(*value > T::from_f64(threshold)),
+            // The softmax probability of the second is the sigmoid of the difference.
+            ([first, second], Head::Softmax) if !is_default => {
+                usize::from(*second - *first > T::from_f64(logit_of(threshold)))
+            }
             _ => first_largest(outputs).0,
         }
     }
@@ -127,7 +162,8 @@ impl Objective {
     /// Scores outputs, and computes the gradient of `weight` · (sum of losses) by them.
     ///
     /// Cross-entropies are computed from the outputs before softmax or sigmoid, where they are
-    /// stable: their gradients are softmax − target and sigmoid − target.
+    /// stable: their gradients are softmax − target and sigmoid − target. Weights of classes
+    /// multiply the loss and the gradient of a row, as in Keras.
     ///
     /// # Shapes
     /// `outputs` (before the head) and `gradient` are rows × `width`.
@@ -142,37 +178,57 @@ impl Objective {
         let mut score = BatchScore { rows: outputs.len() / width, ..BatchScore::default() };
         let mut absolute_error = 0.0;
         let rows = outputs.chunks_exact(width).zip(gradient.chunks_exact_mut(width));
+        let are_classes = targets.are_classes();
         for (row, (outputs, gradient)) in rows.enumerate() {
             // The targets of the row lie in its gradient until they have become that.
-            let truth = match targets {
-                TargetRows::Classes(classes) => {
+            let (truth, class_weight) = match targets {
+                TargetRows::Classes(classes) | TargetRows::WeightedClasses(classes, _) => {
                     let class = usize::from(classes[row]);
                     gradient.fill(T::zero());
                     match gradient {
                         [single] => *single = T::from_u8(u8::from(class > 0)),
                         _ => gradient[class] = T::one(),
                     }
-                    Some(class)
+                    let class_weight = match targets {
+                        TargetRows::WeightedClasses(_, weights) => Some(weights[class]),
+                        _ => None,
+                    };
+                    (Some(class), class_weight)
                 }
-                TargetRows::Values(values) => {
+                TargetRows::Values(values) | TargetRows::ScaledValues(values, _) => {
                     gradient.copy_from_slice(&values[row * width..][..width]);
-                    self.loss.is_categorical().then(|| first_largest(gradient).0)
+                    (self.loss.is_categorical().then(|| first_largest(gradient).0), None)
                 }
             };
-            match truth {
-                Some(class) => score.correct += usize::from(self.class(outputs) == class),
-                None => absolute_error += self.absolute_error(outputs, gradient),
+            match (truth, targets) {
+                (Some(class), _) => score.correct += usize::from(self.class(outputs) == class),
+                (None, TargetRows::ScaledValues(_, units)) => {
+                    absolute_error += self.scaled_error(outputs, gradient, units);
+                }
+                (None, _) => absolute_error += self.absolute_error(outputs, gradient),
             }
-            score.loss_sum += match self.loss {
-                loss if loss.is_categorical() => self.categorical(outputs, gradient, weight),
-                Loss::BinaryCrossEntropy => self.binary(outputs, gradient, weight),
-                _ => self.distance(outputs, gradient, weight),
+            let row_weight = class_weight.map_or(weight, |class_weight| weight * class_weight);
+            let loss = match self.loss {
+                loss if loss.is_categorical() => self.categorical(outputs, gradient, row_weight),
+                Loss::BinaryCrossEntropy => self.binary(outputs, gradient, row_weight),
+                _ => self.distance(outputs, gradient, row_weight),
             };
+            score.loss_sum +=
+                class_weight.map_or(loss, |class_weight| class_weight.to_f64() * loss);
         }
-        if matches!(targets, TargetRows::Values(_)) && !self.loss.is_categorical() {
+        if !are_classes && !self.loss.is_categorical() {
             score.absolute_error = Some(absolute_error);
         }
         score
+    }
+
+    /// The mean |y − t| of a row whose outputs are scaled, each in its own unit.
+    fn scaled_error<T: Real>(&self, outputs: &[T], targets: &[T], units: &[T]) -> f64 {
+        let head = self.scoring_head();
+        let errors = outputs.iter().zip(targets).zip(units);
+        let sum: f64 =
+            errors.map(|((&x, &t), &unit)| ((head.value(x) - t).abs() * unit).to_f64()).sum();
+        sum / outputs.len() as f64
     }
 
     fn absolute_error<T: Real>(&self, outputs: &[T], targets: &[T]) -> f64 {
@@ -254,6 +310,11 @@ impl Objective {
     }
 }
 
+/// The logit of a probability: ln (p / (1 − p)), and 0 for 1/2 exactly.
+pub(crate) fn logit_of(probability: f64) -> f64 {
+    (probability / (1.0 - probability)).ln()
+}
+
 /// Index and value of the largest element, the first of equal ones; index 0 for an empty slice.
 pub(crate) fn first_largest<T: PartialOrd + Copy + Default>(values: &[T]) -> (usize, T) {
     let mut best = (0, values.first().copied().unwrap_or_default());
@@ -270,7 +331,7 @@ mod tests {
     use super::*;
 
     fn objective(loss: Loss) -> Objective {
-        Objective { loss, label_smoothing: 0.0, head: Head::None }
+        Objective { loss, ..Objective::default() }
     }
 
     #[test]
@@ -349,5 +410,58 @@ mod tests {
     fn the_first_of_equal_outputs_wins() {
         assert_eq!(first_largest(&[1, 3, 3]), (1, 3));
         assert_eq!(first_largest::<i8>(&[]), (0, 0));
+    }
+
+    #[test]
+    fn weights_of_classes_multiply_loss_and_gradient() {
+        let outputs = [1.0_f64.ln(), 2.0_f64.ln(), 0.3, -0.2];
+        for loss in
+            [Loss::SparseCategoricalCrossEntropy, Loss::BinaryCrossEntropy, Loss::MeanSquaredError]
+        {
+            let (mut plain, mut weighted) = ([f64::NAN; 4], [f64::NAN; 4]);
+            let objective = objective(loss);
+            let all = TargetRows::Classes(&[0, 1]);
+            let score = objective.score(&outputs, 2, all, 0.5, &mut plain);
+            let mut row = [f64::NAN; 2];
+            let one = |outputs: &[f64], class: &[u16], row: &mut [f64; 2]| {
+                objective.score(outputs, 2, TargetRows::Classes(class), 0.5, row).loss_sum
+            };
+            let first = one(&outputs[..2], &[0], &mut row);
+            let second = one(&outputs[2..], &[1], &mut row);
+            let targets = TargetRows::WeightedClasses(&[0, 1], &[0.25, 10.0]);
+            let found = objective.score(&outputs, 2, targets, 0.5, &mut weighted);
+            assert!((found.loss_sum - (0.25 * first + 10.0 * second)).abs() < 1e-12, "{loss:?}");
+            assert_eq!((found.correct, found.rows), (score.correct, 2));
+            for (index, (weighted, plain)) in weighted.iter().zip(plain).enumerate() {
+                let expected = plain * if index < 2 { 0.25 } else { 10.0 };
+                assert!((weighted - expected).abs() < 1e-12, "{loss:?}: {weighted} {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn scaled_values_are_off_by_what_they_are_in_their_own_unit() {
+        let mut gradients = [f64::NAN; 2];
+        let targets = TargetRows::ScaledValues(&[3.0, 1.0], &[10.0, 0.5]);
+        let squared = objective(Loss::MeanSquaredError);
+        let score = squared.score(&[1.0, 2.0], 2, targets, 1.0, &mut gradients);
+        // The loss stays scaled: (2² + 1²) / 2. The errors are 20 and 0.5.
+        assert_eq!((score.loss(), score.mean_absolute_error()), (2.5, Some(10.25)));
+    }
+
+    #[test]
+    fn a_threshold_moves_the_border_between_two_classes() {
+        let with = |loss, threshold| Objective { threshold, ..objective(loss) };
+        // The sigmoid of ln 3 is 3/4, and so is the softmax of (0, ln 3).
+        let logit = 3.0_f64.ln();
+        for (threshold, class) in [(0.5, 1), (0.74, 1), (0.76, 0)] {
+            assert_eq!(with(Loss::BinaryCrossEntropy, threshold).class(&[logit]), class);
+            let softmax = with(Loss::SparseCategoricalCrossEntropy, threshold);
+            assert_eq!(softmax.class(&[0.0, logit]), class);
+            assert_eq!(with(Loss::MeanSquaredError, threshold).class(&[0.75]), class);
+        }
+        let softmax = with(Loss::SparseCategoricalCrossEntropy, 0.1);
+        // The probability is 1/4.
+        assert_eq!((softmax.class(&[logit, 0.0]), softmax.class(&[logit, 0.0, 0.0])), (1, 0));
     }
 }

@@ -267,7 +267,7 @@ mod tests {
     }
 
     fn objective(network: &Network<f64>, loss: Loss, label_smoothing: f64) -> Objective {
-        Objective { loss, label_smoothing, head: network.head() }
+        Objective { loss, label_smoothing, head: network.head(), ..Objective::default() }
     }
 
     /// Holds every gradient of a network against the central difference of the loss.
