@@ -45,11 +45,13 @@ pub fn constant_warnings(columns: &[Column<'_>]) -> Vec<String> {
             columns.iter().map(|column| format!("{} in {}", figure(column), column.title));
         figures.collect::<Vec<_>>().join(", ")
     };
-    let class = answers.iter().flatten().find_map(|answer| match answer {
+    let classes = answers.iter().flatten().filter_map(|answer| match answer {
         ConstantAnswer::Class { class, share, is_balanced } => Some((class, *share, *is_balanced)),
         ConstantAnswer::Mean { .. } => None,
     });
-    if let Some((class, share, is_balanced)) = class {
+    // The worst of the networks.
+    if let Some((class, share, is_balanced)) = classes.min_by_key(|(.., is_balanced)| *is_balanced)
+    {
         let accuracy = each(&|column| percent(column.evaluation.confusion.accuracy()));
         let constant = format!(
             "always answering `{class}`, which is right for {} of these rows",
