@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Head, Real};
 
+/// Classes of which a row's exponentials are kept.
+const KEPT: usize = 16;
+
 /// How wrong outputs are. Each is a mean over the outputs of a row, but for the categorical ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -242,22 +245,30 @@ impl Objective {
     /// none overflows.
     #[inline(always)]
     fn categorical<T: Real>(&self, logits: &[T], targets: &mut [T], weight: T) -> f64 {
+        // Exponentials are what takes longest: those of few classes are kept.
+        let mut kept = [T::zero(); KEPT];
+        let are_kept = logits.len() <= KEPT;
         let largest = first_largest(logits).1;
         let mut exponentials = T::zero();
-        for &logit in logits {
-            exponentials += (logit - largest).exp();
+        for (index, &logit) in logits.iter().enumerate() {
+            let exponential = (logit - largest).exp();
+            if are_kept {
+                kept[index] = exponential;
+            }
+            exponentials += exponential;
         }
         let keep = T::from_f64(1.0 - self.label_smoothing);
         let spread = T::from_f64(self.label_smoothing / logits.len() as f64);
         let total: T = targets.iter().copied().sum();
         let logarithm = exponentials.ln();
         let mut loss = T::zero();
-        for (target, &logit) in targets.iter_mut().zip(logits) {
+        for (index, (target, &logit)) in targets.iter_mut().zip(logits).enumerate() {
             let wanted = keep * *target + spread * total;
             if wanted != T::zero() {
                 loss += wanted * (logarithm - (logit - largest));
             }
-            let probability = (logit - largest).exp() / exponentials;
+            let exponential = if are_kept { kept[index] } else { (logit - largest).exp() };
+            let probability = exponential / exponentials;
             *target = weight * (probability * total - wanted);
         }
         loss.to_f64()
