@@ -12,7 +12,7 @@ use super::progress::TrainProgress;
 use super::terminal;
 use crate::data::Locations;
 use crate::evaluate::{Confusion, Threshold};
-use crate::experiment::{Experiment, Plan, QuantizationLoss, judged_part};
+use crate::experiment::{Experiment, Plan, QuantizationLoss};
 use crate::pack::pack;
 use crate::preset;
 use crate::report::{
@@ -230,7 +230,7 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
 /// The threshold between two classes and the rows that chose it, where it is not 0.5.
 fn threshold_text(experiment: &Experiment) -> String {
     let threshold = experiment.objective.threshold;
-    let (rule, part) = (experiment.preset.training.threshold, judged_part(&experiment.splits));
+    let (rule, part) = (experiment.preset.training.threshold, experiment.selection.part);
     let why = match rule {
         Threshold::Fixed(_) if rule == Threshold::default() => return String::new(),
         Threshold::Fixed(_) => "as set".to_string(),

@@ -3,14 +3,13 @@
 mod read;
 mod report;
 mod run;
+mod selection;
 mod write;
 
 pub use read::{ReadError, SavedRun, read_metrics};
 pub use report::ReportError;
-pub use run::{
-    Error, Experiment, Plan, QuantizationLoss, Selection, judged_part, judged_rows,
-    quantize_network,
-};
+pub use run::{Error, Experiment, Plan, QuantizationLoss, judged_rows, quantize_network};
+pub use selection::Selection;
 
 #[cfg(test)]
 mod tests {

@@ -2,10 +2,9 @@
 
 use model_format::{Model, Precision};
 
+use super::selection::{Selection, with_threshold};
 use crate::data::{self, Locations, Splits, Subset};
-use crate::evaluate::{
-    Evaluation, Int8Error, Threshold, choose_threshold, evaluate_float, evaluate_int8,
-};
+use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
 use crate::network::{Network, NetworkError, Objective};
 use crate::preset::{self, Preset};
 use crate::quantize::{Activations, QuantizeError, Quantized, quantize};
@@ -92,15 +91,6 @@ pub struct Experiment {
     pub int8: Evaluation,
     /// Both on the rows that selections are made by.
     pub selection: Selection,
-}
-
-/// Both networks on the rows of [`judged_rows`], which choose among trainings and settings.
-#[derive(Debug)]
-pub struct Selection {
-    /// The float network.
-    pub float: Evaluation,
-    /// The quantized model, by the engine.
-    pub int8: Evaluation,
 }
 
 /// What quantization loses.
@@ -210,11 +200,7 @@ impl Plan {
         let model = Model::parse(&quantized.bytes)?;
         let float = evaluate_float(network, &splits.test, objective, threads);
         let int8 = evaluate_int8(&model, &splits.test, threads)?;
-        let rows = judged_rows(&splits);
-        let selection = Selection {
-            float: evaluate_float(network, &rows, objective, threads),
-            int8: evaluate_int8(&model, &rows, threads)?,
-        };
+        let selection = Selection::new(network, &model, objective, &splits, threads)?;
         let (scratch_bytes, macs) = (model.scratch_len() * 4, model.macs());
         Ok(Experiment {
             preset,
@@ -261,32 +247,6 @@ pub fn quantize_network(
         Activations::Auto | Activations::Int8 => eight,
     };
     Ok((quantized, int8_loss))
-}
-
-/// An objective with the threshold between two classes that this rule chooses on the rows of
-/// [`judged_rows`].
-fn with_threshold(
-    objective: Objective,
-    rule: Threshold,
-    network: &Network<f32>,
-    splits: &Splits,
-    threads: &Threads,
-) -> Objective {
-    if let Threshold::Fixed(_) = rule {
-        return objective;
-    }
-    let rows = judged_rows(splits);
-    let truths: Vec<u16> = (0..rows.len()).filter_map(|row| rows.class(row)).collect();
-    let evaluation = evaluate_float(network, &rows, objective, threads);
-    match evaluation.second_class_probabilities() {
-        Some(p) => Objective { threshold: choose_threshold(rule, &p, &truths), ..objective },
-        None => objective,
-    }
-}
-
-/// Name of the part of the data that [`judged_rows`] are of.
-pub fn judged_part(splits: &Splits) -> &'static str {
-    if splits.validation.is_some() { "validation" } else { "training" }
 }
 
 /// Validation rows, or training rows where there are none: test rows choose nothing.

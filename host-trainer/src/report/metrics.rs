@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::summary::Column;
 use super::warnings::warnings;
 use crate::evaluate::{Confusion, Evaluation, OutputRegression};
-use crate::experiment::{Experiment, judged_part};
+use crate::experiment::Experiment;
 use crate::network::BatchScore;
 
 /// The text of `metrics.json`.
@@ -52,7 +52,7 @@ pub fn metrics(experiment: &Experiment) -> Value {
             "test": evaluation(int8),
         },
         "selection": {
-            "part": judged_part(&experiment.splits),
+            "part": experiment.selection.part,
             "float": evaluation(&experiment.selection.float),
             experiment.precision_name(): evaluation(&experiment.selection.int8),
         },
