@@ -109,19 +109,6 @@ pub fn prepared(
     if objective.scoring_head() == Head::Softmax {
         folded = centre_logits(&folded);
     }
-    if let (Some(scaling), Head::None) = (train.target_scaling(), objective.head)
-        && let Some(dense) = super::centre::linear_end(&folded)
-    {
-        let start = folded.parameters().len() - dense.parameter_count();
-        let parameters = &mut folded.parameters_mut()[start..];
-        let (weights, biases) = parameters.split_at_mut(dense.inputs * dense.outputs);
-        for (output, unit) in scaling.units().enumerate() {
-            for weight in &mut weights[output * dense.inputs..][..dense.inputs] {
-                *weight = (f64::from(*weight) * unit) as f32;
-            }
-            biases[output] = scaling.unscale(output, biases[output].into()) as f32;
-        }
-    }
     Ok(match settings.equalization {
         true => equalize(&folded, &train.folded(), threads),
         false => folded,
