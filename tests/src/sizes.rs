@@ -105,9 +105,10 @@ fn network(shape: Vec<usize>, tensor: Quantization, layers: Vec<LayerSpec>) -> M
     ModelSpec {
         name: "part".into(),
         input: InputSpec { shape, quantization: tensor, encoding: Encoding::Quantized },
-        output: MeaningSpec::Values { unit: String::new() },
+        output: MeaningSpec::Values(vec![]),
         layers,
         self_tests: vec![],
+        details: Default::default(),
     }
 }
 

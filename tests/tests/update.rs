@@ -32,7 +32,7 @@ fn wide() -> Vec<u8> {
     ModelSpec {
         name: "wide".into(),
         input: InputSpec { shape: vec![4000], quantization: one, encoding: Encoding::Quantized },
-        output: MeaningSpec::Values { unit: String::new() },
+        output: MeaningSpec::Values(vec![]),
         layers: vec![LayerSpec::Dense(DenseSpec {
             inputs: 4000,
             outputs: 1,
@@ -44,6 +44,7 @@ fn wide() -> Vec<u8> {
             layout: WeightLayout::RowMajor,
         })],
         self_tests: vec![],
+        details: Default::default(),
     }
     .to_bytes()
     .expect("a valid model")

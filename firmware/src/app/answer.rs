@@ -51,6 +51,7 @@ impl<'m, B: Board> Device<'m, '_, B> {
             }
             Request::Infer { input } => self.infer(input, reply),
             Request::InferCounts { counts } => self.infer_counts(counts, reply),
+            Request::InferReals { reals } => self.infer_reals(reals, reply),
             Request::SelfTest => self.self_test(reply),
             Request::Benchmark { runs, input } => self.benchmark(runs, input, reply),
             Request::Trace { input } => self.trace(input, reply),
@@ -114,23 +115,33 @@ impl<'m, B: Board> Device<'m, '_, B> {
     }
 
     fn infer_counts(&mut self, counts: &[u8], reply: Reply<'_>) -> Result<(), Refusal> {
-        let expected = (self.model.input_len() as u32).saturating_mul(2);
-        let (counts, rest) = counts.as_chunks();
-        if !rest.is_empty() {
-            let given = (counts.len() as u32).saturating_mul(2).saturating_add(1);
-            return Err(Refusal::InputLength { expected, given });
-        }
+        let counts = self.readings(counts)?;
         let mut engine = engine(&self.model, self.scratch)?;
         let counts = counts.iter().map(|count| i16::from_le_bytes(*count));
-        let (output, saturated) = engine.run_counts(counts).map_err(|error| match error {
-            RawError::NotRaw => Refusal::NotRaw,
-            RawError::Length(InputError { given, .. }) => {
-                Refusal::InputLength { expected, given: (given as u32).saturating_mul(2) }
-            }
-        })?;
+        let (output, saturated) = engine.run_counts(counts).map_err(reading)?;
         self.saturated_inputs = self.saturated_inputs.saturating_add(saturated);
         reply(Response::Output { output });
         Ok(())
+    }
+
+    fn infer_reals(&mut self, reals: &[u8], reply: Reply<'_>) -> Result<(), Refusal> {
+        let reals = self.readings(reals)?;
+        let mut engine = engine(&self.model, self.scratch)?;
+        let reals = reals.iter().map(|real| f32::from_le_bytes(*real));
+        let (output, saturated) = engine.run_real_numbers(reals).map_err(reading)?;
+        self.saturated_inputs = self.saturated_inputs.saturating_add(saturated);
+        reply(Response::Output { output });
+        Ok(())
+    }
+
+    /// The readings of N bytes each that were sent, if there are as many as inputs.
+    fn readings<'r, const N: usize>(&self, bytes: &'r [u8]) -> Result<&'r [[u8; N]], Refusal> {
+        let expected = self.model.input_len().saturating_mul(N) as u32;
+        let (readings, _) = bytes.as_chunks();
+        match bytes.len() as u32 {
+            given if given == expected => Ok(readings),
+            given => Err(Refusal::InputLength { expected, given }),
+        }
     }
 
     fn self_test(&mut self, reply: Reply<'_>) -> Result<(), Refusal> {
@@ -260,8 +271,25 @@ fn engine<'m, 's>(model: &Model<'m>, scratch: &'s mut [u32]) -> Result<Engine<'m
     Engine::new(model.clone(), scratch).map_err(|error| Refusal::Rejected(Rejection::from(error)))
 }
 
-fn input_length(InputError { expected, given }: InputError) -> Refusal {
-    Refusal::InputLength { expected: expected as u32, given: given as u32 }
+fn input_length(error: InputError) -> Refusal {
+    match error {
+        InputError::Length { expected, given } => {
+            Refusal::InputLength { expected: expected as u32, given: given as u32 }
+        }
+        // Bytes are of any integers.
+        InputError::Precision => Refusal::UnknownRequest,
+    }
+}
+
+fn reading(error: RawError) -> Refusal {
+    match error {
+        RawError::NotRaw => Refusal::NotRaw,
+        RawError::NotReal => Refusal::NotReal,
+        RawError::NotANumber { input } => Refusal::NotANumber { input: input as u32 },
+        RawError::Length { expected, given } => {
+            Refusal::InputLength { expected: expected as u32, given: given as u32 }
+        }
+    }
 }
 
 fn refusal<E>(error: UpdateError<E>) -> Refusal {

@@ -136,7 +136,7 @@ fn model(inputs: usize, factor: i8, expected: i8) -> Vec<u8> {
     ModelSpec {
         name: format!("times {factor}"),
         input: InputSpec { shape: vec![inputs], quantization: one, encoding: Encoding::Quantized },
-        output: MeaningSpec::Values { unit: String::new() },
+        output: MeaningSpec::Values(vec![]),
         layers: vec![LayerSpec::Dense(DenseSpec {
             inputs,
             outputs: inputs,
@@ -151,6 +151,7 @@ fn model(inputs: usize, factor: i8, expected: i8) -> Vec<u8> {
             SelfTestSpec { input: vec![0; inputs], output: vec![0; inputs] },
             SelfTestSpec { input, output },
         ],
+        details: Default::default(),
     }
     .to_bytes()
     .unwrap()

@@ -71,8 +71,13 @@ pub enum Request<'a> {
     Restart,
     /// Run the model on what sensors count. Answered by [`Response::Output`].
     InferCounts {
-        /// A count an input, int16 little-endian.
+        /// A count per input, int16 little-endian.
         counts: &'a [u8],
+    },
+    /// Run the model on real numbers in their own units. Answered by [`Response::Output`].
+    InferReals {
+        /// A number per input, binary32 little-endian.
+        reals: &'a [u8],
     },
 }
 
@@ -282,6 +287,13 @@ pub enum Refusal {
     NothingBefore,
     /// The model does not say what counts of sensors stand for.
     NotRaw,
+    /// The model takes no real numbers.
+    NotReal,
+    /// A reading is not a number.
+    NotANumber {
+        /// The input that it is for, counted from 0.
+        input: u32,
+    },
 }
 
 impl fmt::Display for Refusal {
@@ -330,6 +342,12 @@ impl fmt::Display for Refusal {
             Refusal::NotRaw => f.write_str(
                 "its model does not say what counts of sensors stand for: train it with data.raw",
             ),
+            Refusal::NotReal => {
+                f.write_str("its model takes no real numbers: send it counts or quantized values")
+            }
+            Refusal::NotANumber { input } => {
+                write!(f, "the reading for input {input} is not a number")
+            }
             Refusal::NothingBefore => {
                 f.write_str("it runs the model that is built in, there is none before")
             }

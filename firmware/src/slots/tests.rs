@@ -14,7 +14,7 @@ fn model(bias: i8, self_test_passes: bool) -> Vec<u8> {
     ModelSpec {
         name: format!("model {bias}"),
         input: InputSpec { shape: vec![5], quantization: one, encoding: Encoding::Quantized },
-        output: MeaningSpec::Values { unit: String::new() },
+        output: MeaningSpec::Values(vec![]),
         layers: vec![LayerSpec::Dense(DenseSpec {
             inputs: 5,
             outputs: 1,
@@ -29,6 +29,7 @@ fn model(bias: i8, self_test_passes: bool) -> Vec<u8> {
             input: vec![0; 5],
             output: vec![if self_test_passes { bias } else { bias + 1 } as u8],
         }],
+        details: Default::default(),
     }
     .to_bytes()
     .unwrap()

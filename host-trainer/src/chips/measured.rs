@@ -33,6 +33,8 @@ pub struct Code {
     pub softmax: u64,
     /// Flash that reading the channels of counts takes, in addition.
     pub raw: u64,
+    /// Flash that the channels of real numbers take, in addition.
+    pub reals: u64,
     /// Flash of an image for one weight layout, by its code in the file.
     pub layouts: Vec<(u8, u64)>,
     /// Flash of an image for more layouts than one.
@@ -57,14 +59,14 @@ impl Measured {
             self.stack
         );
         for (target, code) in &self.targets {
-            let Code { ram, int16, table, softmax, raw, layouts, several } = code;
+            let Code { ram, int16, table, softmax, raw, reals, layouts, several } = code;
             let layouts: Vec<String> =
                 layouts.iter().map(|(layout, bytes)| format!("[{layout}, {bytes}]")).collect();
             // Writing to a string cannot fail.
             let _ = write!(
                 text,
                 "\n[targets.\"{target}\"]\nram = {ram}\nint16 = {int16}\ntable = {table}\n\
-                 softmax = {softmax}\nraw = {raw}\nlayouts = [{}]\nseveral = {several}\n",
+                 softmax = {softmax}\nraw = {raw}\nreals = {reals}\nlayouts = [{}]\nseveral = {several}\n",
                 layouts.join(", ")
             );
         }
@@ -92,6 +94,7 @@ impl Code {
             (used.table, self.table),
             (used.softmax, self.softmax),
             (used.raw, self.raw),
+            (used.reals, self.reals),
         ];
         dense + more.iter().filter(|(used, _)| *used).map(|(_, bytes)| bytes).sum::<u64>()
     }
@@ -110,15 +113,24 @@ mod tests {
     #[test]
     fn parts_add_up() {
         let layouts = vec![(0, 4000), (3, 5000)];
-        let (int16, table, softmax, raw) = (1, 20, 300, 600);
-        let code = Code { ram: 4, int16, table, softmax, raw, layouts, several: 9000 };
-        let mut used =
-            Operators { layouts: 1 << 3, int16: true, table: false, softmax: true, raw: false };
+        let (int16, table, softmax, raw, reals) = (1, 20, 300, 600, 50);
+        let code = Code { ram: 4, int16, table, softmax, raw, reals, layouts, several: 9000 };
+        let mut used = Operators {
+            layouts: 1 << 3,
+            int16: true,
+            table: false,
+            softmax: true,
+            raw: false,
+            reals: false,
+            details: false,
+        };
         assert_eq!(code.of(used), 5000 + 1 + 300);
         used.layouts |= 1;
         assert_eq!(code.of(used), 9000 + 1 + 300);
         used.raw = true;
         assert_eq!(code.of(used), 9000 + 1 + 300 + 600);
+        used.reals = true;
+        assert_eq!(code.of(used), 9000 + 1 + 300 + 600 + 50);
         assert_eq!(code.layout(WeightLayout::Sparse), None);
     }
 }

@@ -12,12 +12,12 @@ use super::progress::TrainProgress;
 use super::terminal;
 use crate::data::Locations;
 use crate::evaluate::{Confusion, Threshold};
-use crate::experiment::{Experiment, Plan, QuantizationLoss};
+use crate::experiment::{Experiment, Plan};
 use crate::pack::pack;
 use crate::preset;
 use crate::report::{
-    Column, confusion_text, grouped, metrics, missing_classes, model_text, percent, quality_text,
-    seconds, significant, warnings,
+    Column, attempts_text, confusion_text, grouped, metrics, missing_classes, model_text, percent,
+    quality_text, seconds, significant, warnings,
 };
 use crate::run_folder::RunFolder;
 use crate::train::{StopFlag, Threads};
@@ -212,10 +212,7 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
     }
     text += &quality_text(&columns);
     text += &confusions_text(&[("float", &float.confusion), (name, &int8.confusion)]);
-    if let Some(advice) = advice(experiment) {
-        text += &format!("\n{}\n", paint(BAD, advice));
-    }
-    text += "\n";
+    text += &format!("\n{}\n", attempts_text(&experiment.choice));
     text += &model_text(&model, Some(outcome.network.parameters().len() * 4));
     text += &format!("\n{}\n", paint(HEADING, "written"));
     let files = Experiment::FILES.into_iter().chain([Experiment::REPORT]);
@@ -251,25 +248,4 @@ pub(crate) fn confusions_text(matrices: &[(&str, &Confusion)]) -> String {
     }
     let line = paint(FAINT, "row: true class · column: taken for");
     format!("\n{line}\n{}", confusion_text(matrices, terminal::width()))
-}
-
-/// What to do where 8-bit activations lose too much.
-fn advice(experiment: &Experiment) -> Option<String> {
-    if !experiment.int8_loss.is_large() {
-        return None;
-    }
-    let lost = match experiment.int8_loss {
-        QuantizationLoss::Accuracy(lost) => {
-            format!("{:.2} points of accuracy", lost * 100.0)
-        }
-        QuantizationLoss::SquaredError(ratio) => {
-            format!("{:.0} % of the squared error", (ratio - 1.0) * 100.0)
-        }
-    };
-    Some(match experiment.precision_name() {
-        "int16" => format!("8-bit activations would cost {lost}: they have 16 bits instead"),
-        _ => format!(
-            "8-bit activations cost {lost}: activations = \"int16\" in [quantization] would not"
-        ),
-    })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ndarray::ArrayView1;
 
-use super::{Dataset, Features, Scaling, Shift, Targets};
+use super::{Dataset, Features, Scaling, Shift, Stage, Targets};
 use crate::network::{Real, TargetRows};
 use crate::vectorized::{Loop, vectorized};
 
@@ -16,6 +16,7 @@ pub struct Subset {
     scaling: Option<Arc<Scaling>>,
     target_scaling: Option<Arc<Scaling>>,
     class_weights: Option<Arc<[f32]>>,
+    stage: Option<Arc<Stage>>,
 }
 
 /// Targets of some rows, gathered for a batch.
@@ -79,7 +80,14 @@ impl Subset {
     /// These rows of the dataset; one that the dataset does not have is left out.
     pub fn new(dataset: Arc<Dataset>, mut rows: Vec<u32>) -> Self {
         rows.retain(|&row| (row as usize) < dataset.rows());
-        Subset { dataset, rows, scaling: None, target_scaling: None, class_weights: None }
+        Subset {
+            dataset,
+            rows,
+            scaling: None,
+            target_scaling: None,
+            class_weights: None,
+            stage: None,
+        }
     }
 
     /// All rows of the dataset.
@@ -181,22 +189,10 @@ impl Subset {
         }
     }
 
-    /// The scaling that is folded into the first layer of a quantized model. Where the features are
-    /// counts there is none: what the model's input makes of counts is scaled already.
-    pub fn scaling_to_fold(&self) -> Option<&Scaling> {
-        match self.dataset.features() {
-            Features::Counts { .. } => None,
-            Features::Bytes { .. } | Features::Reals(_) => self.scaling(),
-        }
-    }
-
-    /// The rows as the first layer of a quantized model sees them: not scaled, where the scaling is
-    /// folded into it.
-    pub fn folded(&self) -> Self {
-        match self.scaling_to_fold() {
-            Some(_) => self.clone().scaled(None),
-            None => self.clone(),
-        }
+    /// Returns the same rows as the first layer of a quantized model sees them: through its input
+    /// stage, in place of the scaling.
+    pub fn staged(self, stage: Option<Arc<Stage>>) -> Self {
+        Subset { stage, ..self }
     }
 
     /// Writes the row at `position` as the network sees it, moved by `shift`.
@@ -205,7 +201,13 @@ impl Subset {
     /// `out` has [`Dataset::width`] elements.
     pub fn gather<T: Real>(&self, position: usize, shift: Shift, out: &mut [T]) {
         self.gather_shifted(position, shift, out);
-        if let Some(scaling) = &self.scaling {
+        if let Some(stage) = &self.stage {
+            let (one, ends) = (T::one(), stage.offsets.iter().zip(&stage.factors));
+            for (value, (&offset, &factor)) in out.iter_mut().zip(ends) {
+                let moved = (*value - T::from_f32(offset)) * T::from_f32(factor);
+                *value = moved.max(-one).min(one);
+            }
+        } else if let Some(scaling) = &self.scaling {
             let scaling = scaling.offsets.iter().zip(&scaling.factors);
             for (value, (&offset, &factor)) in out.iter_mut().zip(scaling) {
                 *value = (*value - T::from_f32(offset)) * T::from_f32(factor);

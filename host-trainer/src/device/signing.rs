@@ -85,7 +85,7 @@ mod tests {
 
     /// As much of a model as a signature depends on: a header that states its length.
     fn file() -> Vec<u8> {
-        let mut file = b"THMB\x01\0\0\0\x05\0\0\0\0\0\0\0".to_vec();
+        let mut file = b"THMB\x02\0\0\0\x05\0\0\0\0\0\0\0".to_vec();
         file.extend(b"model");
         file
     }

@@ -1,17 +1,15 @@
 //! Running an experiment.
 
-use model_format::{Model, Precision};
+use model_format::Model;
 
+use super::choice::{Choice, quantize_network};
 use super::selection::{Selection, with_threshold};
 use crate::data::{self, Locations, Splits, Subset};
 use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
 use crate::network::{Network, NetworkError, Objective};
 use crate::preset::{self, Preset};
-use crate::quantize::{Activations, QuantizeError, Quantized, quantize};
+use crate::quantize::{QuantizeError, Quantized};
 use crate::train::{self, Checkpoint, Observer, Outcome, StopFlag, Threads, TrainError, Training};
-
-/// Rows that are enough to see whether 8 bits will do.
-const JUDGED_ROWS: usize = 10_000;
 
 /// Why an experiment cannot be finished.
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +77,8 @@ pub struct Experiment {
     pub outcome: Outcome<f32>,
     /// The quantized model.
     pub quantized: Quantized,
-    /// What 8-bit activations lose on rows that are not test rows.
-    pub int8_loss: QuantizationLoss,
+    /// The ways to quantize that were tried, and which was taken.
+    pub choice: Choice,
     /// RAM that the quantized model needs.
     pub scratch_bytes: usize,
     /// Multiply-accumulates of an inference.
@@ -91,41 +89,6 @@ pub struct Experiment {
     pub int8: Evaluation,
     /// Both on the rows that selections are made by.
     pub selection: Selection,
-}
-
-/// What quantization loses.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum QuantizationLoss {
-    /// Accuracy, from 0 to 1; negative when it gains some.
-    Accuracy(f64),
-    /// The mean squared error of the output that loses most, as a multiple of that of the float
-    /// network.
-    SquaredError(f64),
-}
-
-impl QuantizationLoss {
-    /// What the second loses beside the first.
-    pub fn between(float: &Evaluation, quantized: &Evaluation) -> Self {
-        // The output that loses most: in a sum the largest numbers would hide all others.
-        let outputs = float.per_output.iter().zip(&quantized.per_output);
-        let ratios = outputs.map(|(float, quantized)| {
-            quantized.errors.mean_squared_error / float.errors.mean_squared_error
-        });
-        match ratios.reduce(f64::max) {
-            Some(most) => QuantizationLoss::SquaredError(most),
-            None => QuantizationLoss::Accuracy(
-                float.confusion.accuracy() - quantized.confusion.accuracy(),
-            ),
-        }
-    }
-
-    /// Whether it is more than 0.1 points of accuracy, or 5 % of the squared error.
-    pub fn is_large(self) -> bool {
-        match self {
-            QuantizationLoss::Accuracy(lost) => lost > 0.001,
-            QuantizationLoss::SquaredError(ratio) => ratio > 1.05,
-        }
-    }
 }
 
 impl Plan {
@@ -195,8 +158,7 @@ impl Plan {
         let network = &outcome.network;
         let threshold = preset.training.threshold;
         let objective = with_threshold(objective, threshold, network, &splits, threads);
-        let (quantized, int8_loss) =
-            quantize_network(&preset, network, objective, &splits, threads)?;
+        let (quantized, choice) = quantize_network(&preset, network, objective, &splits, threads)?;
         let model = Model::parse(&quantized.bytes)?;
         let float = evaluate_float(network, &splits.test, objective, threads);
         let int8 = evaluate_int8(&model, &splits.test, threads)?;
@@ -209,7 +171,7 @@ impl Plan {
             objective,
             outcome,
             quantized,
-            int8_loss,
+            choice,
             scratch_bytes,
             macs,
             float,
@@ -217,43 +179,6 @@ impl Plan {
             selection,
         })
     }
-}
-
-/// Quantizes a trained network as its preset asks for; says what 8-bit activations lose on rows
-/// that are not test rows.
-///
-/// # Errors
-/// [`Error`] when the model is refused.
-pub fn quantize_network(
-    preset: &Preset,
-    network: &Network<f32>,
-    objective: Objective,
-    splits: &Splits,
-    threads: &Threads,
-) -> Result<(Quantized, QuantizationLoss), Error> {
-    let settings = preset.quantization;
-    let quantized = |precision| {
-        let name = &preset.name;
-        quantize(name, network, objective, &splits.train, settings, precision, threads)
-    };
-    let eight = quantized(Precision::Int8)?;
-    let judged = judged_rows(splits);
-    let float = evaluate_float(network, &judged, objective, threads);
-    let int8 = evaluate_int8(&Model::parse(&eight.bytes)?, &judged, threads)?;
-    let int8_loss = QuantizationLoss::between(&float, &int8);
-    let quantized = match settings.activations {
-        Activations::Int16 => quantized(Precision::Int16)?,
-        Activations::Auto if int8_loss.is_large() => quantized(Precision::Int16)?,
-        Activations::Auto | Activations::Int8 => eight,
-    };
-    Ok((quantized, int8_loss))
-}
-
-/// Validation rows, or training rows where there are none: test rows choose nothing.
-pub fn judged_rows(splits: &Splits) -> Subset {
-    let rows = splits.validation.as_ref().unwrap_or(&splits.train);
-    let kept = rows.rows().iter().copied().take(JUDGED_ROWS).collect();
-    rows.with_rows(kept)
 }
 
 fn check_classes(train: &Subset) -> Result<(), Error> {
@@ -273,9 +198,6 @@ impl Experiment {
 
     /// What the quantized model's activations are called.
     pub fn precision_name(&self) -> &'static str {
-        match self.quantized.precision {
-            Precision::Int8 => "int8",
-            Precision::Int16 => "int16",
-        }
+        self.quantized.precisions.name()
     }
 }

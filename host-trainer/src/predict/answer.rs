@@ -1,7 +1,7 @@
 //! What both networks say about a picture.
 
 use firmware::Engine;
-use model_format::{Clamp, Layer, Meaning, Model};
+use model_format::{Clamp, Layer, Model};
 
 use super::prepare::Ink;
 use crate::network::{Head, Network, Tape};
@@ -65,7 +65,7 @@ pub struct Answers {
 /// [`PredictError`] when it takes none, or gives no classes.
 pub fn picture_size(model: &Model<'_>) -> Result<(usize, usize), PredictError> {
     let name = || model.name().to_string();
-    if !matches!(model.output().meaning, Meaning::Classes(_)) {
+    if model.output().meaning.labels().is_none() {
         return Err(PredictError::Values { model: name() });
     }
     let shape: Vec<u16> = model.input().shape.iter().copied().collect();
@@ -94,10 +94,8 @@ pub fn predict(
     if matches!(model.layers().last(), Some(Layer::Dense(_))) {
         Head::Softmax.apply(&mut int8);
     }
-    let classes = match model.output().meaning {
-        Meaning::Classes(labels) => labels.iter().map(String::from).collect(),
-        Meaning::Values { .. } => Vec::new(),
-    };
+    let labels = model.output().meaning.labels();
+    let classes = labels.map_or_else(Vec::new, |labels| labels.iter().map(String::from).collect());
     let float = match float {
         None => None,
         Some(network) if network.inputs() != model.input_len() => {

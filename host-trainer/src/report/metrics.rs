@@ -14,10 +14,11 @@ pub fn metrics_json(experiment: &Experiment) -> String {
 }
 
 /// The metrics of a run. `float.test.accuracy` and `int8.test.accuracy` are shares from 0 to 1;
-/// `int8` is named `int16` for a model whose activations are. `train` and `validation` are those of
-/// the epoch that was kept. `selection` has both networks on the rows that choose among trainings:
-/// validation rows, or training rows where there are none. Losses are of scaled targets where
-/// `training.target_scaling` is not `none`; all other figures are in the target's own unit.
+/// `int8` is named `int16` for a model whose activations are, and `mixed` for one of both. `train`
+/// and `validation` are those of the epoch that was kept. `selection` has both networks on the rows
+/// that choose among trainings: validation rows, or training rows where there are none. Losses are
+/// of scaled targets where `training.target_scaling` is not `none`; all other figures are in the
+/// target's own unit.
 pub fn metrics(experiment: &Experiment) -> Value {
     let Experiment { preset, outcome, float, int8, .. } = experiment;
     let kept = outcome.kept_epoch();
@@ -58,6 +59,7 @@ pub fn metrics(experiment: &Experiment) -> Value {
         },
         "warnings": warnings(&experiment.splits, &columns),
     });
+    value["quantization"] = experiment.choice.to_json();
     if experiment.float.confusion.names().len() == 2 {
         value["threshold"] = figure(experiment.objective.threshold.into());
     }

@@ -104,7 +104,7 @@ fn build_in(default: &str, room_words: usize, room_values: usize) {
 pub fn fixed_model(name: &str, default: &str) {
     let (path, bytes) = read_model(default);
     let model = Model::parse(&bytes).unwrap_or_else(|error| refuse(&path, &error));
-    let Operators { layouts, int16, table, softmax, raw } = Operators::of(&model);
+    let Operators { layouts, int16, table, softmax, raw, reals, details } = Operators::of(&model);
     let code = format!(
         "{file}\
          /// Words of scratch memory that this model needs.\n\
@@ -118,7 +118,9 @@ pub fn fixed_model(name: &str, default: &str) {
                  int16: {int16},\n        \
                  table: {table},\n        \
                  softmax: {softmax},\n        \
-                 raw: {raw},\n    \
+                 raw: {raw},\n        \
+                 reals: {reals},\n        \
+                 details: {details},\n    \
              }};\n\
          }}\n",
         file = file_code(&path, &bytes),

@@ -27,7 +27,8 @@ impl Row {
     /// Accuracies or squared errors, and seconds.
     fn figures(&self) -> Option<Figures> {
         let metrics = self.metrics.as_ref()?;
-        let quantized = ["int8", "int16"].into_iter().find(|name| metrics[*name].is_object())?;
+        let quantized =
+            ["int8", "int16", "mixed"].into_iter().find(|name| metrics[*name].is_object())?;
         let figure = |of: &Value| of["accuracy"].as_f64().or(of["mean_squared_error"].as_f64());
         let selection = &metrics["selection"];
         Some(Figures {

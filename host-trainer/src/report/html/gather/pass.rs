@@ -23,7 +23,8 @@ pub fn over_test_rows(
     parts: &RunParts<'_>,
     threads: &Threads,
 ) -> Result<Vec<LayerMeasure>, GatherError> {
-    let RunParts { folded, model, objective, .. } = *parts;
+    let RunParts { prepared, model, objective, .. } = *parts;
+    let folded = &prepared.network;
     let groups = layers::groups(model, folded)?;
     let mut empty: Vec<LayerMeasure> =
         groups.iter().map(|group| LayerMeasure::new(group.output)).collect();
@@ -35,7 +36,7 @@ pub fn over_test_rows(
     let test = &parts.splits.test;
     let every = test.len().div_ceil(ROWS).max(1);
     let rows = test.rows().iter().copied().step_by(every).collect();
-    let subset = test.with_rows(rows).folded();
+    let subset = prepared.rows(&test.with_rows(rows));
     let encoder = InputEncoder::new(model, &subset)?;
     let quantizations: Vec<Quantization> = model.layers().map(|layer| layer.output()).collect();
     let starts: Vec<usize> = (0..subset.len()).step_by(CHUNK).collect();
