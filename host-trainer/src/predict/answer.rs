@@ -1,12 +1,12 @@
 //! Answers of both networks about an image.
 
 use firmware::Engine;
-use model_format::{Clamp, Layer, Meaning, Model};
+use model_format::{Clamp, Model};
 
 use super::Origin;
 use crate::data::{Preparation, Prepared};
+use crate::evaluate::AnswerReader;
 use crate::network::{Head, Network, Tape};
-use crate::report::html::dequantize;
 
 /// Reason why a model cannot be asked about images.
 #[derive(Debug, thiserror::Error)]
@@ -96,17 +96,12 @@ pub fn predict(
     let mut scratch = vec![0_u32; model.scratch_len()];
     let mut engine = Engine::new(model.clone(), &mut scratch)?;
     let output = engine.run_bytes(&input(model, &pixels))?.to_vec();
-    let mut int8 = dequantize(&output, model.output().quantization);
-    // Sums stand for probabilities by softmax; what has a function behind it is one already.
-    if matches!(model.layers().last(), Some(Layer::Dense(_))) {
-        Head::Softmax.apply(&mut int8);
-    }
-    let classes = match model.output().meaning {
-        Meaning::Classes(labels) => labels.iter().map(String::from).collect(),
-        Meaning::Values { .. } => {
-            return Err(PredictError::Values { model: model.name().to_string() });
-        }
+    let Some(labels) = model.output().meaning.labels() else {
+        return Err(PredictError::Values { model: model.name().to_string() });
     };
+    let mut int8 = Vec::new();
+    AnswerReader::new(model).read(&output, &mut int8);
+    let classes = labels.iter().map(String::from).collect();
     let float = match float {
         None => None,
         Some(network) if network.inputs() != model.input_len() => {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use model_format::{Encoding, Meaning, Model};
+use model_format::{Encoding, Model};
 
 use super::PredictError;
 use crate::data::{ColorMode, Preparation, PreparationError, Source};
@@ -168,11 +168,8 @@ fn stored(_model: &Model<'_>) -> Result<Option<Preparation>, PreparationError> {
 
 /// Whether the classes are the ten digits.
 fn tells_digits(model: &Model<'_>) -> bool {
-    match model.output().meaning {
-        Meaning::Classes(labels) => {
-            let digits = (0..10).map(|digit: u8| digit.to_string());
-            labels.len() == 10 && labels.iter().zip(digits).all(|(label, digit)| label == digit)
-        }
-        Meaning::Values { .. } => false,
-    }
+    let digits = (0..10).map(|digit: u8| digit.to_string());
+    model.output().meaning.labels().is_some_and(|labels| {
+        labels.len() == 10 && labels.iter().zip(digits).all(|(label, digit)| label == digit)
+    })
 }
