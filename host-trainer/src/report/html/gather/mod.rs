@@ -19,8 +19,6 @@ use crate::preset::Preset;
 use crate::quantize::{Activations, Prepared};
 use crate::train::Threads;
 
-pub(crate) use pass::dequantize;
-
 /// Why a report cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum GatherError {
