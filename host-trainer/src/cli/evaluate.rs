@@ -10,7 +10,7 @@ use serde_json::json;
 use super::args::EvaluateArgs;
 use super::terminal;
 use super::train::confusions_text;
-use crate::data::{Locations, Source, Splits};
+use crate::data::{Locations, Source};
 use crate::evaluate::evaluate_int8;
 use crate::preset::{self, Preset, nearest};
 use crate::report::style::{HEADING, paint};
@@ -27,7 +27,7 @@ pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let locations = Locations::from_environment(args.data.data_dir.clone());
     let loaded = preset.data.load(&locations, seed)?;
-    let splits = Splits::new(loaded, preset.data.test, None, seed)?;
+    let splits = preset.data.split(loaded, seed)?;
     let count = grouped(splits.test.len() as u64);
     let rows = match source.has_test() {
         true => format!("all {count} test rows of {source}"),

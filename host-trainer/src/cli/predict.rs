@@ -64,7 +64,7 @@ fn saved_run(args: &PredictArgs) -> anyhow::Result<Option<SavedRun>> {
     let beside = args.model.parent().filter(|folder| folder.join("weights.safetensors").is_file());
     let Some(folder) = args.run.as_deref().or(beside) else { return Ok(None) };
     let saved = SavedRun::open(folder)?;
-    match (saved.preset.data.scaling, &args.run) {
+    match (saved.preset.data.scaling(), &args.run) {
         (ScalingMethod::None, _) => Ok(Some(saved)),
         (_, None) => Ok(None),
         // What its inputs were scaled by stands in the model file alone.

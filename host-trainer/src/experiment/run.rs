@@ -123,17 +123,18 @@ impl Plan {
     ///
     /// # Errors
     /// [`Error`] when data is missing or damaged, or a part of it would be empty.
-    pub fn new(preset: Preset, locations: &Locations) -> Result<Self, Error> {
+    pub fn new(mut preset: Preset, locations: &Locations) -> Result<Self, Error> {
         let loaded = preset.data.load(locations, preset.seed)?;
         preset.check_target_kind(loaded.train.target_kind())?;
         let origin = loaded.origin.clone();
-        let splits = Splits::new(loaded, preset.data.test, preset.data.validation, preset.seed)?;
+        preset.data.dataset = preset.data.dataset.resolved(&loaded.train);
+        let splits = preset.data.split(loaded, preset.seed)?;
         check_classes(&splits.train)?;
         let (batch_size, rows) = (preset.training.batch_size, splits.train.len());
         if batch_size > rows {
             return Err(TrainError::BatchSize { batch_size, rows }.into());
         }
-        let splits = splits.scaled(preset.data.scaling);
+        let splits = splits.scaled(preset.data.scaling());
         let inputs = splits.train.dataset().width();
         let network = Network::new(inputs, &preset.network.specs(), preset.seed)?;
         Ok(Plan { preset, splits, origin, network })

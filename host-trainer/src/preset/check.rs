@@ -1,7 +1,7 @@
 //! Checking what only follows from several settings of a preset together.
 
 use super::{Error, LayerSettings, Preset};
-use crate::data::TargetKind;
+use crate::data::{Source, TargetKind, TestRows};
 use crate::network::{Activation, Head, Loss, Network, NetworkError};
 
 /// A key, and what is wrong with it.
@@ -48,13 +48,19 @@ impl Preset {
 
     fn check_data(&self) -> Result<(), Wrong> {
         let dataset = &self.data.dataset;
-        match (self.data.test, dataset.has_test()) {
+        let is_table = matches!(dataset, Source::Csv(_));
+        match (&self.data.test, dataset.has_test()) {
+            (Some(TestRows::File(_)), _) if !is_table => {
+                let problem = format!("{dataset} takes no file of test rows, only csv does");
+                wrong("data.test", problem)
+            }
             (Some(_), true) => {
                 wrong("data.test", format!("{dataset} has test rows of its own: leave it out"))
             }
-            (None, false) => {
+            (None, false) if self.data.validation.is_none() => {
                 let example = "test = { stratified = { fraction = 0.2 } }";
-                let problem = format!("{dataset} has no test rows of its own: set {example}");
+                let problem = format!("{dataset} has no test rows of its own: set {example}, or \
+                                       data.validation, on whose rows results then are");
                 wrong("data.test", problem)
             }
             _ => Ok(()),

@@ -22,11 +22,13 @@ impl Preset {
         };
         let deserializer =
             toml::Deserializer::parse(text).map_err(|error| toml_error(error, String::new()))?;
-        let preset: Preset = serde_path_to_error::deserialize(deserializer).map_err(|error| {
+        let mut preset: Preset = serde_path_to_error::deserialize(deserializer).map_err(|error| {
             let path = error.path().to_string();
             toml_error(error.into_inner(), path)
         })?;
         preset.check(origin)?;
+        // Written out, so that a later default changes nothing.
+        preset.data.scaling = Some(preset.data.scaling());
         Ok(preset)
     }
 

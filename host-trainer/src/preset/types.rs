@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::checked::{below_one, not_negative, positive, width};
-use crate::data::{self, HoldOut, Loaded, Locations, Raw, ScalingMethod, Source};
+use crate::data::{
+    self, HoldOut, Loaded, Locations, Raw, ScalingMethod, Source, Splits, TestRows,
+};
 use crate::network::{Activation, DenseSpec, Initializer, LayerSpec};
 use crate::{quantize, train};
 
@@ -36,15 +38,17 @@ pub struct Preset {
 pub struct DataSettings {
     /// The dataset.
     pub dataset: Source,
-    /// Rows set aside for the test, of a dataset that has none of its own.
+    /// Rows set aside for the test, of a dataset that has none of its own, or the rows of another
+    /// file. Without them, results are measured on the validation rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test: Option<HoldOut>,
+    pub test: Option<TestRows>,
     /// Rows of the rest set aside for validation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<HoldOut>,
-    /// How features are scaled, fitted on the training rows.
-    #[serde(default)]
-    pub scaling: ScalingMethod,
+    /// How features are scaled, fitted on the training rows; where it is not given, as suits the
+    /// dataset: see [`DataSettings::scaling`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<ScalingMethod>,
     /// What sensors count for the features, one entry for each or one for all: the model then takes
     /// counts, and rows are counted before they are learnt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -52,12 +56,30 @@ pub struct DataSettings {
 }
 
 impl DataSettings {
+    /// How features are scaled: as given, else tables are standardized, and all else is left as
+    /// it is.
+    pub fn scaling(&self) -> ScalingMethod {
+        self.scaling.unwrap_or_else(|| self.dataset.default_scaling())
+    }
+
+    /// Splits what [`load`](Self::load) gave; the same seed takes the same rows.
+    ///
+    /// # Errors
+    /// Those of [`Splits::new`].
+    pub fn split(&self, loaded: Loaded, seed: u64) -> Result<Splits, data::Error> {
+        let test = self.test.as_ref().and_then(TestRows::hold_out);
+        Splits::new(loaded, test, self.validation, seed)
+    }
+
     /// Reads the dataset, or makes it from the seed; as sensors count it, where they do.
     ///
     /// # Errors
     /// Those of [`Source::load`], and [`data::Error::Dataset`] when `raw` does not fit.
     pub fn load(&self, locations: &Locations, seed: u64) -> Result<Loaded, data::Error> {
         let mut loaded = self.dataset.load(locations, seed)?;
+        if let (Some(TestRows::File(file)), Source::Csv(table)) = (&self.test, &self.dataset) {
+            loaded.test = Some(table.load_another(file, &loaded.train)?);
+        }
         if !self.raw.is_empty() {
             loaded.train = loaded.train.counted(&self.raw)?;
             loaded.test = loaded.test.map(|test| test.counted(&self.raw)).transpose()?;

@@ -12,7 +12,7 @@ use crate::cli::args::DataArgs;
 use crate::cli::evaluate::source;
 use crate::cli::terminal;
 use crate::cli::train::confusions_text;
-use crate::data::{Locations, Splits, Subset};
+use crate::data::{Locations, Subset};
 use crate::device::connection::AnyClient;
 use crate::device::local;
 use crate::evaluate::{Confusion, InputEncoder};
@@ -50,7 +50,7 @@ pub fn run(args: EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
     let seed = args.seed.unwrap_or(preset.seed);
     let locations = Locations::from_environment(args.data.data_dir.clone());
     let loaded = preset.data.load(&locations, seed)?;
-    let test = Splits::new(loaded, preset.data.test, None, seed)?.test;
+    let test = preset.data.split(loaded, seed)?.test;
     let rows = args.limit.map_or(test.len(), |limit| limit.min(test.len()));
     args.link.ask(|client| {
         let bar = terminal::bar(rows, "rows through the device", quiet);
