@@ -7,13 +7,15 @@ use clap::Args;
 use model_format::Model;
 use serde_json::{Value, json};
 
-use super::args::model_file;
+use super::args::{DataArgs, ThreadArgs, model_file};
 use super::evaluate::read_model;
+use super::predict_rows::{Rows, is_table};
 use super::terminal;
-use crate::data::ScalingMethod;
+use crate::data::{Locations, ScalingMethod};
 use crate::experiment::SavedRun;
 use crate::predict::{Answers, Ink, load, picture_size, predict, prepare, show};
 use crate::report::style::{FAINT, HEADING, paint};
+use crate::train::Threads;
 
 /// `predict`.
 #[derive(Debug, Args)]
@@ -21,9 +23,16 @@ pub struct PredictArgs {
     /// A model file, or the folder of a run
     #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
     pub model: PathBuf,
-    /// Photographs, PNG or JPEG: one dark thing on light paper, or light on dark
-    #[arg(required = true, value_name = "IMAGE")]
+    /// Photographs, PNG or JPEG: one dark thing on light paper, or light on dark; or a CSV file
+    /// of rows, whose answers are written as CSV
+    #[arg(required_unless_present = "row", value_name = "IMAGE|ROWS.csv")]
     pub images: Vec<PathBuf>,
+    /// Show one row of the run's own dataset and the answers to it, counted from 0
+    #[arg(long, value_name = "N", conflicts_with_all = ["images", "output"])]
+    pub row: Option<usize>,
+    /// Where to write the answers to rows [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     /// The run's folder, whose float network answers too [default: the model's folder, if it is
     /// one]
     #[arg(long, value_name = "DIR")]
@@ -31,10 +40,29 @@ pub struct PredictArgs {
     /// Print one JSON object instead
     #[arg(long)]
     pub json: bool,
+    /// Where data comes from
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// How many threads to use
+    #[command(flatten)]
+    pub threads: ThreadArgs,
 }
 
 /// Says what the model sees in photographs.
 pub fn run(args: &PredictArgs) -> anyhow::Result<()> {
+    if args.row.is_some() || args.images.iter().any(|path| is_table(path)) {
+        let rows = Rows {
+            model: &args.model,
+            output: args.output.as_deref(),
+            locations: Locations::from_environment(args.data.data_dir.clone()),
+            threads: Threads::new(args.threads.threads).context("threads cannot be started")?,
+            json: args.json,
+        };
+        return match args.row {
+            Some(row) => rows.row(row),
+            None => rows.answer(&args.images),
+        };
+    }
     let bytes = read_model(&args.model)?;
     let model = Model::parse(&bytes).with_context(|| args.model.display().to_string())?;
     let size = picture_size(&model)?;

@@ -10,14 +10,15 @@ use super::args::TrainArgs;
 use super::checkpoint::{self, Checkpoints};
 use super::progress::TrainProgress;
 use super::terminal;
-use crate::data::Locations;
+use crate::data::{Locations, Results};
 use crate::evaluate::Confusion;
 use crate::experiment::QuantizationLoss;
 use crate::experiment::{Experiment, Plan};
 use crate::pack::pack;
 use crate::preset;
 use crate::report::{
-    Column, confusion_text, grouped, metrics, model_text, percent, quality_text, seconds,
+    Column, confusion_text, grouped, intake_text, intake_warnings, metrics, model_text, percent, quality_text, seconds,
+    warnings_text,
 };
 use crate::run_folder::RunFolder;
 use crate::train::{StopFlag, Threads};
@@ -40,7 +41,10 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     let quiet = quiet || args.json;
     if !quiet {
         terminal::print(&introduction(&plan))?;
+        terminal::print(&intake_text(&plan.preset.data.dataset, &plan.splits))?;
     }
+    // Nobody shall miss them, whatever is quiet.
+    terminal::warn(&warnings_text(&intake_warnings(&plan.splits)))?;
     let stop = StopFlag::default();
     stop_on_interrupt(&stop);
     let batches = plan.splits.train.len().div_ceil(plan.preset.training.batch_size);
@@ -122,13 +126,16 @@ fn introduction(plan: &Plan) -> String {
         Some(rows) => format!(" · {} validation", grouped(rows.len() as u64)),
         None => String::new(),
     };
+    let test = match plan.splits.results {
+        Results::Test => format!(" · {} test", grouped(plan.splits.test.len() as u64)),
+        Results::Validation => String::new(),
+    };
     format!(
-        "{}  {}\n  data     {} training{validation} · {} test rows, {}\n  network  {}, {} parameters\n  \
+        "{}  {}\n  data     {} training{validation}{test} rows, {}\n  network  {}, {} parameters\n  \
          training {} epochs, batches of {}, {}, seed {}\n\n",
         paint(HEADING, &preset.name),
         preset.description,
         grouped(plan.splits.train.len() as u64),
-        grouped(plan.splits.test.len() as u64),
         plan.origin,
         preset.network.shape(plan.network.inputs()),
         grouped(plan.network.parameters().len() as u64),
@@ -176,10 +183,9 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
     }
     text += "\n";
     let name = experiment.precision_name();
-    text += &quality_text(&[
-        Column { title: "float", evaluation: float },
-        Column { title: name, evaluation: int8 },
-    ]);
+    let columns =
+        [Column { title: "float", evaluation: float }, Column { title: name, evaluation: int8 }];
+    text += &quality_text(&columns, experiment.splits.results);
     text += &confusions_text(&[("float", &float.confusion), (name, &int8.confusion)]);
     if let Some(advice) = advice(experiment) {
         text += &format!("\n{}\n", paint(BAD, advice));

@@ -244,7 +244,7 @@ impl Dataset {
     }
 
     /// Mean of each feature over the values of these rows that were there.
-    pub(super) fn means_for_missing(&self, rows: &[u32]) -> Vec<f32> {
+    pub(crate) fn means_for_missing(&self, rows: &[u32]) -> Vec<f32> {
         let value = |row: u32, feature: usize| match &self.features {
             Features::Reals(values) => f64::from(values[(row as usize, feature)]),
             Features::Counts { values, raw } => {

@@ -62,6 +62,12 @@ impl Subset {
         Subset { dataset, rows, scaling: None }
     }
 
+    /// All rows of another dataset, scaled as these are.
+    pub fn with_dataset(&self, dataset: Arc<Dataset>) -> Self {
+        let rows = (0..dataset.rows() as u32).collect();
+        Subset { dataset, rows, ..self.clone() }
+    }
+
     /// The same rows, scaled.
     pub fn scaled(self, scaling: Option<Arc<Scaling>>) -> Self {
         Subset { scaling, ..self }

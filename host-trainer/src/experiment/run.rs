@@ -125,7 +125,7 @@ impl Plan {
     /// [`Error`] when data is missing or damaged, or a part of it would be empty.
     pub fn new(mut preset: Preset, locations: &Locations) -> Result<Self, Error> {
         let loaded = preset.data.load(locations, preset.seed)?;
-        preset.check_target_kind(loaded.train.target_kind())?;
+        preset.check_target_kind(&loaded.train)?;
         let origin = loaded.origin.clone();
         preset.data.dataset = preset.data.dataset.resolved(&loaded.train);
         let splits = preset.data.split(loaded, preset.seed)?;

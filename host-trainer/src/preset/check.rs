@@ -1,7 +1,7 @@
 //! Checking what only follows from several settings of a preset together.
 
 use super::{Error, LayerSettings, Preset};
-use crate::data::{Source, TargetKind, TestRows};
+use crate::data::{Dataset, Source, TargetKind, TestRows, shown};
 use crate::network::{Activation, Head, Loss, Network, NetworkError};
 
 /// A key, and what is wrong with it.
@@ -25,8 +25,15 @@ impl Preset {
     ///
     /// # Errors
     /// [`Error::Setting`] with the key and the remedy.
-    pub fn check_target_kind(&self, kind: TargetKind) -> Result<(), Error> {
-        self.check_targets(kind).map_err(|(key, problem)| Error::Setting {
+    pub fn check_target_kind(&self, dataset: &Dataset) -> Result<(), Error> {
+        let check = self.check_targets(dataset.target_kind()).map_err(|(key, problem)| {
+            match dataset.class_names() {
+                [] => (key, problem),
+                names if key.contains("units") => (key, problem + &explained(names)),
+                _ => (key, problem),
+            }
+        });
+        check.map_err(|(key, problem)| Error::Setting {
             origin: "preset".to_string(),
             key,
             problem,
@@ -180,6 +187,21 @@ impl Preset {
         }
         Ok(())
     }
+}
+
+/// Names of classes, for whoever counted others.
+fn explained(names: &[String]) -> String {
+    const LISTED: usize = 12;
+    let list: Vec<String> = names.iter().take(LISTED).map(|name| shown(name)).collect();
+    let more = if names.len() > LISTED { ", …" } else { "" };
+    let numbers = match names.iter().all(|name| name.parse::<f64>().is_ok()) {
+        true => {
+            "; where these are numbers to be learnt as such, set target = { values = [...] } in \
+             data.dataset.csv"
+        }
+        false => "",
+    };
+    format!(" (classes: {}{more}{numbers})", list.join(", "))
 }
 
 fn wrong(key: &str, problem: String) -> Result<(), Wrong> {

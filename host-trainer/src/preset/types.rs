@@ -62,6 +62,26 @@ impl DataSettings {
         self.scaling.unwrap_or_else(|| self.dataset.default_scaling())
     }
 
+    /// The rows as sensors count them, with the share that lies beyond their range.
+    fn counted(&self, dataset: data::Dataset) -> Result<data::Dataset, data::Error> {
+        let mut intake = dataset.intake().cloned().unwrap_or_default();
+        if let data::Features::Reals(values) = dataset.features() {
+            let rows = values.nrows() as f64;
+            let columns = values.columns().into_iter().enumerate();
+            let share = |(feature, column): (usize, ndarray::ArrayView1<'_, f32>)| {
+                let raw = self.raw.get(feature).or(self.raw.first());
+                let [low, high] = raw.map_or([f64::NEG_INFINITY, f64::INFINITY], |raw| {
+                    let [a, b] = raw.range;
+                    [a.min(b) - raw.slope().abs() / 2.0, a.max(b) + raw.slope().abs() / 2.0]
+                });
+                let beyond = column.iter().filter(|&&v| !(low..=high).contains(&f64::from(v)));
+                beyond.count() as f64 / rows
+            };
+            intake.clipped = columns.map(share).collect();
+        }
+        Ok(dataset.counted(&self.raw)?.with_intake(std::sync::Arc::new(intake)))
+    }
+
     /// Splits what [`load`](Self::load) gave; the same seed takes the same rows.
     ///
     /// # Errors
@@ -81,7 +101,7 @@ impl DataSettings {
             loaded.test = Some(table.load_another(file, &loaded.train)?);
         }
         if !self.raw.is_empty() {
-            loaded.train = loaded.train.counted(&self.raw)?;
+            loaded.train = self.counted(loaded.train)?;
             loaded.test = loaded.test.map(|test| test.counted(&self.raw)).transpose()?;
         }
         Ok(loaded)

@@ -12,10 +12,11 @@ pub fn metrics_json(experiment: &Experiment) -> String {
 }
 
 /// The metrics of a run. `float.test.accuracy` and `int8.test.accuracy` are shares from 0 to 1;
-/// `int8` is named `int16` for a model whose activations are.
+/// `test` is named `validation` where results are those of the validation rows, and `int8` is named `int16` for a model whose activations are.
 pub fn metrics(experiment: &Experiment) -> Value {
     let Experiment { preset, outcome, float, int8, .. } = experiment;
     let last = outcome.history.epochs.last();
+    let results = experiment.splits.results.name();
     let mut value = json!({
         "preset": preset.name,
         "dataset": preset.data.dataset.name(),
@@ -32,19 +33,28 @@ pub fn metrics(experiment: &Experiment) -> Value {
         "float": {
             "parameters": outcome.network.parameters().len(),
             "train": last.map(|record| score(&record.train)),
-            "test": evaluation(float),
+            results: evaluation(float),
         },
         experiment.precision_name(): {
             "model_bytes": experiment.model_bytes().len(),
             "scratch_bytes": experiment.scratch_bytes,
             "macs": experiment.macs,
-            "test": evaluation(int8),
+            results: evaluation(int8),
         },
     });
-    if let Some(score) = last.and_then(|record| record.validation) {
+    if let Some(score) = last.and_then(|record| record.validation).filter(|_| results == "test") {
         value["float"]["validation"] = self::score(&score);
     }
     value
+}
+
+/// The results in the metrics of a network: of test rows, or of validation rows where there are
+/// none.
+pub fn results_of(network: &Value) -> &Value {
+    match network.get("test") {
+        Some(test) => test,
+        None => &network["validation"],
+    }
 }
 
 /// A figure, or nothing where there is none: JSON has no NaN.

@@ -9,7 +9,7 @@ use crate::cli::compare::compared;
 use crate::experiment::Experiment;
 use crate::report::html::{Compared, compare_html};
 use crate::report::style::{STRONG, paint};
-use crate::report::{Cell, Table, percent, seconds, significant};
+use crate::report::{Cell, Table, percent, results_of, seconds, significant};
 
 /// The folder of a point.
 pub(super) fn run_path(out: &Path, number: usize) -> PathBuf {
@@ -29,14 +29,14 @@ impl Row {
         let metrics = self.metrics.as_ref()?;
         let quantized = ["int8", "int16"].into_iter().find(|name| metrics[*name].is_object())?;
         let figure = |name: &str| {
-            let test = &metrics[name]["test"];
+            let test = results_of(&metrics[name]);
             test["accuracy"].as_f64().or(test["mean_squared_error"].as_f64())
         };
         Some([figure("float")?, figure(quantized)?, metrics["training"]["seconds"].as_f64()?])
     }
 
     fn is_regression(&self) -> bool {
-        let error = |metrics: &Value| metrics["float"]["test"]["mean_squared_error"].is_number();
+        let error = |metrics: &Value| results_of(&metrics["float"])["mean_squared_error"].is_number();
         self.metrics.as_ref().is_some_and(error)
     }
 

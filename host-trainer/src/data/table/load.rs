@@ -24,6 +24,8 @@ pub struct Intake {
     pub filled: Vec<(u32, u32)>,
     /// Features whose values count the rows.
     pub row_numbers: Vec<u32>,
+    /// Share of the rows that lie beyond the range of `data.raw`, of each feature.
+    pub clipped: Vec<f64>,
 }
 
 impl Table {
@@ -60,7 +62,7 @@ impl Table {
     /// # Errors
     /// Those of [`RowReader`], and [`Error::Table`] for a table without rows.
     pub fn read(&self, path: &Path, spec: RowSpec) -> Result<Dataset, Error> {
-        let is_another_file = spec.is_another_file;
+        let (is_another_file, is_filled) = (spec.is_another_file, spec.means.is_some());
         let fail = |problem: Problem| problem.of(path);
         let mut reader = RowReader::open(path, self, spec)?;
         let names: Vec<String> = reader.feature_names().into_iter().map(String::from).collect();
@@ -117,7 +119,7 @@ impl Table {
                 .map_err(|error| fail(Problem { place: "rows".into(), text: error.to_string() }))
         };
         let mut inputs = shaped(inputs, width)?;
-        if self.missing == Missing::Mean && !intake.filled.is_empty() {
+        if self.missing == Missing::Mean && !intake.filled.is_empty() && !is_filled {
             let all = |feature: &u32| intake.missing[*feature as usize] as usize == rows;
             if let Some(feature) = (0..width as u32).find(all).filter(|_| !is_another_file) {
                 let name = &names[feature as usize];

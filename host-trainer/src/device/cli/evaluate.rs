@@ -9,7 +9,7 @@ use model_format::{Model, Precision};
 
 use super::Link;
 use crate::cli::args::DataArgs;
-use crate::cli::evaluate::source;
+use crate::cli::evaluate::find_preset;
 use crate::cli::terminal;
 use crate::cli::train::confusions_text;
 use crate::data::{Locations, Subset};
@@ -17,7 +17,6 @@ use crate::device::connection::AnyClient;
 use crate::device::local;
 use crate::evaluate::{Confusion, InputEncoder};
 use crate::network::first_largest;
-use crate::preset;
 use crate::report::{grouped, percent};
 
 /// `device evaluate`.
@@ -43,10 +42,7 @@ pub struct EvaluateArgs {
 
 /// Sends test rows through the device, and compares every byte with this machine's.
 pub fn run(args: EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
-    let Ok(preset) = preset::find(&args.dataset) else {
-        source(&args.dataset)?;
-        bail!("{}: no preset says how it is parted", args.dataset);
-    };
+    let preset = find_preset(&args.dataset)?;
     let seed = args.seed.unwrap_or(preset.seed);
     let locations = Locations::from_environment(args.data.data_dir.clone());
     let loaded = preset.data.load(&locations, seed)?;

@@ -2,7 +2,7 @@
 
 use super::roc::roc;
 use super::{RunParts, pictures};
-use crate::data::{Subset, Targets};
+use crate::data::{Results, Subset, Targets};
 use crate::evaluate::{Evaluation, Regression};
 use crate::network::first_largest;
 use crate::report::html::findings::{Answers, Classes, Task, ValueAnswers, Values, Wrong};
@@ -44,7 +44,9 @@ fn classes(parts: &RunParts<'_>, names: Vec<String>) -> Classes {
     };
     let mut distribution = vec![("training", count(&splits.train))];
     distribution.extend(splits.validation.iter().map(|subset| ("validation", count(subset))));
-    distribution.push(("test", count(&splits.test)));
+    if splits.results == Results::Test {
+        distribution.push(("test", count(&splits.test)));
+    }
     let truths: Vec<usize> =
         (0..splits.test.len()).map(|position| class(&splits.test, position).unwrap_or(0)).collect();
     let different = float.iter().zip(&int8).filter(|(f, q)| best(f).0 != best(q).0).count();
