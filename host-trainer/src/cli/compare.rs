@@ -49,8 +49,9 @@ pub fn run(args: &CompareArgs, quiet: bool) -> anyhow::Result<()> {
 pub(super) fn compared(run: &Path, metrics: &Value) -> Compared {
     let text = |value: &Value| value.as_str().unwrap_or("–").to_string();
     let precision = if metrics["int16"].is_object() { "int16" } else { "int8" };
-    let test =
-        |name: &str| ["float", precision].map(|network| results_of(&metrics[network])[name].as_f64());
+    let test = |name: &str| {
+        ["float", precision].map(|network| results_of(&metrics[network])[name].as_f64())
+    };
     let int8 = &metrics[precision];
     Compared {
         run: run.display().to_string(),

@@ -188,7 +188,7 @@ impl Rows<'_> {
         let mut said: Vec<String> = notes.into_iter().chain(note).collect();
         if answered.left_out > 0 {
             let count = grouped(answered.left_out);
-            said.push(format!("{count} rows with missing values have no answer"));
+            said.push(format!("rows without an answer, since values are missing in them: {count}"));
         }
         let rows = grouped(answered.rows);
         said.push(match answered.judged {
@@ -202,9 +202,8 @@ impl Rows<'_> {
             ),
         });
         // Answers alone go to standard output.
-        said.iter().try_for_each(|line| {
-            writeln!(anstream::stderr().lock(), "  {}", paint(FAINT, line))
-        })?;
+        said.iter()
+            .try_for_each(|line| writeln!(anstream::stderr().lock(), "  {}", paint(FAINT, line)))?;
         Ok(())
     }
 
@@ -227,12 +226,8 @@ impl Rows<'_> {
             .scaled(rows.scaling().cloned().map(std::sync::Arc::new));
         let objective = plan.objective();
         let int8 = crate::evaluate::evaluate_int8(&model, &rows, &self.threads)?;
-        let float = crate::evaluate::evaluate_float(
-            &run.saved.network,
-            &rows,
-            objective,
-            &self.threads,
-        );
+        let float =
+            crate::evaluate::evaluate_float(&run.saved.network, &rows, objective, &self.threads);
         let mut features = vec![0.0_f32; dataset.width()];
         rows.gather_raw(0, &mut features);
         let precision = match model.output().quantization.precision {
@@ -262,7 +257,8 @@ fn row_text(
     rows: &crate::data::Subset,
     answers: &[Answer<'_>],
 ) -> String {
-    let mut text = format!("{} of {}\n", paint(HEADING, format!("row {index}")), shown(dataset.name()));
+    let mut text =
+        format!("{} of {}\n", paint(HEADING, format!("row {index}")), shown(dataset.name()));
     let labels = dataset.feature_labels();
     let width = labels.iter().map(|label| label.name.chars().count().min(41)).max().unwrap_or(0);
     for (label, &value) in labels.iter().zip(features) {
@@ -283,7 +279,11 @@ fn row_text(
         Targets::Values(values) => {
             let line = |numbers: &[f32]| {
                 let each = numbers.iter().enumerate().map(|(output, &number)| {
-                    format!("{} {}", shown(&values.names[output]), with_unit(number, &values.units[output]))
+                    format!(
+                        "{} {}",
+                        shown(&values.names[output]),
+                        with_unit(number, &values.units[output])
+                    )
                 });
                 each.collect::<Vec<_>>().join(", ")
             };
@@ -309,13 +309,18 @@ fn row_json(
     let named: Value = match labels.is_empty() {
         true => json!(features),
         false => Value::Object(
-            labels.iter().zip(features).map(|(label, value)| (label.name.clone(), json!(value))).collect(),
+            labels
+                .iter()
+                .zip(features)
+                .map(|(label, value)| (label.name.clone(), json!(value)))
+                .collect(),
         ),
     };
     let mut value = json!({ "row": index, "features": named });
     match dataset.targets() {
         Targets::Classes(labels) => {
-            value["truth"] = json!(rows.class(0).and_then(|class| labels.names.get(usize::from(class))));
+            value["truth"] =
+                json!(rows.class(0).and_then(|class| labels.names.get(usize::from(class))));
             for (side, answer) in answers {
                 let shares = labels.names.iter().cloned();
                 let shares = shares.zip(probabilities(answer, 0).into_iter().map(|p| json!(p)));

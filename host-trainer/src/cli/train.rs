@@ -17,8 +17,8 @@ use crate::experiment::{Experiment, Plan};
 use crate::pack::pack;
 use crate::preset;
 use crate::report::{
-    Column, confusion_text, grouped, intake_text, intake_warnings, metrics, model_text, percent, quality_text, seconds,
-    warnings_text,
+    Column, confusion_text, grouped, intake_text, intake_warnings, metrics, model_text, percent,
+    quality_text, seconds, warnings_text,
 };
 use crate::run_folder::RunFolder;
 use crate::train::{StopFlag, Threads};

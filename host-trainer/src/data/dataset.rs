@@ -247,9 +247,7 @@ impl Dataset {
     pub(crate) fn means_for_missing(&self, rows: &[u32]) -> Vec<f32> {
         let value = |row: u32, feature: usize| match &self.features {
             Features::Reals(values) => f64::from(values[(row as usize, feature)]),
-            Features::Counts { values, raw } => {
-                raw[feature].real(values[(row as usize, feature)])
-            }
+            Features::Counts { values, raw } => raw[feature].real(values[(row as usize, feature)]),
             Features::Bytes { values, .. } => f64::from(values[(row as usize, feature)]),
         };
         let filled = self.intake.as_ref().map_or(&[][..], |intake| &intake.filled);

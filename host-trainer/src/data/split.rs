@@ -303,10 +303,8 @@ mod tests {
             folder.path().join(name)
         };
         let target = crate::data::TableTarget::Classes("c".into());
-        let mut table = crate::data::Table::new(
-            write("a.csv", "x,c\n1,a\n3,b\n,a\n1000,b\n"),
-            target,
-        );
+        let mut table =
+            crate::data::Table::new(write("a.csv", "x,c\n1,a\n3,b\n,a\n1000,b\n"), target);
         table.missing = crate::data::Missing::Mean;
         let train = table.load().unwrap();
         let test = table.load_another(&write("b.csv", "x,c\n?,a\n"), &train).unwrap();

@@ -26,13 +26,14 @@ impl Preset {
     /// # Errors
     /// [`Error::Setting`] with the key and the remedy.
     pub fn check_target_kind(&self, dataset: &Dataset) -> Result<(), Error> {
-        let check = self.check_targets(dataset.target_kind()).map_err(|(key, problem)| {
-            match dataset.class_names() {
-                [] => (key, problem),
-                names if key.contains("units") => (key, problem + &explained(names)),
-                _ => (key, problem),
-            }
-        });
+        let check =
+            self.check_targets(dataset.target_kind()).map_err(|(key, problem)| {
+                match dataset.class_names() {
+                    [] => (key, problem),
+                    names if key.contains("units") => (key, problem + &explained(names)),
+                    _ => (key, problem),
+                }
+            });
         check.map_err(|(key, problem)| Error::Setting {
             origin: "preset".to_string(),
             key,
@@ -66,8 +67,10 @@ impl Preset {
             }
             (None, false) if self.data.validation.is_none() => {
                 let example = "test = { stratified = { fraction = 0.2 } }";
-                let problem = format!("{dataset} has no test rows of its own: set {example}, or \
-                                       data.validation, on whose rows results then are");
+                let problem = format!(
+                    "{dataset} has no test rows of its own: set {example}, or \
+                                       data.validation, on whose rows results then are"
+                );
                 wrong("data.test", problem)
             }
             _ => Ok(()),

@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::checked::{below_one, not_negative, positive, width};
-use crate::data::{
-    self, HoldOut, Loaded, Locations, Raw, ScalingMethod, Source, Splits, TestRows,
-};
+use crate::data::{self, HoldOut, Loaded, Locations, Raw, ScalingMethod, Source, Splits, TestRows};
 use crate::network::{Activation, DenseSpec, Initializer, LayerSpec};
 use crate::{quantize, train};
 

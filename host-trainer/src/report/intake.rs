@@ -14,17 +14,12 @@ const COARSE: f64 = 2e-6;
 /// Tables of features and classes. Nothing where the data is not the user's own.
 pub fn intake_text(source: &Source, splits: &Splits) -> String {
     let dataset = splits.train.dataset();
-    let mut text = String::new();
-    match source {
-        Source::Csv(_) => {
-            text += &notes(dataset);
-            text += &columns(dataset, &splits.train);
-        }
-        Source::Images(_) => {}
-        _ => return text,
-    }
-    text += &classes(splits);
-    text
+    let tables = match source {
+        Source::Csv(_) => notes(dataset) + &columns(dataset, &splits.train) + &classes(splits),
+        Source::Images(_) => classes(splits),
+        _ => return String::new(),
+    };
+    format!("{}\n{tables}\n", paint(HEADING, "data"))
 }
 
 /// What is likely to be a mistake in the data, a line each.
@@ -131,11 +126,11 @@ fn notes(dataset: &Dataset) -> String {
     let mut notes = intake.notes.clone();
     if intake.left_out > 0 {
         let count = grouped(intake.left_out);
-        notes.push(format!("{count} rows with missing values are left out"));
+        notes.push(format!("rows left out, since values are missing in them: {count}"));
     }
     if !intake.filled.is_empty() {
         let count = grouped(intake.filled.len() as u64);
-        notes.push(format!("means of the training rows stand for {count} missing values"));
+        notes.push(format!("missing values that means of the training rows stand for: {count}"));
     }
     notes.iter().map(|note| format!("  {}\n", paint(FAINT, note))).collect()
 }
@@ -176,7 +171,7 @@ fn columns(dataset: &Dataset, train: &Subset) -> String {
             significant(spread.low).into(),
             significant(spread.high).into(),
             significant(spread.mean).into(),
-            if missing == 0 { "" .into() } else { grouped(missing.into()).into() },
+            if missing == 0 { "".into() } else { grouped(missing.into()).into() },
             title(spread).into(),
         ]);
     }
@@ -191,9 +186,8 @@ fn targets(dataset: &Dataset, train: &Subset, table: Option<Table>) -> String {
     if let Targets::Values(values) = dataset.targets() {
         is_empty = false;
         for (output, name) in values.names.iter().enumerate() {
-            let column = || train.rows().iter().map(|&row| {
-                f64::from(values.values[(row as usize, output)])
-            });
+            let column =
+                || train.rows().iter().map(|&row| f64::from(values.values[(row as usize, output)]));
             let mean = column().sum::<f64>() / column().count().max(1) as f64;
             table.row([
                 shown(name).into(),
@@ -214,9 +208,9 @@ fn targets(dataset: &Dataset, train: &Subset, table: Option<Table>) -> String {
 
 fn classes(splits: &Splits) -> String {
     let dataset = splits.train.dataset();
-    let TargetKind::Classes(classes) = dataset.target_kind() else { return "\n".to_string() };
+    let TargetKind::Classes(classes) = dataset.target_kind() else { return String::new() };
     if classes > LISTED {
-        return format!("  {classes} classes\n\n");
+        return format!("  {classes} classes\n");
     }
     let parts = parts(splits);
     let mut header = vec!["class".to_string()];
@@ -227,13 +221,12 @@ fn classes(splits: &Splits) -> String {
         cells.extend(parts.iter().map(|(_, rows)| grouped(count(rows, class) as u64).into()));
         table.row(cells);
     }
-    format!("{}\n", indented(&table))
+    indented(&table)
 }
 
 fn indented(table: &Table) -> String {
     let lines = table.lines();
-    let lines = lines.iter().map(|line| format!("  {}\n", line.trim_end()));
-    format!("{}\n{}", paint(HEADING, "data"), lines.collect::<String>())
+    lines.iter().map(|line| format!("  {}\n", line.trim_end())).collect()
 }
 
 #[cfg(test)]

@@ -148,10 +148,13 @@ mod tests {
             }
         };
         let (float, int8) = (evaluation(1), evaluation(2));
-        let text = quality_text(&[
-            Column { title: "float", evaluation: &float },
-            Column { title: "int8", evaluation: &int8 },
-        ], Results::Test);
+        let text = quality_text(
+            &[
+                Column { title: "float", evaluation: &float },
+                Column { title: "int8", evaluation: &int8 },
+            ],
+            Results::Test,
+        );
         let plain = anstream::adapter::strip_str(&text).to_string();
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
         let lines: Vec<String> = plain.lines().map(words).collect();

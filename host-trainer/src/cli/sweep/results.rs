@@ -36,7 +36,8 @@ impl Row {
     }
 
     fn is_regression(&self) -> bool {
-        let error = |metrics: &Value| results_of(&metrics["float"])["mean_squared_error"].is_number();
+        let error =
+            |metrics: &Value| results_of(&metrics["float"])["mean_squared_error"].is_number();
         self.metrics.as_ref().is_some_and(error)
     }
 

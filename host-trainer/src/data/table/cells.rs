@@ -94,9 +94,7 @@ pub(super) fn explain(cell: &[u8], column: &str, decimal: Decimal, said: bool) -
          its words"
     );
     if text.contains('\n') {
-        return format!(
-            "`{cell}` spans lines: close the quote at its beginning, or {ignore}"
-        );
+        return format!("`{cell}` spans lines: close the quote at its beginning, or {ignore}");
     }
     let plain = text.replace('\u{2212}', "-");
     if plain.parse::<f64>().is_ok() && decimal != Decimal::Comma {
@@ -110,9 +108,8 @@ pub(super) fn explain(cell: &[u8], column: &str, decimal: Decimal, said: bool) -
     let marks: Vec<char> = text.chars().filter(|&c| odd(c)).collect();
     let count = |mark: char| marks.iter().filter(|&&own| own == mark).count();
     let only = |known: &str| digits > 0 && marks.iter().all(|&mark| known.contains(mark));
-    let thousands = format!(
-        "`{cell}` is no number: take the marks between thousands out of the file"
-    );
+    let thousands =
+        format!("`{cell}` is no number: take the marks between thousands out of the file");
     if is_date(&text) {
         return format!(
             "`{cell}` is a date or a time, not a number: leave the column out by ignore = \
@@ -149,9 +146,9 @@ pub(super) fn explain(cell: &[u8], column: &str, decimal: Decimal, said: bool) -
     }
     let starts = text.trim_start_matches(['+', '-', '\u{2212}', '$', '€', '£', '~', '<', '>', '≈']);
     let begins = starts.trim_start().starts_with(|c: char| c.is_ascii_digit());
-    let value = starts.trim_start().trim_start_matches(|c: char| {
-        c.is_ascii_digit() || matches!(c, '.' | ',' | ' ')
-    });
+    let value = starts
+        .trim_start()
+        .trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | ' '));
     if begins && value.chars().count() <= 12 && !value.chars().any(|c| c.is_ascii_digit()) {
         return match value.trim() {
             "" => format!("`{cell}` is no number: take the mark before it out of the cells"),
@@ -180,9 +177,14 @@ fn is_date(text: &str) -> bool {
     let dashes = text.trim_start_matches('-').matches(['-', '/']).count();
     let points = text.matches('.').count();
     let short = text.split('.').all(|part| part.len() <= 4);
-    let german = points == 2 && short && text.split('.').next().is_some_and(|day| day.len() <= 2)
+    let german = points == 2
+        && short
+        && text.split('.').next().is_some_and(|day| day.len() <= 2)
         && text.split('.').nth(1).is_some_and(|month| month.len() <= 2);
-    first && digits >= 3 && other <= 3 && numbers.count() >= 2
+    first
+        && digits >= 3
+        && other <= 3
+        && numbers.count() >= 2
         && (colons >= 1 || dashes >= 2 || german)
 }
 
@@ -192,9 +194,14 @@ mod tests {
 
     #[test]
     fn numbers_of_all_kinds_are_read() {
-        for (text, value) in
-            [("1.5", 1.5), ("+2", 2.0), (".5", 0.5), ("5.", 5.0), ("1E3", 1000.0), ("-1e-3", -0.001)]
-        {
+        for (text, value) in [
+            ("1.5", 1.5),
+            ("+2", 2.0),
+            (".5", 0.5),
+            ("5.", 5.0),
+            ("1E3", 1000.0),
+            ("-1e-3", -0.001),
+        ] {
             assert_eq!(number(text.as_bytes(), Decimal::Point), Ok(value), "{text}");
         }
         for (text, value) in [("1,5", 1.5), ("-,5", -0.5), ("7", 7.0), ("1,5e2", 150.0)] {
@@ -208,9 +215,9 @@ mod tests {
 
     #[test]
     fn missing_numbers_are_known_and_classes_may_be_called_none() {
-        for text in
-            ["", "None", "NA", "N/A", "nan", "NaN", "null", "NULL", "-", "?", "#N/A", "<NA>", "-nan"]
-        {
+        for text in [
+            "", "None", "NA", "N/A", "nan", "NaN", "null", "NULL", "-", "?", "#N/A", "<NA>", "-nan",
+        ] {
             assert_eq!(number(text.as_bytes(), Decimal::Point), Err(NoNumber::Missing), "{text}");
             assert_eq!(number(text.as_bytes(), Decimal::Comma), Err(NoNumber::Missing), "{text}");
         }

@@ -116,7 +116,12 @@ impl ClassNames {
             return Err(fail(format!(
                 "the classes `{}` ({} rows, the first in line {}) and `{}` ({} rows, the first in \
                  line {}) are nearly the same: write them alike, or apart",
-                self.names[a], self.rows[a], self.lines[a], self.names[b], self.rows[b], self.lines[b]
+                self.names[a],
+                self.rows[a],
+                self.lines[a],
+                self.names[b],
+                self.rows[b],
+                self.lines[b]
             )));
         }
         let order = check(&self.names).map_err(fail)?;
@@ -154,9 +159,7 @@ fn check(names: &[String]) -> Result<Vec<u16>, String> {
         [] => return Err("no row has a class".to_string()),
         [only] => {
             let only = shown(only);
-            return Err(format!(
-                "all rows are of class `{only}`: there is nothing to tell apart"
-            ));
+            return Err(format!("all rows are of class `{only}`: there is nothing to tell apart"));
         }
         _ => {}
     }

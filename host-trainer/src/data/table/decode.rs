@@ -57,9 +57,7 @@ fn decoded(mut file: Box<dyn Read + Send>, bytes: Option<u64>) -> io::Result<Ope
     }
     let chained = |skip: usize| io::Cursor::new(start[skip..].to_vec()).chain(file);
     let (mut stream, encoding): (Box<dyn Read + Send>, _) = match utf_16(start) {
-        Some((order, skip)) => {
-            (Box::new(Utf16::new(chained(skip), order)), Some("UTF-16"))
-        }
+        Some((order, skip)) => (Box::new(Utf16::new(chained(skip), order)), Some("UTF-16")),
         None => {
             let skip = if start.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
             (Box::new(chained(skip)), None)

@@ -141,7 +141,9 @@ fn score(sample: &[Vec<String>], header: bool, wanted: &[&str]) -> (bool, bool, 
     let usual = sample.iter().map(Vec::len).max_by_key(|&count| most(count)).unwrap_or(0);
     let there = match (header, sample.first()) {
         (true, Some(names)) => wanted.iter().all(|name| names.iter().any(|own| own == name)),
-        _ => wanted.iter().all(|name| name.parse().is_ok_and(|at: usize| (1..=usual).contains(&at))),
+        _ => {
+            wanted.iter().all(|name| name.parse().is_ok_and(|at: usize| (1..=usual).contains(&at)))
+        }
     };
     let consistent = most(usual) as f64 / sample.len().max(1) as f64;
     let rows = sample.get(usize::from(header)..).unwrap_or_default();

@@ -56,7 +56,9 @@ pub(super) fn resolve(
                 true if at == 0 => columns.notes.push(
                     "column 1 has no name, as pandas writes row numbers: it is left out".into(),
                 ),
-                true => columns.notes.push(format!("column {} has no name: it is left out", at + 1)),
+                true => {
+                    columns.notes.push(format!("column {} has no name: it is left out", at + 1))
+                }
             }
         }
     } else {
@@ -79,11 +81,8 @@ pub(super) fn resolve(
     if spec.needs_target && !spec.is_another_file {
         let used = || columns.features.iter().chain(&columns.targets).map(|&at| there[at]);
         if let Some(name) = table.units.keys().find(|name| !used().any(|own| own == *name)) {
-            let text = format!(
-                "there is no feature or target `{}`, but: {}",
-                shown(name),
-                listed(used())
-            );
+            let text =
+                format!("there is no feature or target `{}`, but: {}", shown(name), listed(used()));
             return Err(Problem::key("units", text));
         }
     }
@@ -95,7 +94,8 @@ fn named(table: &Table, sample: &[Vec<String>]) -> Columns {
     let mut columns = Columns::default();
     let Some(first) = sample.first() else { return columns };
     if !table.header {
-        let is_filled = |at: usize| sample.iter().any(|cells| cells.get(at).is_some_and(|c| !c.is_empty()));
+        let is_filled =
+            |at: usize| sample.iter().any(|cells| cells.get(at).is_some_and(|c| !c.is_empty()));
         columns.width = (0..first.len()).rev().find(|&at| is_filled(at)).map_or(0, |at| at + 1);
         columns.names = (1..=columns.width).map(|at| at.to_string()).collect();
         return columns;
@@ -182,7 +182,14 @@ fn missing(
     let is_number = |cell: &String| cell.replace(',', ".").parse::<f64>().is_ok();
     let numbers = |cells: &[String]| cells.iter().filter(|cell| is_number(cell)).count();
     let rows = sample.iter().skip(1).take(5).map(|cells| numbers(cells)).max().unwrap_or(0);
-    if table.header && numbers(&sample[0]) > 0 && numbers(&sample[0]) >= rows {
+    let usual = sample.iter().skip(1).map(Vec::len).max().unwrap_or(0);
+    let first = sample[0].len();
+    if table.header && usual > 1 && (first + 1 == 2 * usual || first == 2 * usual) {
+        text += ". The names and the first row seem to stand in one line: break it between them";
+    } else if table.header && first == 1 && usual > 1 {
+        text += ". Lines above the names are no part of the table: take them out, or set comment in \
+                 data.dataset.csv to the character that they begin with";
+    } else if table.header && numbers(&sample[0]) > 0 && numbers(&sample[0]) >= rows {
         text += ". The first line has numbers, so it seems to be a row: set header = false in \
                  data.dataset.csv, and the columns are called 1, 2, …";
     } else if let [name] = absent {

@@ -143,10 +143,8 @@ impl Table {
                 Values { values: shaped(values, names.len())?, names, units }.into()
             }
         };
-        let labels = names
-            .into_iter()
-            .map(|name| FeatureLabel { unit: self.unit(&name), name })
-            .collect();
+        let labels =
+            names.into_iter().map(|name| FeatureLabel { unit: self.unit(&name), name }).collect();
         let dataset = Dataset::new(stem(path), vec![width], Features::Reals(inputs), targets)?;
         Ok(dataset.with_feature_labels(labels)?.with_intake(Arc::new(intake)))
     }
@@ -175,7 +173,8 @@ pub(in super::super) fn means(
             counts[feature] += 1;
         }
     }
-    let mean = |(sum, count): (f64, u64)| if count == 0 { 0.0 } else { (sum / count as f64) as f32 };
+    let mean =
+        |(sum, count): (f64, u64)| if count == 0 { 0.0 } else { (sum / count as f64) as f32 };
     sums.into_iter().zip(counts).map(mean).collect()
 }
 
@@ -225,7 +224,10 @@ mod tests {
         let data = load("a,b,c\n1,2,3\n4,5,6\n", Table { units, ..table(target) }).unwrap();
         assert_eq!(names(&data), ["a", "c"]);
         let Targets::Values(values) = data.targets() else { panic!("numbers") };
-        assert_eq!((&values.values, &values.units[0]), (&ndarray::array![[2.0], [5.0]], &"V".into()));
+        assert_eq!(
+            (&values.values, &values.units[0]),
+            (&ndarray::array![[2.0], [5.0]], &"V".into())
+        );
     }
 
     #[test]
@@ -239,10 +241,22 @@ mod tests {
             ("x,c\n1e99,a\n2,b\n", "`1e99` is not a finite number"),
             ("x,c\n1,a\n2\n", "line 3: 1 fields, but the first line names 2: complete"),
             ("x,c\n1,a,3\n", "line 2: 3 fields, but the first line names 2: take `3`"),
-            ("x,y,c\n1,2,a\n3,4,b5,6,c\n", "line 3: 5 fields, but the first line names 3: two \
-              lines have run into one at `b5`"),
+            (
+                "x,y,c\n1,2,a\n3,4,b5,6,c\n",
+                "line 3: 5 fields, but the first line names 3: two \
+              lines have run into one at `b5`",
+            ),
             ("x,y,c\n1,2,a\n3,4,b,5,6,c\n", "run into one at `b 5`"),
-            ("x,y,c1,2,a\n3,4,b\n", "there is no column `c`"),
+            ("x,y,c1,2,a\n3,4,b\n", "The names and the first row seem to stand in one line"),
+            (
+                "x,y,c\nm,V,\n1,2,a\n3,4,b\n",
+                "line 2, column `x`: `m` is no number: where the line \
+              below the names has units",
+            ),
+            (
+                "x,y,c\n1,2,a\n3,4,5,b\n",
+                "line 3: 4 fields, but the first line names 3: where commas",
+            ),
             ("x,c\n1,a\n2,a\n", "column `c`: all rows are of class `a`"),
             ("x,x,c\n1,2,a\n", "column `x`: columns 1 and 2 have the same name"),
             ("c,x,c\n1,2,a\n", "column `c`: columns 1 and 3 have the same name"),
@@ -254,7 +268,7 @@ mod tests {
             ("\n \n", "only blank lines"),
             ("# a log\nx,c\n1,a\n", "line 1: `# a log` seems to be a comment"),
             ("x,c\n1,a\n# 2,b\n", "line 3: `# 2` seems to be a comment"),
-            ("A log\nx,c\n1,a\n", "line 1: there is no column `c`"),
+            ("A log\nx,c\n1,a\n", "`c`, but: A log. Lines above the names are no part"),
             ("x,c\n1,a\nx,c\n2,b\n", "line 3, column `x`: the names of the first line come again"),
             ("x,c\n1,\"a\n2,b\n", "line 2, column `c`: the quote in `\"a` is not closed"),
             ("x,c\n1,Cool\n2,cool\n3,b\n", "nearly the same"),
@@ -360,16 +374,18 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             path
         };
-        let table =
-            Table::new(write("a.csv", "x,y,c\n1,2,cool\n3,4,warm\n"), class("c"));
+        let table = Table::new(write("a.csv", "x,y,c\n1,2,cool\n3,4,warm\n"), class("c"));
         let first = table.load().unwrap();
         let other = write("b.csv", "c;note;y;x\nwarm;q;2,5;1\n");
         let second = table.load_another(&other, &first).unwrap();
         assert_eq!(reals(&second), ndarray::array![[1.0, 2.5]]);
-        assert_eq!(second.labels().unwrap(), &super::super::super::Labels {
-            indices: vec![1],
-            names: vec!["cool".into(), "warm".into()],
-        });
+        assert_eq!(
+            second.labels().unwrap(),
+            &super::super::super::Labels {
+                indices: vec![1],
+                names: vec!["cool".into(), "warm".into()],
+            }
+        );
         for (text, expected) in [
             ("x,z,c\n1,2,cool\n", "no column `y`, but: x, z, c. The columns that are needed: x, y"),
             ("x,y,c\n1,2,hot\n", "line 2, column `c`: `hot` is none of the classes: cool, warm"),
@@ -384,7 +400,8 @@ mod tests {
 
     #[test]
     fn columns_that_count_rows_are_noticed() {
-        let rows: String = (0..9).map(|row| format!("{},{},{}\n", row + 5, row * row, row % 2)).collect();
+        let rows: String =
+            (0..9).map(|row| format!("{},{},{}\n", row + 5, row * row, row % 2)).collect();
         let data = load(format!("id,x,c\n{rows}"), table(class("c"))).unwrap();
         assert_eq!(data.intake().unwrap().row_numbers, [0]);
     }

@@ -54,7 +54,9 @@ pub(crate) fn shown(text: &str) -> String {
     for character in characters.by_ref().take(SHOWN) {
         match character {
             // What turns the direction of text is invisible, and steers a terminal as well.
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
             | '\u{feff}' => out.extend(character.escape_unicode()),
             c if c.is_control() => out.extend(c.escape_debug()),
             c => out.push(c),

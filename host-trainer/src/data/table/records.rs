@@ -301,21 +301,18 @@ mod tests {
             commas(text),
             [row(2, &["a", "b"]), row(6, &["x\ny", "2"]), row(9, &["3", "4"])]
         );
-        assert_eq!(commas("a,b\r1,2\r\r3,4\r"), [
-            row(1, &["a", "b"]),
-            row(2, &["1", "2"]),
-            row(4, &["3", "4"])
-        ]);
+        assert_eq!(
+            commas("a,b\r1,2\r\r3,4\r"),
+            [row(1, &["a", "b"]), row(2, &["1", "2"]), row(4, &["3", "4"])]
+        );
     }
 
     #[test]
     fn quotes_and_blanks_are_read_as_programs_write_them() {
-        assert_eq!(commas("\"a,b\", \"say \"\"hi\"\"\" ,5\" pipe,"), [row(1, &[
-            "a,b",
-            "say \"hi\"",
-            "5\" pipe",
-            ""
-        ])]);
+        assert_eq!(
+            commas("\"a,b\", \"say \"\"hi\"\"\" ,5\" pipe,"),
+            [row(1, &["a,b", "say \"hi\"", "5\" pipe", ""])]
+        );
         assert_eq!(commas("\"\",\"b\"c,,"), [row(1, &["", "bc", "", ""])]);
         let blanks = all("  1   2\t\"a b\"  3 \n4 5\n", Separator::Blanks).unwrap();
         assert_eq!(blanks, [row(1, &["1", "2", "a b", "3"]), row(2, &["4", "5"])]);

@@ -57,7 +57,10 @@ pub struct RowReader {
     classes: Option<ClassNames>,
     spec: RowSpec,
     header: bool,
+    /// Line of the first row, 0 before it is read.
     first_row: u64,
+    /// Whether the first row has words where those below it have numbers.
+    has_units_below_names: bool,
     left_out: u64,
     notes: Vec<String>,
     expected_rows: Option<usize>,
@@ -94,6 +97,16 @@ impl RowReader {
         let first_line = record.line;
         check_first(&record, table).map_err(fail)?;
         let mut columns = resolve(table, &spec, &sample).map_err(fail)?;
+        let is_number = |row: &[String], at: &usize| {
+            row.get(*at).is_some_and(|cell| number(cell.as_bytes(), decimal).is_ok())
+        };
+        let has_units_below_names = match sample.as_slice() {
+            [_, units, row, ..] => {
+                let mut features = columns.features.iter();
+                features.all(|at| !is_number(units, at) && is_number(row, at))
+            }
+            _ => false,
+        };
         notes.append(&mut columns.notes);
         records.names = columns.names.clone();
         let classes = match (&table.target, &spec.classes) {
@@ -113,7 +126,8 @@ impl RowReader {
             classes,
             spec,
             header: table.header,
-            first_row: first_line + u64::from(table.header),
+            first_row: if table.header { 0 } else { first_line },
+            has_units_below_names,
             left_out: 0,
             notes,
             expected_rows,
@@ -131,6 +145,9 @@ impl RowReader {
             }
             if self.record.cell(0).is_empty() && self.record.cells().all(<[u8]>::is_empty) {
                 continue;
+            }
+            if self.first_row == 0 {
+                self.first_row = self.record.line;
             }
             match self.row(row) {
                 Ok(true) => return Ok(true),
@@ -225,6 +242,15 @@ impl RowReader {
         if first.starts_with(['#', '%', '!']) || first.starts_with("//") {
             return self.comment(&first);
         }
+        if self.header && line == self.first_row && self.has_units_below_names {
+            return fail(format!(
+                "`{}` is no number: where the line below the names has units, take it out, and \
+                 set units = {{ \"{}\" = \"{}\" }} in data.dataset.csv",
+                shown(&words),
+                shown(name),
+                shown(&words)
+            ));
+        }
         if !self.header && line == self.first_row {
             return fail(format!(
                 "`{}` is no number: where the first line names the columns, leave header = false \
@@ -268,7 +294,8 @@ impl RowReader {
         let fields = format!("{found} fields, but {named}");
         let is_number = |cell: &str| cell.parse::<f64>().is_ok();
         let names = &self.columns.names;
-        let remedy = if found < width && self.record.line == self.first_row
+        let remedy = if found < width
+            && self.record.line == self.first_row
             && names.iter().any(|name| is_number(name))
         {
             "the names and the first row seem to stand in one line: break it between them".into()
@@ -280,12 +307,13 @@ impl RowReader {
             )
         } else if found < width {
             "complete the line".to_string()
-        } else if let Some(cell) = self.merged(&cells.iter().map(|c| c.as_ref()).collect::<Vec<_>>())
+        } else if let Some(cell) =
+            self.merged(&cells.iter().map(|c| c.as_ref()).collect::<Vec<_>>())
         {
             format!("two lines have run into one at `{}`: break it there", shown(&cell))
         } else if self.decimal_commas(&cells.iter().map(|c| is_number(c)).collect::<Vec<_>>()) {
-            "where its numbers have decimal commas, another separator must stand between columns: \
-             write the file with `;`"
+            "where commas stand within its numbers, as decimal marks or between thousands, \
+             another mark must stand between columns: write the file with `;`"
                 .to_string()
         } else {
             let cell = &cells[width.min(cells.len() - 1)];
@@ -310,9 +338,8 @@ impl RowReader {
         };
         let joint = cells.get(width - 1)?;
         if cells.len() + 1 == 2 * width && width > 1 {
-            let inner = self.columns.features.iter().all(|&at| {
-                at + 1 == width || is_number(cells[at])
-            });
+            let inner =
+                self.columns.features.iter().all(|&at| at + 1 == width || is_number(cells[at]));
             let has_both = joint.chars().any(|c| c.is_ascii_digit()) && !is_number(joint);
             return (inner && has_both && fits(&cells[width..], 1)).then(|| joint.to_string());
         }

@@ -7,13 +7,13 @@ use super::plot::scatter;
 use crate::report::number::{r_squared, significant as number};
 
 /// Errors, and answers over targets.
-pub fn section(values: &Values, precision: &str) -> Markup {
+pub fn section(values: &Values, precision: &str, results: &str) -> Markup {
     let unit = match values.unit.as_str() {
         "" => String::new(),
         unit => format!(", {unit}"),
     };
     html! {
-        h2 id="answers" { "Answers on the test rows" }
+        h2 id="answers" { "Answers on the " (results) " rows" }
         table class="stack" {
             thead { tr {
                 th scope="col" { "network" } th scope="col" { "mean squared error" }

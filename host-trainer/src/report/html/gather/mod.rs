@@ -87,6 +87,7 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Findings, Gathe
     }
     let preset_toml = preset.to_toml();
     Ok(Findings {
+        results: splits.results.name(),
         name: preset.name.clone(),
         description: preset.description.trim_end_matches('.').to_string(),
         network: preset.network.shape(network.inputs()),
