@@ -100,10 +100,14 @@ impl RowReader {
         let is_number = |row: &[String], at: &usize| {
             row.get(*at).is_some_and(|cell| number(cell.as_bytes(), decimal).is_ok())
         };
+        let is_word = |row: &[String], at: &usize| {
+            let is_sign = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.');
+            row.get(*at).is_some_and(|cell| !cell.is_empty() && !cell.starts_with(is_sign))
+        };
         let has_units_below_names = match sample.as_slice() {
             [_, units, row, ..] => {
                 let mut features = columns.features.iter();
-                features.all(|at| !is_number(units, at) && is_number(row, at))
+                features.all(|at| is_word(units, at) && is_number(row, at))
             }
             _ => false,
         };
