@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use model_format::Model;
 use model_format::limits::MAX_TEXT;
 
@@ -29,6 +29,10 @@ pub fn run(args: &ImportArgs, quiet: bool) -> anyhow::Result<()> {
         Some(output) => output.clone(),
         None => args.model.with_extension("thimble"),
     };
+    let same = |path: &Path| path.canonicalize().ok();
+    if same(&output).is_some_and(|output| Some(output) == same(&args.model)) {
+        bail!("{} is what is imported: name another file with -o", output.display());
+    }
     files::write(&output, &imported.bytes)?;
     if !quiet {
         let model = Model::parse(&imported.bytes)?;

@@ -14,7 +14,7 @@ mod import;
 mod infer;
 mod inspect;
 mod pack;
-mod predict;
+pub(crate) mod predict;
 pub(crate) mod predict_rows;
 mod presets;
 mod progress;

@@ -141,10 +141,7 @@ impl RowsRun {
 }
 
 fn class_names(model: &Model<'_>) -> Option<Vec<String>> {
-    match model.output().meaning {
-        model_format::Meaning::Classes(labels) => Some(labels.iter().map(String::from).collect()),
-        _ => None,
-    }
+    model.output().meaning.labels().map(|labels| labels.iter().map(String::from).collect())
 }
 
 /// What is asked.

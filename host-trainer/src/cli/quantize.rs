@@ -180,7 +180,7 @@ fn of_run(args: &QuantizeArgs, locations: &Locations, threads: &Threads) -> anyh
     let objective = plan.objective();
     let (quantized, _) =
         quantize_network(&saved.preset, &saved.network, objective, &plan.splits, threads)?;
-    let reference = quantized.folded.dense_layers().map(|(dense, parameters)| {
+    let reference = quantized.prepared.network.dense_layers().map(|(dense, parameters)| {
         let (weights, _) = dense.view(parameters);
         weights.iter().map(|weight| f64::from(*weight)).collect()
     });

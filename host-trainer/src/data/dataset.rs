@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model_format::limits::MAX_TEXT;
 use ndarray::Array2;
 
-use super::{Error, Intake, Raw, shown};
+use super::{Error, Intake, Preparation, Raw, shown};
 
 /// The inputs of all rows of a dataset.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,6 +141,7 @@ pub struct Dataset {
     targets: Targets,
     feature_labels: Vec<FeatureLabel>,
     intake: Option<Arc<Intake>>,
+    preparation: Option<Preparation>,
 }
 
 impl Dataset {
@@ -197,7 +198,8 @@ impl Dataset {
                 }
             }
         }
-        Ok(Dataset { name, shape, features, targets, feature_labels: Vec::new(), intake: None })
+        let (feature_labels, intake, preparation) = (Vec::new(), None, None);
+        Ok(Dataset { name, shape, features, targets, feature_labels, intake, preparation })
     }
 
     /// The same rows as sensors count them: see [`Features::counted`].
@@ -205,11 +207,11 @@ impl Dataset {
     /// # Errors
     /// [`Error::Dataset`] when the features are no real numbers, or `raw` is for other features.
     pub fn counted(self, raw: &[Raw]) -> Result<Self, Error> {
-        let Dataset { name, shape, features, targets, feature_labels, intake } = self;
+        let Dataset { name, shape, features, targets, feature_labels, intake, preparation } = self;
         match features.counted(raw) {
             Ok(features) => {
                 let dataset = Dataset::new(name, shape, features, targets)?;
-                Ok(Dataset { feature_labels, intake, ..dataset })
+                Ok(Dataset { feature_labels, intake, preparation, ..dataset })
             }
             Err(problem) => Err(Error::Dataset { dataset: name, problem }),
         }
@@ -272,6 +274,16 @@ impl Dataset {
     /// Name and unit of each feature; none where features have no names, as pixels.
     pub fn feature_labels(&self) -> &[FeatureLabel] {
         &self.feature_labels
+    }
+
+    /// The same rows, which are images that were prepared so.
+    pub fn with_preparation(self, preparation: Preparation) -> Self {
+        Dataset { preparation: Some(preparation), ..self }
+    }
+
+    /// Preparation of the images that the rows are; `None` where rows are no images.
+    pub fn preparation(&self) -> Option<Preparation> {
+        self.preparation
     }
 
     /// Name of the dataset.

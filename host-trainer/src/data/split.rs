@@ -127,6 +127,10 @@ impl Splits {
             return Err(fail("test", "this dataset has test rows of its own: leave it out"));
         }
         let test = take("test", test)?;
+        if validation.is_some() && loaded.validation.is_some() {
+            let problem = "this dataset has validation rows of its own: leave it out";
+            return Err(fail("validation", problem));
+        }
         let validation = take("validation", validation)?;
         let mut own_test = loaded.test;
         if dataset.is_filled() || own_test.as_ref().is_some_and(Dataset::is_filled) {
@@ -136,7 +140,8 @@ impl Splits {
         }
         let dataset = Arc::new(dataset);
         let subset = |rows| Subset::new(Arc::clone(&dataset), rows);
-        let validation = validation.map(subset);
+        let own_validation = loaded.validation.map(|rows| Subset::all(Arc::new(rows)));
+        let validation = validation.map(subset).or(own_validation);
         let (test, results) = match (test, own_test, &validation) {
             (Some(test), ..) => (subset(test), Results::Test),
             (None, Some(test), _) => (Subset::all(Arc::new(test)), Results::Test),
@@ -144,7 +149,8 @@ impl Splits {
             (None, None, None) => {
                 return Err(fail(
                     "test",
-                    "this dataset has no test rows of its own: set it, or data.validation",
+                    "this dataset has no test rows of its own: set it, such as test = { \
+                     stratified = { fraction = 0.2 } }, or data.validation",
                 ));
             }
         };
@@ -248,7 +254,9 @@ mod tests {
         Loaded {
             train: Dataset::new("d", vec![1], features, labels).unwrap(),
             test: None,
+            validation: None,
             origin: String::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -308,7 +316,13 @@ mod tests {
         table.missing = crate::data::Missing::Mean;
         let train = table.load().unwrap();
         let test = table.load_another(&write("b.csv", "x,c\n?,a\n"), &train).unwrap();
-        let loaded = |test| Loaded { train: train.clone(), test, origin: String::new() };
+        let loaded = |test| Loaded {
+            train: train.clone(),
+            validation: None,
+            test,
+            origin: String::new(),
+            notes: Vec::new(),
+        };
         let last = HoldOut::Tail(Amount::Count(1));
         let value = |rows: &Subset, position| {
             let mut out = [0.0_f32];

@@ -1,13 +1,15 @@
 //! One experiment: from a preset to a trained network, its int8 model, and how well both do.
 
+mod choice;
 mod read;
 mod report;
 mod run;
 mod write;
 
+pub use choice::{Attempt, Choice, QuantizationLoss, judged_rows, quantize_network};
 pub use read::{ReadError, SavedRun, read_metrics};
 pub use report::ReportError;
-pub use run::{Error, Experiment, Plan, QuantizationLoss, judged_rows, quantize_network};
+pub use run::{Error, Experiment, Plan};
 
 #[cfg(test)]
 mod tests {

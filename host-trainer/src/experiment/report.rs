@@ -45,7 +45,7 @@ impl Experiment {
                 origin: &self.origin,
                 splits: &self.splits,
                 network: &self.outcome.network,
-                folded: &self.quantized.folded,
+                prepared: &self.quantized.prepared,
                 model: &model,
                 objective: self.objective,
                 float: &self.float,
@@ -69,17 +69,22 @@ impl SavedRun {
         let model = Model::parse(&bytes)?;
         let plan = self.plan(locations)?;
         let (network, test) = (&self.network, &plan.splits.test);
+        let metrics = self.metrics()?;
+        // Those of the way that was taken, of all that were tried.
+        let settings = serde_json::from_value(metrics["quantization"]["settings"].clone())
+            .unwrap_or(self.preset.quantization);
         let findings = gather(
             &RunParts {
                 preset: &self.preset,
                 origin: &plan.origin,
                 splits: &plan.splits,
                 network,
-                folded: &prepared(
+                prepared: &prepared(
                     network,
                     plan.objective(),
                     &plan.splits.train,
-                    self.preset.quantization,
+                    settings,
+                    model.input_quantization().precision,
                     threads,
                 )?,
                 model: &model,
@@ -87,7 +92,7 @@ impl SavedRun {
                 float: &evaluate_float(network, test, plan.objective(), threads),
                 quantized: &evaluate_int8(&model, test, threads)?,
                 history: &self.history()?,
-                metrics: &self.metrics()?,
+                metrics: &metrics,
             },
             threads,
         )?;

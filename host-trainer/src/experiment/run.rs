@@ -1,16 +1,14 @@
 //! Running an experiment.
 
-use model_format::{Model, Precision};
+use model_format::Model;
 
+use super::choice::{Choice, quantize_network};
 use crate::data::{self, Locations, Splits, Subset};
 use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
 use crate::network::{Network, NetworkError, Objective};
 use crate::preset::{self, Preset};
-use crate::quantize::{Activations, QuantizeError, Quantized, quantize};
+use crate::quantize::{QuantizeError, Quantized};
 use crate::train::{self, Checkpoint, Observer, Outcome, StopFlag, Threads, TrainError, Training};
-
-/// Rows that are enough to see whether 8 bits will do.
-const JUDGED_ROWS: usize = 10_000;
 
 /// Why an experiment cannot be finished.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +54,8 @@ pub struct Plan {
     pub splits: Splits,
     /// Where the data came from.
     pub origin: String,
+    /// Remarks about the data for the user.
+    pub notes: Vec<String>,
     /// The network, not trained yet.
     pub network: Network<f32>,
 }
@@ -75,8 +75,8 @@ pub struct Experiment {
     pub outcome: Outcome<f32>,
     /// The quantized model.
     pub quantized: Quantized,
-    /// What 8-bit activations lose on rows that are not test rows.
-    pub int8_loss: QuantizationLoss,
+    /// The ways to quantize that were tried, and which was taken.
+    pub choice: Choice,
     /// RAM that the quantized model needs.
     pub scratch_bytes: usize,
     /// Multiply-accumulates of an inference.
@@ -87,37 +87,6 @@ pub struct Experiment {
     pub int8: Evaluation,
 }
 
-/// What quantization loses.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum QuantizationLoss {
-    /// Accuracy, from 0 to 1; negative when it gains some.
-    Accuracy(f64),
-    /// The mean squared error, as a multiple of that of the float network.
-    SquaredError(f64),
-}
-
-impl QuantizationLoss {
-    /// What the second loses beside the first.
-    pub fn between(float: &Evaluation, quantized: &Evaluation) -> Self {
-        match (float.regression, quantized.regression) {
-            (Some(float), Some(quantized)) => QuantizationLoss::SquaredError(
-                quantized.mean_squared_error / float.mean_squared_error,
-            ),
-            _ => QuantizationLoss::Accuracy(
-                float.confusion.accuracy() - quantized.confusion.accuracy(),
-            ),
-        }
-    }
-
-    /// Whether it is more than 0.1 points of accuracy, or 5 % of the squared error.
-    pub fn is_large(self) -> bool {
-        match self {
-            QuantizationLoss::Accuracy(lost) => lost > 0.001,
-            QuantizationLoss::SquaredError(ratio) => ratio > 1.05,
-        }
-    }
-}
-
 impl Plan {
     /// Reads the data and makes the network.
     ///
@@ -126,9 +95,10 @@ impl Plan {
     pub fn new(mut preset: Preset, locations: &Locations) -> Result<Self, Error> {
         let loaded = preset.data.load(locations, preset.seed)?;
         preset.check_target_kind(&loaded.train)?;
-        let origin = loaded.origin.clone();
+        let (origin, notes) = (loaded.origin.clone(), loaded.notes.clone());
         preset.data.dataset = preset.data.dataset.resolved(&loaded.train);
         let splits = preset.data.split(loaded, preset.seed)?;
+        preset.check_validation(splits.validation.is_some())?;
         check_classes(&splits.train)?;
         let (batch_size, rows) = (preset.training.batch_size, splits.train.len());
         if batch_size > rows {
@@ -137,7 +107,7 @@ impl Plan {
         let splits = splits.scaled(preset.data.scaling());
         let inputs = splits.train.dataset().width();
         let network = Network::new(inputs, &preset.network.specs(), preset.seed)?;
-        Ok(Plan { preset, splits, origin, network })
+        Ok(Plan { preset, splits, origin, notes, network })
     }
 
     /// What training makes small, and what outputs say.
@@ -161,7 +131,7 @@ impl Plan {
         observer: &mut dyn Observer<f32>,
     ) -> Result<Experiment, Error> {
         let objective = self.objective();
-        let Plan { preset, splits, origin, network } = self;
+        let Plan { preset, splits, origin, network, .. } = self;
         let training = Training {
             splits: &splits,
             settings: &preset.training,
@@ -172,8 +142,7 @@ impl Plan {
         };
         let outcome = train::train(network, training, observer)?;
         let network = &outcome.network;
-        let (quantized, int8_loss) =
-            quantize_network(&preset, network, objective, &splits, threads)?;
+        let (quantized, choice) = quantize_network(&preset, network, objective, &splits, threads)?;
         let model = Model::parse(&quantized.bytes)?;
         let float = evaluate_float(network, &splits.test, objective, threads);
         let int8 = evaluate_int8(&model, &splits.test, threads)?;
@@ -185,51 +154,13 @@ impl Plan {
             objective,
             outcome,
             quantized,
-            int8_loss,
+            choice,
             scratch_bytes,
             macs,
             float,
             int8,
         })
     }
-}
-
-/// Quantizes a trained network as its preset asks for; says what 8-bit activations lose on rows
-/// that are not test rows.
-///
-/// # Errors
-/// [`Error`] when the model is refused.
-pub fn quantize_network(
-    preset: &Preset,
-    network: &Network<f32>,
-    objective: Objective,
-    splits: &Splits,
-    threads: &Threads,
-) -> Result<(Quantized, QuantizationLoss), Error> {
-    let settings = preset.quantization;
-    let quantized = |precision| {
-        let name = &preset.name;
-        quantize(name, network, objective, &splits.train, settings, precision, threads)
-    };
-    let eight = quantized(Precision::Int8)?;
-    let judged = judged_rows(splits);
-    let float = evaluate_float(network, &judged, objective, threads);
-    let int8 = evaluate_int8(&Model::parse(&eight.bytes)?, &judged, threads)?;
-    let int8_loss = QuantizationLoss::between(&float, &int8);
-    let quantized = match settings.activations {
-        Activations::Int16 => quantized(Precision::Int16)?,
-        Activations::Auto if int8_loss.is_large() => quantized(Precision::Int16)?,
-        Activations::Auto | Activations::Int8 => eight,
-    };
-    Ok((quantized, int8_loss))
-}
-
-/// Validation rows, or training rows where there are none: test rows choose nothing.
-pub fn judged_rows(splits: &Splits) -> Subset {
-    let rows = splits.validation.as_ref().unwrap_or(&splits.train);
-    let kept = rows.rows().iter().copied().take(JUDGED_ROWS).collect();
-    let scaling = rows.scaling().cloned().map(std::sync::Arc::new);
-    Subset::new(rows.dataset().clone(), kept).scaled(scaling)
 }
 
 fn check_classes(train: &Subset) -> Result<(), Error> {
@@ -249,9 +180,6 @@ impl Experiment {
 
     /// What the quantized model's activations are called.
     pub fn precision_name(&self) -> &'static str {
-        match self.quantized.precision {
-            Precision::Int8 => "int8",
-            Precision::Int16 => "int16",
-        }
+        self.quantized.precisions.name()
     }
 }

@@ -241,7 +241,13 @@ mod tests {
         let mut table = Csv::new(file, target);
         table.units = [("temp".to_string(), "°C".to_string())].into();
         let train = table.load().unwrap();
-        let loaded = Loaded { train, test: None, origin: String::new() };
+        let loaded = Loaded {
+            train,
+            validation: None,
+            test: None,
+            origin: String::new(),
+            notes: Vec::new(),
+        };
         (Source::Csv(table), Splits::new(loaded, Some(test), None, 1).unwrap())
     }
 
@@ -286,7 +292,13 @@ mod tests {
         std::fs::write(&file, text).unwrap();
         let table = Csv::new(file, TableTarget::Values(vec!["y".into()]));
         let train = table.load().unwrap();
-        let loaded = Loaded { train, test: None, origin: String::new() };
+        let loaded = Loaded {
+            train,
+            validation: None,
+            test: None,
+            origin: String::new(),
+            notes: Vec::new(),
+        };
         (Source::Csv(table), Splits::new(loaded, Some(test), None, 1).unwrap())
     }
 }

@@ -12,7 +12,8 @@ pub fn metrics_json(experiment: &Experiment) -> String {
 }
 
 /// The metrics of a run. `float.test.accuracy` and `int8.test.accuracy` are shares from 0 to 1;
-/// `test` is named `validation` where results are those of the validation rows, and `int8` is named `int16` for a model whose activations are.
+/// `test` is named `validation` where results are those of the validation rows, and `int8` is named
+/// `int16` for a model whose activations are, and `mixed` for one of both.
 pub fn metrics(experiment: &Experiment) -> Value {
     let Experiment { preset, outcome, float, int8, .. } = experiment;
     let last = outcome.history.epochs.last();
@@ -42,6 +43,7 @@ pub fn metrics(experiment: &Experiment) -> Value {
             results: evaluation(int8),
         },
     });
+    value["quantization"] = experiment.choice.to_json();
     if let Some(score) = last.and_then(|record| record.validation).filter(|_| results == "test") {
         value["float"]["validation"] = self::score(&score);
     }
