@@ -48,7 +48,8 @@ pub fn run(args: &CompareArgs, quiet: bool) -> anyhow::Result<()> {
 /// What a run's metrics.json says.
 pub(super) fn compared(run: &Path, metrics: &Value) -> Compared {
     let text = |value: &Value| value.as_str().unwrap_or("–").to_string();
-    let precision = if metrics["int16"].is_object() { "int16" } else { "int8" };
+    let names = ["int16", "mixed"].into_iter();
+    let precision = names.rev().find(|name| metrics[*name].is_object()).unwrap_or("int8");
     let test = |name: &str| {
         ["float", precision].map(|network| results_of(&metrics[network])[name].as_f64())
     };

@@ -14,8 +14,10 @@ use super::train::confusions_text;
 use crate::data::{Locations, Results, Source, Subset};
 use crate::evaluate::{evaluate_float, evaluate_int8};
 use crate::preset::{self, Preset, nearest};
-use crate::report::style::{FAINT, HEADING, paint};
-use crate::report::{Column, evaluation_json, grouped, model_text, quality_text};
+use crate::report::style::{BAD, FAINT, HEADING, paint};
+use crate::report::{
+    Column, constant_warnings, evaluation_json, grouped, model_text, quality_text,
+};
 use crate::train::Threads;
 
 /// Evaluates a model on the test rows of a dataset.
@@ -46,6 +48,10 @@ pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
     let evaluation = evaluate_int8(&model, &splits.test, &threads);
     spinner.finish_and_clear();
     let evaluation = evaluation?;
+    let title = match model.output().quantization.precision {
+        Precision::Int8 => "int8",
+        Precision::Int16 => "int16",
+    };
     if args.json {
         let value = json!({
             "model": model.name(),
@@ -54,15 +60,15 @@ pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
             "scratch_bytes": model.scratch_len() * 4,
             "macs": model.macs(),
             splits.results.name(): evaluation_json(&evaluation),
+            "warnings": constant_warnings(&[Column { title, evaluation: &evaluation }]),
         });
         terminal::json(&value)?;
         return Ok(());
     }
     let mut text = format!("{}  on {rows}\n\n", paint(HEADING, model.name()));
-    let title = match model.output().quantization.precision {
-        Precision::Int8 => "int8",
-        Precision::Int16 => "int16",
-    };
+    for warning in constant_warnings(&[Column { title, evaluation: &evaluation }]) {
+        text += &format!("{}\n\n", paint(BAD, format!("warning: {warning}")));
+    }
     text += &quality_text(&[Column { title, evaluation: &evaluation }], splits.results);
     text += &confusions_text(&[(title, &evaluation.confusion)]);
     text += "\n";
@@ -123,7 +129,12 @@ fn another_file(
     let evaluation = evaluation?;
     let float = run.plan.as_ref().map(|plan| {
         let rows = plan.splits.train.with_dataset(rows.dataset().clone());
-        evaluate_float(&run.saved.network, &rows, plan.objective(), &threads)
+        evaluate_float(
+            &run.saved.network,
+            &rows,
+            plan.objective_of(&run.saved.network, &threads),
+            &threads,
+        )
     });
     let title = match model.output().quantization.precision {
         Precision::Int8 => "int8",

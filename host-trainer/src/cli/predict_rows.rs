@@ -110,6 +110,7 @@ impl RowsRun {
         self,
         model: Model<'m>,
         spec: &RowSpec,
+        threads: &Threads,
     ) -> anyhow::Result<(RowPredictor<'m>, Option<String>)> {
         let table = self.table()?.clone();
         let note = self.plan.as_ref().err().map(|reason| {
@@ -132,7 +133,7 @@ impl RowsRun {
         };
         let raw = self.saved.preset.data.raw.clone();
         let float = self.plan.ok().map(|plan| FloatSide {
-            objective: plan.objective(),
+            objective: plan.objective_of(&self.saved.network, threads),
             network: self.saved.network,
             train: plan.splits.train,
         });
@@ -169,7 +170,7 @@ impl Rows<'_> {
         let table = run.table()?.clone();
         let mut reader = RowReader::open(file, &table, spec.clone())?;
         let notes = reader.notes().to_vec();
-        let (predictor, note) = run.predictor(model, &spec)?;
+        let (predictor, note) = run.predictor(model, &spec, &self.threads)?;
         let answered = match self.output {
             Some(path) => write_whole(path, |out| {
                 Ok(predictor.answer_all(&mut reader, out, &self.threads)?)
@@ -221,7 +222,7 @@ impl Rows<'_> {
         let rows = plan.splits.train.with_dataset(dataset.clone());
         let rows = crate::data::Subset::new(dataset.clone(), vec![index as u32])
             .scaled(rows.scaling().cloned().map(std::sync::Arc::new));
-        let objective = plan.objective();
+        let objective = plan.objective_of(&run.saved.network, &self.threads);
         let int8 = crate::evaluate::evaluate_int8(&model, &rows, &self.threads)?;
         let float =
             crate::evaluate::evaluate_float(&run.saved.network, &rows, objective, &self.threads);

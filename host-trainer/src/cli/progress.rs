@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 
 use super::terminal;
 use crate::network::{BatchScore, Network};
-use crate::report::{percent, seconds};
+use crate::report::{percent, seconds, significant};
 use crate::train::{EpochRecord, Flow, Observer, Progress};
 
 /// Lines that a training of many epochs leaves behind.
@@ -104,10 +104,13 @@ impl Observer<f32> for TrainProgress {
     }
 }
 
-/// Loss and accuracy, or absolute error.
+/// Loss and accuracy, or mean absolute error.
 pub(super) fn score(score: &BatchScore) -> String {
     match score.mean_absolute_error() {
-        Some(error) => format!("loss {:.5}  absolute error {error:.4}", score.loss()),
+        Some(error) => {
+            let (loss, error) = (significant(score.loss()), significant(error));
+            format!("loss {loss:>8}  mean absolute error {error:>8}")
+        }
         None => format!("loss {:.4}  accuracy {:>8}", score.loss(), percent(score.accuracy())),
     }
 }

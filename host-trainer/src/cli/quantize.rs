@@ -177,7 +177,7 @@ fn of_run(args: &QuantizeArgs, locations: &Locations, threads: &Threads) -> anyh
         saved.preset.quantization.activations = activations;
     }
     let plan = saved.plan(locations)?;
-    let objective = plan.objective();
+    let objective = plan.objective_of(&saved.network, threads);
     let (quantized, _) =
         quantize_network(&saved.preset, &saved.network, objective, &plan.splits, threads)?;
     let reference = quantized.prepared.network.dense_layers().map(|(dense, parameters)| {

@@ -11,13 +11,14 @@ use super::checkpoint::{self, Checkpoints};
 use super::progress::TrainProgress;
 use super::terminal;
 use crate::data::{Locations, Results};
-use crate::evaluate::Confusion;
+use crate::evaluate::{Confusion, Threshold};
 use crate::experiment::{Experiment, Plan};
 use crate::pack::pack;
 use crate::preset;
 use crate::report::{
     Column, attempts_text, confusion_text, grouped, intake_text, intake_warnings, metrics,
-    model_text, percent, quality_text, seconds, warnings_text,
+    missing_classes, model_text, percent, quality_text, seconds, significant, warnings,
+    warnings_text,
 };
 use crate::run_folder::RunFolder;
 use crate::train::{StopFlag, Threads};
@@ -120,7 +121,7 @@ pub(super) fn stop_on_interrupt(stop: &StopFlag) {
 
 /// What is going to happen.
 fn introduction(plan: &Plan) -> String {
-    use crate::report::style::{HEADING, paint};
+    use crate::report::style::{BAD, HEADING, paint};
 
     let preset = &plan.preset;
     let validation = match &plan.splits.validation {
@@ -132,9 +133,13 @@ fn introduction(plan: &Plan) -> String {
         Results::Validation => String::new(),
     };
     let notes: String = plan.notes.iter().map(|note| format!("\n           {note}")).collect();
-    format!(
+    let scaled = match plan.splits.train.target_scaling() {
+        Some(_) => ", of scaled targets (all other figures are in the target's own unit)",
+        None => "",
+    };
+    let mut text = format!(
         "{}  {}\n  data     {} training{validation}{test} rows, {}{notes}\n  network  {}, {} parameters\n  \
-         training {} epochs, batches of {}, {}, seed {}\n\n",
+         training {} epochs, batches of {}, {}, seed {}\n  loss     {}{scaled}\n",
         paint(HEADING, &preset.name),
         preset.description,
         grouped(plan.splits.train.len() as u64),
@@ -145,7 +150,25 @@ fn introduction(plan: &Plan) -> String {
         preset.training.batch_size,
         preset.training.optimizer.name(),
         preset.seed,
-    )
+        preset.training.loss.name(),
+    );
+    text += &class_weights_text(plan);
+    for warning in missing_classes(&plan.splits) {
+        text += &format!("  {}\n", paint(BAD, format!("warning: {warning}")));
+    }
+    text + "\n"
+}
+
+/// The weight of each class in the loss, where classes have weights.
+fn class_weights_text(plan: &Plan) -> String {
+    const SHOWN: usize = 12;
+    let Some(weights) = plan.splits.train.class_weights() else { return String::new() };
+    let names = plan.splits.train.dataset().class_names();
+    let each = names.iter().zip(weights).take(SHOWN);
+    let each: Vec<String> =
+        each.map(|(name, weight)| format!("{name} {}", significant((*weight).into()))).collect();
+    let more = if names.len() > SHOWN { " …" } else { "" };
+    format!("  weights  {}{more}\n", each.join(" · "))
 }
 
 /// What came out.
@@ -162,31 +185,41 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
         );
         text += &format!("{}\n", paint(BAD, note));
     }
-    if let Some(last) = outcome.history.epochs.last() {
+    if let Some(kept) = outcome.kept_epoch() {
         let spent = outcome.history.epochs.iter().map(|record| record.seconds).sum();
-        let accuracy = match last.train.mean_absolute_error() {
-            Some(error) => format!("absolute error {error:.4}"),
-            None => format!("accuracy {}", percent(last.train.accuracy())),
+        let accuracy = match kept.train.mean_absolute_error() {
+            Some(error) => format!("mean absolute error {}", significant(error)),
+            None => format!("accuracy {}", percent(kept.train.accuracy())),
         };
         text += &format!(
-            "trained in {}, {} an epoch on {}: loss {:.4}, {accuracy} on the training rows\n",
+            "trained in {}, {} an epoch on {}: loss {:.4}{}, {accuracy} on the training rows\n",
             seconds(spent),
             seconds(outcome.history.seconds_per_epoch()),
             match outcome.workers {
                 1 => "one thread".to_string(),
                 workers => format!("{workers} threads"),
             },
-            last.train.loss(),
+            kept.train.loss(),
+            match experiment.splits.train.target_scaling() {
+                Some(_) => " of scaled targets",
+                None => "",
+            },
         );
     }
     if let Some(epoch) = outcome.best_epoch {
         let epochs = outcome.history.epochs.len();
-        text += &format!("epoch {epoch} of {epochs} was the best, and is what was kept\n");
+        text += &format!(
+            "epoch {epoch} of {epochs} was the best, and is what was kept: all figures are its\n"
+        );
     }
+    text += &threshold_text(experiment);
     text += "\n";
     let name = experiment.precision_name();
     let columns =
         [Column { title: "float", evaluation: float }, Column { title: name, evaluation: int8 }];
+    for warning in warnings(&experiment.splits, &columns) {
+        text += &format!("{}\n\n", paint(BAD, format!("warning: {warning}")));
+    }
     text += &quality_text(&columns, experiment.splits.results);
     text += &confusions_text(&[("float", &float.confusion), (name, &int8.confusion)]);
     text += &format!("\n{}\n", attempts_text(&experiment.choice));
@@ -199,6 +232,21 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
         text += &format!("  {:<width$} {}\n", path.display(), paint(FAINT, what));
     }
     Ok(text)
+}
+
+/// The threshold between two classes and the rows that chose it, where it is not 0.5.
+fn threshold_text(experiment: &Experiment) -> String {
+    let threshold = experiment.objective.threshold;
+    let (rule, part) = (experiment.preset.training.threshold, experiment.selection.part);
+    let why = match rule {
+        Threshold::Fixed(_) if rule == Threshold::default() => return String::new(),
+        Threshold::Fixed(_) => "as set".to_string(),
+        Threshold::F1 => format!("which has the best F1 of the rarer class on {part} rows"),
+        Threshold::Balanced => format!("which has the best balanced accuracy on {part} rows"),
+    };
+    let names = experiment.float.confusion.names();
+    let second = names.get(1).map_or("", String::as_str);
+    format!("rows are taken for `{second}` above a probability of {threshold:.4}, {why}\n")
 }
 
 /// Confusion matrices side by side, with a line above; nothing where there are no classes.

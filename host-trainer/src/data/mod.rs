@@ -24,6 +24,7 @@ mod split;
 mod stage;
 mod subset;
 mod table;
+mod target_scaling;
 
 pub use augment::{Shift, Shifts};
 pub use counts::Raw;

@@ -167,6 +167,11 @@ impl Source {
         }
     }
 
+    /// Whether what is to be learnt are numbers, not classes.
+    pub fn has_values(&self) -> bool {
+        matches!(self.target_kind(), Some(TargetKind::Values(_)))
+    }
+
     /// What is to be learnt, where that is known before the data is read.
     pub fn target_kind(&self) -> Option<TargetKind> {
         Some(match self {

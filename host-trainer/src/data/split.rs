@@ -157,6 +157,27 @@ impl Splits {
         Ok(Splits { train: subset(rows), validation, test, results })
     }
 
+    /// All parts with targets that the loss sees scaled, as fits the training rows.
+    pub fn target_scaled(self, method: ScalingMethod) -> Self {
+        let scaling = Scaling::fit_targets(method, &self.train).map(Arc::new);
+        self.each(|rows| rows.target_scaled(scaling.clone()))
+    }
+
+    /// All parts with a weight for each class in the loss.
+    pub fn class_weighted(self, weights: Option<Vec<f32>>) -> Self {
+        let weights: Option<Arc<[f32]>> = weights.map(Arc::from);
+        self.each(|rows| rows.class_weighted(weights.clone()))
+    }
+
+    fn each(self, change: impl Fn(Subset) -> Subset) -> Self {
+        Splits {
+            train: change(self.train),
+            validation: self.validation.map(&change),
+            test: change(self.test),
+            results: self.results,
+        }
+    }
+
     /// All parts scaled, as fits the training rows.
     pub fn scaled(self, method: ScalingMethod) -> Self {
         let scaling = Scaling::fit(method, &self.train).map(Arc::new);

@@ -14,6 +14,8 @@ pub struct Subset {
     dataset: Arc<Dataset>,
     rows: Vec<u32>,
     scaling: Option<Arc<Scaling>>,
+    target_scaling: Option<Arc<Scaling>>,
+    class_weights: Option<Arc<[f32]>>,
     stage: Option<Arc<Stage>>,
 }
 
@@ -22,6 +24,10 @@ pub struct Subset {
 pub struct TargetBuffer<T> {
     classes: Vec<u16>,
     values: Vec<T>,
+    /// Weight of each class, where they have any.
+    weights: Vec<T>,
+    /// What one scaled unit of each output is worth, where targets are scaled.
+    units: Vec<T>,
 }
 
 impl<T: Real> TargetBuffer<T> {
@@ -30,22 +36,42 @@ impl<T: Real> TargetBuffer<T> {
     pub fn gather(&mut self, subset: &Subset, positions: impl Iterator<Item = usize>) {
         self.classes.clear();
         self.values.clear();
+        self.weights.clear();
+        self.units.clear();
         let rows = positions.map(|position| subset.rows[position] as usize);
         match subset.dataset.targets() {
-            Targets::Classes(labels) => self.classes.extend(rows.map(|row| labels.indices[row])),
-            Targets::Values(targets) => {
-                for row in rows {
-                    self.values.extend(targets.values.row(row).iter().map(|&v| T::from_f32(v)));
-                }
+            Targets::Classes(labels) => {
+                self.classes.extend(rows.map(|row| labels.indices[row]));
+                let weights = subset.class_weights().unwrap_or_default();
+                self.weights.extend(weights.iter().map(|&weight| T::from_f32(weight)));
             }
+            Targets::Values(targets) => match subset.target_scaling() {
+                None => {
+                    for row in rows {
+                        self.values.extend(targets.values.row(row).iter().map(|&v| T::from_f32(v)));
+                    }
+                }
+                Some(scaling) => {
+                    for row in rows {
+                        let values = targets.values.row(row);
+                        let scaled = |(output, &value): (usize, &f32)| {
+                            T::from_f64(scaling.scale(output, value.into()))
+                        };
+                        self.values.extend(values.iter().enumerate().map(scaled));
+                    }
+                    self.units.extend(scaling.units().map(T::from_f64));
+                }
+            },
         }
     }
 
     /// What was gathered.
     pub fn rows(&self) -> TargetRows<'_, T> {
-        match self.values.is_empty() {
-            true => TargetRows::Classes(&self.classes),
-            false => TargetRows::Values(&self.values),
+        match (self.values.is_empty(), self.weights.is_empty(), self.units.is_empty()) {
+            (true, true, _) => TargetRows::Classes(&self.classes),
+            (true, false, _) => TargetRows::WeightedClasses(&self.classes, &self.weights),
+            (false, _, true) => TargetRows::Values(&self.values),
+            (false, _, false) => TargetRows::ScaledValues(&self.values, &self.units),
         }
     }
 }
@@ -54,22 +80,29 @@ impl Subset {
     /// These rows of the dataset; one that the dataset does not have is left out.
     pub fn new(dataset: Arc<Dataset>, mut rows: Vec<u32>) -> Self {
         rows.retain(|&row| (row as usize) < dataset.rows());
-        Subset { dataset, rows, scaling: None, stage: None }
+        Subset {
+            dataset,
+            rows,
+            scaling: None,
+            target_scaling: None,
+            class_weights: None,
+            stage: None,
+        }
     }
 
     /// All rows of the dataset.
     pub fn all(dataset: Arc<Dataset>) -> Self {
         let rows = (0..dataset.rows() as u32).collect();
-        Subset { dataset, rows, scaling: None, stage: None }
+        Subset::new(dataset, rows)
     }
 
-    /// Other rows of the same dataset, scaled in the same way.
+    /// Other rows of the same dataset, scaled and weighted as these are.
     pub fn with_rows(&self, mut rows: Vec<u32>) -> Self {
         rows.retain(|&row| (row as usize) < self.dataset.rows());
         Subset { rows, ..self.clone() }
     }
 
-    /// All rows of another dataset, scaled as these are.
+    /// All rows of another dataset, scaled and weighted as these are.
     pub fn with_dataset(&self, dataset: Arc<Dataset>) -> Self {
         let rows = (0..dataset.rows() as u32).collect();
         Subset { dataset, rows, ..self.clone() }
@@ -83,6 +116,27 @@ impl Subset {
     /// How the rows are scaled.
     pub fn scaling(&self) -> Option<&Scaling> {
         self.scaling.as_deref()
+    }
+
+    /// The same rows with targets that the loss sees scaled.
+    pub fn target_scaled(self, target_scaling: Option<Arc<Scaling>>) -> Self {
+        Subset { target_scaling, ..self }
+    }
+
+    /// How the loss sees targets scaled, an entry for each output; `None` where it sees them as
+    /// they are. [`values`](Self::values) are never scaled.
+    pub fn target_scaling(&self) -> Option<&Scaling> {
+        self.target_scaling.as_deref()
+    }
+
+    /// The same rows with a weight for each class, which multiplies the loss of its rows.
+    pub fn class_weighted(self, class_weights: Option<Arc<[f32]>>) -> Self {
+        Subset { class_weights, ..self }
+    }
+
+    /// The weight of each class in the loss; `None` where all are 1.
+    pub fn class_weights(&self) -> Option<&[f32]> {
+        self.class_weights.as_deref()
     }
 
     /// The dataset that the rows are of.
@@ -133,11 +187,6 @@ impl Subset {
             Features::Counts { values, .. } => Some(values.row(self.rows[position] as usize)),
             Features::Bytes { .. } | Features::Reals(_) => None,
         }
-    }
-
-    /// How targets are scaled.
-    pub fn target_scaling(&self) -> Option<&Scaling> {
-        None
     }
 
     /// Returns the same rows as the first layer of a quantized model sees them: through its input

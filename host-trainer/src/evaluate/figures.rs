@@ -5,14 +5,11 @@ use super::{Confusion, Ranking};
 /// Accuracy and its companions, each a name and a share from 0 to 1, NaN where there is none. What
 /// needs probabilities is left out where there is no `ranking`; so is what would be nearly always
 /// true, the class being among the three most probable of three or four.
-pub fn summary_figures(
-    confusion: &Confusion,
-    ranking: Option<&Ranking>,
-) -> Vec<(&'static str, f64)> {
+pub fn summary_figures(confusion: &Confusion, ranking: Option<&Ranking>) -> Vec<(String, f64)> {
     let mut figures = vec![
         ("accuracy", confusion.accuracy()),
+        ("balanced accuracy (mean recall)", confusion.balanced_accuracy()),
         ("precision, mean of classes", confusion.macro_mean(Confusion::precision)),
-        ("recall, mean of classes", confusion.macro_mean(Confusion::recall)),
         ("F1, mean of classes", confusion.macro_mean(Confusion::f1)),
     ];
     if let Some(ranking) = ranking {
@@ -24,6 +21,13 @@ pub fn summary_figures(
             figures.push(("among the 3 most probable", within));
         }
         figures.push(("calibration error", ranking.calibration_error));
+    }
+    let mut figures: Vec<(String, f64)> =
+        figures.into_iter().map(|(name, figure)| (name.to_string(), figure)).collect();
+    if let (Some(class), Some(ranking)) = (confusion.rarer(), ranking)
+        && let Some(&area) = ranking.average_precision.get(class)
+    {
+        figures.push((format!("average precision of {}", confusion.names()[class]), area));
     }
     figures
 }
@@ -38,16 +42,23 @@ mod tests {
         confusion.add(0, 0);
         confusion.add(0, 1);
         let names = |ranking: Option<&Ranking>| {
-            summary_figures(&confusion, ranking).iter().map(|(name, _)| *name).collect::<Vec<_>>()
+            let figures = summary_figures(&confusion, ranking).into_iter();
+            figures.map(|(name, _)| name).collect::<Vec<_>>()
         };
         assert_eq!(names(None).len(), 4);
         let top_k = vec![0.5, 0.75, 1.0, 1.0, 1.0];
-        let mut ranking =
-            Ranking { auc: vec![0.5, f64::NAN, 0.7, 0.6, 0.6], top_k, calibration_error: 0.25 };
+        let auc = vec![0.5, f64::NAN, 0.7, 0.6, 0.6];
+        let average_precision = auc.clone();
+        let mut ranking = Ranking { auc, average_precision, top_k, calibration_error: 0.25 };
         assert_eq!(names(Some(&ranking)).len(), 7);
         let mean = summary_figures(&confusion, Some(&ranking))[4].1;
         assert!((mean - 0.6).abs() < 1e-12, "{mean}");
         ranking.auc.truncate(4);
-        assert!(!names(Some(&ranking)).contains(&"among the 3 most probable"));
+        assert!(!names(Some(&ranking)).contains(&"among the 3 most probable".to_string()));
+        // Of two classes, the rarer one is looked for.
+        let mut two = Confusion::new(vec!["fault".into(), "ok".into()]);
+        (0..3).for_each(|row| two.add(usize::from(row > 0), 1));
+        let (name, area) = summary_figures(&two, Some(&ranking)).pop().unwrap();
+        assert_eq!((name.as_str(), area), ("average precision of fault", 0.5));
     }
 }

@@ -1,5 +1,7 @@
 //! Evaluation in floating point.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::Evaluation;
@@ -43,19 +45,34 @@ pub fn score_float<T: Real>(
 ) -> BatchScore {
     let width = network.outputs();
     let scores = over_chunks(network, subset, threads, |tape, start, rows| {
-        let outputs = tape.outputs(rows);
-        let mut targets = TargetBuffer::default();
-        targets.gather(subset, start..start + rows);
-        let mut gradient = vec![T::zero(); outputs.len()];
-        objective.score(outputs, width, targets.rows(), T::one(), &mut gradient)
+        score_chunk(tape.outputs(rows), width, subset, start..start + rows, objective)
     });
-    scores.into_iter().fold(BatchScore::default(), |mut sum, score| {
+    sum(scores.into_iter())
+}
+
+fn score_chunk<T: Real>(
+    outputs: &[T],
+    width: usize,
+    subset: &Subset,
+    positions: Range<usize>,
+    objective: Objective,
+) -> BatchScore {
+    let mut targets = TargetBuffer::default();
+    targets.gather(subset, positions);
+    let mut gradient = vec![T::zero(); outputs.len()];
+    objective.score(outputs, width, targets.rows(), T::one(), &mut gradient)
+}
+
+/// The sum of scores, in their order.
+fn sum(scores: impl Iterator<Item = BatchScore>) -> BatchScore {
+    scores.fold(BatchScore::default(), |mut sum, score| {
         sum.add(score);
         sum
     })
 }
 
-/// How well a network does on some rows.
+/// How well a network does on some rows. Values are in the target's own unit; the loss is what
+/// training made small, of scaled targets where they are scaled.
 pub fn evaluate_float<T: Real>(
     network: &Network<T>,
     subset: &Subset,
@@ -64,16 +81,21 @@ pub fn evaluate_float<T: Real>(
 ) -> Evaluation {
     let width = network.outputs();
     let head = objective.scoring_head();
-    let parts = over_chunks(network, subset, threads, |tape, _, rows| {
+    let parts = over_chunks(network, subset, threads, |tape, start, rows| {
         let mut outputs = tape.outputs(rows).to_vec();
+        let score = score_chunk(&outputs, width, subset, start..start + rows, objective);
         let answers: Vec<usize> =
             outputs.chunks_exact(width).map(|row| objective.class(row)).collect();
         outputs.chunks_exact_mut(width).for_each(|row| head.apply(row));
-        (outputs.iter().map(|&y| Real::to_f64(y) as f32).collect::<Vec<f32>>(), answers)
+        let value = |(index, &y): (usize, &T)| match subset.target_scaling() {
+            Some(scaling) => scaling.unscale(index % width, Real::to_f64(y)) as f32,
+            None => Real::to_f64(y) as f32,
+        };
+        (outputs.iter().enumerate().map(value).collect::<Vec<f32>>(), answers, score)
     });
-    let outputs = parts.iter().flat_map(|(outputs, _)| outputs.iter().copied()).collect();
+    let outputs = parts.iter().flat_map(|(outputs, ..)| outputs.iter().copied()).collect();
     let answers: Vec<usize> =
-        parts.iter().flat_map(|(_, answers)| answers.iter().copied()).collect();
-    let loss = score_float(network, subset, objective, threads).loss();
+        parts.iter().flat_map(|(_, answers, _)| answers.iter().copied()).collect();
+    let loss = sum(parts.into_iter().map(|(.., score)| score)).loss();
     Evaluation { loss: Some(loss), ..Evaluation::new(subset, outputs, &answers) }
 }

@@ -39,12 +39,36 @@ impl Confusion {
     }
 }
 
+impl Confusion {
+    /// The mean of the recalls of all classes that have rows: the share of right answers if all
+    /// classes had equally many.
+    pub fn balanced_accuracy(&self) -> f64 {
+        self.macro_mean(Self::recall)
+    }
+
+    /// The most frequent class, with its share of the rows; `None` without rows.
+    pub fn most_frequent(&self) -> Option<(usize, f64)> {
+        let classes = (0..self.names().len()).rev();
+        let class = classes.max_by_key(|&class| self.class_total(class))?;
+        let share = f64::from(self.class_total(class)) / f64::from(self.total());
+        share.is_finite().then_some((class, share))
+    }
+
+    /// Of two classes the one with fewer rows, the second of equal ones: what is usually looked for.
+    pub fn rarer(&self) -> Option<usize> {
+        (self.names().len() == 2).then(|| usize::from(self.class_total(1) <= self.class_total(0)))
+    }
+}
+
 /// How well probabilities rank and tell the truth.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
     /// Area under the ROC curve of each class against all others; for two classes, both are the
     /// same but for ties. NaN for a class without rows, or with all.
     pub auc: Vec<f64>,
+    /// Average precision of each class, the area under its precision-recall curve: NaN for a class
+    /// without rows.
+    pub average_precision: Vec<f64>,
     /// Share of the rows whose class is among the k most probable, for k of 1, 2, … up to 5.
     pub top_k: Vec<f64>,
     /// Expected calibration error: by how much confidence and accuracy differ, on average.
@@ -57,10 +81,18 @@ pub struct Ranking {
 /// `probabilities` is rows × `classes`, at least two; `truths` has a class a row.
 pub fn ranking(probabilities: &[f32], classes: usize, truths: &[u16]) -> Ranking {
     let rows = || probabilities.chunks_exact(classes).zip(truths);
-    let auc = (0..classes).map(|class| {
-        let scores = rows().map(|(row, &truth)| (row[class], usize::from(truth) == class));
-        area_under_roc(scores.collect())
-    });
+    let scores = |class: usize| {
+        let mut scores: Vec<(f32, bool)> =
+            rows().map(|(row, &truth)| (row[class], usize::from(truth) == class)).collect();
+        scores.sort_by(|a, b| a.0.total_cmp(&b.0));
+        scores
+    };
+    let (auc, average_precision) = (0..classes)
+        .map(|class| {
+            let scores = scores(class);
+            (area_under_roc(&scores), average_precision(&scores))
+        })
+        .unzip();
     let mut within = vec![0_usize; classes.min(5)];
     let mut bins = [(0_usize, 0.0_f64, 0_usize); BINS];
     for (row, &truth) in rows() {
@@ -79,16 +111,16 @@ pub fn ranking(probabilities: &[f32], classes: usize, truths: &[u16]) -> Ranking
     let count = truths.len() as f64;
     let gaps = bins.iter().map(|(_, confidence, right)| (confidence - *right as f64).abs());
     Ranking {
-        auc: auc.collect(),
+        auc,
+        average_precision,
         top_k: within.iter().map(|&within| within as f64 / count).collect(),
         calibration_error: gaps.sum::<f64>() / count,
     }
 }
 
 /// The probability that a row of the class scores higher than one of another, ties counting half:
-/// the statistic of Mann and Whitney.
-fn area_under_roc(mut scores: Vec<(f32, bool)>) -> f64 {
-    scores.sort_by(|a, b| a.0.total_cmp(&b.0));
+/// the statistic of Mann and Whitney. The lowest scores come first.
+fn area_under_roc(scores: &[(f32, bool)]) -> f64 {
     let positives = scores.iter().filter(|(_, of_class)| *of_class).count() as f64;
     let negatives = scores.len() as f64 - positives;
     let (mut below, mut wins) = (0.0, 0.0);
@@ -99,6 +131,20 @@ fn area_under_roc(mut scores: Vec<(f32, bool)>) -> f64 {
         below += others;
     }
     wins / (positives * negatives)
+}
+
+/// Σ (Rₙ − Rₙ₋₁) · Pₙ over the thresholds from the highest down, rows of the same score together, as
+/// `average_precision_score` of scikit-learn. The lowest scores come first.
+fn average_precision(scores: &[(f32, bool)]) -> f64 {
+    let positives = scores.iter().filter(|(_, of_class)| *of_class).count() as f64;
+    let (mut found, mut taken, mut area) = (0.0, 0.0, 0.0);
+    for tied in scores.chunk_by(|a, b| a.0 == b.0).rev() {
+        let of_class = tied.iter().filter(|(_, of_class)| *of_class).count() as f64;
+        found += of_class;
+        taken += tied.len() as f64;
+        area += of_class * found / taken;
+    }
+    area / positives
 }
 
 /// How far values are from the truth.
@@ -131,6 +177,18 @@ pub fn regression(values: &[f32], truths: &[f32], width: usize) -> Regression {
         mean_absolute_error: errors().map(f64::abs).sum::<f64>() / count,
         r_squared: 1.0 - squares / (0..width).map(variation).sum::<f64>(),
     }
+}
+
+/// Compares the values of each output by themselves.
+///
+/// # Shapes
+/// Both have rows × `width` elements.
+pub fn regressions(values: &[f32], truths: &[f32], width: usize) -> Vec<Regression> {
+    let column = |all: &[f32], output: usize| -> Vec<f32> {
+        all.iter().skip(output).step_by(width).copied().collect()
+    };
+    let output = |output| regression(&column(values, output), &column(truths, output), 1);
+    (0..width).map(output).collect()
 }
 
 #[cfg(test)]
@@ -166,6 +224,36 @@ mod tests {
     fn a_ranking_of_ties_is_worth_half() {
         let ranking = ranking(&[0.5; 8], 2, &[0, 0, 1, 1]);
         assert_eq!((ranking.auc[0], ranking.top_k[0]), (0.5, 0.5));
+        assert_eq!(ranking.average_precision[1], 0.5);
+    }
+
+    #[test]
+    fn average_precision_is_that_of_scikit_learn() {
+        // average_precision_score([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]) in its documentation.
+        let seconds = [0.1_f32, 0.4, 0.35, 0.8];
+        let rows: Vec<f32> = seconds.iter().flat_map(|&p| [1.0 - p, p]).collect();
+        let area = ranking(&rows, 2, &[0, 0, 1, 1]).average_precision[1];
+        assert!((area - (1.0 + 2.0 / 3.0) / 2.0).abs() < 1e-12, "{area}");
+        assert!(ranking(&rows, 2, &[0; 4]).average_precision[1].is_nan());
+    }
+
+    #[test]
+    fn uneven_classes_weigh_the_same_in_balanced_accuracy() {
+        let mut confusion = Confusion::new(vec!["fault".into(), "ok".into()]);
+        (0..8).for_each(|_| confusion.add(1, 1));
+        confusion.add(0, 0);
+        confusion.add(0, 1);
+        assert_eq!((confusion.accuracy(), confusion.balanced_accuracy()), (0.9, 0.75));
+        assert_eq!((confusion.most_frequent(), confusion.rarer()), (Some((1, 0.8)), Some(0)));
+        assert_eq!(Confusion::new(vec!["a".into()]).most_frequent(), None);
+    }
+
+    #[test]
+    fn each_output_has_errors_of_its_own() {
+        // The first output is exact, the second always 1 too large.
+        let each = regressions(&[1.0, 5.0, 2.0, 7.0], &[1.0, 4.0, 2.0, 6.0], 2);
+        assert_eq!((each[0].mean_squared_error, each[0].r_squared), (0.0, 1.0));
+        assert_eq!((each[1].mean_squared_error, each[1].r_squared), (1.0, 0.0));
     }
 
     #[test]

@@ -1,16 +1,20 @@
 //! How well a network does: in float, and in integers by the device's own engine.
 
 mod confusion;
+mod constant;
 mod evaluation;
 mod figures;
 mod float;
 mod int8;
 mod metrics;
+mod threshold;
 
 pub use confusion::Confusion;
-pub use evaluation::Evaluation;
+pub use constant::{ConstantAnswer, constant_answers};
+pub use evaluation::{Evaluation, OutputRegression};
 pub use figures::summary_figures;
 pub(crate) use float::over_chunks;
 pub use float::{evaluate_float, score_float};
 pub use int8::{AnswerReader, InputEncoder, Int8Error, Reading, evaluate_int8};
-pub use metrics::{Ranking, Regression, ranking, regression};
+pub use metrics::{Ranking, Regression, ranking, regression, regressions};
+pub use threshold::{Threshold, choose_threshold};

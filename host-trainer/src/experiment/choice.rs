@@ -21,18 +21,22 @@ const JUDGED_ROWS: usize = 10_000;
 pub enum QuantizationLoss {
     /// Accuracy, from 0 to 1; negative when it gains some.
     Accuracy(f64),
-    /// The mean squared error, as a multiple of that of the float network.
+    /// The mean squared error of the output that loses most, as a multiple of that of the float
+    /// network.
     SquaredError(f64),
 }
 
 impl QuantizationLoss {
     /// Returns what the second loses beside the first.
     pub fn between(float: &Evaluation, quantized: &Evaluation) -> Self {
-        match (float.regression, quantized.regression) {
-            (Some(float), Some(quantized)) => QuantizationLoss::SquaredError(
-                quantized.mean_squared_error / float.mean_squared_error,
-            ),
-            _ => QuantizationLoss::Accuracy(
+        // The output that loses most: in a sum the largest numbers would hide all others.
+        let outputs = float.per_output.iter().zip(&quantized.per_output);
+        let ratios = outputs.map(|(float, quantized)| {
+            quantized.errors.mean_squared_error / float.errors.mean_squared_error
+        });
+        match ratios.reduce(f64::max) {
+            Some(most) => QuantizationLoss::SquaredError(most),
+            None => QuantizationLoss::Accuracy(
                 float.confusion.accuracy() - quantized.confusion.accuracy(),
             ),
         }
@@ -287,7 +291,7 @@ pub fn quantize_network(
         judged,
         float,
         threads,
-        threshold: 0.5,
+        threshold: objective.threshold.into(),
         found: Vec::new(),
     };
     let all = |precision| Precisions::all(precision, network);

@@ -4,12 +4,14 @@ mod choice;
 mod read;
 mod report;
 mod run;
+mod selection;
 mod write;
 
 pub use choice::{Attempt, Choice, QuantizationLoss, judged_rows, quantize_network};
 pub use read::{ReadError, SavedRun, read_metrics};
 pub use report::ReportError;
 pub use run::{Error, Experiment, Plan};
+pub use selection::Selection;
 
 #[cfg(test)]
 mod tests {

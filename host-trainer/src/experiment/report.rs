@@ -69,6 +69,7 @@ impl SavedRun {
         let model = Model::parse(&bytes)?;
         let plan = self.plan(locations)?;
         let (network, test) = (&self.network, &plan.splits.test);
+        let objective = plan.objective_of(network, threads);
         let metrics = self.metrics()?;
         // Those of the way that was taken, of all that were tried.
         let settings = serde_json::from_value(metrics["quantization"]["settings"].clone())
@@ -81,15 +82,15 @@ impl SavedRun {
                 network,
                 prepared: &prepared(
                     network,
-                    plan.objective(),
+                    objective,
                     &plan.splits.train,
                     settings,
                     model.input_quantization().precision,
                     threads,
                 )?,
                 model: &model,
-                objective: plan.objective(),
-                float: &evaluate_float(network, test, plan.objective(), threads),
+                objective,
+                float: &evaluate_float(network, test, objective, threads),
                 quantized: &evaluate_int8(&model, test, threads)?,
                 history: &self.history()?,
                 metrics: &metrics,

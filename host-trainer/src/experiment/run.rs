@@ -3,6 +3,7 @@
 use model_format::Model;
 
 use super::choice::{Choice, quantize_network};
+use super::selection::{Selection, with_threshold};
 use crate::data::{self, Locations, Splits, Subset};
 use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
 use crate::network::{Network, NetworkError, Objective};
@@ -37,6 +38,9 @@ pub enum Error {
     /// The report.
     #[error(transparent)]
     Report(#[from] crate::report::html::GatherError),
+    /// A weight for a class that there is not.
+    #[error("training.class_weight: {0}")]
+    ClassWeight(String),
     /// All training rows are of one class.
     #[error(
         "data: all training rows are of class {0}: there is nothing to tell apart. Split the data \
@@ -85,6 +89,8 @@ pub struct Experiment {
     pub float: Evaluation,
     /// The quantized model on the test rows, by the engine.
     pub int8: Evaluation,
+    /// Both on the rows that selections are made by.
+    pub selection: Selection,
 }
 
 impl Plan {
@@ -104,19 +110,31 @@ impl Plan {
         if batch_size > rows {
             return Err(TrainError::BatchSize { batch_size, rows }.into());
         }
-        let splits = splits.scaled(preset.data.scaling());
+        let splits = splits.scaled(preset.data.scaling()).target_scaled(preset.target_scaling());
+        let weights = preset.training.class_weight.as_ref();
+        let weights = weights.map(|weights| weights.weights(&splits.train)).transpose();
+        let splits = splits.class_weighted(weights.map_err(Error::ClassWeight)?);
         let inputs = splits.train.dataset().width();
         let network = Network::new(inputs, &preset.network.specs(), preset.seed)?;
         Ok(Plan { preset, splits, origin, notes, network })
     }
 
-    /// What training makes small, and what outputs say.
+    /// What training makes small, and what outputs say. A threshold between two classes that is yet to
+    /// be chosen is 0.5: see [`objective_of`](Self::objective_of).
     pub fn objective(&self) -> Objective {
-        Objective {
-            loss: self.preset.training.loss,
-            label_smoothing: self.preset.training.label_smoothing,
-            head: self.network.head(),
-        }
+        self.preset.training.objective(self.network.head())
+    }
+
+    /// The same for this network, trained: with the threshold between two classes, where it is yet to
+    /// be chosen, that suits its probabilities on the rows of [`judged_rows`] best.
+    pub fn objective_of(&self, network: &Network<f32>, threads: &Threads) -> Objective {
+        with_threshold(
+            self.objective(),
+            self.preset.training.threshold,
+            network,
+            &self.splits,
+            threads,
+        )
     }
 
     /// Trains, quantizes, and evaluates both networks on the test rows.
@@ -142,10 +160,13 @@ impl Plan {
         };
         let outcome = train::train(network, training, observer)?;
         let network = &outcome.network;
+        let threshold = preset.training.threshold;
+        let objective = with_threshold(objective, threshold, network, &splits, threads);
         let (quantized, choice) = quantize_network(&preset, network, objective, &splits, threads)?;
         let model = Model::parse(&quantized.bytes)?;
         let float = evaluate_float(network, &splits.test, objective, threads);
         let int8 = evaluate_int8(&model, &splits.test, threads)?;
+        let selection = Selection::new(network, &model, objective, &splits, threads)?;
         let (scratch_bytes, macs) = (model.scratch_len() * 4, model.macs());
         Ok(Experiment {
             preset,
@@ -159,6 +180,7 @@ impl Plan {
             macs,
             float,
             int8,
+            selection,
         })
     }
 }

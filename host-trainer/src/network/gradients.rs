@@ -123,7 +123,7 @@ fn sized<T: Real>(buffer: &mut Vec<T>, length: usize) -> &mut [T] {
 mod tests {
     use super::*;
     use crate::network::model::tests::{dense, normalisation};
-    use crate::network::{Activation, Loss, Noise, Objective, TargetRows};
+    use crate::network::{Activation, Noise, Objective, TargetRows};
 
     #[test]
     fn spans_and_parts_change_no_bit() {
@@ -131,8 +131,7 @@ mod tests {
             [dense(70, Activation::Relu), dense(9, Activation::Tanh), dense(3, Activation::Linear)];
         let network = Network::<f32>::new(400, &layers, 1).unwrap();
         let plan = GradientPlan::new(&network);
-        let objective =
-            Objective { loss: Loss::default(), label_smoothing: 0.0, head: network.head() };
+        let objective = Objective { head: network.head(), ..Objective::default() };
         let rows = 37;
         let value = |i: usize| ((i * 2_654_435_761) % 1000) as f32 / 500.0 - 1.0;
         let input: Vec<f32> = (0..rows * 400).map(value).collect();

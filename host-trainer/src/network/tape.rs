@@ -223,6 +223,8 @@ mod tests {
         input: Vec<f64>,
         labels: Vec<u16>,
         values: Vec<f64>,
+        /// Weight of each class, or none.
+        class_weights: Vec<f64>,
     }
 
     impl Sample {
@@ -234,11 +236,15 @@ mod tests {
                 input: (0..rows * network.inputs()).map(value).collect(),
                 labels: (0..rows).map(|row| (row * 7 % classes) as u16).collect(),
                 values: (7..7 + rows * network.outputs()).map(value).collect(),
+                class_weights: Vec::new(),
             }
         }
 
         fn targets(&self, loss: Loss) -> TargetRows<'_, f64> {
             match loss {
+                _ if !self.class_weights.is_empty() => {
+                    TargetRows::WeightedClasses(&self.labels, &self.class_weights)
+                }
                 Loss::SparseCategoricalCrossEntropy | Loss::BinaryCrossEntropy => {
                     TargetRows::Classes(&self.labels)
                 }
@@ -267,7 +273,7 @@ mod tests {
     }
 
     fn objective(network: &Network<f64>, loss: Loss, label_smoothing: f64) -> Objective {
-        Objective { loss, label_smoothing, head: network.head() }
+        Objective { loss, label_smoothing, head: network.head(), ..Objective::default() }
     }
 
     /// Holds every gradient of a network against the central difference of the loss.
@@ -277,6 +283,17 @@ mod tests {
     /// Inputs and weights are below 2, losses below 40, and third derivatives of the cross-entropy
     /// by a parameter at most the cube of what multiplies it (below 4 here) a row, so 64 a row.
     fn check(layers: &[LayerSpec], inputs: usize, loss: Loss, label_smoothing: f64) {
+        check_weighted(layers, inputs, loss, label_smoothing, &[]);
+    }
+
+    /// The same with classes of these weights, which may multiply the tolerance by their largest.
+    fn check_weighted(
+        layers: &[LayerSpec],
+        inputs: usize,
+        loss: Loss,
+        label_smoothing: f64,
+        class_weights: &[f64],
+    ) {
         let rows = 5;
         let mut network = Network::<f64>::new(inputs, layers, 3).unwrap();
         // Biases away from zero, so that their gradients are tested where they act.
@@ -284,12 +301,14 @@ mod tests {
             *parameter += ((index * 37) % 101) as f64 / 1000.0 - 0.05;
         }
         let objective = objective(&network, loss, label_smoothing);
-        let sample = Sample::new(rows, &network);
+        let class_weights = class_weights.to_vec();
+        let most = class_weights.iter().copied().fold(1.0, f64::max);
+        let sample = Sample { class_weights, ..Sample::new(rows, &network) };
         let gradients = parameter_gradients(&network, &sample.pass(&network, objective).1);
         assert!(gradients.iter().any(|g| g.abs() > 1e-2), "there must be something to check");
 
         let step = f64::EPSILON.cbrt();
-        let tolerance = f64::EPSILON.powf(2.0 / 3.0) * (64.0 * rows as f64 / 6.0 + 40.0);
+        let tolerance = f64::EPSILON.powf(2.0 / 3.0) * (64.0 * rows as f64 / 6.0 + 40.0) * most;
         for (index, gradient) in gradients.iter().enumerate() {
             let mut at = |offset: f64| {
                 let before = network.parameters()[index];
@@ -335,6 +354,21 @@ mod tests {
             dense(3, Activation::Softmax),
         ];
         check(&separate, 4, loss, 0.1);
+    }
+
+    #[test]
+    fn gradients_of_weighted_classes_equal_central_differences() {
+        let weights = [0.25, 5.0, 2.0];
+        let hidden = || dense(7, Activation::Tanh);
+        for loss in
+            [Loss::SparseCategoricalCrossEntropy, Loss::BinaryCrossEntropy, Loss::MeanSquaredError]
+        {
+            let layers = [hidden(), dense(3, Activation::Linear)];
+            check_weighted(&layers, 4, loss, 0.0, &weights);
+        }
+        let one = [hidden(), dense(1, Activation::Sigmoid)];
+        check_weighted(&one, 4, Loss::BinaryCrossEntropy, 0.1, &weights);
+        check_weighted(&one, 4, Loss::MeanSquaredError, 0.0, &weights);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Checking what only follows from several settings of a preset together.
 
-use super::{Error, LayerSettings, Preset};
-use crate::data::{Dataset, Source, TargetKind, TestRows, shown};
+use super::{Error, Preset};
+use crate::data::{Dataset, ScalingMethod, Source, TargetKind, TestRows, shown};
+use crate::evaluate::Threshold;
 use crate::network::{Activation, Head, Loss, Network, NetworkError};
 
 /// A key, and what is wrong with it.
@@ -150,8 +151,7 @@ impl Preset {
         let unknown = self.data.dataset.has_test().is_none();
         self.check_monitors(unknown || self.data.validation.is_some())?;
         let training = &self.training;
-        let distance = matches!(training.loss, Loss::MeanSquaredError | Loss::MeanAbsoluteError);
-        if training.label_smoothing > 0.0 && distance {
+        if training.label_smoothing > 0.0 && training.loss.is_distance() {
             let problem = format!("{} has no labels to smooth: leave it out", training.loss.name());
             return wrong("training.label_smoothing", problem);
         }
@@ -171,19 +171,69 @@ impl Preset {
 
     /// What the last layer's outputs go through.
     fn head(&self) -> Head {
-        let last = match self.network.layers.last() {
-            Some(LayerSettings::Dense(dense)) => dense.activation,
-            Some(LayerSettings::Activation(activation)) => *activation,
-            _ => Activation::Linear,
-        };
-        match last {
+        match self.network.last_activation() {
             Activation::Sigmoid => Head::Sigmoid,
             Activation::Softmax => Head::Softmax,
             _ => Head::None,
         }
     }
 
+    /// Checks the settings that are for values alone, or for classes alone.
+    fn check_kind(&self, kind: TargetKind) -> Result<(), Wrong> {
+        let (dataset, training) = (&self.data.dataset, &self.training);
+        let scales = self.data.target_scaling.is_some_and(|method| method != ScalingMethod::None);
+        if let TargetKind::Values(_) = kind {
+            if scales && !training.loss.is_distance() {
+                let name = training.loss.name();
+                let problem = format!("{name} takes probabilities as they are: leave it out");
+                return wrong("data.target_scaling", problem);
+            }
+            let about = format!("{dataset} has numbers for targets, not classes: leave it out");
+            if training.class_weight.is_some() {
+                return wrong("training.class_weight", about);
+            }
+            return match training.threshold == Threshold::default() {
+                true => Ok(()),
+                false => wrong("training.threshold", about),
+            };
+        }
+        if scales {
+            let problem = format!(
+                "{dataset} has classes for targets, which have no scale: leave it out (data.scaling \
+                 is for features)"
+            );
+            return wrong("data.target_scaling", problem);
+        }
+        if training.threshold == Threshold::default() {
+            return Ok(());
+        }
+        match (kind, self.outputs(), training.loss) {
+            (TargetKind::Classes(2), 1, _) => Ok(()),
+            (TargetKind::Classes(2), _, loss) if loss.is_categorical() => Ok(()),
+            (TargetKind::Classes(2), ..) => wrong(
+                "training.threshold",
+                "two outputs have one probability of the second class only with softmax: set \
+                 training.loss = \"sparse_categorical_cross_entropy\", or give the last layer one \
+                 output"
+                    .to_string(),
+            ),
+            (TargetKind::Classes(classes) | TargetKind::Values(classes), ..) => {
+                let problem = format!(
+                    "a threshold decides between two classes, but {dataset} has {classes}: leave it out"
+                );
+                wrong("training.threshold", problem)
+            }
+        }
+    }
+
+    /// Units of the last dense layer.
+    fn outputs(&self) -> usize {
+        let mut layers = self.network.layers.iter().rev();
+        layers.find_map(|layer| Some(layer.dense()?.units)).unwrap_or_default()
+    }
+
     fn check_targets(&self, kind: TargetKind) -> Result<(), Wrong> {
+        self.check_kind(kind)?;
         let dataset = &self.data.dataset;
         let layers = self.network.layers.iter().enumerate().rev();
         let last = layers.filter_map(|(index, layer)| Some((index, layer.dense()?.units))).next();

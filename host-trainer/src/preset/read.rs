@@ -108,8 +108,12 @@ impl Preset {
 
     /// As TOML with every setting spelt out, the defaults too.
     pub fn to_toml(&self) -> String {
+        let mut whole = self.clone();
+        if self.data.dataset.has_values() {
+            whole.data.target_scaling = Some(self.target_scaling());
+        }
         // Strings, numbers and tables: TOML can hold them all, so this cannot fail.
-        toml::to_string_pretty(self).unwrap_or_default()
+        toml::to_string_pretty(&whole).unwrap_or_default()
     }
 }
 

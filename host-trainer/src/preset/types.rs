@@ -47,10 +47,34 @@ pub struct DataSettings {
     /// dataset: see [`DataSettings::scaling`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling: Option<ScalingMethod>,
+    /// How targets that are numbers are scaled for the loss, fitted on the training rows; predictions
+    /// and figures are in the target's own unit. `None`: see [`Preset::target_scaling`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_scaling: Option<ScalingMethod>,
     /// What sensors count for the features, one entry for each or one for all: the model then takes
     /// counts, and rows are counted before they are learnt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub raw: Vec<Raw>,
+}
+
+impl Preset {
+    /// How targets that are numbers are scaled for the loss: what `data.target_scaling` says. By
+    /// default `standard` where a last layer without activation meets a squared or absolute error;
+    /// else `none`, since an activation that is bounded or one-sided was chosen for the targets as
+    /// they are.
+    pub fn target_scaling(&self) -> ScalingMethod {
+        let is_linear = self.network.last_activation() == Activation::Linear;
+        match self.data.target_scaling {
+            Some(method) => method,
+            None if self.data.dataset.has_values()
+                && is_linear
+                && self.training.loss.is_distance() =>
+            {
+                ScalingMethod::Standard
+            }
+            None => ScalingMethod::None,
+        }
+    }
 }
 
 impl DataSettings {
@@ -221,6 +245,15 @@ impl NetworkSettings {
     /// The layers as the network takes them.
     pub fn specs(&self) -> Vec<LayerSpec> {
         self.layers.iter().map(LayerSettings::spec).collect()
+    }
+
+    /// What is applied to the last layer's outputs.
+    pub fn last_activation(&self) -> Activation {
+        match self.layers.last() {
+            Some(LayerSettings::Dense(dense)) => dense.activation,
+            Some(LayerSettings::Activation(activation)) => *activation,
+            _ => Activation::Linear,
+        }
     }
 
     /// Widths from the input to the output, such as `784-128-10`.

@@ -142,11 +142,7 @@ mod tests {
         tape.input_mut(20).copy_from_slice(&values);
         for step in 0..20 {
             tape.forward_training(&network, 20, Noise::of_step(1, step));
-            let objective = Objective {
-                loss: crate::network::Loss::SparseCategoricalCrossEntropy,
-                label_smoothing: 0.0,
-                head: network.head(),
-            };
+            let objective = Objective { head: network.head(), ..Objective::default() };
             tape.backward(&network, objective, TargetRows::Classes(&[0; 20]), 20, 1.0);
             let statistics = tape.statistics().to_vec();
             network.follow(&statistics);

@@ -88,7 +88,7 @@ mod tests {
     }
 
     fn objective(head: Head) -> Objective {
-        Objective { loss: Loss::SparseCategoricalCrossEntropy, label_smoothing: 0.0, head }
+        Objective { loss: Loss::SparseCategoricalCrossEntropy, head, ..Objective::default() }
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::evaluate::{Confusion, Evaluation};
+use super::summary::Column;
+use super::warnings::warnings;
+use crate::evaluate::{Confusion, Evaluation, OutputRegression};
 use crate::experiment::Experiment;
 use crate::network::BatchScore;
 
@@ -13,11 +15,19 @@ pub fn metrics_json(experiment: &Experiment) -> String {
 
 /// The metrics of a run. `float.test.accuracy` and `int8.test.accuracy` are shares from 0 to 1;
 /// `test` is named `validation` where results are those of the validation rows, and `int8` is named
-/// `int16` for a model whose activations are, and `mixed` for one of both.
+/// `int16` for a model whose activations are, and `mixed` for one of both. `train`
+/// and `validation` are those of the epoch that was kept. `selection` has both networks on the rows
+/// that choose among trainings: validation rows, or training rows where there are none. Losses are
+/// of scaled targets where `training.target_scaling` is not `none`; all other figures are in the
+/// target's own unit.
 pub fn metrics(experiment: &Experiment) -> Value {
     let Experiment { preset, outcome, float, int8, .. } = experiment;
-    let last = outcome.history.epochs.last();
+    let kept = outcome.kept_epoch();
     let results = experiment.splits.results.name();
+    let columns = [
+        Column { title: "float", evaluation: float },
+        Column { title: experiment.precision_name(), evaluation: int8 },
+    ];
     let mut value = json!({
         "preset": preset.name,
         "dataset": preset.data.dataset.name(),
@@ -27,13 +37,15 @@ pub fn metrics(experiment: &Experiment) -> Value {
         "training": {
             "epochs": outcome.history.epochs.len(),
             "best_epoch": outcome.best_epoch,
+            "kept_epoch": kept.map(|record| record.epoch),
+            "target_scaling": preset.target_scaling(),
             "threads": outcome.workers,
             "seconds": outcome.history.epochs.iter().map(|record| record.seconds).sum::<f64>(),
             "seconds_per_epoch": outcome.history.seconds_per_epoch(),
         },
         "float": {
             "parameters": outcome.network.parameters().len(),
-            "train": last.map(|record| score(&record.train)),
+            "train": kept.map(|record| score(&record.train)),
             results: evaluation(float),
         },
         experiment.precision_name(): {
@@ -42,9 +54,18 @@ pub fn metrics(experiment: &Experiment) -> Value {
             "macs": experiment.macs,
             results: evaluation(int8),
         },
+        "selection": {
+            "part": experiment.selection.part,
+            "float": evaluation(&experiment.selection.float),
+            experiment.precision_name(): evaluation(&experiment.selection.int8),
+        },
+        "warnings": warnings(&experiment.splits, &columns),
     });
     value["quantization"] = experiment.choice.to_json();
-    if let Some(score) = last.and_then(|record| record.validation).filter(|_| results == "test") {
+    if experiment.float.confusion.names().len() == 2 {
+        value["threshold"] = figure(experiment.objective.threshold.into());
+    }
+    if let Some(score) = kept.and_then(|record| record.validation).filter(|_| results == "test") {
         value["float"]["validation"] = self::score(&score);
     }
     value
@@ -81,12 +102,15 @@ pub fn evaluation(evaluation: &Evaluation) -> Value {
             "mean_absolute_error": figure(errors.mean_absolute_error),
             "r_squared": figure(errors.r_squared),
             "rows": evaluation.outputs.len() / evaluation.width.max(1),
+            "outputs": evaluation.per_output.iter().map(output).collect::<Vec<_>>(),
         }),
         None => classification(&evaluation.confusion),
     };
     if let Some(ranking) = &evaluation.ranking {
         let auc = ranking.auc.iter().map(|&auc| figure(auc)).collect::<Vec<_>>();
         value["area_under_roc"] = json!(auc);
+        let average_precision = ranking.average_precision.iter().map(|&area| figure(area));
+        value["average_precision"] = json!(average_precision.collect::<Vec<_>>());
         value["top_k"] = json!(ranking.top_k);
         value["calibration_error"] = figure(ranking.calibration_error);
     }
@@ -94,6 +118,16 @@ pub fn evaluation(evaluation: &Evaluation) -> Value {
         value["loss"] = figure(loss);
     }
     value
+}
+
+fn output(output: &OutputRegression) -> Value {
+    json!({
+        "name": output.name,
+        "unit": output.unit,
+        "mean_squared_error": figure(output.errors.mean_squared_error),
+        "mean_absolute_error": figure(output.errors.mean_absolute_error),
+        "r_squared": figure(output.errors.r_squared),
+    })
 }
 
 fn classification(confusion: &Confusion) -> Value {
@@ -109,10 +143,13 @@ fn classification(confusion: &Confusion) -> Value {
         "accuracy": confusion.accuracy(),
         "correct": confusion.correct(),
         "rows": confusion.total(),
+        "balanced_accuracy": figure(confusion.balanced_accuracy()),
+        "classes": confusion.names(),
         "precision": figure(confusion.macro_mean(Confusion::precision)),
         "recall": figure(confusion.macro_mean(Confusion::recall)),
         "f1": figure(confusion.macro_mean(Confusion::f1)),
         "class_accuracy": by_class(Confusion::class_accuracy),
+        "class_recall": by_class(Confusion::recall),
         "class_precision": by_class(Confusion::precision),
         "class_f1": by_class(Confusion::f1),
         "confusion": rows.into_iter().map(|row| json!(row.to_vec())).collect::<Vec<_>>(),

@@ -12,6 +12,7 @@ pub(crate) mod style;
 mod summary;
 mod svg;
 mod table;
+mod warnings;
 
 pub use attempts::attempts_text;
 pub use chips::{chips_text, prediction_text};
@@ -23,3 +24,4 @@ pub use number::{bytes, grouped, percent, seconds, significant};
 pub use summary::{Column, model_text, quality_text};
 pub use svg::{confusion_svg, curves_svg};
 pub(crate) use table::{Cell, Table};
+pub use warnings::{constant_warnings, missing_classes, warnings};

@@ -59,7 +59,7 @@ fn accuracy_text(columns: &[Column<'_>], first: &Confusion, results: Results) ->
         .iter()
         .map(|c| summary_figures(&c.evaluation.confusion, c.evaluation.ranking.as_ref()))
         .collect();
-    for (index, &(name, _)) in all.first().into_iter().flatten().enumerate() {
+    for (index, (name, _)) in all.first().into_iter().flatten().enumerate() {
         let (name, style, rows) = match index {
             0 => (format!("{} {name}", results.name()), STRONG, Some(u64::from(first.total()))),
             _ => (format!("  {name}"), Style::new(), None),
@@ -90,17 +90,31 @@ fn accuracy_text(columns: &[Column<'_>], first: &Confusion, results: Results) ->
 fn regression_text(columns: &[Column<'_>], rows: usize, results: Results) -> String {
     let mut table = header(columns);
     type Figure = fn(&Regression) -> String;
-    let first = format!("{} mean squared error", results.name());
-    let all: [(&str, Style, Figure); 3] = [
-        (&first, STRONG, |r| significant(r.mean_squared_error)),
-        ("  mean absolute error", Style::new(), |r| significant(r.mean_absolute_error)),
-        ("  R²", Style::new(), |r| r_squared(r.r_squared)),
+    let all: [(&str, Figure); 3] = [
+        ("mean squared error", |r| significant(r.mean_squared_error)),
+        ("mean absolute error", |r| significant(r.mean_absolute_error)),
+        ("R²", |r| r_squared(r.r_squared)),
     ];
-    for (index, (name, style, figure)) in all.into_iter().enumerate() {
-        let rows = (index == 0).then_some(rows as u64);
-        table.row(figures(columns, name, style, rows, &|e| {
+    let outputs = columns.first().map_or(&[][..], |column| &column.evaluation.per_output);
+    let pooled = if outputs.len() > 1 { ", all outputs" } else { "" };
+    for (index, (name, figure)) in all.into_iter().enumerate() {
+        let (name, style, rows) = match index {
+            0 => (format!("{} {name}{pooled}", results.name()), STRONG, Some(rows as u64)),
+            _ => (format!("  {name}{pooled}"), Style::new(), None),
+        };
+        table.row(figures(columns, &name, style, rows, &|e| {
             e.regression.as_ref().map_or(String::new(), figure)
         }));
+    }
+    // A single output is all of them.
+    for (output, of) in outputs.iter().enumerate().filter(|_| outputs.len() > 1) {
+        for (name, figure) in all {
+            let unit = if of.unit.is_empty() { String::new() } else { format!(" [{}]", of.unit) };
+            let name = format!("  {}{unit}: {name}", of.name);
+            table.row(figures(columns, &name, Style::new(), None, &|e| {
+                e.per_output.get(output).map_or(String::new(), |of| figure(&of.errors))
+            }));
+        }
     }
     joined(&table)
 }
@@ -133,6 +147,8 @@ pub(super) fn joined(table: &Table) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluate::OutputRegression;
+
     #[test]
     fn float_and_int8_stand_side_by_side() {
         let evaluation = |wrong: usize| {
@@ -141,9 +157,11 @@ mod tests {
             Evaluation {
                 outputs: Vec::new(),
                 width: 2,
+                answers: Vec::new(),
                 confusion,
                 ranking: None,
                 regression: None,
+                per_output: Vec::new(),
                 loss: None,
             }
         };
@@ -160,23 +178,29 @@ mod tests {
         let lines: Vec<String> = plain.lines().map(words).collect();
         assert_eq!(lines[0], "float int8 rows");
         assert_eq!(lines[1], "test accuracy 87.50 % 75.00 % 8");
-        assert_eq!(lines[2], "precision, mean of classes 100.00 % 100.00 %");
+        assert_eq!(lines[2], "balanced accuracy (mean recall) 87.50 % 75.00 %");
+        assert_eq!(lines[3], "precision, mean of classes 100.00 % 100.00 %");
         assert_eq!(lines[4], "F1, mean of classes 93.33 % 85.71 %");
         assert_eq!(lines[5..], ["class a 87.50 % 75.00 % 8", "class b – – 0"]);
     }
 
     #[test]
     fn values_have_errors_in_place_of_accuracy() {
-        let evaluation = Evaluation {
+        let errors =
+            Regression { mean_squared_error: 0.25, mean_absolute_error: 0.5, r_squared: 0.75 };
+        let output = |name: &str, mean_absolute_error| OutputRegression {
+            name: name.into(),
+            unit: "lx".into(),
+            errors: Regression { mean_absolute_error, ..errors },
+        };
+        let mut evaluation = Evaluation {
             outputs: vec![0.0; 4],
             width: 1,
+            answers: Vec::new(),
             confusion: Confusion::new(Vec::new()),
             ranking: None,
-            regression: Some(Regression {
-                mean_squared_error: 0.25,
-                mean_absolute_error: 0.5,
-                r_squared: 0.75,
-            }),
+            regression: Some(errors),
+            per_output: vec![output("a", 0.125)],
             loss: None,
         };
         let text = quality_text(
@@ -186,5 +210,12 @@ mod tests {
         let plain = anstream::adapter::strip_str(&text).to_string();
         assert!(plain.contains("validation mean squared error"), "{plain}");
         assert!(plain.contains("0.250      4") && plain.contains("R²"), "{plain}");
+        assert!(!plain.contains("a [lx]"), "one output is all: {plain}");
+        evaluation.per_output.push(output("b", 0.875));
+        let text =
+            quality_text(&[Column { title: "float", evaluation: &evaluation }], Results::Test);
+        let plain = anstream::adapter::strip_str(&text).to_string();
+        let line = plain.lines().find(|line| line.contains("b [lx]: mean absolute error"));
+        assert!(line.unwrap().contains("0.875") && plain.contains("all outputs"), "{plain}");
     }
 }

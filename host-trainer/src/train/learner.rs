@@ -361,6 +361,7 @@ mod tests {
         loss: Loss::SparseCategoricalCrossEntropy,
         label_smoothing: 0.0,
         head: Head::None,
+        threshold: 0.5,
     };
 
     /// The network after a few batches, the last of them small.

@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod checkpoint;
+mod class_weight;
 mod history;
 mod learner;
 mod observe;
@@ -13,6 +14,8 @@ mod threads;
 
 pub use callbacks::{Best, EarlyStopping, Monitor, Plateau};
 pub use checkpoint::{Checkpoint, CheckpointError, Place};
+pub use class_weight::ClassWeight;
+pub(crate) use class_weight::class_counts;
 pub use history::{EpochRecord, History};
 pub use learner::{Batch, Learner};
 pub use observe::{Flow, Observer, Progress, StopFlag};

@@ -30,6 +30,16 @@ pub struct Outcome<T> {
     pub workers: usize,
 }
 
+impl<T> Outcome<T> {
+    /// The record of the epoch whose network this is: that which early stopping chose, else the
+    /// last one. `None` when there was none.
+    pub fn kept_epoch(&self) -> Option<&EpochRecord> {
+        let epochs = &self.history.epochs;
+        let is_kept = |record: &&EpochRecord| Some(record.epoch) == self.best_epoch;
+        epochs.iter().find(is_kept).or(epochs.last())
+    }
+}
+
 /// Why training gave nothing.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TrainError {
@@ -98,11 +108,7 @@ pub fn train<T: Real>(
     if batch_size > rows {
         return Err(TrainError::BatchSize { batch_size, rows });
     }
-    let objective = Objective {
-        loss: settings.loss,
-        label_smoothing: settings.label_smoothing,
-        head: network.head(),
-    };
+    let objective = settings.objective(network.head());
     let optimizer = Optimizer::new(settings.optimizer, network.parameters().len());
     let learner = Learner::new(network, optimizer, objective, batch_size, threads.count(), seed)
         .clipped(settings.clip);
@@ -471,6 +477,7 @@ mod tests {
         let losses = epochs.iter().map(|record| record.validation.unwrap().loss());
         let least = losses.clone().fold(f64::INFINITY, f64::min);
         assert_eq!(losses.collect::<Vec<_>>()[best - 1], least);
+        assert_eq!(outcome.kept_epoch(), Some(&epochs[best - 1]));
         // Taken up where it ended, it does not begin again.
         let (again, _) = run(&text, usize::MAX, Some(checkpoint)).unwrap();
         assert_eq!((again.network, again.best_epoch), (outcome.network, Some(best)));

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{EarlyStopping, OptimizerSettings, Plateau, Schedule};
+use super::{ClassWeight, EarlyStopping, OptimizerSettings, Plateau, Schedule};
 use crate::checked::{at_least_one, below_one, not_negative, positive, share};
-use crate::network::Loss;
+use crate::evaluate::Threshold;
+use crate::network::{Head, Loss, Objective};
 
 /// How a network is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +17,12 @@ pub struct Settings {
     /// Share of each target that is spread evenly over all classes.
     #[serde(default, deserialize_with = "below_one")]
     pub label_smoothing: f64,
+    /// Weight of each class in the loss; all 1 where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_weight: Option<ClassWeight>,
+    /// The probability of the second of two classes above which a row is taken for it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub threshold: Threshold,
     /// Passes over the training rows.
     #[serde(deserialize_with = "at_least_one")]
     pub epochs: usize,
@@ -47,6 +54,18 @@ pub struct Settings {
     pub augmentation: Augmentation,
 }
 
+impl Settings {
+    /// What training makes small, and what outputs say, for a network with this head. A threshold
+    /// that is yet to be chosen is 0.5.
+    pub fn objective(&self, head: Head) -> Objective {
+        let threshold = match self.threshold {
+            Threshold::Fixed(threshold) => threshold as f32,
+            Threshold::F1 | Threshold::Balanced => Objective::default().threshold,
+        };
+        Objective { loss: self.loss, label_smoothing: self.label_smoothing, head, threshold }
+    }
+}
+
 /// How large gradients may be.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -75,6 +94,10 @@ impl Default for Augmentation {
     fn default() -> Self {
         Augmentation { shift: 0, share: all() }
     }
+}
+
+fn is_default(threshold: &Threshold) -> bool {
+    *threshold == Threshold::default()
 }
 
 fn all() -> f64 {

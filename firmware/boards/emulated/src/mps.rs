@@ -46,7 +46,7 @@ pub fn run<I: Image, const SCRATCH: usize, const RECEIVE: usize, const SEND: usi
     cortex_m::interrupt::disable();
     // SAFETY: nobody else takes them, this being the first that the program does.
     let core = unsafe { cortex_m::Peripherals::steal() };
-    guard_code(&core.CPUID, &core.MPU);
+    guard_code(&core.CPUID);
     let uart = Sleeping::new(Uart::<I>::start(), Uart::<I>::acknowledge);
     let parts = Parts {
         name: I::NAME,
@@ -63,7 +63,17 @@ pub fn run<I: Image, const SCRATCH: usize, const RECEIVE: usize, const SEND: usi
 /// Makes all below data memory read-only on cores of Armv7-M: QEMU ignores writes to addresses at
 /// which these boards have nothing, where a board's bus has a fault, so that a stack that grows too
 /// deep would go unnoticed. Armv8-M has a limit of the stack pointer.
-fn guard_code(id: &CPUID, mpu: &MPU) {
+fn guard_code(id: &CPUID) {
+    /// Registers of the memory protection unit (Armv7-M ARM, B3.5), which `cortex_m` has for the
+    /// core that is compiled for.
+    #[repr(C)]
+    struct Protection {
+        kind: RW<u32>,
+        control: RW<u32>,
+        number: RW<u32>,
+        base: RW<u32>,
+        attributes_and_size: RW<u32>,
+    }
     /// Part numbers of Cortex-M3, M4 and M7.
     const ARMV7M: [u32; 3] = [0xc23, 0xc24, 0xc27];
     /// 512 MB, readable, executable, normal memory, enabled (Armv7-M ARM, B3.5.9).
@@ -73,12 +83,14 @@ fn guard_code(id: &CPUID, mpu: &MPU) {
     if !ARMV7M.contains(&(id.base.read() >> 4 & 0xfff)) {
         return;
     }
-    // SAFETY: the program reads and runs what lies there, and writes none of it.
+    // SAFETY: these are the registers of such a core's unit. The program reads and runs what the
+    // region has, and writes none of it.
     unsafe {
-        mpu.rnr.write(0);
-        mpu.rbar.write(0);
-        mpu.rasr.write(CODE);
-        mpu.ctrl.write(CONTROL);
+        let mpu = &*(MPU::PTR as *const Protection);
+        mpu.number.write(0);
+        mpu.base.write(0);
+        mpu.attributes_and_size.write(CODE);
+        mpu.control.write(CONTROL);
     }
     cortex_m::asm::dsb();
     cortex_m::asm::isb();

@@ -6,8 +6,10 @@ use common::ConstStaticCell;
 use cortex_m_rt::entry;
 use microbit::{MEMORY, MODEL, start};
 
-/// Words for inputs and outputs that come by semihosting: 6 of the 16 KB.
-static WORK: ConstStaticCell<[u32; 1536]> = ConstStaticCell::new([0; 1536]);
+/// Words for inputs and outputs that come by semihosting: 6 of the 16 KB, or 1 beside the stack
+/// that signatures need.
+const WORDS: usize = if cfg!(feature = "signed") { 256 } else { 1536 };
+static WORK: ConstStaticCell<[u32; WORDS]> = ConstStaticCell::new([0; WORDS]);
 
 #[entry]
 fn main() -> ! {

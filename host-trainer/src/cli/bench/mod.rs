@@ -76,11 +76,7 @@ pub fn run(args: &BenchArgs, quiet: bool) -> anyhow::Result<()> {
         None => (Peers::default(), first),
     };
     let bound = gemm_bound(&threads).max(others.gemm.unwrap_or(0.0));
-    let objective = Objective {
-        loss: plan.preset.training.loss,
-        label_smoothing: 0.0,
-        head: outcome.network.head(),
-    };
+    let objective = Objective { label_smoothing: 0.0, ..plan.objective() };
     let score = score_float(&outcome.network, &plan.splits.test, objective, &threads);
     let result = score.mean_absolute_error().unwrap_or_else(|| score.accuracy());
     let own = ("host-trainer".to_string(), epoch, result);

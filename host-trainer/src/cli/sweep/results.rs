@@ -24,15 +24,26 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Float, quantized: accuracies or squared errors; then seconds.
-    fn figures(&self) -> Option<[f64; 3]> {
+    /// Accuracies or squared errors, and seconds.
+    fn figures(&self) -> Option<Figures> {
         let metrics = self.metrics.as_ref()?;
-        let quantized = ["int8", "int16"].into_iter().find(|name| metrics[*name].is_object())?;
-        let figure = |name: &str| {
-            let test = results_of(&metrics[name]);
-            test["accuracy"].as_f64().or(test["mean_squared_error"].as_f64())
-        };
-        Some([figure("float")?, figure(quantized)?, metrics["training"]["seconds"].as_f64()?])
+        let quantized =
+            ["int8", "int16", "mixed"].into_iter().find(|name| metrics[*name].is_object())?;
+        let figure = |of: &Value| of["accuracy"].as_f64().or(of["mean_squared_error"].as_f64());
+        let selection = &metrics["selection"];
+        Some(Figures {
+            selection: [figure(&selection["float"])?, figure(&selection[quantized])?],
+            test: [
+                figure(results_of(&metrics["float"]))?,
+                figure(results_of(&metrics[quantized]))?,
+            ],
+            seconds: metrics["training"]["seconds"].as_f64()?,
+        })
+    }
+
+    /// The part of the data whose rows choose among the points: `validation` or `training`.
+    fn part(&self) -> Option<&str> {
+        self.metrics.as_ref()?["selection"]["part"].as_str()
     }
 
     fn is_regression(&self) -> bool {
@@ -51,17 +62,49 @@ impl Row {
     }
 }
 
+/// What a point reached; of two numbers the first is float, the second quantized.
+#[derive(Clone, Copy)]
+struct Figures {
+    /// On the rows that choose among the points.
+    selection: [f64; 2],
+    /// On the test rows, which choose nothing.
+    test: [f64; 2],
+    /// Of training.
+    seconds: f64,
+}
+
+/// The parts of the data whose rows choose among these points.
+fn parts(rows: &[Row]) -> String {
+    let mut parts: Vec<&str> = rows.iter().filter_map(Row::part).collect();
+    parts.sort_unstable();
+    parts.dedup();
+    parts.join(" or ")
+}
+
 pub(super) fn csv(axes: &[String], rows: &[Row]) -> anyhow::Result<Vec<u8>> {
     let mut csv = csv::Writer::from_writer(Vec::new());
-    csv.write_record([vec!["run"], keys(axes), vec!["float", "quantized", "seconds"]].concat())?;
+    let figures = vec![
+        "selection_rows",
+        "selection_float",
+        "selection_quantized",
+        "float",
+        "quantized",
+        "seconds",
+    ];
+    csv.write_record([vec!["run"], keys(axes), figures].concat())?;
     for row in rows {
         let mut cells = vec![format!("{:04}", row.number + 1)];
         cells.extend(row.values().into_iter().map(String::from));
         cells.extend(match row.figures() {
-            Some([float, quantized, seconds]) => {
-                [float.to_string(), quantized.to_string(), format!("{seconds:.3}")]
-            }
-            None => [const { String::new() }; 3],
+            Some(Figures { selection, test, seconds }) => [
+                row.part().unwrap_or_default().to_string(),
+                selection[0].to_string(),
+                selection[1].to_string(),
+                test[0].to_string(),
+                test[1].to_string(),
+                format!("{seconds:.3}"),
+            ],
+            None => [const { String::new() }; 6],
         });
         csv.write_record(&cells)?;
     }
@@ -81,11 +124,14 @@ pub(super) fn page(name: &str, rows: &[Row]) -> String {
     let runs: Vec<Compared> = rows.iter().filter_map(of_row).collect();
     let title = format!("{name}: {} of {} points of the sweep", runs.len(), rows.len());
     let summary = best(rows).and_then(|row| {
-        let [float, quantized, _] = row.figures()?;
-        let (float, quantized) = (row.figure_text(float), row.figure_text(quantized));
+        let Figures { selection, test, .. } = row.figures()?;
+        let [chosen, float, quantized] =
+            [selection[0], test[0], test[1]].map(|figure| row.figure_text(figure));
         let what = if row.is_regression() { "mean squared error" } else { "accuracy" };
         Some(format!(
-            "The best by its float network: {:04} · {}, {what} {float} in float, {quantized} quantized.",
+            "The best by its float network on {} rows: {:04} · {}, {what} {chosen}. On the test rows, \
+             which chose nothing: {float} in float, {quantized} quantized.",
+            parts(rows),
             row.number + 1,
             row.point.join(", ")
         ))
@@ -93,14 +139,15 @@ pub(super) fn page(name: &str, rows: &[Row]) -> String {
     compare_html(&title, summary.as_deref(), &runs)
 }
 
-/// The point with the best float network, where there is one; of several, that which is the best
-/// once it is quantized.
+/// The point with the best float network on the rows that choose, where there is one; of several,
+/// that which is the best once it is quantized. Test rows choose nothing.
 fn best(rows: &[Row]) -> Option<&Row> {
     let regression = rows.iter().any(Row::is_regression);
     let better = |a: &f64, b: &f64| if regression { b.total_cmp(a) } else { a.total_cmp(b) };
     let figures = rows.iter().rev().filter_map(|row| Some((row.figures()?, row)));
-    let best = figures.max_by(|([a, a_quantized, _], _), ([b, b_quantized, _], _)| {
-        better(a, b).then(better(a_quantized, b_quantized))
+    let best = figures.max_by(|(a, _), (b, _)| {
+        let ([a, a_quantized], [b, b_quantized]) = (a.selection, b.selection);
+        better(&a, &b).then(better(&a_quantized, &b_quantized))
     });
     best.map(|(_, row)| row)
 }
@@ -108,7 +155,9 @@ fn best(rows: &[Row]) -> Option<&Row> {
 pub(super) fn table(axes: &[String], rows: &[Row]) -> String {
     let mut header = vec!["run"];
     header.extend(keys(axes));
-    header.extend(["float", "quantized", "time"]);
+    let part = parts(rows);
+    let (chosen_float, chosen_quantized) = (format!("{part} float"), format!("{part} quantized"));
+    header.extend([&chosen_float, &chosen_quantized, "test float", "test quantized", "time"]);
     let mut table = Table::new(header);
     let best = best(rows);
     for row in rows {
@@ -120,18 +169,21 @@ pub(super) fn table(axes: &[String], rows: &[Row]) -> String {
         let mut cells = vec![Cell::styled(format!("{:04}", row.number + 1), style)];
         cells.extend(row.values().into_iter().map(|value| Cell::styled(value, style)));
         match figures {
-            Some([float, quantized, time]) => cells.extend(
-                [row.figure_text(float), row.figure_text(quantized), seconds(time)]
-                    .map(|text| Cell::styled(text, style)),
-            ),
-            None => cells.extend(["–", "–", "–"].map(Cell::from)),
+            Some(Figures { selection, test, seconds: time }) => {
+                let figures = [selection, test].concat();
+                let texts = figures.into_iter().map(|figure| row.figure_text(figure));
+                let texts = texts.chain([seconds(time)]);
+                cells.extend(texts.map(|text| Cell::styled(text, style)));
+            }
+            None => cells.extend(["–"; 5].map(Cell::from)),
         }
         table.row(cells);
     }
     let mut text: String = table.lines().into_iter().map(|line| line + "\n").collect();
     if best.is_some() {
         text += &format!(
-            "\n{} is the best, by what the float network reaches\n",
+            "\n{} is the best, by what the float network reaches on {part} rows; test rows choose \
+             nothing\n",
             paint(STRONG, "bold")
         );
     }
@@ -163,6 +215,11 @@ mod tests {
         let metrics = serde_json::json!({
             "float": { "test": { "accuracy": 0.75 } },
             "int8": { "test": { "accuracy": 0.5 } },
+            "selection": {
+                "part": "validation",
+                "float": { "accuracy": 0.875 },
+                "int8": { "accuracy": 0.625 },
+            },
             "training": { "seconds": 1.25 },
         });
         let axes = ["a=1".to_string(), "c=[1, 2]".to_string()];
@@ -173,23 +230,28 @@ mod tests {
         ];
         assert_eq!(
             String::from_utf8(csv(&axes, &rows).unwrap()).unwrap(),
-            "run,a,c,float,quantized,seconds\n0001,1,\"[1, 2]\",0.75,0.5,1.250\n\
-             0002,1,\"[1, 2]\",,,\n"
+            "run,a,c,selection_rows,selection_float,selection_quantized,float,quantized,seconds\n\
+             0001,1,\"[1, 2]\",validation,0.875,0.625,0.75,0.5,1.250\n\
+             0002,1,\"[1, 2]\",,,,,,\n"
         );
-        assert!(table(&axes, &rows).contains("75.00 %"));
+        let table = table(&axes, &rows);
+        assert!(table.contains("validation float") && table.contains("75.00 %"), "{table}");
         let page = page("name", &rows);
         assert!(
-            page.contains("0001 · a=1, c=[1, 2], accuracy 75.00 % in float, 50.00 %"),
+            page.contains("on validation rows: 0001 · a=1, c=[1, 2], accuracy 87.50 %"),
             "{page}"
         );
+        assert!(page.contains("75.00 % in float, 50.00 % quantized"), "{page}");
     }
 
     #[test]
     fn of_equal_float_networks_the_best_int8_one_counts() {
         let row = |number, float: f64, int8: f64| {
             let metrics = serde_json::json!({
-                "float": { "test": { "accuracy": float } },
-                "int8": { "test": { "accuracy": int8 } },
+                // What test rows say is the other way around, and chooses nothing.
+                "float": { "test": { "accuracy": 1.0 - float } },
+                "int8": { "test": { "accuracy": 1.0 - int8 } },
+                "selection": { "float": { "accuracy": float }, "int8": { "accuracy": int8 } },
                 "training": { "seconds": 1.0 },
             });
             Row { number, point: Vec::new(), metrics: Some(metrics) }

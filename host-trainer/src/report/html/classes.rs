@@ -23,8 +23,15 @@ pub fn section(classes: &Classes, precision: &str, results: &str) -> Markup {
         h3 { "Accuracy of each class" }
         (bars(&float.confusion, &int8.confusion, precision))
         (table(float, int8, precision))
+        @if let Some(threshold) = classes.threshold {
+            p class="faint" {
+                "A row is taken for " b { (float.confusion.names().get(1).map_or("", String::as_str)) }
+                " above a probability of " (format!("{threshold:.4}")) "."
+            }
+        }
         h3 { "Receiver operating characteristic" }
         (roc(float, int8, precision))
+        (precision_recall(float, int8, precision))
         (wrong(classes, precision, results))
     }
 }
@@ -177,6 +184,41 @@ fn roc(float: &Answers, int8: &Answers, precision: &str) -> Markup {
                         ],
                     ))
                 }
+            }
+        }
+    }
+}
+
+/// The precision-recall curves of the rarer of two classes.
+fn precision_recall(float: &Answers, int8: &Answers, precision: &str) -> Markup {
+    let (Some(float), Some(int8)) = (&float.precision_recall, &int8.precision_recall) else {
+        return html! {};
+    };
+    html! {
+        h3 { "Precision and recall of " (float.class) }
+        p class="faint" {
+            "The share of the rows taken for it that are of it, over the share of its rows that are \
+             found, as the threshold on its probability falls. Guessing has a precision of "
+            (percent(float.share)) "."
+        }
+        ul class="key" { li class="swatch-first" { "float" } li class="swatch-second" { (precision) } }
+        div class="small grid" {
+            figure {
+                figcaption {
+                    (float.class) " "
+                    span { "average precision " (format!("{:.4}", float.area)) " · "
+                        (format!("{:.4}", int8.area)) }
+                }
+                (square(
+                    &format!("Precision-recall curve of class {}", float.class),
+                    (0.0, 1.0),
+                    (0.0, 1.0),
+                    ("recall", "precision"),
+                    &[
+                        Series { class: "first", points: &float.points },
+                        Series { class: "second dashed", points: &int8.points },
+                    ],
+                ))
             }
         }
     }

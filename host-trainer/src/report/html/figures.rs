@@ -38,9 +38,14 @@ mod tests {
         let mut confusion = Confusion::new(vec!["a".into(), "b".into()]);
         confusion.add(0, 0);
         confusion.add(0, 1);
-        let ranking =
-            Ranking { auc: vec![f64::NAN; 2], top_k: vec![0.5, 1.0], calibration_error: 0.25 };
-        let answers = Answers { confusion, roc: Vec::new(), ranking: Some(ranking) };
+        let ranking = Ranking {
+            auc: vec![f64::NAN; 2],
+            average_precision: vec![f64::NAN; 2],
+            top_k: vec![0.5, 1.0],
+            calibration_error: 0.25,
+        };
+        let answers =
+            Answers { confusion, roc: Vec::new(), precision_recall: None, ranking: Some(ranking) };
         let page = table(&answers, &answers, "int8").into_string();
         assert!(page.contains("accuracy") && page.contains("50.00 %") && page.contains("25.00 %"));
         assert!(page.contains('–') && !page.contains("NaN") && !page.contains("3 most"));

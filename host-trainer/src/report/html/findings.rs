@@ -1,6 +1,6 @@
 //! What a report is about, as plain numbers: the page is made of this and of nothing else.
 
-use crate::evaluate::{Confusion, Ranking};
+use crate::evaluate::{Confusion, Ranking, Regression};
 
 /// Everything that a report shows.
 #[derive(Clone, Debug)]
@@ -29,6 +29,12 @@ pub struct Findings {
     pub splits: Vec<(&'static str, usize)>,
     /// What was measured at each epoch.
     pub curves: Vec<Curve>,
+    /// The epoch whose network was kept, where it is not the last one.
+    pub kept_epoch: Option<usize>,
+    /// Whether the loss is of scaled targets.
+    pub scaled_targets: bool,
+    /// What nobody should miss, in plain sentences.
+    pub warnings: Vec<String>,
     /// How well the networks do.
     pub task: Task,
     /// Some training rows as pictures, by class.
@@ -82,6 +88,8 @@ pub struct Classes {
     pub different: usize,
     /// The most confidently wrong test rows, the worst first.
     pub wrong: Vec<Wrong>,
+    /// The threshold on the probability of the second of two classes.
+    pub threshold: Option<f64>,
 }
 
 /// The answers of one network.
@@ -91,8 +99,23 @@ pub struct Answers {
     pub confusion: Confusion,
     /// The receiver operating characteristic of each class against all others.
     pub roc: Vec<Roc>,
+    /// The precision-recall curve of the rarer of two classes.
+    pub precision_recall: Option<PrecisionRecall>,
     /// How the probabilities rank the rows, where there are any.
     pub ranking: Option<Ranking>,
+}
+
+/// A precision-recall curve.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PrecisionRecall {
+    /// The class that is looked for.
+    pub class: String,
+    /// Recall and precision as the threshold falls, each recall once with its best precision.
+    pub points: Vec<(f64, f64)>,
+    /// Average precision.
+    pub area: f64,
+    /// Share of the rows that are of the class: the precision of guessing.
+    pub share: f64,
 }
 
 /// A receiver operating characteristic.
@@ -122,7 +145,20 @@ pub struct Wrong {
 /// How well numbers are met.
 #[derive(Clone, Debug)]
 pub struct Values {
-    /// The unit of the values; may be empty.
+    /// The float network on the test rows, all outputs together.
+    pub float: Regression,
+    /// The int8 model on the test rows, all outputs together.
+    pub int8: Regression,
+    /// Each output by itself.
+    pub outputs: Vec<OutputAnswers>,
+}
+
+/// How well the numbers of one output are met.
+#[derive(Clone, Debug)]
+pub struct OutputAnswers {
+    /// What the output is called.
+    pub name: String,
+    /// Its unit; may be empty.
     pub unit: String,
     /// The float network on the test rows.
     pub float: ValueAnswers,
@@ -133,12 +169,8 @@ pub struct Values {
 /// The answers of one network.
 #[derive(Clone, Debug)]
 pub struct ValueAnswers {
-    /// Mean squared error.
-    pub mse: f64,
-    /// Mean absolute error.
-    pub mae: f64,
-    /// Coefficient of determination.
-    pub r2: f64,
+    /// Their errors.
+    pub errors: Regression,
     /// Target and answer of some rows.
     pub points: Vec<(f64, f64)>,
 }

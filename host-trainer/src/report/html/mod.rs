@@ -16,7 +16,6 @@ mod values;
 
 pub use compare::{Compared, columns, compare_html};
 pub use findings::Findings;
-pub(crate) use gather::dequantize;
 pub use gather::{GatherError, RunParts, gather};
 pub use page::report_html;
 pub use scatter::{Projection, scatter_html};

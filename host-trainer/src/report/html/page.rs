@@ -37,8 +37,8 @@ pub fn report_html(findings: &Findings) -> String {
             }
         }
         (tiles(findings))
+        @for warning in &findings.warnings { p class="note warn" { (warning) "." } }
         (verdict(findings))
-        (underfit(findings))
         (data(findings))
         (training(findings))
         @match &findings.task {
@@ -90,8 +90,8 @@ fn headline(findings: &Findings) -> Markup {
                     b class="int8" { (percent(classes.int8.confusion.accuracy())) } " in " (findings.precision)
                 }
                 Task::Values(values) => {
-                    "errs by " b { (number(values.float.mae)) } " on average in float, "
-                    b class="int8" { (number(values.int8.mae)) } " in " (findings.precision)
+                    "errs by " b { (number(values.float.mean_absolute_error)) } " on average in float, "
+                    b class="int8" { (number(values.int8.mean_absolute_error)) } " in " (findings.precision)
                 }
             }
         }
@@ -112,8 +112,8 @@ fn tiles(findings: &Findings) -> Markup {
                     (tile(findings.precision, percent(int8.accuracy()), wrong(int8.total() - int8.correct())))
                 }
                 Task::Values(values) => {
-                    (tile("float MSE", number(values.float.mse), format!("R² {}", r_squared(values.float.r2))))
-                    (tile(&format!("{} MSE", findings.precision), number(values.int8.mse), format!("R² {}", r_squared(values.int8.r2))))
+                    (tile("float MSE", number(values.float.mean_squared_error), format!("R² {}", r_squared(values.float.r_squared))))
+                    (tile(&format!("{} MSE", findings.precision), number(values.int8.mean_squared_error), format!("R² {}", r_squared(values.int8.r_squared))))
                 }
             }
             (tile("flash", kilobytes(size.flash), format!("float weights: {}", kilobytes(size.float))))
@@ -171,11 +171,14 @@ fn verdict(findings: &Findings) -> Markup {
             )
         }
         Task::Values(values) => {
-            let more = values.int8.mse / values.float.mse - 1.0;
+            let more = values.int8.mean_squared_error / values.float.mean_squared_error - 1.0;
             let change = match more {
                 // Float makes none at all, or there is no row to make one on.
                 m if !m.is_finite() => {
-                    let (float, int8) = (number(values.float.mse), number(values.int8.mse));
+                    let (float, int8) = (
+                        number(values.float.mean_squared_error),
+                        number(values.int8.mean_squared_error),
+                    );
                     format!("has a mean squared error of {int8}, float one of {float}")
                 }
                 m if m > 1.0 => {
@@ -199,20 +202,6 @@ fn verdict(findings: &Findings) -> Markup {
                     " Its activations have 16 bits, since with 8 it lost too much on rows that \
                       chose nothing else."
                 }
-            }
-        }
-    }
-}
-
-/// What to do about a network that has learnt less than the mean of its targets.
-fn underfit(findings: &Findings) -> Markup {
-    let Task::Values(values) = &findings.task else { return html! {} };
-    html! {
-        @if values.float.r2 < 0.0 {
-            p class="note warn" {
-                "Always answering the mean of the targets would be nearer (R² is below 0): train \
-                 longer, raise the learning rate, or give the targets in a unit in which they are \
-                 about 1."
             }
         }
     }
@@ -262,21 +251,37 @@ fn training(findings: &Findings) -> Markup {
             li class="swatch-first" { "training rows, each before its step" }
             @if validated { li class="swatch-second" { "validation rows" } }
         }
-        div class="grid" { @for curve in &findings.curves { (figure(curve)) } }
+        @if findings.scaled_targets {
+            p class="faint" {
+                "The loss is of scaled targets; all other figures are in the target's own unit."
+            }
+        }
+        div class="grid" {
+            @for curve in &findings.curves { (figure(curve, findings.kept_epoch)) }
+        }
     }
 }
 
-fn figure(curve: &Curve) -> Markup {
+fn figure(curve: &Curve, kept_epoch: Option<usize>) -> Markup {
     let share = curve.name.contains("accuracy");
     let scaled = |points: &[(f64, f64)]| {
         let factor = if share { 100.0 } else { 1.0 };
         points.iter().map(|&(epoch, value)| (epoch, value * factor)).collect::<Vec<_>>()
     };
     let (train, validation) = (scaled(&curve.train), scaled(&curve.validation));
-    let last = validation.last().or(train.last()).map(|(_, value)| match share {
+    // The figure of the network that was kept, which early stopping may have chosen.
+    let kept = |points: &[(f64, f64)]| match kept_epoch {
+        Some(kept) => points.iter().find(|(epoch, _)| *epoch == kept as f64).copied(),
+        None => points.last().copied(),
+    };
+    let last = kept(&validation).or(kept(&train)).map(|(_, value)| match share {
         true => format!("{value:.2} %"),
-        false => number(*value),
+        false => number(value),
     });
+    let at = match kept_epoch {
+        Some(epoch) => format!("in epoch {epoch}, which was kept"),
+        None => "at the end".to_string(),
+    };
     let (unit, to) = if share { (" %", 100.0) } else { ("", 0.0) };
     let name = curve.name.replace('_', " ");
     // A rate that falls in steps has a last one to be seen; one that glides down to 0, as a cosine
@@ -284,7 +289,7 @@ fn figure(curve: &Curve) -> Markup {
     let decades = curve.name != "learning_rate" || train.windows(2).any(|p| p[0].1 == p[1].1);
     html! {
         figure {
-            figcaption { (name) " " @if let Some(last) = last.filter(|_| curve.name != "learning_rate") { span { "· " (last) " at the end" } } }
+            figcaption { (name) " " @if let Some(last) = last.filter(|_| curve.name != "learning_rate") { span { "· " (last) " " (at) } } }
             (curves(&format!("Curve of {name} over the epochs"), unit, to, decades, &[
                 Series { class: "first", points: &train },
                 Series { class: "second", points: &validation },

@@ -1,11 +1,13 @@
 //! What both networks answer, held against the truth.
 
+use super::precision_recall::precision_recall;
 use super::roc::roc;
 use super::{RunParts, pictures};
-use crate::data::{Results, Subset, Targets};
+use crate::data::{Results, Subset};
 use crate::evaluate::{Evaluation, Regression};
-use crate::network::first_largest;
-use crate::report::html::findings::{Answers, Classes, Task, ValueAnswers, Values, Wrong};
+use crate::report::html::findings::{
+    Answers, Classes, OutputAnswers, Task, ValueAnswers, Values, Wrong,
+};
 
 /// The wrong answers that are shown.
 const WRONG: usize = 16;
@@ -16,16 +18,18 @@ const POINTS: usize = 1500;
 /// How well both networks do.
 pub fn task(parts: &RunParts<'_>) -> Task {
     let names = parts.splits.train.dataset().class_names().to_vec();
-    let unit = match parts.splits.test.dataset().targets() {
-        Targets::Values(values) => values.units.first().cloned().unwrap_or_default(),
-        Targets::Classes(_) => String::new(),
-    };
     match (parts.float.regression, parts.quantized.regression) {
-        (Some(float), Some(quantized)) => Task::Values(Box::new(Values {
-            unit,
-            float: values(&parts.splits.test, parts.float, float),
-            int8: values(&parts.splits.test, parts.quantized, quantized),
-        })),
+        (Some(float), Some(int8)) => {
+            let of = parts.float.per_output.iter().zip(&parts.quantized.per_output).enumerate();
+            let test = &parts.splits.test;
+            let outputs = of.map(|(output, (float, int8))| OutputAnswers {
+                name: float.name.clone(),
+                unit: float.unit.clone(),
+                float: values(test, parts.float, output, float.errors),
+                int8: values(test, parts.quantized, output, int8.errors),
+            });
+            Task::Values(Box::new(Values { float, int8, outputs: outputs.collect() }))
+        }
         _ => Task::Classes(Box::new(classes(parts, names))),
     }
 }
@@ -49,25 +53,15 @@ fn classes(parts: &RunParts<'_>, names: Vec<String>) -> Classes {
     }
     let truths: Vec<usize> =
         (0..splits.test.len()).map(|position| class(&splits.test, position).unwrap_or(0)).collect();
-    let different = float.iter().zip(&int8).filter(|(f, q)| best(f).0 != best(q).0).count();
+    let answered = parts.float.answers.iter().zip(&parts.quantized.answers);
+    let different = answered.filter(|(float, int8)| float != int8).count();
     Classes {
         distribution,
         float: answers(parts.float, &truths, &float),
         int8: answers(parts.quantized, &truths, &int8),
         different,
-        wrong: wrong(&splits.test, &names, &truths, (&float, &int8)),
-    }
-}
-
-/// The class that probabilities stand for, with its own. A single one is that of the second class.
-fn best(probabilities: &[f32]) -> (usize, f64) {
-    match probabilities {
-        [second] if *second > 0.5 => (1, f64::from(*second)),
-        [second] => (0, f64::from(1.0 - *second)),
-        _ => {
-            let (class, probability) = first_largest(probabilities);
-            (class, f64::from(probability))
-        }
+        wrong: wrong(&splits.test, &names, &truths, (parts.float, parts.quantized)),
+        threshold: (names.len() == 2).then(|| f64::from(parts.objective.threshold)),
     }
 }
 
@@ -86,7 +80,12 @@ fn answers(evaluation: &Evaluation, truths: &[usize], rows: &[&[f32]]) -> Answer
         roc(rows.iter().zip(truths).map(|(row, &truth)| (probability(row, class), truth == class)))
     };
     let roc = (0..confusion.names().len()).map(curve).collect();
-    Answers { roc, confusion, ranking: evaluation.ranking.clone() }
+    let precision_recall = confusion.rarer().and_then(|class| {
+        let scores = rows.iter().zip(truths);
+        let scores = scores.map(|(row, &truth)| (probability(row, class), truth == class));
+        precision_recall(&confusion.names()[class], scores)
+    });
+    Answers { roc, precision_recall, confusion, ranking: evaluation.ranking.clone() }
 }
 
 /// The outputs, row by row.
@@ -103,10 +102,15 @@ fn wrong(
     subset: &Subset,
     names: &[String],
     truths: &[usize],
-    (float, int8): (&[&[f32]], &[&[f32]]),
+    (float, int8): (&Evaluation, &Evaluation),
 ) -> Vec<Wrong> {
-    let int8 = |row: usize| best(int8[row]);
-    let float = |row: usize| best(float[row]);
+    let sure = |evaluation: &Evaluation, row: usize| {
+        let class = evaluation.answers.get(row).map_or(0, |&class| usize::from(class));
+        let outputs = evaluation.outputs.chunks_exact(evaluation.width.max(1)).nth(row);
+        (class, outputs.map_or(0.0, |outputs| f64::from(probability(outputs, class))))
+    };
+    let int8 = |row: usize| sure(int8, row);
+    let float = |row: usize| sure(float, row);
     let mut rows: Vec<usize> = (0..truths.len()).filter(|&r| int8(r).0 != truths[r]).collect();
     // Of equally sure ones, first those that float is wrong about too and sure of.
     let key = |row: usize| {
@@ -130,19 +134,20 @@ fn wrong(
         .collect()
 }
 
-fn values(subset: &Subset, evaluation: &Evaluation, regression: Regression) -> ValueAnswers {
+fn values(
+    subset: &Subset,
+    evaluation: &Evaluation,
+    output: usize,
+    errors: Regression,
+) -> ValueAnswers {
     let width = evaluation.width.max(1);
-    let every = (evaluation.outputs.len()).div_ceil(POINTS).max(1);
-    let point = |index: usize| {
-        let target = *subset.values(index / width)?.get(index % width)?;
-        Some((f64::from(target), f64::from(*evaluation.outputs.get(index)?)))
+    let rows = evaluation.outputs.len() / width;
+    let every = (rows * width).div_ceil(POINTS).max(1);
+    let point = |row: usize| {
+        let target = *subset.values(row)?.get(output)?;
+        Some((f64::from(target), f64::from(*evaluation.outputs.get(row * width + output)?)))
     };
-    ValueAnswers {
-        mse: regression.mean_squared_error,
-        mae: regression.mean_absolute_error,
-        r2: regression.r_squared,
-        points: (0..evaluation.outputs.len()).step_by(every).filter_map(point).collect(),
-    }
+    ValueAnswers { errors, points: (0..rows).step_by(every).filter_map(point).collect() }
 }
 
 #[cfg(test)]
@@ -151,9 +156,6 @@ mod tests {
 
     #[test]
     fn one_probability_is_that_of_the_second_class() {
-        assert_eq!(best(&[0.75]), (1, 0.75));
-        assert_eq!(best(&[0.25]), (0, 0.75));
-        assert_eq!(best(&[0.1, 0.7, 0.2]).0, 1);
         assert_eq!((probability(&[0.25], 0), probability(&[0.25], 1)), (0.75, 0.25));
     }
 }

@@ -5,6 +5,7 @@ mod layers;
 mod pass;
 mod pictures;
 mod plane;
+mod precision_recall;
 mod roc;
 mod text;
 
@@ -17,9 +18,8 @@ use crate::evaluate::{Evaluation, Int8Error};
 use crate::network::{Network, Objective};
 use crate::preset::Preset;
 use crate::quantize::{Activations, Prepared};
+use crate::report::{Column, warnings};
 use crate::train::Threads;
-
-pub(crate) use pass::dequantize;
 
 /// Why a report cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +85,10 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Findings, Gathe
     if splits.results == Results::Test {
         rows.push(("test", splits.test.len()));
     }
+    let precision = match model.output().quantization.precision {
+        Precision::Int8 => "int8",
+        Precision::Int16 => "int16",
+    };
     let preset_toml = preset.to_toml();
     Ok(Findings {
         results: splits.results.name(),
@@ -99,12 +103,21 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Findings, Gathe
         seconds_per_epoch: training["seconds_per_epoch"].as_f64().unwrap_or(f64::NAN),
         splits: rows,
         curves: text::curves(parts.history),
+        kept_epoch: training["best_epoch"]
+            .as_u64()
+            .map(|epoch| epoch as usize)
+            .filter(|&epoch| training["epochs"] != epoch),
+        scaled_targets: splits.train.target_scaling().is_some(),
+        warnings: warnings(
+            splits,
+            &[
+                Column { title: "float", evaluation: parts.float },
+                Column { title: precision, evaluation: parts.quantized },
+            ],
+        ),
         task: answers::task(parts),
         samples: pictures::samples(&splits.train),
-        precision: match model.output().quantization.precision {
-            Precision::Int8 => "int8",
-            Precision::Int16 => "int16",
-        },
+        precision,
         automatic: preset.quantization.activations == Activations::Auto,
         size: Size {
             flash: model.file_len() as u64,

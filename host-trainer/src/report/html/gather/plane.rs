@@ -8,7 +8,6 @@ use rayon::prelude::*;
 use super::{GatherError, RunParts};
 use crate::data::{Dataset, Features, Labels, Source, Subset, Targets, Values};
 use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
-use crate::network::first_largest;
 use crate::report::html::findings::{Legend, Picture, Plane};
 use crate::report::html::picture::{class_colour, colour, value_colour};
 use crate::train::Threads;
@@ -66,14 +65,14 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Plane, GatherEr
     };
     let truth: Vec<f32> = threads
         .install(|| (0..SIDE * SIDE).into_par_iter().map(|index| known(point(index))).collect());
-    let answer = |row: &[f32]| match (row, names.is_empty()) {
-        ([value, ..], true) => *value,
-        ([second], false) => f32::from(*second > 0.5),
-        (row, _) => first_largest(row).0 as f32,
-    };
     let answers = |evaluation: Option<Evaluation>| -> Vec<f32> {
-        let Some(Evaluation { outputs, width, .. }) = evaluation else { return Vec::new() };
-        outputs.chunks_exact(width.max(1)).map(answer).collect()
+        let Some(Evaluation { outputs, width, answers, .. }) = evaluation else {
+            return Vec::new();
+        };
+        match names.is_empty() {
+            true => outputs.chunks_exact(width.max(1)).map(|row| row[0]).collect(),
+            false => answers.into_iter().map(f32::from).collect(),
+        }
     };
     let (float, int8) = (answers(float), answers(int8));
     let (legend, paint): (Legend, Box<dyn Fn(f32) -> [u8; 3]>) = match names.is_empty() {
@@ -150,7 +149,7 @@ fn rows_like(like: &Subset, features: Array2<f32>) -> Option<Subset> {
         _ => features,
     };
     let dataset = Dataset::new(dataset.name(), shape, features, targets).ok()?;
-    Some(Subset::all(Arc::new(dataset)).scaled(like.scaling().cloned().map(Arc::new)))
+    Some(like.with_dataset(Arc::new(dataset)))
 }
 
 /// What the row says that is nearest to a point.

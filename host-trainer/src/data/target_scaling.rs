@@ -1,0 +1,118 @@
+//! Scaling of targets that are numbers, fitted on training rows alone.
+
+use super::{Scaling, ScalingMethod, Subset};
+
+/// Spread beside the offset, below which a target of 32 bits counts as constant.
+const RESOLUTION: f64 = 1e-7;
+
+impl Scaling {
+    /// Fits the scaling of each target to these rows, which should be the training rows and no
+    /// others, in double precision. `None` when nothing is to be scaled, or targets are classes. A
+    /// target that never changes is only moved.
+    pub fn fit_targets(method: ScalingMethod, train: &Subset) -> Option<Self> {
+        let outputs = train.values(0)?.len();
+        let column = |output: usize| {
+            let rows = (0..train.len()).filter_map(move |position| train.values(position));
+            rows.map(move |row| f64::from(row[output]))
+        };
+        // Offset and spread of each target.
+        let fitted = |output: usize| -> Option<(f64, f64)> {
+            Some(match method {
+                ScalingMethod::None => return None,
+                ScalingMethod::MinMax => {
+                    let low = column(output).fold(f64::INFINITY, f64::min);
+                    let high = column(output).fold(f64::NEG_INFINITY, f64::max);
+                    (low, high - low)
+                }
+                ScalingMethod::Standard => {
+                    let count = train.len() as f64;
+                    let mean = column(output).sum::<f64>() / count;
+                    let squares = column(output).map(|value| (value - mean).powi(2));
+                    (mean, (squares.sum::<f64>() / count).sqrt())
+                }
+            })
+        };
+        let fitted: Vec<(f64, f64)> = (0..outputs).map(fitted).collect::<Option<_>>()?;
+        let factor = |&(offset, spread): &(f64, f64)| {
+            let varies = spread > offset.abs() * RESOLUTION && ((1.0 / spread) as f32).is_normal();
+            if varies { (1.0 / spread) as f32 } else { 1.0 }
+        };
+        Some(Scaling {
+            offsets: fitted.iter().map(|(offset, _)| *offset as f32).collect(),
+            factors: fitted.iter().map(factor).collect(),
+        })
+    }
+
+    /// A number of this feature or output, scaled.
+    #[inline]
+    pub fn scale(&self, index: usize, value: f64) -> f64 {
+        (value - f64::from(self.offsets[index])) * f64::from(self.factors[index])
+    }
+
+    /// The number of this feature or output that was scaled to this one.
+    #[inline]
+    pub fn unscale(&self, index: usize, scaled: f64) -> f64 {
+        scaled / f64::from(self.factors[index]) + f64::from(self.offsets[index])
+    }
+
+    /// What one scaled unit of each feature or output is worth.
+    pub fn units(&self) -> impl Iterator<Item = f64> + '_ {
+        self.factors.iter().map(|&factor| 1.0 / f64::from(factor))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ndarray::{Array2, array};
+
+    use super::*;
+    use crate::data::{Dataset, Features, Labels, TargetBuffer, Values};
+    use crate::network::TargetRows;
+
+    fn targets(values: Array2<f32>) -> Subset {
+        let (rows, outputs) = values.dim();
+        let names = (0..outputs).map(|output| output.to_string()).collect();
+        let targets = Values { values, names, units: vec![String::new(); outputs] };
+        let features = Features::Reals(Array2::zeros((rows, 1)));
+        Subset::all(Arc::new(Dataset::new("d", vec![1], features, targets).unwrap()))
+    }
+
+    #[test]
+    fn far_from_zero_the_spread_decides() {
+        let rows = targets(array![[101_205.0, 5.0, 0.02], [101_445.0, 5.0, -0.02]]);
+        let standard = Scaling::fit_targets(ScalingMethod::Standard, &rows).unwrap();
+        assert_eq!(standard.offsets, [101_325.0, 5.0, 0.0]);
+        assert_eq!(standard.factors, [1.0 / 120.0, 1.0, 50.0]);
+        let min_max = Scaling::fit_targets(ScalingMethod::MinMax, &rows).unwrap();
+        assert_eq!((min_max.offsets[0], min_max.factors[0]), (101_205.0, 1.0 / 240.0));
+        assert_eq!(Scaling::fit_targets(ScalingMethod::None, &rows), None);
+        for value in [101_205.0, 101_325.5] {
+            let back = standard.unscale(0, standard.scale(0, value));
+            assert!((back - value).abs() < 1e-9, "{back}");
+        }
+        let units: Vec<f64> = standard.units().collect();
+        assert!((units[0] - 120.0).abs() < 1e-4 && units[1] == 1.0, "{units:?}");
+    }
+
+    #[test]
+    fn classes_are_not_scaled() {
+        let labels = Labels { indices: vec![0, 1], names: vec!["a".into(), "b".into()] };
+        let features = Features::Reals(array![[1.0], [2.0]]);
+        let rows = Subset::all(Arc::new(Dataset::new("d", vec![1], features, labels).unwrap()));
+        assert_eq!(Scaling::fit_targets(ScalingMethod::Standard, &rows), None);
+    }
+
+    #[test]
+    fn a_batch_has_scaled_targets_and_their_units() {
+        let rows = targets(array![[10.0, 1.0], [30.0, 1.0]]);
+        let mut buffer = TargetBuffer::<f32>::default();
+        buffer.gather(&rows, 0..2);
+        assert!(matches!(buffer.rows(), TargetRows::Values([10.0, 1.0, 30.0, 1.0])));
+        let scaling = Scaling::fit_targets(ScalingMethod::Standard, &rows).map(Arc::new);
+        buffer.gather(&rows.target_scaled(scaling), 0..2);
+        let TargetRows::ScaledValues(values, units) = buffer.rows() else { panic!("not scaled") };
+        assert_eq!((values, units), ([-1.0, 0.0, 1.0, 0.0].as_slice(), [10.0, 1.0].as_slice()));
+    }
+}
