@@ -108,7 +108,7 @@ fn what_is_wrong_with_a_table_is_named() {
     run(&folder, &["train", "plants.toml"]).refused(1, &["plants.csv", "cannot be opened"]);
     let head = "id,length,kind,width\n1,2,oak,3\n";
     refused(&format!("{head}2,,oak,3\n"), &["plants.csv", "line 3", "`length`", "missing"]);
-    refused(&format!("{head}2,nan,moss,3\n"), &["line 3", "`length`", "not a finite number"]);
+    refused(&format!("{head}2,nan,moss,3\n"), &["line 3", "`length`", "missing (`nan`)"]);
     refused(&format!("{head}2,3,moss\n"), &["line 3", "3 fields", "4"]);
     refused(head, &["`kind`", "nothing to tell apart"]);
     // Four kinds, three outputs.

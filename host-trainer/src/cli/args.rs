@@ -56,7 +56,7 @@ pub enum Command {
     Pack(PackArgs),
     /// Show what every layer of a model gives for one input, with a hash to compare
     Trace(TraceArgs),
-    /// Say what a model sees in photographs, and how sure it is
+    /// Say what a model sees in photographs or in rows of a table, and how sure it is
     Predict(PredictArgs),
     /// Write a layer's outputs as CSV, and as a scatter plot of their principal components
     Features(FeaturesArgs),
@@ -192,8 +192,8 @@ pub struct EvaluateArgs {
     /// A model file, or the folder of a run
     #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
     pub model: PathBuf,
-    /// The dataset: the name of a preset, or a preset's file that ends in .toml [default: that of
-    /// the preset.toml beside the model]
+    /// The dataset: the name of a preset, a preset's file that ends in .toml, or a CSV file, all of
+    /// whose rows are taken [default: that of the preset.toml beside the model]
     #[arg(value_name = "DATASET")]
     pub dataset: Option<String>,
     /// Where data comes from

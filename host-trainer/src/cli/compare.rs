@@ -9,7 +9,7 @@ use super::{files, terminal};
 use crate::experiment::read_metrics;
 use crate::report::html::{Compared, columns, compare_html};
 use crate::report::style::STRONG;
-use crate::report::{Cell, Table};
+use crate::report::{Cell, Table, results_of};
 
 /// `compare`.
 #[derive(Debug, Args)]
@@ -50,8 +50,9 @@ pub(super) fn compared(run: &Path, metrics: &Value) -> Compared {
     let text = |value: &Value| value.as_str().unwrap_or("–").to_string();
     let names = ["int16", "mixed"].into_iter();
     let precision = names.rev().find(|name| metrics[*name].is_object()).unwrap_or("int8");
-    let test =
-        |name: &str| ["float", precision].map(|network| metrics[network]["test"][name].as_f64());
+    let test = |name: &str| {
+        ["float", precision].map(|network| results_of(&metrics[network])[name].as_f64())
+    };
     let int8 = &metrics[precision];
     Compared {
         run: run.display().to_string(),

@@ -8,12 +8,13 @@ use model_format::{Model, Precision};
 use serde_json::json;
 
 use super::args::EvaluateArgs;
+use super::predict_rows::{RowsRun, is_table};
 use super::terminal;
 use super::train::confusions_text;
-use crate::data::{Locations, Source, Splits};
-use crate::evaluate::evaluate_int8;
+use crate::data::{Locations, Results, Source, Subset};
+use crate::evaluate::{evaluate_float, evaluate_int8};
 use crate::preset::{self, Preset, nearest};
-use crate::report::style::{BAD, HEADING, paint};
+use crate::report::style::{BAD, FAINT, HEADING, paint};
 use crate::report::{
     Column, constant_warnings, evaluation_json, grouped, model_text, quality_text,
 };
@@ -23,6 +24,9 @@ use crate::train::Threads;
 pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
     let bytes = read_model(&args.model)?;
     let model = Model::parse(&bytes).with_context(|| args.model.display().to_string())?;
+    if let Some(file) = args.dataset.as_deref().map(Path::new).filter(|path| is_table(path)) {
+        return another_file(args, &model, file, quiet);
+    }
     let (preset, origin) = split_preset(&args.model, args.dataset.as_deref())?;
     let source = &preset.data.dataset;
     let seed = args.seed.unwrap_or(preset.seed);
@@ -31,11 +35,14 @@ pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
         .with_progress(terminal::loading(quiet || args.json));
     let loaded = preset.data.load(&locations, seed)?;
     let has_test = loaded.test.is_some();
-    let splits = Splits::new(loaded, preset.data.test, None, seed)?;
+    let splits = preset.data.split(loaded, seed)?;
     let count = grouped(splits.test.len() as u64);
     let rows = match has_test {
         true => format!("all {count} test rows of {source}"),
-        false => format!("{count} test rows of {source}, as {origin} parts it with seed {seed}"),
+        false => format!(
+            "{count} {} rows of {source}, as {origin} parts it with seed {seed}",
+            splits.results.name()
+        ),
     };
     let spinner = terminal::spinner(&format!("{count} rows"), quiet || args.json);
     let evaluation = evaluate_int8(&model, &splits.test, &threads);
@@ -52,7 +59,7 @@ pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
             "model_bytes": model.file_len(),
             "scratch_bytes": model.scratch_len() * 4,
             "macs": model.macs(),
-            "test": evaluation_json(&evaluation),
+            splits.results.name(): evaluation_json(&evaluation),
             "warnings": constant_warnings(&[Column { title, evaluation: &evaluation }]),
         });
         terminal::json(&value)?;
@@ -62,7 +69,7 @@ pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
     for warning in constant_warnings(&[Column { title, evaluation: &evaluation }]) {
         text += &format!("{}\n\n", paint(BAD, format!("warning: {warning}")));
     }
-    text += &quality_text(&[Column { title, evaluation: &evaluation }]);
+    text += &quality_text(&[Column { title, evaluation: &evaluation }], splits.results);
     text += &confusions_text(&[(title, &evaluation.confusion)]);
     text += "\n";
     text += &model_text(&model, None);
@@ -78,6 +85,94 @@ pub(crate) fn source(name: &str) -> anyhow::Result<Source> {
     let known = Source::NAMED.map(|source| source.name());
     let meant = nearest(name, known).map_or(String::new(), |n| format!(" (did you mean `{n}`?)"));
     bail!("there is no dataset `{name}`{meant}. There are: {}", known.join(", "))
+}
+
+/// The preset of this name or in this file, which says how a dataset is split.
+///
+/// # Errors
+/// What is wrong with the file, or the datasets that there are.
+pub(crate) fn find_preset(dataset: &str) -> anyhow::Result<Preset> {
+    match preset::find(dataset) {
+        Ok(preset) => Ok(preset),
+        Err(preset::Error::Unknown { .. }) => {
+            source(dataset)?;
+            bail!(
+                "{dataset}: no preset says how it is split: put the preset.toml of a run beside \
+                 the model"
+            );
+        }
+        // A file that is no preset is no dataset either.
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Evaluates a model on all rows of another file.
+fn another_file(
+    args: &EvaluateArgs,
+    model: &Model<'_>,
+    file: &Path,
+    quiet: bool,
+) -> anyhow::Result<()> {
+    let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
+    let locations = Locations::from_environment(args.data.data_dir.clone());
+    let run = RowsRun::open(&args.model, &locations)?;
+    let spec = run.spec(model, true)?;
+    let mut dataset = run.table()?.read(file, spec)?;
+    if !run.saved.preset.data.raw.is_empty() {
+        dataset = dataset.counted(&run.saved.preset.data.raw)?;
+    }
+    let rows = Subset::all(std::sync::Arc::new(dataset));
+    let count = grouped(rows.len() as u64);
+    let spinner = terminal::spinner(&format!("{count} rows"), quiet || args.json);
+    let evaluation = evaluate_int8(model, &rows, &threads);
+    spinner.finish_and_clear();
+    let evaluation = evaluation?;
+    let float = run.plan.as_ref().map(|plan| {
+        let rows = plan.splits.train.with_dataset(rows.dataset().clone());
+        evaluate_float(
+            &run.saved.network,
+            &rows,
+            plan.objective_of(&run.saved.network, &threads),
+            &threads,
+        )
+    });
+    let title = match model.output().quantization.precision {
+        Precision::Int8 => "int8",
+        Precision::Int16 => "int16",
+    };
+    if args.json {
+        let mut value = json!({
+            "model": model.name(),
+            "dataset": file.display().to_string(),
+            "model_bytes": model.file_len(),
+            "scratch_bytes": model.scratch_len() * 4,
+            "macs": model.macs(),
+            "test": evaluation_json(&evaluation),
+        });
+        if let Ok(float) = &float {
+            value["float"] = json!({ "test": evaluation_json(float) });
+        }
+        terminal::json(&value)?;
+        return Ok(());
+    }
+    let mut columns = vec![Column { title, evaluation: &evaluation }];
+    let mut matrices = vec![(title, &evaluation.confusion)];
+    if let Ok(float) = &float {
+        columns.insert(0, Column { title: "float", evaluation: float });
+        matrices.insert(0, ("float", &float.confusion));
+    }
+    let name = paint(HEADING, model.name());
+    let mut text = format!("{name}  on all {count} rows of {}\n\n", file.display());
+    text += &quality_text(&columns, Results::Test);
+    text += &confusions_text(&matrices);
+    if let Err(reason) = &float {
+        let note = format!("float figures are left out: {reason}");
+        text += &format!("\n{}\n", paint(FAINT, note));
+    }
+    text += "\n";
+    text += &model_text(model, None);
+    terminal::print(&text)?;
+    Ok(())
 }
 
 /// The bytes of a model file.
@@ -110,12 +205,5 @@ fn split_preset(model: &Path, dataset: Option<&str>) -> anyhow::Result<(Preset, 
             model.display()
         );
     };
-    let Ok(preset) = preset::find(dataset) else {
-        source(dataset)?;
-        bail!(
-            "{dataset}: no preset says how it is parted: put the preset.toml of a run beside the \
-             model"
-        );
-    };
-    Ok((preset, format!("the preset {dataset}")))
+    Ok((find_preset(dataset)?, format!("the preset {dataset}")))
 }

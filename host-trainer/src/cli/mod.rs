@@ -15,6 +15,7 @@ mod infer;
 mod inspect;
 mod pack;
 pub(crate) mod predict;
+pub(crate) mod predict_rows;
 mod presets;
 mod progress;
 mod quantize;

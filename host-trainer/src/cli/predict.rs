@@ -8,15 +8,17 @@ use clap::Args;
 use model_format::Model;
 use serde_json::{Value, json};
 
-use super::args::model_file;
+use super::args::{DataArgs, ThreadArgs, model_file};
 use super::evaluate::read_model;
+use super::predict_rows::{Rows, is_table};
 use super::terminal;
-use crate::data::{Prepared, ScalingMethod, read_image};
+use crate::data::{Locations, Prepared, ScalingMethod, read_image};
 use crate::experiment::SavedRun;
 use crate::network::Network;
 use crate::predict::{Answers, AskedPreparation, ChosenPreparation, predict, preparation, show};
 use crate::preset::Preset;
 use crate::report::style::{FAINT, HEADING, paint};
+use crate::train::Threads;
 
 /// `predict`.
 #[derive(Debug, Args)]
@@ -24,9 +26,16 @@ pub struct PredictArgs {
     /// A model file, or the folder of a run
     #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
     pub model: PathBuf,
-    /// Images: PNG, JPEG, BMP, WebP or PNM, prepared as the training images were
-    #[arg(required = true, value_name = "IMAGE")]
+    /// Images: PNG, JPEG, BMP, WebP or PNM, prepared as the training images were; or a CSV file of
+    /// rows, whose answers are written as CSV
+    #[arg(required_unless_present = "row", value_name = "IMAGE|ROWS.csv")]
     pub images: Vec<PathBuf>,
+    /// Show one row of the run's own dataset and the answers to it, counted from 0
+    #[arg(long, value_name = "N", conflicts_with_all = ["images", "output"])]
+    pub row: Option<usize>,
+    /// Where to write the answers to rows [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     /// The run's folder, whose float network answers too [default: the model's folder, if it is
     /// one]
     #[arg(long, value_name = "DIR")]
@@ -37,6 +46,12 @@ pub struct PredictArgs {
     /// Print one JSON object instead
     #[arg(long)]
     pub json: bool,
+    /// Where data comes from
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// How many threads to use
+    #[command(flatten)]
+    pub threads: ThreadArgs,
 }
 
 /// Preparation of images, where it is not that of the training images.
@@ -60,6 +75,19 @@ impl From<&PrepareArgs> for AskedPreparation {
 
 /// Shows the answers of a model about images.
 pub fn run(args: &PredictArgs) -> anyhow::Result<()> {
+    if args.row.is_some() || args.images.iter().any(|path| is_table(path)) {
+        let rows = Rows {
+            model: &args.model,
+            output: args.output.as_deref(),
+            locations: Locations::from_environment(args.data.data_dir.clone()),
+            threads: Threads::new(args.threads.threads).context("threads cannot be started")?,
+            json: args.json,
+        };
+        return match args.row {
+            Some(row) => rows.row(row),
+            None => rows.answer(&args.images),
+        };
+    }
     let bytes = read_model(&args.model)?;
     let model = Model::parse(&bytes).with_context(|| args.model.display().to_string())?;
     let beside = match &args.run {
@@ -111,7 +139,7 @@ fn saved_run(args: &PredictArgs) -> anyhow::Result<Option<SavedRun>> {
     let beside = args.model.parent().filter(|folder| folder.join("weights.safetensors").is_file());
     let Some(folder) = args.run.as_deref().or(beside) else { return Ok(None) };
     let saved = SavedRun::open(folder)?;
-    match (saved.preset.data.scaling, &args.run) {
+    match (saved.preset.data.scaling(), &args.run) {
         (ScalingMethod::None, _) => Ok(Some(saved)),
         (_, None) => Ok(None),
         // What its inputs were scaled by stands in the model file alone.

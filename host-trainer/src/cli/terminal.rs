@@ -45,6 +45,11 @@ pub fn error(error: &anyhow::Error) {
     let _ = writeln!(anstream::stderr().lock(), "{red}error{red:#}: {message}");
 }
 
+/// Writes warnings to standard error.
+pub fn warn(text: &str) -> io::Result<()> {
+    anstream::stderr().lock().write_all(text.as_bytes())
+}
+
 /// Columns of the terminal that standard output is, or of a file.
 pub fn width() -> usize {
     match io::stdout().is_terminal() {

@@ -10,14 +10,15 @@ use super::args::TrainArgs;
 use super::checkpoint::{self, Checkpoints};
 use super::progress::TrainProgress;
 use super::terminal;
-use crate::data::Locations;
+use crate::data::{Locations, Results};
 use crate::evaluate::{Confusion, Threshold};
 use crate::experiment::{Experiment, Plan};
 use crate::pack::pack;
 use crate::preset;
 use crate::report::{
-    Column, attempts_text, confusion_text, grouped, metrics, missing_classes, model_text, percent,
-    quality_text, seconds, significant, warnings,
+    Column, attempts_text, confusion_text, grouped, intake_text, intake_warnings, metrics,
+    missing_classes, model_text, percent, quality_text, seconds, significant, warnings,
+    warnings_text,
 };
 use crate::run_folder::RunFolder;
 use crate::train::{StopFlag, Threads};
@@ -42,7 +43,10 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     let quiet = quiet || args.json;
     if !quiet {
         terminal::print(&introduction(&plan))?;
+        terminal::print(&intake_text(&plan.preset.data.dataset, &plan.splits))?;
     }
+    // Nobody shall miss them, whatever is quiet.
+    terminal::warn(&warnings_text(&intake_warnings(&plan.splits)))?;
     let stop = StopFlag::default();
     stop_on_interrupt(&stop);
     let batches = plan.splits.train.len().div_ceil(plan.preset.training.batch_size);
@@ -124,18 +128,21 @@ fn introduction(plan: &Plan) -> String {
         Some(rows) => format!(" · {} validation", grouped(rows.len() as u64)),
         None => String::new(),
     };
+    let test = match plan.splits.results {
+        Results::Test => format!(" · {} test", grouped(plan.splits.test.len() as u64)),
+        Results::Validation => String::new(),
+    };
     let notes: String = plan.notes.iter().map(|note| format!("\n           {note}")).collect();
     let scaled = match plan.splits.train.target_scaling() {
         Some(_) => ", of scaled targets (all other figures are in the target's own unit)",
         None => "",
     };
     let mut text = format!(
-        "{}  {}\n  data     {} training{validation} · {} test rows, {}{notes}\n  network  {}, {} parameters\n  \
+        "{}  {}\n  data     {} training{validation}{test} rows, {}{notes}\n  network  {}, {} parameters\n  \
          training {} epochs, batches of {}, {}, seed {}\n  loss     {}{scaled}\n",
         paint(HEADING, &preset.name),
         preset.description,
         grouped(plan.splits.train.len() as u64),
-        grouped(plan.splits.test.len() as u64),
         plan.origin,
         preset.network.shape(plan.network.inputs()),
         grouped(plan.network.parameters().len() as u64),
@@ -213,7 +220,7 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
     for warning in warnings(&experiment.splits, &columns) {
         text += &format!("{}\n\n", paint(BAD, format!("warning: {warning}")));
     }
-    text += &quality_text(&columns);
+    text += &quality_text(&columns, experiment.splits.results);
     text += &confusions_text(&[("float", &float.confusion), (name, &int8.confusion)]);
     text += &format!("\n{}\n", attempts_text(&experiment.choice));
     text += &model_text(&model, Some(outcome.network.parameters().len() * 4));

@@ -1,8 +1,11 @@
 //! Features and targets, held as compactly as they came.
 
+use std::sync::Arc;
+
+use model_format::limits::MAX_TEXT;
 use ndarray::Array2;
 
-use super::{Error, Preparation, Raw};
+use super::{Error, Intake, Preparation, Raw, shown};
 
 /// The inputs of all rows of a dataset.
 #[derive(Clone, Debug, PartialEq)]
@@ -137,6 +140,7 @@ pub struct Dataset {
     features: Features,
     targets: Targets,
     feature_labels: Vec<FeatureLabel>,
+    intake: Option<Arc<Intake>>,
     preparation: Option<Preparation>,
 }
 
@@ -194,8 +198,8 @@ impl Dataset {
                 }
             }
         }
-        let feature_labels = Vec::new();
-        Ok(Dataset { name, shape, features, targets, feature_labels, preparation: None })
+        let (feature_labels, intake, preparation) = (Vec::new(), None, None);
+        Ok(Dataset { name, shape, features, targets, feature_labels, intake, preparation })
     }
 
     /// The same rows as sensors count them: see [`Features::counted`].
@@ -203,11 +207,11 @@ impl Dataset {
     /// # Errors
     /// [`Error::Dataset`] when the features are no real numbers, or `raw` is for other features.
     pub fn counted(self, raw: &[Raw]) -> Result<Self, Error> {
-        let Dataset { name, shape, features, targets, feature_labels, preparation } = self;
+        let Dataset { name, shape, features, targets, feature_labels, intake, preparation } = self;
         match features.counted(raw) {
             Ok(features) => {
                 let dataset = Dataset::new(name, shape, features, targets)?;
-                Ok(Dataset { feature_labels, preparation, ..dataset })
+                Ok(Dataset { feature_labels, intake, preparation, ..dataset })
             }
             Err(problem) => Err(Error::Dataset { dataset: name, problem }),
         }
@@ -224,6 +228,47 @@ impl Dataset {
             return Err(Error::Dataset { dataset: self.name, problem });
         }
         Ok(Dataset { feature_labels: labels, ..self })
+    }
+
+    /// The same rows with what reading their table showed.
+    pub fn with_intake(self, intake: Arc<Intake>) -> Self {
+        Dataset { intake: Some(intake), ..self }
+    }
+
+    /// What reading the table showed; `None` where it was no table.
+    pub fn intake(&self) -> Option<&Intake> {
+        self.intake.as_deref()
+    }
+
+    /// Whether means stand for missing values of a table.
+    pub(super) fn is_filled(&self) -> bool {
+        self.intake.as_ref().is_some_and(|intake| !intake.filled.is_empty())
+    }
+
+    /// Mean of each feature over the values of these rows that were there.
+    pub(crate) fn means_for_missing(&self, rows: &[u32]) -> Vec<f32> {
+        let value = |row: u32, feature: usize| match &self.features {
+            Features::Reals(values) => f64::from(values[(row as usize, feature)]),
+            Features::Counts { values, raw } => raw[feature].real(values[(row as usize, feature)]),
+            Features::Bytes { values, .. } => f64::from(values[(row as usize, feature)]),
+        };
+        let filled = self.intake.as_ref().map_or(&[][..], |intake| &intake.filled);
+        super::table::means(self.width(), rows.iter().copied(), filled, value)
+    }
+
+    /// Replaces the missing values of a table by these means of features.
+    pub(super) fn fill(&mut self, means: &[f32]) {
+        let Some(intake) = self.intake.clone() else { return };
+        for &(row, feature) in &intake.filled {
+            let (at, mean) = ((row as usize, feature as usize), means[feature as usize]);
+            match &mut self.features {
+                Features::Reals(values) => values[at] = mean,
+                Features::Counts { values, raw } => {
+                    values[at] = raw[feature as usize].count(f64::from(mean));
+                }
+                Features::Bytes { .. } => {}
+            }
+        }
     }
 
     /// Name and unit of each feature; none where features have no names, as pixels.
@@ -296,6 +341,13 @@ fn check_labels(labels: &Labels, rows: usize) -> Result<(), String> {
         return Err(format!("{rows} rows of features, but {count} labels"));
     }
     let classes = labels.names.len();
+    if let Some(long) = labels.names.iter().find(|name| name.len() > MAX_TEXT) {
+        return Err(format!(
+            "the class `{}` has {} bytes, a model's have {MAX_TEXT} at most: shorten it",
+            shown(long),
+            long.len()
+        ));
+    }
     match labels.indices.iter().position(|&label| usize::from(label) >= classes) {
         Some(row) => {
             let label = labels.indices[row];

@@ -40,9 +40,10 @@ pub use preparation::{
     Background, ColorMode, Fit, Invert, Preparation, PreparationError, PrepareError, Prepared,
 };
 pub use progress::LoadProgress;
-pub use scaling::{Scaling, ScalingMethod};
+pub use scaling::{Scaling, ScalingMethod, Spread};
 pub use source::{Loaded, Locations, Source, TargetKind, cache_folder};
-pub use split::{Amount, HoldOut, Splits};
+pub use split::{Amount, HoldOut, Results, Splits, TestRows};
 pub use stage::Stage;
 pub use subset::{Subset, TargetBuffer};
-pub use table::{Table, TableTarget};
+pub(crate) use table::shown;
+pub use table::{Intake, Missing, Row, RowReader, RowSpec, Table, TableTarget};

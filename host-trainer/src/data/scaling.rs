@@ -32,44 +32,78 @@ impl Scaling {
     /// Fits it to these rows, which should be the training rows and no others; `None` when nothing
     /// is to be scaled. A feature that never changes is only moved.
     pub fn fit(method: ScalingMethod, train: &Subset) -> Option<Self> {
-        let width = train.dataset().width();
-        let mut row = vec![0.0_f64; width];
-        let mut over_rows = |visit: &mut dyn FnMut(usize, f64)| {
-            for position in 0..train.len() {
-                train.gather_raw(position, &mut row);
-                row.iter().enumerate().for_each(|(feature, &value)| visit(feature, value));
-            }
-        };
-        // Offset and width of each feature.
-        let fitted: Vec<(f64, f64)> = match method {
+        let spreads = match method {
             ScalingMethod::None => return None,
-            ScalingMethod::MinMax => {
-                let mut ranges = vec![(f64::INFINITY, f64::NEG_INFINITY); width];
-                over_rows(&mut |feature, value| {
-                    let (low, high) = &mut ranges[feature];
-                    (*low, *high) = (low.min(value), high.max(value));
-                });
-                ranges.into_iter().map(|(low, high)| (low, high - low)).collect()
-            }
-            ScalingMethod::Standard => {
-                let count = train.len() as f64;
-                let mut means = vec![0.0; width];
-                over_rows(&mut |feature, value| means[feature] += value / count);
-                let mut variances = vec![0.0; width];
-                over_rows(&mut |feature, value| {
-                    variances[feature] += (value - means[feature]).powi(2) / count;
-                });
-                means.into_iter().zip(variances).map(|(m, v): (f64, f64)| (m, v.sqrt())).collect()
-            }
+            ScalingMethod::MinMax | ScalingMethod::Standard => Spread::of(train),
         };
-        let factor = |&(_, width): &(f64, f64)| match width > 1e-12 {
-            true => (1.0 / width) as f32,
-            false => 1.0,
+        let line = |spread: &Spread| {
+            let (offset, width) = match method {
+                ScalingMethod::MinMax => (spread.low, spread.high - spread.low),
+                _ => (spread.mean, spread.deviation),
+            };
+            // A constant feature is 0 on all rows, as scikit-learn has it.
+            let factor = if spread.is_constant() { 1.0 } else { (1.0 / width) as f32 };
+            (offset as f32, factor)
         };
-        Some(Scaling {
-            offsets: fitted.iter().map(|(offset, _)| *offset as f32).collect(),
-            factors: fitted.iter().map(factor).collect(),
-        })
+        let (offsets, factors) = spreads.iter().map(line).unzip();
+        Some(Scaling { offsets, factors })
+    }
+}
+
+/// Range, mean and deviation of a feature over some rows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    /// Its smallest value.
+    pub low: f64,
+    /// Its largest value.
+    pub high: f64,
+    /// Its mean.
+    pub mean: f64,
+    /// Its standard deviation, of a population.
+    pub deviation: f64,
+}
+
+impl Spread {
+    /// Measures each feature before scaling, by Welford's method (Note on a method for calculating
+    /// corrected sums of squares and products, 1962): in one pass, exact where a mean is many
+    /// times the deviation.
+    pub fn of(rows: &Subset) -> Vec<Spread> {
+        let width = rows.dataset().width();
+        let mut row = vec![0.0_f64; width];
+        let (mut means, mut squares) = (vec![0.0_f64; width], vec![0.0_f64; width]);
+        let (mut lows, mut highs) = (vec![f64::INFINITY; width], vec![f64::NEG_INFINITY; width]);
+        for position in 0..rows.len() {
+            rows.gather_raw(position, &mut row);
+            let share = 1.0 / (position + 1) as f64;
+            let sums = means.iter_mut().zip(&mut squares);
+            for ((&value, (mean, square)), (low, high)) in
+                row.iter().zip(sums).zip(lows.iter_mut().zip(&mut highs))
+            {
+                let before = value - *mean;
+                *mean += before * share;
+                *square += before * (value - *mean);
+                *low = if value < *low { value } else { *low };
+                *high = if value > *high { value } else { *high };
+            }
+        }
+        let count = rows.len().max(1) as f64;
+        (0..width)
+            .map(|feature| Spread {
+                low: lows[feature],
+                high: highs[feature],
+                mean: means[feature],
+                deviation: (squares[feature] / count).sqrt(),
+            })
+            .collect()
+    }
+
+    /// Whether the feature never changes, as far as numbers of 32 bits show: beside its largest
+    /// magnitude, not beside a fixed limit, since values of 10⁻¹⁴ are data as well.
+    pub fn is_constant(&self) -> bool {
+        let magnitude = self.low.abs().max(self.high.abs());
+        let least = magnitude * f64::from(f32::EPSILON);
+        let is_flat = |width: f64| width <= least || !((1.0 / width) as f32).is_finite();
+        is_flat(self.high - self.low) || is_flat(self.deviation)
     }
 }
 
@@ -77,7 +111,7 @@ impl Scaling {
 mod tests {
     use std::sync::Arc;
 
-    use ndarray::array;
+    use ndarray::{Array2, array};
 
     use super::*;
     use crate::data::{Dataset, Features, Labels, Shift};
@@ -97,6 +131,56 @@ mod tests {
         assert_eq!(min_max, Scaling { offsets: vec![1.0, 5.0], factors: vec![0.5, 1.0] });
         let standard = Scaling::fit(ScalingMethod::Standard, &rows()).unwrap();
         assert_eq!(standard, Scaling { offsets: vec![2.0, 5.0], factors: vec![1.0, 1.0] });
+    }
+
+    fn column(values: &[f32]) -> Subset {
+        let rows = values.len();
+        let features = Array2::from_shape_vec((rows, 1), values.to_vec()).unwrap();
+        let indices = (0..rows).map(|row| (row % 2) as u16).collect();
+        let labels = Labels { indices, names: vec!["a".into(), "b".into()] };
+        let dataset = Dataset::new("d", vec![1], Features::Reals(features), labels).unwrap();
+        Subset::all(Arc::new(dataset))
+    }
+
+    #[test]
+    fn constant_is_relative_to_the_value() {
+        for (values, is_constant) in [
+            (vec![1_234_567.0; 400], true),
+            (vec![0.1; 1000], true),
+            (vec![0.0; 3], true),
+            // One step of 32 bits in many rows is noise.
+            ([vec![1_234_567.0; 999], vec![1_234_567.125]].concat(), true),
+            (vec![3e-14, -7e-14, 1e-13, -2e-13], false),
+            (vec![1e-30, 2e-30], false),
+            // Their deviation has no reciprocal in 32 bits.
+            (vec![1e-42, 2e-42], true),
+            (vec![101_325.0, 101_445.0, 101_205.0], false),
+            (vec![1.5e38, -1.5e38], false),
+        ] {
+            let rows = column(&values);
+            assert_eq!(Spread::of(&rows)[0].is_constant(), is_constant, "{values:?}");
+            for method in [ScalingMethod::Standard, ScalingMethod::MinMax] {
+                let scaling = Scaling::fit(method, &rows).map(Arc::new);
+                let factor = scaling.as_ref().unwrap().factors[0];
+                assert_eq!(factor == 1.0, is_constant, "{values:?}");
+                let scaled = rows.clone().scaled(scaling);
+                for position in 0..values.len() {
+                    let mut out = [0.0_f32];
+                    scaled.gather(position, Shift::NONE, &mut out);
+                    assert!(out[0].abs() <= 2.0, "{values:?}: {}", out[0]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn large_offsets_lose_nothing() {
+        // 100,000 rows of 8,388,608 and the next number: a sum of squares would show nothing.
+        let values: Vec<f32> = (0..100_000).map(|row| 8_388_608.0 + (row % 2) as f32).collect();
+        let spread = Spread::of(&column(&values))[0];
+        assert!((spread.deviation - 0.5).abs() < 1e-9, "{spread:?}");
+        assert!((spread.mean - 8_388_608.5).abs() < 1e-6, "{spread:?}");
+        assert_eq!((spread.low, spread.high), (8_388_608.0, 8_388_609.0));
     }
 
     #[test]

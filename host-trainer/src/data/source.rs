@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::dataset::digit_names;
 use super::{
-    Dataset, Error, Images, LoadProgress, MOTION_CLASSES, Motion, Preparation, Spirals, Surface,
-    Table, TableTarget, Targets, digits, mnist,
+    Dataset, Error, Images, LoadProgress, MOTION_CLASSES, Motion, Preparation, ScalingMethod,
+    Spirals, Surface, Table, TableTarget, Targets, digits, mnist,
 };
 
 /// A dataset that presets can name, or describe.
@@ -184,6 +184,27 @@ impl Source {
             }
             Source::Csv(_) | Source::Images(_) => return None,
         })
+    }
+
+    /// Scaling of features where a preset names none.
+    pub fn default_scaling(&self) -> ScalingMethod {
+        match self {
+            Source::Csv(_) => ScalingMethod::Standard,
+            _ => ScalingMethod::None,
+        }
+    }
+
+    /// The description with everything that reading the dataset showed: the features of a table by
+    /// name.
+    pub fn resolved(self, dataset: &Dataset) -> Self {
+        match self {
+            Source::Csv(table) => {
+                let labels = dataset.feature_labels().iter();
+                let features = labels.map(|label| label.name.clone()).collect();
+                Source::Csv(Table { features, ..table })
+            }
+            other => other,
+        }
     }
 
     /// Reads the dataset, or makes it from the seed.

@@ -1,5 +1,6 @@
 //! Parting a dataset into training, validation and test rows.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rand::seq::SliceRandom;
@@ -23,6 +24,55 @@ pub enum HoldOut {
     Stratified(Amount),
 }
 
+/// Rows that a preset sets aside for the test.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TestRows {
+    /// All rows of another file.
+    File(PathBuf),
+    /// The first rows.
+    Head(Amount),
+    /// The last rows.
+    Tail(Amount),
+    /// Any rows, all equally likely.
+    Random(Amount),
+    /// Any rows, but of each class the same share.
+    Stratified(Amount),
+}
+
+impl TestRows {
+    /// The rows to take out of the dataset; `None` where they are another file's.
+    pub fn hold_out(&self) -> Option<HoldOut> {
+        match *self {
+            TestRows::File(_) => None,
+            TestRows::Head(amount) => Some(HoldOut::Head(amount)),
+            TestRows::Tail(amount) => Some(HoldOut::Tail(amount)),
+            TestRows::Random(amount) => Some(HoldOut::Random(amount)),
+            TestRows::Stratified(amount) => Some(HoldOut::Stratified(amount)),
+        }
+    }
+}
+
+/// Rows that results are measured on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Results {
+    /// Test rows.
+    #[default]
+    Test,
+    /// Validation rows, where none were set aside for the test.
+    Validation,
+}
+
+impl Results {
+    /// Name for messages and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Results::Test => "test",
+            Results::Validation => "validation",
+        }
+    }
+}
+
 /// How many rows are taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -40,17 +90,20 @@ pub struct Splits {
     pub train: Subset,
     /// What is watched during training, and what selections are made by.
     pub validation: Option<Subset>,
-    /// What the result is measured on, and nothing else is done with.
+    /// What results are measured on. Nothing else is done with test rows.
     pub test: Subset,
+    /// Which rows `test` has: the validation rows, where there are no test rows.
+    pub results: Results,
 }
 
 impl Splits {
     /// Parts what a source gave. Test rows are taken out first, then validation rows from what is
-    /// left; the same seed takes the same rows.
+    /// left; the same seed takes the same rows. Without test rows, results are measured on the
+    /// validation rows.
     ///
     /// # Errors
-    /// [`Error::Split`] when a part would be empty, or `test` is given for a source that has test
-    /// rows of its own, or not given for one that has none.
+    /// [`Error::Split`] when a part would be empty, `test` is given for a source that has test
+    /// rows of its own, or neither `test` nor `validation` for one that has none.
     pub fn new(
         loaded: Loaded,
         test: Option<HoldOut>,
@@ -58,42 +111,50 @@ impl Splits {
         seed: u64,
     ) -> Result<Self, Error> {
         let fail = |part, problem: &str| Error::Split { part, problem: problem.to_string() };
-        let dataset = Arc::new(loaded.train);
+        let mut dataset = loaded.train;
         let mut rows: Vec<u32> = (0..dataset.rows() as u32).collect();
         let mut generator = stream(seed, Stream::Split);
-        let mut take = |part, hold_out: HoldOut, rows: &mut Vec<u32>| {
-            let taken = hold_out.take_from(&dataset, rows, &mut generator);
+        let mut take = |part, hold_out: Option<HoldOut>| {
+            let Some(hold_out) = hold_out else { return Ok(None) };
+            let taken = hold_out.take_from(&dataset, &mut rows, &mut generator);
             match (taken.is_empty(), rows.is_empty()) {
                 (true, _) => Err(fail(part, "no row would be taken: raise count or fraction")),
                 (_, true) => Err(fail(part, "no row would be left: lower count or fraction")),
-                _ => Ok(Subset::new(Arc::clone(&dataset), taken)),
+                _ => Ok(Some(taken)),
             }
         };
-        let test = match (test, loaded.test) {
-            (Some(test), None) => take("test", test, &mut rows)?,
-            (None, Some(test)) => Subset::all(Arc::new(test)),
-            (Some(_), Some(_)) => {
-                return Err(fail("test", "this dataset has test rows of its own: leave it out"));
-            }
-            (None, None) => {
+        if test.is_some() && loaded.test.is_some() {
+            return Err(fail("test", "this dataset has test rows of its own: leave it out"));
+        }
+        let test = take("test", test)?;
+        if validation.is_some() && loaded.validation.is_some() {
+            let problem = "this dataset has validation rows of its own: leave it out";
+            return Err(fail("validation", problem));
+        }
+        let validation = take("validation", validation)?;
+        let mut own_test = loaded.test;
+        if dataset.is_filled() || own_test.as_ref().is_some_and(Dataset::is_filled) {
+            let means = dataset.means_for_missing(&rows);
+            dataset.fill(&means);
+            own_test.iter_mut().for_each(|test| test.fill(&means));
+        }
+        let dataset = Arc::new(dataset);
+        let subset = |rows| Subset::new(Arc::clone(&dataset), rows);
+        let own_validation = loaded.validation.map(|rows| Subset::all(Arc::new(rows)));
+        let validation = validation.map(subset).or(own_validation);
+        let (test, results) = match (test, own_test, &validation) {
+            (Some(test), ..) => (subset(test), Results::Test),
+            (None, Some(test), _) => (Subset::all(Arc::new(test)), Results::Test),
+            (None, None, Some(validation)) => (validation.clone(), Results::Validation),
+            (None, None, None) => {
                 return Err(fail(
                     "test",
                     "this dataset has no test rows of its own: set it, such as test = { \
-                     stratified = { fraction = 0.2 } }",
+                     stratified = { fraction = 0.2 } }, or data.validation",
                 ));
             }
         };
-        let validation = match (validation, loaded.validation) {
-            (Some(_), Some(_)) => {
-                return Err(fail(
-                    "validation",
-                    "this dataset has validation rows of its own: leave it out",
-                ));
-            }
-            (Some(validation), None) => Some(take("validation", validation, &mut rows)?),
-            (None, validation) => validation.map(|rows| Subset::all(Arc::new(rows))),
-        };
-        Ok(Splits { train: Subset::new(dataset, rows), validation, test })
+        Ok(Splits { train: subset(rows), validation, test, results })
     }
 
     /// All parts with targets that the loss sees scaled, as fits the training rows.
@@ -113,6 +174,7 @@ impl Splits {
             train: change(self.train),
             validation: self.validation.map(&change),
             test: change(self.test),
+            results: self.results,
         }
     }
 
@@ -123,6 +185,7 @@ impl Splits {
             train: self.train.scaled(scaling.clone()),
             validation: self.validation.map(|rows| rows.scaled(scaling.clone())),
             test: self.test.scaled(scaling),
+            results: self.results,
         }
     }
 }
@@ -246,6 +309,51 @@ mod tests {
                 assert!((f64::from(counts[class]) - expected).abs() < 1.0, "{counts:?}");
             }
         }
+    }
+
+    #[test]
+    fn without_test_rows_results_are_those_of_the_validation_rows() {
+        let labels: Vec<u16> = (0..50).map(|row| row % 3).collect();
+        let fifth = HoldOut::Random(Amount::Fraction(0.2));
+        let splits = Splits::new(dataset(&labels), None, Some(fifth), 1).unwrap();
+        assert_eq!(splits.results.name(), "validation");
+        assert_eq!(splits.test.rows(), splits.validation.unwrap().rows());
+        assert_eq!((splits.train.len(), splits.test.len()), (40, 10));
+        let both = Splits::new(dataset(&labels), Some(fifth), Some(fifth), 1).unwrap();
+        assert_eq!(both.results.name(), "test");
+        assert_ne!(both.test.rows(), both.validation.unwrap().rows());
+    }
+
+    #[test]
+    fn training_rows_alone_say_what_stands_for_missing_values() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).unwrap();
+            folder.path().join(name)
+        };
+        let target = crate::data::TableTarget::Classes("c".into());
+        let mut table =
+            crate::data::Table::new(write("a.csv", "x,c\n1,a\n3,b\n,a\n1000,b\n"), target);
+        table.missing = crate::data::Missing::Mean;
+        let train = table.load().unwrap();
+        let test = table.load_another(&write("b.csv", "x,c\n?,a\n"), &train).unwrap();
+        let loaded = |test| Loaded {
+            train: train.clone(),
+            validation: None,
+            test,
+            origin: String::new(),
+            notes: Vec::new(),
+        };
+        let last = HoldOut::Tail(Amount::Count(1));
+        let value = |rows: &Subset, position| {
+            let mut out = [0.0_f32];
+            rows.gather_raw(position, &mut out);
+            out[0]
+        };
+        let splits = Splits::new(loaded(None), Some(last), None, 1).unwrap();
+        assert_eq!((value(&splits.train, 2), value(&splits.test, 0)), (2.0, 1000.0));
+        let splits = Splits::new(loaded(Some(test)), None, Some(last), 1).unwrap();
+        assert_eq!((value(&splits.train, 2), value(&splits.test, 0)), (2.0, 2.0));
     }
 
     #[test]

@@ -98,18 +98,19 @@ impl Plan {
     ///
     /// # Errors
     /// [`Error`] when data is missing or damaged, or a part of it would be empty.
-    pub fn new(preset: Preset, locations: &Locations) -> Result<Self, Error> {
+    pub fn new(mut preset: Preset, locations: &Locations) -> Result<Self, Error> {
         let loaded = preset.data.load(locations, preset.seed)?;
-        preset.check_target_kind(loaded.train.target_kind())?;
+        preset.check_target_kind(&loaded.train)?;
         let (origin, notes) = (loaded.origin.clone(), loaded.notes.clone());
-        let splits = Splits::new(loaded, preset.data.test, preset.data.validation, preset.seed)?;
+        preset.data.dataset = preset.data.dataset.resolved(&loaded.train);
+        let splits = preset.data.split(loaded, preset.seed)?;
         preset.check_validation(splits.validation.is_some())?;
         check_classes(&splits.train)?;
         let (batch_size, rows) = (preset.training.batch_size, splits.train.len());
         if batch_size > rows {
             return Err(TrainError::BatchSize { batch_size, rows }.into());
         }
-        let splits = splits.scaled(preset.data.scaling).target_scaled(preset.target_scaling());
+        let splits = splits.scaled(preset.data.scaling()).target_scaled(preset.target_scaling());
         let weights = preset.training.class_weight.as_ref();
         let weights = weights.map(|weights| weights.weights(&splits.train)).transpose();
         let splits = splits.class_weighted(weights.map_err(Error::ClassWeight)?);

@@ -2,8 +2,10 @@
 
 mod answer;
 mod preparation;
+mod rows;
 mod show;
 
 pub use answer::{Answers, PredictError, input, predict};
 pub use preparation::{AskedPreparation, ChosenPreparation, Origin, preparation};
+pub use rows::{Answered, FloatSide, RowPredictor, RowsError, class_of, probabilities};
 pub use show::show;

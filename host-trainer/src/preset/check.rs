@@ -1,7 +1,7 @@
 //! Checking what only follows from several settings of a preset together.
 
 use super::{Error, Preset};
-use crate::data::{ScalingMethod, Source, TargetKind};
+use crate::data::{Dataset, ScalingMethod, Source, TargetKind, TestRows, shown};
 use crate::evaluate::Threshold;
 use crate::network::{Activation, Head, Loss, Network, NetworkError};
 
@@ -26,8 +26,16 @@ impl Preset {
     ///
     /// # Errors
     /// [`Error::Setting`] with the key and the remedy.
-    pub fn check_target_kind(&self, kind: TargetKind) -> Result<(), Error> {
-        self.check_targets(kind).map_err(|(key, problem)| Error::Setting {
+    pub fn check_target_kind(&self, dataset: &Dataset) -> Result<(), Error> {
+        let check =
+            self.check_targets(dataset.target_kind()).map_err(|(key, problem)| {
+                match dataset.class_names() {
+                    [] => (key, problem),
+                    names if key.contains("units") => (key, problem + &explained(names)),
+                    _ => (key, problem),
+                }
+            });
+        check.map_err(|(key, problem)| Error::Setting {
             origin: "preset".to_string(),
             key,
             problem,
@@ -49,13 +57,21 @@ impl Preset {
 
     fn check_data(&self) -> Result<(), Wrong> {
         let dataset = &self.data.dataset;
-        match (self.data.test, dataset.has_test()) {
+        let is_table = matches!(dataset, Source::Csv(_));
+        match (&self.data.test, dataset.has_test()) {
+            (Some(TestRows::File(_)), _) if !is_table => {
+                let problem = format!("{dataset} takes no file of test rows, only csv does");
+                wrong("data.test", problem)
+            }
             (Some(_), Some(true)) => {
                 wrong("data.test", format!("{dataset} has test rows of its own: leave it out"))
             }
-            (None, Some(false)) => {
+            (None, Some(false)) if self.data.validation.is_none() => {
                 let example = "test = { stratified = { fraction = 0.2 } }";
-                let problem = format!("{dataset} has no test rows of its own: set {example}");
+                let problem = format!(
+                    "{dataset} has no test rows of its own: set {example}, or \
+                                       data.validation, on whose rows results then are"
+                );
                 wrong("data.test", problem)
             }
             _ => Ok(()),
@@ -249,6 +265,21 @@ impl Preset {
         }
         Ok(())
     }
+}
+
+/// Names of classes, for whoever counted others.
+fn explained(names: &[String]) -> String {
+    const LISTED: usize = 12;
+    let list: Vec<String> = names.iter().take(LISTED).map(|name| shown(name)).collect();
+    let more = if names.len() > LISTED { ", …" } else { "" };
+    let numbers = match names.iter().all(|name| name.parse::<f64>().is_ok()) {
+        true => {
+            "; where these are numbers to be learnt as such, set target = { values = [...] } in \
+             data.dataset.csv"
+        }
+        false => "",
+    };
+    format!(" (classes: {}{more}{numbers})", list.join(", "))
 }
 
 fn wrong(key: &str, problem: String) -> Result<(), Wrong> {

@@ -22,11 +22,14 @@ impl Preset {
         };
         let deserializer =
             toml::Deserializer::parse(text).map_err(|error| toml_error(error, String::new()))?;
-        let preset: Preset = serde_path_to_error::deserialize(deserializer).map_err(|error| {
-            let path = error.path().to_string();
-            toml_error(error.into_inner(), path)
-        })?;
+        let mut preset: Preset =
+            serde_path_to_error::deserialize(deserializer).map_err(|error| {
+                let path = error.path().to_string();
+                toml_error(error.into_inner(), path)
+            })?;
         preset.check(origin)?;
+        // Written out, so that a later default changes nothing.
+        preset.data.scaling = Some(preset.data.scaling());
         Ok(preset)
     }
 
@@ -223,7 +226,11 @@ mod tests {
     fn settings_that_do_not_go_together_are_refused() {
         for (from, to, expected) in [
             ("units = 10", "units = 11", "network.layers[1].dense.units: the last layer has 11"),
-            ("test = {", "validation = {", "data.test: digits has no test rows"),
+            (
+                "test = { stratified = { fraction = 0.2 } }",
+                "",
+                "data.test: digits has no test rows",
+            ),
             ("dataset = \"digits\"", "dataset = \"mnist\"", "data.test: mnist has test rows"),
             ("name = \"digits\"", "name = \"\"", "name: must have 1 to 64 bytes"),
             ("name = \"digits\"", "name = \"../up\"", "name: must be of letters"),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::checked::{below_one, not_negative, positive, width};
-use crate::data::{self, HoldOut, Loaded, Locations, Raw, ScalingMethod, Source};
+use crate::data::{self, HoldOut, Loaded, Locations, Raw, ScalingMethod, Source, Splits, TestRows};
 use crate::network::{Activation, DenseSpec, Initializer, LayerSpec};
 use crate::{quantize, train};
 
@@ -36,15 +36,17 @@ pub struct Preset {
 pub struct DataSettings {
     /// The dataset.
     pub dataset: Source,
-    /// Rows set aside for the test, of a dataset that has none of its own.
+    /// Rows set aside for the test, of a dataset that has none of its own, or the rows of another
+    /// file. Without them, results are measured on the validation rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test: Option<HoldOut>,
+    pub test: Option<TestRows>,
     /// Rows of the rest set aside for validation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<HoldOut>,
-    /// How features are scaled, fitted on the training rows.
-    #[serde(default)]
-    pub scaling: ScalingMethod,
+    /// How features are scaled, fitted on the training rows; where it is not given, as suits the
+    /// dataset: see [`DataSettings::scaling`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<ScalingMethod>,
     /// How targets that are numbers are scaled for the loss, fitted on the training rows; predictions
     /// and figures are in the target's own unit. `None`: see [`Preset::target_scaling`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,14 +78,52 @@ impl Preset {
 }
 
 impl DataSettings {
+    /// How features are scaled: as given, else tables are standardized, and all else is left as
+    /// it is.
+    pub fn scaling(&self) -> ScalingMethod {
+        self.scaling.unwrap_or_else(|| self.dataset.default_scaling())
+    }
+
+    /// The rows as sensors count them, with the share that lies beyond their range.
+    fn counted(&self, dataset: data::Dataset) -> Result<data::Dataset, data::Error> {
+        let mut intake = dataset.intake().cloned().unwrap_or_default();
+        if let data::Features::Reals(values) = dataset.features() {
+            let rows = values.nrows() as f64;
+            let columns = values.columns().into_iter().enumerate();
+            let share = |(feature, column): (usize, ndarray::ArrayView1<'_, f32>)| {
+                let raw = self.raw.get(feature).or(self.raw.first());
+                let [low, high] = raw.map_or([f64::NEG_INFINITY, f64::INFINITY], |raw| {
+                    let [a, b] = raw.range;
+                    [a.min(b) - raw.slope().abs() / 2.0, a.max(b) + raw.slope().abs() / 2.0]
+                });
+                let beyond = column.iter().filter(|&&v| !(low..=high).contains(&f64::from(v)));
+                beyond.count() as f64 / rows
+            };
+            intake.clipped = columns.map(share).collect();
+        }
+        Ok(dataset.counted(&self.raw)?.with_intake(std::sync::Arc::new(intake)))
+    }
+
+    /// Splits what [`load`](Self::load) gave; the same seed takes the same rows.
+    ///
+    /// # Errors
+    /// Those of [`Splits::new`].
+    pub fn split(&self, loaded: Loaded, seed: u64) -> Result<Splits, data::Error> {
+        let test = self.test.as_ref().and_then(TestRows::hold_out);
+        Splits::new(loaded, test, self.validation, seed)
+    }
+
     /// Reads the dataset, or makes it from the seed; as sensors count it, where they do.
     ///
     /// # Errors
     /// Those of [`Source::load`], and [`data::Error::Dataset`] when `raw` does not fit.
     pub fn load(&self, locations: &Locations, seed: u64) -> Result<Loaded, data::Error> {
         let mut loaded = self.dataset.load(locations, seed)?;
+        if let (Some(TestRows::File(file)), Source::Csv(table)) = (&self.test, &self.dataset) {
+            loaded.test = Some(table.load_another(file, &loaded.train)?);
+        }
         if !self.raw.is_empty() {
-            loaded.train = loaded.train.counted(&self.raw)?;
+            loaded.train = self.counted(loaded.train)?;
             loaded.test = loaded.test.map(|test| test.counted(&self.raw)).transpose()?;
         }
         Ok(loaded)

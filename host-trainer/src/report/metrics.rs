@@ -14,7 +14,8 @@ pub fn metrics_json(experiment: &Experiment) -> String {
 }
 
 /// The metrics of a run. `float.test.accuracy` and `int8.test.accuracy` are shares from 0 to 1;
-/// `int8` is named `int16` for a model whose activations are, and `mixed` for one of both. `train`
+/// `test` is named `validation` where results are those of the validation rows, and `int8` is named
+/// `int16` for a model whose activations are, and `mixed` for one of both. `train`
 /// and `validation` are those of the epoch that was kept. `selection` has both networks on the rows
 /// that choose among trainings: validation rows, or training rows where there are none. Losses are
 /// of scaled targets where `training.target_scaling` is not `none`; all other figures are in the
@@ -22,6 +23,7 @@ pub fn metrics_json(experiment: &Experiment) -> String {
 pub fn metrics(experiment: &Experiment) -> Value {
     let Experiment { preset, outcome, float, int8, .. } = experiment;
     let kept = outcome.kept_epoch();
+    let results = experiment.splits.results.name();
     let columns = [
         Column { title: "float", evaluation: float },
         Column { title: experiment.precision_name(), evaluation: int8 },
@@ -44,13 +46,13 @@ pub fn metrics(experiment: &Experiment) -> Value {
         "float": {
             "parameters": outcome.network.parameters().len(),
             "train": kept.map(|record| score(&record.train)),
-            "test": evaluation(float),
+            results: evaluation(float),
         },
         experiment.precision_name(): {
             "model_bytes": experiment.model_bytes().len(),
             "scratch_bytes": experiment.scratch_bytes,
             "macs": experiment.macs,
-            "test": evaluation(int8),
+            results: evaluation(int8),
         },
         "selection": {
             "part": experiment.selection.part,
@@ -63,10 +65,19 @@ pub fn metrics(experiment: &Experiment) -> Value {
     if experiment.float.confusion.names().len() == 2 {
         value["threshold"] = figure(experiment.objective.threshold.into());
     }
-    if let Some(score) = kept.and_then(|record| record.validation) {
+    if let Some(score) = kept.and_then(|record| record.validation).filter(|_| results == "test") {
         value["float"]["validation"] = self::score(&score);
     }
     value
+}
+
+/// The results in the metrics of a network: of test rows, or of validation rows where there are
+/// none.
+pub fn results_of(network: &Value) -> &Value {
+    match network.get("test") {
+        Some(test) => test,
+        None => &network["validation"],
+    }
 }
 
 /// A figure, or nothing where there is none: JSON has no NaN.

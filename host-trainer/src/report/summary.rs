@@ -8,6 +8,7 @@ use model_format::Model;
 use super::number::{bytes, grouped, percent, r_squared, significant};
 use super::style::{HEADING, STRONG, paint};
 use super::table::{Cell, Table};
+use crate::data::Results;
 use crate::evaluate::{Confusion, Evaluation, Regression, summary_figures};
 
 /// One way to run a model, with how well it does.
@@ -15,19 +16,19 @@ use crate::evaluate::{Confusion, Evaluation, Regression, summary_figures};
 pub struct Column<'a> {
     /// `float` or `int8`.
     pub title: &'a str,
-    /// How well it does on the test rows.
+    /// How well it does on the rows of results.
     pub evaluation: &'a Evaluation,
 }
 
 /// How well each way to run the model does: for classes accuracy, its companions and each class,
 /// for values their errors.
-pub fn quality_text(columns: &[Column<'_>]) -> String {
+pub fn quality_text(columns: &[Column<'_>], results: Results) -> String {
     let Some(first) = columns.first().map(|column| column.evaluation) else {
         return String::new();
     };
     match &first.regression {
-        Some(_) => regression_text(columns, first.outputs.len() / first.width.max(1)),
-        None => accuracy_text(columns, &first.confusion),
+        Some(_) => regression_text(columns, first.outputs.len() / first.width.max(1), results),
+        None => accuracy_text(columns, &first.confusion, results),
     }
 }
 
@@ -52,7 +53,7 @@ fn figures(
     cells
 }
 
-fn accuracy_text(columns: &[Column<'_>], first: &Confusion) -> String {
+fn accuracy_text(columns: &[Column<'_>], first: &Confusion, results: Results) -> String {
     let mut table = header(columns);
     let all: Vec<_> = columns
         .iter()
@@ -60,7 +61,7 @@ fn accuracy_text(columns: &[Column<'_>], first: &Confusion) -> String {
         .collect();
     for (index, (name, _)) in all.first().into_iter().flatten().enumerate() {
         let (name, style, rows) = match index {
-            0 => (format!("test {name}"), STRONG, Some(u64::from(first.total()))),
+            0 => (format!("{} {name}", results.name()), STRONG, Some(u64::from(first.total()))),
             _ => (format!("  {name}"), Style::new(), None),
         };
         let mut cells = vec![Cell::styled(name, style)];
@@ -86,7 +87,7 @@ fn accuracy_text(columns: &[Column<'_>], first: &Confusion) -> String {
     joined(&table)
 }
 
-fn regression_text(columns: &[Column<'_>], rows: usize) -> String {
+fn regression_text(columns: &[Column<'_>], rows: usize, results: Results) -> String {
     let mut table = header(columns);
     type Figure = fn(&Regression) -> String;
     let all: [(&str, Figure); 3] = [
@@ -98,7 +99,7 @@ fn regression_text(columns: &[Column<'_>], rows: usize) -> String {
     let pooled = if outputs.len() > 1 { ", all outputs" } else { "" };
     for (index, (name, figure)) in all.into_iter().enumerate() {
         let (name, style, rows) = match index {
-            0 => (format!("test {name}{pooled}"), STRONG, Some(rows as u64)),
+            0 => (format!("{} {name}{pooled}", results.name()), STRONG, Some(rows as u64)),
             _ => (format!("  {name}{pooled}"), Style::new(), None),
         };
         table.row(figures(columns, &name, style, rows, &|e| {
@@ -165,10 +166,13 @@ mod tests {
             }
         };
         let (float, int8) = (evaluation(1), evaluation(2));
-        let text = quality_text(&[
-            Column { title: "float", evaluation: &float },
-            Column { title: "int8", evaluation: &int8 },
-        ]);
+        let text = quality_text(
+            &[
+                Column { title: "float", evaluation: &float },
+                Column { title: "int8", evaluation: &int8 },
+            ],
+            Results::Test,
+        );
         let plain = anstream::adapter::strip_str(&text).to_string();
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
         let lines: Vec<String> = plain.lines().map(words).collect();
@@ -199,12 +203,17 @@ mod tests {
             per_output: vec![output("a", 0.125)],
             loss: None,
         };
-        let text = quality_text(&[Column { title: "float", evaluation: &evaluation }]);
+        let text = quality_text(
+            &[Column { title: "float", evaluation: &evaluation }],
+            Results::Validation,
+        );
         let plain = anstream::adapter::strip_str(&text).to_string();
+        assert!(plain.contains("validation mean squared error"), "{plain}");
         assert!(plain.contains("0.250      4") && plain.contains("R²"), "{plain}");
         assert!(!plain.contains("a [lx]"), "one output is all: {plain}");
         evaluation.per_output.push(output("b", 0.875));
-        let text = quality_text(&[Column { title: "float", evaluation: &evaluation }]);
+        let text =
+            quality_text(&[Column { title: "float", evaluation: &evaluation }], Results::Test);
         let plain = anstream::adapter::strip_str(&text).to_string();
         let line = plain.lines().find(|line| line.contains("b [lx]: mean absolute error"));
         assert!(line.unwrap().contains("0.875") && plain.contains("all outputs"), "{plain}");

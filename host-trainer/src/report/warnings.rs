@@ -167,6 +167,7 @@ mod tests {
         let features = Features::Reals(Array2::zeros((4, 1)));
         let all = Subset::all(Arc::new(Dataset::new("d", vec![1], features, labels).unwrap()));
         let splits = Splits {
+            results: crate::data::Results::Test,
             train: all.with_rows(vec![0, 1]),
             validation: None,
             test: all.with_rows(vec![2, 3]),

@@ -9,7 +9,7 @@ use crate::cli::compare::compared;
 use crate::experiment::Experiment;
 use crate::report::html::{Compared, compare_html};
 use crate::report::style::{STRONG, paint};
-use crate::report::{Cell, Table, percent, seconds, significant};
+use crate::report::{Cell, Table, percent, results_of, seconds, significant};
 
 /// The folder of a point.
 pub(super) fn run_path(out: &Path, number: usize) -> PathBuf {
@@ -33,7 +33,10 @@ impl Row {
         let selection = &metrics["selection"];
         Some(Figures {
             selection: [figure(&selection["float"])?, figure(&selection[quantized])?],
-            test: [figure(&metrics["float"]["test"])?, figure(&metrics[quantized]["test"])?],
+            test: [
+                figure(results_of(&metrics["float"]))?,
+                figure(results_of(&metrics[quantized]))?,
+            ],
             seconds: metrics["training"]["seconds"].as_f64()?,
         })
     }
@@ -44,7 +47,8 @@ impl Row {
     }
 
     fn is_regression(&self) -> bool {
-        let error = |metrics: &Value| metrics["float"]["test"]["mean_squared_error"].is_number();
+        let error =
+            |metrics: &Value| results_of(&metrics["float"])["mean_squared_error"].is_number();
         self.metrics.as_ref().is_some_and(error)
     }
 

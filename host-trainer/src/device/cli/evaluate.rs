@@ -9,14 +9,13 @@ use model_format::Model;
 
 use super::Link;
 use crate::cli::args::DataArgs;
-use crate::cli::evaluate::source;
+use crate::cli::evaluate::find_preset;
 use crate::cli::terminal;
 use crate::cli::train::confusions_text;
-use crate::data::{Locations, Splits, Subset};
+use crate::data::{Locations, Subset};
 use crate::device::connection::AnyClient;
 use crate::device::local;
 use crate::evaluate::{Confusion, InputEncoder, Reading};
-use crate::preset;
 use crate::report::{grouped, percent};
 
 /// `device evaluate`.
@@ -42,14 +41,11 @@ pub struct EvaluateArgs {
 
 /// Sends test rows through the device, and compares every byte with this machine's.
 pub fn run(args: EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
-    let Ok(preset) = preset::find(&args.dataset) else {
-        source(&args.dataset)?;
-        bail!("{}: no preset says how it is parted", args.dataset);
-    };
+    let preset = find_preset(&args.dataset)?;
     let seed = args.seed.unwrap_or(preset.seed);
     let locations = Locations::from_environment(args.data.data_dir.clone());
     let loaded = preset.data.load(&locations, seed)?;
-    let test = Splits::new(loaded, preset.data.test, None, seed)?.test;
+    let test = preset.data.split(loaded, seed)?.test;
     let rows = args.limit.map_or(test.len(), |limit| limit.min(test.len()));
     args.link.ask(|client| {
         let bar = terminal::bar(rows, "rows through the device", quiet);

@@ -14,10 +14,10 @@ use crate::report::svg::{Axis, round};
 const PLOTS: usize = 24;
 
 /// Everything about the answers.
-pub fn section(classes: &Classes, precision: &str) -> Markup {
+pub fn section(classes: &Classes, precision: &str, results: &str) -> Markup {
     let (float, int8) = (&classes.float, &classes.int8);
     html! {
-        h2 id="answers" { "Answers on the test rows" }
+        h2 id="answers" { "Answers on the " (results) " rows" }
         (figures::table(float, int8, precision))
         (confusion::matrices(&float.confusion, &int8.confusion, precision))
         h3 { "Accuracy of each class" }
@@ -32,7 +32,7 @@ pub fn section(classes: &Classes, precision: &str) -> Markup {
         h3 { "Receiver operating characteristic" }
         (roc(float, int8, precision))
         (precision_recall(float, int8, precision))
-        (wrong(classes, precision))
+        (wrong(classes, precision, results))
     }
 }
 
@@ -269,7 +269,7 @@ fn clip((x0, y0): (f64, f64), (x1, y1): (f64, f64), zoom: f64) -> (f64, f64) {
     (from, to)
 }
 
-fn wrong(classes: &Classes, precision: &str) -> Markup {
+fn wrong(classes: &Classes, precision: &str, results: &str) -> Markup {
     html! {
         @if !classes.wrong.is_empty() {
             h3 { "Most confidently wrong" }
@@ -279,13 +279,13 @@ fn wrong(classes: &Classes, precision: &str) -> Markup {
                     @for wrong in &classes.wrong {
                         figure {
                             @if let Some(picture) = &wrong.picture {
-                                (img(picture, &format!("Test row {}: {}", wrong.row, wrong.truth)))
+                                (img(picture, &format!("Row {}: {}", wrong.row, wrong.truth)))
                             }
                             figcaption {
                                 "is " b { (wrong.truth) } ", taken for " b { (wrong.int8.0) } br;
                                 span { (precision) " " (percent(wrong.int8.1)) br;
                                     "float " (wrong.float.0) ", " (percent(wrong.float.1)) br;
-                                    "test row " (wrong.row) }
+                                    (results) " row " (wrong.row) }
                             }
                         }
                     }
@@ -293,7 +293,7 @@ fn wrong(classes: &Classes, precision: &str) -> Markup {
             } @else {
                 table class="stack" {
                     thead { tr {
-                        th scope="col" { "test row" } th scope="col" { "is" }
+                        th scope="col" { (results) " row" } th scope="col" { "is" }
                         th scope="col" { (precision) " says" } th scope="col" { "sure to" }
                         th scope="col" { "float says" } th scope="col" { "float sure to" }
                     } }

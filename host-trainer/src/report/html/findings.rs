@@ -5,6 +5,8 @@ use crate::evaluate::{Confusion, Ranking, Regression};
 /// Everything that a report shows.
 #[derive(Clone, Debug)]
 pub struct Findings {
+    /// Which rows results are of, `test` or `validation`.
+    pub results: &'static str,
     /// The preset's name.
     pub name: String,
     /// The preset's line about itself.

@@ -42,8 +42,8 @@ pub fn report_html(findings: &Findings) -> String {
         (data(findings))
         (training(findings))
         @match &findings.task {
-            Task::Classes(answers) => (classes::section(answers, findings.precision)),
-            Task::Values(answers) => (values::section(answers, findings.precision)),
+            Task::Classes(answers) => (classes::section(answers, findings.precision, findings.results)),
+            Task::Values(answers) => (values::section(answers, findings.precision, findings.results)),
         }
         @if let Some(plane) = &findings.plane { (plane::section(plane, findings.precision)) }
         (layers::section(&findings.layers, findings.precision))
@@ -86,7 +86,7 @@ fn headline(findings: &Findings) -> Markup {
                 Task::Classes(classes) => {
                     "gets " b { (percent(classes.float.confusion.accuracy())) }
                     " of " (grouped(classes.float.confusion.total().into()))
-                    " test rows right in float, "
+                    " " (findings.results) " rows right in float, "
                     b class="int8" { (percent(classes.int8.confusion.accuracy())) } " in " (findings.precision)
                 }
                 Task::Values(values) => {
@@ -162,7 +162,10 @@ fn verdict(findings: &Findings) -> Markup {
             let rows = grouped(float.total().into());
             let different = grouped(classes.different as u64);
             (
-                format!("{cost}: it answers {different} of {rows} test rows differently."),
+                format!(
+                    "{cost}: it answers {different} of {rows} {} rows differently.",
+                    findings.results
+                ),
                 // A row or two of a small test set is chance.
                 points > TOLERATED_POINTS && float.correct() - int8.correct() > 2,
             )

@@ -11,13 +11,13 @@ use crate::report::number::{r_squared, significant as number};
 const PLOTS: usize = 12;
 
 /// Errors of all outputs and of each, and answers over targets.
-pub fn section(values: &Values, precision: &str) -> Markup {
+pub fn section(values: &Values, precision: &str, results: &str) -> Markup {
     let several = values.outputs.len() > 1;
     let all = if several { "all outputs" } else { "" };
     let pooled = [("float", &values.float), (precision, &values.int8)];
     let left_out = values.outputs.len().saturating_sub(PLOTS);
     html! {
-        h2 id="answers" { "Answers on the test rows" }
+        h2 id="answers" { "Answers on the " (results) " rows" }
         table class="stack" {
             thead { tr {
                 @if several { th scope="col" { "output" } }
@@ -99,11 +99,11 @@ mod tests {
         let pooled = answers(0.75).errors;
         let outputs = vec![output("tilt", ""), output("lux", "lx")];
         let mut values = Values { float: pooled, int8: pooled, outputs };
-        let page = section(&values, "int8").into_string();
+        let page = section(&values, "int8", "test").into_string();
         assert_eq!((page.matches("<svg").count(), page.matches("<tr>").count()), (4, 7));
         assert!(page.contains("lux, lx") && page.contains("−0.5000"), "{page}");
         values.outputs.truncate(1);
-        let page = section(&values, "int8").into_string();
+        let page = section(&values, "int8", "test").into_string();
         assert_eq!((page.matches("<svg").count(), page.matches("<tr>").count()), (2, 3));
     }
 }

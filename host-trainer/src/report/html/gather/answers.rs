@@ -3,7 +3,7 @@
 use super::precision_recall::precision_recall;
 use super::roc::roc;
 use super::{RunParts, pictures};
-use crate::data::Subset;
+use crate::data::{Results, Subset};
 use crate::evaluate::{Evaluation, Regression};
 use crate::report::html::findings::{
     Answers, Classes, OutputAnswers, Task, ValueAnswers, Values, Wrong,
@@ -48,7 +48,9 @@ fn classes(parts: &RunParts<'_>, names: Vec<String>) -> Classes {
     };
     let mut distribution = vec![("training", count(&splits.train))];
     distribution.extend(splits.validation.iter().map(|subset| ("validation", count(subset))));
-    distribution.push(("test", count(&splits.test)));
+    if splits.results == Results::Test {
+        distribution.push(("test", count(&splits.test)));
+    }
     let truths: Vec<usize> =
         (0..splits.test.len()).map(|position| class(&splits.test, position).unwrap_or(0)).collect();
     let answered = parts.float.answers.iter().zip(&parts.quantized.answers);

@@ -13,7 +13,7 @@ use model_format::{Model, Precision};
 use serde_json::Value;
 
 use super::findings::{Findings, Size};
-use crate::data::Splits;
+use crate::data::{Results, Splits};
 use crate::evaluate::{Evaluation, Int8Error};
 use crate::network::{Network, Objective};
 use crate::preset::Preset;
@@ -82,13 +82,16 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Findings, Gathe
     };
     let mut rows = vec![("training", splits.train.len())];
     rows.extend(splits.validation.iter().map(|subset| ("validation", subset.len())));
-    rows.push(("test", splits.test.len()));
+    if splits.results == Results::Test {
+        rows.push(("test", splits.test.len()));
+    }
     let precision = match model.output().quantization.precision {
         Precision::Int8 => "int8",
         Precision::Int16 => "int16",
     };
     let preset_toml = preset.to_toml();
     Ok(Findings {
+        results: splits.results.name(),
         name: preset.name.clone(),
         description: preset.description.trim_end_matches('.').to_string(),
         network: preset.network.shape(network.inputs()),

@@ -1,0 +1,377 @@
+//! `host-trainer predict` of rows: of another table, or one of the run's own dataset.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use model_format::Model;
+use serde_json::{Value, json};
+
+use super::evaluate::read_model;
+use super::terminal;
+use crate::data::{
+    Dataset, FeatureLabel, Labels, Locations, Missing, RowReader, RowSpec, Source, Table,
+    TableTarget, Targets, Values, shown,
+};
+use crate::experiment::{Plan, SavedRun};
+use crate::predict::{FloatSide, RowPredictor, class_of, probabilities};
+use crate::report::style::{FAINT, HEADING, STRONG, paint};
+use crate::report::{grouped, percent, significant};
+use crate::train::Threads;
+
+/// A run with everything that answers to rows need.
+pub(crate) struct RowsRun {
+    /// Its preset and network.
+    pub saved: SavedRun,
+    /// It with its data, or why that is not there.
+    pub plan: Result<Plan, String>,
+}
+
+/// Endings of files that are tables.
+const ENDINGS: [&str; 6] = ["csv", "tsv", "txt", "dat", "data", "tab"];
+
+/// Whether the name of a file is that of a table.
+pub(crate) fn is_table(path: &Path) -> bool {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+}
+
+impl RowsRun {
+    /// Opens the run that a model lies in, and reads its data where it is still there.
+    pub fn open(model: &Path, locations: &Locations) -> anyhow::Result<Self> {
+        let folder = match model.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let saved = SavedRun::open(folder).context(
+            "rows are answered with the run that made the model, which says what its columns are",
+        )?;
+        let plan = saved.plan(locations).map_err(|error| terminal::message(&error.into()));
+        Ok(RowsRun { saved, plan })
+    }
+
+    /// The table that the run was trained on.
+    pub fn table(&self) -> anyhow::Result<&Table> {
+        match &self.saved.preset.data.dataset {
+            Source::Csv(table) => Ok(table),
+            other => bail!("this run was trained on {other}, and takes no rows of a table"),
+        }
+    }
+
+    /// What the model's rows are read for.
+    pub fn spec(&self, model: &Model<'_>, needs_target: bool) -> anyhow::Result<RowSpec> {
+        let table = self.table()?;
+        let train = self.plan.as_ref().map(|plan| plan.splits.train.dataset());
+        let mut features = table.features.clone();
+        if let (true, Ok(train)) = (features.is_empty(), &train) {
+            features = train.feature_labels().iter().map(|label| label.name.clone()).collect();
+        }
+        if features.is_empty() {
+            bail!("the run's preset.toml names no features, and {}", self.reason());
+        }
+        if features.len() != model.input_len() {
+            bail!(
+                "the model takes {} inputs, the run's preset.toml names {} features: they are of \
+                 two runs",
+                model.input_len(),
+                features.len()
+            );
+        }
+        let classes = match &table.target {
+            TableTarget::Values(_) => None,
+            TableTarget::Classes(_) => Some(match (class_names(model), &train) {
+                (Some(names), _) => names,
+                (None, Ok(train)) => train.class_names().to_vec(),
+                (None, Err(_)) => bail!("the model has no names of classes, and {}", self.reason()),
+            }),
+        };
+        let means = match (table.missing, &self.plan) {
+            (Missing::Mean, Ok(plan)) => {
+                let rows = plan.splits.train.rows();
+                Some(plan.splits.train.dataset().means_for_missing(rows))
+            }
+            (Missing::Mean, Err(_)) => bail!(
+                "missing = \"mean\" needs the means of the training rows, and {}",
+                self.reason()
+            ),
+            _ => None,
+        };
+        Ok(RowSpec { features, classes, needs_target, means, is_another_file: true })
+    }
+
+    fn reason(&self) -> String {
+        let reason = self.plan.as_ref().err().map_or("", String::as_str);
+        format!("its data is not there: {reason}")
+    }
+
+    /// What answers: the model, and the float network where the data that scales its rows is there.
+    pub fn predictor<'m>(
+        self,
+        model: Model<'m>,
+        spec: &RowSpec,
+        threads: &Threads,
+    ) -> anyhow::Result<(RowPredictor<'m>, Option<String>)> {
+        let table = self.table()?.clone();
+        let note = self.plan.as_ref().err().map(|reason| {
+            format!("float answers are left out, since their scaling is fitted to data: {reason}")
+        });
+        let features = spec
+            .features
+            .iter()
+            .map(|name| FeatureLabel { name: name.clone(), unit: table.unit(name) })
+            .collect();
+        let targets: Targets = match (&table.target, &spec.classes) {
+            (TableTarget::Classes(_), Some(names)) => {
+                Labels { indices: Vec::new(), names: names.clone() }.into()
+            }
+            (target, _) => {
+                let names: Vec<String> = target.names().into_iter().map(String::from).collect();
+                let units = names.iter().map(|name| table.unit(name)).collect();
+                Values { values: Default::default(), names, units }.into()
+            }
+        };
+        let raw = self.saved.preset.data.raw.clone();
+        let float = self.plan.ok().map(|plan| FloatSide {
+            objective: plan.objective_of(&self.saved.network, threads),
+            network: self.saved.network,
+            train: plan.splits.train,
+        });
+        Ok((RowPredictor { model, float, raw, features, targets }, note))
+    }
+}
+
+fn class_names(model: &Model<'_>) -> Option<Vec<String>> {
+    model.output().meaning.labels().map(|labels| labels.iter().map(String::from).collect())
+}
+
+/// What is asked.
+pub(crate) struct Rows<'a> {
+    /// The model.
+    pub model: &'a Path,
+    /// Where the answers go; standard output where it is not said.
+    pub output: Option<&'a Path>,
+    /// Where data comes from.
+    pub locations: Locations,
+    /// Threads to compute on.
+    pub threads: Threads,
+    /// Whether JSON is asked for.
+    pub json: bool,
+}
+
+impl Rows<'_> {
+    /// Answers all rows of files, as CSV.
+    pub fn answer(&self, files: &[PathBuf]) -> anyhow::Result<()> {
+        let [file] = files else { bail!("one file of rows at a time: {} were given", files.len()) };
+        let bytes = read_model(self.model)?;
+        let model = Model::parse(&bytes).with_context(|| self.model.display().to_string())?;
+        let run = RowsRun::open(self.model, &self.locations)?;
+        let spec = run.spec(&model, false)?;
+        let table = run.table()?.clone();
+        let mut reader = RowReader::open(file, &table, spec.clone())?;
+        let notes = reader.notes().to_vec();
+        let (predictor, note) = run.predictor(model, &spec, &self.threads)?;
+        let answered = match self.output {
+            Some(path) => write_whole(path, |out| {
+                Ok(predictor.answer_all(&mut reader, out, &self.threads)?)
+            })?,
+            None => {
+                let mut out = BufWriter::new(io::stdout().lock());
+                predictor.answer_all(&mut reader, &mut out, &self.threads).map_err(pipe)?
+            }
+        };
+        if answered.rows == 0 {
+            bail!("{}: there is no row below the names: nothing is answered", file.display());
+        }
+        let mut said: Vec<String> = notes.into_iter().chain(note).collect();
+        if answered.left_out > 0 {
+            let count = grouped(answered.left_out);
+            said.push(format!("rows without an answer, since values are missing in them: {count}"));
+        }
+        let rows = grouped(answered.rows);
+        said.push(match answered.judged {
+            0 => format!("{rows} rows answered"),
+            judged => format!(
+                "{rows} rows answered, {} of {} by {} as the file has it, {}",
+                grouped(answered.right),
+                grouped(judged),
+                predictor.precision(),
+                percent(answered.right as f64 / judged as f64)
+            ),
+        });
+        // Answers alone go to standard output.
+        said.iter()
+            .try_for_each(|line| writeln!(anstream::stderr().lock(), "  {}", paint(FAINT, line)))?;
+        Ok(())
+    }
+
+    /// Answers one row of the run's own dataset.
+    pub fn row(&self, index: usize) -> anyhow::Result<()> {
+        let bytes = read_model(self.model)?;
+        let model = Model::parse(&bytes).with_context(|| self.model.display().to_string())?;
+        let run = RowsRun::open(self.model, &self.locations)?;
+        let plan = match run.plan {
+            Ok(plan) => plan,
+            Err(reason) => bail!("{reason}"),
+        };
+        let dataset = plan.splits.train.dataset().clone();
+        if index >= dataset.rows() {
+            let (rows, last) = (grouped(dataset.rows() as u64), dataset.rows() - 1);
+            bail!("there is no row {index}: the dataset has {rows}, counted from 0 to {last}");
+        }
+        let rows = plan.splits.train.with_dataset(dataset.clone());
+        let rows = crate::data::Subset::new(dataset.clone(), vec![index as u32])
+            .scaled(rows.scaling().cloned().map(std::sync::Arc::new));
+        let objective = plan.objective_of(&run.saved.network, &self.threads);
+        let int8 = crate::evaluate::evaluate_int8(&model, &rows, &self.threads)?;
+        let float =
+            crate::evaluate::evaluate_float(&run.saved.network, &rows, objective, &self.threads);
+        let mut features = vec![0.0_f32; dataset.width()];
+        rows.gather_raw(0, &mut features);
+        let precision = match model.output().quantization.precision {
+            model_format::Precision::Int8 => "int8",
+            model_format::Precision::Int16 => "int16",
+        };
+        let answers = [("float", &float), (precision, &int8)];
+        match self.json {
+            true => terminal::json(&row_json(&dataset, index, &features, &rows, &answers))?,
+            false => terminal::print(&row_text(&dataset, index, &features, &rows, &answers))?,
+        }
+        Ok(())
+    }
+}
+
+type Answer<'a> = (&'a str, &'a crate::evaluate::Evaluation);
+
+fn with_unit(number: f32, unit: &str) -> String {
+    let number = significant(number.into());
+    if unit.is_empty() { number } else { format!("{number} {}", shown(unit)) }
+}
+
+fn row_text(
+    dataset: &Dataset,
+    index: usize,
+    features: &[f32],
+    rows: &crate::data::Subset,
+    answers: &[Answer<'_>],
+) -> String {
+    let mut text =
+        format!("{} of {}\n", paint(HEADING, format!("row {index}")), shown(dataset.name()));
+    let labels = dataset.feature_labels();
+    let width = labels.iter().map(|label| label.name.chars().count().min(41)).max().unwrap_or(0);
+    for (label, &value) in labels.iter().zip(features) {
+        text += &format!("  {:<width$}  {}\n", shown(&label.name), with_unit(value, &label.unit));
+    }
+    match dataset.targets() {
+        Targets::Classes(labels) => {
+            let name = |class: usize| shown(labels.names.get(class).map_or("?", String::as_str));
+            let truth = rows.class(0).map_or(String::new(), |class| name(class.into()));
+            text += &format!("{}  {truth}\n", paint(FAINT, "truth"));
+            for (side, answer) in answers {
+                let class = class_of(answer, 0);
+                let share = probabilities(answer, 0).get(class).copied().unwrap_or(f32::NAN);
+                let (name, share) = (paint(STRONG, name(class)), percent(share.into()));
+                text += &format!("{}  {name}, {share}\n", paint(FAINT, side));
+            }
+        }
+        Targets::Values(values) => {
+            let line = |numbers: &[f32]| {
+                let each = numbers.iter().enumerate().map(|(output, &number)| {
+                    format!(
+                        "{} {}",
+                        shown(&values.names[output]),
+                        with_unit(number, &values.units[output])
+                    )
+                });
+                each.collect::<Vec<_>>().join(", ")
+            };
+            let truth = rows.values(0).map_or(Vec::new(), |row| row.to_vec());
+            text += &format!("{}  {}\n", paint(FAINT, "truth"), line(&truth));
+            for (side, answer) in answers {
+                let outputs = &answer.outputs[..answer.width.min(answer.outputs.len())];
+                text += &format!("{}  {}\n", paint(FAINT, side), line(outputs));
+            }
+        }
+    }
+    text
+}
+
+fn row_json(
+    dataset: &Dataset,
+    index: usize,
+    features: &[f32],
+    rows: &crate::data::Subset,
+    answers: &[Answer<'_>],
+) -> Value {
+    let labels = dataset.feature_labels();
+    let named: Value = match labels.is_empty() {
+        true => json!(features),
+        false => Value::Object(
+            labels
+                .iter()
+                .zip(features)
+                .map(|(label, value)| (label.name.clone(), json!(value)))
+                .collect(),
+        ),
+    };
+    let mut value = json!({ "row": index, "features": named });
+    match dataset.targets() {
+        Targets::Classes(labels) => {
+            value["truth"] =
+                json!(rows.class(0).and_then(|class| labels.names.get(usize::from(class))));
+            for (side, answer) in answers {
+                let shares = labels.names.iter().cloned();
+                let shares = shares.zip(probabilities(answer, 0).into_iter().map(|p| json!(p)));
+                value[*side] = json!({
+                    "class": labels.names.get(class_of(answer, 0)),
+                    "probabilities": Value::Object(shares.collect()),
+                });
+            }
+        }
+        Targets::Values(values) => {
+            let named = |numbers: &[f32]| {
+                let pairs = values.names.iter().cloned().zip(numbers.iter().map(|v| json!(v)));
+                Value::Object(pairs.collect())
+            };
+            value["truth"] = named(&rows.values(0).map_or(Vec::new(), |row| row.to_vec()));
+            for (side, answer) in answers {
+                value[*side] = named(&answer.outputs);
+            }
+        }
+    }
+    value
+}
+
+/// Writes a file whole or not at all.
+fn write_whole<T>(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let cannot = || format!("{} cannot be written", path.display());
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        let mut file = BufWriter::new(File::create(path).with_context(cannot)?);
+        let value = write(&mut file)?;
+        file.flush().with_context(cannot)?;
+        return Ok(value);
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::Builder::new();
+    #[cfg(unix)]
+    file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = BufWriter::new(file.tempfile_in(folder).with_context(cannot)?);
+    let value = write(&mut file)?;
+    let file = file.into_inner().map_err(|error| error.into_error()).with_context(cannot)?;
+    file.persist(path).map_err(|error| error.error).with_context(cannot)?;
+    Ok(value)
+}
+
+/// An error of writing as one of input and output, so that a closed pipe is known for one.
+fn pipe(error: crate::predict::RowsError) -> anyhow::Error {
+    match error {
+        crate::predict::RowsError::Write(error) => error.into(),
+        other => other.into(),
+    }
+}

@@ -1,0 +1,298 @@
+//! Answers to rows of a table, a few thousand at a time.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use model_format::{Model, Precision};
+use ndarray::Array2;
+
+use crate::data::{
+    self, Dataset, FeatureLabel, Features, Labels, Raw, Row, RowReader, Subset, Targets, Values,
+};
+use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
+use crate::network::{Network, Objective, first_largest};
+use crate::train::Threads;
+
+/// Rows that are in memory at a time.
+const BATCH: usize = 4096;
+
+/// Why rows have no answers.
+#[derive(Debug, thiserror::Error)]
+pub enum RowsError {
+    /// The table.
+    #[error(transparent)]
+    Data(#[from] data::Error),
+    /// The model does not take them.
+    #[error(transparent)]
+    Int8(#[from] Int8Error),
+    /// The answers cannot be written.
+    #[error("the answers cannot be written: {0}")]
+    Write(#[from] io::Error),
+}
+
+/// A trained network with what its rows go through before it.
+pub struct FloatSide {
+    /// The network.
+    pub network: Network<f32>,
+    /// Its objective.
+    pub objective: Objective,
+    /// Its training rows, which are scaled as others are to be.
+    pub train: Subset,
+}
+
+/// A model that answers rows, with its float network where there is one.
+pub struct RowPredictor<'a> {
+    /// The model.
+    pub model: Model<'a>,
+    /// The float network.
+    pub float: Option<FloatSide>,
+    /// What sensors count for the features, where the model takes counts.
+    pub raw: Vec<Raw>,
+    /// Names and units of the features.
+    pub features: Vec<FeatureLabel>,
+    /// Classes, or names and units of values; their rows do not matter.
+    pub targets: Targets,
+}
+
+/// What was answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Answered {
+    /// Rows with answers.
+    pub rows: u64,
+    /// Rows that were left out because something is missing in them.
+    pub left_out: u64,
+    /// Rows whose true class the file has, and how many of these the model gives.
+    pub judged: u64,
+    /// Of these, rows that the model takes for their class.
+    pub right: u64,
+}
+
+impl RowPredictor<'_> {
+    /// Name of the model's answers, `int8` or `int16`.
+    pub fn precision(&self) -> &'static str {
+        match self.model.output().quantization.precision {
+            Precision::Int8 => "int8",
+            Precision::Int16 => "int16",
+        }
+    }
+
+    /// Answers all rows of a file, as CSV.
+    ///
+    /// # Errors
+    /// [`RowsError`] with line and column for a row that cannot be read.
+    pub fn answer_all(
+        &self,
+        reader: &mut RowReader,
+        out: &mut dyn Write,
+        threads: &Threads,
+    ) -> Result<Answered, RowsError> {
+        let mut out = csv::Writer::from_writer(out);
+        let write = |out: &mut csv::Writer<_>, cells: Vec<String>| {
+            out.write_record(cells).map_err(|error| match error.into_kind() {
+                csv::ErrorKind::Io(error) => RowsError::Write(error),
+                other => RowsError::Write(io::Error::other(format!("{other:?}"))),
+            })
+        };
+        write(&mut out, self.header(reader.has_target()))?;
+        let (mut row, mut answered) = (Row::default(), Answered::default());
+        loop {
+            let mut batch: Vec<Row> = Vec::with_capacity(BATCH);
+            while batch.len() < BATCH && reader.read(&mut row)? {
+                batch.push(row.clone());
+            }
+            if batch.is_empty() {
+                break;
+            }
+            let (int8, float) = self.answer(&batch, threads)?;
+            for (at, row) in batch.iter().enumerate() {
+                let cells = self.cells(row, at, &int8, float.as_ref(), reader.has_target());
+                write(&mut out, cells)?;
+                if let Some(class) = row.class {
+                    answered.judged += 1;
+                    answered.right += u64::from(class_of(&int8, at) == usize::from(class));
+                }
+            }
+            answered.rows += batch.len() as u64;
+        }
+        out.flush()?;
+        answered.left_out = reader.left_out();
+        Ok(answered)
+    }
+
+    /// Answers of the model and of the float network to some rows.
+    ///
+    /// # Errors
+    /// [`RowsError`] when the model does not take them.
+    pub fn answer(
+        &self,
+        rows: &[Row],
+        threads: &Threads,
+    ) -> Result<(Evaluation, Option<Evaluation>), RowsError> {
+        let dataset = Arc::new(self.dataset(rows)?);
+        let int8 = evaluate_int8(&self.model, &Subset::all(Arc::clone(&dataset)), threads)?;
+        let float = self.float.as_ref().map(|float| {
+            let rows = float.train.with_dataset(dataset);
+            evaluate_float(&float.network, &rows, float.objective, threads)
+        });
+        Ok((int8, float))
+    }
+
+    /// The rows as a dataset. A truth that is not known is the first class, or 0.
+    fn dataset(&self, rows: &[Row]) -> Result<Dataset, data::Error> {
+        let width = self.features.len();
+        let shaped = |values: Vec<f32>, width: usize| {
+            Array2::from_shape_vec((rows.len(), width), values).map_err(|error| {
+                data::Error::Dataset { dataset: "rows".into(), problem: error.to_string() }
+            })
+        };
+        let inputs = rows.iter().flat_map(|row| row.features.iter().copied()).collect();
+        let targets: Targets = match &self.targets {
+            Targets::Classes(labels) => {
+                let indices = rows.iter().map(|row| row.class.unwrap_or(0)).collect();
+                Labels { indices, names: labels.names.clone() }.into()
+            }
+            Targets::Values(values) => {
+                let outputs = values.names.len();
+                let zeros = vec![0.0; outputs];
+                let truth = |row: &Row| match row.values.is_empty() {
+                    true => zeros.clone(),
+                    false => row.values.clone(),
+                };
+                let truths = shaped(rows.iter().flat_map(truth).collect(), outputs)?;
+                Values { values: truths, names: values.names.clone(), units: values.units.clone() }
+                    .into()
+            }
+        };
+        let features = Features::Reals(shaped(inputs, width)?);
+        let mut dataset = Dataset::new("rows", vec![width], features, targets)?;
+        if !self.raw.is_empty() {
+            dataset = dataset.counted(&self.raw)?;
+        }
+        dataset.with_feature_labels(self.features.clone())
+    }
+
+    /// Names of the columns of answers.
+    fn header(&self, has_truth: bool) -> Vec<String> {
+        let mut names = vec!["line".to_string()];
+        let mut sides = vec![self.precision()];
+        sides.extend(self.float.as_ref().map(|_| "float"));
+        match &self.targets {
+            Targets::Classes(labels) => {
+                names.extend(sides.iter().map(|side| side.to_string()));
+                for side in &sides {
+                    names.extend(labels.names.iter().map(|class| format!("{side} {class}")));
+                }
+                names.extend(has_truth.then(|| "truth".to_string()));
+            }
+            Targets::Values(values) => {
+                let named = |side: &str| {
+                    let side = side.to_string();
+                    values.names.iter().zip(&values.units).map(move |(name, unit)| {
+                        match unit.is_empty() {
+                            true => format!("{side} {name}"),
+                            false => format!("{side} {name} ({unit})"),
+                        }
+                    })
+                };
+                sides.iter().for_each(|side| names.extend(named(side)));
+                if has_truth {
+                    names.extend(named("truth"));
+                }
+            }
+        }
+        names.into_iter().map(|name| for_spreadsheets(&name)).collect()
+    }
+
+    fn cells(
+        &self,
+        row: &Row,
+        at: usize,
+        int8: &Evaluation,
+        float: Option<&Evaluation>,
+        has_truth: bool,
+    ) -> Vec<String> {
+        let mut cells = vec![row.line.to_string()];
+        let sides = || std::iter::once(int8).chain(float);
+        match &self.targets {
+            Targets::Classes(labels) => {
+                let name = |class: usize| {
+                    for_spreadsheets(labels.names.get(class).map_or("", String::as_str))
+                };
+                cells.extend(sides().map(|side| name(class_of(side, at))));
+                for side in sides() {
+                    cells.extend(probabilities(side, at).iter().map(f32::to_string));
+                }
+                if has_truth {
+                    cells.push(row.class.map_or(String::new(), |class| name(class.into())));
+                }
+            }
+            Targets::Values(values) => {
+                for side in sides() {
+                    cells.extend(outputs(side, at).iter().map(f32::to_string));
+                }
+                if has_truth {
+                    let unknown = vec![String::new(); values.names.len()];
+                    let known: Vec<String> = row.values.iter().map(f32::to_string).collect();
+                    cells.extend(if known.is_empty() { unknown } else { known });
+                }
+            }
+        }
+        cells
+    }
+}
+
+/// Outputs for a row.
+fn outputs(evaluation: &Evaluation, row: usize) -> &[f32] {
+    let width = evaluation.width.max(1);
+    evaluation.outputs.get(row * width..(row + 1) * width).unwrap_or_default()
+}
+
+/// Probability of each class for a row.
+pub fn probabilities(evaluation: &Evaluation, row: usize) -> Vec<f32> {
+    match outputs(evaluation, row) {
+        // A single one is that of the second class.
+        [second] => vec![1.0 - second, *second],
+        all => all.to_vec(),
+    }
+}
+
+/// The class that a row is taken for.
+pub fn class_of(evaluation: &Evaluation, row: usize) -> usize {
+    // With the threshold of the model, where it has one.
+    if let Some(&class) = evaluation.answers.get(row) {
+        return class.into();
+    }
+    match outputs(evaluation, row) {
+        [second] => usize::from(*second > 0.5),
+        all => first_largest(all).0,
+    }
+}
+
+/// A text as spreadsheets take it for text: one that would be a formula gets an apostrophe.
+fn for_spreadsheets(text: &str) -> String {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    match is_formula && text.parse::<f64>().is_err() {
+        true => format!("'{text}"),
+        false => text.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_become_text_and_numbers_stay() {
+        for (text, expected) in [
+            ("=1+1", "'=1+1"),
+            ("@sum", "'@sum"),
+            ("+x", "'+x"),
+            ("-cmd", "'-cmd"),
+            ("-1.5", "-1.5"),
+            ("cool", "cool"),
+            ("a=b", "a=b"),
+        ] {
+            assert_eq!(for_spreadsheets(text), expected);
+        }
+    }
+}

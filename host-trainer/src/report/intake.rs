@@ -1,0 +1,304 @@
+//! Data as a run took it: features, targets and classes, before training begins.
+
+use super::number::{grouped, percent, significant};
+use super::style::{BAD, FAINT, HEADING, paint};
+use super::table::Table;
+use crate::data::{Dataset, Source, Splits, Spread, Subset, TargetKind, Targets, shown};
+
+/// Features or classes that are listed one by one; of more, a summary is shown.
+const LISTED: usize = 40;
+
+/// Deviation beside the magnitude below which steps of 32 bits show.
+const COARSE: f64 = 2e-6;
+
+/// Tables of features and classes. Nothing where the data is not the user's own.
+pub fn intake_text(source: &Source, splits: &Splits) -> String {
+    let dataset = splits.train.dataset();
+    let tables = match source {
+        Source::Csv(_) => notes(dataset) + &columns(dataset, &splits.train) + &classes(splits),
+        Source::Images(_) => classes(splits),
+        _ => return String::new(),
+    };
+    format!("{}\n{tables}\n", paint(HEADING, "data"))
+}
+
+/// What is likely to be a mistake in the data, a line each.
+pub fn intake_warnings(splits: &Splits) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let dataset = splits.train.dataset();
+    for (class, name) in dataset.class_names().iter().enumerate() {
+        for (part, rows) in parts(splits) {
+            if count(rows, class) == 0 {
+                let name = shown(name);
+                warnings.push(match part {
+                    "training" => format!(
+                        "class `{name}` has no training rows: the network cannot learn it. Split \
+                         the data by stratified, or add rows"
+                    ),
+                    part => format!(
+                        "class `{name}` has no {part} rows: results say nothing about it. Split \
+                         the data by stratified, or add rows"
+                    ),
+                });
+            }
+        }
+    }
+    let Some(intake) = dataset.intake() else { return warnings };
+    let name = |feature: usize| match dataset.feature_labels().get(feature) {
+        Some(label) => shown(&label.name),
+        None => (feature + 1).to_string(),
+    };
+    let mut constant = Vec::new();
+    for (feature, spread) in Spread::of(&splits.train).iter().enumerate() {
+        let magnitude = spread.low.abs().max(spread.high.abs());
+        if spread.is_constant() {
+            constant.push((feature, spread.low));
+        } else if spread.deviation < magnitude * COARSE {
+            warnings.push(format!(
+                "feature `{}` varies by so little beside its size, {}, that numbers of 32 bits \
+                 show it in steps: take an offset off it in the file",
+                name(feature),
+                significant(magnitude)
+            ));
+        }
+    }
+    match constant.as_slice() {
+        [] => {}
+        [(feature, value)] => warnings.push(format!(
+            "feature `{}` is {} on all training rows: it tells nothing. Leave it out by ignore",
+            name(*feature),
+            significant(*value)
+        )),
+        many => {
+            let names: Vec<String> = many.iter().take(5).map(|(at, _)| name(*at)).collect();
+            let more = if many.len() > 5 { ", …" } else { "" };
+            warnings.push(format!(
+                "{} features never change on the training rows: {}{more}. Leave them out by ignore",
+                many.len(),
+                names.join(", ")
+            ));
+        }
+    }
+    for &feature in &intake.row_numbers {
+        warnings.push(format!(
+            "feature `{}` counts the rows of the file: if it is a row number, leave it out by ignore",
+            name(feature as usize)
+        ));
+    }
+    let rows = dataset.rows() as f64;
+    for (feature, &missing) in intake.missing.iter().enumerate() {
+        if f64::from(missing) > 0.5 * rows {
+            let share = percent(f64::from(missing) / rows);
+            let name = name(feature);
+            warnings.push(format!("feature `{name}` is missing in {share} of the rows"));
+        }
+    }
+    for (feature, &share) in intake.clipped.iter().enumerate().filter(|(_, share)| **share > 0.0) {
+        warnings.push(format!(
+            "feature `{}` lies beyond the range of data.raw in {} of the rows, and is clipped to it",
+            name(feature),
+            percent(share)
+        ));
+    }
+    warnings
+}
+
+/// Warnings as the terminal shows them.
+pub fn warnings_text(warnings: &[String]) -> String {
+    warnings.iter().map(|line| format!("{} {line}\n", paint(BAD, "warning:"))).collect()
+}
+
+fn parts(splits: &Splits) -> Vec<(&'static str, &Subset)> {
+    let mut parts = vec![("training", &splits.train)];
+    parts.extend(splits.validation.as_ref().map(|rows| ("validation", rows)));
+    if splits.results.name() == "test" {
+        parts.push(("test", &splits.test));
+    }
+    parts
+}
+
+fn count(rows: &Subset, class: usize) -> usize {
+    (0..rows.len()).filter(|&row| rows.class(row).map(usize::from) == Some(class)).count()
+}
+
+fn notes(dataset: &Dataset) -> String {
+    let Some(intake) = dataset.intake() else { return String::new() };
+    let mut notes = intake.notes.clone();
+    if intake.left_out > 0 {
+        let count = grouped(intake.left_out);
+        notes.push(format!("rows left out, since values are missing in them: {count}"));
+    }
+    if !intake.filled.is_empty() {
+        let count = grouped(intake.filled.len() as u64);
+        notes.push(format!("missing values that means of the training rows stand for: {count}"));
+    }
+    notes.iter().map(|note| format!("  {}\n", paint(FAINT, note))).collect()
+}
+
+/// Features and targets that are numbers, each with its range and mean on the training rows.
+fn columns(dataset: &Dataset, train: &Subset) -> String {
+    let spreads = Spread::of(train);
+    let labels = dataset.feature_labels();
+    let missing = dataset.intake().map_or(&[][..], |intake| &intake.missing);
+    let title = |spread: &Spread| match spread.is_constant() {
+        true => "constant".to_string(),
+        false => String::new(),
+    };
+    let mut table = Table::new(["feature", "unit", "smallest", "largest", "mean", "missing", ""]);
+    if labels.len() > LISTED {
+        let low = spreads.iter().map(|spread| spread.low).fold(f64::INFINITY, f64::min);
+        let high = spreads.iter().map(|spread| spread.high).fold(f64::NEG_INFINITY, f64::max);
+        let constant = spreads.iter().filter(|spread| spread.is_constant()).count();
+        let total: u64 = missing.iter().map(|&missing| u64::from(missing)).sum();
+        let name = |at: usize| shown(&labels[at].name);
+        let mut line = format!(
+            "  {} features, {} to {}: {} to {}, {constant} constant, {} missing values\n",
+            labels.len(),
+            name(0),
+            name(labels.len() - 1),
+            significant(low),
+            significant(high),
+            grouped(total)
+        );
+        line += &targets(dataset, train, None);
+        return line;
+    }
+    for (feature, (label, spread)) in labels.iter().zip(&spreads).enumerate() {
+        let missing = missing.get(feature).copied().unwrap_or(0);
+        table.row([
+            shown(&label.name).into(),
+            shown(&label.unit).into(),
+            significant(spread.low).into(),
+            significant(spread.high).into(),
+            significant(spread.mean).into(),
+            if missing == 0 { "".into() } else { grouped(missing.into()).into() },
+            title(spread).into(),
+        ]);
+    }
+    targets(dataset, train, Some(table))
+}
+
+/// The targets that are numbers, below the features or in a table of their own.
+fn targets(dataset: &Dataset, train: &Subset, table: Option<Table>) -> String {
+    let header = ["target", "unit", "smallest", "largest", "mean", "", ""];
+    let mut table = table.unwrap_or_else(|| Table::new(header));
+    let mut is_empty = dataset.feature_labels().len() > LISTED;
+    if let Targets::Values(values) = dataset.targets() {
+        is_empty = false;
+        for (output, name) in values.names.iter().enumerate() {
+            let column =
+                || train.rows().iter().map(|&row| f64::from(values.values[(row as usize, output)]));
+            let mean = column().sum::<f64>() / column().count().max(1) as f64;
+            table.row([
+                shown(name).into(),
+                shown(&values.units[output]).into(),
+                significant(column().fold(f64::INFINITY, f64::min)).into(),
+                significant(column().fold(f64::NEG_INFINITY, f64::max)).into(),
+                significant(mean).into(),
+                "".into(),
+                "target".into(),
+            ]);
+        }
+    }
+    match is_empty {
+        true => String::new(),
+        false => indented(&table),
+    }
+}
+
+fn classes(splits: &Splits) -> String {
+    let dataset = splits.train.dataset();
+    let TargetKind::Classes(classes) = dataset.target_kind() else { return String::new() };
+    if classes > LISTED {
+        return format!("  {classes} classes\n");
+    }
+    let parts = parts(splits);
+    let mut header = vec!["class".to_string()];
+    header.extend(parts.iter().map(|(name, _)| format!("{name} rows")));
+    let mut table = Table::new(header);
+    for (class, name) in dataset.class_names().iter().enumerate() {
+        let mut cells = vec![shown(name).into()];
+        cells.extend(parts.iter().map(|(_, rows)| grouped(count(rows, class) as u64).into()));
+        table.row(cells);
+    }
+    indented(&table)
+}
+
+fn indented(table: &Table) -> String {
+    let lines = table.lines();
+    lines.iter().map(|line| format!("  {}\n", line.trim_end())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Amount, HoldOut, Loaded, Table as Csv, TableTarget};
+
+    fn splits(text: &str, target: TableTarget, test: HoldOut) -> (Source, Splits) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.csv");
+        std::fs::write(&file, text).unwrap();
+        let mut table = Csv::new(file, target);
+        table.units = [("temp".to_string(), "°C".to_string())].into();
+        let train = table.load().unwrap();
+        let loaded = Loaded {
+            train,
+            validation: None,
+            test: None,
+            origin: String::new(),
+            notes: Vec::new(),
+        };
+        (Source::Csv(table), Splits::new(loaded, Some(test), None, 1).unwrap())
+    }
+
+    fn plain(text: &str) -> String {
+        let text = anstream::adapter::strip_str(text).to_string();
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ") + "\n";
+        text.lines().map(words).collect()
+    }
+
+    #[test]
+    fn features_and_classes_are_shown_with_their_rows() {
+        let text = "temp,serial,kind\n20,1234567,a\n22,1234567,b\n30,1234567,a\n26,1234567,c\n";
+        let tail = HoldOut::Tail(Amount::Count(1));
+        let (source, splits) = splits(text, TableTarget::Classes("kind".into()), tail);
+        let shown = plain(&intake_text(&source, &splits));
+        assert!(shown.contains("temp °C 20.0 30.0 24.0\n"), "{shown}");
+        assert!(shown.contains("serial 1,234,567 1,234,567 1,234,567 constant\n"), "{shown}");
+        assert!(shown.contains("a 2 0\n") && shown.contains("c 0 1\n"), "{shown}");
+        let warnings = intake_warnings(&splits);
+        let has = |text: &str| warnings.iter().any(|line| line.contains(text));
+        assert!(has("class `c` has no training rows"), "{warnings:?}");
+        assert!(has("class `a` has no test rows"), "{warnings:?}");
+        assert!(has("feature `serial` is 1,234,567 on all training rows"), "{warnings:?}");
+        assert_eq!(warnings.len(), 4, "{warnings:?}");
+    }
+
+    #[test]
+    fn many_features_are_summed_up_and_targets_shown() {
+        let names: Vec<String> = (0..50).map(|n| format!("f{n}")).collect();
+        let row = |value: f64| names.iter().map(|_| format!("{value},")).collect::<String>();
+        let text = format!("{},y\n{}1\n{}3\n{}9\n", names.join(","), row(0.5), row(2.5), row(7.0));
+        let tail = HoldOut::Tail(Amount::Count(1));
+        let (source, splits) = splits_of(&text, tail);
+        let shown = plain(&intake_text(&source, &splits));
+        assert!(shown.contains("50 features, f0 to f49: 0.500 to 2.50, 0 constant"), "{shown}");
+        assert!(shown.contains("y 1.00 3.00 2.00 target"), "{shown}");
+    }
+
+    fn splits_of(text: &str, test: HoldOut) -> (Source, Splits) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.csv");
+        std::fs::write(&file, text).unwrap();
+        let table = Csv::new(file, TableTarget::Values(vec!["y".into()]));
+        let train = table.load().unwrap();
+        let loaded = Loaded {
+            train,
+            validation: None,
+            test: None,
+            origin: String::new(),
+            notes: Vec::new(),
+        };
+        (Source::Csv(table), Splits::new(loaded, Some(test), None, 1).unwrap())
+    }
+}
