@@ -81,7 +81,7 @@ fn of_images(
 ) -> anyhow::Result<Vec<u8>> {
     let mut inputs = Vec::with_capacity(images.len() * model.input_bytes());
     for path in images {
-        inputs.extend(input(model, &look(path, chosen)?.reals()));
+        inputs.extend(input(model, &look(path, chosen)?)?);
     }
     Ok(inputs)
 }

@@ -158,13 +158,10 @@ pub(crate) fn text(
 }
 
 fn result(path: &Path, image: &Prepared, answers: &Answers) -> Value {
-    let class = |probabilities: &[f32]| {
-        let best = crate::network::first_largest(probabilities).0;
-        answers.classes.get(best).cloned()
-    };
-    let shares = |probabilities: &[f32]| {
+    let shares = |class: usize, probabilities: &[f32]| {
         let pairs = answers.classes.iter().cloned().zip(probabilities.iter().map(|&p| json!(p)));
-        json!({ "class": class(probabilities), "probabilities": Value::Object(pairs.collect()) })
+        let probabilities = Value::Object(pairs.collect());
+        json!({ "class": answers.classes.get(class), "probabilities": probabilities })
     };
     let Prepared { height, width, channels, .. } = *image;
     let shape =
@@ -174,10 +171,10 @@ fn result(path: &Path, image: &Prepared, answers: &Answers) -> Value {
         "inverted": image.inverted,
         "shape": shape,
         "pixels": image.reals(),
-        "int8": shares(&answers.int8),
+        "int8": shares(answers.class, &answers.int8),
     });
     if let Some(float) = &answers.float {
-        value["float"] = shares(float);
+        value["float"] = shares(crate::network::first_largest(float).0, float);
     }
     value
 }

@@ -12,6 +12,9 @@ const MAX_SIDE: u32 = 30_000;
 /// Most bytes that a decoded image may take, which no camera's photo exceeds.
 const MAX_DECODED_BYTES: u64 = 512 << 20;
 
+/// Most pixels of an image: more than a phone's largest photo.
+const MAX_PIXELS: u64 = 120_000_000;
+
 /// Most bytes of a file.
 const MAX_FILE_BYTES: u64 = 256 << 20;
 
@@ -91,8 +94,9 @@ pub fn read_image(path: &Path) -> Result<DynamicImage, ImageError> {
     decode(&bytes, format).map_err(|error| {
         content(match error {
             image::ImageError::Limits(_) => format!(
-                "the {name} image has too many pixels to decode: at most {MAX_SIDE} a side, and \
-                 {} MB in memory. Save it smaller",
+                "the {name} image has too many pixels to decode: at most {MAX_SIDE} a side, {} \
+                 million in all, and {} MB in memory. Save it smaller",
+                MAX_PIXELS / 1_000_000,
                 MAX_DECODED_BYTES >> 20
             ),
             error => format!(
@@ -123,6 +127,11 @@ fn decode(bytes: &[u8], format: ImageFormat) -> Result<DynamicImage, image::Imag
     reader.limits(limits.clone());
     let mut decoder = reader.into_decoder()?;
     // Before the buffer for the pixels is allocated.
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > MAX_PIXELS {
+        let kind = image::error::LimitErrorKind::DimensionError;
+        return Err(image::ImageError::Limits(image::error::LimitError::from_kind(kind)));
+    }
     limits.reserve(decoder.total_bytes())?;
     // A photo whose EXIF data are damaged is still a photo.
     let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
@@ -239,8 +248,8 @@ fn has_jpeg_end(bytes: &[u8]) -> bool {
             _ => at += 2 + usize::from(u16::from_be_bytes([high, low])),
         }
     }
-    // No scan: the decoder reports what is wrong with the headers.
-    true
+    // No scan: cut short in the headers, or the decoder reports what is wrong with them.
+    at < bytes.len()
 }
 
 /// The decoder's own words, in one line and without the format's name, which is said already.
@@ -371,7 +380,7 @@ mod tests {
 
     #[test]
     fn an_image_of_too_many_pixels_is_refused_before_it_is_decoded() {
-        for (width, height) in [(29_000, 29_000), (60_000, 10), (10, 4_000_000)] {
+        for (width, height) in [(29_000, 29_000), (12_000, 12_000), (60_000, 10), (10, 4_000_000)] {
             let message = message("bomb.png", &huge_png(width, height));
             assert!(message.contains("too many pixels"), "{message}");
         }

@@ -1,7 +1,7 @@
 //! Answers of both networks about an image.
 
-use firmware::Engine;
-use model_format::{Clamp, Model};
+use firmware::{Engine, encode_counts, encode_reals};
+use model_format::{Clamp, Encoding, Model};
 
 use super::Origin;
 use crate::data::{Preparation, Prepared};
@@ -70,38 +70,42 @@ pub enum PredictError {
     /// The engine does not take the input.
     #[error("the engine refuses the input: {0}")]
     Input(#[from] firmware::InputError),
+    /// The model does not take the values of the image.
+    #[error("the model does not take the image: {0}")]
+    Reading(#[from] firmware::RawError),
 }
 
-/// What both networks say: a probability a class.
+/// Answers of both networks about an image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answers {
-    /// Names of the classes.
+    /// Labels of the classes.
     pub classes: Vec<String>,
-    /// The int8 model.
+    /// Class that the model answers, as a device does.
+    pub class: usize,
+    /// Probability of each class by the quantized model.
     pub int8: Vec<f32>,
-    /// The float network, where there is one.
+    /// Probability of each class by the float network, where there is one.
     pub float: Option<Vec<f32>>,
 }
 
 /// Asks the model, and the float network where there is one, about a prepared image.
 ///
 /// # Errors
-/// [`PredictError`] when the two are not of one run, or the engine refuses the model.
+/// [`PredictError`] when the two are not of one run, the model gives values, or the engine refuses
+/// it.
 pub fn predict(
     model: &Model<'_>,
     float: Option<&Network<f32>>,
     image: &Prepared,
 ) -> Result<Answers, PredictError> {
-    let pixels = image.reals();
-    let mut scratch = vec![0_u32; model.scratch_len()];
-    let mut engine = Engine::new(model.clone(), &mut scratch)?;
-    let output = engine.run_bytes(&input(model, &pixels))?.to_vec();
     let Some(labels) = model.output().meaning.labels() else {
         return Err(PredictError::Values { model: model.name().to_string() });
     };
-    let mut int8 = Vec::new();
-    AnswerReader::new(model).read(&output, &mut int8);
-    let classes = labels.iter().map(String::from).collect();
+    let mut scratch = vec![0_u32; model.scratch_len()];
+    let mut engine = Engine::new(model.clone(), &mut scratch)?;
+    let output = engine.run_bytes(&input(model, image)?)?.to_vec();
+    let mut int8 = Vec::with_capacity(labels.len());
+    let class = AnswerReader::new(model).read(&output, &mut int8);
     let float = match float {
         None => None,
         Some(network) if network.inputs() != model.input_len() => {
@@ -113,28 +117,56 @@ pub fn predict(
         }
         Some(network) => {
             let mut tape = Tape::forward_only(network, 1);
-            tape.input_mut(1).copy_from_slice(&pixels);
+            tape.input_mut(1).copy_from_slice(&image.reals());
             tape.forward(network, 1);
             let mut outputs = tape.outputs(1).to_vec();
-            let head = if network.head() == Head::Sigmoid { Head::Sigmoid } else { Head::Softmax };
+            let head = match (network.head(), outputs.len()) {
+                (Head::Sigmoid, _) | (_, 1) => Head::Sigmoid,
+                _ => Head::Softmax,
+            };
             head.apply(&mut outputs);
-            Some(outputs)
+            Some(of_both_classes(outputs))
         }
     };
-    Ok(Answers { classes, int8, float })
+    let classes = labels.iter().map(String::from).collect();
+    Ok(Answers { classes, class, int8: of_both_classes(int8), float })
 }
 
-/// The bytes of a model's input for pixels from 0 to 1.
-pub fn input(model: &Model<'_>, pixels: &[f32]) -> Vec<u8> {
-    let quantization = model.input().quantization;
-    let (precision, range) = (quantization.precision, Clamp::all(quantization.precision));
-    let mut bytes = Vec::with_capacity(model.input_bytes());
-    for &real in pixels {
-        let steps = (f64::from(real) / f64::from(quantization.scale)).round();
-        let q = steps + f64::from(quantization.zero_point);
-        let q = q.clamp(range.low.into(), range.high.into()) as i16;
-        // The low byte of an int16 that is in range is the int8.
-        bytes.extend(&q.to_le_bytes()[..precision.bytes()]);
+/// Probabilities of two classes where there is one output, the probability of the second.
+fn of_both_classes(probabilities: Vec<f32>) -> Vec<f32> {
+    match probabilities.as_slice() {
+        &[second] => vec![1.0 - second, second],
+        _ => probabilities,
     }
-    bytes
+}
+
+/// Returns the bytes of a model's input for a prepared image.
+///
+/// # Errors
+/// [`PredictError::Reading`] when the image has not as many values as the model takes.
+pub fn input(model: &Model<'_>, image: &Prepared) -> Result<Vec<u8>, PredictError> {
+    let mut bytes = vec![0; model.input_bytes()];
+    match model.input().encoding {
+        // The bytes of a pixel are the counts of a model whose pixels were scaled.
+        Encoding::Raw(_) => {
+            encode_counts(model, image.bytes.iter().map(|&b| i16::from(b)), &mut bytes)?;
+        }
+        Encoding::Reals(_) => {
+            encode_reals(model, image.reals().into_iter(), &mut bytes)?;
+        }
+        Encoding::Quantized | Encoding::Unsigned8 => {
+            let quantization = model.input().quantization;
+            let (precision, range) = (quantization.precision, Clamp::all(quantization.precision));
+            for (real, bytes) in
+                image.reals().into_iter().zip(bytes.chunks_exact_mut(precision.bytes()))
+            {
+                let steps = (f64::from(real) / f64::from(quantization.scale)).round();
+                let q = steps + f64::from(quantization.zero_point);
+                let q = q.clamp(range.low.into(), range.high.into()) as i16;
+                // The low byte of an int16 that is in range is the int8.
+                bytes.copy_from_slice(&q.to_le_bytes()[..precision.bytes()]);
+            }
+        }
+    }
+    Ok(bytes)
 }

@@ -162,8 +162,11 @@ fn levels(model: &Model<'_>) -> u8 {
 }
 
 /// The preparation in a model file.
-fn stored(_model: &Model<'_>) -> Result<Option<Preparation>, PreparationError> {
-    Ok(None)
+fn stored(model: &Model<'_>) -> Result<Option<Preparation>, PreparationError> {
+    match model.details().preparation() {
+        "" => Ok(None),
+        text => text.parse().map(Some),
+    }
 }
 
 /// Whether the classes are the ten digits.
@@ -172,4 +175,101 @@ fn tells_digits(model: &Model<'_>) -> bool {
     model.output().meaning.labels().is_some_and(|labels| {
         labels.len() == 10 && labels.iter().zip(digits).all(|(label, digit)| label == digit)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use model_format::build::{
+        DenseSpec, DetailsSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec,
+    };
+    use model_format::{Clamp, Multiplier, Quantization, WeightLayout};
+
+    use super::*;
+    use crate::data::Images;
+
+    /// A model of this input, with this preparation in its file.
+    fn model(shape: &[usize], classes: usize, preparation: &str) -> Vec<u8> {
+        let inputs = shape.iter().product();
+        let layer = DenseSpec {
+            inputs,
+            outputs: classes,
+            weights: vec![1; inputs * classes],
+            biases: vec![0; classes],
+            multipliers: vec![Multiplier::from_real(1e-4).unwrap(); classes],
+            output: Quantization::int8(1.0, 0),
+            clamp: Clamp::INT8,
+            layout: WeightLayout::RowMajor,
+        };
+        let spec = ModelSpec {
+            name: "seen".into(),
+            input: InputSpec {
+                shape: shape.to_vec(),
+                quantization: Quantization::int8(1.0 / 255.0, -128),
+                encoding: Encoding::Unsigned8,
+            },
+            output: MeaningSpec::classes((0..classes).map(|class| class.to_string())),
+            layers: vec![LayerSpec::Dense(layer)],
+            self_tests: vec![],
+            details: DetailsSpec { preparation: preparation.into(), ..Default::default() },
+        };
+        spec.to_bytes().unwrap()
+    }
+
+    fn choose(
+        file: &[u8],
+        text: Option<&str>,
+        plain: bool,
+        dataset: Option<&Source>,
+    ) -> Result<(String, Origin), String> {
+        let asked = AskedPreparation { text: text.map(String::from), plain };
+        let model = Model::parse(file).unwrap();
+        preparation(&model, &asked, dataset)
+            .map(|chosen| (chosen.preparation.to_string(), chosen.origin))
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_was_asked_for_comes_before_the_file_and_that_before_the_preset() {
+        let in_file = "9x9 grayscale fit=pad invert=yes background=black";
+        let file = model(&[9, 9], 2, in_file);
+        let dataset = Source::Images(Images::default());
+        let found = |text, plain| choose(&file, text, plain, Some(&dataset)).unwrap();
+        assert_eq!(found(None, false), (in_file.to_string(), Origin::Model));
+        let (whole, origin) = found(None, true);
+        assert_eq!(whole, "9x9 grayscale fit=stretch invert=yes background=black");
+        assert_eq!(origin, Origin::Asked);
+        let (asked, _) = found(Some("fit=crop"), false);
+        assert_eq!(asked, "9x9 grayscale fit=crop invert=no background=white");
+        let bare = model(&[9, 9], 2, "");
+        let plain = "9x9 grayscale fit=stretch invert=no background=white".to_string();
+        let found = choose(&bare, None, false, Some(&dataset)).unwrap();
+        assert_eq!(found, (plain.clone(), Origin::Preset));
+        assert_eq!(choose(&bare, None, false, None).unwrap(), (plain, Origin::Unknown));
+    }
+
+    #[test]
+    fn a_model_of_ten_digits_is_taken_for_one_of_mnist() {
+        let (text, origin) = choose(&model(&[28, 28, 1], 10, ""), None, false, None).unwrap();
+        assert_eq!(text, Preparation::mnist(28, 28).to_string());
+        assert_eq!(origin, Origin::Digits);
+        let (text, _) = choose(&model(&[28, 28], 10, ""), None, true, None).unwrap();
+        assert_eq!(text, "28x28 grayscale fit=stretch invert=yes background=white");
+    }
+
+    #[test]
+    fn shapes_and_words_that_do_not_fit_are_refused() {
+        let row = model(&[64], 2, "");
+        let message = choose(&row, None, false, None).unwrap_err();
+        assert!(message.contains("[64]") && message.contains("not that of an image"), "{message}");
+        // Somebody knows that it is one.
+        assert!(choose(&row, Some("8x8"), false, None).is_ok());
+        let message = choose(&row, Some("9x9"), false, None).unwrap_err();
+        assert!(message.contains("takes 64 values") && message.contains("have 81"), "{message}");
+        let color = model(&[4, 4, 3], 2, "");
+        let (text, _) = choose(&color, Some("fit=pad"), false, None).unwrap();
+        assert_eq!(text, "4x4 rgb fit=pad invert=no background=white");
+        let newer = model(&[9, 9], 2, "9x9 grayscale fit=stretch swirl=yes");
+        let message = choose(&newer, None, false, None).unwrap_err();
+        assert!(message.contains("`swirl=yes` is not known"), "{message}");
+    }
 }

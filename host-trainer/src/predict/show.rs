@@ -82,9 +82,7 @@ fn table(answers: &Answers) -> Vec<String> {
         header += &format!("  {:>9}", "float");
     }
     let mut lines = Vec::new();
-    if let Some(&best) = order.first() {
-        lines.push(format!("{} {}", paint(HEADING, "it says"), paint(STRONG, name(best))));
-    }
+    lines.push(format!("{} {}", paint(HEADING, "it says"), paint(STRONG, name(answers.class))));
     lines.push(paint(FAINT, header));
     for &class in order.iter().take(LISTED) {
         let share = answers.int8[class];
@@ -116,6 +114,7 @@ mod tests {
         };
         let answers = Answers {
             classes: vec!["no".into(), "yes".into()],
+            class: 1,
             int8: vec![0.25, 0.75],
             float: Some(vec![0.2, 0.8]),
         };

@@ -174,7 +174,7 @@ impl Export<'_> {
         }
     }
 
-    /// Names and units, and how often the range of each feature clips.
+    /// Names and units, how often the range of each feature clips, and the preparation of images.
     fn details(&self, train: &Subset) -> DetailsSpec {
         let dataset = train.dataset();
         let labels = dataset.feature_labels();
@@ -205,7 +205,7 @@ impl Export<'_> {
         DetailsSpec {
             features: (0..described).map(feature).collect(),
             outputs,
-            preparation: String::new(),
+            preparation: dataset.preparation().map(|p| p.to_string()).unwrap_or_default(),
         }
     }
 }

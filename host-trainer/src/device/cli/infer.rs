@@ -83,7 +83,7 @@ fn about_image(
         }
     };
     let image = look(path, chosen)?;
-    let bytes = input(&model, &image.reals());
+    let bytes = input(&model, &image)?;
     let device = client.infer_bytes(&bytes)?;
     let mut scratch = vec![0; model.scratch_len()];
     let mut engine = Engine::new(model.clone(), &mut scratch).map_err(local::refused)?;
