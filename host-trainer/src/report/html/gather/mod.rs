@@ -21,8 +21,6 @@ use crate::quantize::{Activations, Prepared};
 use crate::report::{Column, warnings};
 use crate::train::Threads;
 
-use pass::dequantize;
-
 /// Why a report cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum GatherError {

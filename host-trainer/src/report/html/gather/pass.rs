@@ -81,7 +81,7 @@ pub fn over_test_rows(
 }
 
 /// The real numbers that bytes of a tensor stand for.
-pub(crate) fn dequantize(bytes: &[u8], quantization: Quantization) -> Vec<f32> {
+fn dequantize(bytes: &[u8], quantization: Quantization) -> Vec<f32> {
     quantization.precision.values(bytes).map(|value| quantization.dequantize(value)).collect()
 }
 
