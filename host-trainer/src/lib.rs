@@ -15,6 +15,7 @@
 //! | [`report`] | tables on the terminal, pictures and a page in the run's folder |
 //! | [`predict`] | what a model says about a photograph |
 //! | [`features`] | a layer's outputs, and how to see them |
+//! | [`foreign_text`] | text that somebody else wrote, printed as text |
 //! | [`device`] | devices, real and emulated |
 //! | [`cli`] | the command line |
 
@@ -26,6 +27,7 @@ pub mod device;
 pub mod evaluate;
 pub mod experiment;
 pub mod features;
+pub mod foreign_text;
 pub mod import;
 pub mod network;
 pub mod pack;
