@@ -19,6 +19,7 @@
 //! | [`device`] | devices, real and emulated |
 //! | [`cli`] | the command line |
 
+mod atomic_file;
 mod checked;
 pub mod chips;
 pub mod cli;

@@ -10,11 +10,14 @@ use serde_json::json;
 use super::args::EvaluateArgs;
 use super::terminal;
 use super::train::confusions_text;
+use crate::atomic_file;
 use crate::data::{Locations, Source, Splits};
 use crate::evaluate::evaluate_int8;
+use crate::experiment::{Experiment, check_data, check_run};
 use crate::preset::{self, Preset, nearest};
 use crate::report::style::{HEADING, paint};
 use crate::report::{Column, evaluation_json, grouped, model_text, quality_text};
+use crate::run_folder::{MANIFEST, ManifestError};
 use crate::train::Threads;
 
 /// Evaluates a model on the test rows of a dataset.
@@ -27,6 +30,10 @@ pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let locations = Locations::from_environment(args.data.data_dir.clone());
     let loaded = preset.data.load(&locations, seed)?;
+    if args.dataset.is_none() && seed == preset.seed {
+        let folder = atomic_file::folder(&args.model);
+        check_data(folder, &loaded.fingerprint(), &loaded.origin)?;
+    }
     let splits = Splits::new(loaded, preset.data.test, None, seed)?;
     let count = grouped(splits.test.len() as u64);
     let rows = match source.has_test() {
@@ -73,7 +80,20 @@ pub(crate) fn source(name: &str) -> anyhow::Result<Source> {
 }
 
 /// The bytes of a model file.
+///
+/// One that lies in the folder of a run is read only where that is whole.
 pub(crate) fn read_model(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let folder = atomic_file::folder(path);
+    let is_model_of_run = path.file_name().is_some_and(|name| name == Experiment::MODEL);
+    if folder.join(MANIFEST).exists() {
+        match check_run(folder) {
+            // Another file may lie there, made of the run before it was whole.
+            Err(ManifestError::NotQuantized { .. }) if !is_model_of_run => {}
+            checked => drop(checked?),
+        }
+    } else if is_model_of_run && folder.join("weights.safetensors").exists() {
+        return Err(ManifestError::Missing(folder.to_path_buf()).into());
+    }
     fs::read(path).with_context(|| match path.exists() {
         true => format!("{}: the model cannot be read", path.display()),
         false => format!(

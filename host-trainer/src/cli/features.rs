@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::args::DataArgs;
-use super::terminal;
+use super::{files, terminal};
 use crate::data::{Locations, Subset};
 use crate::experiment::SavedRun;
 use crate::features::{
@@ -15,7 +15,6 @@ use crate::features::{
 };
 use crate::report::html::{Projection, scatter_html};
 use crate::report::{grouped, percent};
-use crate::run_folder::RunFolder;
 
 /// Points of a scatter plot: more hide one another.
 const POINTS: usize = 3000;
@@ -132,7 +131,7 @@ pub fn run(args: &FeaturesArgs, quiet: bool) -> anyhow::Result<()> {
     let placed = place(&outputs, args, saved.preset.seed);
     spinner.finish_and_clear();
     let (places, projection) = placed?;
-    let folder = RunFolder::create(args.out.as_ref().unwrap_or(&args.run))?;
+    let folder = files::run_folder(args.out.as_ref().unwrap_or(&args.run))?;
     let (csv, page) =
         (format!("features-{}.csv", args.layer), format!("features-{}.html", args.layer));
     folder.write(&csv, &table(subset, &outputs, args.map, &places)?)?;

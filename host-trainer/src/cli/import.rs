@@ -14,6 +14,13 @@ use crate::report::style::{FAINT, paint};
 
 /// Imports a `.tflite` file and shows what it became.
 pub fn run(args: &ImportArgs, quiet: bool) -> anyhow::Result<()> {
+    let output: PathBuf = match &args.output {
+        Some(output) => output.clone(),
+        None => args.model.with_extension("thimble"),
+    };
+    let inputs: Vec<&Path> =
+        std::iter::once(&args.model).chain(&args.labels).map(PathBuf::as_path).collect();
+    files::refuse_input_as_output(&output, &inputs)?;
     let file = files::read(&args.model)?;
     let stem = args.model.file_stem().unwrap_or_default().to_string_lossy();
     let options = Options {
@@ -25,10 +32,6 @@ pub fn run(args: &ImportArgs, quiet: bool) -> anyhow::Result<()> {
         },
     };
     let imported = import(&file, &options).with_context(|| args.model.display().to_string())?;
-    let output: PathBuf = match &args.output {
-        Some(output) => output.clone(),
-        None => args.model.with_extension("thimble"),
-    };
     files::write(&output, &imported.bytes)?;
     if !quiet {
         let model = Model::parse(&imported.bytes)?;

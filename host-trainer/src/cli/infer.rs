@@ -1,7 +1,7 @@
 //! `host-trainer infer`.
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use firmware::Engine;
@@ -20,6 +20,9 @@ const CHUNK: usize = 256;
 
 /// Runs rows of inputs through a model.
 pub fn run(args: &InferArgs, quiet: bool) -> anyhow::Result<()> {
+    let inputs = [&args.raw_i8, &args.raw_i16, &args.counts].into_iter().flatten();
+    let inputs: Vec<&Path> = inputs.chain([&args.model]).map(PathBuf::as_path).collect();
+    files::refuse_input_as_output(&args.output, &inputs)?;
     let bytes = read_model(&args.model)?;
     let model = Model::parse(&bytes).with_context(|| args.model.display().to_string())?;
     let (inputs, saturated) = match &args.counts {

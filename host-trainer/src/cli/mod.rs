@@ -13,6 +13,7 @@ mod hint;
 mod import;
 mod infer;
 mod inspect;
+mod max_loss;
 mod pack;
 mod predict;
 mod presets;

@@ -11,6 +11,7 @@ use crate::report::bytes as in_bytes;
 
 /// Lays a model's weights out for a core.
 pub fn run(args: &PackArgs, quiet: bool) -> anyhow::Result<()> {
+    files::refuse_input_as_output(&args.output, &[&args.model])?;
     let bytes = read_model(&args.model)?;
     let place = || args.model.display().to_string();
     let model = Model::parse(&bytes).with_context(place)?;

@@ -6,6 +6,7 @@ mod dataset;
 mod digits;
 mod error;
 mod fetch;
+mod fingerprint;
 mod generate;
 mod idx;
 mod images;

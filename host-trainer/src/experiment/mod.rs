@@ -1,13 +1,15 @@
 //! One experiment: from a preset to a trained network, its int8 model, and how well both do.
 
+mod finish;
 mod read;
 mod report;
 mod run;
 mod write;
 
-pub use read::{ReadError, SavedRun, read_metrics};
+pub use finish::Finished;
+pub use read::{ReadError, SavedRun, check_data, check_run, read_metrics};
 pub use report::ReportError;
-pub use run::{Error, Experiment, Plan, QuantizationLoss, judged_rows, quantize_network};
+pub use run::{Error, Experiment, Plan, QuantizationLoss, Trained, judged_rows, quantize_network};
 
 #[cfg(test)]
 mod tests {
@@ -60,7 +62,7 @@ mod tests {
             let experiment = run(Preset { seed, ..digits(3) }, threads, usize::MAX).unwrap();
             let outer = tempfile::tempdir().unwrap();
             let folder = RunFolder::create(outer.path()).unwrap();
-            experiment.write(&folder).unwrap();
+            experiment.write(&folder, None).unwrap();
             ["model.thimble", "weights.safetensors", "preset.toml", "confusion.svg"]
                 .map(|name| fs::read(folder.path().join(name)).unwrap())
         };
@@ -73,7 +75,7 @@ mod tests {
     fn metrics_are_where_programs_look_for_them() {
         let experiment = run(digits(3), 1, usize::MAX).unwrap();
         let outer = tempfile::tempdir().unwrap();
-        experiment.write(&RunFolder::create(outer.path()).unwrap()).unwrap();
+        experiment.write(&RunFolder::create(outer.path()).unwrap(), None).unwrap();
         let metrics: serde_json::Value =
             serde_json::from_str(&read(outer.path(), "metrics.json")).unwrap();
         for kind in ["float", "int8"] {
@@ -92,7 +94,7 @@ mod tests {
     fn a_run_read_back_gives_the_same_report() {
         let experiment = run(digits(3), 1, usize::MAX).unwrap();
         let outer = tempfile::tempdir().unwrap();
-        experiment.write(&RunFolder::create(outer.path()).unwrap()).unwrap();
+        experiment.write(&RunFolder::create(outer.path()).unwrap(), None).unwrap();
         let threads = Threads::new(NonZero::new(2)).unwrap();
         let saved = SavedRun::open(outer.path()).unwrap();
         assert_eq!(saved.network.parameters(), experiment.outcome.network.parameters());

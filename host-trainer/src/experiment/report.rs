@@ -1,11 +1,12 @@
 //! The report of a run: of one that has just ended, or of one read back.
 
 use model_format::Model;
+use serde_json::Value;
 
 use super::read::{ReadError, SavedRun};
-use super::{Error, Experiment};
+use super::{Error, Experiment, Plan};
 use crate::data::Locations;
-use crate::evaluate::{Int8Error, evaluate_float, evaluate_int8};
+use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
 use crate::quantize::{QuantizeError, prepared};
 use crate::report::html::{GatherError, RunParts, gather, report_html};
 use crate::report::metrics_json;
@@ -68,26 +69,37 @@ impl SavedRun {
         let bytes = self.model_bytes()?;
         let model = Model::parse(&bytes)?;
         let plan = self.plan(locations)?;
-        let (network, test) = (&self.network, &plan.splits.test);
+        let test = &plan.splits.test;
+        let float = evaluate_float(&self.network, test, plan.objective(), threads);
+        let quantized = evaluate_int8(&model, test, threads)?;
+        self.page(&plan, &model, [&float, &quantized], &self.metrics()?, threads)
+    }
+
+    /// The report, with a model and what it reaches.
+    pub(super) fn page(
+        &self,
+        plan: &Plan,
+        model: &Model<'_>,
+        [float, quantized]: [&Evaluation; 2],
+        metrics: &Value,
+        threads: &Threads,
+    ) -> Result<String, ReportError> {
+        let network = &self.network;
+        let objective = plan.objective();
+        let train = &plan.splits.train;
         let findings = gather(
             &RunParts {
                 preset: &self.preset,
                 origin: &plan.origin,
                 splits: &plan.splits,
                 network,
-                folded: &prepared(
-                    network,
-                    plan.objective(),
-                    &plan.splits.train,
-                    self.preset.quantization,
-                    threads,
-                )?,
-                model: &model,
-                objective: plan.objective(),
-                float: &evaluate_float(network, test, plan.objective(), threads),
-                quantized: &evaluate_int8(&model, test, threads)?,
+                folded: &prepared(network, objective, train, self.preset.quantization, threads)?,
+                model,
+                objective,
+                float,
+                quantized,
                 history: &self.history()?,
-                metrics: &self.metrics()?,
+                metrics,
             },
             threads,
         )?;

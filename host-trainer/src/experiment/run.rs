@@ -4,7 +4,8 @@ use model_format::{Model, Precision};
 
 use crate::data::{self, Locations, Splits, Subset};
 use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
-use crate::network::{Network, NetworkError, Objective};
+use crate::network::{Network, NetworkError, NotFinite, Objective};
+use crate::pack::{Core, PackError, pack};
 use crate::preset::{self, Preset};
 use crate::quantize::{Activations, QuantizeError, Quantized, quantize};
 use crate::train::{self, Checkpoint, Observer, Outcome, StopFlag, Threads, TrainError, Training};
@@ -27,6 +28,12 @@ pub enum Error {
     /// The training.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// The trained weights.
+    #[error("{0}. No model can be made of them: train again, with a lower learning_rate")]
+    NotFinite(#[from] NotFinite),
+    /// The layout of the weights.
+    #[error(transparent)]
+    Pack(#[from] PackError),
     /// The quantization.
     #[error(transparent)]
     Quantize(#[from] QuantizeError),
@@ -56,8 +63,29 @@ pub struct Plan {
     pub splits: Splits,
     /// Where the data came from.
     pub origin: String,
+    /// Fingerprint of the data.
+    pub data: String,
     /// The network, not trained yet.
     pub network: Network<f32>,
+}
+
+/// A trained network with its data and its figures, not quantized yet.
+#[derive(Debug)]
+pub struct Trained {
+    /// What was done.
+    pub preset: Preset,
+    /// The parts of the data.
+    pub splits: Splits,
+    /// Where the data came from.
+    pub origin: String,
+    /// Fingerprint of the data.
+    pub data: String,
+    /// What training made small, and what outputs say.
+    pub objective: Objective,
+    /// What training gave.
+    pub outcome: Outcome<f32>,
+    /// The float network on the test rows.
+    pub float: Evaluation,
 }
 
 /// What an experiment gave.
@@ -69,6 +97,10 @@ pub struct Experiment {
     pub splits: Splits,
     /// Where the data came from.
     pub origin: String,
+    /// Fingerprint of the data.
+    pub data: String,
+    /// The core that the model is laid out for.
+    pub core: Option<Core>,
     /// What training made small, and what outputs say.
     pub objective: Objective,
     /// What training gave.
@@ -126,7 +158,7 @@ impl Plan {
     pub fn new(preset: Preset, locations: &Locations) -> Result<Self, Error> {
         let loaded = preset.data.load(locations, preset.seed)?;
         preset.check_target_kind(loaded.train.target_kind())?;
-        let origin = loaded.origin.clone();
+        let (origin, data) = (loaded.origin.clone(), loaded.fingerprint());
         let splits = Splits::new(loaded, preset.data.test, preset.data.validation, preset.seed)?;
         check_classes(&splits.train)?;
         let (batch_size, rows) = (preset.training.batch_size, splits.train.len());
@@ -136,7 +168,7 @@ impl Plan {
         let splits = splits.scaled(preset.data.scaling);
         let inputs = splits.train.dataset().width();
         let network = Network::new(inputs, &preset.network.specs(), preset.seed)?;
-        Ok(Plan { preset, splits, origin, network })
+        Ok(Plan { preset, splits, origin, data, network })
     }
 
     /// What training makes small, and what outputs say.
@@ -159,8 +191,22 @@ impl Plan {
         resume: Option<Checkpoint<'static>>,
         observer: &mut dyn Observer<f32>,
     ) -> Result<Experiment, Error> {
+        self.train(threads, stop, resume, observer)?.quantize(None, threads)
+    }
+
+    /// Trains, and evaluates the network on the test rows.
+    ///
+    /// # Errors
+    /// [`Error`] when training diverges.
+    pub fn train(
+        self,
+        threads: &Threads,
+        stop: &StopFlag,
+        resume: Option<Checkpoint<'static>>,
+        observer: &mut dyn Observer<f32>,
+    ) -> Result<Trained, Error> {
         let objective = self.objective();
-        let Plan { preset, splits, origin, network } = self;
+        let Plan { preset, splits, origin, data, network } = self;
         let training = Training {
             splits: &splits,
             settings: &preset.training,
@@ -170,17 +216,35 @@ impl Plan {
             resume,
         };
         let outcome = train::train(network, training, observer)?;
+        outcome.network.check_finite()?;
+        let float = evaluate_float(&outcome.network, &splits.test, objective, threads);
+        Ok(Trained { preset, splits, origin, data, objective, outcome, float })
+    }
+}
+
+impl Trained {
+    /// Quantizes the network, lays its weights out for a core where one is given, and evaluates the
+    /// model on the test rows.
+    ///
+    /// # Errors
+    /// [`Error`] when the model is refused.
+    pub fn quantize(self, core: Option<Core>, threads: &Threads) -> Result<Experiment, Error> {
+        let Trained { preset, splits, origin, data, objective, outcome, float } = self;
         let network = &outcome.network;
-        let (quantized, int8_loss) =
+        let (mut quantized, int8_loss) =
             quantize_network(&preset, network, objective, &splits, threads)?;
+        if let Some(core) = core {
+            quantized.bytes = pack(&Model::parse(&quantized.bytes)?, core)?;
+        }
         let model = Model::parse(&quantized.bytes)?;
-        let float = evaluate_float(network, &splits.test, objective, threads);
         let int8 = evaluate_int8(&model, &splits.test, threads)?;
         let (scratch_bytes, macs) = (model.scratch_len() * 4, model.macs());
         Ok(Experiment {
             preset,
             splits,
             origin,
+            data,
+            core,
             objective,
             outcome,
             quantized,
@@ -205,6 +269,7 @@ pub fn quantize_network(
     splits: &Splits,
     threads: &Threads,
 ) -> Result<(Quantized, QuantizationLoss), Error> {
+    network.check_finite()?;
     let settings = preset.quantization;
     let quantized = |precision| {
         let name = &preset.name;
@@ -248,9 +313,14 @@ impl Experiment {
 
     /// What the quantized model's activations are called.
     pub fn precision_name(&self) -> &'static str {
-        match self.quantized.precision {
-            Precision::Int8 => "int8",
-            Precision::Int16 => "int16",
-        }
+        precision_name(self.quantized.precision)
+    }
+}
+
+/// What metrics and tables call these activations.
+pub(super) fn precision_name(precision: Precision) -> &'static str {
+    match precision {
+        Precision::Int8 => "int8",
+        Precision::Int16 => "int16",
     }
 }

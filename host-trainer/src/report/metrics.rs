@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use crate::evaluate::{Confusion, Evaluation};
 use crate::experiment::Experiment;
 use crate::network::BatchScore;
+use crate::preset::Preset;
+use crate::train::Outcome;
 
 /// The text of `metrics.json`.
 pub fn metrics_json(experiment: &Experiment) -> String {
@@ -15,6 +17,19 @@ pub fn metrics_json(experiment: &Experiment) -> String {
 /// `int8` is named `int16` for a model whose activations are.
 pub fn metrics(experiment: &Experiment) -> Value {
     let Experiment { preset, outcome, float, int8, .. } = experiment;
+    let mut value = training_metrics(preset, outcome, float);
+    let name = experiment.precision_name();
+    value[name] = model_metrics(
+        experiment.model_bytes().len(),
+        experiment.scratch_bytes,
+        experiment.macs,
+        int8,
+    );
+    value
+}
+
+/// The metrics of a run before its network is quantized.
+pub fn training_metrics(preset: &Preset, outcome: &Outcome<f32>, float: &Evaluation) -> Value {
     let last = outcome.history.epochs.last();
     let mut value = json!({
         "preset": preset.name,
@@ -34,17 +49,26 @@ pub fn metrics(experiment: &Experiment) -> Value {
             "train": last.map(|record| score(&record.train)),
             "test": evaluation(float),
         },
-        experiment.precision_name(): {
-            "model_bytes": experiment.model_bytes().len(),
-            "scratch_bytes": experiment.scratch_bytes,
-            "macs": experiment.macs,
-            "test": evaluation(int8),
-        },
     });
     if let Some(score) = last.and_then(|record| record.validation) {
         value["float"]["validation"] = self::score(&score);
     }
     value
+}
+
+/// The metrics of a quantized model.
+pub fn model_metrics(
+    model_bytes: usize,
+    scratch_bytes: usize,
+    macs: u64,
+    test: &Evaluation,
+) -> Value {
+    json!({
+        "model_bytes": model_bytes,
+        "scratch_bytes": scratch_bytes,
+        "macs": macs,
+        "test": evaluation(test),
+    })
 }
 
 /// A figure, or nothing where there is none: JSON has no NaN.

@@ -14,7 +14,9 @@ mod table;
 pub use chips::{chips_text, prediction_text};
 pub use confusion::confusion_text;
 pub use inspect::inspect_text;
-pub use metrics::{evaluation as evaluation_json, metrics, metrics_json};
+pub use metrics::{
+    evaluation as evaluation_json, metrics, metrics_json, model_metrics, training_metrics,
+};
 pub use number::{bytes, grouped, percent, seconds, significant};
 pub use summary::{Column, model_text, quality_text};
 pub use svg::{confusion_svg, curves_svg};
