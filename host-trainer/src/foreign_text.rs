@@ -5,6 +5,7 @@
 //! terminal these move the cursor, rename the window or forge a line of output. [`shown`] makes a
 //! single harmless line of such text; [`screen`] and [`message`] are the last check of what is printed.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// Characters that [`shown`] leaves of a text: about one line of a terminal.
@@ -59,6 +60,42 @@ pub fn screen(text: &str) -> String {
     page
 }
 
+/// Returns a page or a picture with what no XML may contain, and what reverses the direction of
+/// writing, as escapes; newlines and tabs stay.
+pub fn document(text: String) -> String {
+    match text.chars().any(is_obeyed) {
+        true => screen(&text.replace('\x1b', r"\u{1b}")),
+        false => text,
+    }
+}
+
+/// Returns the text of a JSON value with escapes for all that a terminal would obey: the same value
+/// to who parses it.
+pub fn json(text: &str) -> String {
+    let mut json = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            _ if is_obeyed(character) => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    // Writing to a string cannot fail.
+                    let _ = write!(json, "\\u{unit:04x}");
+                }
+            }
+            _ => json.push(character),
+        }
+    }
+    json
+}
+
+/// Returns a text cell of a CSV file as spreadsheets need it: what begins like a formula gets an
+/// apostrophe in front (see OWASP, "CSV injection").
+pub fn spreadsheet_cell(text: &str) -> Cow<'_, str> {
+    match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        true => Cow::Owned(format!("'{text}")),
+        false => Cow::Borrowed(text),
+    }
+}
+
 /// Returns an error message as [`screen`] does, with lines of at most 4,000 characters.
 pub fn message(text: &str) -> String {
     let lines = text.split('\n').map(|line| match line.char_indices().nth(LONGEST_LINE) {
@@ -78,11 +115,16 @@ fn color_length(text: &str) -> Option<usize> {
 fn push(line: &mut String, character: char) {
     match character {
         // `\u{ad}` and the like look like nothing, and make two equal names differ.
-        _ if character.is_control() || is_unseen(character) => {
+        _ if is_obeyed(character) || matches!(character, '\n' | '\t') => {
             line.extend(character.escape_default());
         }
         _ => line.push(character),
     }
+}
+
+/// Whether it is anything but text, a newline or a tab.
+fn is_obeyed(character: char) -> bool {
+    (character.is_control() && !matches!(character, '\n' | '\t')) || is_unseen(character)
 }
 
 /// Format characters of Unicode: those that change the direction of writing (see "Trojan Source",
@@ -112,6 +154,30 @@ mod tests {
         ] {
             assert_eq!(shown(foreign), expected);
             assert_eq!(escaped(foreign), expected);
+        }
+    }
+
+    #[test]
+    fn json_stays_the_same_value() {
+        let value = serde_json::json!({ "a\u{202e}": "\u{9b}2J\u{7f}\u{e0001}\u{1b}[\n é" });
+        let text = json(&format!("{value:#}"));
+        assert!(!text.chars().any(is_obeyed), "{text}");
+        assert_eq!(screen(&text), text);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+    }
+
+    #[test]
+    fn documents_have_no_control_characters() {
+        let text = document("<text>\u{1b}[31m\u{0}\n\u{202e}a</text>".to_string());
+        assert_eq!(text, "<text>\\u{1b}[31m\\u{0}\n\\u{202e}a</text>");
+    }
+
+    #[test]
+    fn cells_are_no_formulas() {
+        for (cell, expected) in
+            [("=1+1", "'=1+1"), ("-x", "'-x"), ("@a", "'@a"), ("+", "'+"), ("a=b", "a=b")]
+        {
+            assert_eq!(spreadsheet_cell(cell), expected);
         }
     }
 

@@ -1,12 +1,12 @@
 //! Checkpoints in a run's folder: written now and then, and when training is stopped.
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use super::terminal;
 use crate::foreign_text::shown;
 use crate::network::Network;
 use crate::preset::Preset;
@@ -67,7 +67,7 @@ impl<P: Observer<f32>> Observer<f32> for Checkpoints<'_, P> {
         let write = |path: &Path| make().write(&self.training, &self.data, path);
         if let Err(error) = self.folder.write_by(FILE, write) {
             // Training itself needs no disk: it goes on, and tells.
-            let _ = writeln!(std::io::stderr().lock(), "no checkpoint was written: {error}");
+            terminal::note(&format!("no checkpoint was written: {error}"));
         }
         self.last = Instant::now();
     }

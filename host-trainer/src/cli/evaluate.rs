@@ -14,6 +14,7 @@ use crate::atomic_file;
 use crate::data::{Locations, Source, Splits};
 use crate::evaluate::evaluate_int8;
 use crate::experiment::{Experiment, check_data, check_run};
+use crate::foreign_text::shown;
 use crate::preset::{self, Preset, nearest};
 use crate::report::style::{HEADING, paint};
 use crate::report::{Column, evaluation_json, grouped, model_text, quality_text};
@@ -56,7 +57,7 @@ pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
         terminal::json(&value)?;
         return Ok(());
     }
-    let mut text = format!("{}  on {rows}\n\n", paint(HEADING, model.name()));
+    let mut text = format!("{}  on {rows}\n\n", paint(HEADING, shown(model.name())));
     let title = match model.output().quantization.precision {
         Precision::Int8 => "int8",
         Precision::Int16 => "int16",

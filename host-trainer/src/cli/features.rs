@@ -13,6 +13,7 @@ use crate::experiment::SavedRun;
 use crate::features::{
     Components, LayerOutputs, UmapSettings, collect, principal_components, umap,
 };
+use crate::foreign_text::spreadsheet_cell;
 use crate::report::html::{Projection, scatter_html};
 use crate::report::{grouped, percent};
 
@@ -198,7 +199,8 @@ fn table(
         let class = subset.class(row).map(usize::from);
         let class = class.and_then(|class| names.get(class)).map_or("", String::as_str);
         cells.clear();
-        cells.extend([row.to_string(), class.to_string(), format!("{x:.6}"), format!("{y:.6}")]);
+        let class = spreadsheet_cell(class).into_owned();
+        cells.extend([row.to_string(), class, format!("{x:.6}"), format!("{y:.6}")]);
         cells.extend(values.iter().map(f32::to_string));
         csv.write_record(&cells)?;
     }

@@ -1,12 +1,12 @@
 //! Files that commands read and write.
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use super::terminal;
 use crate::atomic_file;
 use crate::run_folder::RunFolder;
 
@@ -33,12 +33,10 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
 pub(crate) fn run_folder(path: &Path) -> anyhow::Result<RunFolder> {
     let folder = RunFolder::create(path)?;
     if let Some(process) = folder.killed_process() {
-        // A note that cannot be shown is no reason to stop.
-        let _ = writeln!(
-            std::io::stderr().lock(),
+        terminal::note(&format!(
             "{}: process {process} ended while it was writing here. Its lock is taken over",
             path.display()
-        );
+        ));
     }
     Ok(folder)
 }

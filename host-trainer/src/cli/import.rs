@@ -8,6 +8,7 @@ use model_format::limits::MAX_TEXT;
 
 use super::args::ImportArgs;
 use super::{files, terminal};
+use crate::foreign_text::escaped;
 use crate::import::{Options, OutputMeaning, import};
 use crate::report::inspect_text;
 use crate::report::style::{FAINT, paint};
@@ -37,7 +38,7 @@ pub fn run(args: &ImportArgs, quiet: bool) -> anyhow::Result<()> {
         let model = Model::parse(&imported.bytes)?;
         let mut text = inspect_text(&model, model.self_tests().len());
         for note in &imported.notes {
-            text += &format!("\n{}", paint(FAINT, format!("note: {note}")));
+            text += &format!("\n{}", paint(FAINT, format!("note: {}", escaped(&note.to_string()))));
         }
         text += &format!("\nwritten to {}\n", output.display());
         terminal::print(&text)?;

@@ -6,6 +6,7 @@ use model_format::{Layer, Model};
 use super::args::PackArgs;
 use super::evaluate::read_model;
 use super::{files, terminal};
+use crate::foreign_text::shown;
 use crate::pack::pack;
 use crate::report::bytes as in_bytes;
 
@@ -31,7 +32,7 @@ pub fn run(args: &PackArgs, quiet: bool) -> anyhow::Result<()> {
         }
         text += &format!(
             "{} for {} in {}: the same outputs, {} in place of {}\n",
-            model.name(),
+            shown(model.name()),
             args.core,
             args.output.display(),
             in_bytes(packed.len() as u64),

@@ -18,6 +18,8 @@ use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
 use crate::experiment::{
     Experiment, Plan, QuantizationLoss, SavedRun, check_data, judged_rows, quantize_network,
 };
+use crate::foreign_text::shown;
+use crate::memory;
 use crate::pack::{Core, pack};
 use crate::preset::Preset;
 use crate::quantize::Activations;
@@ -28,6 +30,9 @@ use crate::report::{
 };
 use crate::run_folder::RunFolder;
 use crate::train::Threads;
+
+/// Memory that making another model of a model takes, for each byte of its file.
+const MEMORY_PER_BYTE: u64 = 26;
 
 /// `quantize`.
 #[derive(Debug, Args)]
@@ -198,7 +203,7 @@ pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
             + &quality(figures, rows)
             + &format!(
                 "{} in {}: {} of flash in place of {}\n{next}",
-                paint(HEADING, model.name()),
+                paint(HEADING, shown(model.name())),
                 output.display(),
                 in_bytes(bytes.len() as u64),
                 in_bytes(int8.len() as u64),
@@ -338,6 +343,8 @@ fn of_model(args: &QuantizeArgs, locations: &Locations) -> anyhow::Result<Source
         );
     }
     let quantized = read_model(&args.source)?;
+    let remedy = "Close other programs, or do it on a machine with more memory";
+    memory::check("quantizing this model", quantized.len() as u64 * MEMORY_PER_BYTE, remedy)?;
     let model = Model::parse(&quantized).with_context(|| path.to_string())?;
     let reference = real_weights(&model);
     let rows = rows_beside(&args.source, locations)?;

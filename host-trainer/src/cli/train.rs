@@ -1,7 +1,6 @@
 //! `host-trainer train`.
 
 use std::cell::Cell;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -17,6 +16,7 @@ use super::{files, terminal};
 use crate::data::Locations;
 use crate::evaluate::Confusion;
 use crate::experiment::{Experiment, Plan, QuantizationLoss, Trained};
+use crate::foreign_text::{escaped, shown};
 use crate::pack::Core;
 use crate::preset;
 use crate::report::{
@@ -170,11 +170,10 @@ impl Interrupt {
             let learnt = learnt.lock().ok().and_then(|folder| folder.clone());
             if let Some(folder) = learnt {
                 let folder = folder.display();
-                let _ = writeln!(
-                    std::io::stderr().lock(),
+                terminal::note(&format!(
                     "\nstopped: what was learnt is in {folder}, and `host-trainer quantize {folder}` \
                      goes on from there"
-                );
+                ));
                 std::process::exit(INTERRUPTED);
             }
             if stop.is_stopped() {
@@ -205,10 +204,10 @@ fn introduction(plan: &Plan) -> String {
         "{}  {}\n  data     {} training{validation} · {} test rows, {}\n  network  {}, {} parameters\n  \
          training {} epochs, batches of {}, {}, seed {}\n\n",
         paint(HEADING, &preset.name),
-        preset.description,
+        escaped(&preset.description),
         grouped(plan.splits.train.len() as u64),
         grouped(plan.splits.test.len() as u64),
-        plan.origin,
+        shown(&plan.origin),
         preset.network.shape(plan.network.inputs()),
         grouped(plan.network.parameters().len() as u64),
         preset.training.epochs,

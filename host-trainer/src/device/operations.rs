@@ -14,6 +14,9 @@ use super::info::DeviceInfo;
 const SLOW: u32 = 6;
 /// Bytes of the model that are asked for at once; the device sends what fits.
 const PART: u16 = 8192;
+
+/// More than the flash of any microcontroller that this is for.
+const MOST_BYTES: usize = 16 << 20;
 /// How long a device that starts anew is given before it is asked again.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How often a chunk is sent whose answer was lost.
@@ -51,8 +54,15 @@ impl<S: Read + Write> Client<S> {
     /// the way.
     pub fn read_model(&mut self) -> Result<Vec<u8>, Error> {
         let info = self.info()?;
+        let says = info.model_bytes;
+        if says as usize > MOST_BYTES {
+            return Err(Error::Model(format!(
+                "it says that its model has {says} bytes, and no device has room for more than \
+                 {MOST_BYTES}"
+            )));
+        }
         let mut file = Vec::new();
-        while file.len() < info.model_bytes as usize {
+        while file.len() < says as usize {
             let offset = file.len() as u32;
             let request = Request::ReadModel { offset, len: PART };
             let part = self.exchange(request, |response| match response {
@@ -67,6 +77,18 @@ impl<S: Read + Write> Client<S> {
                 )));
             }
             file.extend(part);
+            // The length that the header states is that of the rest: see FORMAT.md.
+            if let Some(header) = file.get(..model_format::HEADER_LEN)
+                && let Some(&[a, b, c, d]) = header.get(8..12)
+            {
+                let states =
+                    u64::from(u32::from_le_bytes([a, b, c, d])) + model_format::HEADER_LEN as u64;
+                if states != u64::from(says) {
+                    return Err(Error::Model(format!(
+                        "the device says that it has {says} bytes, its header {states}"
+                    )));
+                }
+            }
         }
         match model_format::Model::parse(&file) {
             Ok(model) if model.checksum() == info.checksum => Ok(file),

@@ -4,6 +4,7 @@ use model_format::{Model, Precision};
 
 use crate::data::{self, Locations, Splits, Subset};
 use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
+use crate::memory::{self, NotEnoughMemory};
 use crate::network::{Network, NetworkError, NotFinite, Objective};
 use crate::pack::{Core, PackError, pack};
 use crate::preset::{self, Preset};
@@ -12,6 +13,10 @@ use crate::train::{self, Checkpoint, Observer, Outcome, StopFlag, Threads, Train
 
 /// Rows that are enough to see whether 8 bits will do.
 const JUDGED_ROWS: usize = 10_000;
+
+/// Memory that quantization takes for each parameter: copies in f32 and f64, the file, and the
+/// models that are compared.
+const BYTES_PER_PARAMETER: u64 = 32;
 
 /// Why an experiment cannot be finished.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +36,9 @@ pub enum Error {
     /// The trained weights.
     #[error("{0}. No model can be made of them: train again, with a lower learning_rate")]
     NotFinite(#[from] NotFinite),
+    /// It would take more memory than there is.
+    #[error(transparent)]
+    Memory(#[from] NotEnoughMemory),
     /// The layout of the weights.
     #[error(transparent)]
     Pack(#[from] PackError),
@@ -48,8 +56,9 @@ pub enum Error {
     Report(#[from] crate::report::html::GatherError),
     /// All training rows are of one class.
     #[error(
-        "data: all training rows are of class {0}: there is nothing to tell apart. Split the data \
-         in another way, such as test = {{ stratified = {{ fraction = 0.2 }} }}"
+        "data: all training rows are of class {}: there is nothing to tell apart. Split the data \
+         in another way, such as test = {{ stratified = {{ fraction = 0.2 }} }}",
+        crate::foreign_text::shown(.0)
     )]
     OneClass(String),
 }
@@ -167,6 +176,7 @@ impl Plan {
         }
         let splits = splits.scaled(preset.data.scaling);
         let inputs = splits.train.dataset().width();
+        check_size(&preset, inputs)?;
         let network = Network::new(inputs, &preset.network.specs(), preset.seed)?;
         Ok(Plan { preset, splits, origin, data, network })
     }
@@ -270,6 +280,9 @@ pub fn quantize_network(
     threads: &Threads,
 ) -> Result<(Quantized, QuantizationLoss), Error> {
     network.check_finite()?;
+    let parameters = network.parameters().len() as u64;
+    let remedy = "Close other programs, or quantize it on a machine with more memory";
+    memory::check("quantizing this network", parameters * BYTES_PER_PARAMETER, remedy)?;
     let settings = preset.quantization;
     let quantized = |precision| {
         let name = &preset.name;
@@ -294,6 +307,19 @@ pub fn judged_rows(splits: &Splits) -> Subset {
     let kept = rows.rows().iter().copied().take(JUDGED_ROWS).collect();
     let scaling = rows.scaling().cloned().map(std::sync::Arc::new);
     Subset::new(rows.dataset().clone(), kept).scaled(scaling)
+}
+
+/// Checks that the network and its training fit into memory: weights, gradients, and two numbers
+/// of the optimizer for each.
+fn check_size(preset: &Preset, inputs: usize) -> Result<(), NotEnoughMemory> {
+    let (mut width, mut parameters) = (inputs as u64, 0_u64);
+    for dense in preset.network.layers.iter().filter_map(|layer| layer.dense()) {
+        let units = dense.units as u64;
+        parameters = parameters.saturating_add((width + 1).saturating_mul(units));
+        width = units;
+    }
+    let remedy = "Make its layers smaller (network.layers, units)";
+    memory::check("training this network", parameters.saturating_mul(16), remedy)
 }
 
 fn check_classes(train: &Subset) -> Result<(), Error> {

@@ -6,6 +6,7 @@ use super::number::{bytes, grouped};
 use super::style::{HEADING, paint};
 use super::summary::joined;
 use super::table::Table;
+use crate::foreign_text::shown;
 
 /// Everything about a model, as text. `self_tests` is how many of its own tests it passes.
 pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
@@ -20,7 +21,7 @@ pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
     };
     let mut text = format!(
         "{}  {}, format version {VERSION}, CRC-32 {:08x}\n",
-        paint(HEADING, model.name()),
+        paint(HEADING, shown(model.name())),
         bytes(model.file_len() as u64),
         model.checksum()
     );
@@ -35,13 +36,13 @@ pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
         Meaning::Classes(labels) => format!(
             "output  {} classes ({}), {}\n",
             labels.len(),
-            labels.iter().collect::<Vec<_>>().join(" "),
+            labels.iter().map(shown).collect::<Vec<_>>().join(" "),
             meaning(output.quantization)
         ),
         Meaning::Values { unit } => format!(
             "output  {} values{}, {}\n",
             model.output_len(),
-            if unit.is_empty() { String::new() } else { format!(" in {unit}") },
+            if unit.is_empty() { String::new() } else { format!(" in {}", shown(unit)) },
             meaning(output.quantization)
         ),
     };

@@ -1,6 +1,5 @@
 //! The folder that a run writes into.
 
-mod lock;
 mod manifest;
 
 use std::fs;
@@ -8,9 +7,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use self::lock::{Lock, LockError};
 pub use self::manifest::{MANIFEST, Manifest, ManifestError, RunWriter, State};
 use crate::atomic_file;
+use crate::folder_lock::{FolderLock, LockError};
+
+/// Name of the file whose lock a writer holds.
+const LOCK: &str = "run.lock";
 
 /// The folder cannot be used, or something in it cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +45,7 @@ pub enum RunFolderError {
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
-    lock: Option<Lock>,
+    lock: Option<FolderLock>,
     dead: Option<String>,
 }
 
@@ -57,7 +59,7 @@ impl RunFolder {
     pub fn create(path: impl Into<PathBuf>) -> Result<Self, RunFolderError> {
         let mut folder = RunFolder::shared(path)?;
         let path = &folder.path;
-        match Lock::take(path) {
+        match FolderLock::take(path, LOCK) {
             Ok((lock, dead)) => (folder.lock, folder.dead) = (Some(lock), dead),
             Err(LockError::Held(process)) => {
                 let process = match process.is_empty() {

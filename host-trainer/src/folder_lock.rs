@@ -4,30 +4,27 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-/// Name of the file whose lock a writer holds; it contains the number of its process.
-const FILE: &str = "run.lock";
-
 /// The lock of a folder, held until it is dropped or the process ends, however it ends.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct FolderLock {
     path: PathBuf,
     _file: File,
 }
 
 /// Why a folder cannot be locked.
 #[derive(Debug)]
-pub(super) enum LockError {
+pub(crate) enum LockError {
     /// The process of this number, as far as it is known, writes there.
     Held(String),
     /// The file cannot be written.
     Io(io::Error),
 }
 
-impl Lock {
-    /// Locks a folder. Returns with the lock the number of the process that left its own behind
+impl FolderLock {
+    /// Locks a folder, by a file of this name that contains the number of the process. Returns with the lock the number of the process that left its own behind
     /// when it was killed.
-    pub(super) fn take(folder: &Path) -> Result<(Self, Option<String>), LockError> {
-        let path = folder.join(FILE);
+    pub(crate) fn take(folder: &Path, name: &str) -> Result<(Self, Option<String>), LockError> {
+        let path = folder.join(name);
         loop {
             let mut options = OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false);
@@ -49,12 +46,12 @@ impl Lock {
                 file.write_all(own.as_bytes())
             };
             write(&mut file).map_err(LockError::Io)?;
-            return Ok((Lock { path, _file: file }, dead));
+            return Ok((FolderLock { path, _file: file }, dead));
         }
     }
 }
 
-impl Drop for Lock {
+impl Drop for FolderLock {
     fn drop(&mut self) {
         // While it is still locked: nobody can have put another in its place.
         let _ = fs::remove_file(&self.path);
@@ -92,14 +89,16 @@ fn is_at(file: &File, path: &Path) -> bool {
 mod tests {
     use super::*;
 
+    const FILE: &str = "run.lock";
+
     #[test]
     fn the_second_writer_hears_of_the_first() {
         let folder = tempfile::tempdir().unwrap();
-        let (lock, dead) = Lock::take(folder.path()).unwrap();
+        let (lock, dead) = FolderLock::take(folder.path(), FILE).unwrap();
         assert_eq!(dead, None);
         let own = std::process::id().to_string();
         assert!(
-            matches!(Lock::take(folder.path()), Err(LockError::Held(process)) if process == own)
+            matches!(FolderLock::take(folder.path(), FILE), Err(LockError::Held(process)) if process == own)
         );
         drop(lock);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -109,7 +108,7 @@ mod tests {
     fn the_lock_of_a_dead_process_is_taken_over() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(FILE), "4194305").unwrap();
-        let (_lock, dead) = Lock::take(folder.path()).unwrap();
+        let (_lock, dead) = FolderLock::take(folder.path(), FILE).unwrap();
         assert_eq!(dead.as_deref(), Some("4194305"));
     }
 }
