@@ -93,8 +93,9 @@ fn a_kill_at_any_moment_leaves_one_run_or_says_that_it_does_not() {
             assert!(folder.join("run/report.html").is_file());
         } else {
             refused += 1;
-            let has_run = folder.join("run").exists();
-            said.refused(1, if has_run { &["run.json"] } else { &["no such file"] });
+            // The folder may not even have its lock yet.
+            let begun = folder.join("run/run.lock").exists();
+            said.refused(1, if begun { &["run.json"] } else { &["no such file"] });
         }
     }
     eprintln!("{complete} whole, {finished} finished by quantize, {refused} refused");
@@ -218,6 +219,46 @@ fn what_was_learnt_survives_a_refusal_of_the_quantizer() {
         assert!(folder.join("run").join(file).is_file(), "{file}");
     }
     assert!(!folder.join("run/checkpoint.safetensors").exists());
+}
+
+#[test]
+fn an_interrupted_quantization_loses_nothing() {
+    let folder = empty_dir("interrupted_quantization");
+    let arguments = [
+        "train",
+        "digits",
+        "--out=run",
+        "--set=training.epochs=1",
+        "--set=quantization.refit=true",
+        "--set=network.layers=[{ dense = { units = 1500, activation = \"relu\" } }, \
+         { dense = { units = 1500, activation = \"relu\" } }, { dense = { units = 10 } }]",
+    ];
+    let child = host_trainer(&folder, arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it was built");
+    // The commit point of what was learnt is written before quantization begins.
+    for _ in 0..3000 {
+        if folder.join("run/run.json").exists() {
+            break;
+        }
+        sleep(Duration::from_millis(20));
+    }
+    let weights = read(folder.join("run/weights.safetensors"));
+    let id = child.id().to_string();
+    let status = std::process::Command::new("kill").args(["-INT", &id]).status();
+    assert!(status.expect("kill").success());
+    let output = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("what was learnt is in run") && said.contains("quantize run"), "{said}");
+    run(&folder, &["evaluate", "run"]).refused(1, &["not quantized yet"]);
+    // Without the slow setting, for this test's sake.
+    run(&folder, &["quantize", "run", "--set", "quantization.refit=false"]).success();
+    run(&folder, &["evaluate", "run"]).success();
+    assert_eq!(read(folder.join("run/weights.safetensors")), weights);
 }
 
 #[test]

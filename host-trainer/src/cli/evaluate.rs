@@ -92,7 +92,11 @@ pub(crate) fn read_model(path: &Path) -> anyhow::Result<Vec<u8>> {
             Err(ManifestError::NotQuantized { .. }) if !is_model_of_run => {}
             checked => drop(checked?),
         }
-    } else if is_model_of_run && folder.join("weights.safetensors").exists() {
+    } else if is_model_of_run
+        && ["weights.safetensors", "checkpoint.safetensors", "run.lock"]
+            .iter()
+            .any(|name| folder.join(name).exists())
+    {
         return Err(ManifestError::Missing(folder.to_path_buf()).into());
     }
     fs::read(path).with_context(|| match path.exists() {

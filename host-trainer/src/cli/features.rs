@@ -133,8 +133,10 @@ pub fn run(args: &FeaturesArgs, quiet: bool) -> anyhow::Result<()> {
     spinner.finish_and_clear();
     let (places, projection) = placed?;
     let folder = files::run_folder(args.out.as_ref().unwrap_or(&args.run))?;
-    let (csv, page) =
-        (format!("features-{}.csv", args.layer), format!("features-{}.html", args.layer));
+    // Names of layers are free text, and no path.
+    let plain = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
+    let layer: String = args.layer.chars().map(plain).collect();
+    let (csv, page) = (format!("features-{layer}.csv"), format!("features-{layer}.html"));
     folder.write(&csv, &table(subset, &outputs, args.map, &places)?)?;
     let names = subset.dataset().class_names();
     let every = subset.len().div_ceil(POINTS).max(1);
