@@ -109,6 +109,34 @@ fn a_kill_at_any_moment_leaves_one_run_or_says_that_it_does_not() {
 }
 
 #[test]
+fn a_full_disk_never_mixes_two_runs() {
+    let folder = empty_dir("full_disks");
+    let mut whole = Vec::new();
+    for seed in ["1", "2"] {
+        run(&folder, &train(seed, seed)).success();
+        whole.push(content(&folder.join(seed)));
+    }
+    // Blocks of 512 bytes that a file may have: none fits, some do, all but the page do.
+    for blocks in [0, 1, 2, 4, 8, 12, 16, 20, 24, 32, 40] {
+        run(&folder, &train("run", "1")).success();
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let mut limited = std::process::Command::new("sh");
+        limited.current_dir(&folder).args(["-c", &script]);
+        limited.arg(tests::command::host_trainer_path()).args(train("run", "2"));
+        Finished::of(&mut limited).refused(1, &["--out"]);
+        let said = run(&folder, &["evaluate", "run"]);
+        if said.code != Some(0) && said.stderr.contains("host-trainer quantize run") {
+            run(&folder, &["quantize", "run", "--quiet"]).success();
+            assert_eq!(content(&folder.join("run")), whole[1], "{blocks} blocks");
+        } else if said.code == Some(0) {
+            assert!(whole.contains(&content(&folder.join("run"))), "{blocks} blocks");
+        } else {
+            said.refused(1, &["run"]);
+        }
+    }
+}
+
+#[test]
 fn two_trainings_do_not_write_into_one_folder() {
     let folder = empty_dir("two_writers");
     let first = long_training(&folder, "run");

@@ -20,7 +20,7 @@ mod tests {
     use crate::data::Locations;
     use crate::network::Network;
     use crate::preset::{Preset, find};
-    use crate::run_folder::RunFolder;
+    use crate::run_folder::{Manifest, RunFolder, RunWriter, State};
     use crate::train::{EpochRecord, Flow, Observer, Progress, StopFlag, Threads};
 
     /// Stops training by Ctrl-C after so many batches.
@@ -107,6 +107,33 @@ mod tests {
         assert!(message.contains("weights.safetensors"), "{message}");
         let message = SavedRun::open(&outer.path().join("none")).unwrap_err().to_string();
         assert!(message.contains("none/preset.toml"), "{message}");
+    }
+
+    #[test]
+    fn weights_that_are_no_numbers_are_refused_by_layer() {
+        let experiment = run(digits(1), 1, usize::MAX).unwrap();
+        let threads = Threads::new(NonZero::new(1)).unwrap();
+        let mut network = experiment.outcome.network.clone();
+        network.parameters_mut()[70] = f32::NAN;
+        let Experiment { preset, objective, splits, .. } = &experiment;
+        let refused = quantize_network(preset, &network, *objective, splits, &threads);
+        let message = refused.unwrap_err().to_string();
+        assert!(message.contains("layers.0.weight") && message.contains("input 6"), "{message}");
+
+        let outer = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(outer.path()).unwrap();
+        experiment.write(&folder, None).unwrap();
+        let mut bytes = fs::read(outer.path().join("weights.safetensors")).unwrap();
+        let end = bytes.len();
+        bytes[end - 4..].copy_from_slice(&f32::INFINITY.to_le_bytes());
+        // Not just an edited file: one that the run itself says is its own.
+        let manifest = Manifest::read(outer.path()).unwrap();
+        let mut writer = RunWriter::reopen(&folder, manifest, &[]).unwrap();
+        writer.replace("weights.safetensors", &bytes).unwrap();
+        writer.commit(State::Complete).unwrap();
+        let message = SavedRun::open(outer.path()).unwrap_err().to_string();
+        assert!(message.contains("weights.safetensors: layers."), "{message}");
+        assert!(message.contains("NaN or infinite"), "{message}");
     }
 
     #[test]
