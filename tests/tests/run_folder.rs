@@ -258,8 +258,8 @@ fn an_interrupted_quantization_loses_nothing() {
         "--out=run",
         "--set=training.epochs=1",
         "--set=quantization.refit=true",
-        "--set=network.layers=[{ dense = { units = 1500, activation = \"relu\" } }, \
-         { dense = { units = 1500, activation = \"relu\" } }, { dense = { units = 10 } }]",
+        "--set=network.layers=[{ dense = { units = 400, activation = \"relu\" } }, \
+         { dense = { units = 400, activation = \"relu\" } }, { dense = { units = 10 } }]",
     ];
     let child = host_trainer(&folder, arguments)
         .stdin(Stdio::null())
@@ -268,7 +268,7 @@ fn an_interrupted_quantization_loses_nothing() {
         .spawn()
         .expect("it was built");
     // The commit point of what was learnt is written before quantization begins.
-    for _ in 0..3000 {
+    for _ in 0..9000 {
         if folder.join("run/run.json").exists() {
             break;
         }
@@ -354,6 +354,8 @@ layers = [{ dense = { units = 8, activation = "relu" } }, { dense = { units = 2 
 epochs = 100000
 batch_size = 8
 optimizer = { adam = { learning_rate = 0.01 } }
+[quantization]
+self_tests = 2
 "#;
 
 /// A table of two classes with these names.
@@ -454,8 +456,10 @@ fn foreign_text_moves_no_cursor() {
 fn a_model_that_loses_too_much_is_an_exit_code() {
     let folder = empty_dir("max_loss");
     let train = |out, most| {
-        let fixed = ["train", "eggcrate", "--set=training.epochs=1", "--quiet", "--threads=1"];
-        [&fixed[..], &["--set=quantization.activations=int8", out, most]].concat()
+        let fixed = ["train", "eggcrate", "--set=training.epochs=40", "--quiet", "--threads=1"];
+        let small =
+            ["--set=data.dataset.surface.points=2000", "--set=quantization.activations=int8"];
+        [&fixed[..], &small, &[out, most]].concat()
     };
     run(&folder, &train("--out=a", "--max-loss=1000000")).success();
     // The same run, and a bound that it cannot keep.
@@ -465,10 +469,14 @@ fn a_model_that_loses_too_much_is_an_exit_code() {
     let error = |kind: &str| metrics[kind]["test"]["mean_squared_error"].as_f64();
     if error("int8") > error("float") {
         said.refused(1, &["percent of the squared error", "--max-loss", "int16"]);
-        run(&folder, &["quantize", "b", "--quiet", "--max-loss=0"]).refused(1, &["--max-loss"]);
     } else {
         said.success();
     }
+    let int4 = ["quantize", "b", "--weights=int4", "--quiet", "-o", "int4", "--max-loss"];
+    run(&folder, &[&int4[..], &["0"]].concat())
+        .refused(1, &["percent of the squared error", "more than the 0 of --max-loss"]);
+    assert!(folder.join("int4").is_file());
+    run(&folder, &[&int4[..], &["1000000"]].concat()).success();
     // All is written.
     run(&folder, &["evaluate", "b"]).success();
     assert!(folder.join("b/report.html").is_file());
