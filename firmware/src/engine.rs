@@ -7,7 +7,7 @@ use model_format::{Layer, Layers, Model, Precision, Table, WeightLayout};
 
 use crate::kernels::{self, Values, Workspace};
 use crate::operators::{All, Choice};
-use crate::raw::{RawError, encode_counts};
+use crate::raw::{RawError, encode_counts, encode_reals};
 use crate::softmax::softmax;
 
 /// A model together with the memory that it needs to run.
@@ -42,13 +42,19 @@ pub enum EngineError {
     Unaligned,
 }
 
-/// The input has the wrong length, in values of a byte each or in bytes.
+/// Why values cannot be the input of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InputError {
-    /// Values that the model takes.
-    pub expected: usize,
-    /// Values that were given.
-    pub given: usize,
+pub enum InputError {
+    /// The input has the wrong length.
+    Length {
+        /// Bytes that the model takes.
+        expected: usize,
+        /// Bytes that were given.
+        given: usize,
+    },
+    /// Input or output of the model have other integers than the method: int16 for
+    /// [`Engine::run`], int8 for [`Engine::run_i16`].
+    Precision,
 }
 
 impl core::error::Error for EngineError {}
@@ -75,8 +81,15 @@ impl core::error::Error for InputError {}
 
 impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let InputError { expected, given } = self;
-        write!(f, "the model takes {expected} bytes of input, {given} were given")
+        match self {
+            InputError::Length { expected, given } => {
+                write!(f, "the model takes {expected} bytes of input, {given} were given")
+            }
+            InputError::Precision => f.write_str(
+                "the model's values are of other integers: Engine::run is for int8, run_i16 for \
+                 int16, run_bytes for both",
+            ),
+        }
     }
 }
 
@@ -139,9 +152,38 @@ impl<'m, 's, C: Choice> Engine<'m, 's, C> {
     /// its [`output_len`](model_format::Model::output_len).
     ///
     /// # Errors
-    /// [`InputError`], and no other.
+    /// [`InputError::Precision`] if the model's input or output is int16, [`InputError::Length`] if
+    /// the input is longer or shorter.
     pub fn run(&mut self, input: &[i8]) -> Result<&[i8], InputError> {
+        self.expect(Precision::Int8)?;
         self.run_bytes(bytemuck::must_cast_slice(input)).map(bytemuck::must_cast_slice)
+    }
+
+    /// Runs a model whose input and output are int16; returns the values of its output.
+    ///
+    /// # Shapes
+    /// `input` has the model's [`input_len`](model_format::Model::input_len) values, the output
+    /// its [`output_len`](model_format::Model::output_len).
+    ///
+    /// # Errors
+    /// [`InputError::Precision`] if the model's input or output is int8, [`InputError::Length`] if
+    /// the input is longer or shorter.
+    pub fn run_i16(
+        &mut self,
+        input: &[i16],
+    ) -> Result<impl ExactSizeIterator<Item = i16> + '_, InputError> {
+        self.expect(Precision::Int16)?;
+        // The values of a little-endian machine are the bytes of the model's input.
+        const { assert!(cfg!(target_endian = "little")) };
+        let output = self.run_bytes(bytemuck::must_cast_slice(input))?;
+        Ok(output.as_chunks().0.iter().map(|bytes| i16::from_le_bytes(*bytes)))
+    }
+
+    fn expect(&self, precision: Precision) -> Result<(), InputError> {
+        let model = &self.model;
+        let is_both = model.input_quantization().precision == precision
+            && model.output_precision() == precision;
+        if is_both { Ok(()) } else { Err(InputError::Precision) }
     }
 
     /// Runs the model on the bytes of its input, int8 or int16 little-endian, to those of its
@@ -169,7 +211,7 @@ impl<'m, 's, C: Choice> Engine<'m, 's, C> {
     ) -> Result<&[u8], InputError> {
         let expected = self.model.input_bytes();
         if input.len() != expected {
-            return Err(InputError { expected, given: input.len() });
+            return Err(InputError::Length { expected, given: input.len() });
         }
         Ok(self.run_layers(Some(input), 0, trace))
     }
@@ -190,6 +232,36 @@ impl<'m, 's, C: Choice> Engine<'m, 's, C> {
     ) -> Result<(&[u8], u32), RawError> {
         // The input lies where outputs of layers do.
         let saturated = encode_counts(&self.model, counts.into_iter(), self.activations)?;
+        let len = self.model.input_bytes();
+        Ok((self.run_layers(None, len, |_, _| ()), saturated))
+    }
+
+    /// Runs a model whose input is made from real numbers in units of their own; returns the bytes
+    /// of its output, and how many numbers lay beyond the range of the input and were taken for its
+    /// least or its largest value.
+    ///
+    /// Without this call, and [`encode_reals`], no floating-point code is linked.
+    ///
+    /// # Shapes
+    /// `reals` has the model's [`input_len`](model_format::Model::input_len) values, those of
+    /// [`Encoding::Reals`](model_format::Encoding::Reals).
+    ///
+    /// # Errors
+    /// [`RawError`] if the model takes no real numbers, or not so many, or one is not a number.
+    pub fn run_reals(&mut self, reals: &[f32]) -> Result<(&[u8], u32), RawError> {
+        self.run_real_numbers(reals.iter().copied())
+    }
+
+    /// Runs a model as [`run_reals`](Self::run_reals) does, on numbers from an iterator.
+    ///
+    /// # Errors
+    /// Those of [`run_reals`](Self::run_reals).
+    pub fn run_real_numbers(
+        &mut self,
+        reals: impl IntoIterator<Item = f32, IntoIter: ExactSizeIterator>,
+    ) -> Result<(&[u8], u32), RawError> {
+        // The input lies where outputs of layers do.
+        let saturated = encode_reals(&self.model, reals.into_iter(), self.activations)?;
         let len = self.model.input_bytes();
         Ok((self.run_layers(None, len, |_, _| ()), saturated))
     }
@@ -305,12 +377,13 @@ mod tests {
         ModelSpec {
             name: "engine".into(),
             input: InputSpec { shape: vec![3], quantization: one, encoding: Encoding::Quantized },
-            output: MeaningSpec::Values { unit: String::new() },
+            output: MeaningSpec::Values(vec![]),
             layers: vec![
                 dense(3, 2, &[1, 2, 4, -1, -2, -4], 0.125, 0),
                 dense(2, 1, &[1, -1], 0.5, -128),
             ],
             self_tests: vec![],
+            details: Default::default(),
         }
         .to_bytes()
         .unwrap()
@@ -343,6 +416,28 @@ mod tests {
         let short = Engine::new(model.clone(), &mut scratch[1..]).err();
         assert_eq!(short, Some(EngineError::Scratch { needed, given: needed - 1 }));
         let mut engine = Engine::new(model, &mut scratch).unwrap();
-        assert_eq!(engine.run(&[1, 2]), Err(InputError { expected: 3, given: 2 }));
+        assert_eq!(engine.run(&[1, 2]), Err(InputError::Length { expected: 3, given: 2 }));
+        let other = engine.run_i16(&[1, 2, 3]).map(|_| ());
+        assert_eq!(other, Err(InputError::Precision));
+    }
+
+    #[test]
+    fn int16_models_have_a_method_of_their_own() {
+        let file = model();
+        let mut spec = ModelSpec::from(&Model::parse(&file).unwrap());
+        spec.input.quantization = Quantization::int16(1.0);
+        for layer in &mut spec.layers {
+            let LayerSpec::Dense(dense) = layer else { panic!("not dense") };
+            dense.output = Quantization::int16(1.0);
+            dense.clamp = Clamp { low: dense.clamp.low.max(-128), high: 127 };
+        }
+        let file = spec.to_bytes().unwrap();
+        let model = Model::parse(&file).unwrap();
+        let mut scratch = vec![0; model.scratch_len()];
+        let mut engine = Engine::new(model, &mut scratch).unwrap();
+        assert_eq!(engine.run_i16(&[8, 16, 16]).unwrap().collect::<Vec<_>>(), [7]);
+        assert_eq!(engine.run(&[8, 0, 16, 0, 16, 0]), Err(InputError::Precision));
+        let short = engine.run_i16(&[8, 16]).map(|_| ());
+        assert_eq!(short, Err(InputError::Length { expected: 6, given: 4 }));
     }
 }

@@ -8,6 +8,7 @@
 //! and [`inputs`] turns what sensors say into features. None of them knows a chip.
 #![cfg_attr(not(test), no_std)]
 
+mod answer;
 pub mod app;
 mod engine;
 pub mod inputs;
@@ -20,6 +21,7 @@ mod raw;
 pub mod slots;
 mod softmax;
 
+pub use answer::{Answer, class};
 pub use engine::{Engine, EngineError, InputError};
 pub use operators::{All, Choice, Operators};
-pub use raw::{RawError, encode_counts};
+pub use raw::{RawError, encode_counts, encode_reals};

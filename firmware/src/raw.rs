@@ -1,20 +1,31 @@
-//! What sensors count, made the input of a model, in integers.
+//! Conversion of readings, counts of sensors or real numbers, to the input of a model.
 
 use core::fmt;
 
-use model_format::{Channel, Clamp, Model, Precision};
+use model_format::{Channel, Clamp, Model, Precision, Quantization, RealChannel};
 
-use crate::InputError;
 use crate::kernels::multiply_add;
 use crate::operators::Choice;
 
-/// Why counts cannot be the input of a model.
+/// Why readings cannot be the input of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RawError {
     /// The model's input is not made from counts.
     NotRaw,
-    /// There are more or fewer counts than the model has inputs.
-    Length(InputError),
+    /// The model's input is not made from real numbers.
+    NotReal,
+    /// A reading is not a number.
+    NotANumber {
+        /// The input that it is for, counted from 0.
+        input: usize,
+    },
+    /// There are more or fewer readings than the model has inputs.
+    Length {
+        /// Readings that the model takes.
+        expected: usize,
+        /// Readings that were given.
+        given: usize,
+    },
 }
 
 impl core::error::Error for RawError {}
@@ -25,15 +36,22 @@ impl fmt::Display for RawError {
             RawError::NotRaw => f.write_str(
                 "the model does not say what counts of a sensor stand for: train it with data.raw",
             ),
-            RawError::Length(InputError { expected, given }) => {
-                write!(f, "the model takes {expected} counts of sensors, {given} were given")
+            RawError::NotReal => f.write_str(
+                "the model takes no real numbers: give it its counts or quantized values",
+            ),
+            RawError::NotANumber { input } => {
+                write!(f, "the reading for input {input} is not a number")
+            }
+            RawError::Length { expected, given } => {
+                write!(f, "the model takes {expected} readings, {given} were given")
             }
         }
     }
 }
 
-/// Writes the bytes of a model's input for what its sensors have counted; returns how many counts
-/// lay beyond what the input can say, and became its least or its largest value.
+/// Writes the bytes of a model's input for the counts of its sensors, in integers throughout;
+/// returns how many counts lay beyond the range of the input and became its least or its largest
+/// value.
 ///
 /// # Shapes
 /// `counts` has the model's [`input_len`](Model::input_len) values, `input` at least its
@@ -47,21 +65,73 @@ pub fn encode_counts<C: Choice>(
     input: &mut [u8],
 ) -> Result<u32, RawError> {
     let channels = model.channels().ok_or(RawError::NotRaw)?;
-    let expected = model.input_len();
-    let given = counts.len();
-    if given != expected {
-        return Err(RawError::Length(InputError { expected, given }));
-    }
-    let bytes = model.input_bytes();
-    let given = input.len();
-    let short = RawError::Length(InputError { expected: bytes, given });
-    let input = input.get_mut(..bytes).ok_or(short)?;
+    let input = checked(model, counts.len(), input)?;
     let tensor = model.input_quantization();
     let mut values = counts.zip(channels.iter().cycle());
-    let mut next = || {
+    Ok(write_values(tensor, input, || {
         let (count, channel) = values.next()?;
         Some(value(channel, count, tensor.zero_point))
-    };
+    }))
+}
+
+/// Writes the bytes of a model's input for real numbers in their own units; returns how many lay
+/// beyond the range of the input and became its least or its largest value.
+///
+/// Only additions, multiplications, comparisons and conversions of f32 are used, each rounded as
+/// IEEE 754 says: every machine makes the same values of the same numbers, with an FPU or without.
+///
+/// # Shapes
+/// `reals` has the model's [`input_len`](Model::input_len) values, `input` at least its
+/// [`input_bytes`](Model::input_bytes); of more, the first.
+///
+/// # Errors
+/// [`RawError`] if the model takes no real numbers, or not so many of them or of their bytes, or if
+/// one is not a number.
+pub fn encode_reals<C: Choice>(
+    model: &Model<'_, C>,
+    reals: impl ExactSizeIterator<Item = f32>,
+    input: &mut [u8],
+) -> Result<u32, RawError> {
+    let channels = model.real_channels().ok_or(RawError::NotReal)?;
+    let input = checked(model, reals.len(), input)?;
+    let tensor = model.input_quantization();
+    let mut values = reals.zip(channels.iter().cycle()).enumerate();
+    let mut broken = None;
+    let saturated = write_values(tensor, input, || {
+        let (index, (real, channel)) = values.next()?;
+        if real.is_nan() {
+            broken = broken.or(Some(index));
+        }
+        Some(steps(channel, real).wrapping_add(tensor.zero_point))
+    });
+    match broken {
+        Some(input) => Err(RawError::NotANumber { input }),
+        None => Ok(saturated),
+    }
+}
+
+/// The first bytes of `input` that the model needs, if there are as many readings as it takes.
+fn checked<'i, C: Choice>(
+    model: &Model<'_, C>,
+    given: usize,
+    input: &'i mut [u8],
+) -> Result<&'i mut [u8], RawError> {
+    let expected = model.input_len();
+    if given != expected {
+        return Err(RawError::Length { expected, given });
+    }
+    let expected = model.input_bytes();
+    let given = input.len();
+    input.get_mut(..expected).ok_or(RawError::Length { expected, given })
+}
+
+/// Writes values within the range of the tensor; returns how many lay beyond.
+#[inline(always)]
+fn write_values(
+    tensor: Quantization,
+    input: &mut [u8],
+    mut next: impl FnMut() -> Option<i32>,
+) -> u32 {
     let mut saturated = 0u32;
     let mut within = |range: Clamp| {
         let value = next().unwrap_or_default();
@@ -76,12 +146,29 @@ pub fn encode_counts<C: Choice>(
             pairs.iter_mut().for_each(|q| *q = (within(Clamp::INT16) as i16).to_le_bytes());
         }
     }
-    Ok(saturated)
+    saturated
 }
 
 /// The input value for a count, before it is kept within what the input can say.
 fn value(channel: Channel, count: i16, zero_point: i32) -> i32 {
     multiply_add(channel.distance(count), channel.multiplier, zero_point)
+}
+
+/// What lies beyond the range of any input, zero point and all.
+const FAR: f32 = 100_000.0;
+
+/// The number of steps from the zero point to a reading: rounded to nearest, ties away from zero.
+fn steps(channel: RealChannel, real: f32) -> i32 {
+    let RealChannel { offset, factor } = channel;
+    if factor == 0.0 {
+        return 0;
+    }
+    let steps = ((real - offset) * factor).max(-FAR).min(FAR);
+    // Toward zero; what is left of it is exact, since both are below 2^24.
+    let whole = steps as i32;
+    let rest = steps - whole as f32;
+    let away = i32::from(rest >= 0.5).wrapping_sub(i32::from(rest <= -0.5));
+    whole.wrapping_add(away)
 }
 
 #[cfg(test)]
@@ -93,7 +180,9 @@ mod tests {
     use crate::Engine;
 
     /// The sum of two inputs of 10 counts a step, the second with its zero at 100.
-    fn model(input: Quantization, encoding: Encoding<Vec<Channel>>) -> Vec<u8> {
+    type Source = Encoding<Vec<Channel>, Vec<RealChannel>>;
+
+    fn model(input: Quantization, encoding: Source) -> Vec<u8> {
         let layer = DenseSpec {
             inputs: 2,
             outputs: 1,
@@ -107,14 +196,15 @@ mod tests {
         let spec = ModelSpec {
             name: "sum".into(),
             input: InputSpec { shape: vec![2], quantization: input, encoding },
-            output: MeaningSpec::Values { unit: String::new() },
+            output: MeaningSpec::Values(vec![]),
             layers: vec![LayerSpec::Dense(layer)],
             self_tests: vec![],
+            details: Default::default(),
         };
         spec.to_bytes().unwrap()
     }
 
-    fn channels() -> Encoding<Vec<Channel>> {
+    fn channels() -> Source {
         let channel = |intercept| Channel::from_line(0.1, intercept, 1.0).unwrap();
         Encoding::Raw(vec![channel(0.0), channel(-10.0)])
     }
@@ -131,7 +221,7 @@ mod tests {
         assert_eq!(engine.run_counts([149, 1]), Ok((&[2][..], 0)));
         // 3276.7 saturates at 127, that is 130; −3286.8 at −128, that is −125.
         assert_eq!(engine.run_counts([i16::MAX, i16::MIN]), Ok((&[2][..], 2)));
-        let length = RawError::Length(InputError { expected: 2, given: 3 });
+        let length = RawError::Length { expected: 2, given: 3 };
         assert_eq!(engine.run_counts([1, 2, 3]), Err(length));
         // What it wrote into its memory is not what it goes on from.
         assert_eq!(engine.run(&[-1, 2]), Ok(&[4][..]));
@@ -144,7 +234,7 @@ mod tests {
         let mut input = [0; 4];
         assert_eq!(encode_counts(&model, [-32768, 32767].into_iter(), &mut input), Ok(0));
         assert_eq!(input.as_chunks().0, [(-3277i16).to_le_bytes(), 3267i16.to_le_bytes()]);
-        let short = RawError::Length(InputError { expected: 4, given: 3 });
+        let short = RawError::Length { expected: 4, given: 3 };
         assert_eq!(encode_counts(&model, [0, 0].into_iter(), &mut input[..3]), Err(short));
     }
 
@@ -155,5 +245,61 @@ mod tests {
         let mut scratch = vec![0; model.scratch_len()];
         let mut engine = Engine::new(model, &mut scratch).unwrap();
         assert_eq!(engine.run_counts([0, 0]), Err(RawError::NotRaw));
+    }
+
+    /// Pressure in Pa, in steps of 2.5 from 101,325, and a feature that is ignored.
+    fn reals() -> Source {
+        let pressure = RealChannel { offset: 101_325.0, factor: 0.4 };
+        Encoding::Reals(vec![pressure, RealChannel { offset: 0.0, factor: 0.0 }])
+    }
+
+    #[test]
+    fn real_numbers_are_run_and_what_is_beyond_is_counted() {
+        let file = model(Quantization::int8(1.0, -3), reals());
+        let model = Model::parse(&file).unwrap();
+        let mut input = [0; 2];
+        let mut encode = |a: f32, b: f32| {
+            let saturated = encode_reals(&model, [a, b].into_iter(), &mut input);
+            saturated.map(|saturated| (input.map(|q| q as i8), saturated))
+        };
+        assert_eq!(encode(101_350.0, 1e30), Ok(([7, -3], 0)));
+        // 0.5 and −0.5 steps go away from zero, what is a little less to it.
+        assert_eq!(encode(101_326.25, 0.0), Ok(([-2, -3], 0)));
+        assert_eq!(encode(101_323.75, 0.0), Ok(([-4, -3], 0)));
+        assert_eq!(encode(101_326.24, 0.0), Ok(([-3, -3], 0)));
+        // The last value of the input, and the first that is beyond.
+        assert_eq!(encode(101_650.0, 0.0), Ok(([127, -3], 0)));
+        assert_eq!(encode(101_652.5, 0.0), Ok(([127, -3], 1)));
+        assert_eq!(encode(f32::NEG_INFINITY, 0.0), Ok(([-128, -3], 1)));
+        assert_eq!(encode(f32::MAX, f32::MIN), Ok(([127, -3], 1)));
+        assert_eq!(encode(0.0, f32::NAN), Err(RawError::NotANumber { input: 1 }));
+        let mut scratch = vec![u32::MAX; model.scratch_len()];
+        let mut engine = Engine::new(model.clone(), &mut scratch).unwrap();
+        // 10 steps, and none: their sum.
+        assert_eq!(engine.run_reals(&[101_350.0, 5.0]), Ok((&[7][..], 0)));
+        let length = RawError::Length { expected: 2, given: 1 };
+        assert_eq!(engine.run_reals(&[1.0]), Err(length));
+        assert_eq!(engine.run_counts([1, 2]), Err(RawError::NotRaw));
+    }
+
+    #[test]
+    fn int16_takes_real_numbers_in_two_bytes() {
+        let file = model(Quantization::int16(1.0), reals());
+        let model = Model::parse(&file).unwrap();
+        let mut input = [0; 4];
+        assert_eq!(encode_reals(&model, [26_325.0, 1.0].into_iter(), &mut input), Ok(0));
+        assert_eq!(input.as_chunks().0, [(-30_000i16).to_le_bytes(), [0, 0]]);
+    }
+
+    #[test]
+    fn a_falling_sensor_counts_the_other_way() {
+        let falling = Channel::from_line(-0.1, 10.0, 1.0).unwrap();
+        let file = model(Quantization::int8(1.0, 0), Encoding::Raw(vec![falling]));
+        let model = Model::parse(&file).unwrap();
+        let mut input = [0; 2];
+        assert_eq!(encode_counts(&model, [0, 250].into_iter(), &mut input), Ok(0));
+        assert_eq!(input.map(|q| q as i8), [10, -15]);
+        assert_eq!(encode_counts(&model, [i16::MIN, i16::MAX].into_iter(), &mut input), Ok(2));
+        assert_eq!(input.map(|q| q as i8), [127, -128]);
     }
 }

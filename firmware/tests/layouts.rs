@@ -60,13 +60,14 @@ fn model(
             quantization: values,
             encoding: Encoding::Quantized,
         },
-        output: MeaningSpec::Values { unit: String::new() },
+        output: MeaningSpec::Values(vec![]),
         layers: vec![
             dense(inputs, hidden, values, layout),
             LayerSpec::Table(TableSpec { output: values, entries }),
             dense(hidden, outputs, values, layout),
         ],
         self_tests: vec![],
+        details: Default::default(),
     }
     .to_bytes()
     .unwrap_or_else(|error| panic!("{layout:?}: {error}"))

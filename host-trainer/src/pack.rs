@@ -179,9 +179,10 @@ mod tests {
                 quantization,
                 encoding: Encoding::Quantized,
             },
-            output: MeaningSpec::Values { unit: String::new() },
+            output: MeaningSpec::Values(vec![]),
             layers,
             self_tests: vec![],
+            details: Default::default(),
         }
         .to_bytes()
         .unwrap()

@@ -3,8 +3,10 @@
 use crate::reader::Reader;
 use crate::{Field, Multiplier, Place, Problem};
 
-/// How the counts of one channel of a sensor become values of the model's input: q is
+/// Fixed-point conversion of the counts of one sensor channel to input values: q is
 /// (256 · count − offset) · multiplier, rounded as the outputs of a layer are, + the zero point.
+/// For a falling sensor, such as an NTC thermistor in the upper half of a divider, the difference
+/// is taken the other way round: (offset − 256 · count) · multiplier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Channel {
     /// Where the channel's zero lies, in 1/256 of a count; in [`OFFSETS`](Self::OFFSETS).
@@ -12,6 +14,8 @@ pub struct Channel {
     /// Values of the input for 1/256 of a count; its shift is at most
     /// [`MAX_SHIFT`](Self::MAX_SHIFT).
     pub multiplier: Multiplier,
+    /// Whether values of the input fall where counts rise.
+    pub is_falling: bool,
 }
 
 impl Channel {
@@ -24,25 +28,31 @@ impl Channel {
     /// Bytes of a channel in the file.
     const BYTES: usize = 9;
 
-    /// The channel for which a count stands for the real number count · `slope` + `intercept`, to
-    /// be input to a model as scale · (q − zero point); none unless `slope` and `scale` are
-    /// positive, the slope is less than 2¹⁴ · scale, and 0 lies within 65,536 counts of the count 0.
+    /// Ignores its feature: every count becomes the zero point.
+    pub const IGNORED: Channel =
+        Channel { offset: 0, multiplier: Multiplier { mantissa: 0, shift: 0 }, is_falling: false };
+
+    /// Returns the channel for which a count stands for the real number count · `slope` +
+    /// `intercept`, to be input to a model as scale · (q − zero point); `None` unless `slope` is not
+    /// zero, `scale` is positive, |slope| is less than 2¹⁴ · scale, and 0 lies within 65,536 counts
+    /// of the count 0.
     #[cfg(any(feature = "std", test))]
     pub fn from_line(slope: f64, intercept: f64, scale: f64) -> Option<Self> {
         let parts = f64::from(Self::PARTS);
-        let multiplier = Multiplier::from_real(slope / (scale * parts)).ok()?;
+        let multiplier = Multiplier::from_real(slope.abs() / (scale * parts)).ok()?;
         let offset = (-intercept / slope * parts).round();
         let (least, most) = Self::OFFSETS.into_inner();
         let good = (f64::from(least)..=f64::from(most)).contains(&offset)
             && multiplier.shift <= Self::MAX_SHIFT
             && multiplier.mantissa > 0;
-        good.then_some(Channel { offset: offset as i32, multiplier })
+        good.then_some(Channel { offset: offset as i32, multiplier, is_falling: slope < 0.0 })
     }
 
-    /// What the multiplier is applied to for a count.
+    /// Returns the accumulator that the multiplier is applied to for a count.
     pub fn distance(self, count: i16) -> i32 {
-        // At most 2^23 + 2^24.
-        i32::from(count).wrapping_mul(Self::PARTS).wrapping_sub(self.offset)
+        // At most 2^23 + 2^24 in magnitude.
+        let rising = i32::from(count).wrapping_mul(Self::PARTS).wrapping_sub(self.offset);
+        if self.is_falling { rising.wrapping_neg() } else { rising }
     }
 }
 
@@ -70,7 +80,7 @@ impl<'a> Channels<'a> {
         for (index, channel) in channels.iter().enumerate() {
             // There are no more than inputs.
             reader.place = Place::Channel(index as u16);
-            let Channel { offset, multiplier } = channel;
+            let Channel { offset, multiplier, .. } = channel;
             if !Channel::OFFSETS.contains(&offset) {
                 return reader.refuse(Field::Offset, Problem::OutOfRange(offset));
             }
@@ -100,12 +110,12 @@ impl<'a> Channels<'a> {
     pub fn iter(&self) -> impl Iterator<Item = Channel> + Clone + use<'a> {
         self.bytes.as_chunks().0.iter().map(|bytes: &[u8; Channel::BYTES]| {
             let &[a, b, c, d, e, f, g, h, shift] = bytes;
+            // The sign of the mantissa says which way the sensor goes.
+            let mantissa = i32::from_le_bytes([e, f, g, h]);
             Channel {
                 offset: i32::from_le_bytes([a, b, c, d]),
-                multiplier: Multiplier {
-                    mantissa: i32::from_le_bytes([e, f, g, h]),
-                    shift: shift as i8,
-                },
+                multiplier: Multiplier { mantissa: mantissa.wrapping_abs(), shift: shift as i8 },
+                is_falling: mantissa < 0,
             }
         })
     }
@@ -123,7 +133,9 @@ impl Channel {
     pub(crate) fn to_bytes(self) -> [u8; Channel::BYTES] {
         let mut bytes = [0; Channel::BYTES];
         bytes[..4].copy_from_slice(&self.offset.to_le_bytes());
-        bytes[4..8].copy_from_slice(&self.multiplier.mantissa.to_le_bytes());
+        let mantissa = self.multiplier.mantissa;
+        let mantissa = if self.is_falling { mantissa.wrapping_neg() } else { mantissa };
+        bytes[4..8].copy_from_slice(&mantissa.to_le_bytes());
         bytes[8] = self.multiplier.shift as u8;
         bytes
     }
@@ -134,8 +146,11 @@ mod tests {
     use super::*;
     use crate::reader::Reader;
 
-    const ADC: Channel =
-        Channel { offset: 524_160, multiplier: Multiplier { mantissa: 3 << 29, shift: -11 } };
+    const ADC: Channel = Channel {
+        offset: 524_160,
+        multiplier: Multiplier { mantissa: 3 << 29, shift: -11 },
+        is_falling: false,
+    };
 
     fn take(channels: &[Channel], inputs: usize) -> Result<Vec<Channel>, String> {
         let mut field = vec![(channels.len() * Channel::BYTES) as u8];
@@ -150,8 +165,10 @@ mod tests {
 
     #[test]
     fn channels_are_read_back() {
-        let other = Channel { offset: -5, multiplier: Multiplier { mantissa: 1 << 30, shift: 6 } };
-        assert_eq!(take(&[ADC, other], 6), Ok(vec![ADC, other]));
+        let multiplier = Multiplier { mantissa: 1 << 30, shift: 6 };
+        let other = Channel { offset: -5, multiplier, is_falling: true };
+        let channels = [ADC, other, Channel::IGNORED];
+        assert_eq!(take(&channels, 6), Ok(channels.to_vec()));
     }
 
     #[test]
@@ -180,9 +197,13 @@ mod tests {
         assert_eq!(channel.offset, 524_160, "2047.5 counts");
         let steps = channel.multiplier.to_real() * f64::from(channel.distance(4095));
         assert!((steps - 127.5).abs() < 1e-6, "{steps}");
+        // The same range, falling.
+        let falling = Channel::from_line(-8.0 / 4095.0, 4.0, 8.0 / 255.0).unwrap();
+        assert_eq!(falling, Channel { is_falling: true, ..channel });
+        assert_eq!(falling.distance(4095), -channel.distance(4095));
         for (slope, intercept, scale) in [
             (0.0, 1.0, 1.0),
-            (-1.0, 0.0, 1.0),
+            (-1.0, 0.0, -1.0),
             (1.0, 0.0, 0.0),
             (f64::NAN, 0.0, 1.0),
             (1.0, f64::NAN, 1.0),

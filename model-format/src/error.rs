@@ -78,8 +78,12 @@ pub enum Place {
     Channel(u16),
     /// The description of the output.
     Output,
+    /// The output of this index.
+    OutputValue(u16),
     /// The class label of this index.
     Label(u16),
+    /// The description of the feature of this index.
+    Feature(u16),
     /// The layer of this index, counted from 0.
     Layer(u8),
     /// The self-test of this index, counted from 0.
@@ -105,8 +109,24 @@ pub enum Field {
     Encoding,
     /// The channels of a sensor.
     Channels,
-    /// Where the zero of a channel lies.
+    /// Where the zero of a channel or of an output lies.
     Offset,
+    /// Input values per unit of a feature.
+    Factor,
+    /// Where the second of two classes begins.
+    Threshold,
+    /// Scale and offset of each output.
+    ValueScales,
+    /// Names, units and the preparation of images.
+    Details,
+    /// Number of features that are described.
+    FeatureCount,
+    /// Number of outputs that are described.
+    OutputCount,
+    /// Share of training rows that the range of a feature clips.
+    ClippedShare,
+    /// Preparation of images.
+    Preparation,
     /// What the outputs mean.
     Meaning,
     /// Text of a label or a unit.
@@ -186,6 +206,8 @@ pub enum Problem {
     },
     /// A scale that is not a positive, normal number (its bits).
     NotPositive(u32),
+    /// It is infinite or no number (its bits).
+    NotFinite(u32),
     /// It is defined for int8 inputs, and the input is int16.
     NeedsInt8,
     /// Bytes that must be zero are not.
@@ -250,7 +272,9 @@ impl fmt::Display for Place {
             Place::Input => f.write_str("input, "),
             Place::Channel(index) => write!(f, "input channel {index}, "),
             Place::Output => f.write_str("output, "),
+            Place::OutputValue(index) => write!(f, "output {index}, "),
             Place::Label(index) => write!(f, "label {index}, "),
+            Place::Feature(index) => write!(f, "feature {index}, "),
             Place::Layer(index) => write!(f, "layer {index}, "),
             Place::SelfTest(index) => write!(f, "self-test {index}, "),
         }
@@ -269,6 +293,14 @@ impl fmt::Display for Field {
             Field::Encoding => "encoding",
             Field::Channels => "channels",
             Field::Offset => "offset",
+            Field::Factor => "factor",
+            Field::Threshold => "threshold",
+            Field::ValueScales => "scales of outputs",
+            Field::Details => "details",
+            Field::FeatureCount => "number of features",
+            Field::OutputCount => "number of outputs",
+            Field::ClippedShare => "clipped share",
+            Field::Preparation => "preparation of images",
             Field::Meaning => "meaning",
             Field::Text => "text",
             Field::LabelCount => "number of labels",
@@ -313,6 +345,9 @@ impl fmt::Display for Problem {
             }
             Problem::NotPositive(bits) => {
                 write!(f, "{:e} is not a positive number", f32::from_bits(*bits))
+            }
+            Problem::NotFinite(bits) => {
+                write!(f, "it is not a finite number (bits {bits:08x})")
             }
             Problem::NeedsInt8 => f.write_str("needs an int8 input, and gets int16"),
             Problem::NotZero => f.write_str("must be zero"),

@@ -7,7 +7,7 @@ use crate::Error;
 /// The first four bytes of a model file.
 pub const MAGIC: [u8; 4] = *b"THMB";
 /// The format version that this build reads and writes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Bytes of the header.
 pub const HEADER_LEN: usize = 16;
 
@@ -116,7 +116,7 @@ mod tests {
     fn the_bytes_are_pinned() {
         assert_eq!(
             file(b"abc"),
-            *b"THMB\x01\x00\x00\x00\x03\x00\x00\x00F\xee,\xbdabc",
+            *b"THMB\x02\x00\x00\x00\x03\x00\x00\x00G\x88\xce$abc",
             "the header's layout is a contract"
         );
     }
@@ -134,9 +134,11 @@ mod tests {
         assert_eq!(Header::open(b"PK\x03\x04"), Err(Error::Magic));
         assert_eq!(Header::open(b"TH"), Err(Error::HeaderLength { actual: 2 }));
         assert_eq!(Header::open(&good[..18]), Err(Error::Length { stated: 19, actual: 18 }));
-        let mut newer = good.clone();
-        newer[4] = 2;
-        assert_eq!(Header::open(&newer), Err(Error::Version { found: 2 }));
+        for found in [1, 3] {
+            let mut other = good.clone();
+            other[4] = found;
+            assert_eq!(Header::open(&other), Err(Error::Version { found: found.into() }));
+        }
         let mut flipped = good.clone();
         flipped[17] ^= 1;
         assert!(matches!(Header::open(&flipped), Err(Error::Checksum { .. })));

@@ -4,7 +4,9 @@ use heapless::Vec;
 
 use crate::limits::{MAX_DIMENSIONS, MAX_LABELS, MAX_WIDTH};
 use crate::reader::{Reader, Text};
-use crate::{Channels, Choice, Field, Place, Precision, Problem, Quantization};
+use crate::{
+    Channels, Choice, Field, Place, Precision, Problem, Quantization, RealChannels, ValueScales,
+};
 
 /// Dimensions of an input, outermost first; a 28 × 28 image is `[28, 28]`.
 pub type Shape = Vec<u16, MAX_DIMENSIONS>;
@@ -17,14 +19,15 @@ pub struct Input<'a> {
     /// What its values stand for.
     pub quantization: Quantization,
     /// How raw bytes become these values.
-    pub encoding: Encoding<Channels<'a>>,
+    pub encoding: Encoding<Channels<'a>, RealChannels<'a>>,
 }
 
-/// How the raw bytes of a source become the model's input.
+/// How the readings of a source become the model's input.
 ///
-/// `R` holds the channels of a sensor: [`Channels`] in a file, a vector in a model to be written.
+/// `C` holds the channels of sensors that count, `R` those of real numbers: views of the file, or
+/// vectors in a model to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding<R> {
+pub enum Encoding<C, R> {
     /// The source's bytes are the values, those of int16 little-endian.
     Quantized,
     /// For int8: the source has unsigned bytes, such as pixels: q = byte − 128. With a zero point of
@@ -32,15 +35,17 @@ pub enum Encoding<R> {
     Unsigned8,
     /// The source has counts of 16 bits, such as those of an analogue-to-digital converter; each
     /// of its channels says what they stand for.
-    Raw(R),
+    Raw(C),
+    /// The source has real numbers in units of its own, such as °C and hPa.
+    Reals(R),
 }
 
-impl<R> Encoding<R> {
-    /// The input byte for one raw byte; a source that counts has none, and its bytes are taken for
-    /// those of values.
+impl<C, R> Encoding<C, R> {
+    /// Returns the input byte for one raw byte; counts and real numbers have none, and their bytes
+    /// are taken for those of values.
     pub fn encode(&self, raw: u8) -> i8 {
         match self {
-            Encoding::Quantized | Encoding::Raw(_) => raw as i8,
+            Encoding::Quantized | Encoding::Raw(_) | Encoding::Reals(_) => raw as i8,
             // Subtracting 128 modulo 256 flips the sign bit.
             Encoding::Unsigned8 => (raw ^ 0x80) as i8,
         }
@@ -57,18 +62,29 @@ pub struct Output<'a> {
 }
 
 /// What the outputs of a model say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Meaning<'a> {
-    /// One score a class: the largest wins, the first of equal ones.
-    Classes(Labels<'a>),
-    /// Real values in this unit, which may be empty.
-    Values {
-        /// The unit, as people write it.
-        unit: &'a str,
+    /// One score per class: the largest wins, the first of equal ones.
+    Classes {
+        /// The labels, one per output.
+        labels: Labels<'a>,
+        /// For two classes, by how many steps the second score must exceed the first to win; 0 for
+        /// more of them.
+        threshold: i32,
+    },
+    /// Real values.
+    Values(ValueScales<'a>),
+    /// One score, the probability of the second of two classes.
+    Probability {
+        /// The labels of both.
+        labels: Labels<'a>,
+        /// The largest output value for which the first class wins.
+        threshold: i32,
     },
 }
 
-/// The class labels of a model, one an output, in order.
+/// The class labels of a model, in order: one per output, or two for one output that tells two
+/// classes apart.
 #[derive(Clone, Copy)]
 pub struct Labels<'a> {
     start: &'a [u8],
@@ -76,7 +92,7 @@ pub struct Labels<'a> {
 }
 
 impl<'a> Labels<'a> {
-    /// Number of labels, which is the number of outputs.
+    /// Number of labels.
     pub fn len(&self) -> usize {
         self.count
     }
@@ -93,9 +109,9 @@ impl<'a> Labels<'a> {
         (0..self.count).map_while(move |_| reader.take_text(Field::Text).map(Text::as_str))
     }
 
-    /// The label of an output.
-    pub fn get(&self, output: usize) -> Option<&'a str> {
-        self.iter().nth(output)
+    /// Returns the label of a class.
+    pub fn get(&self, class: usize) -> Option<&'a str> {
+        self.iter().nth(class)
     }
 }
 
@@ -120,7 +136,7 @@ impl<'a> Input<'a> {
     pub(crate) fn take<C: Choice>(
         reader: &mut Reader<'a>,
         mut each: impl FnMut(u16),
-    ) -> Option<(usize, Quantization, Encoding<Channels<'a>>)> {
+    ) -> Option<(usize, Quantization, Encoding<Channels<'a>, RealChannels<'a>>)> {
         let dimensions = reader.take_count(Field::Dimensions, 1, MAX_DIMENSIONS)?;
         let mut len = 1usize;
         for _ in 0..dimensions {
@@ -138,7 +154,8 @@ impl<'a> Input<'a> {
             0 => Encoding::Quantized,
             1 if quantization.precision == Precision::Int8 => Encoding::Unsigned8,
             2 if C::OPERATORS.raw => Encoding::Raw(Channels::take(reader, len)?),
-            2 => return reader.refuse(Field::Encoding, Problem::LeftOut(2)),
+            3 if C::OPERATORS.reals => Encoding::Reals(RealChannels::take(reader, len)?),
+            code @ 2..=3 => return reader.refuse(Field::Encoding, Problem::LeftOut(code)),
             code => return reader.refuse(Field::Encoding, Problem::Unknown(code)),
         };
         Some((len, quantization, encoding))
@@ -164,32 +181,70 @@ impl<'a> Input<'a> {
     }
 }
 
+/// What a meaning asks of the number of outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OutputsNeeded {
+    Any,
+    /// So many, of which this field tells.
+    Exactly(usize, Field),
+}
+
 impl<'a> Meaning<'a> {
-    /// Checks what lies there; returns the number of labels, or none for values.
-    pub(crate) fn check(reader: &mut Reader<'a>) -> Option<Option<usize>> {
+    /// Checks what lies there; returns how many outputs it is for.
+    pub(crate) fn check(reader: &mut Reader<'a>) -> Option<OutputsNeeded> {
         match reader.take_unsigned(Field::Meaning)? {
-            0 => {
+            code @ (0 | 2) => {
                 let count = reader.take_count(Field::LabelCount, 1, MAX_LABELS)?;
                 for index in 0..count {
                     reader.place = Place::Label(index as u16);
                     reader.take_text(Field::Text)?;
                 }
-                Some(Some(count))
+                reader.place = Place::Output;
+                // What no difference of two scores of 16 bits reaches.
+                let most = if code == 2 || count == 2 { 1 << 16 } else { 0 };
+                reader.take_in(Field::Threshold, -most, most)?;
+                match (code, count) {
+                    (0, _) => Some(OutputsNeeded::Exactly(count, Field::LabelCount)),
+                    (_, 2) => Some(OutputsNeeded::Exactly(1, Field::Outputs)),
+                    _ => reader.mismatch(Field::LabelCount, 2, count),
+                }
             }
-            1 => reader.take_text(Field::Text).map(|_| None),
+            1 => {
+                let scales = ValueScales::take(reader)?;
+                Some(if scales.is_empty() {
+                    OutputsNeeded::Any
+                } else {
+                    OutputsNeeded::Exactly(scales.len(), Field::Outputs)
+                })
+            }
             code => reader.refuse(Field::Meaning, Problem::Unknown(code)),
         }
     }
 
     /// Reads what has been checked.
     pub(crate) fn read(mut reader: Reader<'a>) -> Self {
-        // There is no error to lose, and no other code than these two.
-        if reader.take_unsigned(Field::Meaning) == Some(0) {
-            let count = reader.take_count(Field::LabelCount, 1, MAX_LABELS).unwrap_or_default();
-            return Meaning::Classes(Labels { start: reader.rest(), count });
+        // There is no error to lose, and no other codes than these three.
+        let code = reader.take_unsigned(Field::Meaning).unwrap_or_default();
+        if code == 1 {
+            return Meaning::Values(ValueScales::take(&mut reader).unwrap_or_default());
         }
-        Meaning::Values {
-            unit: reader.take_text(Field::Text).map(Text::as_str).unwrap_or_default(),
+        let count = reader.take_count(Field::LabelCount, 1, MAX_LABELS).unwrap_or_default();
+        let labels = Labels { start: reader.rest(), count };
+        for _ in 0..count {
+            reader.take_text(Field::Text);
+        }
+        let threshold = reader.take_in(Field::Threshold, i32::MIN, i32::MAX).unwrap_or_default();
+        match code {
+            0 => Meaning::Classes { labels, threshold },
+            _ => Meaning::Probability { labels, threshold },
+        }
+    }
+
+    /// Returns the labels of the classes, if the outputs tell classes apart.
+    pub fn labels(&self) -> Option<Labels<'a>> {
+        match self {
+            Meaning::Classes { labels, .. } | Meaning::Probability { labels, .. } => Some(*labels),
+            Meaning::Values(_) => None,
         }
     }
 }
@@ -202,8 +257,8 @@ mod tests {
     #[test]
     fn pixels_shift_by_128() {
         for raw in 0..=255u8 {
-            assert_eq!(i32::from(Encoding::<()>::Unsigned8.encode(raw)), i32::from(raw) - 128);
-            assert_eq!(Encoding::<()>::Quantized.encode(raw) as u8, raw);
+            assert_eq!(i32::from(Encoding::<(), ()>::Unsigned8.encode(raw)), i32::from(raw) - 128);
+            assert_eq!(Encoding::<(), ()>::Quantized.encode(raw) as u8, raw);
         }
     }
 

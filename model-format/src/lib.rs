@@ -15,7 +15,7 @@
 //! #         quantization: Quantization::int8(1.0, 0),
 //! #         encoding: Encoding::Quantized,
 //! #     },
-//! #     output: MeaningSpec::Values { unit: "m".into() },
+//! #     output: MeaningSpec::Values(vec![]),
 //! #     layers: vec![LayerSpec::Dense(DenseSpec {
 //! #         inputs: 1,
 //! #         outputs: 1,
@@ -27,6 +27,7 @@
 //! #         layout: WeightLayout::RowMajor,
 //! #     })],
 //! #     self_tests: vec![],
+//! #     details: DetailsSpec::default(),
 //! # };
 //! # let bytes = spec.to_bytes()?;
 //! let model = model_format::Model::parse(&bytes)?;
@@ -43,6 +44,7 @@ pub mod build;
 mod channels;
 mod check;
 mod dense;
+mod details;
 mod error;
 mod header;
 mod interface;
@@ -53,12 +55,15 @@ mod model;
 mod operators;
 mod quantization;
 mod reader;
+mod reals;
 mod sizes;
 mod softmax;
 mod table;
+mod values;
 
 pub use channels::{Channel, Channels};
 pub use dense::{Dense, Row};
+pub use details::{Details, Feature, OutputLabel};
 pub use error::{Error, Field, Place, Problem};
 pub use header::{HEADER_LEN, Header, MAGIC, VERSION};
 pub use interface::{Encoding, Input, Labels, Meaning, Output, Shape};
@@ -67,6 +72,8 @@ pub use layout::WeightLayout;
 pub use model::{Layers, Model, SelfTest, SelfTests};
 pub use operators::{All, Choice, Operators};
 pub use quantization::{Clamp, Multiplier, Precision, Quantization};
+pub use reals::{RealChannel, RealChannels};
 pub use sizes::{ScratchLayout, padded};
 pub use softmax::{MAX_SOFTMAX, Softmax};
 pub use table::{TABLE_INT8_LEN, TABLE_INT16_LEN, Table};
+pub use values::{ValueScale, ValueScales};

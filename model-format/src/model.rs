@@ -2,11 +2,12 @@
 
 use core::marker::PhantomData;
 
+use crate::interface::OutputsNeeded;
 use crate::limits::{MAX_LAYERS, MAX_SELF_TESTS};
 use crate::reader::{Reader, Text};
 use crate::{
-    All, Channels, Choice, Clamp, Encoding, Error, Field, HEADER_LEN, Header, Input, Layer,
-    Meaning, Output, Place, Precision, Quantization, ScratchLayout,
+    All, Channels, Choice, Clamp, Details, Encoding, Error, Field, HEADER_LEN, Header, Input,
+    Layer, Meaning, Output, Place, Precision, Quantization, RealChannels, ScratchLayout,
 };
 
 /// A model whose bytes have been checked: everything that it hands out is valid.
@@ -30,7 +31,7 @@ pub struct Model<'a, C = All> {
     output_precision: Precision,
     /// Most inputs of a dense layer, rounded up to those that its weights have room for.
     most_inputs: u16,
-    /// Most bytes of a layer's outputs, and of an input that is made from counts.
+    /// Most bytes of a layer's outputs, and of an input that is made from readings.
     most_output_bytes: u16,
     layer_count: u8,
     self_test_count: u8,
@@ -70,13 +71,14 @@ impl<'a, C: Choice> Model<'a, C> {
         let (width, tensor, encoding) = Input::take::<C>(reader, |_| ())?;
         let input = Chain::new(width, tensor);
         reader.place = Place::Output;
-        let labels = Meaning::check(reader)?;
+        let needed = Meaning::check(reader)?;
 
         reader.place = Place::Model;
         let layer_count = reader.take_count(Field::LayerCount, 1, MAX_LAYERS)? as u8;
         let layers = reader.rest();
-        // Where counts become values, these lie as a layer's outputs would.
-        let raw = C::OPERATORS.raw && matches!(encoding, Encoding::Raw(_));
+        // Where readings become values, these lie as a layer's outputs would.
+        let raw = C::OPERATORS.raw && matches!(encoding, Encoding::Raw(_))
+            || C::OPERATORS.reals && matches!(encoding, Encoding::Reals(_));
         let first_bytes = if raw { input.bytes::<C>() } else { 0 };
         let (mut chain, mut most_inputs, mut most_output_bytes) = (input, 0, first_bytes);
         for index in 0..layer_count {
@@ -92,11 +94,11 @@ impl<'a, C: Choice> Model<'a, C> {
             most_output_bytes = chain.bytes::<C>().max(most_output_bytes);
         }
         let output_len = chain.width;
-        if let Some(labels) = labels
-            && labels != output_len
+        if let OutputsNeeded::Exactly(needed, field) = needed
+            && needed != output_len
         {
             reader.place = Place::Output;
-            return reader.mismatch(Field::LabelCount, output_len, labels);
+            return reader.mismatch(field, output_len, needed);
         }
 
         let output_precision = chain.tensor.precision;
@@ -122,6 +124,12 @@ impl<'a, C: Choice> Model<'a, C> {
             SelfTest::read(reader, model.input_bytes(), model.output_bytes())?;
         }
         reader.place = Place::Model;
+        if C::OPERATORS.details {
+            Details::take(reader, model.input_len(), model.output_len())?;
+        } else {
+            // Nobody reads them there.
+            reader.take_bytes(Field::Details)?;
+        }
         reader.finish()?;
         Some(model)
     }
@@ -163,6 +171,29 @@ impl<'a, C: Choice> Model<'a, C> {
         }
     }
 
+    /// Returns the channels of the real numbers that the model takes, if it takes some.
+    pub fn real_channels(&self) -> Option<RealChannels<'a>> {
+        if !C::OPERATORS.reals {
+            return None;
+        }
+        let mut reader = self.reader();
+        reader.take_text(Field::Name);
+        match Input::take::<C>(&mut reader, |_| ())?.2 {
+            Encoding::Reals(channels) => Some(channels),
+            _ => None,
+        }
+    }
+
+    /// Returns names, units and the preparation of images; none where the model was stripped of
+    /// them.
+    pub fn details(&self) -> Details<'a> {
+        let mut reader = Reader::new(self.self_tests, self.file_len());
+        for _ in 0..self.self_test_count {
+            SelfTest::read(&mut reader, self.input_bytes(), self.output_bytes());
+        }
+        Details::take(&mut reader, self.input_len(), self.output_len()).unwrap_or(Details::NONE)
+    }
+
     /// What comes out.
     pub fn output(&self) -> Output<'a> {
         let mut reader = self.reader();
@@ -192,11 +223,14 @@ impl<'a, C: Choice> Model<'a, C> {
         self.input.bytes::<C>()
     }
 
-    /// Bytes of an input in the largest form in which it comes: values, or counts of sensors.
+    /// Bytes of an input in the largest form in which it comes: values, counts of sensors in 16
+    /// bits, or real numbers in 32.
     pub fn raw_input_bytes(&self) -> usize {
-        match self.channels() {
-            Some(_) => self.input_len().wrapping_mul(2),
-            None => self.input_bytes(),
+        let input = self.input_len();
+        match (self.channels(), self.real_channels()) {
+            (Some(_), _) => input.wrapping_mul(2),
+            (_, Some(_)) => input.wrapping_mul(4),
+            _ => self.input_bytes(),
         }
     }
 

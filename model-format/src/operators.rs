@@ -18,19 +18,39 @@ pub struct Operators {
     pub softmax: bool,
     /// Whether the input is what sensors count.
     pub raw: bool,
+    /// Whether the input is real numbers.
+    pub reals: bool,
+    /// Whether names, units and the like are checked and can be read.
+    pub details: bool,
 }
 
 impl Operators {
     /// All that the format has.
-    pub const ALL: Operators =
-        Operators { layouts: u16::MAX, int16: true, table: true, softmax: true, raw: true };
+    pub const ALL: Operators = Operators {
+        layouts: u16::MAX,
+        int16: true,
+        table: true,
+        softmax: true,
+        raw: true,
+        reals: true,
+        details: true,
+    };
 
-    /// Exactly what a model uses.
+    /// Exactly what an engine needs to run a model.
     pub fn of(model: &Model<'_>) -> Self {
         let input = model.input();
         let int16 = input.quantization.precision == Precision::Int16;
         let raw = matches!(input.encoding, Encoding::Raw(_));
-        let none = Operators { layouts: 0, int16, table: false, softmax: false, raw };
+        let reals = matches!(input.encoding, Encoding::Reals(_));
+        let none = Operators {
+            layouts: 0,
+            int16,
+            table: false,
+            softmax: false,
+            raw,
+            reals,
+            details: false,
+        };
         model.layers().fold(none, |used, layer| used.with(&layer))
     }
 

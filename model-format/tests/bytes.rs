@@ -2,8 +2,8 @@
 
 mod common;
 
-use model_format::build::ModelSpec;
-use model_format::{Channel, Encoding, Layer, Meaning, Model, Multiplier};
+use model_format::build::{DetailsSpec, FeatureSpec, LayerSpec, MeaningSpec, ModelSpec};
+use model_format::{Channel, Encoding, Layer, Meaning, Model, Multiplier, RealChannel, ValueScale};
 use serde::{Deserialize, Serialize};
 
 /// The payload of `common::example`, field by field.
@@ -12,15 +12,15 @@ const PAYLOAD: &[u8] = &[
     2, 1, 3, // two dimensions: 1 and 3
     0, 0, 0, 0, 0x3f, 0xff, 1, // int8, scale 0.5, zero point −128 (zigzag 255)
     1, // unsigned bytes
-    0, 2, 2, b'n', b'o', 3, b'y', b'e', b's', // classes, two labels
-    2,    // two layers
+    0, 2, 2, b'n', b'o', 3, b'y', b'e', b's', 0, // classes, two labels, threshold 0
+    2, // two layers
     0, 3, 1, // dense, 3 inputs, 1 output
     0, 0, 0, 0x80, 0x3e, 0xc7, 1, // int8, scale 0.25, zero point −100 (zigzag 199)
     0xc7, 1, 0xfe, 1, // clamped to −100..=127
     0, // row-major
-    // The padding's length stands at byte 57 of the file and that of the parameters behind it, so
-    // these would start at 59 without padding, and start at 60 with one byte.
-    1, 0, 13, // 9 · 1 + 4 parameter bytes
+    // The padding's length stands at byte 58 of the file and that of the parameters behind it, so
+    // these start at 60 without padding.
+    0, 13, // 9 · 1 + 4 parameter bytes
     0xe8, 3, 0, 0, // bias 1000
     0, 0, 0, 0x60, // multiplier 3 · 2^29
     1, 0xfe, 127, 0,    // weights, filled up
@@ -36,12 +36,13 @@ const PAYLOAD: &[u8] = &[
     0xff, 0, 0, 0, 1, 0, 0, 0, // weights −1 and 1, filled up
     1, 0, // shifts 1 and 0
     1, 3, 0x80, 0, 0x7f, 2, 0x80, 5, // one self-test
+    0, // no details
 ];
 
 #[test]
 fn the_writer_writes_these_bytes() {
     let file = common::example().to_bytes().unwrap();
-    let mut header = *b"THMB\x01\0\0\0\0\0\0\0";
+    let mut header = *b"THMB\x02\0\0\0\0\0\0\0";
     header[8..].copy_from_slice(&(PAYLOAD.len() as u32).to_le_bytes());
     assert_eq!(file[..12], header);
     assert_eq!(file[16..], *PAYLOAD);
@@ -52,16 +53,22 @@ const CHANNELS: &[u8] = &[
     2, 27, // encoding and length
     0x80, 0xff, 0x07, 0, 0, 0, 0, 0x60,
     0xf5, // offset 524,160, multiplier 3 · 2^29, shift −11
-    0, 0, 0, 0xff, 0, 0, 0, 0x40, 6, // offset −2^24, multiplier 2^30, shift 6
+    0, 0, 0, 0xff, 0, 0, 0, 0xc0, 6, // offset −2^24, multiplier 2^30, falling, shift 6
     1, 0, 0, 0, 0, 0, 0, 0, 0, // offset 1, multiplier 0
 ];
 
 #[test]
 fn channels_of_counts_lie_behind_the_encoding() {
-    let channel =
-        |offset, mantissa, shift| Channel { offset, multiplier: Multiplier { mantissa, shift } };
-    let channels =
-        vec![channel(524_160, 3 << 29, -11), channel(-(1 << 24), 1 << 30, 6), channel(1, 0, 0)];
+    let channel = |offset, mantissa, shift, is_falling| Channel {
+        offset,
+        multiplier: Multiplier { mantissa, shift },
+        is_falling,
+    };
+    let channels = vec![
+        channel(524_160, 3 << 29, -11, false),
+        channel(-(1 << 24), 1 << 30, 6, true),
+        channel(1, 0, 0, false),
+    ];
     let mut spec = common::example();
     spec.input.encoding = Encoding::Raw(channels.clone());
     let file = spec.to_bytes().unwrap();
@@ -73,6 +80,121 @@ fn channels_of_counts_lie_behind_the_encoding() {
     assert_eq!((model.input_bytes(), model.raw_input_bytes()), (3, 6));
 }
 
+/// The same model with an input of real numbers, one channel for all: encoding 3, 8 bytes.
+const REALS: &[u8] = &[
+    3, 8, // encoding and length
+    0, 0xe6, 0xc5, 0x47, // offset 101,324
+    0, 0, 0, 0x3f, // factor 0.5
+];
+
+#[test]
+fn channels_of_real_numbers_lie_behind_the_encoding() {
+    let channels = vec![RealChannel { offset: 101_324.0, factor: 0.5 }];
+    let mut spec = common::example();
+    spec.input.encoding = Encoding::Reals(channels.clone());
+    let file = spec.to_bytes().unwrap();
+    let start = 16 + 5 + 3 + 7;
+    assert_eq!(file[start..][..REALS.len()], *REALS);
+    let model = Model::parse(&file).unwrap();
+    assert_eq!(model.real_channels().unwrap().iter().collect::<Vec<_>>(), channels);
+    assert_eq!((model.input_bytes(), model.raw_input_bytes()), (3, 12));
+    // The input takes a word of the memory for activations, as the outputs do.
+    assert_eq!(
+        model.scratch_len(),
+        Model::parse(&common::example().to_bytes().unwrap()).unwrap().scratch_len()
+    );
+}
+
+/// Scale and offset of two outputs: meaning 1, 16 bytes.
+const VALUES: &[u8] = &[
+    1, 16, // meaning and length
+    0, 0, 0x20, 0x40, 0, 0xe6, 0xc5, 0x47, // scale 2.5, offset 101,324
+    0, 0, 0x80, 0x3f, 0, 0, 0, 0, // scale 1, offset 0
+];
+
+#[test]
+fn values_have_a_scale_and_an_offset_each() {
+    let scales =
+        vec![ValueScale { scale: 2.5, offset: 101_324.0 }, ValueScale { scale: 1.0, offset: 0.0 }];
+    let mut spec = common::example();
+    spec.output = MeaningSpec::Values(scales);
+    let file = spec.to_bytes().unwrap();
+    let start = 16 + 5 + 3 + 7 + 1;
+    assert_eq!(file[start..][..VALUES.len()], *VALUES);
+    assert_eq!(ModelSpec::from(&Model::parse(&file).unwrap()), spec);
+    spec.output = MeaningSpec::Values(vec![ValueScale { scale: 1.0, offset: 0.0 }]);
+    let error = spec.to_bytes().unwrap_err().to_string();
+    assert_eq!(error, "output, outputs: 1 where 2 is needed");
+}
+
+#[test]
+fn one_output_tells_two_classes_apart() {
+    let mut spec = common::example();
+    let labels = vec!["ok".to_string(), "fault".to_string()];
+    spec.output = MeaningSpec::Probability { labels: labels.clone(), threshold: -38 };
+    let error = spec.to_bytes().unwrap_err().to_string();
+    assert_eq!(error, "output, outputs: 1 where 2 is needed");
+    let LayerSpec::Dense(last) = &mut spec.layers[1] else { panic!("not dense") };
+    (last.outputs, last.weights, last.biases) = (1, vec![1], vec![0]);
+    last.multipliers.truncate(1);
+    spec.self_tests.clear();
+    let file = spec.to_bytes().unwrap();
+    let start = 16 + 5 + 3 + 7 + 1;
+    // Meaning 2, two labels, threshold −38 (zigzag 75).
+    assert_eq!(file[start..][..12], *b"\x02\x02\x02ok\x05fault\x4b");
+    assert_eq!(ModelSpec::from(&Model::parse(&file).unwrap()), spec);
+    spec.output = MeaningSpec::Probability { labels: labels[..1].to_vec(), threshold: 0 };
+    let error = spec.to_bytes().unwrap_err().to_string();
+    assert_eq!(error, "output, number of labels: 1 where 2 is needed");
+    spec.output = MeaningSpec::Classes { labels: vec!["a".into(); 3], threshold: 1 };
+    let error = spec.to_bytes().unwrap_err().to_string();
+    assert_eq!(error, "output, threshold: 1 is out of range");
+}
+
+/// Details of the example: a description for each of three features, none of outputs, a text.
+const DETAILS: &[u8] = &[
+    43, // bytes
+    3,  // features
+    1, b't', 3, 0xc2, 0xb0, b'C', 0, 0, 0, 0x80, 0x3f, 0, 0, 0,
+    0, // "t", "°C", none clipped, 1, 0
+    0, 0, 0xe8, 7, 0, 0, 0, 0x3f, 0, 0, 0x80,
+    0xbf, // no name, 1,000 ppm, slope 0.5, intercept −1
+    0, 0, 0, 0, 0, 0x80, 0x3f, 0, 0, 0, 0, // no name, no unit
+    0, // outputs
+    2, b'a', b'b', // preparation
+];
+
+#[test]
+fn details_end_the_file_and_can_be_left_out() {
+    let feature = |name: &str, unit: &str, clipped, line| FeatureSpec {
+        name: name.into(),
+        unit: unit.into(),
+        clipped,
+        line,
+    };
+    let mut spec = common::example();
+    let stripped = spec.to_bytes().unwrap();
+    spec.details = DetailsSpec {
+        features: vec![
+            feature("t", "°C", 0, [1.0, 0.0]),
+            feature("", "", 1000, [0.5, -1.0]),
+            feature("", "", 0, [1.0, 0.0]),
+        ],
+        outputs: vec![],
+        preparation: "ab".into(),
+    };
+    let file = spec.to_bytes().unwrap();
+    assert_eq!(file[stripped.len() - 1..], *DETAILS);
+    let model = Model::parse(&file).unwrap();
+    assert_eq!(ModelSpec::from(&model), spec);
+    let details = model.details();
+    assert_eq!((details.len(), details.preparation()), (DETAILS.len() - 1, "ab"));
+    assert!(Model::parse(&stripped).unwrap().details().is_empty());
+    spec.details.features.truncate(2);
+    let error = spec.to_bytes().unwrap_err().to_string();
+    assert_eq!(error, "number of features: 2 where 3 is needed");
+}
+
 #[test]
 fn the_reader_reads_them_back() {
     let spec = common::example();
@@ -81,7 +203,9 @@ fn the_reader_reads_them_back() {
     assert_eq!(ModelSpec::from(&model), spec);
     assert_eq!((model.input_len(), model.output_len()), (3, 2));
     assert_eq!((model.macs(), model.file_len()), (5, file.len()));
-    let Meaning::Classes(labels) = model.output().meaning else { panic!("not classes") };
+    let Meaning::Classes { labels, threshold: 0 } = model.output().meaning else {
+        panic!("not classes")
+    };
     assert_eq!((labels.get(1), labels.get(2)), (Some("yes"), None));
     let Some(Layer::Dense(first)) = model.layers().next() else { panic!("not dense") };
     let row = first.rows().next().unwrap();
@@ -117,6 +241,7 @@ struct File<'a> {
     meaning: Meaning_<'a>,
     layers: Vec<Layer_<'a>>,
     self_tests: Vec<(&'a [u8], &'a [u8])>,
+    details: &'a [u8],
 }
 
 #[derive(Serialize, Deserialize)]
@@ -128,9 +253,9 @@ struct Quantization {
 
 #[derive(Serialize, Deserialize)]
 enum Meaning_<'a> {
-    #[serde(borrow)]
-    Classes(Vec<&'a str>),
-    Values(&'a str),
+    Classes(#[serde(borrow)] Vec<&'a str>, i32),
+    Values(&'a [u8]),
+    Probability(#[serde(borrow)] Vec<&'a str>, i32),
 }
 
 #[derive(Serialize, Deserialize)]

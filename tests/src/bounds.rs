@@ -90,9 +90,10 @@ fn edge(
                 quantization: quantization(zero_point),
                 encoding: Encoding::Quantized,
             },
-            output: MeaningSpec::Values { unit: String::new() },
+            output: MeaningSpec::Values(vec![]),
             layers: vec![LayerSpec::Dense(layer)],
             self_tests: vec![],
+            details: Default::default(),
         }
     };
     let towards =

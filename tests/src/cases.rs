@@ -143,9 +143,10 @@ pub fn int16(seed: u64, layouts: &[WeightLayout]) -> Case {
     let spec = ModelSpec {
         name: "int16".into(),
         input: InputSpec { shape: vec![widths[0]], quantization, encoding: Encoding::Quantized },
-        output: MeaningSpec::Values { unit: String::new() },
+        output: MeaningSpec::Values(vec![]),
         layers: layers.collect(),
         self_tests: vec![],
+        details: Default::default(),
     };
     let shapes: Vec<_> =
         dense_layers(&spec).map(|dense| (dense.outputs, dense.layout.name())).collect();
@@ -222,7 +223,7 @@ fn dense(
             quantization: quantization(input_zero_point),
             encoding: Encoding::Quantized,
         },
-        output: MeaningSpec::Values { unit: String::new() },
+        output: MeaningSpec::Values(vec![]),
         layers: vec![LayerSpec::Dense(DenseSpec {
             inputs,
             outputs,
@@ -234,5 +235,6 @@ fn dense(
             layout: WeightLayout::RowMajor,
         })],
         self_tests: vec![],
+        details: Default::default(),
     }
 }

@@ -200,9 +200,10 @@ impl Network {
                 quantization,
                 encoding: Encoding::Quantized,
             },
-            output: MeaningSpec::Values { unit: String::new() },
+            output: MeaningSpec::Values(vec![]),
             layers: layers.collect(),
             self_tests: vec![],
+            details: Default::default(),
         };
         spec.to_bytes().unwrap_or_else(|error| panic!("{:?}: {error}", self.widths))
     }

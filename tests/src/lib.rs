@@ -22,6 +22,7 @@ pub mod sealed;
 pub mod sizes;
 pub mod tflite;
 pub mod trained;
+pub mod update;
 pub mod values;
 pub mod variant;
 pub mod wire;

@@ -40,9 +40,10 @@ impl RandomModel {
                 quantization: quantization(input_zero_point),
                 encoding: Encoding::Quantized,
             },
-            output: MeaningSpec::Values { unit: String::new() },
+            output: MeaningSpec::Values(vec![]),
             layers: Vec::new(),
             self_tests: Vec::new(),
+            details: Default::default(),
         };
         let (mut inputs, mut zero_point, mut range) = (input_len, input_zero_point, Clamp::INT8);
         for _ in 0..rng.usize(1..=4) {

@@ -2,18 +2,26 @@
 //! `host-trainer inspect --for` predicts (`host-trainer/src/chips/measured.toml`).
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use host_trainer::chips::{Code, Measured};
+use firmware::link::{STACK_OVERRUN, frame_len};
+use host_trainer::chips::{BoardRam, Code, Measured};
+use host_trainer::device::board::Board;
+use host_trainer::device::signing::{SigningKey, Version};
 use host_trainer::pack::{Core, pack};
 use model_format::build::{
     DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec, SoftmaxSpec, TableSpec,
 };
 use model_format::{
-    Channel, Clamp, Encoding, Model, Multiplier, Operators, Quantization, WeightLayout,
+    Channel, Clamp, Encoding, Model, Multiplier, Operators, Quantization, RealChannel, WeightLayout,
 };
 
-use crate::emulated::default_model;
+use crate::emulated::{
+    LIMIT, default_model, own_model, serving_firmware, serving_on, signed_firmware,
+};
 use crate::minimal::{MACHINES, Sizes, image, run};
+use crate::variant::variant;
+use crate::workspace::empty_dir;
 
 /// The targets that figures are taken of, each with a core.
 pub const TARGETS: [(&str, Core); 3] = [
@@ -39,6 +47,8 @@ pub enum Part {
     Int16,
     /// Dense layers packed for the core, of what a sensor counts.
     Raw,
+    /// Dense layers packed for the core, of real numbers.
+    Reals,
 }
 
 impl Part {
@@ -67,6 +77,10 @@ impl Part {
         if matches!(self, Part::Raw) {
             let channel = Channel::from_line(0.1, 0.0, 1.0).expect("ten counts a value");
             spec.input.encoding = Encoding::Raw(vec![channel]);
+        }
+        if matches!(self, Part::Reals) {
+            let channel = RealChannel { offset: 20.0, factor: 10.0 };
+            spec.input.encoding = Encoding::Reals(vec![channel]);
         }
         let bytes = spec.to_bytes().expect("a small model");
         match self {
@@ -105,9 +119,10 @@ fn network(shape: Vec<usize>, tensor: Quantization, layers: Vec<LayerSpec>) -> M
     ModelSpec {
         name: "part".into(),
         input: InputSpec { shape, quantization: tensor, encoding: Encoding::Quantized },
-        output: MeaningSpec::Values { unit: String::new() },
+        output: MeaningSpec::Values(vec![]),
         layers,
         self_tests: vec![],
+        details: Default::default(),
     }
 }
 
@@ -150,7 +165,92 @@ pub fn measure() -> Measured {
         let elf = image(machine.target, &digits.expect("it can be packed"));
         Some(run(machine, &elf).stack as u64)
     });
-    Measured { stack: stacks.max().unwrap_or(0), targets: BTreeMap::from(targets) }
+    Measured {
+        stack: stacks.max().unwrap_or(0),
+        targets: BTreeMap::from(targets),
+        boards: measure_boards(),
+    }
+}
+
+/// RAM of boards with the device application, for each target.
+///
+/// # Panics
+/// When one can't be built or run, with the reason.
+pub fn measure_boards() -> BTreeMap<String, BoardRam> {
+    let boards = BOARDS.map(|name| {
+        let board = Board::named(name).unwrap_or_else(|error| panic!("{error}"));
+        let ram = board_ram(board);
+        println!("{name}: {ram:?}");
+        (board.target.to_string(), ram)
+    });
+    BTreeMap::from(boards)
+}
+
+/// Boards that are measured, one a target.
+const BOARDS: [&str; 5] =
+    ["microbit", "qemu-mps2-an385", "qemu-mps2-an386", "qemu-mps2-an505", "qemu-riscv"];
+
+/// Static RAM of boards that are not emulated, at the most, beside scratch memory and frames: that
+/// of their drivers and of the log.
+const DRIVERS: u64 = 2_048;
+
+/// RAM of a board with the device application.
+///
+/// # Panics
+/// When it can't be built or run, with the reason.
+pub fn board_ram(board: &'static Board) -> BoardRam {
+    let model = own_model(board);
+    let stack = deepest(board, &serving_firmware(board, &model), None);
+    let folder = empty_dir(&format!("sizes-{}", board.name));
+    let key = SigningKey::generate();
+    let public = key.write(&folder.join("owner")).unwrap_or_else(|error| panic!("{error}"));
+    let stack_signed = deepest(board, &signed_firmware(board, &model, &public), Some(&key));
+    let statics = match board.name {
+        // The others have the emulator's log, and no drivers.
+        "microbit" => {
+            let parsed = Model::parse(&model).expect("the board's model");
+            let frames = frame_len(parsed.raw_input_bytes()) + frame_len(parsed.output_bytes());
+            let scratch = parsed.scratch_len().max(1024) * 4;
+            let all = Sizes::of(&serving_firmware(board, &model)).ram;
+            all.saturating_sub((scratch + frames) as u64)
+        }
+        _ => DRIVERS,
+    };
+    BoardRam { statics, stack, stack_signed }
+}
+
+/// The most stack that a board uses for all that it can be asked, for an update and the start after
+/// it, in bytes.
+///
+/// # Panics
+/// When it does not answer, with the reason.
+pub fn deepest(board: &'static Board, elf: &Path, key: Option<&SigningKey>) -> u64 {
+    let failed = |error| -> ! { panic!("{}: {error}", board.name) };
+    let mut emulator = serving_on(board, elf);
+    let mut client = emulator.connect().unwrap_or_else(|error| failed(error));
+    let file = client.read_model().unwrap_or_else(|error| failed(error));
+    let model = Model::parse(&file).expect("the board's model");
+    let input = model.self_tests().next().expect("a test vector").input;
+    client.self_test().unwrap_or_else(|error| failed(error));
+    client.infer_bytes(input).unwrap_or_else(|error| failed(error));
+    client.benchmark(1, input).unwrap_or_else(|error| failed(error));
+    client.trace(input).unwrap_or_else(|error| failed(error));
+    let mut stack = client.info().unwrap_or_else(|error| failed(error)).stack_bytes;
+    if client.info().unwrap_or_else(|error| failed(error)).slots.is_some() {
+        let new = variant(1);
+        let sent = key.map_or(new.clone(), |key| key.sign(&new, Version::now()));
+        client.set_timeout(LIMIT);
+        client.update(&sent, |_| ()).unwrap_or_else(|error| failed(error));
+        stack = stack.max(client.info().unwrap_or_else(|error| failed(error)).stack_bytes);
+        client.restart().unwrap_or_else(|error| failed(error));
+        let now = client.wait_for_start(LIMIT).unwrap_or_else(|error| failed(error));
+        assert!(now.slots.is_some_and(|slots| slots.running.is_some()), "{}", board.name);
+        client.infer(&[0; 64]).unwrap_or_else(|error| failed(error));
+        stack = stack.max(client.info().unwrap_or_else(|error| failed(error)).stack_bytes);
+    }
+    let stack = stack.unwrap_or_else(|| panic!("{} does not measure its stack", board.name));
+    assert_ne!(stack, STACK_OVERRUN, "{}", board.name);
+    stack.into()
 }
 
 fn measure_target(target: &str, core: Core) -> Code {
@@ -169,9 +269,10 @@ fn measure_target(target: &str, core: Core) -> Code {
         code(part).saturating_sub(alone.expect("one layout").1)
     };
     let (table, softmax, int16) = (more(Part::Table), more(Part::Softmax), more(Part::Int16));
-    let raw = more(Part::Raw);
+    let (raw, reals) = (more(Part::Raw), more(Part::Reals));
     let model = Part::Native.model(core);
     let scratch = 4 * Model::parse(&model).expect("a part").scratch_len() as u64;
     let ram = sizes(&model).ram - scratch;
-    Code { ram, int16, table, softmax, raw, layouts, several: code(Part::NativeAndRowMajor) }
+    let several = code(Part::NativeAndRowMajor);
+    Code { ram, int16, table, softmax, raw, reals, layouts, several }
 }

@@ -323,7 +323,7 @@ fn weights_in_pairs_of_rows_are_checked_as_what_they_stand_for() {
     let spec = ModelSpec {
         name: "pairs".into(),
         input: InputSpec { shape: vec![1], quantization, encoding: Encoding::Quantized },
-        output: MeaningSpec::Values { unit: String::new() },
+        output: MeaningSpec::Values(vec![]),
         layers: vec![LayerSpec::Dense(DenseSpec {
             inputs: 1,
             outputs: 4,
@@ -335,6 +335,7 @@ fn weights_in_pairs_of_rows_are_checked_as_what_they_stand_for() {
             layout: WeightLayout::Pairs4,
         })],
         self_tests: vec![],
+        details: Default::default(),
     };
     let file = spec.to_bytes().unwrap();
     let tile = [0xff, 126, 0, 0, 0, 0, 0, 0, 5, 0x81, 0, 0, 0, 0, 0, 0];

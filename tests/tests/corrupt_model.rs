@@ -33,9 +33,10 @@ fn spec() -> ModelSpec {
             quantization: Quantization::int8(1.0 / 16.0, -128),
             encoding: Encoding::Unsigned8,
         },
-        output: MeaningSpec::Classes((0..10).map(|digit| digit.to_string()).collect()),
+        output: MeaningSpec::classes((0..10).map(|digit| digit.to_string())),
         layers,
         self_tests: vec![SelfTestSpec { input: vec![7; 63], output: vec![0; 10] }],
+        details: Default::default(),
     }
 }
 
@@ -172,7 +173,7 @@ fn each_field_of_the_model_is_checked() {
         (|s| s.input.quantization.scale = -1.0, &["input", "scale", "-1"]),
         (|s| s.input.quantization.zero_point = 128, &["input", "zero point", "128"]),
         (
-            |s| s.output = MeaningSpec::Classes(vec!["a".into(); 9]),
+            |s| s.output = MeaningSpec::classes(vec!["a"; 9]),
             &["output", "number of labels", "9", "10"],
         ),
         (|s| s.layers.clear(), &["number of layers"]),

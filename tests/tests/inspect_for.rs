@@ -88,6 +88,16 @@ fn what_cannot_be_predicted_is_named() {
     inspect("FE310").refused(1, &["m4.thimble", "layer 0", "FE310", "pack", "--for rv32"]);
     let fits = inspect("nrf52840").success().stdout;
     assert!(fits.contains("nRF52840") && fits.contains("fits"), "{fits}");
+    // Signatures take more stack than the micro:bit's chip has left beside a model of 2,900 inputs.
+    write(folder.join("wide.thimble"), tests::update::wide(2900));
+    let inspect_wide = ["inspect", "wide.thimble", "--for", "nRF51822"];
+    let wide = Finished::of(&mut host_trainer(&folder, inspect_wide)).success().stdout;
+    let verdict = |line: &str| {
+        let line = wide.lines().find(|l| l.contains(line)).unwrap_or_else(|| panic!("{wide}"));
+        line.rsplit(": ").next().expect("a verdict").to_string()
+    };
+    assert_eq!(verdict("takes any model"), "fits");
+    assert_eq!(verdict("takes signed models only"), "does not fit");
     let list = inspect("list").success().stdout;
     assert!(list.contains("packed for another core") && list.contains("STM32H743"), "{list}");
 }

@@ -55,7 +55,7 @@ fn first_difference(core: EmulatedCore, case: &Case, number: usize) -> String {
     for (layer, expected) in expected(&model, input).iter().enumerate() {
         let mut spec = ModelSpec::from(&model);
         spec.layers.truncate(layer + 1);
-        spec.output = MeaningSpec::Values { unit: String::new() };
+        spec.output = MeaningSpec::Values(vec![]);
         spec.self_tests.clear();
         let file = spec.to_bytes().expect("the front of a valid model is valid");
         let front = Model::parse(&file).expect("what to_bytes has checked");

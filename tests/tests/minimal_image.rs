@@ -72,6 +72,8 @@ fn a_model_that_needs_what_was_left_out_is_refused_by_name() {
             table: false,
             softmax: false,
             raw: false,
+            reals: false,
+            details: false,
         };
     }
     let refused = |model: &[u8]| match Model::<Int8Pairs>::parse_with_choice(model) {

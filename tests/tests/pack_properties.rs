@@ -147,9 +147,10 @@ impl FloatNetwork {
                 quantization: input,
                 encoding: Encoding::Quantized,
             },
-            output: MeaningSpec::Values { unit: String::new() },
+            output: MeaningSpec::Values(vec![]),
             layers,
             self_tests: vec![],
+            details: Default::default(),
         }
     }
 

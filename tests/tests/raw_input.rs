@@ -2,10 +2,10 @@
 //! counts the same values that are beyond, and answers the same; and packing changes none of it.
 
 use clap::ValueEnum;
-use firmware::{Engine, encode_counts};
+use firmware::{Engine, encode_counts, encode_reals};
 use host_trainer::pack::{Core, pack};
 use model_format::build::{LayerSpec, ModelSpec};
-use model_format::{Channel, Clamp, Encoding, Model, Multiplier, Quantization};
+use model_format::{Channel, Clamp, Encoding, Model, Multiplier, Quantization, RealChannel};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -24,7 +24,19 @@ fn channel() -> impl Strategy<Value = Channel> {
         .prop_map(|(mantissa, shift)| Multiplier { mantissa, shift });
     let zero = Just(Multiplier { mantissa: 0, shift: 0 });
     let multiplier = prop_oneof![4 => usual, 2 => multiplier, 1 => zero];
-    (offset, multiplier).prop_map(|(offset, multiplier)| Channel { offset, multiplier })
+    (offset, multiplier, any::<bool>()).prop_map(|(offset, multiplier, falls)| Channel {
+        offset,
+        multiplier,
+        // A multiplier of 0 has no sign in the file.
+        is_falling: falls && multiplier.mantissa != 0,
+    })
+}
+
+/// Channels of real numbers, of any magnitude, and numbers near to and far from them.
+fn real_channel() -> impl Strategy<Value = RealChannel> {
+    let offset = prop_oneof![-1e6f32..1e6, -1.0..1.0f32, Just(0.0), Just(101_325.0f32)];
+    let factor = prop_oneof![-100.0..100.0f32, 1e-6..1e-3f32, 1e6..1e12f32, Just(0.0f32)];
+    (offset, factor).prop_map(|(offset, factor)| RealChannel { offset, factor })
 }
 
 /// A seed for a model, channels of which as many are used as divide its inputs, rows of counts.
@@ -95,6 +107,61 @@ fn holds(case: &Case) -> Result<(), TestCaseError> {
         }
     }
     Ok(())
+}
+
+/// The random model of a seed with an input that is made from real numbers.
+fn real_holds(
+    seed: u64,
+    channels: &[RealChannel],
+    steps: &[f32],
+    int16: bool,
+) -> Result<(), TestCaseError> {
+    let mut spec = spec(&Case { seed, channels: vec![Channel::IGNORED; 64], int16, rows: vec![] });
+    let inputs = spec.input.shape[0];
+    spec.input.encoding = Encoding::Reals(channels[..inputs].to_vec());
+    let file = spec.to_bytes().map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let model = Model::parse(&file).expect("what was written");
+    prop_assert_eq!(&ModelSpec::from(&model), &spec);
+    // So many steps from the offset, more or less.
+    let reals: Vec<f32> = channels[..inputs]
+        .iter()
+        .zip(steps)
+        .map(|(channel, steps)| match channel.factor {
+            0.0 => *steps,
+            factor => channel.offset + steps / factor,
+        })
+        .collect();
+    let tensor = model.input_quantization();
+    let (values, beyond) = raw::encode_reals(&reals, &channels[..inputs], tensor);
+    let expected = Network::new(&model).run_layers_wide(&values).pop().expect("a layer");
+    let mut input = vec![0x5a; model.input_bytes()];
+    prop_assert_eq!(encode_reals(&model, reals.iter().copied(), &mut input), Ok(beyond));
+    prop_assert_eq!(&input, &bytes(&values, tensor.precision));
+    for core in Core::value_variants() {
+        let file = pack(&model, *core).expect("every model can be packed");
+        let model = Model::parse(&file).expect("what was packed");
+        let output = model.output().quantization.precision;
+        let mut scratch = vec![u32::MAX; model.scratch_len()];
+        let mut engine = Engine::new(model, &mut scratch).expect("the host reads all");
+        prop_assert_eq!(engine.run_reals(&reals), Ok((&bytes(&expected, output)[..], beyond)));
+    }
+    Ok(())
+}
+
+#[test]
+fn real_numbers_give_what_the_plain_implementation_gives() {
+    let config = ProptestConfig {
+        cases: 512,
+        rng_seed: RngSeed::Fixed(2),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let half = (-200i16..200).prop_map(|steps| f32::from(steps) + 0.5);
+    let steps = prop_oneof![-200.0..200.0f32, half, -1e5..1e5f32, Just(f32::INFINITY)];
+    let case = (any::<u64>(), vec(real_channel(), 64), vec(steps, 64), any::<bool>());
+    proptest!(config, |((seed, channels, steps, int16) in case)| {
+        real_holds(seed, &channels, &steps, int16)?
+    });
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use host_trainer::device::client::Client;
-use host_trainer::device::signing::SigningKey;
+use host_trainer::device::signing::{SigningKey, Version};
 use tests::command::{Finished, cargo, host_trainer};
 use tests::emulated::{board, default_model, listening, serving_firmware, signed_firmware};
 use tests::variant::variant;
@@ -48,7 +48,7 @@ fn what_the_holder_of_the_key_has_signed_is_taken_and_nothing_else() {
     // What no client would send: a signature or a model that is cut off.
     let mut client = Client::connect(&address).unwrap_or_else(|error| panic!("{error}"));
     let key = SigningKey::read(&folder.join("owner")).unwrap_or_else(|error| panic!("{error}"));
-    let signed = key.sign(&new);
+    let signed = key.sign(&new, Version::now());
     for cut_off in [&signed[..signed.len() - 1], &signed[..new.len() - 1]] {
         let error = client.update(cut_off, |_| ()).expect_err("it is cut off").to_string();
         assert!(error.contains("damaged"), "{error}");
@@ -63,6 +63,31 @@ fn what_the_holder_of_the_key_has_signed_is_taken_and_nothing_else() {
     // Back to the one that is built in, which is trusted without a signature.
     let back = ask(&["update", "--rollback"]).success().stdout;
     assert_eq!(model_line(&back), model_line(&before));
+}
+
+/// Older models are refused, unless their owner has signed them as a downgrade.
+#[test]
+fn an_older_version_needs_a_signed_downgrade() {
+    let folder = folder("signed_versions");
+    let key = folder.join("owner.pub");
+    let (_emulator, address) = listening(&signed_firmware(board(), &default_model(), &key));
+    for number in 1..=3 {
+        write(folder.join(format!("{number}.thimble")), variant(number));
+    }
+    let ask = |arguments: &[&str]| device(&folder, &[arguments, &["--tcp", &address]].concat());
+    let update = |model: &str, version: &str, more: &[&str]| {
+        let signed = ["update", model, "--sign", "owner", "--model-version", version];
+        ask(&[&signed, more].concat())
+    };
+    let info = update("1.thimble", "10", &[]).success().stdout;
+    assert!(info.contains("version 10 runs; updates from version 10 on"), "{info}");
+    update("2.thimble", "9", &[]).refused(1, &["version 9", "version 10", "--downgrade"]);
+    let info = update("2.thimble", "9", &["--downgrade"]).success().stdout;
+    assert!(info.contains("digits 2") && info.contains("version 9 runs"), "{info}");
+    update("3.thimble", "9", &[]).refused(1, &["version 9", "version 10"]);
+    // What is signed without a version is signed as of now.
+    let info = ask(&["update", "3.thimble", "--sign", "owner"]).success().stdout;
+    assert!(info.contains("digits 3"), "{info}");
 }
 
 fn model_line(info: &str) -> &str {

@@ -12,11 +12,12 @@ use firmware::link::Refusal;
 use host_trainer::device::Error;
 use host_trainer::device::board::Board;
 use host_trainer::device::emulator::{Emulator, Options};
-use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec};
-use model_format::{Clamp, Encoding, Model, Multiplier, Quantization, WeightLayout};
+use model_format::build::{LayerSpec, ModelSpec};
+use model_format::{Model, WeightLayout};
 use tests::digits;
 use tests::emulated::{default_model, on_every_board, own_model, serving_firmware};
 use tests::parity::engine_outputs;
+use tests::update::wide;
 use tests::variant::variant;
 
 /// Updates that are reset, unless the environment says otherwise.
@@ -25,29 +26,6 @@ const RESETS: usize = 10;
 const VARIABLE: &str = "THIMBLE_UPDATE_RESETS";
 /// How long a board may take to start.
 const START: Duration = Duration::from_secs(30);
-
-/// A model with more inputs than fit into the frames of a board that is built for digits.
-fn wide() -> Vec<u8> {
-    let one = Quantization::int8(1.0, 0);
-    ModelSpec {
-        name: "wide".into(),
-        input: InputSpec { shape: vec![4000], quantization: one, encoding: Encoding::Quantized },
-        output: MeaningSpec::Values { unit: String::new() },
-        layers: vec![LayerSpec::Dense(DenseSpec {
-            inputs: 4000,
-            outputs: 1,
-            weights: vec![0; 4000],
-            biases: vec![0],
-            multipliers: vec![Multiplier::from_real(1.0).expect("a multiplier")],
-            output: one,
-            clamp: Clamp::INT8,
-            layout: WeightLayout::RowMajor,
-        })],
-        self_tests: vec![],
-    }
-    .to_bytes()
-    .expect("a valid model")
-}
 
 fn checksum(file: &[u8]) -> u32 {
     Model::parse(file).expect("a valid model").checksum()
@@ -113,7 +91,7 @@ fn bad_updates_are_refused_and_the_model_goes_on() {
         dense.layout = WeightLayout::Pairs4;
     });
     let failing = spec(&|spec| spec.self_tests[0].output[0] ^= 1);
-    let wide = wide();
+    let wide = wide(4000);
     let cut_off = good[..good.len() - 5].to_vec();
     let mut damaged = good.clone();
     damaged[1000] ^= 1;

@@ -2,6 +2,6 @@
 
 fn main() {
     board_build::runtime();
-    board_build::linker_script("memory.x", include_str!("memory.x"));
+    board_build::memory(include_str!("memory.x"));
     board_build::model("../../models/mnist-16k-rv32.thimble");
 }

@@ -2,6 +2,6 @@
 
 fn main() {
     board_build::runtime();
-    board_build::linker_script("memory.x", include_str!("memory.x"));
+    board_build::memory(include_str!("memory.x"));
     board_build::model_and_updates("../../models/digits.thimble");
 }

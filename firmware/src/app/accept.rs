@@ -5,7 +5,7 @@ use core::fmt;
 use model_format::{Model, WeightLayout};
 use serde::{Deserialize, Serialize};
 
-use super::Trust;
+use super::{Checked, Trust};
 use crate::link::{SelfTestReport, frame_len};
 use crate::{Engine, EngineError};
 
@@ -59,6 +59,14 @@ pub enum Rejection {
     /// Its signature is not one of this model by the key that the device has.
     #[cfg(feature = "signed")]
     Signature,
+    /// It is older than a model that the device has accepted, and not signed as a downgrade.
+    #[cfg(feature = "signed")]
+    Older {
+        /// The version that it was signed with.
+        version: u32,
+        /// The highest version that the device has accepted.
+        floor: u32,
+    },
 }
 
 impl core::error::Error for Rejection {}
@@ -70,7 +78,8 @@ impl fmt::Display for Rejection {
                 "it is no model, arrived damaged, or is beyond the limits of the device's firmware",
             ),
             Rejection::Layout { layer, layout } => {
-                let name = WeightLayout::ALL.get(usize::from(layout)).map_or("such", |l| l.name());
+                let found = WeightLayout::ALL.into_iter().find(|known| *known as u8 == layout);
+                let name = found.map_or("such", |layout| layout.name());
                 write!(
                     f,
                     "layer {layer}: the device's core reads no {name} weights: pack the model for it"
@@ -100,6 +109,12 @@ impl fmt::Display for Rejection {
                 "its signature is not by the key that the device was built for, or the model was \
                  changed after it was signed",
             ),
+            #[cfg(feature = "signed")]
+            Rejection::Older { version, floor } => write!(
+                f,
+                "it was signed as version {version}, and the device has accepted version {floor}: \
+                 sign a newer version, or a downgrade with --downgrade"
+            ),
         }
     }
 }
@@ -118,8 +133,19 @@ impl From<EngineError> for Rejection {
     }
 }
 
+/// What is kept of a model that may run here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The CRC-32 that the model states of itself.
+    pub checksum: u32,
+    /// The version that it was signed with; 0 where nobody signs.
+    pub version: u32,
+}
+
 /// Asks of what an update has brought whether its maker is trusted, reads the model whole, and runs
-/// its own test vectors in `scratch`; gives the CRC-32 that the model states of itself.
+/// its own test vectors in `scratch`.
+///
+/// `floor` is the version that it must have reached; `None` at a start, when it was asked before.
 ///
 /// # Errors
 /// [`Rejection`], whatever the bytes are.
@@ -128,8 +154,16 @@ pub fn accept(
     scratch: &mut [u32],
     buffers: Buffers,
     trust: Trust,
-) -> Result<u32, Rejection> {
-    let model = Model::parse(trust.check(bytes)?).map_err(|_| Rejection::Unreadable)?;
+    floor: Option<u32>,
+) -> Result<Accepted, Rejection> {
+    let Checked { file, version, replaces } = trust.check(bytes)?;
+    #[cfg(feature = "signed")]
+    if let Some(floor) = floor.filter(|floor| version < *floor && replaces < *floor) {
+        return Err(Rejection::Older { version, floor });
+    }
+    #[cfg(not(feature = "signed"))]
+    let _ = (floor, replaces);
+    let model = Model::parse(file).map_err(|_| Rejection::Unreadable)?;
     for (values, given) in
         [(model.raw_input_bytes(), buffers.receive), (model.output_bytes(), buffers.send)]
     {
@@ -141,7 +175,7 @@ pub fn accept(
     let checksum = model.checksum();
     let SelfTestReport { vectors, passed } = self_test(&mut Engine::new(model, scratch)?);
     match passed == vectors {
-        true => Ok(checksum),
+        true => Ok(Accepted { checksum, version }),
         false => Err(Rejection::SelfTest { vectors, passed }),
     }
 }

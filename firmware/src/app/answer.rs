@@ -6,7 +6,7 @@ use model_format::limits::MAX_LAYERS;
 
 use super::{Board, Buffers, Rejection, Trust, accept, self_test};
 use crate::link::{Benchmark, Info, PROTOCOL, Refusal, Request, Response, SlotsInfo, Updated};
-use crate::slots::{MappedFlash, Slots, Update, UpdateError};
+use crate::slots::{LastRun, MappedFlash, Slots, Started, Update, UpdateError};
 use crate::{Engine, InputError, RawError};
 
 const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
@@ -14,6 +14,9 @@ const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 /// Bytes that a frame has beside a chunk or a part of the model: zeros, COBS, CRC, sequence number,
 /// kind, offset, length.
 const OVERHEAD: usize = 32;
+
+/// A benchmark ends after this part of a second, and says how many runs that were.
+const BENCHMARKS_A_SECOND: u32 = 8;
 
 /// What an answer is given to; it is given one.
 type Reply<'r> = &'r mut dyn FnMut(Response<'_>);
@@ -51,6 +54,7 @@ impl<'m, B: Board> Device<'m, '_, B> {
             }
             Request::Infer { input } => self.infer(input, reply),
             Request::InferCounts { counts } => self.infer_counts(counts, reply),
+            Request::InferReals { reals } => self.infer_reals(reals, reply),
             Request::SelfTest => self.self_test(reply),
             Request::Benchmark { runs, input } => self.benchmark(runs, input, reply),
             Request::Trace { input } => self.trace(input, reply),
@@ -86,6 +90,17 @@ impl<'m, B: Board> Device<'m, '_, B> {
                 erases: slots.erases(),
             }
         });
+        #[cfg(not(feature = "signed"))]
+        let signed = None;
+        #[cfg(feature = "signed")]
+        let signed = match (self.board.trust(), self.board.slots()) {
+            (Trust::Anybody, _) | (_, None) => None,
+            (Trust::Holder(_), Some(slots)) => {
+                let record = slots.running().and_then(|slot| slots.record(slot));
+                let version = record.map(|record| record.version);
+                Some(crate::link::SignedInfo { version, floor: slots.floor() })
+            }
+        };
         let model = &self.model;
         Info {
             protocol: PROTOCOL,
@@ -103,6 +118,7 @@ impl<'m, B: Board> Device<'m, '_, B> {
             bad_frames: self.bad_frames,
             saturated_inputs: self.saturated_inputs,
             slots,
+            signed,
         }
     }
 
@@ -114,23 +130,33 @@ impl<'m, B: Board> Device<'m, '_, B> {
     }
 
     fn infer_counts(&mut self, counts: &[u8], reply: Reply<'_>) -> Result<(), Refusal> {
-        let expected = (self.model.input_len() as u32).saturating_mul(2);
-        let (counts, rest) = counts.as_chunks();
-        if !rest.is_empty() {
-            let given = (counts.len() as u32).saturating_mul(2).saturating_add(1);
-            return Err(Refusal::InputLength { expected, given });
-        }
+        let counts = self.readings(counts)?;
         let mut engine = engine(&self.model, self.scratch)?;
         let counts = counts.iter().map(|count| i16::from_le_bytes(*count));
-        let (output, saturated) = engine.run_counts(counts).map_err(|error| match error {
-            RawError::NotRaw => Refusal::NotRaw,
-            RawError::Length(InputError { given, .. }) => {
-                Refusal::InputLength { expected, given: (given as u32).saturating_mul(2) }
-            }
-        })?;
+        let (output, saturated) = engine.run_counts(counts).map_err(reading)?;
         self.saturated_inputs = self.saturated_inputs.saturating_add(saturated);
         reply(Response::Output { output });
         Ok(())
+    }
+
+    fn infer_reals(&mut self, reals: &[u8], reply: Reply<'_>) -> Result<(), Refusal> {
+        let reals = self.readings(reals)?;
+        let mut engine = engine(&self.model, self.scratch)?;
+        let reals = reals.iter().map(|real| f32::from_le_bytes(*real));
+        let (output, saturated) = engine.run_real_numbers(reals).map_err(reading)?;
+        self.saturated_inputs = self.saturated_inputs.saturating_add(saturated);
+        reply(Response::Output { output });
+        Ok(())
+    }
+
+    /// The readings of N bytes each that were sent, if there are as many as inputs.
+    fn readings<'r, const N: usize>(&self, bytes: &'r [u8]) -> Result<&'r [[u8; N]], Refusal> {
+        let expected = self.model.input_len().saturating_mul(N) as u32;
+        let (readings, _) = bytes.as_chunks();
+        match bytes.len() as u32 {
+            given if given == expected => Ok(readings),
+            given => Err(Refusal::InputLength { expected, given }),
+        }
     }
 
     fn self_test(&mut self, reply: Reply<'_>) -> Result<(), Refusal> {
@@ -143,16 +169,23 @@ impl<'m, B: Board> Device<'m, '_, B> {
         let mut engine = engine(&self.model, self.scratch)?;
         let (counter, hz) = self.board.counter().ok_or(Refusal::NoCounter)?;
         let idle = self.board.ticks_of(&mut || ()).ok_or(Refusal::NoCounter)?;
-        let (runs, mut least, mut most, mut sum) = (runs.max(1), u32::MAX, 0, 0u64);
+        let (mut ran, mut least, mut most, mut sum) = (0u16, u32::MAX, 0, 0u64);
+        // Longer than this the device would be deaf: whoever wants more runs asks again.
+        let enough = u64::from(hz / BENCHMARKS_A_SECOND);
         let mut tests = self.model.self_tests();
-        for _ in 0..runs {
+        while ran < runs.max(1) {
             let input = match input {
                 [] => {
+                    // Whole rounds, so that the mean is that of all vectors.
                     if tests.len() == 0 {
                         tests = self.model.self_tests();
+                        if ran > 0 && sum >= enough {
+                            break;
+                        }
                     }
                     tests.next().ok_or(Refusal::NoInput)?.input
                 }
+                _ if ran > 0 && sum >= enough => break,
                 given => given,
             };
             let mut outcome = Ok(());
@@ -163,8 +196,9 @@ impl<'m, B: Board> Device<'m, '_, B> {
             let ticks = ticks.ok_or(Refusal::NoCounter)?.saturating_sub(idle);
             (least, most) = (least.min(ticks), most.max(ticks));
             sum = sum.saturating_add(ticks.into());
+            ran = ran.saturating_add(1);
         }
-        let mean = sum.checked_div(runs.into()).unwrap_or(0) as u32;
+        let (runs, mean) = (ran, sum.checked_div(ran.into()).unwrap_or(0) as u32);
         reply(Response::Benchmark(Benchmark { counter, hz, runs, least, mean, most }));
         Ok(())
     }
@@ -193,9 +227,8 @@ impl<'m, B: Board> Device<'m, '_, B> {
 
     fn update_begin(&mut self, len: u32, reply: Reply<'_>) -> Result<(), Refusal> {
         self.update = None;
-        let running = self.running.map(usize::from);
         let slots = self.board.slots().ok_or(Refusal::NoSlots)?;
-        self.update = Some(slots.begin(running, len).map_err(refusal)?);
+        self.update = Some(slots.begin(len).map_err(refusal)?);
         reply(Response::Done);
         Ok(())
     }
@@ -217,9 +250,9 @@ impl<'m, B: Board> Device<'m, '_, B> {
             return Err(Refusal::Incomplete { missing });
         }
         let update = self.update.take().ok_or(Refusal::NoUpdate)?;
-        let (scratch, buffers) = (&mut *self.scratch, self.buffers);
+        let (scratch, buffers, floor) = (&mut *self.scratch, self.buffers, slots.floor());
         let written = slots
-            .finish(update, |model| accept(model, scratch, buffers, trust))
+            .finish(update, |model| accept(model, scratch, buffers, trust, Some(floor)))
             .map_err(refusal)?;
         reply(Response::Updated(Updated {
             slot: written.slot as u8,
@@ -243,16 +276,14 @@ impl<'m, B: Board> Device<'m, '_, B> {
 
 /// Chooses what to start with: the newest slot whose model may run here, or else none, for the
 /// model that is built in. Newer ones that may not are revoked.
-///
-/// # Errors
-/// What writing the flash says.
-pub fn choose<F: MappedFlash>(
+pub fn start<F: MappedFlash>(
     slots: &mut Slots<F>,
+    last: LastRun,
     scratch: &mut [u32],
     buffers: Buffers,
     trust: Trust,
-) -> Result<Option<usize>, F::Error> {
-    slots.choose(|model| accept(model, scratch, buffers, trust).is_ok())
+) -> Started {
+    slots.start(last, |model| accept(model, scratch, buffers, trust, None).is_ok())
 }
 
 /// An engine for one request: it was made before with the same model and memory.
@@ -260,13 +291,31 @@ fn engine<'m, 's>(model: &Model<'m>, scratch: &'s mut [u32]) -> Result<Engine<'m
     Engine::new(model.clone(), scratch).map_err(|error| Refusal::Rejected(Rejection::from(error)))
 }
 
-fn input_length(InputError { expected, given }: InputError) -> Refusal {
-    Refusal::InputLength { expected: expected as u32, given: given as u32 }
+fn input_length(error: InputError) -> Refusal {
+    match error {
+        InputError::Length { expected, given } => {
+            Refusal::InputLength { expected: expected as u32, given: given as u32 }
+        }
+        // Bytes are of any integers.
+        InputError::Precision => Refusal::UnknownRequest,
+    }
+}
+
+fn reading(error: RawError) -> Refusal {
+    match error {
+        RawError::NotRaw => Refusal::NotRaw,
+        RawError::NotReal => Refusal::NotReal,
+        RawError::NotANumber { input } => Refusal::NotANumber { input: input as u32 },
+        RawError::Length { expected, given } => {
+            Refusal::InputLength { expected: expected as u32, given: given as u32 }
+        }
+    }
 }
 
 fn refusal<E>(error: UpdateError<E>) -> Refusal {
     match error {
         UpdateError::TooLarge { capacity } => Refusal::TooLarge { capacity },
+        UpdateError::RestartFirst => Refusal::RestartFirst,
         UpdateError::OutOfOrder { expected } => Refusal::OutOfOrder { expected },
         UpdateError::ChunkSize { unit } => Refusal::ChunkSize { unit },
         UpdateError::Incomplete { missing } => Refusal::Incomplete { missing },

@@ -9,12 +9,12 @@ use embedded_hal::digital::StatefulOutputPin;
 use embedded_io::{Read, Write};
 use model_format::Model;
 
-pub use self::accept::{Buffers, Rejection, accept, self_test};
-pub use self::answer::choose;
+pub use self::accept::{Accepted, Buffers, Rejection, accept, self_test};
+pub use self::answer::start;
 pub use self::board::{Board, NoLed};
-pub use self::trust::Trust;
+pub use self::trust::{Checked, Trust};
 #[cfg(feature = "signed")]
-pub use self::trust::{PUBLIC_KEY_LEN, SIGNATURE_LEN};
+pub use self::trust::{PUBLIC_KEY_LEN, SIGNATURE_LEN, VERSION_LEN, VERSION_MAGIC};
 
 use self::answer::Device;
 use crate::Engine;

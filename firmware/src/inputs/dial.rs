@@ -156,7 +156,7 @@ mod tests {
                 quantization: tensor,
                 encoding: Encoding::Raw(vec![channel]),
             },
-            output: MeaningSpec::Values { unit: String::new() },
+            output: MeaningSpec::Values(vec![]),
             layers: vec![LayerSpec::Dense(DenseSpec {
                 inputs: 2,
                 outputs: 1,
@@ -168,6 +168,7 @@ mod tests {
                 layout: WeightLayout::RowMajor,
             })],
             self_tests: vec![],
+            details: Default::default(),
         }
         .to_bytes()
         .unwrap()

@@ -4,7 +4,7 @@ use core::fmt;
 
 use embedded_hal::digital::{Error as _, OutputPin};
 use embedded_hal::i2c::ErrorKind;
-use model_format::Precision;
+use model_format::Output;
 
 use super::features::{Sample, Window};
 use crate::operators::{All, Choice};
@@ -90,15 +90,15 @@ pub struct Motion<'m, 's, A, L, C = All> {
     accelerometer: A,
     light: L,
     window: Window<WINDOW>,
-    precision: Precision,
+    output: Output<'m>,
     saturated: u32,
 }
 
 impl<'m, 's, A: Accelerometer, L: OutputPin, C: Choice> Motion<'m, 's, A, L, C> {
     /// Puts the parts together.
     pub fn new(engine: Engine<'m, 's, C>, accelerometer: A, light: L) -> Self {
-        let precision = engine.model().output_precision();
-        Motion { engine, accelerometer, light, window: Window::new(), precision, saturated: 0 }
+        let output = engine.model().output();
+        Motion { engine, accelerometer, light, window: Window::new(), output, saturated: 0 }
     }
 
     /// Reads what samples wait, until there are no more or a window is full; then says what it was.
@@ -124,7 +124,7 @@ impl<'m, 's, A: Accelerometer, L: OutputPin, C: Choice> Motion<'m, 's, A, L, C> 
         };
         let (output, saturated) = self.engine.run_counts(features).map_err(MotionError::Model)?;
         self.saturated = self.saturated.saturating_add(saturated);
-        let class = largest(self.precision.values(output));
+        let class = crate::Answer::new(self.output, output).class().unwrap_or_default();
         let lit = match class {
             0 => self.light.set_low(),
             _ => self.light.set_high(),
@@ -142,17 +142,6 @@ impl<'m, 's, A: Accelerometer, L: OutputPin, C: Choice> Motion<'m, 's, A, L, C> 
     pub fn into_parts(self) -> (A, L) {
         (self.accelerometer, self.light)
     }
-}
-
-/// The place of the largest value, of the first of equal ones.
-fn largest(values: impl Iterator<Item = i16>) -> usize {
-    let (mut best, mut place) = (i16::MIN, 0);
-    for (index, value) in values.enumerate() {
-        if value > best {
-            (best, place) = (value, index);
-        }
-    }
-    place
 }
 
 #[cfg(test)]

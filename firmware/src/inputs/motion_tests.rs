@@ -81,7 +81,7 @@ fn model() -> Vec<u8> {
             quantization: one,
             encoding: Encoding::Raw(vec![channel]),
         },
-        output: MeaningSpec::Classes(vec!["still".into(), "moving".into()]),
+        output: MeaningSpec::classes(["still", "moving"]),
         layers: vec![LayerSpec::Dense(DenseSpec {
             inputs: FEATURES,
             outputs: 2,
@@ -93,6 +93,7 @@ fn model() -> Vec<u8> {
             layout: WeightLayout::RowMajor,
         })],
         self_tests: vec![],
+        details: Default::default(),
     }
     .to_bytes()
     .unwrap()
@@ -210,10 +211,4 @@ fn a_light_that_fails_is_told() {
     let broken = low().with_error(embedded_hal_mock::eh1::MockError::Io(std::io::ErrorKind::Other));
     let (said, _) = play(&wire, &[broken], 1);
     assert!(matches!(said[0], Err(MotionError::Light(_))), "{said:?}");
-}
-
-#[test]
-fn the_first_of_equal_ones_wins() {
-    assert_eq!(largest([-5, 7, 7, 3].into_iter()), 1);
-    assert_eq!(largest([i16::MIN; 2].into_iter()), 0);
 }

@@ -75,7 +75,7 @@ mod tests {
                 quantization: input,
                 encoding: Encoding::Quantized,
             },
-            output: MeaningSpec::Values { unit: String::new() },
+            output: MeaningSpec::Values(vec![]),
             layers: vec![LayerSpec::Dense(DenseSpec {
                 inputs,
                 outputs: 1,
@@ -87,6 +87,7 @@ mod tests {
                 layout: WeightLayout::RowMajor,
             })],
             self_tests: vec![],
+            details: Default::default(),
         }
         .to_bytes()
         .unwrap();

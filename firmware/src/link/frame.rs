@@ -155,7 +155,7 @@ impl<'b> Receiver<'b> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Info, PROTOCOL, Request, Response, SlotsInfo};
+    use super::super::{Info, PROTOCOL, Request, Response, SignedInfo, SlotsInfo};
     use super::*;
 
     fn frame_of(request: Request<'_>) -> Vec<u8> {
@@ -261,6 +261,7 @@ mod tests {
                 updates: u32::MAX,
                 erases: [u32::MAX; 2],
             }),
+            signed: Some(SignedInfo { version: Some(u32::MAX), floor: u32::MAX }),
         };
         let mut buffer = vec![0; frame_len(1)];
         let message = Message { sequence: u16::MAX, body: Response::Info(info) };

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::app::Rejection;
 
 /// Version of the protocol; a computer that speaks another one says so and stops.
-pub const PROTOCOL: u8 = 2;
+pub const PROTOCOL: u8 = 3;
+
+/// What [`Info::stack_bytes`] is when no byte of the stack was left unused.
+pub const STACK_OVERRUN: u32 = u32::MAX;
 
 /// A request or a response, with the number that ties the two together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,9 +33,11 @@ pub enum Request<'a> {
     },
     /// Run the model's own test vectors. Answered by [`Response::SelfTest`].
     SelfTest,
-    /// Run the model so many times and measure. Answered by [`Response::Benchmark`].
+    /// Run the model so many times and measure. Answered by [`Response::Benchmark`] after an eighth
+    /// of a second at the latest, or one run or round of test vectors if that takes longer, with
+    /// the number of runs that were measured.
     Benchmark {
-        /// How often, at least once.
+        /// How often at the most, at least once.
         runs: u16,
         /// The bytes of an input; none for those of the model's own test vectors, in turn.
         input: &'a [u8],
@@ -71,8 +76,13 @@ pub enum Request<'a> {
     Restart,
     /// Run the model on what sensors count. Answered by [`Response::Output`].
     InferCounts {
-        /// A count an input, int16 little-endian.
+        /// A count per input, int16 little-endian.
         counts: &'a [u8],
+    },
+    /// Run the model on real numbers in their own units. Answered by [`Response::Output`].
+    InferReals {
+        /// A number per input, binary32 little-endian.
+        reals: &'a [u8],
     },
 }
 
@@ -132,7 +142,8 @@ pub struct Info<'a> {
     pub model_bytes: u32,
     /// Bytes of scratch memory that the engine uses.
     pub scratch_bytes: u32,
-    /// The most bytes of stack that have been in use, where the board measures it.
+    /// The most bytes of stack that have been in use, where the board measures it;
+    /// [`STACK_OVERRUN`] if none was left.
     pub stack_bytes: Option<u32>,
     /// Frames since the start that were garbage, cut off or too long, and therefore dropped.
     pub bad_frames: u32,
@@ -140,6 +151,17 @@ pub struct Info<'a> {
     pub saturated_inputs: u32,
     /// The slots for models, where the board has some.
     pub slots: Option<SlotsInfo>,
+    /// Versions of signed models, where the device takes only those.
+    pub signed: Option<SignedInfo>,
+}
+
+/// Versions of signed models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedInfo {
+    /// The version that the model was signed with; none for the one that is built in.
+    pub version: Option<u32>,
+    /// The highest version that the device has accepted: a smaller one is refused.
+    pub floor: u32,
 }
 
 /// What there is to know of a device's slots.
@@ -282,6 +304,15 @@ pub enum Refusal {
     NothingBefore,
     /// The model does not say what counts of sensors stand for.
     NotRaw,
+    /// The model takes no real numbers.
+    NotReal,
+    /// A reading is not a number.
+    NotANumber {
+        /// The input that it is for, counted from 0.
+        input: u32,
+    },
+    /// Both slots are needed: one runs, and the next start runs the other.
+    RestartFirst,
 }
 
 impl fmt::Display for Refusal {
@@ -329,6 +360,16 @@ impl fmt::Display for Refusal {
             Refusal::Flash => f.write_str("its flash could not be written"),
             Refusal::NotRaw => f.write_str(
                 "its model does not say what counts of sensors stand for: train it with data.raw",
+            ),
+            Refusal::NotReal => {
+                f.write_str("its model takes no real numbers: send it counts or quantized values")
+            }
+            Refusal::NotANumber { input } => {
+                write!(f, "the reading for input {input} is not a number")
+            }
+            Refusal::RestartFirst => f.write_str(
+                "one of its slots runs and the next start runs the other: restart it with \
+                 `device restart`, then update",
             ),
             Refusal::NothingBefore => {
                 f.write_str("it runs the model that is built in, there is none before")

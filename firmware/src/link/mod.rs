@@ -16,6 +16,6 @@ mod message;
 
 pub use frame::{FrameError, Received, Receiver, encode, frame_len};
 pub use message::{
-    Benchmark, Counter, Info, Message, PROTOCOL, Refusal, Request, Response, SelfTestReport,
-    SlotsInfo, Updated,
+    Benchmark, Counter, Info, Message, PROTOCOL, Refusal, Request, Response, STACK_OVERRUN,
+    SelfTestReport, SignedInfo, SlotsInfo, Updated,
 };

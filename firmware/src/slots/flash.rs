@@ -4,7 +4,7 @@ use core::fmt;
 
 use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash};
 
-use super::record::{HEADER_LEN, RECORD_LEN, Record};
+use super::header::{HEADER_LEN, Header, PART_LEN, Record};
 
 /// A NOR flash that the core reads as memory.
 pub trait MappedFlash: NorFlash {
@@ -54,8 +54,14 @@ impl MappedFlash for NoFlash {
 pub struct Slots<F> {
     pub(super) flash: F,
     slot_len: u32,
-    /// How often each was erased, as far as anybody knows.
+    /// How often each was erased.
     pub(super) erases: [u32; 2],
+    /// The slot whose model runs.
+    pub(super) running: Option<usize>,
+    /// Slots that this start has refused, whether or not the flash could be told.
+    pub(super) refused: [bool; 2],
+    /// Feeds the watchdog.
+    pub(super) feed: fn(),
 }
 
 /// Why a flash cannot hold slots.
@@ -84,28 +90,52 @@ impl<F: MappedFlash> Slots<F> {
     /// # Errors
     /// [`SlotsError`], which depends on the flash alone.
     pub fn new(flash: F) -> Result<Self, SlotsError> {
-        if F::WRITE_SIZE == 0 || !RECORD_LEN.is_multiple_of(F::WRITE_SIZE) || F::ERASE_SIZE == 0 {
+        if F::WRITE_SIZE == 0 || !PART_LEN.is_multiple_of(F::WRITE_SIZE) || F::ERASE_SIZE == 0 {
             return Err(SlotsError::WriteSize);
         }
         let blocks = flash.capacity().checked_div(F::ERASE_SIZE).unwrap_or(0) / 2;
         let slot_len = blocks.wrapping_mul(F::ERASE_SIZE);
-        if slot_len <= HEADER_LEN {
+        // The header lies in one block, so that no record outlasts the erase of its neighbors.
+        if slot_len <= HEADER_LEN || F::ERASE_SIZE < HEADER_LEN {
             return Err(SlotsError::TooSmall);
         }
-        let mut slots = Slots { flash, slot_len: slot_len as u32, erases: [0; 2] };
-        let recorded = [0, 1].map(|slot| Record::erases(slots.header(slot)?.first_chunk()?));
-        // An update that was cut off has taken its slot's count with it. Slots take turns, so that
-        // the other's is right, or too high by one, unless updates were cut off again and again.
-        slots.erases = match recorded {
-            [Some(first), Some(second)] => [first, second],
-            [first, second] => [first.or(second).unwrap_or(0); 2],
+        let mut slots = Slots {
+            flash,
+            slot_len: slot_len as u32,
+            erases: [0; 2],
+            running: None,
+            refused: [false; 2],
+            feed: || (),
         };
+        // A slot that lost its own count to a power cut is known to the other as of its erase.
+        let [first, second] = [0, 1].map(|slot| slots.header(slot).and_then(|h| h.tally()));
+        let known = |own: Option<[u32; 2]>, others: Option<[u32; 2]>| {
+            own.map_or(0, |[own, _]| own).max(others.map_or(0, |[_, other]| other))
+        };
+        slots.erases = [known(first, second), known(second, first)];
         Ok(slots)
     }
 
-    /// How often each slot has been erased, of updates that power cuts ended at most the last.
+    /// Has the watchdog fed between erase blocks.
+    pub fn set_feed(&mut self, feed: fn()) {
+        self.feed = feed;
+    }
+
+    /// How often each slot has been erased. An erase that a power cut ends is not counted.
     pub fn erases(&self) -> [u32; 2] {
         self.erases
+    }
+
+    /// The slot that [`start`](Slots::start) has chosen.
+    pub fn running(&self) -> Option<usize> {
+        self.running
+    }
+
+    /// The highest version that the device has accepted: of a model in one of the slots, or in one
+    /// that was erased since. 0 where nobody signs, and after both slots are gone.
+    pub fn floor(&self) -> u32 {
+        let floors = [0, 1].into_iter().filter_map(|slot| self.header(slot));
+        floors.map(|header| header.floor(F::WRITE_SIZE)).max().unwrap_or(0)
     }
 
     /// Bytes that are written at once; chunks but the last are multiples of it.
@@ -113,8 +143,8 @@ impl<F: MappedFlash> Slots<F> {
         F::WRITE_SIZE as u32
     }
 
-    fn header(&self, slot: usize) -> Option<&[u8]> {
-        self.flash.mapped(self.start(slot), HEADER_LEN as u32)
+    pub(super) fn header(&self, slot: usize) -> Option<Header<'_>> {
+        self.flash.mapped(self.start_of(slot), HEADER_LEN as u32)?.first_chunk().map(Header)
     }
 
     /// Gives the flash back.
@@ -127,63 +157,32 @@ impl<F: MappedFlash> Slots<F> {
         self.slot_len.saturating_sub(HEADER_LEN as u32)
     }
 
-    pub(super) fn start(&self, slot: usize) -> u32 {
+    pub(super) fn start_of(&self, slot: usize) -> u32 {
         if slot == 0 { 0 } else { self.slot_len }
     }
 
-    /// The record of a slot, 0 or 1; none if its model was never finished, or was revoked.
+    /// The record of a slot, 0 or 1; none if its model was never finished, was revoked, or was
+    /// refused by this start.
     pub fn record(&self, slot: usize) -> Option<Record> {
-        let record = Record::from_header(self.header(slot)?.first_chunk()?)?;
-        (record.len <= self.capacity()).then_some(record)
+        let refused = self.refused.get(slot).copied().unwrap_or(true);
+        let record = self.header(slot)?.record()?;
+        (record.len <= self.capacity() && !refused).then_some(record)
     }
 
     /// The bytes of a slot's model.
     pub fn model(&self, slot: usize) -> Option<&[u8]> {
         let record = self.record(slot)?;
-        self.flash.mapped(self.start(slot).saturating_add(HEADER_LEN as u32), record.len)
+        self.flash.mapped(self.start_of(slot).saturating_add(HEADER_LEN as u32), record.len)
     }
 
-    /// The slots with a record, newest first.
+    /// The slots with a record, newest first: the first is the one that the next start runs.
     pub fn newest_first(&self) -> impl Iterator<Item = usize> + use<F> {
-        let sequence = |slot| self.record(slot).map(|record: Record| record.sequence);
-        let (first, second) = (sequence(0), sequence(1));
-        let order = if second > first { [1, 0] } else { [0, 1] };
+        let (first, second) = (self.record(0), self.record(1));
+        let order = match (&first, &second) {
+            (Some(first), Some(second)) if second.is_newer_than(first) => [1, 0],
+            _ => [0, 1],
+        };
         let exists = [first.is_some(), second.is_some()];
         order.into_iter().filter(move |slot| exists.get(*slot).copied().unwrap_or(false))
-    }
-
-    /// The slot to start with: the newest whose model `accept`s, having parsed and tested it. A
-    /// newer one that is refused is revoked, so that the next start does not try it again.
-    ///
-    /// # Errors
-    /// What writing the flash says.
-    pub fn choose(
-        &mut self,
-        mut accept: impl FnMut(&[u8]) -> bool,
-    ) -> Result<Option<usize>, F::Error> {
-        for slot in self.newest_first() {
-            if self.model(slot).is_some_and(&mut accept) {
-                return Ok(Some(slot));
-            }
-            self.revoke(slot)?;
-        }
-        Ok(None)
-    }
-
-    /// Revokes the newest slot, so that the other, or else the model that is built in, is current
-    /// at the next start; `false` if there is no slot to revoke.
-    ///
-    /// # Errors
-    /// What writing the flash says.
-    pub fn roll_back(&mut self) -> Result<bool, F::Error> {
-        match self.newest_first().next() {
-            Some(newest) => self.revoke(newest).map(|()| true),
-            None => Ok(false),
-        }
-    }
-
-    fn revoke(&mut self, slot: usize) -> Result<(), F::Error> {
-        let offset = self.start(slot).saturating_add(RECORD_LEN as u32);
-        self.flash.write(offset, &[0; HEADER_LEN - RECORD_LEN])
     }
 }

@@ -7,15 +7,17 @@ use embedded_storage::nor_flash::{
 use super::MappedFlash;
 
 pub(crate) const BLOCK: usize = 256;
-const UNIT: usize = 4;
 
-/// A flash of erase blocks whose writes turn ones into zeros.
+/// A flash that writes words.
+pub(crate) type Flash = Simulated<4>;
+
+/// A flash of erase blocks whose writes turn ones into zeros, in units of so many bytes.
 #[derive(Clone, Debug)]
-pub(crate) struct Flash {
+pub(crate) struct Simulated<const UNIT: usize> {
     pub(crate) bytes: Vec<u8>,
     /// Units that may still be written and blocks that may still be erased before power fails.
     pub(crate) power: usize,
-    /// Decides what of the last operation still happens.
+    /// Decides what of the last operation still happens: one of the constants, or a seed.
     pub(crate) tear: u64,
     pub(crate) operations: usize,
 }
@@ -33,9 +35,15 @@ impl NorFlashError for Failure {
     }
 }
 
-impl Flash {
+/// Nothing of the last operation happens.
+pub(crate) const NOTHING: u64 = u64::MAX;
+/// Its first half, or its second.
+pub(crate) const FIRST_HALF: u64 = u64::MAX - 1;
+pub(crate) const SECOND_HALF: u64 = u64::MAX - 2;
+
+impl<const UNIT: usize> Simulated<UNIT> {
     pub(crate) fn erased(blocks: usize) -> Self {
-        Flash { bytes: vec![0xff; blocks * BLOCK], power: usize::MAX, tear: 0, operations: 0 }
+        Simulated { bytes: vec![0xff; blocks * BLOCK], power: usize::MAX, tear: 0, operations: 0 }
     }
 
     /// Whether this operation is the one in which power fails; after it nothing works.
@@ -51,17 +59,27 @@ impl Flash {
         }
     }
 
-    fn random(&mut self) -> u8 {
-        self.tear = self.tear.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (self.tear >> 56) as u8
+    /// The bits of a byte that do not change in the last operation.
+    fn kept(&mut self, index: usize, len: usize) -> u8 {
+        match self.tear {
+            NOTHING => 0xff,
+            FIRST_HALF if index < len / 2 => 0,
+            SECOND_HALF if index >= len / 2 => 0,
+            FIRST_HALF | SECOND_HALF => 0xff,
+            _ => {
+                let next = self.tear.wrapping_mul(6364136223846793005);
+                self.tear = next.wrapping_add(1442695040888963407) % (SECOND_HALF - 1);
+                (self.tear >> 56) as u8
+            }
+        }
     }
 }
 
-impl ErrorType for Flash {
+impl<const UNIT: usize> ErrorType for Simulated<UNIT> {
     type Error = Failure;
 }
 
-impl ReadNorFlash for Flash {
+impl<const UNIT: usize> ReadNorFlash for Simulated<UNIT> {
     const READ_SIZE: usize = 1;
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Failure> {
@@ -74,7 +92,7 @@ impl ReadNorFlash for Flash {
     }
 }
 
-impl NorFlash for Flash {
+impl<const UNIT: usize> NorFlash for Simulated<UNIT> {
     const WRITE_SIZE: usize = UNIT;
     const ERASE_SIZE: usize = BLOCK;
 
@@ -87,8 +105,8 @@ impl NorFlash for Flash {
             let cut = self.cut()?;
             for byte in block..block + BLOCK {
                 // A block that is half erased may have any of its zeros left.
-                let left = if cut { self.bytes[byte] | self.random() } else { 0xff };
-                self.bytes[byte] = left;
+                let kept = if cut { self.kept(byte - block, BLOCK) } else { 0 };
+                self.bytes[byte] |= !kept;
             }
             if cut {
                 return Err(Failure::PowerCut);
@@ -107,7 +125,7 @@ impl NorFlash for Flash {
             for (j, byte) in unit.iter().enumerate() {
                 let place = offset + k * UNIT + j;
                 // Some of the bits that should become zero may not have.
-                let kept = if cut { self.random() } else { 0 };
+                let kept = if cut { self.kept(j, UNIT) } else { 0 };
                 let wanted = byte | kept;
                 if self.bytes[place] & byte != *byte {
                     return Err(Failure::NotErased);
@@ -122,7 +140,7 @@ impl NorFlash for Flash {
     }
 }
 
-impl MappedFlash for Flash {
+impl<const UNIT: usize> MappedFlash for Simulated<UNIT> {
     fn mapped(&self, offset: u32, len: u32) -> Option<&[u8]> {
         self.bytes.get(offset as usize..)?.get(..len as usize)
     }

@@ -6,7 +6,7 @@ use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
 
 use super::simulated::{BLOCK, Failure, Flash};
 use super::*;
-use crate::app::{self, Buffers, Rejection, Trust};
+use crate::app::{self, Accepted, Buffers, Rejection, Trust};
 
 /// A model that can be told from the others by its bias, and whose self-test may be wrong.
 fn model(bias: i8, self_test_passes: bool) -> Vec<u8> {
@@ -14,7 +14,7 @@ fn model(bias: i8, self_test_passes: bool) -> Vec<u8> {
     ModelSpec {
         name: format!("model {bias}"),
         input: InputSpec { shape: vec![5], quantization: one, encoding: Encoding::Quantized },
-        output: MeaningSpec::Values { unit: String::new() },
+        output: MeaningSpec::Values(vec![]),
         layers: vec![LayerSpec::Dense(DenseSpec {
             inputs: 5,
             outputs: 1,
@@ -29,18 +29,19 @@ fn model(bias: i8, self_test_passes: bool) -> Vec<u8> {
             input: vec![0; 5],
             output: vec![if self_test_passes { bias } else { bias + 1 } as u8],
         }],
+        details: Default::default(),
     }
     .to_bytes()
     .unwrap()
 }
 
-/// What a device asks of a model before it runs it: its CRC-32, if it parses and passes.
-fn accept(bytes: &[u8]) -> Result<u32, Rejection> {
+/// What a device asks of a model before it runs it: whether it parses and passes.
+fn accept(bytes: &[u8]) -> Result<Accepted, Rejection> {
     accept_from(bytes, Trust::Anybody)
 }
 
-fn accept_from(bytes: &[u8], trust: Trust) -> Result<u32, Rejection> {
-    app::accept(bytes, &mut [0; 64], Buffers { receive: 300, send: 300 }, trust)
+fn accept_from(bytes: &[u8], trust: Trust) -> Result<Accepted, Rejection> {
+    app::accept(bytes, &mut [0; 64], Buffers { receive: 300, send: 300 }, trust, None)
 }
 
 /// Starts a device: the name of the model that it runs.
@@ -51,7 +52,7 @@ fn start(flash: &mut Flash) -> Option<String> {
 fn start_with(flash: &mut Flash, trust: Trust) -> Option<String> {
     flash.power = usize::MAX;
     let mut slots = Slots::new(flash.clone()).unwrap();
-    let slot = slots.choose(|bytes| accept_from(bytes, trust).is_ok()).unwrap();
+    let slot = slots.start(LastRun::Ended, |bytes| accept_from(bytes, trust).is_ok()).slot;
     let name = slot.map(|slot| {
         let file = trust.model_file(slots.model(slot).unwrap());
         Model::parse(file).unwrap().name().to_string()
@@ -71,9 +72,9 @@ fn update_with(
     trust: Trust,
 ) -> Result<Written, UpdateError<Failure>> {
     let mut slots = Slots::new(flash.clone()).unwrap();
-    let current = slots.newest_first().next();
+    slots.start(LastRun::Ended, |bytes| accept_from(bytes, trust).is_ok());
     let result = (|| {
-        let mut update = slots.begin(current, model.len() as u32)?;
+        let mut update = slots.begin(model.len() as u32)?;
         for (k, chunk) in model.chunks(64).enumerate() {
             slots.write(&mut update, k as u32 * 64, chunk)?;
         }
@@ -90,7 +91,7 @@ fn running(old: &[u8], updates: usize) -> Flash {
 
 /// A flash after these updates.
 fn updated(models: &[&[u8]], trust: Trust) -> Flash {
-    let mut flash = Flash::erased(6);
+    let mut flash = Flash::erased(8);
     for model in models {
         update_with(&mut flash, model, trust).unwrap();
     }
@@ -102,14 +103,13 @@ fn an_update_makes_the_new_model_current_and_keeps_the_old() {
     let mut flash = Flash::erased(4);
     assert_eq!(start(&mut flash), None);
     let written = update(&mut flash, &model(1, true)).unwrap();
-    assert_eq!((written.slot, written.record.sequence, written.erased_blocks), (0, 1, 1));
+    assert_eq!((written.slot, written.record.sequence, written.erased_blocks), (0, 1, 2));
     assert_eq!(start(&mut flash).as_deref(), Some("model 1"));
     let written = update(&mut flash, &model(2, true)).unwrap();
     assert_eq!((written.slot, written.record.sequence), (1, 2));
     assert_eq!(start(&mut flash).as_deref(), Some("model 2"));
     let mut slots = Slots::new(flash).unwrap();
-    // The other slot of a flash that has one record counts as if an update of it had been cut off.
-    assert_eq!(slots.erases(), [1, 2]);
+    assert_eq!(slots.erases(), [1, 1]);
     assert_eq!(slots.roll_back(), Ok(true));
     assert_eq!(slots.newest_first().collect::<Vec<_>>(), [0]);
     flash = slots.into_flash();
@@ -134,8 +134,8 @@ fn a_bad_model_never_becomes_current() {
         assert_eq!(update(&mut flash, bad), Err(UpdateError::Refused(reason)));
         assert_eq!(start(&mut flash).as_deref(), Some("model 1"));
     }
-    let too_large = vec![0; 3 * BLOCK];
-    let capacity = 3 * BLOCK as u32 - HEADER_LEN as u32;
+    let too_large = vec![0; 4 * BLOCK];
+    let capacity = 4 * BLOCK as u32 - HEADER_LEN as u32;
     assert_eq!(update(&mut flash, &too_large), Err(UpdateError::TooLarge { capacity }));
     assert_eq!(start(&mut flash).as_deref(), Some("model 1"));
 }
@@ -143,8 +143,9 @@ fn a_bad_model_never_becomes_current() {
 #[test]
 fn chunks_must_come_in_order_and_complete() {
     let mut slots = Slots::new(running(&model(1, true), 0)).unwrap();
+    slots.start(LastRun::Ended, |_| true);
     let model = model(2, true);
-    let mut update = slots.begin(Some(0), model.len() as u32).unwrap();
+    let mut update = slots.begin(model.len() as u32).unwrap();
     slots.write(&mut update, 0, &model[..64]).unwrap();
     for offset in [0, 32, 128] {
         let expected = Err(UpdateError::OutOfOrder { expected: 64 });
@@ -166,11 +167,11 @@ fn a_model_that_fails_at_start_up_is_revoked_for_good() {
     update(&mut flash, &model(3, true)).unwrap();
     let mut slots = Slots::new(flash).unwrap();
     let mut tried = vec![];
-    let chosen = slots.choose(|bytes| {
+    let started = slots.start(LastRun::Ended, |bytes| {
         tried.push(Model::parse(bytes).unwrap().name().to_string());
         tried.len() == 2
     });
-    assert_eq!((chosen, tried), (Ok(Some(0)), vec!["model 3".into(), "model 2".into()]));
+    assert_eq!((started.slot, tried), (Some(0), vec!["model 3".into(), "model 2".into()]));
     assert_eq!(slots.newest_first().collect::<Vec<_>>(), [0]);
 }
 
@@ -215,12 +216,81 @@ fn cut_power_everywhere(trust: Trust, make: impl Fn(i8) -> Vec<u8>) {
 }
 
 #[test]
+fn sequence_numbers_go_on_at_their_end_and_after_both_slots_are_gone() {
+    let [old, new] = [1, 2].map(|number| model(number, true));
+    let mut flash = running(&old, 0);
+    let mut header =
+        Record { sequence: u32::MAX, ..Slots::new(flash.clone()).unwrap().record(0).unwrap() };
+    flash.bytes[32..64].copy_from_slice(&header.to_bytes());
+    assert_eq!(start(&mut flash).as_deref(), Some("model 1"));
+    assert_eq!(update(&mut flash, &new).unwrap().record.sequence, 1);
+    assert_eq!(start(&mut flash).as_deref(), Some("model 2"));
+    assert_eq!(update(&mut flash, &old).unwrap().record.sequence, 2);
+    assert_eq!(start(&mut flash).as_deref(), Some("model 1"));
+    // A programmer has erased both.
+    header = update(&mut Flash::erased(8), &new).unwrap().record;
+    assert_eq!(header.sequence, 1);
+}
+
+/// Counts of erases are those of each slot, right after a restart and after updates that failed.
+#[test]
+fn erases_are_counted_for_each_slot() {
+    let mut flash = running(&model(1, true), 0);
+    let of = |flash: &Flash| Slots::new(flash.clone()).unwrap().erases();
+    assert_eq!(of(&flash), [1, 0]);
+    for failed in 1..=3 {
+        update(&mut flash, &model(2, false)).unwrap_err();
+        start(&mut flash);
+        assert_eq!(of(&flash), [1, failed]);
+    }
+    update(&mut flash, &model(2, true)).unwrap();
+    assert_eq!(of(&flash), [1, 4]);
+    update(&mut flash, &model(3, true)).unwrap();
+    assert_eq!(of(&flash), [2, 4]);
+    start(&mut flash);
+    assert_eq!(of(&flash), [2, 4]);
+}
+
+/// A flash that cannot be written any more does not keep the older model from running.
+#[test]
+fn a_start_goes_on_when_the_flash_cannot_be_written() {
+    let mut flash = running(&model(1, true), 0);
+    update(&mut flash, &model(2, true)).unwrap();
+    flash.power = 0;
+    let mut slots = Slots::new(flash).unwrap();
+    let mut tried = 0;
+    let started = slots.start(LastRun::Ended, |_| {
+        tried += 1;
+        tried == 2
+    });
+    assert_eq!((started.slot, started.flash_works), (Some(0), false));
+    // What it has refused is what an update would erase.
+    let mut flash = slots.flash.clone();
+    flash.power = usize::MAX;
+    slots.flash = flash;
+    assert_eq!(slots.begin(100).map(|update| update.slot()), Ok(1));
+}
+
+/// What a slot may hold before the first update: another program, or nothing.
+#[test]
+fn slots_may_hold_anything_at_first() {
+    for garbage in [0u8, 0x5a, 0xa5] {
+        let mut flash = Flash::erased(8);
+        flash.bytes.fill(garbage);
+        assert_eq!(start(&mut flash), None);
+        update(&mut flash, &model(1, true)).unwrap();
+        assert_eq!(start(&mut flash).as_deref(), Some("model 1"));
+    }
+}
+
+#[test]
 fn power_may_fail_while_rolling_back() {
     let mut before = running(&model(1, true), 0);
     update(&mut before, &model(2, true)).unwrap();
     for power in 1..=4 {
         for tear in (0..8).step_by(if cfg!(miri) { 7 } else { 1 }) {
             let mut slots = Slots::new(Flash { power, tear, ..before.clone() }).unwrap();
+            slots.start(LastRun::Ended, |_| true);
             let _ = slots.roll_back();
             let now = start(&mut slots.into_flash());
             assert!(matches!(now.as_deref(), Some("model 1" | "model 2")), "{now:?}");
@@ -240,6 +310,8 @@ mod signed {
     }
 
     fn signed(mut model: Vec<u8>) -> Vec<u8> {
+        model.extend_from_slice(&app::VERSION_MAGIC);
+        model.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0]);
         let signature = key().sk.sign(&model, None);
         model.extend_from_slice(&*signature);
         model

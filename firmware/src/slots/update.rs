@@ -3,11 +3,12 @@
 use core::fmt;
 
 use super::flash::{MappedFlash, Slots};
-use super::record::{HEADER_LEN, RECORD_LEN, Record};
-use crate::app::Rejection;
+use super::header::{HEADER_LEN, PART_LEN, Part, Record, note, note_pitch, sealed};
+use crate::app::{Accepted, Rejection};
 
 /// An update in progress. Dropping it leaves the slot without a record: nothing has changed.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 pub struct Update {
     slot: usize,
     sequence: u32,
@@ -17,6 +18,11 @@ pub struct Update {
 }
 
 impl Update {
+    /// The slot that it writes.
+    pub fn slot(&self) -> usize {
+        self.slot
+    }
+
     /// Bytes of the model that have not been written.
     pub fn missing(&self) -> u32 {
         self.len.saturating_sub(self.written)
@@ -42,6 +48,8 @@ pub enum UpdateError<E> {
         /// Bytes that fit.
         capacity: u32,
     },
+    /// Both slots are needed: one runs, and the next start runs the other.
+    RestartFirst,
     /// The chunk is not the next one.
     OutOfOrder {
         /// Offset of the next one.
@@ -71,6 +79,9 @@ impl<E: fmt::Debug> fmt::Display for UpdateError<E> {
             UpdateError::TooLarge { capacity } => {
                 write!(f, "the model is larger than the {capacity} bytes of a slot")
             }
+            UpdateError::RestartFirst => {
+                f.write_str("one slot runs and the next start runs the other: restart, then update")
+            }
             UpdateError::OutOfOrder { expected } => {
                 write!(f, "the next chunk starts at byte {expected}")
             }
@@ -89,38 +100,105 @@ impl<E: fmt::Debug> fmt::Display for UpdateError<E> {
 }
 
 impl<F: MappedFlash> Slots<F> {
-    /// Begins an update with a model of so many bytes: erases what it needs of the slot that is
-    /// not `current`.
+    /// Begins an update with a model of so many bytes: erases what it needs of a slot that neither
+    /// runs nor is the one that the next start runs.
     ///
     /// # Errors
-    /// [`UpdateError::TooLarge`], before anything is erased; [`UpdateError::Flash`].
-    pub fn begin(
-        &mut self,
-        current: Option<usize>,
-        len: u32,
-    ) -> Result<Update, UpdateError<F::Error>> {
+    /// [`UpdateError::TooLarge`] and [`UpdateError::RestartFirst`], before anything is erased;
+    /// [`UpdateError::Flash`].
+    pub fn begin(&mut self, len: u32) -> Result<Update, UpdateError<F::Error>> {
         let capacity = self.capacity();
         if len > capacity {
             return Err(UpdateError::TooLarge { capacity });
         }
-        let newest = [0, 1].into_iter().filter_map(|slot| self.record(slot)).map(|r| r.sequence);
-        let sequence = newest.max().unwrap_or(0).saturating_add(1);
-        let slot = if current == Some(0) { 1 } else { 0 };
+        let slot = self.idle_slot().ok_or(UpdateError::RestartFirst)?;
+        let other = 1usize.saturating_sub(slot);
+        let [written, others] = [slot, other].map(|slot| self.header(slot)?.written());
+        let newest = match (written, others) {
+            (Some(written), Some(other)) if other.is_newer_than(&written) => Some(other),
+            (written, other) => written.or(other),
+        };
+        // 0 is no number, so that a slot of zeros has no record.
+        let sequence = newest.map_or(1, |record| record.sequence.wrapping_add(1).max(1));
+        // Zeros: the slot is known from now on as one whose update has begun.
+        self.write_part(slot, Part::Closed, &[0; PART_LEN])?;
         let block = F::ERASE_SIZE as u32;
         let blocks = len.saturating_add(HEADER_LEN as u32).div_ceil(block);
-        let start = self.start(slot);
-        let end = start.saturating_add(blocks.saturating_mul(block));
+        let start = self.start_of(slot);
         // The first block first: without its record the slot is no model, whatever else of it is
         // gone when power fails.
+        self.erase_header(slot)?;
+        for number in 1..blocks {
+            let from = start.saturating_add(number.saturating_mul(block));
+            (self.feed)();
+            self.flash.erase(from, from.saturating_add(block)).map_err(UpdateError::Flash)?;
+        }
+        (self.feed)();
+        Ok(Update { slot, sequence, len, written: 0, erased_blocks: blocks })
+    }
+
+    /// The slot that an update may have.
+    fn idle_slot(&self) -> Option<usize> {
+        match (self.running, self.newest_first().next()) {
+            (Some(running), Some(next)) if running != next => None,
+            (Some(used), _) | (None, Some(used)) => Some(1usize.saturating_sub(used)),
+            // The one that knows less of the device's past.
+            (None, None) => {
+                let [first, second] = [0, 1].map(|slot| self.header(slot)?.written());
+                match (first, second) {
+                    (Some(_), None) => Some(1),
+                    (Some(first), Some(second)) if first.is_newer_than(&second) => Some(1),
+                    _ => Some(0),
+                }
+            }
+        }
+    }
+
+    /// Notes the highest version in the slot that stays, if it is the other that knows it.
+    fn keep_floor(&mut self, stays: usize) -> Result<(), UpdateError<F::Error>> {
+        let floor = self.floor();
+        let Some(header) = self.header(stays) else { return Ok(()) };
+        if header.written().is_none() || header.floor(F::WRITE_SIZE) >= floor {
+            return Ok(());
+        }
+        let Some(offset) = header.free_note(F::WRITE_SIZE) else { return Ok(()) };
+        let mut bytes = [0xff; PART_LEN];
+        for (place, byte) in bytes.iter_mut().zip(note(floor)) {
+            *place = byte;
+        }
+        let bytes = bytes.get(..note_pitch(F::WRITE_SIZE)).unwrap_or_default();
+        let offset = self.start_of(stays).saturating_add(offset);
+        self.flash.write(offset, bytes).map_err(UpdateError::Flash)
+    }
+
+    /// Erases the block of a slot that its header lies in, and counts.
+    pub(super) fn erase_header(&mut self, slot: usize) -> Result<(), UpdateError<F::Error>> {
+        self.keep_floor(1usize.saturating_sub(slot))?;
+        let start = self.start_of(slot);
+        (self.feed)();
+        // An erase that is cut off must not bring a revoked record back.
+        self.write_part(slot, Part::Record, &[0; PART_LEN])?;
+        let end = start.saturating_add(F::ERASE_SIZE as u32);
+        self.flash.erase(start, end).map_err(UpdateError::Flash)?;
         if let Some(erases) = self.erases.get_mut(slot) {
             *erases = erases.saturating_add(1);
         }
-        let first_end = start.saturating_add(block);
-        self.flash.erase(start, first_end).map_err(UpdateError::Flash)?;
-        if first_end < end {
-            self.flash.erase(first_end, end).map_err(UpdateError::Flash)?;
+        if let Some(refused) = self.refused.get_mut(slot) {
+            *refused = false;
         }
-        Ok(Update { slot, sequence, len, written: 0, erased_blocks: blocks })
+        let [first, second] = self.erases;
+        let tally = if slot == 0 { [first, second] } else { [second, first] };
+        self.write_part(slot, Part::Tally, &sealed(&tally))
+    }
+
+    pub(super) fn write_part(
+        &mut self,
+        slot: usize,
+        part: Part,
+        bytes: &[u8; PART_LEN],
+    ) -> Result<(), UpdateError<F::Error>> {
+        let offset = self.start_of(slot).saturating_add(part as u32);
+        self.flash.write(offset, bytes).map_err(UpdateError::Flash)
     }
 
     /// Writes the next chunk of the model. All but the last are multiples of the flash's
@@ -150,13 +228,13 @@ impl<F: MappedFlash> Slots<F> {
             return Err(UpdateError::ChunkSize { unit: unit as u32 });
         }
         let at = self
-            .start(update.slot)
+            .start_of(update.slot)
             .saturating_add(HEADER_LEN as u32)
             .saturating_add(update.written);
         self.flash.write(at, whole).map_err(UpdateError::Flash)?;
         if !rest.is_empty() {
             // The unit that the end of the model lies in; what follows it stays erased.
-            let mut last = [0xff; RECORD_LEN];
+            let mut last = [0xff; PART_LEN];
             for (place, byte) in last.iter_mut().zip(rest) {
                 *place = *byte;
             }
@@ -169,26 +247,27 @@ impl<F: MappedFlash> Slots<F> {
     }
 
     /// Ends an update: reads the model back, has `accept` parse and test it, and makes it current
-    /// from the next start on. `accept` gives the CRC-32 that the model states of itself.
+    /// from the next start on. `accept` gives the CRC-32 that the model states of itself, and the
+    /// version that it was signed with.
     ///
     /// # Errors
     /// [`UpdateError::Incomplete`], [`UpdateError::Refused`], [`UpdateError::Flash`].
     pub fn finish(
         &mut self,
         update: Update,
-        accept: impl FnOnce(&[u8]) -> Result<u32, Rejection>,
+        accept: impl FnOnce(&[u8]) -> Result<Accepted, Rejection>,
     ) -> Result<Written, UpdateError<F::Error>> {
         let missing = update.missing();
         let Update { slot, sequence, len, erased_blocks, .. } = update;
-        let start = self.start(slot);
-        let model = self.flash.mapped(start.saturating_add(HEADER_LEN as u32), len);
+        let start = self.start_of(slot).saturating_add(HEADER_LEN as u32);
+        let model = self.flash.mapped(start, len);
         let Some(model) = model.filter(|_| missing == 0) else {
             return Err(UpdateError::Incomplete { missing });
         };
-        let checksum = accept(model).map_err(UpdateError::Refused)?;
-        let erases = self.erases.get(slot).copied().unwrap_or(0);
-        let record = Record { sequence, len, checksum, erases };
-        self.flash.write(start, &record.to_bytes()).map_err(UpdateError::Flash)?;
+        let Accepted { checksum, version } = accept(model).map_err(UpdateError::Refused)?;
+        let floor = self.floor().max(version);
+        let record = Record { sequence, len, checksum, version, floor };
+        self.write_part(slot, Part::Record, &record.to_bytes())?;
         Ok(Written { slot, record, erased_blocks })
     }
 }

@@ -18,6 +18,20 @@ pub struct Measured {
     pub stack: u64,
     /// The rest, for each target that Rust compiles for.
     pub targets: BTreeMap<String, Code>,
+    /// RAM of boards whose application answers requests, for each target.
+    pub boards: BTreeMap<String, BoardRam>,
+}
+
+/// RAM that a board with the device application takes beside what depends on the model, in bytes.
+/// The boards' build script reads the same figures.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub struct BoardRam {
+    /// Static RAM beside scratch memory and frames.
+    pub statics: u64,
+    /// Stack at its deepest, over all requests, an update and the start after it.
+    pub stack: u64,
+    /// The same where signatures are checked.
+    pub stack_signed: u64,
 }
 
 /// What parts of the image take for one target, in bytes.
@@ -33,6 +47,8 @@ pub struct Code {
     pub softmax: u64,
     /// Flash that reading the channels of counts takes, in addition.
     pub raw: u64,
+    /// Flash that the channels of real numbers take, in addition.
+    pub reals: u64,
     /// Flash of an image for one weight layout, by its code in the file.
     pub layouts: Vec<(u8, u64)>,
     /// Flash of an image for more layouts than one.
@@ -57,15 +73,23 @@ impl Measured {
             self.stack
         );
         for (target, code) in &self.targets {
-            let Code { ram, int16, table, softmax, raw, layouts, several } = code;
+            let Code { ram, int16, table, softmax, raw, reals, layouts, several } = code;
             let layouts: Vec<String> =
                 layouts.iter().map(|(layout, bytes)| format!("[{layout}, {bytes}]")).collect();
             // Writing to a string cannot fail.
             let _ = write!(
                 text,
                 "\n[targets.\"{target}\"]\nram = {ram}\nint16 = {int16}\ntable = {table}\n\
-                 softmax = {softmax}\nraw = {raw}\nlayouts = [{}]\nseveral = {several}\n",
+                 softmax = {softmax}\nraw = {raw}\nreals = {reals}\nlayouts = [{}]\nseveral = {several}\n",
                 layouts.join(", ")
+            );
+        }
+        for (target, board) in &self.boards {
+            let BoardRam { statics, stack, stack_signed } = board;
+            let _ = write!(
+                text,
+                "\n[boards.\"{target}\"]\nstatics = {statics}\nstack = {stack}\n\
+                 stack_signed = {stack_signed}\n"
             );
         }
         text
@@ -92,6 +116,7 @@ impl Code {
             (used.table, self.table),
             (used.softmax, self.softmax),
             (used.raw, self.raw),
+            (used.reals, self.reals),
         ];
         dense + more.iter().filter(|(used, _)| *used).map(|(_, bytes)| bytes).sum::<u64>()
     }
@@ -110,15 +135,24 @@ mod tests {
     #[test]
     fn parts_add_up() {
         let layouts = vec![(0, 4000), (3, 5000)];
-        let (int16, table, softmax, raw) = (1, 20, 300, 600);
-        let code = Code { ram: 4, int16, table, softmax, raw, layouts, several: 9000 };
-        let mut used =
-            Operators { layouts: 1 << 3, int16: true, table: false, softmax: true, raw: false };
+        let (int16, table, softmax, raw, reals) = (1, 20, 300, 600, 50);
+        let code = Code { ram: 4, int16, table, softmax, raw, reals, layouts, several: 9000 };
+        let mut used = Operators {
+            layouts: 1 << 3,
+            int16: true,
+            table: false,
+            softmax: true,
+            raw: false,
+            reals: false,
+            details: false,
+        };
         assert_eq!(code.of(used), 5000 + 1 + 300);
         used.layouts |= 1;
         assert_eq!(code.of(used), 9000 + 1 + 300);
         used.raw = true;
         assert_eq!(code.of(used), 9000 + 1 + 300 + 600);
+        used.reals = true;
+        assert_eq!(code.of(used), 9000 + 1 + 300 + 600 + 50);
         assert_eq!(code.layout(WeightLayout::Sparse), None);
     }
 }

@@ -6,9 +6,10 @@
 
 mod measured;
 
+use firmware::link::frame_len;
 use model_format::{Model, Operators, WeightLayout};
 
-pub use measured::{Code, Measured};
+pub use measured::{BoardRam, Code, Measured};
 
 use crate::pack::Core;
 
@@ -109,7 +110,35 @@ pub struct Prediction {
     pub statics: u64,
     /// Stack at its deepest, for checking the model and running it.
     pub stack: u64,
+    /// RAM of a board with the device application, which answers requests.
+    pub board: BoardPrediction,
 }
+
+/// RAM that a board with the device application takes with a model, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BoardPrediction {
+    /// Scratch memory, frames and other statics.
+    pub statics: u64,
+    /// Stack at its deepest, and a margin.
+    pub stack: u64,
+    /// The same where signatures are checked.
+    pub stack_signed: u64,
+}
+
+impl BoardPrediction {
+    /// All of the RAM, with signatures or without.
+    pub fn ram(&self, signed: bool) -> u64 {
+        self.statics + if signed { self.stack_signed } else { self.stack }
+    }
+
+    /// Whether the chip has so much.
+    pub fn fits(&self, chip: &Chip, signed: bool) -> bool {
+        self.ram(signed) <= chip.ram
+    }
+}
+
+/// Stack that the boards' build script asks for beyond what was measured.
+const STACK_MARGIN: u64 = 256;
 
 impl Prediction {
     /// All of the flash.
@@ -155,7 +184,15 @@ impl Chip {
                 return Err(ChipError::Layout { layer, layout: dense.layout, chip, core });
             }
         }
+        let board = measured.boards.get(self.target).ok_or(ChipError::Target(self.target))?;
+        let frames = frame_len(model.raw_input_bytes()) + frame_len(model.output_bytes());
+        let board = BoardPrediction {
+            statics: (model.scratch_len() * 4 + frames) as u64 + board.statics,
+            stack: board.stack + STACK_MARGIN,
+            stack_signed: board.stack_signed + STACK_MARGIN,
+        };
         Ok(Prediction {
+            board,
             code: code.of(Operators::of(model)),
             model: model.file_len() as u64,
             scratch: model.scratch_len() as u64 * 4,

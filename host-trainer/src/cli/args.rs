@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use super::compare::CompareArgs;
 use super::features::FeaturesArgs;
 use super::max_loss::MaxLoss;
-use super::predict::PredictArgs;
+use super::predict::{PredictArgs, PrepareArgs};
 use super::quantize::QuantizeArgs;
 use super::report::ReportArgs;
 use super::sweep::Shard;
@@ -50,7 +50,7 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Turn an int8 TensorFlow Lite model of dense layers into a model file that gives the same bytes
     Import(ImportArgs),
-    /// Run rows of raw inputs through a model, by the engine that devices run
+    /// Run images or rows of raw inputs through a model, by the engine that devices run
     Infer(InferArgs),
     /// Quantize a trained network anew, or give a model smaller weights: int4, or sparse ones
     Quantize(QuantizeArgs),
@@ -253,11 +253,14 @@ pub struct ImportArgs {
 
 /// `infer`.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("inputs").required(true).args(["raw_i8", "raw_i16", "counts"]))]
+#[command(group = clap::ArgGroup::new("inputs").required(true).args(["images", "raw_i8", "raw_i16", "counts"]))]
 pub struct InferArgs {
     /// A model file, or the folder of a run
     #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
     pub model: PathBuf,
+    /// Images: PNG, JPEG, BMP, WebP or PNM, prepared as the training images were
+    #[arg(value_name = "IMAGE")]
+    pub images: Vec<PathBuf>,
     /// Rows of quantized inputs, one int8 a value, with nothing between them
     #[arg(long, value_name = "FILE")]
     pub raw_i8: Option<PathBuf>,
@@ -267,9 +270,13 @@ pub struct InferArgs {
     /// Rows of what sensors count, int16 little-endian, for a model trained with data.raw
     #[arg(long, value_name = "FILE")]
     pub counts: Option<PathBuf>,
-    /// Where to write the rows of outputs, in the same form
-    #[arg(long, short, value_name = "FILE")]
-    pub output: PathBuf,
+    /// Where to write the rows of outputs, in the same form [default: answers about images are
+    /// shown]
+    #[arg(long, short, value_name = "FILE", required_unless_present = "images")]
+    pub output: Option<PathBuf>,
+    /// How images are prepared
+    #[command(flatten)]
+    pub prepare: PrepareArgs,
     /// Print what was done as one JSON object instead
     #[arg(long)]
     pub json: bool,

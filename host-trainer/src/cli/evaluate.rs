@@ -29,15 +29,17 @@ pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
     let source = &preset.data.dataset;
     let seed = args.seed.unwrap_or(preset.seed);
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
-    let locations = Locations::from_environment(args.data.data_dir.clone());
+    let locations = Locations::from_environment(args.data.data_dir.clone())
+        .with_progress(terminal::loading(quiet || args.json));
     let loaded = preset.data.load(&locations, seed)?;
     if args.dataset.is_none() && seed == preset.seed {
         let folder = atomic_file::folder(&args.model);
         check_data(folder, &loaded.fingerprint(), &loaded.origin)?;
     }
+    let has_test = loaded.test.is_some();
     let splits = Splits::new(loaded, preset.data.test, None, seed)?;
     let count = grouped(splits.test.len() as u64);
-    let rows = match source.has_test() {
+    let rows = match has_test {
         true => format!("all {count} test rows of {source}"),
         false => format!("{count} test rows of {source}, as {origin} parts it with seed {seed}"),
     };

@@ -12,35 +12,50 @@ use serde_json::json;
 
 use super::args::InferArgs;
 use super::evaluate::read_model;
+use super::predict::{answer_all, look, preset_in};
 use super::{counts, files, terminal};
+use crate::predict::{ChosenPreparation, input, preparation};
 use crate::report::grouped;
 
 /// Rows that one engine runs before another may take over.
 const CHUNK: usize = 256;
 
-/// Runs rows of inputs through a model.
+/// Runs images or rows of inputs through a model.
 pub fn run(args: &InferArgs, quiet: bool) -> anyhow::Result<()> {
     let inputs = [&args.raw_i8, &args.raw_i16, &args.counts].into_iter().flatten();
     let inputs: Vec<&Path> = inputs.chain([&args.model]).map(PathBuf::as_path).collect();
-    files::refuse_input_as_output(&args.output, &inputs)?;
+    if let Some(output) = &args.output {
+        files::refuse_input_as_output(output, &inputs)?;
+    }
     let bytes = read_model(&args.model)?;
     let model = Model::parse(&bytes).with_context(|| args.model.display().to_string())?;
-    let (inputs, saturated) = match &args.counts {
-        Some(path) => counts::encode(&model, &counts::read_rows(&model, path)?)?,
-        None => (values(args, &model)?, 0),
+    let (inputs, saturated) = match (&args.counts, args.images.as_slice()) {
+        (Some(path), _) => counts::encode(&model, &counts::read_rows(&model, path)?)?,
+        (None, []) => (values(args, &model)?, 0),
+        (None, images) => {
+            let preset = preset_in(args.model.parent())?;
+            let dataset = preset.as_ref().map(|preset| &preset.data.dataset);
+            let chosen = preparation(&model, &(&args.prepare).into(), dataset)?;
+            if args.output.is_none() {
+                return answer_all(&model, None, chosen, images, args.json);
+            }
+            (of_images(&model, chosen, images)?, 0)
+        }
     };
+    // clap asks for it wherever there are no images.
+    let Some(output) = &args.output else { bail!("no output: give --output FILE") };
     let rows = inputs.len() / model.input_bytes();
     let progress = progress(rows, quiet || args.json);
     let outputs = run_rows(&model, &inputs, &progress)?;
     progress.finish_and_clear();
-    files::write(&args.output, &outputs)?;
+    files::write(output, &outputs)?;
     if args.json {
         let mut value = json!({
             "model": model.name(),
             "rows": rows,
             "inputs": model.input_len(),
             "outputs": model.output_len(),
-            "output": args.output.display().to_string(),
+            "output": output.display().to_string(),
         });
         if args.counts.is_some() {
             value["saturated"] = json!(saturated);
@@ -53,7 +68,7 @@ pub fn run(args: &InferArgs, quiet: bool) -> anyhow::Result<()> {
             grouped(model.input_len() as u64),
             model.name(),
             grouped(model.output_len() as u64),
-            args.output.display()
+            output.display()
         ))?;
         if args.counts.is_some() {
             let saturated = grouped(saturated.into());
@@ -61,6 +76,19 @@ pub fn run(args: &InferArgs, quiet: bool) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The inputs of all images, prepared.
+fn of_images(
+    model: &Model<'_>,
+    chosen: ChosenPreparation,
+    images: &[PathBuf],
+) -> anyhow::Result<Vec<u8>> {
+    let mut inputs = Vec::with_capacity(images.len() * model.input_bytes());
+    for path in images {
+        inputs.extend(input(model, &look(path, chosen)?.reals()));
+    }
+    Ok(inputs)
 }
 
 /// The values of all inputs, as they are in a file.

@@ -59,9 +59,22 @@ fn value(chip: &Chip, prediction: Option<Prediction>) -> Value {
             "scratch_bytes": prediction.scratch,
             "static_bytes": prediction.statics,
             "stack_bytes": prediction.stack,
+            "board": board(chip, &prediction, false),
+            "signed_board": board(chip, &prediction, true),
         });
     }
     value
+}
+
+/// RAM of a board with the device application.
+fn board(chip: &Chip, prediction: &Prediction, signed: bool) -> Value {
+    let board = prediction.board;
+    json!({
+        "fits": board.fits(chip, signed),
+        "ram_bytes": board.ram(signed),
+        "static_bytes": board.statics,
+        "stack_bytes": if signed { board.stack_signed } else { board.stack },
+    })
 }
 
 /// How many of its self-tests a model passes in the engine.

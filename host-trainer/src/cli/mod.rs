@@ -15,7 +15,7 @@ mod infer;
 mod inspect;
 mod max_loss;
 mod pack;
-mod predict;
+pub(crate) mod predict;
 mod presets;
 mod progress;
 mod quantize;

@@ -1,5 +1,6 @@
 //! `host-trainer predict`.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -10,9 +11,11 @@ use serde_json::{Value, json};
 use super::args::model_file;
 use super::evaluate::read_model;
 use super::terminal;
-use crate::data::ScalingMethod;
+use crate::data::{Prepared, ScalingMethod, read_image};
 use crate::experiment::SavedRun;
-use crate::predict::{Answers, Ink, load, picture_size, predict, prepare, show};
+use crate::network::Network;
+use crate::predict::{Answers, AskedPreparation, ChosenPreparation, predict, preparation, show};
+use crate::preset::Preset;
 use crate::report::style::{FAINT, HEADING, paint};
 
 /// `predict`.
@@ -21,36 +24,80 @@ pub struct PredictArgs {
     /// A model file, or the folder of a run
     #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
     pub model: PathBuf,
-    /// Photographs, PNG or JPEG: one dark thing on light paper, or light on dark
+    /// Images: PNG, JPEG, BMP, WebP or PNM, prepared as the training images were
     #[arg(required = true, value_name = "IMAGE")]
     pub images: Vec<PathBuf>,
     /// The run's folder, whose float network answers too [default: the model's folder, if it is
     /// one]
     #[arg(long, value_name = "DIR")]
     pub run: Option<PathBuf>,
+    /// How images are prepared
+    #[command(flatten)]
+    pub prepare: PrepareArgs,
     /// Print one JSON object instead
     #[arg(long)]
     pub json: bool,
 }
 
-/// Says what the model sees in photographs.
+/// Preparation of images, where it is not that of the training images.
+#[derive(Clone, Debug, Default, Args)]
+pub struct PrepareArgs {
+    /// Take the whole image, resized, and inverted for MNIST and Fashion-MNIST, without looking for
+    /// a digit or a piece of clothing in it
+    #[arg(long)]
+    pub plain: bool,
+    /// Prepare images in this way, such as "fit=mnist", "fit=stretch invert=auto background=black"
+    /// [default: as the training images were]
+    #[arg(long, value_name = "WORDS")]
+    pub prepare: Option<String>,
+}
+
+impl From<&PrepareArgs> for AskedPreparation {
+    fn from(args: &PrepareArgs) -> Self {
+        AskedPreparation { text: args.prepare.clone(), plain: args.plain }
+    }
+}
+
+/// Shows the answers of a model about images.
 pub fn run(args: &PredictArgs) -> anyhow::Result<()> {
     let bytes = read_model(&args.model)?;
     let model = Model::parse(&bytes).with_context(|| args.model.display().to_string())?;
-    let size = picture_size(&model)?;
+    let beside = match &args.run {
+        Some(folder) => preset_in(Some(folder))?,
+        None => preset_in(args.model.parent())?,
+    };
+    let dataset = beside.as_ref().map(|preset| &preset.data.dataset);
+    let chosen = preparation(&model, &(&args.prepare).into(), dataset)?;
     let saved = saved_run(args)?;
     let network = saved.as_ref().map(|saved| &saved.network);
+    answer_all(&model, network, chosen, &args.images, args.json)
+}
+
+/// Shows the answers about images, or prints them as JSON.
+pub(crate) fn answer_all(
+    model: &Model<'_>,
+    network: Option<&Network<f32>>,
+    chosen: ChosenPreparation,
+    images: &[PathBuf],
+    as_json: bool,
+) -> anyhow::Result<()> {
     let (mut results, mut failures) = (Vec::new(), Vec::new());
-    for path in &args.images {
-        // One bad picture among many does not hide what the others show.
-        match look(path, size).and_then(|ink| Ok((predict(&model, network, &ink)?, ink))) {
-            Ok((answers, ink)) if args.json => results.push(result(path, &ink, &answers)),
-            Ok((answers, ink)) => terminal::print(&text(path, &ink, &answers))?,
+    for path in images {
+        // One bad image among many does not hide the answers about the others.
+        let looked = look(path, chosen);
+        match looked.and_then(|image| Ok((predict(model, network, &image)?, image))) {
+            Ok((answers, image)) if as_json => results.push(result(path, &image, &answers)),
+            Ok((answers, image)) => terminal::print(&text(path, chosen, &image, &answers))?,
             Err(error) => failures.push(terminal::message(&error)),
         }
     }
-    if args.json {
-        let value = json!({ "model": model.name(), "images": results });
+    if as_json {
+        let value = json!({
+            "model": model.name(),
+            "preparation": chosen.preparation.to_string(),
+            "preparation_from": chosen.origin.name(),
+            "images": results,
+        });
         terminal::json(&value)?;
     }
     match failures.is_empty() {
@@ -69,29 +116,48 @@ fn saved_run(args: &PredictArgs) -> anyhow::Result<Option<SavedRun>> {
         (_, None) => Ok(None),
         // What its inputs were scaled by stands in the model file alone.
         (_, Some(folder)) => bail!(
-            "{}: the float network takes inputs scaled by its training rows, and a photograph's \
-             are not: leave --run out to ask the model alone",
+            "{}: the float network takes inputs scaled by its training rows, and an image's are \
+             not: leave --run out to ask the model alone",
             folder.display()
         ),
     }
 }
 
-fn look(path: &Path, size: (usize, usize)) -> anyhow::Result<Ink> {
-    prepare(&load(path)?, size).with_context(|| path.display().to_string())
+/// The preset in the folder of a run, where there is one.
+pub(crate) fn preset_in(folder: Option<&Path>) -> anyhow::Result<Option<Preset>> {
+    let Some(path) = folder.map(|folder| folder.join("preset.toml")) else { return Ok(None) };
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(Preset::read(&text, &path.display().to_string())?)),
+        Err(_) => Ok(None),
+    }
 }
 
-fn text(path: &Path, ink: &Ink, answers: &Answers) -> String {
-    let (height, width) = ink.size;
-    let inverted = if ink.inverted { ", inverted: the paper is light" } else { "" };
+/// Reads an image and prepares it.
+pub(crate) fn look(path: &Path, chosen: ChosenPreparation) -> anyhow::Result<Prepared> {
+    let prepared = chosen.preparation.apply(read_image(path)?);
+    prepared.with_context(|| path.display().to_string())
+}
+
+/// The image as the network sees it, and the answers.
+pub(crate) fn text(
+    path: &Path,
+    chosen: ChosenPreparation,
+    image: &Prepared,
+    answers: &Answers,
+) -> String {
+    let Prepared { height, width, .. } = *image;
+    let inverted = if image.inverted { ", inverted" } else { "" };
+    let (fit, origin) = (chosen.preparation.fit.description(), chosen.origin);
+    let seen = format!("as the network sees it, {height} × {width}{inverted}: {fit} ({origin})");
     format!(
         "{} {}\n{}",
         paint(HEADING, path.display()),
-        paint(FAINT, format!("as the network sees it, {height} × {width}{inverted}")),
-        show(ink, answers, terminal::has_colours())
+        paint(FAINT, seen),
+        show(image, answers, terminal::has_colours())
     )
 }
 
-fn result(path: &Path, ink: &Ink, answers: &Answers) -> Value {
+fn result(path: &Path, image: &Prepared, answers: &Answers) -> Value {
     let class = |probabilities: &[f32]| {
         let best = crate::network::first_largest(probabilities).0;
         answers.classes.get(best).cloned()
@@ -100,12 +166,14 @@ fn result(path: &Path, ink: &Ink, answers: &Answers) -> Value {
         let pairs = answers.classes.iter().cloned().zip(probabilities.iter().map(|&p| json!(p)));
         json!({ "class": class(probabilities), "probabilities": Value::Object(pairs.collect()) })
     };
-    let (height, width) = ink.size;
+    let Prepared { height, width, channels, .. } = *image;
+    let shape =
+        if channels == 1 { json!([height, width]) } else { json!([height, width, channels]) };
     let mut value = json!({
         "image": path.display().to_string(),
-        "inverted": ink.inverted,
-        "shape": [height, width],
-        "pixels": ink.pixels,
+        "inverted": image.inverted,
+        "shape": shape,
+        "pixels": image.reals(),
         "int8": shares(&answers.int8),
     });
     if let Some(float) = &answers.float {

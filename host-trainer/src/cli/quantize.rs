@@ -16,7 +16,7 @@ use crate::atomic_file;
 use crate::data::{Locations, Subset};
 use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
 use crate::experiment::{
-    Experiment, Plan, QuantizationLoss, SavedRun, check_data, judged_rows, quantize_network,
+    Choice, Experiment, Plan, QuantizationLoss, SavedRun, check_data, judged_rows, quantize_network,
 };
 use crate::foreign_text::shown;
 use crate::memory;
@@ -111,7 +111,15 @@ struct Source {
     /// The float network on these rows, where it is at hand.
     float: Option<Evaluation>,
     /// The run, where it is one, with its data.
-    run: Option<(SavedRun, Plan)>,
+    run: Option<OfRun>,
+}
+
+/// A run with its data, and how its network was quantized.
+struct OfRun {
+    saved: SavedRun,
+    plan: Plan,
+    precision: &'static str,
+    choice: Choice,
 }
 
 /// A model with smaller weights.
@@ -155,8 +163,9 @@ pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
     let made = make(args, folder.is_some(), &threads).and_then(|made| {
         // Figures on test rows, where the model becomes that of the run.
         let finished = match (&folder, &made.source.run) {
-            (Some(folder), Some((saved, plan))) => {
-                let finished = saved.finish(plan, made.bytes.clone(), &threads)?;
+            (Some(folder), Some(OfRun { saved, plan, precision, choice })) => {
+                let bytes = made.bytes.clone();
+                let finished = saved.finish(plan, bytes, precision, choice, &threads)?;
                 finished.write(saved, folder)?;
                 forget_checkpoint(folder, saved, plan, &finished.metrics);
                 Some(finished)
@@ -242,10 +251,11 @@ pub(super) fn finish(
 ) -> anyhow::Result<()> {
     let saved = SavedRun::open_learnt(folder.path())?;
     let plan = saved.plan(locations)?;
-    let (quantized, _) =
+    let (quantized, choice) =
         quantize_network(&saved.preset, &saved.network, plan.objective(), &plan.splits, threads)?;
+    let precision = quantized.precisions.name();
     let bytes = laid_out(quantized.bytes, &saved)?;
-    let finished = saved.finish(&plan, bytes, threads)?;
+    let finished = saved.finish(&plan, bytes, precision, &choice, threads)?;
     finished.write(&saved, folder)?;
     forget_checkpoint(folder, &saved, &plan, &finished.metrics);
     finished.report?;
@@ -299,7 +309,7 @@ fn make(args: &QuantizeArgs, is_finishing: bool, threads: &Threads) -> anyhow::R
         ),
     };
     let bytes = match &source.run {
-        Some((saved, _)) if is_finishing => laid_out(bytes, saved)?,
+        Some(OfRun { saved, .. }) if is_finishing => laid_out(bytes, saved)?,
         _ => bytes,
     };
     let after = evaluate(&bytes)?;
@@ -315,9 +325,9 @@ fn of_run(args: &QuantizeArgs, locations: &Locations, threads: &Threads) -> anyh
         saved.preset.quantization.activations = activations;
     }
     let objective = plan.objective();
-    let (quantized, _) =
+    let (quantized, choice) =
         quantize_network(&saved.preset, &saved.network, objective, &plan.splits, threads)?;
-    let reference = quantized.folded.dense_layers().map(|(dense, parameters)| {
+    let reference = quantized.prepared.network.dense_layers().map(|(dense, parameters)| {
         let (weights, _) = dense.view(parameters);
         weights.iter().map(|weight| f64::from(*weight)).collect()
     });
@@ -329,7 +339,7 @@ fn of_run(args: &QuantizeArgs, locations: &Locations, threads: &Threads) -> anyh
         reference,
         rows: Some(rows),
         float: Some(float),
-        run: Some((saved, plan)),
+        run: Some(OfRun { saved, plan, precision: quantized.precisions.name(), choice }),
     })
 }
 

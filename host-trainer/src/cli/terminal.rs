@@ -10,6 +10,9 @@ use crate::report::grouped;
 /// Columns that reports may use where nobody can tell how wide the page is.
 const WIDTH_OF_A_FILE: usize = 120;
 
+/// Time for which reading a dataset is not worth a line.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// Writes to standard output; colours only where a terminal shows them and NO_COLOR is not set.
 ///
 /// Nothing else that a terminal would obey gets through: see [`foreign_text::screen`].
@@ -87,6 +90,25 @@ pub fn bar(count: usize, what: &str, quiet: bool) -> indicatif::ProgressBar {
     indicatif::ProgressBar::new(count as u64).with_message(what.to_string()).with_style(style)
 }
 
+/// Progress of reading a dataset, which is shown where it takes more than a second.
+pub fn loading(quiet: bool) -> crate::data::LoadProgress {
+    if quiet {
+        return crate::data::LoadProgress::default();
+    }
+    let start = std::time::Instant::now();
+    let shown: std::sync::OnceLock<indicatif::ProgressBar> = std::sync::OnceLock::new();
+    crate::data::LoadProgress::new(move |done, all| {
+        if shown.get().is_none() && start.elapsed() < PATIENCE {
+            return;
+        }
+        let bar = shown.get_or_init(|| bar(all, "images", false));
+        bar.set_position(done as u64);
+        if done >= all {
+            bar.finish_and_clear();
+        }
+    })
+}
+
 /// How bars look, with what this template, a constant, shows beside them.
 pub fn bar_style(template: &'static str) -> indicatif::ProgressStyle {
     // A constant is always understood.
@@ -103,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_cause_is_said_once() {
-        let error = crate::predict::load(std::path::Path::new("none.jpg")).unwrap_err();
+        let error = crate::data::read_image(std::path::Path::new("none.jpg")).unwrap_err();
         let text = message(&anyhow::Error::new(error).context("a photograph"));
         assert_eq!(text.matches("No such file").count(), 1, "{text}");
         assert!(text.starts_with("a photograph: none.jpg: "), "{text}");

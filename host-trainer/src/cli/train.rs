@@ -15,12 +15,13 @@ use super::progress::TrainProgress;
 use super::{files, terminal};
 use crate::data::Locations;
 use crate::evaluate::Confusion;
-use crate::experiment::{Experiment, Plan, QuantizationLoss, Trained};
+use crate::experiment::{Experiment, Plan, Trained};
 use crate::foreign_text::{escaped, shown};
 use crate::pack::Core;
 use crate::preset;
 use crate::report::{
-    Column, confusion_text, grouped, metrics, model_text, percent, quality_text, seconds,
+    Column, attempts_text, confusion_text, grouped, metrics, model_text, percent, quality_text,
+    seconds,
 };
 use crate::run_folder::RunFolder;
 use crate::train::{StopFlag, Threads};
@@ -34,7 +35,9 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     preset.seed = args.seed.unwrap_or(preset.seed);
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&preset.name));
-    let plan = Plan::new(preset, &Locations::from_environment(args.data.data_dir.clone()))?;
+    let locations = Locations::from_environment(args.data.data_dir.clone())
+        .with_progress(terminal::loading(quiet || args.json));
+    let plan = Plan::new(preset, &locations)?;
     let folder = files::run_folder(&out)?;
     let resume = match args.resume {
         true => Some(checkpoint::read(&folder, &plan.preset, &plan.data)?),
@@ -200,8 +203,9 @@ fn introduction(plan: &Plan) -> String {
         Some(rows) => format!(" · {} validation", grouped(rows.len() as u64)),
         None => String::new(),
     };
+    let notes: String = plan.notes.iter().map(|note| format!("\n           {note}")).collect();
     format!(
-        "{}  {}\n  data     {} training{validation} · {} test rows, {}\n  network  {}, {} parameters\n  \
+        "{}  {}\n  data     {} training{validation} · {} test rows, {}{notes}\n  network  {}, {} parameters\n  \
          training {} epochs, batches of {}, {}, seed {}\n\n",
         paint(HEADING, &preset.name),
         escaped(&preset.description),
@@ -259,10 +263,7 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
         Column { title: name, evaluation: int8 },
     ]);
     text += &confusions_text(&[("float", &float.confusion), (name, &int8.confusion)]);
-    if let Some(advice) = advice(experiment) {
-        text += &format!("\n{}\n", paint(BAD, advice));
-    }
-    text += "\n";
+    text += &format!("\n{}\n", attempts_text(&experiment.choice));
     text += &model_text(&model, Some(outcome.network.parameters().len() * 4));
     text += &format!("\n{}\n", paint(HEADING, "written"));
     let files = Experiment::FILES.into_iter().chain([Experiment::REPORT]);
@@ -283,25 +284,4 @@ pub(crate) fn confusions_text(matrices: &[(&str, &Confusion)]) -> String {
     }
     let line = paint(FAINT, "row: true class · column: taken for");
     format!("\n{line}\n{}", confusion_text(matrices, terminal::width()))
-}
-
-/// What to do where 8-bit activations lose too much.
-fn advice(experiment: &Experiment) -> Option<String> {
-    if !experiment.int8_loss.is_large() {
-        return None;
-    }
-    let lost = match experiment.int8_loss {
-        QuantizationLoss::Accuracy(lost) => {
-            format!("{:.2} points of accuracy", lost * 100.0)
-        }
-        QuantizationLoss::SquaredError(ratio) => {
-            format!("{:.0} % of the squared error", (ratio - 1.0) * 100.0)
-        }
-    };
-    Some(match experiment.precision_name() {
-        "int16" => format!("8-bit activations would cost {lost}: they have 16 bits instead"),
-        _ => format!(
-            "8-bit activations cost {lost}: activations = \"int16\" in [quantization] would not"
-        ),
-    })
 }

@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::{Error, Raw};
+use super::{Error, Preparation, Raw};
 
 /// The inputs of all rows of a dataset.
 #[derive(Clone, Debug, PartialEq)]
@@ -137,6 +137,7 @@ pub struct Dataset {
     features: Features,
     targets: Targets,
     feature_labels: Vec<FeatureLabel>,
+    preparation: Option<Preparation>,
 }
 
 impl Dataset {
@@ -193,7 +194,8 @@ impl Dataset {
                 }
             }
         }
-        Ok(Dataset { name, shape, features, targets, feature_labels: Vec::new() })
+        let feature_labels = Vec::new();
+        Ok(Dataset { name, shape, features, targets, feature_labels, preparation: None })
     }
 
     /// The same rows as sensors count them: see [`Features::counted`].
@@ -201,11 +203,11 @@ impl Dataset {
     /// # Errors
     /// [`Error::Dataset`] when the features are no real numbers, or `raw` is for other features.
     pub fn counted(self, raw: &[Raw]) -> Result<Self, Error> {
-        let Dataset { name, shape, features, targets, feature_labels } = self;
+        let Dataset { name, shape, features, targets, feature_labels, preparation } = self;
         match features.counted(raw) {
             Ok(features) => {
                 let dataset = Dataset::new(name, shape, features, targets)?;
-                Ok(Dataset { feature_labels, ..dataset })
+                Ok(Dataset { feature_labels, preparation, ..dataset })
             }
             Err(problem) => Err(Error::Dataset { dataset: name, problem }),
         }
@@ -227,6 +229,16 @@ impl Dataset {
     /// Name and unit of each feature; none where features have no names, as pixels.
     pub fn feature_labels(&self) -> &[FeatureLabel] {
         &self.feature_labels
+    }
+
+    /// The same rows, which are images that were prepared so.
+    pub fn with_preparation(self, preparation: Preparation) -> Self {
+        Dataset { preparation: Some(preparation), ..self }
+    }
+
+    /// Preparation of the images that the rows are; `None` where rows are no images.
+    pub fn preparation(&self) -> Option<Preparation> {
+        self.preparation
     }
 
     /// Name of the dataset.

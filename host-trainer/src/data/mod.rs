@@ -1,6 +1,7 @@
 //! Datasets: where they come from, what they hold, how they are parted.
 
 mod augment;
+mod clothing;
 mod counts;
 mod dataset;
 mod digits;
@@ -8,13 +9,20 @@ mod error;
 mod fetch;
 mod fingerprint;
 mod generate;
+mod grey;
+mod handwriting;
 mod idx;
+mod image_file;
+mod image_folder;
 mod images;
 mod mnist;
 mod motion;
+mod preparation;
+mod progress;
 mod scaling;
 mod source;
 mod split;
+mod stage;
 mod subset;
 mod table;
 
@@ -24,11 +32,17 @@ pub use dataset::{Dataset, FeatureLabel, Features, Labels, Targets, Values};
 pub use error::Error;
 pub use fetch::{FetchProgress, Mirror, fetch};
 pub use generate::{Function, Spirals, Surface};
-pub use images::Images;
+pub use image_file::{ImageError, read_image};
+pub use images::{Images, Unreadable};
 pub use mnist::{FASHION_MNIST_FILES, MNIST_FILES, MnistFile};
 pub use motion::{CLASSES as MOTION_CLASSES, Motion};
+pub use preparation::{
+    Background, ColorMode, Fit, Invert, Preparation, PreparationError, PrepareError, Prepared,
+};
+pub use progress::LoadProgress;
 pub use scaling::{Scaling, ScalingMethod};
 pub use source::{Loaded, Locations, Source, TargetKind, cache_folder};
 pub use split::{Amount, HoldOut, Splits};
+pub use stage::Stage;
 pub use subset::{Subset, TargetBuffer};
 pub use table::{Table, TableTarget};

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::dataset::digit_names;
 use super::{
-    Dataset, Error, Images, MOTION_CLASSES, Motion, Spirals, Surface, Table, TableTarget, Targets,
-    digits, mnist,
+    Dataset, Error, Images, LoadProgress, MOTION_CLASSES, Motion, Preparation, Spirals, Surface,
+    Table, TableTarget, Targets, digits, mnist,
 };
 
 /// A dataset that presets can name, or describe.
@@ -51,8 +51,12 @@ pub struct Loaded {
     pub train: Dataset,
     /// What the source itself sets aside for the test; `None` when the preset must.
     pub test: Option<Dataset>,
+    /// What the source itself sets aside for validation; `None` when the preset may.
+    pub validation: Option<Dataset>,
     /// Where it came from, for the user.
     pub origin: String,
+    /// Remarks for the user, such as files that were passed over.
+    pub notes: Vec<String>,
 }
 
 /// Folders in which files of datasets are looked for.
@@ -64,6 +68,8 @@ pub struct Locations {
     pub thimble_data: Option<PathBuf>,
     /// The user's cache folder, which has a folder for each dataset.
     pub cache: Option<PathBuf>,
+    /// Receiver of progress where reading takes long.
+    pub progress: LoadProgress,
 }
 
 impl Locations {
@@ -73,7 +79,13 @@ impl Locations {
             data_dir,
             thimble_data: env::var_os("THIMBLE_DATA").filter(|v| !v.is_empty()).map(PathBuf::from),
             cache: cache_folder().ok(),
+            progress: LoadProgress::default(),
         }
+    }
+
+    /// The same folders, and a receiver of progress.
+    pub fn with_progress(self, progress: LoadProgress) -> Self {
+        Locations { progress, ..self }
     }
 
     /// The folders to look into, the first first.
@@ -133,9 +145,26 @@ impl Source {
         Source::NAMED.into_iter().find(|source| source.name() == name)
     }
 
-    /// Whether the source itself sets rows aside for the test.
-    pub fn has_test(&self) -> bool {
-        matches!(self, Source::Mnist | Source::FashionMnist)
+    /// Whether the source itself sets rows aside for the test; `None` where that is known only
+    /// after the data is read.
+    pub fn has_test(&self) -> Option<bool> {
+        match self {
+            Source::Mnist | Source::FashionMnist => Some(true),
+            Source::Images(_) => None,
+            _ => Some(false),
+        }
+    }
+
+    /// Preparation of images for a network that was trained with them, where rows are images whose
+    /// size is known before they are read.
+    pub fn preparation(&self) -> Option<Preparation> {
+        match self {
+            Source::Digits => Some(Preparation::digits()),
+            Source::Mnist => Some(Preparation::mnist(28, 28)),
+            Source::FashionMnist => Some(Preparation::fashion_mnist(28, 28)),
+            Source::Images(images) => images.resize.map(|size| images.preparation(size)),
+            _ => None,
+        }
     }
 
     /// What is to be learnt, where that is known before the data is read.
@@ -174,10 +203,19 @@ impl Source {
     /// [`Error::NotFound`] with every folder that was tried; [`Error::File`], [`Error::Format`],
     /// [`Error::Table`] or [`Error::Image`] with what cannot be read or is not what it should be.
     pub fn load(&self, locations: &Locations, seed: u64) -> Result<Loaded, Error> {
-        let whole = |train, origin: &str| Loaded { train, test: None, origin: origin.to_string() };
+        let whole = |train, origin: &str| Loaded {
+            train,
+            test: None,
+            validation: None,
+            origin: origin.to_string(),
+            notes: Vec::new(),
+        };
         let clothes = || CLOTHES.map(String::from).to_vec();
         let class_names = match self {
-            Source::Digits => return Ok(whole(digits::load()?, "embedded in the program")),
+            Source::Digits => {
+                let dataset = digits::load()?.with_preparation(Preparation::digits());
+                return Ok(whole(dataset, "embedded in the program"));
+            }
             Source::Spirals(spirals) => {
                 return Ok(whole(spirals.generate(seed)?, "made from the seed"));
             }
@@ -191,14 +229,24 @@ impl Source {
                 return Ok(whole(table.load()?, &table.file.display().to_string()));
             }
             Source::Images(images) => {
-                return Ok(whole(images.load()?, &images.folder.display().to_string()));
+                return images.load(&locations.progress);
             }
             Source::Mnist => digit_names(),
             Source::FashionMnist => clothes(),
         };
         let folders = locations.folders(self.name());
         let (train, test, folder) = mnist::load(self.name(), &class_names, &folders)?;
-        Ok(Loaded { train, test: Some(test), origin: folder.display().to_string() })
+        let prepared = |dataset: Dataset| match self.preparation() {
+            Some(preparation) => dataset.with_preparation(preparation),
+            None => dataset,
+        };
+        Ok(Loaded {
+            train: prepared(train),
+            test: Some(prepared(test)),
+            validation: None,
+            origin: folder.display().to_string(),
+            notes: Vec::new(),
+        })
     }
 }
 
@@ -228,6 +276,7 @@ mod tests {
             data_dir: Some("a".into()),
             thimble_data: Some("b".into()),
             cache: Some("c/thimble".into()),
+            ..Locations::default()
         };
         let expected: [PathBuf; 3] = ["a".into(), "b/mnist".into(), "c/thimble/mnist".into()];
         assert_eq!(locations.folders("mnist"), expected);

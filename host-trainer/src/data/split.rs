@@ -76,12 +76,22 @@ impl Splits {
                 return Err(fail("test", "this dataset has test rows of its own: leave it out"));
             }
             (None, None) => {
-                return Err(fail("test", "this dataset has no test rows of its own: set it"));
+                return Err(fail(
+                    "test",
+                    "this dataset has no test rows of its own: set it, such as test = { \
+                     stratified = { fraction = 0.2 } }",
+                ));
             }
         };
-        let validation = match validation {
-            Some(validation) => Some(take("validation", validation, &mut rows)?),
-            None => None,
+        let validation = match (validation, loaded.validation) {
+            (Some(_), Some(_)) => {
+                return Err(fail(
+                    "validation",
+                    "this dataset has validation rows of its own: leave it out",
+                ));
+            }
+            (Some(validation), None) => Some(take("validation", validation, &mut rows)?),
+            (None, validation) => validation.map(|rows| Subset::all(Arc::new(rows))),
         };
         Ok(Splits { train: Subset::new(dataset, rows), validation, test })
     }
@@ -182,7 +192,9 @@ mod tests {
         Loaded {
             train: Dataset::new("d", vec![1], features, labels).unwrap(),
             test: None,
+            validation: None,
             origin: String::new(),
+            notes: Vec::new(),
         }
     }
 

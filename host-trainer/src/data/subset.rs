@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ndarray::ArrayView1;
 
-use super::{Dataset, Features, Scaling, Shift, Targets};
+use super::{Dataset, Features, Scaling, Shift, Stage, Targets};
 use crate::network::{Real, TargetRows};
 use crate::vectorized::{Loop, vectorized};
 
@@ -14,6 +14,7 @@ pub struct Subset {
     dataset: Arc<Dataset>,
     rows: Vec<u32>,
     scaling: Option<Arc<Scaling>>,
+    stage: Option<Arc<Stage>>,
 }
 
 /// Targets of some rows, gathered for a batch.
@@ -53,13 +54,19 @@ impl Subset {
     /// These rows of the dataset; one that the dataset does not have is left out.
     pub fn new(dataset: Arc<Dataset>, mut rows: Vec<u32>) -> Self {
         rows.retain(|&row| (row as usize) < dataset.rows());
-        Subset { dataset, rows, scaling: None }
+        Subset { dataset, rows, scaling: None, stage: None }
     }
 
     /// All rows of the dataset.
     pub fn all(dataset: Arc<Dataset>) -> Self {
         let rows = (0..dataset.rows() as u32).collect();
-        Subset { dataset, rows, scaling: None }
+        Subset { dataset, rows, scaling: None, stage: None }
+    }
+
+    /// Other rows of the same dataset, scaled in the same way.
+    pub fn with_rows(&self, mut rows: Vec<u32>) -> Self {
+        rows.retain(|&row| (row as usize) < self.dataset.rows());
+        Subset { rows, ..self.clone() }
     }
 
     /// The same rows, scaled.
@@ -122,22 +129,15 @@ impl Subset {
         }
     }
 
-    /// The scaling that is folded into the first layer of a quantized model. Where the features are
-    /// counts there is none: what the model's input makes of counts is scaled already.
-    pub fn scaling_to_fold(&self) -> Option<&Scaling> {
-        match self.dataset.features() {
-            Features::Counts { .. } => None,
-            Features::Bytes { .. } | Features::Reals(_) => self.scaling(),
-        }
+    /// How targets are scaled.
+    pub fn target_scaling(&self) -> Option<&Scaling> {
+        None
     }
 
-    /// The rows as the first layer of a quantized model sees them: not scaled, where the scaling is
-    /// folded into it.
-    pub fn folded(&self) -> Self {
-        match self.scaling_to_fold() {
-            Some(_) => self.clone().scaled(None),
-            None => self.clone(),
-        }
+    /// Returns the same rows as the first layer of a quantized model sees them: through its input
+    /// stage, in place of the scaling.
+    pub fn staged(self, stage: Option<Arc<Stage>>) -> Self {
+        Subset { stage, ..self }
     }
 
     /// Writes the row at `position` as the network sees it, moved by `shift`.
@@ -146,7 +146,13 @@ impl Subset {
     /// `out` has [`Dataset::width`] elements.
     pub fn gather<T: Real>(&self, position: usize, shift: Shift, out: &mut [T]) {
         self.gather_shifted(position, shift, out);
-        if let Some(scaling) = &self.scaling {
+        if let Some(stage) = &self.stage {
+            let (one, ends) = (T::one(), stage.offsets.iter().zip(&stage.factors));
+            for (value, (&offset, &factor)) in out.iter_mut().zip(ends) {
+                let moved = (*value - T::from_f32(offset)) * T::from_f32(factor);
+                *value = moved.max(-one).min(one);
+            }
+        } else if let Some(scaling) = &self.scaling {
             let scaling = scaling.offsets.iter().zip(&scaling.factors);
             for (value, (&offset, &factor)) in out.iter_mut().zip(scaling) {
                 *value = (*value - T::from_f32(offset)) * T::from_f32(factor);

@@ -148,6 +148,20 @@ impl<S: Read + Write> Client<S> {
         })
     }
 
+    /// Has the device run its model on real numbers in their own units; returns the bytes of its
+    /// output.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the model takes no real numbers, or not so many, otherwise what went
+    /// wrong on the way.
+    pub fn infer_reals(&mut self, reals: &[f32]) -> Result<Vec<u8>, Error> {
+        let reals: Vec<u8> = reals.iter().flat_map(|real| real.to_le_bytes()).collect();
+        self.exchange(Request::InferReals { reals: &reals }, |response| match response {
+            Response::Output { output } => Ok(output.to_vec()),
+            other => Err(unexpected(&other)),
+        })
+    }
+
     /// Has the device run its model's own test vectors.
     ///
     /// # Errors

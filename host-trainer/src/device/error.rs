@@ -194,6 +194,12 @@ pub enum Error {
         /// Inputs of the device's model.
         inputs: usize,
     },
+    /// The device's model has no test vectors.
+    #[error(
+        "the device's model has no test vectors, so that nothing was tested: quantize it with \
+         quantization.self_tests above 0 and update the device"
+    )]
+    NoSelfTests,
     /// The device's own test vectors did not all pass.
     #[error(
         "only {passed} of {vectors} test vectors passed: this device does not compute what it should"

@@ -1,6 +1,6 @@
 //! What a device says of itself.
 
-use firmware::link::{Info, SlotsInfo};
+use firmware::link::{Info, SignedInfo, SlotsInfo};
 
 use crate::foreign_text::shown;
 
@@ -25,7 +25,8 @@ pub struct DeviceInfo {
     pub model_bytes: u32,
     /// Bytes of scratch memory that the engine uses.
     pub scratch_bytes: u32,
-    /// The most bytes of stack that have been in use, where the board measures it.
+    /// The most bytes of stack that have been in use, where the board measures it;
+    /// [`STACK_OVERRUN`](firmware::link::STACK_OVERRUN) if none was left.
     pub stack_bytes: Option<u32>,
     /// Frames since the start that were garbage, cut off or too long, and therefore dropped.
     pub bad_frames: u32,
@@ -33,6 +34,8 @@ pub struct DeviceInfo {
     pub saturated_inputs: u32,
     /// The slots for models, where the board has some.
     pub slots: Option<SlotsInfo>,
+    /// Versions of signed models, where the device takes only those.
+    pub signed: Option<SignedInfo>,
 }
 
 impl From<Info<'_>> for DeviceInfo {
@@ -51,6 +54,7 @@ impl From<Info<'_>> for DeviceInfo {
             bad_frames: info.bad_frames,
             saturated_inputs: info.saturated_inputs,
             slots: info.slots,
+            signed: info.signed,
         }
     }
 }

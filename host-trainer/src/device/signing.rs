@@ -1,4 +1,5 @@
-//! Keys, and signatures of models, as `firmware` checks them: Ed25519 of the model file.
+//! Keys, and signatures of models, as `firmware` checks them: Ed25519 of the model file and of the
+//! version that it is signed as.
 //!
 //! Keys are PEM as OpenSSL writes and reads it: PKCS#8 for the secret half, SubjectPublicKeyInfo
 //! for the public one.
@@ -6,10 +7,30 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use ed25519_compact::KeyPair;
+use firmware::app::{SIGNATURE_LEN, VERSION_MAGIC};
 
 use super::Error;
+
+/// The version that a model is signed as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Its number: a device refuses one that is smaller than the highest that it has accepted.
+    pub number: u32,
+    /// The highest version that it may replace all the same; 0 for none.
+    pub replaces: u32,
+}
+
+impl Version {
+    /// The seconds since 1970, so that what is signed later is newer.
+    pub fn now() -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // Enough until 2106.
+        Version { number: u32::try_from(now.as_secs()).unwrap_or(u32::MAX), replaces: 0 }
+    }
+}
 
 /// A key that signs models.
 pub struct SigningKey(KeyPair);
@@ -53,11 +74,20 @@ impl SigningKey {
         Ok(public)
     }
 
-    /// A model file with its signature behind it, as an update brings it.
-    pub fn sign(&self, model: &[u8]) -> Vec<u8> {
+    /// A model file with its version and its signature behind it, as an update brings it.
+    pub fn sign(&self, model: &[u8], version: Version) -> Vec<u8> {
+        let Version { number, replaces } = version;
         let mut signed = model.to_vec();
-        signed.extend_from_slice(&*self.0.sk.sign(model, None));
+        signed.extend_from_slice(&VERSION_MAGIC);
+        signed.extend_from_slice(&number.to_le_bytes());
+        signed.extend_from_slice(&replaces.to_le_bytes());
+        signed.extend_from_slice(&self.signature(&signed));
         signed
+    }
+
+    /// The signature of these bytes.
+    fn signature(&self, bytes: &[u8]) -> [u8; SIGNATURE_LEN] {
+        *self.0.sk.sign(bytes, None)
     }
 
     /// The public half, as firmware has it built in.
@@ -88,13 +118,13 @@ fn create(path: &Path, content: &str, secret: bool) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use firmware::app::{Rejection, SIGNATURE_LEN, Trust};
+    use firmware::app::{Checked, Rejection, Trust, VERSION_LEN};
 
     use super::*;
 
     /// As much of a model as a signature depends on: a header that states its length.
     fn file() -> Vec<u8> {
-        let mut file = b"THMB\x01\0\0\0\x05\0\0\0\0\0\0\0".to_vec();
+        let mut file = b"THMB\x02\0\0\0\x05\0\0\0\0\0\0\0".to_vec();
         file.extend(b"model");
         file
     }
@@ -113,10 +143,11 @@ mod tests {
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
         let again = SigningKey::read(&path).unwrap();
-        let signed = again.sign(&file());
-        assert_eq!(signed.len(), file().len() + SIGNATURE_LEN);
+        let signed = again.sign(&file(), Version { number: 7, replaces: 9 });
+        assert_eq!(signed.len(), file().len() + VERSION_LEN + SIGNATURE_LEN);
         let trust = Trust::Holder(key.public());
-        assert_eq!(trust.check(&signed), Ok(file().as_slice()));
+        let checked = Checked { file: &file(), version: 7, replaces: 9 };
+        assert_eq!(trust.check(&signed), Ok(checked));
         assert_eq!(
             Trust::Holder(SigningKey::generate().public()).check(&signed),
             Err(Rejection::Signature)
@@ -140,8 +171,8 @@ mod tests {
              -----END PRIVATE KEY-----\n",
         )
         .unwrap();
-        let signed = SigningKey::read(&path).unwrap().sign(b"a model\n");
-        let signature: String = signed[8..].iter().map(|byte| format!("{byte:02x}")).collect();
+        let signature = SigningKey::read(&path).unwrap().signature(b"a model\n");
+        let signature: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(
             signature,
             "e9b7d70211263469bd4457491a0f517ce7e68d173f3adfc36e41740dd1378905\

@@ -1,22 +1,16 @@
 //! Evaluation in integers, by the engine that devices run.
 
-use firmware::{Engine, encode_counts};
-use model_format::{Clamp, Encoding, Layer, Meaning, Model, Quantization};
+use firmware::{Answer, Engine, RawError, encode_counts, encode_reals};
+use model_format::{Clamp, Encoding, Layer, Meaning, Model, Output, Quantization};
 use rayon::prelude::*;
 
 use super::Evaluation;
 use crate::data::{Features, Subset, TargetKind};
-use crate::network::{Head, first_largest};
+use crate::network::Head;
 use crate::train::Threads;
 
 /// Rows that one engine runs before another may take over.
 const CHUNK: usize = 256;
-
-/// The unit of an output that is the probability of the second of two classes.
-pub const PROBABILITY: &str = "probability";
-
-/// The unit of an output whose sigmoid is that probability.
-pub const LOGIT: &str = "logit";
 
 /// Why a model cannot be evaluated on a dataset.
 #[derive(Debug, thiserror::Error)]
@@ -39,16 +33,27 @@ pub enum Int8Error {
     Input(firmware::InputError),
 }
 
-/// Turns raw rows of a dataset into the bytes of a model's input.
+/// Converts raw rows of a dataset to the bytes of a model's input.
 #[derive(Clone, Debug)]
 pub struct InputEncoder<'m> {
     model: Model<'m>,
     quantization: Quantization,
-    encoding: Encoding<()>,
+    encoding: Encoding<(), ()>,
+}
+
+/// A row as a device is given it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reading {
+    /// The bytes of the model's input.
+    Values(Vec<u8>),
+    /// A count per input.
+    Counts(Vec<i16>),
+    /// A real number per input, in its own unit.
+    Reals(Vec<f32>),
 }
 
 impl<'m> InputEncoder<'m> {
-    /// For a model and the dataset of these rows.
+    /// Makes an encoder for a model and the dataset of these rows.
     ///
     /// # Errors
     /// [`Int8Error::Mismatch`] when the model has other inputs or outputs than the dataset, or
@@ -66,26 +71,28 @@ impl<'m> InputEncoder<'m> {
             return Err(mismatch(problem));
         }
         let outputs = model.output_len();
-        match (model.output().meaning, dataset.target_kind()) {
-            (Meaning::Classes(labels), TargetKind::Classes(classes)) if labels.len() == classes => {
-            }
-            (Meaning::Classes(labels), TargetKind::Classes(classes)) => {
+        let meaning = model.output().meaning;
+        match (meaning.labels(), dataset.target_kind()) {
+            (Some(labels), TargetKind::Classes(classes)) if labels.len() == classes => {}
+            (Some(labels), TargetKind::Classes(classes)) => {
                 let found = labels.len();
                 let problem = format!("the model knows {found} classes, the dataset has {classes}");
                 return Err(mismatch(problem));
             }
-            (Meaning::Classes(_), TargetKind::Values(_)) => {
+            (Some(_), TargetKind::Values(_)) => {
                 return Err(mismatch("the model gives classes, the dataset has numbers".into()));
             }
-            // One value tells two classes apart.
-            (Meaning::Values { .. }, TargetKind::Classes(2)) if outputs == 1 => {}
-            (Meaning::Values { .. }, TargetKind::Values(count)) if outputs == count => {}
-            (Meaning::Values { .. }, TargetKind::Values(count)) => {
+            (None, TargetKind::Values(count)) if outputs == count => {}
+            (None, TargetKind::Values(count)) => {
                 let problem = format!("the model gives {outputs} values, a row has {count}");
                 return Err(mismatch(problem));
             }
-            (Meaning::Values { .. }, TargetKind::Classes(_)) => {
-                return Err(mismatch("the model gives values, the dataset has classes".into()));
+            (None, TargetKind::Classes(_)) => {
+                return Err(mismatch(
+                    "the model gives values, the dataset has classes: import it with --labels to \
+                     say which classes its outputs are"
+                        .into(),
+                ));
             }
         }
         let input = model.input();
@@ -99,7 +106,7 @@ impl<'m> InputEncoder<'m> {
                      {byte_scale} · b in the dataset"
                 )))
             }
-            (Features::Bytes { .. } | Features::Reals(_), Encoding::Raw(_)) => Err(mismatch(
+            (Features::Reals(_), Encoding::Raw(_)) => Err(mismatch(
                 "the model takes what sensors count, the dataset has none: set data.raw".into(),
             )),
             (_, encoding) => {
@@ -107,6 +114,7 @@ impl<'m> InputEncoder<'m> {
                     Encoding::Quantized => Encoding::Quantized,
                     Encoding::Unsigned8 => Encoding::Unsigned8,
                     Encoding::Raw(_) => Encoding::Raw(()),
+                    Encoding::Reals(_) => Encoding::Reals(()),
                 };
                 let quantization = input.quantization;
                 Ok(InputEncoder { model: model.clone(), quantization, encoding })
@@ -114,20 +122,64 @@ impl<'m> InputEncoder<'m> {
         }
     }
 
-    /// Writes the input for a row.
+    /// Returns a row as a device is given it: counts or real numbers where the model's input is made
+    /// from such, else the bytes of its input.
+    pub fn reading(&self, subset: &Subset, position: usize) -> Reading {
+        match (self.encoding, subset.counts(position), subset.bytes(position)) {
+            (Encoding::Raw(()), Some(counts), _) => Reading::Counts(counts.to_vec()),
+            (Encoding::Raw(()), None, Some(bytes)) => {
+                Reading::Counts(bytes.iter().map(|byte| i16::from(*byte)).collect())
+            }
+            (Encoding::Reals(()), ..) => {
+                let mut reals = vec![0.0_f32; self.model.input_len()];
+                subset.gather_raw(position, &mut reals);
+                Reading::Reals(reals)
+            }
+            _ => {
+                let mut bytes = vec![0; self.model.input_bytes()];
+                self.encode_values(subset, position, &mut bytes);
+                Reading::Values(bytes)
+            }
+        }
+    }
+
+    /// Writes the input for a row; returns how many readings lay beyond its range.
     ///
     /// # Shapes
     /// `out` has the model's number of bytes of input.
-    pub fn encode(&self, subset: &Subset, position: usize, out: &mut [u8]) {
+    pub fn encode(&self, subset: &Subset, position: usize, out: &mut [u8]) -> u32 {
+        if matches!(self.encoding, Encoding::Quantized | Encoding::Unsigned8) {
+            self.encode_values(subset, position, out);
+            return 0;
+        }
+        // As many as the model takes, of the kind that it takes, and numbers: `new` and the dataset
+        // have seen to it.
+        self.encode_reading(&self.reading(subset, position), out).unwrap_or(0)
+    }
+
+    /// Writes the input for readings; returns how many of them lay beyond its range.
+    ///
+    /// # Errors
+    /// [`RawError`] when the model takes no such readings, or not so many, or one is not a number.
+    pub fn encode_reading(&self, reading: &Reading, out: &mut [u8]) -> Result<u32, RawError> {
+        match reading {
+            Reading::Counts(counts) => encode_counts(&self.model, counts.iter().copied(), out),
+            Reading::Reals(reals) => encode_reals(&self.model, reals.iter().copied(), out),
+            Reading::Values(values) if values.len() == out.len() => {
+                out.copy_from_slice(values);
+                Ok(0)
+            }
+            Reading::Values(values) => {
+                Err(RawError::Length { expected: out.len(), given: values.len() })
+            }
+        }
+    }
+
+    fn encode_values(&self, subset: &Subset, position: usize, out: &mut [u8]) {
         if let (Some(bytes), Encoding::Unsigned8) = (subset.bytes(position), self.encoding) {
             for (out, &byte) in out.iter_mut().zip(bytes) {
                 *out = self.encoding.encode(byte) as u8;
             }
-            return;
-        }
-        if let (Some(counts), Encoding::Raw(())) = (subset.counts(position), self.encoding) {
-            // As many as the model takes, and the model takes counts: `new` has seen to it.
-            let _ = encode_counts(&self.model, counts.iter().copied(), out);
             return;
         }
         let Quantization { precision, scale, zero_point } = self.quantization;
@@ -143,41 +195,34 @@ impl<'m> InputEncoder<'m> {
     }
 }
 
-/// What a model's outputs say of a row.
+/// Probabilities or values of a model's outputs, and the class that a device answers.
 #[derive(Clone, Copy, Debug)]
-struct Reader {
-    quantization: Quantization,
+pub struct AnswerReader<'m> {
+    output: Output<'m>,
     /// What makes probabilities of outputs that are none.
     head: Head,
-    /// Above this, a single output stands for the second class.
-    threshold: f32,
 }
 
-impl Reader {
-    fn new(model: &Model<'_>) -> Self {
+impl<'m> AnswerReader<'m> {
+    /// Makes a reader of a model's outputs.
+    pub fn new(model: &Model<'m>) -> Self {
         let output = model.output();
-        let raw = matches!(model.layers().last(), Some(Layer::Dense(_)));
-        let (head, threshold) = match output.meaning {
-            Meaning::Classes(_) if raw => (Head::Softmax, 0.5),
-            Meaning::Values { unit: LOGIT } => (Head::Sigmoid, 0.0),
-            _ => (Head::None, 0.5),
+        let are_sums = matches!(model.layers().last(), Some(Layer::Dense(_)));
+        let head = match output.meaning {
+            Meaning::Classes { .. } if are_sums => Head::Softmax,
+            _ => Head::None,
         };
-        Reader { quantization: output.quantization, head, threshold }
+        AnswerReader { output, head }
     }
 
-    /// Appends a row's outputs, and says which class it is taken for. Classes are told by the
-    /// quantized values themselves, as a device tells them.
-    fn read(&self, bytes: &[u8], outputs: &mut Vec<f32>) -> usize {
-        let values: Vec<i16> = self.quantization.precision.values(bytes).collect();
+    /// Appends the probabilities or values of a row, and returns the class that it is taken for; 0
+    /// where there are none.
+    pub fn read(&self, bytes: &[u8], outputs: &mut Vec<f32>) -> usize {
+        let answer = Answer::new(self.output, bytes);
         let start = outputs.len();
-        outputs.extend(values.iter().map(|&value| self.quantization.dequantize(value)));
-        let row = &mut outputs[start..];
-        let class = match row {
-            [single] => usize::from(*single > self.threshold),
-            _ => first_largest(&values).0,
-        };
-        self.head.apply(row);
-        class
+        outputs.extend(answer.reals());
+        self.head.apply(&mut outputs[start..]);
+        answer.class().unwrap_or(0)
     }
 }
 
@@ -191,7 +236,7 @@ pub fn evaluate_int8(
     threads: &Threads,
 ) -> Result<Evaluation, Int8Error> {
     let encoder = InputEncoder::new(model, subset)?;
-    let reader = Reader::new(model);
+    let reader = AnswerReader::new(model);
     let starts: Vec<usize> = (0..subset.len()).step_by(CHUNK).collect();
     let run = |start: usize| {
         let mut scratch = vec![0_u32; model.scratch_len()];

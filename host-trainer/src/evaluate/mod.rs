@@ -12,5 +12,5 @@ pub use evaluation::Evaluation;
 pub use figures::summary_figures;
 pub(crate) use float::over_chunks;
 pub use float::{evaluate_float, score_float};
-pub use int8::{InputEncoder, Int8Error, LOGIT, PROBABILITY, evaluate_int8};
+pub use int8::{AnswerReader, InputEncoder, Int8Error, Reading, evaluate_int8};
 pub use metrics::{Ranking, Regression, ranking, regression};

@@ -3,9 +3,8 @@
 use model_format::Model;
 use serde_json::Value;
 
-use super::run::precision_name;
 use super::write::ModelFiles;
-use super::{Experiment, Plan, ReadError, ReportError, SavedRun};
+use super::{Choice, Experiment, Plan, ReadError, ReportError, SavedRun};
 use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
 use crate::report::model_metrics;
 use crate::run_folder::{RunFolder, RunFolderError, RunWriter};
@@ -29,7 +28,8 @@ pub struct Finished {
 }
 
 impl SavedRun {
-    /// Evaluates a model that was made of the run's weights, as the run itself would have.
+    /// Evaluates a model that was made of the run's weights in the way that was chosen, with
+    /// activations of this name, as the run itself would have.
     ///
     /// # Errors
     /// [`ReportError`] when the model is refused, or the figures of the training cannot be read.
@@ -37,13 +37,14 @@ impl SavedRun {
         &self,
         plan: &Plan,
         model: Vec<u8>,
+        precision: &'static str,
+        choice: &Choice,
         threads: &Threads,
     ) -> Result<Finished, ReportError> {
         let parsed = Model::parse(&model)?;
         let (objective, test) = (plan.objective(), &plan.splits.test);
         let float = evaluate_float(&self.network, test, objective, threads);
         let quantized = evaluate_int8(&parsed, test, threads)?;
-        let precision = precision_name(parsed.output().quantization.precision);
         if self.manifest.has(Experiment::METRICS) {
             let check = self.manifest.check(&self.folder, Some(&[Experiment::METRICS]));
             check.map_err(ReadError::from)?;
@@ -53,9 +54,11 @@ impl SavedRun {
             // Those of an earlier model.
             figures.shift_remove("int8");
             figures.shift_remove("int16");
+            figures.shift_remove("mixed");
         }
         let (scratch, macs) = (parsed.scratch_len() * 4, parsed.macs());
         metrics[precision] = model_metrics(model.len(), scratch, macs, &quantized);
+        metrics["quantization"] = choice.to_json();
         let report = self.page(plan, &parsed, [&float, &quantized], &metrics, threads);
         Ok(Finished { model, precision, metrics, float, quantized, report })
     }

@@ -1,15 +1,17 @@
 //! One experiment: from a preset to a trained network, its int8 model, and how well both do.
 
+mod choice;
 mod finish;
 mod read;
 mod report;
 mod run;
 mod write;
 
+pub use choice::{Attempt, Choice, QuantizationLoss, judged_rows, quantize_network};
 pub use finish::Finished;
 pub use read::{ReadError, SavedRun, check_data, check_run, read_metrics};
 pub use report::ReportError;
-pub use run::{Error, Experiment, Plan, QuantizationLoss, Trained, judged_rows, quantize_network};
+pub use run::{Error, Experiment, Plan, Trained};
 
 #[cfg(test)]
 mod tests {

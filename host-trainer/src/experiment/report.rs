@@ -46,7 +46,7 @@ impl Experiment {
                 origin: &self.origin,
                 splits: &self.splits,
                 network: &self.outcome.network,
-                folded: &self.quantized.folded,
+                prepared: &self.quantized.prepared,
                 model: &model,
                 objective: self.objective,
                 float: &self.float,
@@ -87,13 +87,23 @@ impl SavedRun {
         let network = &self.network;
         let objective = plan.objective();
         let train = &plan.splits.train;
+        // Those of the way that was taken, of all that were tried.
+        let settings = serde_json::from_value(metrics["quantization"]["settings"].clone())
+            .unwrap_or(self.preset.quantization);
         let findings = gather(
             &RunParts {
                 preset: &self.preset,
                 origin: &plan.origin,
                 splits: &plan.splits,
                 network,
-                folded: &prepared(network, objective, train, self.preset.quantization, threads)?,
+                prepared: &prepared(
+                    network,
+                    objective,
+                    train,
+                    settings,
+                    model.input_quantization().precision,
+                    threads,
+                )?,
                 model,
                 objective,
                 float,

@@ -1,22 +1,16 @@
 //! Running an experiment.
 
-use model_format::{Model, Precision};
+use model_format::Model;
 
+use super::choice::{Choice, quantize_network};
 use crate::data::{self, Locations, Splits, Subset};
 use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
 use crate::memory::{self, NotEnoughMemory};
 use crate::network::{Network, NetworkError, NotFinite, Objective};
 use crate::pack::{Core, PackError, pack};
 use crate::preset::{self, Preset};
-use crate::quantize::{Activations, QuantizeError, Quantized, quantize};
+use crate::quantize::{QuantizeError, Quantized};
 use crate::train::{self, Checkpoint, Observer, Outcome, StopFlag, Threads, TrainError, Training};
-
-/// Rows that are enough to see whether 8 bits will do.
-const JUDGED_ROWS: usize = 10_000;
-
-/// Memory that quantization takes for each parameter: copies in f32 and f64, the file, and the
-/// models that are compared.
-const BYTES_PER_PARAMETER: u64 = 32;
 
 /// Why an experiment cannot be finished.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +68,8 @@ pub struct Plan {
     pub origin: String,
     /// Fingerprint of the data.
     pub data: String,
+    /// Remarks about the data for the user.
+    pub notes: Vec<String>,
     /// The network, not trained yet.
     pub network: Network<f32>,
 }
@@ -116,8 +112,8 @@ pub struct Experiment {
     pub outcome: Outcome<f32>,
     /// The quantized model.
     pub quantized: Quantized,
-    /// What 8-bit activations lose on rows that are not test rows.
-    pub int8_loss: QuantizationLoss,
+    /// The ways to quantize that were tried, and which was taken.
+    pub choice: Choice,
     /// RAM that the quantized model needs.
     pub scratch_bytes: usize,
     /// Multiply-accumulates of an inference.
@@ -128,37 +124,6 @@ pub struct Experiment {
     pub int8: Evaluation,
 }
 
-/// What quantization loses.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum QuantizationLoss {
-    /// Accuracy, from 0 to 1; negative when it gains some.
-    Accuracy(f64),
-    /// The mean squared error, as a multiple of that of the float network.
-    SquaredError(f64),
-}
-
-impl QuantizationLoss {
-    /// What the second loses beside the first.
-    pub fn between(float: &Evaluation, quantized: &Evaluation) -> Self {
-        match (float.regression, quantized.regression) {
-            (Some(float), Some(quantized)) => QuantizationLoss::SquaredError(
-                quantized.mean_squared_error / float.mean_squared_error,
-            ),
-            _ => QuantizationLoss::Accuracy(
-                float.confusion.accuracy() - quantized.confusion.accuracy(),
-            ),
-        }
-    }
-
-    /// Whether it is more than 0.1 points of accuracy, or 5 % of the squared error.
-    pub fn is_large(self) -> bool {
-        match self {
-            QuantizationLoss::Accuracy(lost) => lost > 0.001,
-            QuantizationLoss::SquaredError(ratio) => ratio > 1.05,
-        }
-    }
-}
-
 impl Plan {
     /// Reads the data and makes the network.
     ///
@@ -167,8 +132,10 @@ impl Plan {
     pub fn new(preset: Preset, locations: &Locations) -> Result<Self, Error> {
         let loaded = preset.data.load(locations, preset.seed)?;
         preset.check_target_kind(loaded.train.target_kind())?;
-        let (origin, data) = (loaded.origin.clone(), loaded.fingerprint());
+        let (origin, notes) = (loaded.origin.clone(), loaded.notes.clone());
+        let data = loaded.fingerprint();
         let splits = Splits::new(loaded, preset.data.test, preset.data.validation, preset.seed)?;
+        preset.check_validation(splits.validation.is_some())?;
         check_classes(&splits.train)?;
         let (batch_size, rows) = (preset.training.batch_size, splits.train.len());
         if batch_size > rows {
@@ -178,7 +145,7 @@ impl Plan {
         let inputs = splits.train.dataset().width();
         check_size(&preset, inputs)?;
         let network = Network::new(inputs, &preset.network.specs(), preset.seed)?;
-        Ok(Plan { preset, splits, origin, data, network })
+        Ok(Plan { preset, splits, origin, data, notes, network })
     }
 
     /// What training makes small, and what outputs say.
@@ -216,7 +183,7 @@ impl Plan {
         observer: &mut dyn Observer<f32>,
     ) -> Result<Trained, Error> {
         let objective = self.objective();
-        let Plan { preset, splits, origin, data, network } = self;
+        let Plan { preset, splits, origin, data, network, .. } = self;
         let training = Training {
             splits: &splits,
             settings: &preset.training,
@@ -241,7 +208,7 @@ impl Trained {
     pub fn quantize(self, core: Option<Core>, threads: &Threads) -> Result<Experiment, Error> {
         let Trained { preset, splits, origin, data, objective, outcome, float } = self;
         let network = &outcome.network;
-        let (mut quantized, int8_loss) =
+        let (mut quantized, choice) =
             quantize_network(&preset, network, objective, &splits, threads)?;
         if let Some(core) = core {
             quantized.bytes = pack(&Model::parse(&quantized.bytes)?, core)?;
@@ -258,55 +225,13 @@ impl Trained {
             objective,
             outcome,
             quantized,
-            int8_loss,
+            choice,
             scratch_bytes,
             macs,
             float,
             int8,
         })
     }
-}
-
-/// Quantizes a trained network as its preset asks for; says what 8-bit activations lose on rows
-/// that are not test rows.
-///
-/// # Errors
-/// [`Error`] when the model is refused.
-pub fn quantize_network(
-    preset: &Preset,
-    network: &Network<f32>,
-    objective: Objective,
-    splits: &Splits,
-    threads: &Threads,
-) -> Result<(Quantized, QuantizationLoss), Error> {
-    network.check_finite()?;
-    let parameters = network.parameters().len() as u64;
-    let remedy = "Close other programs, or quantize it on a machine with more memory";
-    memory::check("quantizing this network", parameters * BYTES_PER_PARAMETER, remedy)?;
-    let settings = preset.quantization;
-    let quantized = |precision| {
-        let name = &preset.name;
-        quantize(name, network, objective, &splits.train, settings, precision, threads)
-    };
-    let eight = quantized(Precision::Int8)?;
-    let judged = judged_rows(splits);
-    let float = evaluate_float(network, &judged, objective, threads);
-    let int8 = evaluate_int8(&Model::parse(&eight.bytes)?, &judged, threads)?;
-    let int8_loss = QuantizationLoss::between(&float, &int8);
-    let quantized = match settings.activations {
-        Activations::Int16 => quantized(Precision::Int16)?,
-        Activations::Auto if int8_loss.is_large() => quantized(Precision::Int16)?,
-        Activations::Auto | Activations::Int8 => eight,
-    };
-    Ok((quantized, int8_loss))
-}
-
-/// Validation rows, or training rows where there are none: test rows choose nothing.
-pub fn judged_rows(splits: &Splits) -> Subset {
-    let rows = splits.validation.as_ref().unwrap_or(&splits.train);
-    let kept = rows.rows().iter().copied().take(JUDGED_ROWS).collect();
-    let scaling = rows.scaling().cloned().map(std::sync::Arc::new);
-    Subset::new(rows.dataset().clone(), kept).scaled(scaling)
 }
 
 /// Checks that the network and its training fit into memory: weights, gradients, and two numbers
@@ -339,14 +264,6 @@ impl Experiment {
 
     /// What the quantized model's activations are called.
     pub fn precision_name(&self) -> &'static str {
-        precision_name(self.quantized.precision)
-    }
-}
-
-/// What metrics and tables call these activations.
-pub(super) fn precision_name(precision: Precision) -> &'static str {
-    match precision {
-        Precision::Int8 => "int8",
-        Precision::Int16 => "int16",
+        self.quantized.precisions.name()
     }
 }

@@ -12,6 +12,14 @@ pub enum ImportError {
     /// The file does not have the identifier.
     #[error("not a TensorFlow Lite model: the identifier `TFL3` is not in its place")]
     Identifier,
+    /// A file of another kind, which is known.
+    #[error("this is {what}, not a TensorFlow Lite model: {remedy}")]
+    Foreign {
+        /// What it is.
+        what: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// An offset leads out of the file.
     #[error("the file is cut off or damaged: {what} cannot be read; copy or convert it again")]
     Damaged {

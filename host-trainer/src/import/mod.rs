@@ -10,13 +10,14 @@ mod dense;
 mod element_wise;
 mod error;
 mod flatbuffer;
+mod foreign;
 mod schema;
 mod tensor;
 
 use firmware::Engine;
 use model_format::build::{LayerSpec, MeaningSpec, ModelSpec, SelfTestSpec};
 use model_format::limits::{MAX_LABELS, MAX_TEXT};
-use model_format::{Encoding, Model, Quantization};
+use model_format::{Encoding, Model, Quantization, Softmax};
 use rand::RngExt;
 
 pub use error::{ImportError, OperatorProblem, TensorProblem};
@@ -65,7 +66,11 @@ pub struct Imported {
 /// # Errors
 /// [`ImportError`] names the operator or tensor, what is wrong with it, and what to do.
 pub fn import(file: &[u8], options: &Options) -> Result<Imported, ImportError> {
-    let Chain { mut input, layers, outputs, mut notes } = Chain::follow(Graph::read(file)?)?;
+    let graph = Graph::read(file).map_err(|error| match error {
+        ImportError::Identifier => foreign::refuse(file),
+        other => other,
+    })?;
+    let Chain { mut input, layers, outputs, mut notes } = Chain::follow(graph)?;
     if input.quantization == Quantization::int8(PIXEL, -128) {
         input.encoding = Encoding::Unsigned8;
     }
@@ -75,6 +80,7 @@ pub fn import(file: &[u8], options: &Options) -> Result<Imported, ImportError> {
         output: meaning(&options.meaning, &layers, outputs, &mut notes)?,
         layers,
         self_tests: Vec::new(),
+        details: Default::default(),
     };
     spec.self_tests = self_tests(&spec.to_bytes()?)?;
     Ok(Imported { bytes: spec.to_bytes()?, notes })
@@ -93,18 +99,33 @@ fn meaning(
     outputs: usize,
     notes: &mut Vec<String>,
 ) -> Result<MeaningSpec, ImportError> {
-    let numbers = || MeaningSpec::Classes((0..outputs).map(|class| class.to_string()).collect());
+    let numbers = || MeaningSpec::classes((0..outputs).map(|class| class.to_string()));
+    let probability = |labels: Vec<String>| {
+        let scores = match layers.last() {
+            Some(LayerSpec::Table(table)) => table.output,
+            Some(LayerSpec::Dense(dense)) => dense.output,
+            _ => Softmax::OUTPUT,
+        };
+        // The last step that is not above one half.
+        let threshold = (0.5 / f64::from(scores.scale)).floor() as i32 + scores.zero_point;
+        MeaningSpec::Probability { labels, threshold }
+    };
     let is_softmax = matches!(layers.last(), Some(LayerSpec::Softmax(_)));
     Ok(match meaning {
+        // One output tells two classes apart.
+        OutputMeaning::Labels(labels) if labels.len() == 2 && outputs == 1 => {
+            probability(labels.clone())
+        }
         OutputMeaning::Labels(labels) if labels.len() != outputs => {
             return Err(ImportError::Labels { labels: labels.len(), outputs });
         }
-        OutputMeaning::Labels(labels) => MeaningSpec::Classes(labels.clone()),
+        OutputMeaning::Labels(labels) => MeaningSpec::classes(labels),
+        OutputMeaning::Classes if outputs == 1 => probability(vec!["0".into(), "1".into()]),
         OutputMeaning::Classes => numbers(),
         OutputMeaning::Guess if is_softmax && outputs <= MAX_LABELS => numbers(),
         OutputMeaning::Guess => {
             notes.push("the outputs are taken for values, since no softmax ends the model".into());
-            MeaningSpec::Values { unit: String::new() }
+            MeaningSpec::Values(vec![])
         }
     })
 }

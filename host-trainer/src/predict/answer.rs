@@ -1,18 +1,19 @@
-//! What both networks say about a picture.
+//! Answers of both networks about an image.
 
 use firmware::Engine;
 use model_format::{Clamp, Layer, Meaning, Model};
 
-use super::prepare::Ink;
+use super::Origin;
+use crate::data::{Preparation, Prepared};
 use crate::network::{Head, Network, Tape};
 use crate::report::html::dequantize;
 
-/// Why a model cannot say anything about pictures.
+/// Reason why a model cannot be asked about images.
 #[derive(Debug, thiserror::Error)]
 pub enum PredictError {
-    /// Its input is no picture.
+    /// Its input is no image.
     #[error(
-        "model {model}: its input has the shape {shape:?}, which is not that of a grey picture; \
+        "model {model}: its input has the shape {shape:?}, which is not that of an image; \
          `host-trainer infer` takes numbers"
     )]
     Shape {
@@ -20,6 +21,29 @@ pub enum PredictError {
         model: String,
         /// Shape of its input.
         shape: Vec<u16>,
+    },
+    /// Prepared images do not fit its input.
+    #[error(
+        "model {model}: it takes {inputs} values, but images prepared by `{preparation}` ({origin}) \
+         have {}", .preparation.len()
+    )]
+    Preparation {
+        /// Name of the model.
+        model: String,
+        /// Number of its inputs.
+        inputs: usize,
+        /// The preparation.
+        preparation: Preparation,
+        /// Where it is from.
+        origin: Origin,
+    },
+    /// The preparation, in the model file or as asked for, is not understood.
+    #[error("model {model}: {error}")]
+    Malformed {
+        /// Name of the model.
+        model: String,
+        /// What is wrong.
+        error: crate::data::PreparationError,
     },
     /// Its output is no class.
     #[error("model {model}: its outputs are values, not classes")]
@@ -59,36 +83,19 @@ pub struct Answers {
     pub float: Option<Vec<f32>>,
 }
 
-/// Height and width of the pictures that a model takes.
-///
-/// # Errors
-/// [`PredictError`] when it takes none, or gives no classes.
-pub fn picture_size(model: &Model<'_>) -> Result<(usize, usize), PredictError> {
-    let name = || model.name().to_string();
-    if !matches!(model.output().meaning, Meaning::Classes(_)) {
-        return Err(PredictError::Values { model: name() });
-    }
-    let shape: Vec<u16> = model.input().shape.iter().copied().collect();
-    match *shape.as_slice() {
-        [height, width] | [height, width, 1] | [1, height, width] if height > 1 && width > 1 => {
-            Ok((usize::from(height), usize::from(width)))
-        }
-        _ => Err(PredictError::Shape { model: name(), shape }),
-    }
-}
-
-/// Asks the model, and the float network where there is one, about what they see.
+/// Asks the model, and the float network where there is one, about a prepared image.
 ///
 /// # Errors
 /// [`PredictError`] when the two are not of one run, or the engine refuses the model.
 pub fn predict(
     model: &Model<'_>,
     float: Option<&Network<f32>>,
-    ink: &Ink,
+    image: &Prepared,
 ) -> Result<Answers, PredictError> {
+    let pixels = image.reals();
     let mut scratch = vec![0_u32; model.scratch_len()];
     let mut engine = Engine::new(model.clone(), &mut scratch)?;
-    let output = engine.run_bytes(&input(model, &ink.pixels))?.to_vec();
+    let output = engine.run_bytes(&input(model, &pixels))?.to_vec();
     let mut int8 = dequantize(&output, model.output().quantization);
     // Sums stand for probabilities by softmax; what has a function behind it is one already.
     if matches!(model.layers().last(), Some(Layer::Dense(_))) {
@@ -96,7 +103,9 @@ pub fn predict(
     }
     let classes = match model.output().meaning {
         Meaning::Classes(labels) => labels.iter().map(String::from).collect(),
-        Meaning::Values { .. } => Vec::new(),
+        Meaning::Values { .. } => {
+            return Err(PredictError::Values { model: model.name().to_string() });
+        }
     };
     let float = match float {
         None => None,
@@ -109,7 +118,7 @@ pub fn predict(
         }
         Some(network) => {
             let mut tape = Tape::forward_only(network, 1);
-            tape.input_mut(1).copy_from_slice(&ink.pixels);
+            tape.input_mut(1).copy_from_slice(&pixels);
             tape.forward(network, 1);
             let mut outputs = tape.outputs(1).to_vec();
             let head = if network.head() == Head::Sigmoid { Head::Sigmoid } else { Head::Softmax };

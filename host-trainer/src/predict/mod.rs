@@ -1,11 +1,9 @@
-//! What a model says about a photograph.
+//! Answers of a model about an image.
 
 mod answer;
-mod load;
-mod prepare;
+mod preparation;
 mod show;
 
-pub use answer::{Answers, PredictError, input, picture_size, predict};
-pub use load::{ImageError, load};
-pub use prepare::{Ink, PrepareError, prepare};
+pub use answer::{Answers, PredictError, input, predict};
+pub use preparation::{AskedPreparation, ChosenPreparation, Origin, preparation};
 pub use show::show;

@@ -1,7 +1,7 @@
-//! What the network saw, and what it says, on the terminal.
+//! A prepared image and the answers about it, on the terminal.
 
 use super::answer::Answers;
-use super::prepare::Ink;
+use crate::data::Prepared;
 use crate::foreign_text::shown;
 use crate::report::percent;
 use crate::report::style::{FAINT, HEADING, STRONG, paint};
@@ -15,11 +15,11 @@ const BAR: usize = 24;
 /// From paper to ink, where there are no colours.
 const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
 
-/// The picture beside the probabilities. `colours` says whether the terminal has them.
-pub fn show(ink: &Ink, answers: &Answers, colours: bool) -> String {
-    let picture = picture(ink, colours);
+/// The image beside the probabilities. `colours` says whether the terminal has them.
+pub fn show(image: &Prepared, answers: &Answers, colours: bool) -> String {
+    let picture = picture(image, colours);
     let table = table(answers);
-    let width = ink.size.1 + 2;
+    let width = image.width + 2;
     let mut text = String::new();
     for line in 0..picture.len().max(table.len()) {
         match picture.get(line) {
@@ -34,25 +34,32 @@ pub fn show(ink: &Ink, answers: &Answers, colours: bool) -> String {
     text
 }
 
-/// The picture in a frame, two pixels to a character: half blocks in grey, or shades.
-fn picture(ink: &Ink, colours: bool) -> Vec<String> {
-    let (height, width) = ink.size;
-    let at =
-        |row: usize, column: usize| ink.pixels.get(row * width + column).copied().unwrap_or(0.0);
+/// The image in a frame, two pixels to a character: half blocks in its colors, or shades.
+fn picture(image: &Prepared, colours: bool) -> Vec<String> {
+    let Prepared { height, width, channels, ref bytes, levels, .. } = *image;
+    let full = |level: u8| (u32::from(level) * 255 / u32::from(levels.max(1))).min(255) as u8;
+    let at = |row: usize, column: usize| -> [u8; 3] {
+        let pixel = bytes.get((row * width + column) * channels..).unwrap_or_default();
+        match (channels, pixel) {
+            (3, &[red, green, blue, ..]) => [red, green, blue].map(full),
+            (_, &[grey, ..]) => [full(grey); 3],
+            _ => [0; 3],
+        }
+    };
     let mut lines = vec![format!("┌{}┐", "─".repeat(width))];
     for row in (0..height).step_by(2) {
         let mut line = String::from("│");
         for column in 0..width {
             let (upper, lower) =
-                (at(row, column), if row + 1 < height { at(row + 1, column) } else { 0.0 });
+                (at(row, column), if row + 1 < height { at(row + 1, column) } else { [0; 3] });
             match colours {
                 true => {
-                    let grey = |value: f32| (value.clamp(0.0, 1.0) * 255.0) as u8;
-                    let (u, l) = (grey(upper), grey(lower));
-                    line += &format!("\x1b[38;2;{u};{u};{u};48;2;{l};{l};{l}m▀");
+                    let ([r, g, b], [s, h, c]) = (upper, lower);
+                    line += &format!("\x1b[38;2;{r};{g};{b};48;2;{s};{h};{c}m▀");
                 }
                 false => {
-                    let shade = ((upper + lower) / 2.0 * SHADES.len() as f32) as usize;
+                    let sum: usize = upper.iter().chain(&lower).map(|&v| usize::from(v)).sum();
+                    let shade = sum * SHADES.len() / (6 * 255);
                     line.push(SHADES[shade.min(SHADES.len() - 1)]);
                 }
             }
@@ -101,17 +108,27 @@ mod tests {
 
     #[test]
     fn picture_and_probabilities_stand_side_by_side() {
-        let ink = Ink { size: (2, 3), pixels: vec![0.0, 1.0, 0.5, 0.0, 1.0, 0.5], inverted: true };
+        let image = Prepared {
+            height: 2,
+            width: 3,
+            channels: 1,
+            bytes: vec![0, 255, 128, 0, 255, 128],
+            levels: 255,
+            inverted: true,
+        };
         let answers = Answers {
             classes: vec!["no".into(), "yes".into()],
             int8: vec![0.25, 0.75],
             float: Some(vec![0.2, 0.8]),
         };
-        let text = anstream::adapter::strip_str(&show(&ink, &answers, false)).to_string();
+        let text = anstream::adapter::strip_str(&show(&image, &answers, false)).to_string();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "┌───┐   it says yes");
         assert_eq!(lines[1], "│ █▒│   class       int8      float");
         assert_eq!(lines[2], "└───┘   yes      75.00 %    80.00 %  ██████████████████");
-        assert!(show(&ink, &answers, true).contains("\x1b[38;2;255;255;255;48;2;255;255;255m▀"));
+        assert!(show(&image, &answers, true).contains("\x1b[38;2;255;255;255;48;2;255;255;255m▀"));
+        let color = Prepared { height: 1, width: 2, channels: 3, ..image };
+        let text = show(&color, &answers, true);
+        assert!(text.contains("\x1b[38;2;0;255;128;48;2;0;0;0m▀"), "{text}");
     }
 }

@@ -1,7 +1,7 @@
 //! Checking what only follows from several settings of a preset together.
 
 use super::{Error, LayerSettings, Preset};
-use crate::data::TargetKind;
+use crate::data::{Source, TargetKind};
 use crate::network::{Activation, Head, Loss, Network, NetworkError};
 
 /// The most rows that are made from a seed; they are held in memory.
@@ -65,16 +65,21 @@ impl Preset {
             return wrong(&format!("data.dataset.{dataset}"), problem);
         }
         match (self.data.test, dataset.has_test()) {
-            (Some(_), true) => {
+            (Some(_), Some(true)) => {
                 wrong("data.test", format!("{dataset} has test rows of its own: leave it out"))
             }
-            (None, false) => {
+            (None, Some(false)) => {
                 let example = "test = { stratified = { fraction = 0.2 } }";
                 let problem = format!("{dataset} has no test rows of its own: set {example}");
                 wrong("data.test", problem)
             }
             _ => Ok(()),
         }?;
+        if let Source::Images(images) = dataset
+            && let Some(problem) = images.problem()
+        {
+            return wrong("data.dataset.images", problem);
+        }
         let problems = self.data.raw.iter().enumerate();
         match problems.filter_map(|(index, raw)| Some((index, raw.problem()?))).next() {
             Some((index, problem)) => wrong(&format!("data.raw[{index}]"), problem),
@@ -112,19 +117,39 @@ impl Preset {
         Ok(())
     }
 
-    fn check_training(&self) -> Result<(), Wrong> {
+    /// Checks that there are validation rows where callbacks watch them.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the key and the remedy.
+    pub fn check_validation(&self, has_validation: bool) -> Result<(), Error> {
+        self.check_monitors(has_validation).map_err(|(key, problem)| Error::Setting {
+            origin: "preset".to_string(),
+            key,
+            problem,
+        })
+    }
+
+    fn check_monitors(&self, has_validation: bool) -> Result<(), Wrong> {
         let training = &self.training;
         let monitors = [
             ("training.early_stopping", training.early_stopping.map(|s| s.monitor)),
             ("training.plateau", training.plateau.map(|p| p.monitor)),
         ];
         for (key, monitor) in monitors {
-            if monitor.is_some_and(|m| m.needs_validation()) && self.data.validation.is_none() {
+            if monitor.is_some_and(|m| m.needs_validation()) && !has_validation {
                 let problem = "it watches validation rows, but there are none: set \
                                data.validation, or monitor = \"loss\"";
                 return wrong(key, problem.to_string());
             }
         }
+        Ok(())
+    }
+
+    fn check_training(&self) -> Result<(), Wrong> {
+        // A folder of images may have validation images of its own.
+        let unknown = self.data.dataset.has_test().is_none();
+        self.check_monitors(unknown || self.data.validation.is_some())?;
+        let training = &self.training;
         let distance = matches!(training.loss, Loss::MeanSquaredError | Loss::MeanAbsoluteError);
         if training.label_smoothing > 0.0 && distance {
             let problem = format!("{} has no labels to smooth: leave it out", training.loss.name());

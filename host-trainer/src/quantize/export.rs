@@ -1,17 +1,18 @@
 //! The model file of a float network.
 
 use firmware::Engine;
+use model_format::Model;
 use model_format::build::{DenseSpec, LayerSpec, ModelSpec, SelfTestSpec};
-use model_format::{Model, Precision};
 
 use super::bias::correct_biases;
 use super::narrow::narrow;
+use super::prepare::{Prepared, prepared};
 use super::refit::refit;
 use super::spec::Export;
-use super::{Calibration, Settings, calibrate, centre_logits, equalize, fold};
+use super::{Calibration, Precisions, Settings, calibrate};
 use crate::data::Subset;
 use crate::evaluate::{InputEncoder, Int8Error};
-use crate::network::{Head, Network, NetworkError, Objective};
+use crate::network::{Network, NetworkError, Objective};
 use crate::train::Threads;
 
 /// A model file, and how it came about.
@@ -19,13 +20,12 @@ use crate::train::Threads;
 pub struct Quantized {
     /// The model file.
     pub bytes: Vec<u8>,
-    /// The ranges that activations were given: of the input, and of each layer of `folded`.
+    /// The ranges that activations were given: of the input, and of each layer of the network.
     pub calibration: Calibration,
-    /// How fine activations are.
-    pub precision: Precision,
-    /// The float network that was quantized: dense layers and functions alone, of raw features, or
-    /// of scaled ones where the model's input makes these from counts.
-    pub folded: Network<f32>,
+    /// Which activations have 8 bits and which 16.
+    pub precisions: Precisions,
+    /// The float network that was quantized, with its input stage.
+    pub prepared: Prepared,
 }
 
 /// Why a network cannot be quantized.
@@ -42,29 +42,27 @@ pub enum QuantizeError {
     Run(#[from] Int8Error),
     /// What counts stand for is too far from what the network sees.
     #[error(
-        "data.raw: feature {feature}: counts are too coarse or too far from 0 for the model's input: \
-         give a narrower range, or scale features by data.scaling = \"standard\""
+        "data.raw: feature {feature}: counts are too coarse for the range that the training rows \
+         have, or too far from 0: give a line whose counts and numbers lie nearer to the data"
     )]
     Channel {
         /// The feature, counted from 0.
         feature: usize,
     },
-    /// There is no softmax of 16 bits.
-    #[error(
-        "quantization.activations: there is no softmax for int16: make the last layer's activation \
-         \"linear\", which changes no class, or use \"int8\""
-    )]
-    Softmax,
-    /// There is no softmax of 16 bits within a network either.
-    #[error(
-        "quantization.activations: there is no softmax for int16, and one is not the last layer: \
-         use \"int8\", or another activation in its place"
-    )]
-    HiddenSoftmax,
 }
 
-/// Quantizes a network to activations of this precision: folds it, calibrates it on the training
-/// rows, and writes the model file.
+/// What a network is quantized with.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// How ranges are chosen and weights are fitted.
+    pub settings: Settings,
+    /// Which activations have 8 bits and which 16.
+    pub precisions: Precisions,
+    /// Above this probability the second of two classes is answered.
+    pub threshold: f64,
+}
+
+/// Quantizes a network: prepares it, calibrates it on the training rows, and writes the model file.
 ///
 /// # Errors
 /// [`QuantizeError`] with the format's own reason, such as a row that could overflow.
@@ -73,46 +71,31 @@ pub fn quantize(
     network: &Network<f32>,
     objective: Objective,
     train: &Subset,
-    settings: Settings,
-    precision: Precision,
+    recipe: &Recipe,
     threads: &Threads,
 ) -> Result<Quantized, QuantizeError> {
-    let folded = prepared(network, objective, train, settings, threads)?;
-    let raw = train.folded();
-    let mut calibration = calibrate(&folded, &raw, settings.calibration, threads);
-    narrow(&mut calibration, &folded, objective, &raw, precision, threads);
-    let export = Export { folded: &folded, calibration: &calibration, precision };
-    let mut spec = export.spec(name, objective, &raw)?;
+    let Recipe { settings, precisions, threshold } = recipe;
+    let prepared = prepared(network, objective, train, *settings, precisions.input, threads)?;
+    let rows = prepared.rows(train);
+    let folded = &prepared.network;
+    let mut calibration = calibrate(folded, &rows, settings.calibration, threads);
+    narrow(&mut calibration, folded, objective, &rows, precisions, threads);
+    let export = Export {
+        prepared: &prepared,
+        calibration: &calibration,
+        precisions,
+        objective,
+        threshold: *threshold,
+    };
+    let mut spec = export.spec(name, train)?;
     if settings.refit {
-        refit(&mut spec, &folded, &raw)?;
+        refit(&mut spec, folded, &rows)?;
     } else if settings.bias_correction {
-        correct_biases(&mut spec, &folded, &raw)?;
+        correct_biases(&mut spec, folded, &rows)?;
     }
-    spec.self_tests = self_tests(&spec.to_bytes()?, &raw, settings.self_tests)?;
-    Ok(Quantized { bytes: spec.to_bytes()?, calibration, precision, folded })
-}
-
-/// The float network that is quantized in place of this one: the same function of features as
-/// [`Subset::folded`] has them, of dense layers and functions alone, equalised if the settings say so; logits that a softmax is
-/// meant for have what they share taken off, which changes no probability.
-///
-/// # Errors
-/// [`QuantizeError::Network`] for a network that cannot be folded.
-pub fn prepared(
-    network: &Network<f32>,
-    objective: Objective,
-    train: &Subset,
-    settings: Settings,
-    threads: &Threads,
-) -> Result<Network<f32>, QuantizeError> {
-    let mut folded = fold(network, train.scaling_to_fold())?;
-    if objective.scoring_head() == Head::Softmax {
-        folded = centre_logits(&folded);
-    }
-    Ok(match settings.equalization {
-        true => equalize(&folded, &train.folded(), threads),
-        false => folded,
-    })
+    spec.self_tests = self_tests(&spec.to_bytes()?, train, settings.self_tests)?;
+    let bytes = spec.to_bytes()?;
+    Ok(Quantized { bytes, calibration, precisions: precisions.clone(), prepared })
 }
 
 /// Rows spread over the training set, with the engine's own outputs.
@@ -146,8 +129,8 @@ pub(super) fn dense_specs(spec: &mut ModelSpec) -> impl Iterator<Item = (usize, 
 
 #[cfg(test)]
 mod tests {
-    use model_format::Quantization;
     use model_format::build::LayerSpec as ModelLayer;
+    use model_format::{Meaning, Precision, Quantization};
 
     use super::*;
     use crate::data::{Features, Locations};
@@ -196,15 +179,10 @@ mod tests {
             precision: Precision,
         ) -> Result<(Vec<u8>, Evaluation), QuantizeError> {
             let train = &self.plan.splits.train;
-            let quantized = quantize(
-                "test",
-                &self.network,
-                self.objective,
-                train,
-                settings,
-                precision,
-                &self.threads,
-            )?;
+            let precisions = Precisions::all(precision, &self.network);
+            let recipe = Recipe { settings, precisions, threshold: 0.5 };
+            let quantized =
+                quantize("test", &self.network, self.objective, train, &recipe, &self.threads)?;
             let model = Model::parse(&quantized.bytes)?;
             let evaluation = evaluate_int8(&model, &self.plan.splits.test, &self.threads)?;
             Ok((quantized.bytes, evaluation))
@@ -289,13 +267,7 @@ mod tests {
                 ..Settings::default()
             };
             for precision in [Precision::Int8, Precision::Int16] {
-                let quantized = trained.quantized(settings, precision);
-                if layers.contains("softmax") && precision == Precision::Int16 {
-                    let message = quantized.unwrap_err().to_string();
-                    assert!(message.contains("make the last layer's activation \"linear\""));
-                    continue;
-                }
-                let (_, evaluation) = quantized.unwrap();
+                let (_, evaluation) = trained.quantized(settings, precision).unwrap();
                 let (float, int8) =
                     (trained.float.confusion.correct(), evaluation.confusion.correct());
                 assert!(float > 300, "{layers}: {float}");
@@ -331,7 +303,7 @@ mod tests {
             let ratio = found.mean_squared_error / float.mean_squared_error;
             assert!(ratio < most, "{precision:?}: {found:?} after {float:?}");
             let model = Model::parse(&bytes).unwrap();
-            assert!(matches!(model.output().meaning, model_format::Meaning::Values { .. }));
+            assert!(matches!(model.output().meaning, Meaning::Values(scales) if scales.len() == 1));
         }
     }
 
@@ -355,7 +327,15 @@ mod tests {
                 assert!((found - float).abs() < 0.02, "{last} {precision:?}: {found} {float}");
                 let outputs = &evaluation.outputs;
                 assert!(outputs.iter().all(|p| (0.0..=1.0).contains(p)));
-                assert_eq!(Model::parse(&bytes).unwrap().output_len(), 1);
+                let model = Model::parse(&bytes).unwrap();
+                assert_eq!(model.output_len(), 1);
+                let Meaning::Probability { labels, threshold } = model.output().meaning else {
+                    panic!("no probability")
+                };
+                assert_eq!(labels.iter().collect::<Vec<_>>(), ["0", "1"]);
+                // The last step that is not above one half.
+                let half = if precision == Precision::Int8 { 0 } else { 1 << 14 };
+                assert_eq!(threshold, half);
             }
         }
     }

@@ -1,7 +1,6 @@
 //! From the layers of training to those of the model file: dense layers and functions of each
 //! value, nothing else.
 
-use crate::data::Scaling;
 use crate::network::{Activation, DenseSpec, Layer, LayerSpec, Network, NetworkError};
 
 /// What each value goes through: factor and offset.
@@ -37,24 +36,17 @@ impl Folded {
     }
 }
 
-/// The same function as a trained network behind its scaling, of raw features, and without a head:
-/// dense layers that are linear or some relu, each followed by its function where that is another.
+/// Returns the same function as a trained network's, without a head: dense layers that are linear
+/// or some relu, each followed by its function where that is another.
 ///
-/// Batch normalisation becomes part of the dense layer before it, or, where an activation stands
-/// between, of the one after it; both are exact but for rounding to f32. Scaling becomes part of
-/// the first one.
+/// Batch normalization becomes part of the dense layer before it, or, where an activation stands
+/// between, of the one after it; both are exact but for rounding to f32.
 ///
 /// # Errors
 /// [`NetworkError`] for a network that [`Network::new`] would not have made.
-pub fn fold(
-    network: &Network<f32>,
-    scaling: Option<&Scaling>,
-) -> Result<Network<f32>, NetworkError> {
+pub fn fold(network: &Network<f32>) -> Result<Network<f32>, NetworkError> {
     let mut layers: Vec<Folded> = Vec::new();
-    let mut pending: Option<Affine> = scaling.map(|scaling| {
-        let both = scaling.offsets.iter().zip(&scaling.factors);
-        both.map(|(&o, &f)| (f64::from(f), -f64::from(o) * f64::from(f))).collect()
-    });
+    let mut pending: Option<Affine> = None;
     for view in network.layers() {
         match view.layer {
             Layer::Dense(dense) => {
@@ -159,12 +151,9 @@ mod tests {
             let statistics = tape.statistics().to_vec();
             network.follow(&statistics);
         }
-        let scaling = Scaling { offsets: vec![0.5, -1.0], factors: vec![2.0, 0.25] };
-        let folded = fold(&network, Some(&scaling)).unwrap();
+        let folded = fold(&network).unwrap();
         assert_eq!(folded.layers().len(), 6);
-        let scaled: Vec<f32> =
-            values.chunks(2).flat_map(|p| [(p[0] - 0.5) * 2.0, (p[1] + 1.0) * 0.25]).collect();
-        let (exact, found) = (outputs(&network, &scaled), outputs(&folded, &values));
+        let (exact, found) = (outputs(&network, &values), outputs(&folded, &values));
         for (a, b) in exact.iter().zip(&found) {
             // Some dozens of roundings of numbers below 10.
             assert!((a - b).abs() < 1e-4, "{a} {b}");

@@ -3,7 +3,8 @@
 use model_format::Precision;
 
 use super::logits::{clips_logits, logit_range};
-use super::{Calibration, Range};
+use super::prepare::scaled_targets;
+use super::{Calibration, Precisions, Range};
 use crate::data::{Subset, Targets};
 use crate::network::{Activation, Head, Layer, Network, Objective};
 use crate::train::Threads;
@@ -24,27 +25,37 @@ pub(super) fn narrow(
     folded: &Network<f32>,
     objective: Objective,
     train: &Subset,
-    precision: Precision,
+    precisions: &Precisions,
     threads: &Threads,
 ) {
     let within = |most: f32| Range::new(-most, most);
-    let (tanh, logistic) = match precision {
-        Precision::Int8 => (TANH_INT8, LOGISTIC_INT8),
-        Precision::Int16 => (TANH_INT16, LOGISTIC_INT16),
+    let of_layers = precisions.of_layers(folded, objective);
+    let bound = |layer: usize, int8: f32, int16: f32| match of_layers.get(layer) {
+        Some(Precision::Int16) => Some(within(int16)),
+        _ => Some(within(int8)),
     };
     let limits: Vec<Option<Range>> = folded
         .layers()
+        .enumerate()
         .skip(1)
-        .map(|view| match view.layer {
-            Layer::Activation { activation: Activation::Tanh, .. } => Some(within(tanh)),
-            Layer::Activation { activation: Activation::Sigmoid, .. } => Some(within(logistic)),
+        .map(|(layer, view)| match view.layer {
+            Layer::Activation { activation: Activation::Tanh, .. } => {
+                bound(layer - 1, TANH_INT8, TANH_INT16)
+            }
+            Layer::Activation { activation: Activation::Sigmoid, .. } => {
+                bound(layer - 1, LOGISTIC_INT8, LOGISTIC_INT16)
+            }
             _ => None,
         })
-        .chain([match (objective.head, train.dataset().targets()) {
-            (Head::Sigmoid, _) => Some(within(logistic)),
-            (Head::None, Targets::Values(values)) => {
+        .chain([match (objective.scoring_head(), train.dataset().targets()) {
+            (Head::Sigmoid, _) => {
+                bound(of_layers.len().saturating_sub(1), LOGISTIC_INT8, LOGISTIC_INT16)
+            }
+            (Head::None, Targets::Values(_)) => {
                 let mut range = Range::ZERO;
-                values.values.iter().for_each(|&value| range.include(value));
+                let rows = 0..train.len();
+                rows.flat_map(|row| scaled_targets(train, row))
+                    .for_each(|value| range.include(value as f32));
                 Some(range)
             }
             _ => None,
@@ -55,9 +66,10 @@ pub(super) fn narrow(
             *range = range.intersection(limit);
         }
     }
-    if let (true, Some(last)) =
-        (clips_logits(folded, objective, precision), calibration.layers.last_mut())
-    {
+    if let (true, Some(last)) = (
+        clips_logits(folded, objective, precisions.last(folded, objective)),
+        calibration.layers.last_mut(),
+    ) {
         *last = logit_range(folded, train, threads);
     }
 }

@@ -147,7 +147,7 @@ mod tests {
                 quantization: Quantization::int8(0.1, 0),
                 encoding: Encoding::Quantized,
             },
-            output: MeaningSpec::Values { unit: String::new() },
+            output: MeaningSpec::Values(vec![]),
             layers: vec![LayerSpec::Dense(DenseSpec {
                 inputs,
                 outputs,
@@ -159,6 +159,7 @@ mod tests {
                 layout: WeightLayout::RowMajor,
             })],
             self_tests: vec![SelfTestSpec { input: vec![9; inputs], output: vec![0; outputs] }],
+            details: Default::default(),
         }
         .to_bytes()
         .unwrap()

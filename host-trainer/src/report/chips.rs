@@ -7,7 +7,17 @@ use crate::chips::{Chip, Prediction};
 
 /// What a model takes of one chip, as text.
 pub fn prediction_text(chip: &Chip, prediction: &Prediction) -> String {
-    let Prediction { code, model, scratch, statics, stack } = *prediction;
+    let Prediction { code, model, scratch, statics, stack, board } = *prediction;
+    let board_line = |what: &str, signed: bool| {
+        let stack = if signed { board.stack_signed } else { board.stack };
+        let verdict = if board.fits(chip, signed) { "fits" } else { "does not fit" };
+        format!(
+            "  {what:<34}{}: {} of statics, {} of stack: {verdict}\n",
+            bytes(board.ram(signed)),
+            grouped(board.statics),
+            grouped(stack),
+        )
+    };
     let verdict = match prediction.fits(chip) {
         true => "fits",
         false => "does not fit",
@@ -15,7 +25,8 @@ pub fn prediction_text(chip: &Chip, prediction: &Prediction) -> String {
     format!(
         "{}  {}, the engine alone with this model: {verdict}\n\
          flash   {} of {}: {} of code, {} of model\n\
-         RAM     {} of {}: {} of scratch memory, {} of other statics, {} of stack\n",
+         RAM     {} of {}: {} of scratch memory, {} of other statics, {} of stack\n\
+         RAM of a board that answers requests, with slots, log and frames\n{}{}",
         paint(HEADING, chip.name),
         chip.core_name,
         bytes(prediction.flash()),
@@ -27,6 +38,8 @@ pub fn prediction_text(chip: &Chip, prediction: &Prediction) -> String {
         grouped(scratch),
         grouped(statics),
         grouped(stack),
+        board_line("takes any model", false),
+        board_line("takes signed models only", true),
     )
 }
 

@@ -1,8 +1,10 @@
 //! What is in a model file.
 
-use model_format::{Encoding, Layer, Meaning, Model, Quantization, VERSION};
+use model_format::{
+    Channel, Clamp, Encoding, Layer, Meaning, Model, Output, Quantization, VERSION, ValueScale,
+};
 
-use super::number::{bytes, grouped};
+use super::number::{bytes, grouped, significant};
 use super::style::{HEADING, paint};
 use super::summary::joined;
 use super::table::Table;
@@ -18,6 +20,7 @@ pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
             1 => "made from what a sensor counts".to_string(),
             count => format!("made from what {count} channels of sensors count"),
         },
+        Encoding::Reals(_) => "made from real numbers, each feature with a range of its own".into(),
     };
     let mut text = format!(
         "{}  {}, format version {VERSION}, CRC-32 {:08x}\n",
@@ -33,19 +36,29 @@ pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
     );
     let output = model.output();
     text += &match output.meaning {
-        Meaning::Classes(labels) => format!(
+        Meaning::Classes { labels, .. } => format!(
             "output  {} classes ({}), {}\n",
             labels.len(),
             labels.iter().map(shown).collect::<Vec<_>>().join(" "),
             meaning(output.quantization)
         ),
-        Meaning::Values { unit } => format!(
-            "output  {} values{}, {}\n",
-            model.output_len(),
-            if unit.is_empty() { String::new() } else { format!(" in {}", shown(unit)) },
+        Meaning::Probability { labels, .. } => format!(
+            "output  the probability of {} (against {}), {}\n",
+            shown(labels.get(1).unwrap_or_default()),
+            shown(labels.get(0).unwrap_or_default()),
             meaning(output.quantization)
         ),
+        Meaning::Values(scales) if scales.is_empty() => {
+            format!("output  {} values, {}\n", model.output_len(), meaning(output.quantization))
+        }
+        Meaning::Values(_) => {
+            format!("output  {} values, each with a scale of its own\n", model.output_len())
+        }
     };
+    if let Some(threshold) = threshold(&output) {
+        text += &threshold;
+    }
+    text += &described(model);
     text += "\n";
     text += &joined(&layers(model));
     let count = model.self_tests().count();
@@ -56,6 +69,101 @@ pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
         bytes(model.scratch_len() as u64 * 4),
         grouped(model.macs())
     );
+    text
+}
+
+/// The threshold of a model of two classes, where it is not the middle.
+fn threshold(output: &Output<'_>) -> Option<String> {
+    let tensor = output.quantization;
+    match output.meaning {
+        Meaning::Probability { labels, threshold } => {
+            let above = tensor.scale * (threshold - tensor.zero_point) as f32;
+            Some(format!("        {} where it is above {}\n", labels.get(1)?, real(above.into())))
+        }
+        Meaning::Classes { labels, threshold } if threshold != 0 => Some(format!(
+            "        {} where its score exceeds the other's by more than {}\n",
+            labels.get(1)?,
+            real((tensor.scale * threshold as f32).into())
+        )),
+        _ => None,
+    }
+}
+
+/// Features and outputs with their names, units and ranges, and what the names cost.
+fn described(model: &Model<'_>) -> String {
+    let details = model.details();
+    let mut text = String::new();
+    let tensor = model.input_quantization();
+    let all = Clamp::all(tensor.precision);
+    let [low, high] = [all.low, all.high].map(|q| f64::from(q) - f64::from(tensor.zero_point));
+    let features: Vec<_> = details.features().collect();
+    let range = |index: usize| -> Option<[f64; 2]> {
+        if let Some(channels) = model.real_channels() {
+            let channel = channels.iter().cycle().nth(index)?;
+            let end = |q: f64| f64::from(channel.offset) + q / f64::from(channel.factor);
+            return (channel.factor != 0.0).then(|| [end(low), end(high)]);
+        }
+        let channel = model.channels()?.iter().cycle().nth(index)?;
+        let [slope, intercept] = features.get(index)?.line.map(f64::from);
+        let sign = if channel.is_falling { -1.0 } else { 1.0 };
+        let step = sign / (channel.multiplier.to_real() * f64::from(Channel::PARTS));
+        let zero = f64::from(channel.offset) / f64::from(Channel::PARTS);
+        let end = |q: f64| intercept + slope * (zero + q * step);
+        let (a, b) = (end(low), end(high));
+        (channel.multiplier.mantissa != 0).then(|| [a.min(b), a.max(b)])
+    };
+    if !features.is_empty() || model.real_channels().is_some_and(|c| c.len() <= 64) {
+        let mut table = Table::new(["feature", "unit", "from", "to", "clipped"]).gap(2);
+        let channels = model.real_channels().map_or(0, |channels| channels.len());
+        let count = features.len().max(channels);
+        for index in 0..count {
+            let (name, unit, clipped) = match features.get(index) {
+                Some(feature) if !feature.name.is_empty() => {
+                    (feature.name.to_string(), feature.unit, feature.clipped)
+                }
+                Some(feature) => (index.to_string(), feature.unit, feature.clipped),
+                None => (index.to_string(), "", 0),
+            };
+            let [from, to] = match range(index) {
+                Some(ends) => ends.map(six_digits),
+                None => ["ignored".to_string(), "–".to_string()],
+            };
+            let clipped = match clipped {
+                0 => "–".to_string(),
+                ppm => format!("{} %", significant(f64::from(ppm) / 1e4)),
+            };
+            table.row([name.into(), unit.into(), from.into(), to.into(), clipped.into()]);
+        }
+        text += &format!("\n{}", joined(&table));
+    }
+    let scales: Vec<ValueScale> = match model.output().meaning {
+        Meaning::Values(scales) => scales.iter().collect(),
+        _ => Vec::new(),
+    };
+    if !scales.is_empty() {
+        let mut table = Table::new(["output", "unit", "from", "to", "step"]).gap(2);
+        let output = model.output().quantization;
+        let all = Clamp::all(output.precision);
+        let labels: Vec<_> = details.outputs().collect();
+        for (index, scale) in scales.iter().enumerate() {
+            let label = labels.get(index).filter(|label| !label.name.is_empty());
+            let end = |q: i16| f64::from(scale.real(i32::from(q) - output.zero_point));
+            table.row([
+                label.map_or_else(|| index.to_string(), |label| label.name.to_string()).into(),
+                labels.get(index).map_or("", |label| label.unit).into(),
+                six_digits(end(all.low)).into(),
+                six_digits(end(all.high)).into(),
+                significant(scale.scale.into()).into(),
+            ]);
+        }
+        text += &format!("\n{}", joined(&table));
+    }
+    if !details.is_empty() {
+        text += &format!(
+            "\nnames   {} of the file; `host-trainer pack --strip` leaves them out\n",
+            bytes(details.len() as u64)
+        );
+    }
     text
 }
 
@@ -127,6 +235,21 @@ fn real(scale: f64) -> String {
         true => format!("{scale:.6}"),
         false => format!("{scale:.3e}").replace('-', "−"),
     }
+}
+
+/// A number to six significant digits, without zeros at its end.
+fn six_digits(value: f64) -> String {
+    let magnitude = value.abs();
+    if magnitude != 0.0 && !(1e-4..1e9).contains(&magnitude) {
+        return format!("{value:.3e}").replace('-', "−");
+    }
+    let digits = if magnitude < 1.0 { 6 } else { 5 - (magnitude.log10().floor() as i32).min(5) };
+    let text = format!("{value:.0$}", digits.max(0) as usize);
+    let text = match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
+        false => text,
+    };
+    text.replace('-', "−")
 }
 
 fn signed(value: i32) -> String {

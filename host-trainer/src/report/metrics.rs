@@ -14,7 +14,8 @@ pub fn metrics_json(experiment: &Experiment) -> String {
 }
 
 /// The metrics of a run. `float.test.accuracy` and `int8.test.accuracy` are shares from 0 to 1;
-/// `int8` is named `int16` for a model whose activations are.
+/// `int8` is named `int16` for a model
+/// whose activations are, and `mixed` for one of both.
 pub fn metrics(experiment: &Experiment) -> Value {
     let Experiment { preset, outcome, float, int8, .. } = experiment;
     let mut value = training_metrics(preset, outcome, float);
@@ -25,6 +26,7 @@ pub fn metrics(experiment: &Experiment) -> Value {
         experiment.macs,
         int8,
     );
+    value["quantization"] = experiment.choice.to_json();
     value
 }
 

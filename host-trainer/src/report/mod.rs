@@ -1,5 +1,6 @@
 //! What people see: tables on the terminal, pictures in the run's folder.
 
+mod attempts;
 mod chips;
 mod confusion;
 pub mod html;
@@ -11,6 +12,7 @@ mod summary;
 mod svg;
 mod table;
 
+pub use attempts::attempts_text;
 pub use chips::{chips_text, prediction_text};
 pub use confusion::confusion_text;
 pub use inspect::inspect_text;

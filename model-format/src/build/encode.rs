@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::weights::{folded_biases, lay_out};
-use super::{DenseSpec, LayerSpec, MeaningSpec, ModelSpec, TableSpec};
+use super::{DenseSpec, DetailsSpec, FeatureSpec, LayerSpec, MeaningSpec, ModelSpec, TableSpec};
 use crate::{
     Encoding, Error, Field, HEADER_LEN, Header, Model, Place, Precision, Problem, Quantization,
     Softmax, TABLE_INT8_LEN, TABLE_INT16_LEN,
@@ -31,15 +31,27 @@ impl ModelSpec {
                 let bytes: Vec<u8> = channels.iter().flat_map(|c| c.to_bytes()).collect();
                 payload.put_bytes(&bytes);
             }
+            Encoding::Reals(channels) => {
+                payload.put(&3u32);
+                let bytes: Vec<u8> = channels.iter().flat_map(|c| c.to_bytes()).collect();
+                payload.put_bytes(&bytes);
+            }
         }
         match &self.output {
-            MeaningSpec::Classes(labels) => {
+            MeaningSpec::Classes { labels, threshold } => {
                 payload.put(&0u32);
                 payload.put(labels);
+                payload.put(threshold);
             }
-            MeaningSpec::Values { unit } => {
+            MeaningSpec::Values(scales) => {
                 payload.put(&1u32);
-                payload.put(unit);
+                let bytes: Vec<u8> = scales.iter().flat_map(|scale| scale.to_bytes()).collect();
+                payload.put_bytes(&bytes);
+            }
+            MeaningSpec::Probability { labels, threshold } => {
+                payload.put(&2u32);
+                payload.put(labels);
+                payload.put(threshold);
             }
         }
         payload.put_count(self.layers.len());
@@ -71,10 +83,30 @@ impl ModelSpec {
             payload.put_bytes(&test.input);
             payload.put_bytes(&test.output);
         }
+        payload.put_bytes(&self.details.to_bytes());
         let mut file = Header::bytes_for(&payload.0)?.to_vec();
         file.extend_from_slice(&payload.0);
         Model::parse(&file)?;
         Ok(file)
+    }
+}
+
+impl DetailsSpec {
+    fn to_bytes(&self) -> Vec<u8> {
+        if *self == DetailsSpec::default() {
+            return Vec::new();
+        }
+        let mut details = Payload(Vec::new());
+        details.put_count(self.features.len());
+        for FeatureSpec { name, unit, clipped, line } in &self.features {
+            details.put(name);
+            details.put(unit);
+            details.put(clipped);
+            line.iter().for_each(|value| details.put(value));
+        }
+        details.put(&self.outputs);
+        details.put(&self.preparation);
+        details.0
     }
 }
 

@@ -5,5 +5,6 @@ mod spec;
 mod weights;
 
 pub use spec::{
-    DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec, SelfTestSpec, SoftmaxSpec, TableSpec,
+    DenseSpec, DetailsSpec, FeatureSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec,
+    SelfTestSpec, SoftmaxSpec, TableSpec,
 };

@@ -1,8 +1,8 @@
 //! A model in owned types, free to be changed until it is written.
 
 use crate::{
-    Channel, Clamp, Dense, Encoding, Layer, Meaning, Model, Multiplier, Precision, Quantization,
-    Softmax, Table, WeightLayout,
+    Channel, Clamp, Dense, Details, Encoding, Labels, Layer, Meaning, Model, Multiplier, Precision,
+    Quantization, RealChannel, Softmax, Table, ValueScale, WeightLayout,
 };
 
 /// A model to be written.
@@ -18,6 +18,32 @@ pub struct ModelSpec {
     pub layers: Vec<LayerSpec>,
     /// Inputs with their expected outputs.
     pub self_tests: Vec<SelfTestSpec>,
+    /// Names, units and the preparation of images; all empty in a stripped model.
+    pub details: DetailsSpec,
+}
+
+/// The descriptions of a model to be written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DetailsSpec {
+    /// Description of each input, or none.
+    pub features: Vec<FeatureSpec>,
+    /// Name and unit of each output, or none.
+    pub outputs: Vec<(String, String)>,
+    /// How images were prepared for training.
+    pub preparation: String,
+}
+
+/// The description of a feature of a model to be written: see [`Feature`](crate::Feature).
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeatureSpec {
+    /// Its name; may be empty.
+    pub name: String,
+    /// Its unit; may be empty.
+    pub unit: String,
+    /// Of a million training rows, those that lay beyond the range of the input.
+    pub clipped: u32,
+    /// Slope and intercept of the real number that a count stands for; 1 and 0 without counts.
+    pub line: [f32; 2],
 }
 
 /// The input of a model to be written.
@@ -28,19 +54,36 @@ pub struct InputSpec {
     /// What the values stand for.
     pub quantization: Quantization,
     /// How raw bytes become these values.
-    pub encoding: Encoding<Vec<Channel>>,
+    pub encoding: Encoding<Vec<Channel>, Vec<RealChannel>>,
 }
 
 /// What the outputs of a model to be written say.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum MeaningSpec {
-    /// One score a class, with the classes' labels.
-    Classes(Vec<String>),
-    /// Real values.
-    Values {
-        /// Their unit, which may be empty.
-        unit: String,
+    /// One score per class.
+    Classes {
+        /// The classes' labels.
+        labels: Vec<String>,
+        /// For two classes, by how many steps the second score must exceed the first; else 0.
+        threshold: i32,
     },
+    /// Real values; scale and offset of each, or none for those of the last layer.
+    Values(Vec<ValueScale>),
+    /// One score, the probability of the second of two classes.
+    Probability {
+        /// The labels of both.
+        labels: Vec<String>,
+        /// The largest output value for which the first class wins.
+        threshold: i32,
+    },
+}
+
+impl MeaningSpec {
+    /// Returns the meaning of one score per class, the largest of which wins.
+    pub fn classes(labels: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let labels = labels.into_iter().map(Into::into).collect();
+        MeaningSpec::Classes { labels, threshold: 0 }
+    }
 }
 
 /// A layer to be written.
@@ -113,14 +156,10 @@ impl From<&Model<'_>> for ModelSpec {
                     Encoding::Quantized => Encoding::Quantized,
                     Encoding::Unsigned8 => Encoding::Unsigned8,
                     Encoding::Raw(channels) => Encoding::Raw(channels.iter().collect()),
+                    Encoding::Reals(channels) => Encoding::Reals(channels.iter().collect()),
                 },
             },
-            output: match model.output().meaning {
-                Meaning::Classes(labels) => {
-                    MeaningSpec::Classes(labels.iter().map(String::from).collect())
-                }
-                Meaning::Values { unit } => MeaningSpec::Values { unit: unit.into() },
-            },
+            output: MeaningSpec::from(&model.output().meaning),
             layers: model
                 .layers()
                 .map(|layer| match layer {
@@ -136,6 +175,43 @@ impl From<&Model<'_>> for ModelSpec {
                     output: test.output.to_vec(),
                 })
                 .collect(),
+            details: DetailsSpec::from(&model.details()),
+        }
+    }
+}
+
+impl From<&Meaning<'_>> for MeaningSpec {
+    fn from(meaning: &Meaning<'_>) -> Self {
+        let owned = |labels: Labels<'_>| labels.iter().map(String::from).collect();
+        match *meaning {
+            Meaning::Classes { labels, threshold } => {
+                MeaningSpec::Classes { labels: owned(labels), threshold }
+            }
+            Meaning::Values(scales) => MeaningSpec::Values(scales.iter().collect()),
+            Meaning::Probability { labels, threshold } => {
+                MeaningSpec::Probability { labels: owned(labels), threshold }
+            }
+        }
+    }
+}
+
+impl From<&Details<'_>> for DetailsSpec {
+    fn from(details: &Details<'_>) -> Self {
+        DetailsSpec {
+            features: details
+                .features()
+                .map(|feature| FeatureSpec {
+                    name: feature.name.into(),
+                    unit: feature.unit.into(),
+                    clipped: feature.clipped,
+                    line: feature.line,
+                })
+                .collect(),
+            outputs: details
+                .outputs()
+                .map(|output| (output.name.into(), output.unit.into()))
+                .collect(),
+            preparation: details.preparation().into(),
         }
     }
 }

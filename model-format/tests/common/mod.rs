@@ -1,6 +1,8 @@
 //! A small model that uses every part of the format.
 
-use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec, SelfTestSpec};
+use model_format::build::{
+    DenseSpec, DetailsSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec, SelfTestSpec,
+};
 use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
 
 pub fn example() -> ModelSpec {
@@ -11,7 +13,7 @@ pub fn example() -> ModelSpec {
             quantization: Quantization::int8(0.5, -128),
             encoding: Encoding::Unsigned8,
         },
-        output: MeaningSpec::Classes(vec!["no".into(), "yes".into()]),
+        output: MeaningSpec::classes(["no", "yes"]),
         layers: vec![
             LayerSpec::Dense(DenseSpec {
                 inputs: 3,
@@ -38,5 +40,6 @@ pub fn example() -> ModelSpec {
             }),
         ],
         self_tests: vec![SelfTestSpec { input: vec![0x80, 0, 127], output: vec![0x80, 5] }],
+        details: DetailsSpec::default(),
     }
 }

@@ -1,6 +1,6 @@
-//! From counts of sensors to values of the input.
+//! From counts of sensors, and from real numbers, to values of the input.
 
-use model_format::{Channels, Precision, Quantization};
+use model_format::{Channels, Precision, Quantization, RealChannel};
 
 use super::rounding::{Factor, requantize};
 
@@ -10,14 +10,12 @@ use super::rounding::{Factor, requantize};
 /// When the accumulator of a channel does not fit: the loader should have refused it.
 pub fn encode(counts: &[i16], channels: Channels<'_>, input: Quantization) -> (Vec<i64>, u32) {
     let channels: Vec<_> = channels.iter().collect();
-    let (least, most) = match input.precision {
-        Precision::Int8 => (-128, 127),
-        Precision::Int16 => (-32768, 32767),
-    };
+    let (least, most) = ends(input);
     let (mut values, mut beyond) = (Vec::new(), 0);
     for (k, count) in counts.iter().enumerate() {
         let channel = channels[k % channels.len()];
-        let accumulator = 256 * i64::from(*count) - i64::from(channel.offset);
+        let rising = 256 * i64::from(*count) - i64::from(channel.offset);
+        let accumulator = if channel.is_falling { -rising } else { rising };
         let factor = Factor {
             mantissa: channel.multiplier.mantissa,
             shift: channel.multiplier.shift.into(),
@@ -27,4 +25,35 @@ pub fn encode(counts: &[i16], channels: Channels<'_>, input: Quantization) -> (V
         values.push(value.clamp(least, most));
     }
     (values, beyond)
+}
+
+/// Values of an input for real numbers, and how many of these had none of their own: (x − offset) ·
+/// factor, each step rounded to f32, then to the nearest integer, ties away from zero.
+pub fn encode_reals(
+    reals: &[f32],
+    channels: &[RealChannel],
+    input: Quantization,
+) -> (Vec<i64>, u32) {
+    let (least, most) = ends(input);
+    let (mut values, mut beyond) = (Vec::new(), 0);
+    for (real, channel) in reals.iter().zip(channels.iter().cycle()) {
+        // Without a factor there is nothing to say, however far the number is.
+        let steps = match channel.factor {
+            0.0 => 0.0,
+            // What is beyond 2^40 is as far beyond any range.
+            factor => f64::from(((real - channel.offset) * factor).round()).clamp(-1e12, 1e12),
+        };
+        let value = steps as i64 + i64::from(input.zero_point);
+        beyond += u32::from(value < least || value > most);
+        values.push(value.clamp(least, most));
+    }
+    (values, beyond)
+}
+
+/// The least and the largest value of a tensor.
+fn ends(tensor: Quantization) -> (i64, i64) {
+    match tensor.precision {
+        Precision::Int8 => (-128, 127),
+        Precision::Int16 => (-32768, 32767),
+    }
 }

@@ -1,13 +1,14 @@
 //! What the build scripts of all boards do.
 //!
 //! ```no_run
-//! board_build::linker_script("memory.x", include_str!("../../qemu-mps2-an386/memory.x"));
+//! board_build::memory(include_str!("../../qemu-mps2-an386/memory.x"));
 //! board_build::model("../../models/digits.thimble");
 //! ```
 //!
 //! Linker arguments come from here and not from a configuration file, where `RUSTFLAGS` in the
 //! environment would silently replace them.
 
+mod memory;
 mod trust;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use std::{env, fs, process};
 
 use model_format::{Model, Operators};
 
+pub use memory::memory;
 pub use trust::trust;
 
 /// The environment variable that names another model than the board's default.
@@ -77,6 +79,9 @@ pub fn model(default: &str) {
 fn build_in(default: &str, room_words: usize, room_values: usize) {
     let (path, bytes) = read_model(default);
     let model = Model::parse(&bytes).unwrap_or_else(|error| refuse(&path, &error));
+    let scratch = model.scratch_len().max(room_words);
+    let (inputs, outputs) = (model.raw_input_bytes().max(room_values), model.output_bytes());
+    memory::check(scratch, frame_len(inputs), frame_len(outputs));
     let code = format!(
         "{file}\
          /// The memory that this model needs: for the engine, a request, an answer.\n\
@@ -88,11 +93,14 @@ fn build_in(default: &str, room_words: usize, room_values: usize) {
              >,\n\
          > = common::ConstStaticCell::new(common::Memory::ZERO);\n",
         file = file_code(&path, &bytes),
-        inputs = model.raw_input_bytes().max(room_values),
-        outputs = model.output_bytes(),
-        scratch = model.scratch_len().max(room_words),
     );
     write("model.rs", code.as_bytes());
+}
+
+/// As `frame_len` of the crate `firmware`, which the boards call in the code that is written here.
+fn frame_len(values: usize) -> usize {
+    let message = values + 256;
+    message + message / 254 + 1 + 2
 }
 
 /// Builds a model in as [`model()`] does, for a program that runs this model and never another: only
@@ -104,7 +112,7 @@ fn build_in(default: &str, room_words: usize, room_values: usize) {
 pub fn fixed_model(name: &str, default: &str) {
     let (path, bytes) = read_model(default);
     let model = Model::parse(&bytes).unwrap_or_else(|error| refuse(&path, &error));
-    let Operators { layouts, int16, table, softmax, raw } = Operators::of(&model);
+    let Operators { layouts, int16, table, softmax, raw, reals, details } = Operators::of(&model);
     let code = format!(
         "{file}\
          /// Words of scratch memory that this model needs.\n\
@@ -118,7 +126,9 @@ pub fn fixed_model(name: &str, default: &str) {
                  int16: {int16},\n        \
                  table: {table},\n        \
                  softmax: {softmax},\n        \
-                 raw: {raw},\n    \
+                 raw: {raw},\n        \
+                 reals: {reals},\n        \
+                 details: {details},\n    \
              }};\n\
          }}\n",
         file = file_code(&path, &bytes),

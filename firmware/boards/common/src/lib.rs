@@ -10,10 +10,13 @@
 //! | [`uart`] | sleeping until a byte comes |
 //! | `plic` | RISC-V: the interrupt that ends the sleep |
 //! | [`flash`] | the part of a flash that holds models |
+//! | [`fault`], [`attempts`] | faults, and models that fault at every start |
 //! | [`stack`], [`clock`] | how deep the stack went; counting cycles, or instructions in the emulator |
 #![no_std]
 
+pub mod attempts;
 pub mod clock;
+pub mod fault;
 pub mod flash;
 pub mod parts;
 #[cfg(target_arch = "riscv32")]
@@ -27,9 +30,9 @@ pub mod uart;
 use embedded_hal::digital::StatefulOutputPin;
 use embedded_io::{Read, Write};
 use firmware::Engine;
-use firmware::app::{App, Buffers, Start, choose, self_test};
+use firmware::app::{self, App, Buffers, Start, self_test};
 pub use firmware::link::frame_len;
-use firmware::slots::MappedFlash;
+use firmware::slots::{LastRun, MappedFlash};
 use model_format::Model;
 pub use static_cell::ConstStaticCell;
 
@@ -52,12 +55,29 @@ impl<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize> Memory<SCRAT
 }
 
 /// Answers requests on the UART for ever, with the model of the newest slot that has a good one, or
-/// else with the one that is built in. After a hang the newest slot is no longer trusted.
+/// else with the one that is built in. A model with which the board hangs, or faults at every start,
+/// is no longer trusted.
 pub fn run<L, K, F, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
+    parts: Parts<L, K, F>,
+    model: &'static [u8],
+    memory: &'static mut Memory<SCRATCH, RECEIVE, SEND>,
+    uart: impl Read + Write,
+) -> !
+where
+    L: StatefulOutputPin,
+    K: Clock,
+    F: MappedFlash,
+{
+    run_after(parts, model, memory, uart, |_| ())
+}
+
+/// As [`run()`], with something to do at the end of the start: it gets the slot that runs.
+pub fn run_after<L, K, F, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
     mut parts: Parts<L, K, F>,
     model: &'static [u8],
     memory: &'static mut Memory<SCRATCH, RECEIVE, SEND>,
     mut uart: impl Read + Write,
+    last_step: impl FnOnce(Option<u8>),
 ) -> !
 where
     L: StatefulOutputPin,
@@ -71,9 +91,12 @@ where
         Err(problem) => panic!("{}", problem),
     }
     let Memory { scratch, receive, send } = memory;
+    let slot = start.slot;
     let Ok(mut app) = App::new(start, scratch, parts, receive, send) else {
         unreachable!("an engine was made of the same model in the same memory")
     };
+    last_step(slot);
+    attempts::served();
     loop {
         if app.serve(&mut uart).is_err() {
             // Noise on the line, a break, an overrun: the next good frame is answered.
@@ -92,25 +115,32 @@ where
     F: MappedFlash,
 {
     let none = Start { file: built_in, slot: None };
+    let last = attempts::begin(parts.watchdog.hung);
     let Some(slots) = &mut parts.slots else { return none };
-    if parts.watchdog.hung {
-        defmt::error!("the watchdog has started the board anew: going back to the model before");
-        if slots.roll_back().is_err() {
-            defmt::error!("the flash cannot be written");
+    slots.set_feed(parts.watchdog.feed);
+    let buffers = Buffers { receive: RECEIVE, send: SEND };
+    let started = app::start(slots, last, &mut memory.scratch, buffers, trust::TRUST);
+    match (last, started.blamed, started.update_was_on) {
+        (LastRun::Ended, ..) | (_, None, false) => {}
+        (LastRun::Hung, _, true) => {
+            defmt::error!("the watchdog has restarted the board in an update: its models stay")
+        }
+        (LastRun::Hung, ..) => {
+            defmt::error!("the watchdog has restarted the board: going back to the model before")
+        }
+        (LastRun::NeverServed, ..) => {
+            defmt::error!("the board has faulted at its starts: going back to the model before")
         }
     }
-    let buffers = Buffers { receive: RECEIVE, send: SEND };
-    (parts.watchdog.feed)();
-    let chosen = choose(slots, &mut memory.scratch, buffers, trust::TRUST).unwrap_or_else(|_| {
+    if !started.flash_works {
         defmt::error!("the flash cannot be written");
-        None
-    });
+    }
     // SAFETY: this is the slot that runs. The application writes to the other one, and to this one
-    // only what revokes it.
-    let file = chosen.and_then(|slot| unsafe { flash::running_model(slots, slot) });
+    // only its header.
+    let file = started.slot.and_then(|slot| unsafe { flash::running_model(slots, slot) });
     file.map_or(none, |file| Start {
         file: trust::TRUST.model_file(file),
-        slot: chosen.map(|slot| slot as u8),
+        slot: started.slot.map(|slot| slot as u8),
     })
 }
 

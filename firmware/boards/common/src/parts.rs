@@ -2,7 +2,7 @@
 
 use embedded_hal::digital::StatefulOutputPin;
 use firmware::app::{Board, Trust};
-use firmware::link::Counter;
+use firmware::link::{Counter, STACK_OVERRUN};
 use firmware::slots::{MappedFlash, NoFlash, Slots};
 
 use crate::clock::Clock;
@@ -27,7 +27,7 @@ pub struct Parts<L, K, F = NoFlash> {
 /// What starts a board anew when it has not been fed for some seconds.
 #[derive(Clone, Copy)]
 pub struct Watchdog {
-    /// Whether this start is its doing.
+    /// Whether this start is its doing, or that of a processor in lockup.
     pub hung: bool,
     /// Feeds it.
     pub feed: fn(),
@@ -51,7 +51,10 @@ impl<L: StatefulOutputPin, K: Clock, F: MappedFlash> Board for Parts<L, K, F> {
     }
 
     fn stack_bytes(&self) -> Option<u32> {
-        stack::high_water().map(|bytes| bytes as u32)
+        stack::high_water().map(|depth| match depth {
+            stack::Depth::Used(bytes) => bytes as u32,
+            stack::Depth::Overrun => STACK_OVERRUN,
+        })
     }
 
     fn counter(&self) -> Option<(Counter, u32)> {

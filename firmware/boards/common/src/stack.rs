@@ -1,4 +1,6 @@
 //! How deep the stack went: it is painted, and what is no longer paint was used.
+//!
+//! It lies below the statics, and ends where RAM begins (see [`fault`](crate::fault)).
 
 #[cfg(target_arch = "arm")]
 use cortex_m_rt::STACK_PAINT_VALUE as PAINT;
@@ -11,8 +13,7 @@ const PAINT: u32 = 0xcccc_cccc;
 unsafe extern "C" {
     // The linker script's: the stack grows down from `_stack_start` to the end at most.
     static _stack_start: u32;
-    #[cfg_attr(target_arch = "arm", link_name = "_stack_end")]
-    #[cfg_attr(target_arch = "riscv32", link_name = "__estack")]
+    #[link_name = "_stack_end"]
     static END: u32;
 }
 
@@ -28,13 +29,34 @@ const PAINTED: usize = 32 * 1024;
 #[inline(never)]
 pub fn paint() {
     repaint(bottom(), stack_pointer().saturating_sub(MARGIN));
+    PAINTED_ALL.store(true, core::sync::atomic::Ordering::Relaxed);
 }
 
-/// Bytes of stack that were used at the deepest since the start, or since [`depth_of`] painted
-/// it again; none where the board has not had it painted.
-pub fn high_water() -> Option<usize> {
-    let depth = top().checked_sub(deepest(bottom()))?;
-    (deepest(bottom()) != bottom()).then_some(depth)
+/// Whether the board has had the stack painted.
+#[cfg(target_arch = "riscv32")]
+static PAINTED_ALL: core::sync::atomic::AtomicBool = core::sync::atomic::AtomicBool::new(false);
+
+
+/// Depth of the stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Bytes that were used at the deepest.
+    Used(usize),
+    /// Down to the last word of it.
+    Overrun,
+}
+
+/// Stack that was used at the deepest since the start, or since [`depth_of`] painted it again; none
+/// where the board has not had it painted.
+pub fn high_water() -> Option<Depth> {
+    #[cfg(target_arch = "riscv32")]
+    if !PAINTED_ALL.load(core::sync::atomic::Ordering::Relaxed) {
+        return None;
+    }
+    Some(match deepest(bottom()) {
+        lowest if lowest == bottom() => Depth::Overrun,
+        lowest => Depth::Used(top().saturating_sub(lowest)),
+    })
 }
 
 /// Bytes of stack that `work` uses at its deepest, itself included.

@@ -48,6 +48,11 @@ pub enum Command {
     Motion(FileName, FileName),
     /// `panic`: do so, for a test to see how a panic ends.
     Panic,
+    /// `overflow`: use up the stack, for a test to see how that ends.
+    Overflow,
+    /// `faulty`: answer requests, but use up the stack at the end of every start with a model from a
+    /// slot, and restart then.
+    Faulty,
 }
 
 impl Command {
@@ -63,8 +68,11 @@ impl Command {
         // The first word is the program's name; what is not UTF-8 is none of the words below.
         let mut words = (&args).skip(1).map(|word| word.unwrap_or(""));
         let Some(command) = words.next() else { return Ok(Command::Serve) };
-        if command == "panic" {
-            return Ok(Command::Panic);
+        match command {
+            "panic" => return Ok(Command::Panic),
+            "overflow" => return Ok(Command::Overflow),
+            "faulty" => return Ok(Command::Faulty),
+            _ => {}
         }
         let build = match command {
             "bulk" => Command::Bulk,
@@ -75,7 +83,8 @@ impl Command {
             "motion" => Command::Motion,
             _ => {
                 return Err(Failure::Command(
-                    "the command is not bulk, vectors, costs, count, dial, motion or panic",
+                    "the command is not bulk, vectors, costs, count, dial, motion, panic, overflow or \
+                     faulty",
                 ));
             }
         };

@@ -1,6 +1,7 @@
 //! How the firmware ends: QEMU exits with the code that says why.
 
 use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use semihosting::process;
 
@@ -40,13 +41,48 @@ fn panic(info: &PanicInfo) -> ! {
     process::exit(PANICKED)
 }
 
-/// A fault of the processor: bad access, undefined instruction, stack overflow.
+/// Whether a fault restarts the machine, as it does a real board, and does not end the emulation.
+static RESTARTS: AtomicBool = AtomicBool::new(false);
+
+/// Has faults restart the machine from now on.
+pub fn restart_after_faults() {
+    RESTARTS.store(true, Ordering::Relaxed);
+}
+
+/// Ends the emulation with this code, or restarts the machine.
+fn fault(code: i32) -> ! {
+    common::attempts::fault();
+    match RESTARTS.load(Ordering::Relaxed) {
+        #[cfg(target_arch = "arm")]
+        true => common::parts::reset(),
+        #[cfg(target_arch = "riscv32")]
+        true => crate::virt::restart(),
+        false => process::exit(code),
+    }
+}
+
+/// A fault of the processor: bad access, undefined instruction.
 #[cfg(target_arch = "arm")]
-#[cortex_m_rt::exception]
-// SAFETY: it ends in the emulator's exit and returns to nothing that the fault has left half done.
-unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
-    defmt::error!("hard fault at pc {=u32:#010x}, lr {=u32:#010x}", frame.pc(), frame.lr());
-    process::exit(FAULTED)
+#[unsafe(no_mangle)]
+extern "C" fn thimble_fault(pc: u32, lr: u32) -> ! {
+    defmt::error!("hard fault at pc {=u32:#010x}, lr {=u32:#010x}", pc, lr);
+    fault(FAULTED)
+}
+
+/// The stack has left RAM.
+#[unsafe(no_mangle)]
+extern "C" fn thimble_overflow() -> ! {
+    defmt::error!("stack overflow");
+    fault(FAULTED)
+}
+
+/// Uses up the stack.
+#[inline(never)]
+#[expect(unconditional_recursion, reason = "that is what it is for")]
+pub fn overflow(depth: u32) -> u32 {
+    let frame = core::hint::black_box([depth; 16]);
+    // Not the last thing that it does, or it would be a loop.
+    overflow(core::hint::black_box(depth.wrapping_add(1))).wrapping_add(frame[3])
 }
 
 /// An exception of the processor: bad access, illegal instruction.
@@ -56,5 +92,5 @@ extern "C" fn exception(_frame: &riscv_rt::TrapFrame) -> ! {
     use riscv::register::{mcause, mepc};
     let (cause, place) = (mcause::read().bits(), mepc::read());
     defmt::error!("exception {=usize} at pc {=usize:#010x}", cause, place);
-    process::exit(FAULTED)
+    fault(FAULTED)
 }

@@ -53,6 +53,18 @@ where
 {
     let command = match Command::read() {
         Ok(Command::Serve) => common::run(parts, model, memory, uart),
+        Ok(Command::Faulty) => {
+            ending::restart_after_faults();
+            common::run_after(parts, model, memory, uart, |slot| {
+                if slot.is_some() {
+                    ending::overflow(0);
+                }
+            })
+        }
+        Ok(Command::Overflow) => {
+            ending::overflow(0);
+            ending::exit(Err(Failure::Content("the stack did not end")))
+        }
         Ok(command) => command,
         Err(failure) => ending::exit(Err(failure)),
     };
@@ -76,6 +88,8 @@ where
         ),
         Command::Dial(input, output) => vectors::run(work, &input, &output, sensors::dial),
         Command::Motion(input, output) => vectors::run(work, &input, &output, sensors::motion),
-        Command::Panic | Command::Serve => panic!("asked to"),
+        Command::Panic | Command::Overflow | Command::Faulty | Command::Serve => {
+            panic!("asked to")
+        }
     }))
 }

@@ -9,7 +9,7 @@ use common::parts::reset;
 use common::uart::Sleeping;
 use common::{Memory, Parts, Watchdog};
 use cortex_m::interrupt::InterruptNumber;
-use cortex_m::peripheral::NVIC;
+use cortex_m::peripheral::{CPUID, MPU, NVIC};
 use embedded_hal::digital::{OutputPin, StatefulOutputPin};
 use embedded_io::{Read, ReadReady, Write};
 use volatile_register::RW;
@@ -46,6 +46,7 @@ pub fn run<I: Image, const SCRATCH: usize, const RECEIVE: usize, const SEND: usi
     cortex_m::interrupt::disable();
     // SAFETY: nobody else takes them, this being the first that the program does.
     let core = unsafe { cortex_m::Peripherals::steal() };
+    guard_code(&core.CPUID, &core.MPU);
     let uart = Sleeping::new(Uart::<I>::start(), Uart::<I>::acknowledge);
     let parts = Parts {
         name: I::NAME,
@@ -57,6 +58,30 @@ pub fn run<I: Image, const SCRATCH: usize, const RECEIVE: usize, const SEND: usi
         watchdog: Watchdog::NONE,
     };
     crate::run(parts, model, memory, work, uart)
+}
+
+/// Makes all below data memory read-only on cores of Armv7-M: QEMU ignores writes to addresses at
+/// which these boards have nothing, where a board's bus has a fault, so that a stack that grows too
+/// deep would go unnoticed. Armv8-M has a limit of the stack pointer.
+fn guard_code(id: &CPUID, mpu: &MPU) {
+    /// Part numbers of Cortex-M3, M4 and M7.
+    const ARMV7M: [u32; 3] = [0xc23, 0xc24, 0xc27];
+    /// 512 MB, readable, executable, normal memory, enabled (Armv7-M ARM, B3.5.9).
+    const CODE: u32 = 0b110 << 24 | 1 << 17 | 28 << 1 | 1;
+    /// Enabled, and the usual map for all else.
+    const CONTROL: u32 = 1 | 1 << 2;
+    if !ARMV7M.contains(&(id.base.read() >> 4 & 0xfff)) {
+        return;
+    }
+    // SAFETY: the program reads and runs what lies there, and writes none of it.
+    unsafe {
+        mpu.rnr.write(0);
+        mpu.rbar.write(0);
+        mpu.rasr.write(CODE);
+        mpu.ctrl.write(CONTROL);
+    }
+    cortex_m::asm::dsb();
+    cortex_m::asm::isb();
 }
 
 /// Registers of the CMSDK APB UART (Arm DDI 0479, section 4.3).

@@ -19,6 +19,7 @@ pub fn run<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
     work: &'static mut [u32],
 ) -> ! {
     stack::paint();
+    guard_code();
     // SAFETY: the controller lies there, its input 10 is the UART, and interrupts stay masked.
     let plic = unsafe { Plic::start(0x0c00_0000, 10) };
     let uart = Sleeping::new(Uart::start(), move || plic.acknowledge());
@@ -35,6 +36,22 @@ pub fn run<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
     crate::run(parts, model, memory, work, uart)
 }
 
+/// Start and length of what the program's code has, right below the stack.
+const CODE: usize = 0x8000_0000;
+const CODE_LEN: usize = 4 << 20;
+
+/// Makes code memory that the core itself cannot write: here code lies below the stack, where other
+/// machines have nothing, so that a stack that grows too deep would write over it without a fault.
+fn guard_code() {
+    use riscv::register::{Permission, Range, pmpaddr0, pmpcfg0};
+    // A naturally aligned range of a power of two (RISC-V privileged architecture, section 3.7).
+    // SAFETY: the program reads its code and runs it, and writes none of it.
+    unsafe {
+        pmpaddr0::write(CODE >> 2 | ((CODE_LEN >> 3) - 1));
+        pmpcfg0::set_pmp(0, Range::NAPOT, Permission::RX, true);
+    }
+}
+
 /// Memory behind what the program has, which stands for a flash.
 const SLOTS: usize = 0x8100_0000;
 /// The machine's device that ends or resets it, and the word for a reset.
@@ -42,7 +59,7 @@ const TEST_DEVICE: usize = 0x10_0000;
 const RESET: u32 = 0x7777;
 
 /// Resets the machine.
-fn restart() -> ! {
+pub(crate) fn restart() -> ! {
     defmt::flush();
     // SAFETY: the device lies there and takes the word.
     unsafe { (*(TEST_DEVICE as *const RW<u32>)).write(RESET) };

@@ -32,6 +32,13 @@ impl Clock for Microseconds {
     }
 }
 
+/// What follows a panic: a fault, or a write to the guard below the stack, which esp-hal has the
+/// processor watch.
+#[unsafe(no_mangle)]
+extern "C" fn thimble_restart() -> ! {
+    esp_hal::system::software_reset()
+}
+
 #[main]
 fn main() -> ! {
     let chip = esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max()));

@@ -17,6 +17,8 @@ pub use crate::watchdog::restart;
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
+common::stack_guard!();
+
 /// Frequency of the crystal, which the board runs at.
 const CLOCK_HZ: u32 = 16_000_000;
 /// The interrupt of UART 0.

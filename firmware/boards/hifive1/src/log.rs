@@ -26,6 +26,13 @@ fn panic(info: &PanicInfo) -> ! {
     restart()
 }
 
+/// The stack has left RAM.
+#[unsafe(no_mangle)]
+extern "C" fn thimble_overflow() -> ! {
+    defmt::error!("stack overflow");
+    restart()
+}
+
 /// An exception of the processor: bad access, illegal instruction.
 #[unsafe(export_name = "ExceptionHandler")]
 extern "C" fn exception(_frame: &riscv_rt::TrapFrame) -> ! {

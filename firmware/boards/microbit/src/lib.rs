@@ -85,7 +85,8 @@ const WATCHDOG_TICKS: u32 = 8 * 32_768;
 
 /// Starts the watchdog, which stands still while the core sleeps or a debugger has halted it.
 fn start_watchdog(timer: &WDT, power: &POWER) -> Watchdog {
-    let hung = power.resetreas.read().dog().bit_is_set();
+    let reasons = power.resetreas.read();
+    let hung = reasons.dog().bit_is_set() || reasons.lockup().bit_is_set();
     // SAFETY: ones clear the reasons; the others are plain values.
     unsafe {
         power.resetreas.write(|w| w.bits(u32::MAX));

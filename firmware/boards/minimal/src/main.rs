@@ -11,7 +11,7 @@ mod start;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use firmware::Engine;
-use model_format::Model;
+use model_format::{Choice, Model};
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
@@ -51,6 +51,14 @@ fn test(file: &[u8], scratch: &mut [u32]) -> Result<(), u32> {
         if !output.iter().eq(test.output) {
             return Err(4);
         }
+    }
+    // The input stage, as a program with sensors calls it: what it takes of the flash is measured.
+    let inputs = engine.model().input_len();
+    if Chosen::OPERATORS.raw {
+        engine.run_counts(core::iter::repeat_n(0, inputs)).map_err(|_| 4u32)?;
+    }
+    if Chosen::OPERATORS.reals {
+        engine.run_real_numbers(core::iter::repeat_n(0.0, inputs)).map_err(|_| 4u32)?;
     }
     Ok(())
 }

@@ -63,7 +63,8 @@ fn main() -> ! {
 
 /// Starts the watchdog, which stands still while the core sleeps or a debugger has halted it.
 fn start_watchdog(timer: Peri<'static, peripherals::WDT>) -> Watchdog {
-    let hung = pac::POWER.resetreas().read().dog();
+    let reasons = pac::POWER.resetreas().read();
+    let hung = reasons.dog() || reasons.lockup();
     // Ones clear the reasons.
     pac::POWER.resetreas().write(|w| w.0 = u32::MAX);
     let mut config = wdt::Config::default();

@@ -8,6 +8,8 @@ use riscv_rt::entry;
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
+common::stack_guard!();
+
 /// Words for whole models, inputs and outputs that come by semihosting: 3 of the 12 MB.
 static WORK: ConstStaticCell<[u32; 768 * 1024]> = ConstStaticCell::new([0; 768 * 1024]);
 

@@ -21,12 +21,19 @@ fn panic(info: &PanicInfo) -> ! {
     restart()
 }
 
-/// A fault of the processor: bad access, undefined instruction, stack overflow.
+/// A fault of the processor: bad access, undefined instruction.
 #[cfg(target_arch = "arm")]
-#[cortex_m_rt::exception]
-// SAFETY: it ends in a restart and returns to nothing that the fault has left half done.
-unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
-    defmt::error!("hard fault at pc {=u32:#010x}, lr {=u32:#010x}", frame.pc(), frame.lr());
+#[unsafe(no_mangle)]
+extern "C" fn thimble_fault(pc: u32, lr: u32) -> ! {
+    defmt::error!("hard fault at pc {=u32:#010x}, lr {=u32:#010x}", pc, lr);
+    restart()
+}
+
+/// The stack has left RAM.
+#[cfg(target_arch = "arm")]
+#[unsafe(no_mangle)]
+extern "C" fn thimble_overflow() -> ! {
+    defmt::error!("stack overflow");
     restart()
 }
 
@@ -57,14 +64,22 @@ fn SysTick() {}
 
 /// Starts anew, once a debugger has had the time to read the log.
 fn restart() -> ! {
+    common::attempts::fault();
     defmt::flush();
     #[cfg(target_arch = "arm")]
     {
         cortex_m::asm::delay(16_000_000);
         cortex_m::peripheral::SCB::sys_reset()
     }
+    // SAFETY: a board of this architecture defines it so.
     #[cfg(not(target_arch = "arm"))]
-    loop {
-        core::hint::spin_loop();
+    unsafe {
+        thimble_restart()
     }
+}
+
+// SAFETY: a board of this architecture defines it so.
+#[cfg(not(target_arch = "arm"))]
+unsafe extern "C" {
+    fn thimble_restart() -> !;
 }

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use anyhow::bail;
 use clap::Args;
-use firmware::Engine;
-use model_format::{Model, Precision};
+use firmware::{Answer, Engine};
+use model_format::Model;
 
 use super::Link;
 use crate::cli::args::DataArgs;
@@ -15,8 +15,7 @@ use crate::cli::train::confusions_text;
 use crate::data::{Locations, Splits, Subset};
 use crate::device::connection::AnyClient;
 use crate::device::local;
-use crate::evaluate::{Confusion, InputEncoder};
-use crate::network::first_largest;
+use crate::evaluate::{Confusion, InputEncoder, Reading};
 use crate::preset;
 use crate::report::{grouped, percent};
 
@@ -78,7 +77,6 @@ fn evaluate(
     let file = client.read_model()?;
     let model = Model::parse(&file).map_err(local::refused)?;
     let encoder = InputEncoder::new(&model, test)?;
-    let precision = model.output().quantization.precision;
     let mut scratch = vec![0; model.scratch_len()];
     let mut engine = Engine::new(model.clone(), &mut scratch).map_err(local::refused)?;
     let mut input = vec![0; model.input_bytes()];
@@ -91,10 +89,11 @@ fn evaluate(
     for row in 0..rows {
         encoder.encode(test, row, &mut input);
         let begin = Instant::now();
-        let device = match (test.counts(row), model.channels()) {
-            // What its sensors would count: the device makes the input of it.
-            (Some(counts), Some(_)) => client.infer_counts(counts.iter().copied())?,
-            _ => client.infer_bytes(&input)?,
+        // What its sensors would give: the device makes the input of it.
+        let device = match encoder.reading(test, row) {
+            Reading::Counts(counts) => client.infer_counts(counts)?,
+            Reading::Reals(reals) => client.infer_reals(&reals)?,
+            Reading::Values(values) => client.infer_bytes(&values)?,
         };
         found.seconds += begin.elapsed().as_secs_f64();
         let here = engine.run_bytes(&input).map_err(local::refused)?;
@@ -106,16 +105,12 @@ fn evaluate(
             }
         }
         if let Some(truth) = test.class(row) {
-            found.confusion.add(truth.into(), class(&device, precision));
+            let class = Answer::new(model.output(), &device).class();
+            found.confusion.add(truth.into(), class.unwrap_or(0));
         }
         progress(row + 1);
     }
     Ok(found)
-}
-
-/// The class that an output says: the largest value, the first of equal ones.
-fn class(output: &[u8], precision: Precision) -> usize {
-    first_largest(&precision.values(output).collect::<Vec<i16>>()).0
 }
 
 impl Found {

@@ -8,17 +8,20 @@ use firmware::Engine;
 use model_format::Model;
 
 use super::Link;
+use crate::cli::args::model_file;
+use crate::cli::evaluate::read_model;
+use crate::cli::predict::{PrepareArgs, look, preset_in, text};
 use crate::cli::{counts, files, terminal};
 use crate::device::command::{read_rows, write_rows};
 use crate::device::connection::AnyClient;
 use crate::device::local;
-use crate::predict::{input, load, picture_size, predict, prepare, show};
+use crate::predict::{input, predict, preparation};
 
 /// `device infer`.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("inputs").required(true).args(["image", "raw_i8", "counts"]))]
 pub struct InferArgs {
-    /// A photograph, PNG or JPEG: one dark thing on light paper, or light on dark
+    /// An image: PNG, JPEG, BMP, WebP or PNM, prepared as the training images were
     image: Option<PathBuf>,
     /// A file of int8 values, as many a row as the model has inputs
     #[arg(long, value_name = "FILE")]
@@ -29,6 +32,13 @@ pub struct InferArgs {
     /// Write the rows of outputs here, as they are, instead of showing them
     #[arg(long, short, value_name = "FILE", conflicts_with = "image")]
     output: Option<PathBuf>,
+    /// The model file, or the folder of its run, that says how the image is prepared [default: the
+    /// model on the device]
+    #[arg(long, value_name = "MODEL|RUN", value_parser = model_file(), requires = "image")]
+    model: Option<PathBuf>,
+    /// How the image is prepared
+    #[command(flatten)]
+    prepare: PrepareArgs,
     /// Where the device is
     #[command(flatten)]
     link: Link,
@@ -36,23 +46,44 @@ pub struct InferArgs {
 
 /// Runs inputs through the device's model.
 pub fn run(args: InferArgs) -> anyhow::Result<()> {
-    let InferArgs { image, raw_i8, counts, output, link } = args;
+    let InferArgs { image, raw_i8, counts, output, model, prepare, link } = args;
     link.ask(|client| match (image, counts) {
-        (Some(path), _) => photograph(client, &path),
+        (Some(path), _) => about_image(client, &path, model.as_deref(), &prepare),
         (None, Some(path)) => rows_of_counts(client, &path, output.as_deref()),
         // The parser has seen to it that there is one of the three.
         (None, None) => rows(client, &raw_i8.unwrap_or_default(), output.as_deref()),
     })
 }
 
-/// Says what the device sees in a photograph.
-fn photograph(client: &mut AnyClient, path: &Path) -> anyhow::Result<()> {
-    let photograph = load(path)?;
+/// Shows the device's answer about an image.
+fn about_image(
+    client: &mut AnyClient,
+    path: &Path,
+    described: Option<&Path>,
+    prepare: &PrepareArgs,
+) -> anyhow::Result<()> {
     let file = client.read_model()?;
     let model = Model::parse(&file).map_err(local::refused)?;
-    let ink =
-        prepare(&photograph, picture_size(&model)?).with_context(|| path.display().to_string())?;
-    let bytes = input(&model, &ink.pixels);
+    let chosen = match described {
+        None => preparation(&model, &prepare.into(), None)?,
+        Some(path) => {
+            let file = read_model(path)?;
+            let described = Model::parse(&file).with_context(|| path.display().to_string())?;
+            if described.input_len() != model.input_len() {
+                bail!(
+                    "{}: it takes {} values, the model on the device {}: they are two models",
+                    path.display(),
+                    described.input_len(),
+                    model.input_len()
+                );
+            }
+            let preset = preset_in(path.parent())?;
+            let dataset = preset.as_ref().map(|preset| &preset.data.dataset);
+            preparation(&described, &prepare.into(), dataset)?
+        }
+    };
+    let image = look(path, chosen)?;
+    let bytes = input(&model, &image.reals());
     let device = client.infer_bytes(&bytes)?;
     let mut scratch = vec![0; model.scratch_len()];
     let mut engine = Engine::new(model.clone(), &mut scratch).map_err(local::refused)?;
@@ -63,8 +94,8 @@ fn photograph(client: &mut AnyClient, path: &Path) -> anyhow::Result<()> {
         );
     }
     // The same bytes mean the same.
-    let answers = predict(&model, None, &ink)?;
-    terminal::print(&show(&ink, &answers, terminal::has_colours()))?;
+    let answers = predict(&model, None, &image)?;
+    terminal::print(&text(path, chosen, &image, &answers))?;
     println!("the device's answer, and every byte of it this machine's");
     Ok(())
 }

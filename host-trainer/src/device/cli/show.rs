@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use clap::Args;
-use firmware::link::Counter;
+use firmware::link::{Counter, STACK_OVERRUN};
 use model_format::Model;
 
 use super::Link;
@@ -107,7 +107,7 @@ pub fn print_info(info: &DeviceInfo) {
     );
     println!("memory      {} bytes of scratch", info.scratch_bytes);
     if let Some(stack) = info.stack_bytes {
-        println!("stack       {stack} bytes at the most so far");
+        println!("stack       {}", stack_words(stack));
     }
     match &info.slots {
         None => println!("slots       none: the model is built into the program"),
@@ -124,13 +124,33 @@ pub fn print_info(info: &DeviceInfo) {
             );
         }
     }
+    if let Some(signed) = &info.signed {
+        let version = match signed.version {
+            Some(version) => format!("version {version} runs"),
+            None => "the model that is built in runs".into(),
+        };
+        println!("signed      {version}; updates from version {} on are taken", signed.floor);
+    }
     println!("dropped     {} frames since it started", info.bad_frames);
     println!("saturated   {} counts of sensors since it started", info.saturated_inputs);
+}
+
+/// How much of the stack was used.
+fn stack_words(bytes: u32) -> String {
+    match bytes {
+        STACK_OVERRUN => {
+            "overrun: no byte of it was left; build the firmware with a smaller model".into()
+        }
+        bytes => format!("{bytes} bytes at the most so far"),
+    }
 }
 
 /// Has the device test itself.
 pub fn self_test(client: &mut AnyClient) -> anyhow::Result<()> {
     let report = client.self_test()?;
+    if report.vectors == 0 {
+        return Err(Error::NoSelfTests.into());
+    }
     if !report.all_passed() {
         return Err(Error::SelfTest { vectors: report.vectors, passed: report.passed }.into());
     }
@@ -241,7 +261,7 @@ fn changes(before: &DeviceInfo, now: &DeviceInfo) -> String {
         words.push(format!("model {} ({:08x})", now.model, now.checksum));
     }
     if before.stack_bytes != now.stack_bytes {
-        words.push(format!("stack {} bytes", now.stack_bytes.unwrap_or(0)));
+        words.push(format!("stack {}", now.stack_bytes.map_or("unknown".into(), stack_words)));
     }
     if before.bad_frames != now.bad_frames {
         words.push(format!("{} frames dropped", now.bad_frames));

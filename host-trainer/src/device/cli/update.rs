@@ -16,7 +16,7 @@ use crate::cli::evaluate::read_model;
 use crate::cli::terminal;
 use crate::device::Error;
 use crate::device::connection::AnyClient;
-use crate::device::signing::SigningKey;
+use crate::device::signing::{SigningKey, Version};
 
 /// How long a device may take to start.
 const START: Duration = Duration::from_secs(20);
@@ -31,6 +31,13 @@ pub struct UpdateArgs {
     /// Sign it with the secret key in this file (PEM, PKCS#8), for a device built with the public one
     #[arg(long, value_name = "KEYFILE", requires = "model")]
     sign: Option<PathBuf>,
+    /// The version to sign it as: the device refuses one below the highest that it has accepted
+    /// [default: the seconds since 1970]
+    #[arg(long, value_name = "N", requires = "sign")]
+    model_version: Option<u32>,
+    /// Sign it as a downgrade: it may replace what the device has accepted up to now
+    #[arg(long, requires = "sign")]
+    downgrade: bool,
     /// Go back to the model before instead
     #[arg(long)]
     rollback: bool,
@@ -41,7 +48,7 @@ pub struct UpdateArgs {
 
 /// Gives the device another model, and starts it anew.
 pub fn run(args: UpdateArgs, quiet: bool) -> anyhow::Result<()> {
-    let UpdateArgs { model, sign, link, .. } = args;
+    let UpdateArgs { model, sign, model_version, downgrade, link, .. } = args;
     let Some(path) = model else {
         return link.ask(|client| {
             client.roll_back()?;
@@ -51,14 +58,31 @@ pub fn run(args: UpdateArgs, quiet: bool) -> anyhow::Result<()> {
     let file = read_model(&path)?;
     // What is bad is refused here, with all that there is to say, before a byte is sent.
     let checksum = Model::parse(&file).with_context(|| path.display().to_string())?.checksum();
-    let sent = match &sign {
-        Some(key) => SigningKey::read(key)?.sign(&file),
-        None => file,
-    };
+    let key = sign.as_deref().map(SigningKey::read).transpose()?;
     link.ask(|client| {
+        let sent = match &key {
+            Some(key) => {
+                let mut version = Version::now();
+                version.number = model_version.unwrap_or(version.number);
+                if downgrade {
+                    let accepted = client.info()?.signed.map_or(0, |signed| signed.floor);
+                    version.replaces = accepted;
+                }
+                key.sign(&file, version)
+            }
+            None => file.clone(),
+        };
         let bar = terminal::bar(sent.len(), "bytes", quiet);
         let begin = Instant::now();
-        let updated = client.update(&sent, |sent| bar.set_position(sent as u64));
+        let send =
+            |client: &mut AnyClient| client.update(&sent, |sent| bar.set_position(sent as u64));
+        let mut updated = send(client);
+        if let Err(Error::Refused(Refusal::RestartFirst)) = updated {
+            // It has been updated or sent back since its start, and needs both models until then.
+            client.restart()?;
+            client.wait_for_start(START)?;
+            updated = send(client);
+        }
         bar.finish_and_clear();
         let updated = match updated {
             Err(error @ Error::Refused(Refusal::Rejected(Rejection::Unreadable)))

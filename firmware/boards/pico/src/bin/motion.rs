@@ -11,7 +11,7 @@ use embassy_time::{Duration, block_for};
 use firmware::Engine;
 use firmware::inputs::lis3dh::{Lis3dhFifo, SlaveAddr};
 use firmware::inputs::motion::Motion;
-use model_format::{Meaning, Model};
+use model_format::Model;
 use real as _;
 
 include!(concat!(env!("OUT_DIR"), "/motion.rs"));
@@ -58,10 +58,7 @@ fn main() -> ! {
         watchdog.feed(WATCHDOG);
         match motion.step().map(|answer| answer.map(|answer| answer.class)) {
             Ok(Some(class)) => {
-                let label = match meaning {
-                    Meaning::Classes(labels) => labels.get(class).unwrap_or("?"),
-                    Meaning::Values { .. } => "?",
-                };
+                let label = meaning.labels().and_then(|labels| labels.get(class)).unwrap_or("?");
                 let saturated = motion.saturated_inputs();
                 defmt::info!("{=str}, {=u32} counts saturated", label, saturated);
             }

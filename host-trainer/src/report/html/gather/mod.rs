@@ -16,7 +16,7 @@ use crate::data::Splits;
 use crate::evaluate::{Evaluation, Int8Error};
 use crate::network::{Network, Objective};
 use crate::preset::Preset;
-use crate::quantize::Activations;
+use crate::quantize::{Activations, Prepared};
 use crate::train::Threads;
 
 pub(crate) use pass::dequantize;
@@ -51,8 +51,8 @@ pub struct RunParts<'a> {
     pub splits: &'a Splits,
     /// The trained network.
     pub network: &'a Network<f32>,
-    /// The network as it was quantized: dense layers and functions alone, of raw features.
-    pub folded: &'a Network<f32>,
+    /// The network as it was quantized: dense layers and functions alone, behind its input stage.
+    pub prepared: &'a Prepared,
     /// The quantized model.
     pub model: &'a Model<'a>,
     /// What training made small, and what outputs say.
@@ -109,7 +109,11 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Findings, Gathe
             macs: model.macs(),
             float: network.parameters().len() as u64 * 4,
         },
-        layers: layers::findings(model, &layers::titles(network, parts.folded), measured),
+        layers: layers::findings(
+            model,
+            &layers::titles(network, &parts.prepared.network),
+            measured,
+        ),
         plane,
         settings: text::settings(&preset_toml),
         preset: preset_toml,

@@ -1,14 +1,12 @@
 //! The activations of both networks on test rows, layer by layer.
 
-use std::sync::Arc;
-
 use firmware::Engine;
 use model_format::Quantization;
 use rayon::prelude::*;
 
 use super::layers::{self, LayerMeasure};
 use super::{GatherError, RunParts};
-use crate::data::{Shift, Subset};
+use crate::data::Shift;
 use crate::evaluate::{InputEncoder, Int8Error};
 use crate::network::Tape;
 use crate::quantize::clips_logits;
@@ -25,7 +23,8 @@ pub fn over_test_rows(
     parts: &RunParts<'_>,
     threads: &Threads,
 ) -> Result<Vec<LayerMeasure>, GatherError> {
-    let RunParts { folded, model, objective, .. } = *parts;
+    let RunParts { prepared, model, objective, .. } = *parts;
+    let folded = &prepared.network;
     let groups = layers::groups(model, folded)?;
     let mut empty: Vec<LayerMeasure> =
         groups.iter().map(|group| LayerMeasure::new(group.output)).collect();
@@ -37,9 +36,7 @@ pub fn over_test_rows(
     let test = &parts.splits.test;
     let every = test.len().div_ceil(ROWS).max(1);
     let rows = test.rows().iter().copied().step_by(every).collect();
-    let subset = Subset::new(test.dataset().clone(), rows)
-        .scaled(test.scaling().cloned().map(Arc::new))
-        .folded();
+    let subset = prepared.rows(&test.with_rows(rows));
     let encoder = InputEncoder::new(model, &subset)?;
     let quantizations: Vec<Quantization> = model.layers().map(|layer| layer.output()).collect();
     let starts: Vec<usize> = (0..subset.len()).step_by(CHUNK).collect();

@@ -1,0 +1,673 @@
+//! Preparation of images: from a decoded image to the bytes of a network's input.
+
+use std::fmt;
+use std::str::FromStr;
+
+use image::buffer::ConvertBuffer;
+use image::{DynamicImage, GrayImage, ImageBuffer, Pixel, RgbImage, imageops};
+use model_format::limits::MAX_WIDTH;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::grey::{border_median, resized};
+use super::{clothing, handwriting};
+
+/// Preparation of an image: size, color, and what is done to its pixels.
+///
+/// Training images and those that a model is asked about go through the same one, so that an image
+/// of the training folder gives exactly the bytes that were trained. As text it has at most
+/// [`MAX_TEXT`](model_format::limits::MAX_TEXT) bytes, and can stand in a model file.
+///
+/// ```
+/// use host_trainer::data::{Fit, Preparation};
+///
+/// let preparation: Preparation =
+///     "28x28 grayscale fit=mnist invert=auto background=white".parse()?;
+/// assert_eq!((preparation.height, preparation.fit), (28, Fit::Mnist));
+/// # Ok::<(), host_trainer::data::PreparationError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preparation {
+    /// Height of the result in pixels.
+    pub height: u32,
+    /// Width of the result in pixels.
+    pub width: u32,
+    /// Channels of the result.
+    pub color_mode: ColorMode,
+    /// How the image is brought to height and width.
+    pub fit: Fit,
+    /// Whether the image is inverted.
+    pub invert: Invert,
+    /// Color behind transparent pixels, and beside an image that is padded.
+    pub background: Background,
+    /// Largest value of a prepared pixel: 255, and 16 for the embedded digits.
+    pub levels: u8,
+}
+
+/// Channels of a prepared image, as Keras names them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColorMode {
+    /// One channel.
+    #[default]
+    Grayscale,
+    /// Red, green and blue, pixel by pixel.
+    Rgb,
+}
+
+/// How an image is brought to height and width.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fit {
+    /// The whole image, resized; its proportions change.
+    #[default]
+    Stretch,
+    /// The largest part in its middle that has the result's proportions, resized.
+    Crop,
+    /// The whole image, resized with its proportions, with background beside it.
+    Pad,
+    /// Ink bright on black, cropped, resized and centered by mass, as MNIST was made.
+    Mnist,
+    /// Clothing bright on black, trimmed, resized and centered, as Fashion-MNIST was made.
+    FashionMnist,
+}
+
+/// Whether an image is inverted: 255 − value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Invert {
+    /// Never.
+    No,
+    /// Always.
+    Yes,
+    /// Where its border is light, so that the background becomes dark.
+    Auto,
+}
+
+/// Color behind transparent pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Background {
+    /// White, as paper.
+    #[default]
+    White,
+    /// Black.
+    Black,
+}
+
+/// Reason why an image shows nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PrepareError {
+    /// Too small.
+    #[error("the image has {height} × {width} pixels: too few to show anything")]
+    Size {
+        /// Its width.
+        width: u32,
+        /// Its height.
+        height: u32,
+    },
+    /// All of one shade.
+    #[error(
+        "the image is blank: its shades differ by {contrast} of 255. Photograph something dark on a \
+         light background, or light on dark"
+    )]
+    Blank {
+        /// Difference of foreground and background.
+        contrast: u8,
+    },
+}
+
+/// Reason why a text is no preparation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "preparation of images `{text}`: {problem}. It is written as `28x28 grayscale fit=stretch \
+     invert=no background=white`; a newer program may know others"
+)]
+pub struct PreparationError {
+    text: String,
+    problem: String,
+}
+
+/// A prepared image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// Height in pixels.
+    pub height: usize,
+    /// Width in pixels.
+    pub width: usize,
+    /// 1 for grayscale, 3 for RGB.
+    pub channels: usize,
+    /// Values from 0 to `levels`, row by row, the channels of a pixel together.
+    pub bytes: Vec<u8>,
+    /// Value that stands for 1.
+    pub levels: u8,
+    /// Whether the image was inverted.
+    pub inverted: bool,
+}
+
+impl Prepared {
+    /// Values as the network sees them, 0 to 1.
+    pub fn reals(&self) -> Vec<f32> {
+        // As [`Features::Bytes`](super::Features::Bytes) of training images are.
+        let scale = 1.0 / f32::from(self.levels);
+        self.bytes.iter().map(|&byte| f32::from(byte) * scale).collect()
+    }
+}
+
+impl Preparation {
+    /// Preparation of MNIST, at another size too.
+    pub fn mnist(height: u32, width: u32) -> Self {
+        let (fit, invert) = (Fit::Mnist, Invert::Auto);
+        Preparation { fit, invert, ..Preparation::plain(height, width) }
+    }
+
+    /// Preparation of the embedded digits, whose pixels are from 0 to 16.
+    pub fn digits() -> Self {
+        Preparation { levels: 16, ..Preparation::mnist(8, 8) }
+    }
+
+    /// Preparation of Fashion-MNIST, at another size too.
+    pub fn fashion_mnist(height: u32, width: u32) -> Self {
+        let (fit, invert) = (Fit::FashionMnist, Invert::Auto);
+        Preparation { fit, invert, ..Preparation::plain(height, width) }
+    }
+
+    /// The whole image, grayscale, resized.
+    pub fn plain(height: u32, width: u32) -> Self {
+        Preparation {
+            height,
+            width,
+            color_mode: ColorMode::Grayscale,
+            fit: Fit::Stretch,
+            invert: Invert::No,
+            background: Background::White,
+            levels: 255,
+        }
+    }
+
+    /// The whole image resized, without looking for anything in it. Where the preparation makes
+    /// things bright on black, as MNIST, the image is inverted.
+    pub fn whole(self) -> Self {
+        let invert = if self.fit.finds_foreground() { Invert::Yes } else { self.invert };
+        Preparation { fit: Fit::Stretch, invert, ..self }
+    }
+
+    /// Shape of a prepared image: height and width, and 3 for RGB.
+    pub fn shape(&self) -> Vec<usize> {
+        let mut shape = vec![self.height as usize, self.width as usize];
+        if self.color_mode == ColorMode::Rgb {
+            shape.push(3);
+        }
+        shape
+    }
+
+    /// Number of values of a prepared image.
+    pub fn len(&self) -> usize {
+        self.shape().iter().fold(1, |product, &side| product.saturating_mul(side))
+    }
+
+    /// Whether a prepared image has no pixels, which [`problem`](Self::problem) refuses.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Reason why no model can have this preparation, with the remedy.
+    pub fn problem(&self) -> Option<String> {
+        let Preparation { height, width, .. } = self;
+        if self.is_empty() || self.len() > MAX_WIDTH {
+            let colors = if self.color_mode == ColorMode::Rgb { " × 3 colors" } else { "" };
+            return Some(format!(
+                "{height} × {width} pixels{colors}, but a model takes 1 to {MAX_WIDTH} values: set \
+                 resize = [height, width]"
+            ));
+        }
+        if self.fit.finds_foreground() && self.color_mode == ColorMode::Rgb {
+            let fit = self.fit.name();
+            return Some(format!(
+                "fit = \"{fit}\" makes grayscale images: leave color_mode out, or choose another fit"
+            ));
+        }
+        None
+    }
+
+    /// Prepares an image that is upright already.
+    ///
+    /// # Errors
+    /// [`PrepareError`] when the preparation looks for something that is not there.
+    pub fn apply(&self, image: DynamicImage) -> Result<Prepared, PrepareError> {
+        let (mut bytes, inverted) = match self.color_mode {
+            ColorMode::Grayscale => {
+                let (image, inverted) = self.prepare_grayscale(self.grayscale(image))?;
+                (image.into_raw(), inverted)
+            }
+            ColorMode::Rgb => {
+                let image = self.rgb(image);
+                let border = match self.invert {
+                    Invert::Auto => border_median(&image.convert()),
+                    Invert::No | Invert::Yes => 0,
+                };
+                let mut image = self.fitted(image);
+                let inverted = self.invert.is_wanted(border);
+                if inverted {
+                    imageops::invert(&mut image);
+                }
+                (image.into_raw(), inverted)
+            }
+        };
+        let (levels, channels) =
+            (self.levels, if self.color_mode == ColorMode::Rgb { 3 } else { 1 });
+        if levels != 255 {
+            let level = |byte: u8| ((u32::from(byte) * u32::from(levels) + 127) / 255) as u8;
+            bytes.iter_mut().for_each(|byte| *byte = level(*byte));
+        }
+        let (height, width) = (self.height as usize, self.width as usize);
+        Ok(Prepared { height, width, channels, bytes, levels, inverted })
+    }
+
+    fn prepare_grayscale(&self, image: GrayImage) -> Result<(GrayImage, bool), PrepareError> {
+        let size = (self.height, self.width);
+        match self.fit {
+            Fit::Mnist => handwriting::place(image, self.invert, size),
+            Fit::FashionMnist => clothing::place(image, self.invert, size),
+            Fit::Stretch | Fit::Crop | Fit::Pad => {
+                // The border of the whole image, before some of it is cropped away.
+                let inverted = self.invert.is_wanted(border_median(&image));
+                let mut image = self.fitted(image);
+                if inverted {
+                    imageops::invert(&mut image);
+                }
+                Ok((image, inverted))
+            }
+        }
+    }
+
+    /// The image in gray, on the background.
+    fn grayscale(&self, image: DynamicImage) -> GrayImage {
+        if !image.color().has_alpha() {
+            return image.into_luma8();
+        }
+        let image = image.into_luma_alpha8();
+        GrayImage::from_fn(image.width(), image.height(), |x, y| {
+            let [grey, alpha] = image.get_pixel(x, y).0;
+            image::Luma([self.background.behind(grey, alpha)])
+        })
+    }
+
+    /// The image in color, on the background.
+    fn rgb(&self, image: DynamicImage) -> RgbImage {
+        if !image.color().has_alpha() {
+            return image.into_rgb8();
+        }
+        let image = image.into_rgba8();
+        RgbImage::from_fn(image.width(), image.height(), |x, y| {
+            let [red, green, blue, alpha] = image.get_pixel(x, y).0;
+            image::Rgb([red, green, blue].map(|value| self.background.behind(value, alpha)))
+        })
+    }
+
+    /// The image at its size.
+    fn fitted<P>(&self, image: ImageBuffer<P, Vec<u8>>) -> ImageBuffer<P, Vec<u8>>
+    where
+        P: Pixel<Subpixel = u8> + 'static,
+    {
+        let (width, height) = (self.width, self.height);
+        if image.dimensions() == (width, height) {
+            return image;
+        }
+        // The side of one whole that goes with the other side of another, of the same proportions.
+        let side = |of: u32, whole: u32, other: u32| {
+            let exact = u64::from(of) * u64::from(whole);
+            ((exact + u64::from(other) / 2) / u64::from(other).max(1)) as u32
+        };
+        match self.fit {
+            Fit::Crop => {
+                let across = side(image.height(), width, height).clamp(1, image.width());
+                let down = side(image.width(), height, width).clamp(1, image.height());
+                let (x, y) = ((image.width() - across) / 2, (image.height() - down) / 2);
+                let part = imageops::crop_imm(&image, x, y, across, down).to_image();
+                resized(&part, width, height)
+            }
+            Fit::Pad => {
+                let across = side(image.width(), height, image.height()).clamp(1, width);
+                let down = side(image.height(), width, image.width()).clamp(1, height);
+                let small = resized(&image, across, down);
+                let mut pixel = *small.get_pixel(0, 0);
+                pixel.apply(|_| self.background.value());
+                let mut padded = ImageBuffer::from_pixel(width, height, pixel);
+                let (left, top) = ((width - across) / 2, (height - down) / 2);
+                imageops::replace(&mut padded, &small, left.into(), top.into());
+                padded
+            }
+            Fit::Stretch | Fit::Mnist | Fit::FashionMnist => resized(&image, width, height),
+        }
+    }
+}
+
+impl Fit {
+    const ALL: [Fit; 5] = [Fit::Stretch, Fit::Crop, Fit::Pad, Fit::Mnist, Fit::FashionMnist];
+
+    /// Name in presets and in model files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fit::Stretch => "stretch",
+            Fit::Crop => "crop",
+            Fit::Pad => "pad",
+            Fit::Mnist => "mnist",
+            Fit::FashionMnist => "fashion_mnist",
+        }
+    }
+
+    /// Inversion where none is asked for.
+    pub(super) fn default_invert(self) -> Invert {
+        if self.finds_foreground() { Invert::Auto } else { Invert::No }
+    }
+
+    /// Description of it for people.
+    pub fn description(self) -> &'static str {
+        match self {
+            Fit::Stretch => "the whole image, resized",
+            Fit::Crop => "the middle of the image, resized",
+            Fit::Pad => "the whole image, resized and padded",
+            Fit::Mnist => "cropped and centered as MNIST's digits",
+            Fit::FashionMnist => "trimmed and centered as Fashion-MNIST's clothes",
+        }
+    }
+
+    /// Whether it finds a thing in the image and makes it bright on black.
+    pub fn finds_foreground(self) -> bool {
+        matches!(self, Fit::Mnist | Fit::FashionMnist)
+    }
+}
+
+impl Invert {
+    /// Whether an image whose background has this shade is inverted.
+    pub(super) fn is_wanted(self, background: u8) -> bool {
+        match self {
+            Invert::No => false,
+            Invert::Yes => true,
+            Invert::Auto => background > 127,
+        }
+    }
+}
+
+impl Background {
+    fn value(self) -> u8 {
+        match self {
+            Background::White => 255,
+            Background::Black => 0,
+        }
+    }
+
+    /// A value of this opacity, on the background.
+    fn behind(self, value: u8, alpha: u8) -> u8 {
+        let [value, alpha, back] = [value, alpha, self.value()].map(u32::from);
+        ((value * alpha + back * (255 - alpha) + 127) / 255) as u8
+    }
+}
+
+impl fmt::Display for Preparation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Preparation { height, width, fit, .. } = self;
+        let color = match self.color_mode {
+            ColorMode::Grayscale => "grayscale",
+            ColorMode::Rgb => "rgb",
+        };
+        let invert = match self.invert {
+            Invert::No => "no",
+            Invert::Yes => "yes",
+            Invert::Auto => "auto",
+        };
+        let background = match self.background {
+            Background::White => "white",
+            Background::Black => "black",
+        };
+        let fit = fit.name();
+        write!(f, "{height}x{width} {color} fit={fit} invert={invert} background={background}")?;
+        match self.levels {
+            255 => Ok(()),
+            levels => write!(f, " levels={levels}"),
+        }
+    }
+}
+
+impl FromStr for Preparation {
+    type Err = PreparationError;
+
+    fn from_str(text: &str) -> Result<Self, PreparationError> {
+        let fail = |problem: String| PreparationError { text: text.to_string(), problem };
+        let mut words = text.split_whitespace();
+        let size = words.next().and_then(|word| word.split_once('x'));
+        let size =
+            size.and_then(|(height, width)| Some((height.parse().ok()?, width.parse().ok()?)));
+        let Some((height, width)) = size else {
+            return Err(fail("it must begin with height x width, such as 28x28".into()));
+        };
+        let mut preparation = Preparation::plain(height, width);
+        let mut invert = None;
+        for word in words {
+            match word.split_once('=').unwrap_or((word, "")) {
+                ("grayscale", "") => preparation.color_mode = ColorMode::Grayscale,
+                ("rgb", "") => preparation.color_mode = ColorMode::Rgb,
+                ("invert", "no") => invert = Some(Invert::No),
+                ("invert", "yes") => invert = Some(Invert::Yes),
+                ("invert", "auto") => invert = Some(Invert::Auto),
+                ("background", "white") => preparation.background = Background::White,
+                ("background", "black") => preparation.background = Background::Black,
+                ("levels", levels) => match levels.parse() {
+                    Ok(levels) if levels > 0 => preparation.levels = levels,
+                    _ => return Err(fail("levels must be from 1 to 255".into())),
+                },
+                ("fit", name) => match Fit::ALL.into_iter().find(|fit| fit.name() == name) {
+                    Some(fit) => preparation.fit = fit,
+                    None => {
+                        let known = Fit::ALL.map(Fit::name).join(", ");
+                        return Err(fail(format!("there is no fit `{name}`, only {known}")));
+                    }
+                },
+                _ => return Err(fail(format!("`{word}` is not known"))),
+            }
+        }
+        preparation.invert = invert.unwrap_or(preparation.fit.default_invert());
+        match preparation.problem() {
+            None => Ok(preparation),
+            Some(problem) => Err(fail(problem)),
+        }
+    }
+}
+
+impl Serialize for Invert {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Invert::No => serializer.serialize_bool(false),
+            Invert::Yes => serializer.serialize_bool(true),
+            Invert::Auto => serializer.serialize_str("auto"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Invert {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl de::Visitor<'_> for Visitor {
+            type Value = Invert;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("true, false or \"auto\"")
+            }
+
+            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Invert, E> {
+                Ok(if value { Invert::Yes } else { Invert::No })
+            }
+
+            fn visit_str<E: de::Error>(self, value: &str) -> Result<Invert, E> {
+                match value {
+                    "auto" => Ok(Invert::Auto),
+                    other => Err(E::invalid_value(de::Unexpected::Str(other), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{GrayAlphaImage, Luma, LumaA, Rgb, Rgba, RgbaImage};
+    use model_format::limits::MAX_TEXT;
+
+    use super::*;
+
+    fn every() -> impl Iterator<Item = Preparation> {
+        let colors = [ColorMode::Grayscale, ColorMode::Rgb];
+        let inverts = [Invert::No, Invert::Yes, Invert::Auto];
+        let backgrounds = [Background::White, Background::Black];
+        let sizes = [(28, 28), (1, 8192), (8192, 1), (100, 80)];
+        colors.into_iter().flat_map(move |color_mode| {
+            Fit::ALL.into_iter().flat_map(move |fit| {
+                inverts.into_iter().flat_map(move |invert| {
+                    backgrounds.into_iter().flat_map(move |background| {
+                        sizes.into_iter().map(move |(height, width)| Preparation {
+                            height,
+                            width,
+                            color_mode,
+                            fit,
+                            invert,
+                            background,
+                            levels: 255,
+                        })
+                    })
+                })
+            })
+        })
+    }
+
+    #[test]
+    fn a_preparation_is_a_short_text_and_back() {
+        for preparation in every().filter(|preparation| preparation.problem().is_none()) {
+            let text = preparation.to_string();
+            assert!(text.len() <= MAX_TEXT, "{text} has {} bytes", text.len());
+            assert_eq!(text.parse::<Preparation>().unwrap(), preparation);
+        }
+        assert_eq!("8x9".parse::<Preparation>().unwrap(), Preparation::plain(8, 9));
+        let digits = Preparation::digits();
+        let text = digits.to_string();
+        assert!(text.len() <= MAX_TEXT && text.ends_with(" levels=16"), "{text}");
+        assert_eq!(text.parse::<Preparation>().unwrap(), digits);
+        assert_eq!("8x9 fit=mnist".parse::<Preparation>().unwrap(), Preparation::mnist(8, 9));
+        for (text, expected) in [
+            ("", "must begin with height x width"),
+            ("28", "must begin with height x width"),
+            ("28x28 sepia", "`sepia` is not known"),
+            ("28x28 fit=mist", "only stretch, crop, pad, mnist, fashion_mnist"),
+            ("28x28 rgb fit=mnist", "makes grayscale images"),
+            ("0x5", "0 × 5 pixels"),
+            ("4000x4000", "a model takes 1 to"),
+        ] {
+            let message = text.parse::<Preparation>().unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_image_of_the_size_keeps_its_bytes() {
+        let image = GrayImage::from_fn(5, 4, |x, y| Luma([(x * 40 + y) as u8]));
+        for fit in [Fit::Stretch, Fit::Crop, Fit::Pad] {
+            let preparation = Preparation { fit, ..Preparation::plain(4, 5) };
+            let prepared = preparation.apply(image.clone().into()).unwrap();
+            assert_eq!((&prepared.bytes, prepared.inverted), (image.as_raw(), false));
+            assert_eq!((prepared.height, prepared.width, prepared.channels), (4, 5, 1));
+        }
+        assert_eq!(Preparation::plain(4, 5).apply(image.into()).unwrap().reals()[1], 40.0 / 255.0);
+    }
+
+    #[test]
+    fn fewer_levels_keep_black_and_white() {
+        let image = GrayImage::from_raw(4, 1, vec![0, 8, 128, 255]).unwrap();
+        let preparation = Preparation { levels: 16, ..Preparation::plain(1, 4) };
+        let prepared = preparation.apply(image.into()).unwrap();
+        assert_eq!(prepared.bytes, [0, 1, 8, 16]);
+        assert_eq!(prepared.reals(), [0.0, 1.0 / 16.0, 0.5, 1.0]);
+    }
+
+    #[test]
+    fn transparent_pixels_show_the_background() {
+        let image =
+            GrayAlphaImage::from_fn(2, 1, |x, _| LumaA([100, if x == 0 { 0 } else { 128 }]));
+        let prepared = |background| {
+            let preparation = Preparation { background, ..Preparation::plain(1, 2) };
+            preparation.apply(image.clone().into()).unwrap().bytes
+        };
+        assert_eq!(prepared(Background::White), [255, 177]);
+        assert_eq!(prepared(Background::Black), [0, 50]);
+        let color = RgbaImage::from_pixel(1, 1, Rgba([10, 20, 30, 0]));
+        let preparation = Preparation { color_mode: ColorMode::Rgb, ..Preparation::plain(1, 1) };
+        assert_eq!(preparation.apply(color.into()).unwrap().bytes, [255, 255, 255]);
+        assert_eq!(preparation.shape(), [1, 1, 3]);
+    }
+
+    #[test]
+    fn crop_and_pad_keep_proportions() {
+        // 90 × 30: a white square between black ones.
+        let image = GrayImage::from_fn(90, 30, |x, _| Luma([if x / 30 == 1 { 255 } else { 0 }]));
+        let fitted = |fit, background| {
+            let preparation = Preparation { fit, background, ..Preparation::plain(9, 9) };
+            let bytes = preparation.apply(image.clone().into()).unwrap().bytes;
+            [(0, 0), (0, 4), (4, 0), (4, 4), (8, 8)].map(|(y, x)| bytes[y * 9 + x])
+        };
+        assert_eq!(fitted(Fit::Stretch, Background::White), [0, 255, 0, 255, 0]);
+        assert_eq!(fitted(Fit::Crop, Background::White), [255; 5]);
+        assert_eq!(fitted(Fit::Pad, Background::White), [255, 255, 0, 255, 255]);
+        assert_eq!(fitted(Fit::Pad, Background::Black), [0, 0, 0, 255, 0]);
+        // However narrow, one pixel is left.
+        let narrow = RgbImage::from_pixel(1, 4000, Rgb([9; 3]));
+        for fit in [Fit::Crop, Fit::Pad, Fit::Stretch] {
+            let preparation =
+                Preparation { fit, color_mode: ColorMode::Rgb, ..Preparation::plain(3, 3) };
+            assert_eq!(preparation.apply(narrow.clone().into()).unwrap().bytes.len(), 27);
+        }
+    }
+
+    #[test]
+    fn light_borders_are_inverted_where_that_is_wanted() {
+        for (shade, invert, expected) in [
+            (200, Invert::No, 200),
+            (200, Invert::Yes, 55),
+            (200, Invert::Auto, 55),
+            (20, Invert::Auto, 20),
+        ] {
+            let image = RgbImage::from_pixel(3, 3, Rgb([shade; 3]));
+            for color_mode in [ColorMode::Grayscale, ColorMode::Rgb] {
+                let preparation = Preparation { invert, color_mode, ..Preparation::plain(1, 1) };
+                let prepared = preparation.apply(image.clone().into()).unwrap();
+                assert_eq!(prepared.bytes[0], expected);
+                assert_eq!(prepared.inverted, expected != shade);
+            }
+        }
+    }
+
+    #[test]
+    fn the_whole_image_is_inverted_for_what_is_bright_on_black() {
+        assert_eq!(
+            Preparation::mnist(28, 28).whole().to_string(),
+            "28x28 grayscale fit=stretch invert=yes background=white"
+        );
+        let crop = Preparation { fit: Fit::Crop, ..Preparation::plain(9, 9) };
+        assert_eq!(crop.whole(), Preparation::plain(9, 9));
+    }
+
+    #[test]
+    fn presets_write_invert_as_true_false_or_auto() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Key {
+            invert: Invert,
+        }
+        for (text, invert) in
+            [("true", Invert::Yes), ("false", Invert::No), ("\"auto\"", Invert::Auto)]
+        {
+            let key: Key = toml::from_str(&format!("invert = {text}")).unwrap();
+            assert_eq!(key, Key { invert });
+            assert_eq!(toml::to_string(&key).unwrap().trim(), format!("invert = {text}"));
+        }
+        let message = toml::from_str::<Key>("invert = \"maybe\"").unwrap_err().to_string();
+        assert!(message.contains("true, false or \"auto\""), "{message}");
+    }
+}

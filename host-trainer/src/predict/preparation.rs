@@ -1,0 +1,178 @@
+//! Choice of the preparation of images for a model.
+
+use std::fmt;
+
+use model_format::{Encoding, Meaning, Model};
+
+use super::PredictError;
+use crate::data::{ColorMode, Preparation, PreparationError, Source};
+
+/// Preparation of images for a model, and where it is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChosenPreparation {
+    /// The preparation.
+    pub preparation: Preparation,
+    /// Where it is from.
+    pub origin: Origin,
+}
+
+/// Wish of a user about the preparation of images.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AskedPreparation {
+    /// A preparation as text, with or without height and width: those of the model's input are its
+    /// default.
+    pub text: Option<String>,
+    /// The whole image, resized: see [`Preparation::whole`].
+    pub plain: bool,
+}
+
+/// Origin of a preparation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The user's wish.
+    Asked,
+    /// The model file.
+    Model,
+    /// The preset of the run that made the model.
+    Preset,
+    /// A guess, for a model of ten digits.
+    Digits,
+    /// A guess, for any other model.
+    Unknown,
+}
+
+impl Origin {
+    /// Name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Origin::Asked => "asked",
+            Origin::Model => "model",
+            Origin::Preset => "preset",
+            Origin::Digits | Origin::Unknown => "guess",
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Origin::Asked => "as asked for",
+            Origin::Model => "as the model was trained",
+            Origin::Preset => "as the preset beside the model says",
+            Origin::Digits => "a guess for ten digits: --prepare sets it",
+            Origin::Unknown => {
+                "a guess, since nothing says how the training images were prepared: --prepare sets \
+                 it"
+            }
+        })
+    }
+}
+
+/// Finds the preparation of images for a model: what was asked for, else what the model file says,
+/// else the dataset of its run, else what fits its input.
+///
+/// # Errors
+/// [`PredictError`] when the model takes no images, or none of this preparation.
+pub fn preparation(
+    model: &Model<'_>,
+    asked: &AskedPreparation,
+    dataset: Option<&Source>,
+) -> Result<ChosenPreparation, PredictError> {
+    let name = || model.name().to_string();
+    let malformed = |error| PredictError::Malformed { model: name(), error };
+    let stored = stored(model).map_err(malformed)?;
+    // Words that begin with height and width need nothing of the model.
+    let complete = asked.text.as_deref().and_then(|text| text.parse().ok());
+    let plain = match complete.or(stored) {
+        // A row of pixels may be an image, where somebody says that it is.
+        Some(known) => Preparation { color_mode: known.color_mode, ..plain_of(known) },
+        None => of_shape(model)?,
+    };
+    let levels = levels(model);
+    let plain = Preparation { levels: stored.map_or(levels, |stored| stored.levels), ..plain };
+    let of_dataset = dataset.and_then(|source| match source {
+        Source::Images(images) => Some(images.preparation([plain.height, plain.width])),
+        other => other.preparation(),
+    });
+    let (mut preparation, mut origin) = match (&asked.text, stored, of_dataset) {
+        (Some(text), _, _) => {
+            let asked = complete.map_or_else(|| with_size(text, plain), Ok);
+            (asked.map_err(malformed)?, Origin::Asked)
+        }
+        (_, Some(stored), _) => (stored, Origin::Model),
+        (_, _, Some(of_dataset)) => (of_dataset, Origin::Preset),
+        _ if plain.color_mode == ColorMode::Grayscale && tells_digits(model) => {
+            let mnist = Preparation::mnist(plain.height, plain.width);
+            (Preparation { levels: plain.levels, ..mnist }, Origin::Digits)
+        }
+        _ => (plain, Origin::Unknown),
+    };
+    if asked.plain {
+        (preparation, origin) = (preparation.whole(), Origin::Asked);
+    }
+    if preparation.len() != model.input_len() {
+        let inputs = model.input_len();
+        return Err(PredictError::Preparation { model: name(), inputs, preparation, origin });
+    }
+    Ok(ChosenPreparation { preparation, origin })
+}
+
+fn plain_of(known: Preparation) -> Preparation {
+    Preparation::plain(known.height, known.width)
+}
+
+/// The plain preparation for the shape of a model's input.
+fn of_shape(model: &Model<'_>) -> Result<Preparation, PredictError> {
+    let shape: Vec<u16> = model.input().shape.iter().copied().collect();
+    let (height, width, color_mode) = match *shape.as_slice() {
+        [height, width] | [height, width, 1] | [1, height, width] => {
+            (height, width, ColorMode::Grayscale)
+        }
+        [height, width, 3] => (height, width, ColorMode::Rgb),
+        _ => (1, 1, ColorMode::Grayscale),
+    };
+    // A row of numbers is no image.
+    if height < 2 || width < 2 {
+        return Err(PredictError::Shape { model: model.name().to_string(), shape });
+    }
+    Ok(Preparation { color_mode, ..Preparation::plain(height.into(), width.into()) })
+}
+
+/// A preparation from words without height and width.
+fn with_size(text: &str, plain: Preparation) -> Result<Preparation, PreparationError> {
+    let begins_with_size = text.trim_start().starts_with(|c: char| c.is_ascii_digit());
+    let color = if plain.color_mode == ColorMode::Rgb { "rgb" } else { "grayscale" };
+    match begins_with_size {
+        true => text.parse(),
+        // Words that come later count.
+        false => {
+            let Preparation { height, width, levels, .. } = plain;
+            format!("{height}x{width} {color} levels={levels} {text}").parse()
+        }
+    }
+}
+
+/// Largest value of a pixel for a model that takes pixels as bytes.
+fn levels(model: &Model<'_>) -> u8 {
+    let input = model.input();
+    match input.encoding {
+        Encoding::Unsigned8 => (1.0 / input.quantization.scale).round().clamp(1.0, 255.0) as u8,
+        _ => 255,
+    }
+}
+
+/// The preparation in a model file.
+fn stored(_model: &Model<'_>) -> Result<Option<Preparation>, PreparationError> {
+    Ok(None)
+}
+
+/// Whether the classes are the ten digits.
+fn tells_digits(model: &Model<'_>) -> bool {
+    match model.output().meaning {
+        Meaning::Classes(labels) => {
+            let digits = (0..10).map(|digit: u8| digit.to_string());
+            labels.len() == 10 && labels.iter().zip(digits).all(|(label, digit)| label == digit)
+        }
+        Meaning::Values { .. } => false,
+    }
+}

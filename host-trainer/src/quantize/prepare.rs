@@ -1,0 +1,188 @@
+//! The float network that is quantized in place of the trained one.
+
+use std::sync::Arc;
+
+use model_format::Precision;
+
+use super::stage::{ChosenStage, choose_stage};
+use super::{QuantizeError, Settings, centre_logits, equalize, fold};
+use crate::data::{Features, Stage, Subset, Targets};
+use crate::evaluate::over_chunks;
+use crate::network::{Activation, Head, Layer, Network, Objective};
+use crate::train::Threads;
+
+/// The float network that is quantized: dense layers and functions alone, behind the model's input
+/// stage, with outputs of its own scale.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prepared {
+    /// The network, of rows as [`rows`](Self::rows) gives them.
+    pub network: Network<f32>,
+    /// What makes its inputs of raw features; none for pixels, which are taken as they are.
+    pub stage: Option<ChosenStage>,
+    /// For a network of values with a linear end: what its outputs, −1 to 1, stand for.
+    pub outputs: Option<Vec<OutputRange>>,
+}
+
+/// The range of an output, in the unit of its target.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OutputRange {
+    /// What 0 stands for.
+    pub middle: f64,
+    /// How far −1 and 1 are from it.
+    pub half: f64,
+}
+
+impl Prepared {
+    /// Returns rows as the network takes them.
+    pub fn rows(&self, rows: &Subset) -> Subset {
+        match &self.stage {
+            Some(chosen) => rows.clone().staged(Some(Arc::new(Stage::clone(&chosen.stage)))),
+            None => rows.clone(),
+        }
+    }
+}
+
+/// Returns the float network that is quantized in place of this one: the same function, of dense
+/// layers and functions alone, behind a stage that gives each feature its own range; equalized if
+/// the settings say so. Logits that a softmax is meant for have what they share taken off, which
+/// changes no probability; values get a range per output.
+///
+/// `precision` is that of the inputs: finer ones need less clipping.
+///
+/// # Errors
+/// [`QuantizeError::Network`] for a network that cannot be folded.
+pub fn prepared(
+    network: &Network<f32>,
+    objective: Objective,
+    train: &Subset,
+    settings: Settings,
+    precision: Precision,
+    threads: &Threads,
+) -> Result<Prepared, QuantizeError> {
+    let mut network = fold(network)?;
+    if objective.scoring_head() == Head::Softmax {
+        network = centre_logits(&network);
+    }
+    let mut prepared = Prepared { network, stage: None, outputs: None };
+    if !takes_pixels(train) {
+        let steps = 2.0 * half_steps(precision);
+        let chosen = choose_stage(&prepared.network, train, steps, threads);
+        if let Some((stage, network)) = chosen {
+            prepared = Prepared { network, stage: Some(stage), outputs: None };
+        }
+    }
+    let rows = prepared.rows(train);
+    if settings.equalization {
+        prepared.network = equalize(&prepared.network, &rows, threads);
+    }
+    if has_own_ranges(&prepared.network, objective, train) {
+        let ranges = output_ranges(&prepared.network, &rows, threads);
+        prepared.network = with_outputs(&prepared.network, &ranges);
+        prepared.outputs = Some(in_units(&ranges, train));
+    }
+    Ok(prepared)
+}
+
+/// The steps of an integer on each side of zero.
+pub(super) fn half_steps(precision: Precision) -> f64 {
+    match precision {
+        Precision::Int8 => 127.0,
+        Precision::Int16 => 32767.0,
+    }
+}
+
+/// Whether the inputs are pixels that are not scaled, for which integers stand exactly.
+pub(super) fn takes_pixels(rows: &Subset) -> bool {
+    matches!(rows.dataset().features(), Features::Bytes { .. }) && rows.scaling().is_none()
+}
+
+/// Whether each output can have a range of its own: values that are sums as they are.
+fn has_own_ranges(network: &Network<f32>, objective: Objective, train: &Subset) -> bool {
+    let is_linear = network.layers().last().is_some_and(|view| match view.layer {
+        Layer::Dense(dense) => dense.activation == Activation::Linear,
+        _ => false,
+    });
+    let has_values = matches!(train.dataset().targets(), Targets::Values(_));
+    is_linear && has_values && objective.head == Head::None
+}
+
+/// Middle and half width of what each output gives on the training rows, within what is to be
+/// learnt: what lies beyond that is better clipped.
+fn output_ranges(network: &Network<f32>, rows: &Subset, threads: &Threads) -> Vec<OutputRange> {
+    let width = network.outputs();
+    let parts = over_chunks(network, rows, threads, |tape, _, count| {
+        let mut ends = vec![[f64::INFINITY, f64::NEG_INFINITY]; width];
+        for row in tape.outputs(count).chunks_exact(width) {
+            for (ends, &y) in ends.iter_mut().zip(row) {
+                *ends = [ends[0].min(y.into()), ends[1].max(y.into())];
+            }
+        }
+        ends
+    });
+    let mut ends = vec![[f64::INFINITY, f64::NEG_INFINITY]; width];
+    for part in parts {
+        for (ends, seen) in ends.iter_mut().zip(part) {
+            *ends = [ends[0].min(seen[0]), ends[1].max(seen[1])];
+        }
+    }
+    let mut targets = vec![[f64::INFINITY, f64::NEG_INFINITY]; width];
+    for position in 0..rows.len() {
+        for (output, y) in scaled_targets(rows, position).enumerate() {
+            let seen = &mut targets[output];
+            *seen = [seen[0].min(y), seen[1].max(y)];
+        }
+    }
+    let ranges = ends.into_iter().zip(targets).map(|([low, high], [least, most])| {
+        let (low, high) = (low.max(least).min(most), high.min(most).max(least));
+        OutputRange { middle: (low + high) / 2.0, half: (high - low) / 2.0 }
+    });
+    ranges
+        .map(|range| match range.half > 0.0 && range.half.is_finite() {
+            true => range,
+            // An output that never changes, at any scale.
+            false => OutputRange { half: range.middle.abs().max(1.0) * 1e-3, ..range },
+        })
+        .collect()
+}
+
+/// The targets of a row as the network learnt them.
+pub(super) fn scaled_targets(rows: &Subset, position: usize) -> impl Iterator<Item = f64> {
+    let values = rows.values(position).map(|row| row.to_vec()).unwrap_or_default();
+    let scaling = rows.target_scaling().cloned();
+    values.into_iter().enumerate().map(move |(output, value)| match &scaling {
+        Some(scaling) => {
+            (f64::from(value) - f64::from(scaling.offsets[output]))
+                * f64::from(scaling.factors[output])
+        }
+        None => value.into(),
+    })
+}
+
+/// The same network with outputs from −1 to 1 for these ranges.
+fn with_outputs(network: &Network<f32>, ranges: &[OutputRange]) -> Network<f32> {
+    let mut network = network.clone();
+    let Some(Layer::Dense(dense)) = network.layers().last().map(|view| *view.layer) else {
+        return network;
+    };
+    let start = network.parameters().len() - dense.parameter_count();
+    let parameters = &mut network.parameters_mut()[start..];
+    let (weights, biases) = parameters.split_at_mut(dense.inputs * dense.outputs);
+    let rows = weights.chunks_exact_mut(dense.inputs).zip(biases).zip(ranges);
+    for ((row, bias), range) in rows {
+        row.iter_mut().for_each(|weight| *weight = (f64::from(*weight) / range.half) as f32);
+        *bias = ((f64::from(*bias) - range.middle) / range.half) as f32;
+    }
+    network
+}
+
+/// Ranges of scaled targets in the targets' own units.
+fn in_units(ranges: &[OutputRange], train: &Subset) -> Vec<OutputRange> {
+    let scaling = train.target_scaling();
+    let range = |(output, range): (usize, &OutputRange)| {
+        let (offset, factor) = scaling.map_or((0.0, 1.0), |scaling| {
+            (f64::from(scaling.offsets[output]), f64::from(scaling.factors[output]))
+        });
+        OutputRange { middle: offset + range.middle / factor, half: range.half / factor }
+    };
+    ranges.iter().enumerate().map(range).collect()
+}

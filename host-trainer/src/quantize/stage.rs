@@ -1,0 +1,423 @@
+//! The range of each feature, by what the first layer's outputs lose.
+
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use crate::data::{Features, Shift, Stage, Subset};
+use crate::network::{Dense, Layer, Network};
+use crate::train::Threads;
+
+/// Training rows that ranges are chosen by, at most, spread over all.
+const ROWS: usize = 8192;
+
+/// Shares of the rows that may lie beyond each end of a range, of which the best pair is taken.
+const CLIPPED: [f64; 8] = [0.0, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.02, 0.05];
+
+/// Times that all features are gone through, each with the others as they were found.
+const ROUNDS: usize = 2;
+
+/// The weights of a row have this many steps from zero to the largest.
+const WEIGHT_STEPS: f64 = 127.0;
+
+/// The input stage of a quantized model, and what it costs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChosenStage {
+    /// The stage.
+    pub stage: Stage,
+    /// Of a million training rows, those that lie beyond the range of each feature.
+    pub clipped: Vec<u32>,
+    /// What rounding and clipping of each feature cost, from 0 to 1: the mean over the rows of
+    /// e / (e + t).
+    pub losses: Vec<f64>,
+}
+
+/// A range of a feature, in what the network was trained on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Interval {
+    low: f64,
+    high: f64,
+}
+
+impl Interval {
+    fn width(self) -> f64 {
+        self.high - self.low
+    }
+
+    /// How far a value is moved by clipping.
+    fn beyond(self, value: f64) -> f64 {
+        (self.low - value).max(value - self.high).max(0.0)
+    }
+}
+
+/// Chooses the range of each feature of a network for an input of `steps` steps, and returns the
+/// stage with the network that computes the same behind it.
+///
+/// Narrow ranges clip, wide ones round coarsely, and a wide range of one feature makes its weights
+/// large, which leaves few steps to the others' in the same row. Each feature takes the range for
+/// which the sums of the first layer lose least: the mean over the rows of e / (e + t), with e what
+/// rounding and clipping of the feature do to the sums, and t what its usual deviation from its
+/// median does; and the same of the error that rounding the weights makes. A row that is lost is
+/// lost: squared errors would be ruled by the few rows in the tail of a heavy-tailed feature, which
+/// keep their distance then, while all other rows share a handful of steps.
+///
+/// # Shapes
+/// The first layer of `network` is dense, and takes rows of `train` as [`Subset::gather`] gives them.
+pub fn choose_stage(
+    network: &Network<f32>,
+    train: &Subset,
+    steps: f64,
+    threads: &Threads,
+) -> Option<(ChosenStage, Network<f32>)> {
+    let first = network.layers().next()?;
+    let Layer::Dense(dense) = first.layer else { return None };
+    let (weights, _) = dense.view(first.parameters);
+    let rows = sample(train);
+    let columns: Vec<Vec<f64>> = threads.install(|| {
+        let sorted = |column: usize| {
+            let mut values = rows.column(column).to_vec();
+            values.sort_unstable_by(f64::total_cmp);
+            values
+        };
+        (0..dense.inputs).into_par_iter().map(sorted).collect()
+    });
+    let weights = weights.mapv(f64::from);
+    let chooser = Chooser {
+        columns: &columns,
+        weights: &weights,
+        energies: (0..dense.inputs).map(|k| weights.column(k).dot(&weights.column(k))).collect(),
+        usual: columns.iter().map(|column| usual_deviation(column)).collect(),
+        steps,
+    };
+    let mut intervals = threads.install(|| chooser.choose());
+    for (interval, least) in intervals.iter_mut().zip(least_widths(train, steps)) {
+        // Nothing where the feature never changes.
+        if interval.width() > 0.0 && interval.width() < least {
+            let middle = (interval.low + interval.high) / 2.0;
+            *interval = Interval { low: middle - least / 2.0, high: middle + least / 2.0 };
+        }
+    }
+    let losses = (0..dense.inputs).map(|k| chooser.loss(k, intervals[k])).collect();
+    let clipped = columns.iter().zip(&intervals).map(|(column, interval)| {
+        let half_step = interval.width() / steps / 2.0;
+        let count = column.iter().filter(|value| interval.beyond(**value) > half_step).count();
+        (count as f64 / column.len() as f64 * 1e6).round() as u32
+    });
+    let clipped = clipped.collect();
+    let stage = stage(train, &intervals);
+    let staged = behind(network, dense, &intervals);
+    Some((ChosenStage { stage, clipped, losses }, staged))
+}
+
+/// The narrowest range that a channel of counts can have, of each feature: its multiplier must stay
+/// below 2¹⁴ values of the input per count.
+fn least_widths(train: &Subset, steps: f64) -> Vec<f64> {
+    let dataset = train.dataset();
+    let slope = |feature: usize| match dataset.features() {
+        Features::Counts { raw, .. } => raw[feature].slope().abs(),
+        Features::Bytes { scale, .. } => f64::from(*scale),
+        Features::Reals(_) => 0.0,
+    };
+    let factor = |feature: usize| train.scaling().map_or(1.0, |s| f64::from(s.factors[feature]));
+    let most = f64::from(1 << 14) / 1.01;
+    (0..dataset.width()).map(|k| slope(k) * factor(k) * steps / most).collect()
+}
+
+/// Rows spread over all training rows, as the network sees them. Shape: rows × features.
+fn sample(train: &Subset) -> Array2<f64> {
+    let count = ROWS.min(train.len());
+    let mut rows = Array2::zeros((count, train.dataset().width()));
+    for (index, mut row) in rows.rows_mut().into_iter().enumerate() {
+        if let Some(row) = row.as_slice_mut() {
+            train.gather(index * train.len() / count, Shift::NONE, row);
+        }
+    }
+    rows
+}
+
+/// The median distance from the median, of those values that differ from it: where most values are
+/// the same, the others tell what a feature has to say.
+fn usual_deviation(sorted: &[f64]) -> f64 {
+    let median = sorted[sorted.len() / 2];
+    let mut distances: Vec<f64> =
+        sorted.iter().map(|value| (value - median).abs()).filter(|d| *d > 0.0).collect();
+    if distances.is_empty() {
+        return 0.0;
+    }
+    let middle = distances.len() / 2;
+    *distances.select_nth_unstable_by(middle, f64::total_cmp).1
+}
+
+struct Chooser<'a> {
+    /// The values of each feature, sorted.
+    columns: &'a [Vec<f64>],
+    /// Of the first layer. Shape: outputs × inputs.
+    weights: &'a Array2<f64>,
+    /// Σ w² of each input.
+    energies: Vec<f64>,
+    /// The usual deviation of each feature from its median.
+    usual: Vec<f64>,
+    steps: f64,
+}
+
+impl Chooser<'_> {
+    fn choose(&self) -> Vec<Interval> {
+        let features = 0..self.columns.len();
+        let candidates: Vec<Vec<Interval>> =
+            features.clone().into_par_iter().map(|k| self.candidates(k)).collect();
+        // First as if weights were exact, then with what the weights of all others leave.
+        let mut chosen: Vec<Interval> = features
+            .clone()
+            .into_par_iter()
+            .map(|k| best(&candidates[k], |interval| self.loss(k, interval)))
+            .collect();
+        let total = self.total_deviation();
+        for _ in 0..ROUNDS {
+            for k in features.clone() {
+                if let [_] = candidates[k].as_slice() {
+                    continue;
+                }
+                let others = self.largest_without(k, &chosen);
+                let energy = self.input_energy(&chosen);
+                let column = self.weights.column(k);
+                // Each row's weights are rounded to steps of its largest.
+                let weight_loss = |interval: Interval| {
+                    let squares = others.iter().zip(column).map(|(other, weight)| {
+                        let largest = other.max(weight.abs() * interval.width() / 2.0);
+                        (largest / WEIGHT_STEPS).powi(2) / 12.0
+                    });
+                    let error = (squares.sum::<f64>() * energy).sqrt();
+                    error / (error + total)
+                };
+                chosen[k] =
+                    best(&candidates[k], |interval| self.loss(k, interval) + weight_loss(interval));
+            }
+        }
+        chosen
+    }
+
+    /// The ranges of a feature that differ.
+    fn candidates(&self, feature: usize) -> Vec<Interval> {
+        let column = &self.columns[feature];
+        let last = column.len() - 1;
+        let mut skipped: Vec<usize> =
+            CLIPPED.iter().map(|share| (share * column.len() as f64) as usize).collect();
+        skipped.dedup();
+        let mut found: Vec<Interval> = Vec::new();
+        for &below in &skipped {
+            for &above in &skipped {
+                let (low, high) = (column[below.min(last)], column[last - above.min(last)]);
+                let interval = Interval { low: low.min(high), high: high.max(low) };
+                // A range of nothing ignores the feature: only what never changes.
+                let is_empty = interval.width() <= 0.0 && column[0] < column[last];
+                if !is_empty && !found.contains(&interval) {
+                    found.push(interval);
+                }
+            }
+        }
+        found
+    }
+
+    /// The mean over the rows of e / (e + t), with e the distance by which rounding and clipping move
+    /// a value, t the usual deviation of the feature: both move the sums by as much more.
+    fn loss(&self, feature: usize, interval: Interval) -> f64 {
+        let column = &self.columns[feature];
+        let usual = self.usual[feature];
+        if usual <= 0.0 {
+            return 0.0;
+        }
+        let rounding = interval.width() / self.steps / 4.0;
+        let lost = |error: f64| error / (error + usual);
+        let start = column.partition_point(|value| *value < interval.low);
+        let end = column.partition_point(|value| *value <= interval.high).max(start);
+        let clipped = column[..start].iter().chain(&column[end..]);
+        let outside: f64 = clipped.map(|value| lost(interval.beyond(*value) + rounding)).sum();
+        let inside = (end - start) as f64 * lost(rounding);
+        (outside + inside) / column.len() as f64
+    }
+
+    /// What the deviations of all features from their medians do to the sums, on average.
+    fn total_deviation(&self) -> f64 {
+        let square = |(column, energy): (&Vec<f64>, &f64)| {
+            let median = column[column.len() / 2];
+            let deviations = column.iter().map(|value| (value - median).abs());
+            energy * (deviations.sum::<f64>() / column.len() as f64).powi(2)
+        };
+        let squares: f64 = self.columns.iter().zip(&self.energies).map(square).sum();
+        squares.sqrt().max(f64::MIN_POSITIVE)
+    }
+
+    /// The largest weight of each row behind the stage, but for those of a feature.
+    fn largest_without(&self, feature: usize, chosen: &[Interval]) -> Vec<f64> {
+        let largest = |row: ndarray::ArrayView1<'_, f64>| {
+            let others = row.iter().zip(chosen).enumerate().filter(|(k, _)| *k != feature);
+            others.fold(0.0_f64, |most, (_, (w, interval))| {
+                most.max(w.abs() * interval.width() / 2.0)
+            })
+        };
+        self.weights.rows().into_iter().map(largest).collect()
+    }
+
+    /// The mean of Σ v² over what the first layer sees, v in −1..=1.
+    fn input_energy(&self, chosen: &[Interval]) -> f64 {
+        let of = |(column, interval): (&Vec<f64>, &Interval)| {
+            let half = interval.width() / 2.0;
+            if half <= 0.0 {
+                return 0.0;
+            }
+            let middle = (interval.low + interval.high) / 2.0;
+            // A few dozen values are enough for a mean of squares of sorted ones.
+            let every = column.len().div_ceil(64);
+            let seen = column.iter().step_by(every);
+            let squares = seen.clone().map(|x| ((x - middle) / half).clamp(-1.0, 1.0).powi(2));
+            squares.sum::<f64>() / seen.count() as f64
+        };
+        self.columns.iter().zip(chosen).map(of).sum()
+    }
+}
+
+/// The candidate that loses least, the first of equal ones.
+fn best(candidates: &[Interval], loss: impl Fn(Interval) -> f64) -> Interval {
+    let losses = candidates.iter().map(|interval| (*interval, loss(*interval)));
+    let least = losses.min_by(|a, b| a.1.total_cmp(&b.1));
+    least.map_or(Interval { low: 0.0, high: 0.0 }, |(interval, _)| interval)
+}
+
+/// The stage in the features' own units, from ranges in what the network was trained on.
+fn stage(train: &Subset, intervals: &[Interval]) -> Stage {
+    let scaling = train.scaling();
+    let ends = intervals.iter().enumerate().map(|(feature, interval)| {
+        let (offset, factor) = scaling.map_or((0.0, 1.0), |scaling| {
+            (f64::from(scaling.offsets[feature]), f64::from(scaling.factors[feature]))
+        });
+        let middle = (interval.low + interval.high) / 2.0;
+        let half = interval.width() / 2.0;
+        if half <= 0.0 || factor == 0.0 {
+            return (offset as f32, 0.0);
+        }
+        ((offset + middle / factor) as f32, (factor / half) as f32)
+    });
+    let (offsets, factors) = ends.unzip();
+    Stage { offsets, factors }
+}
+
+/// The network that computes from staged rows what this one computes from the rows themselves.
+fn behind(network: &Network<f32>, dense: &Dense, intervals: &[Interval]) -> Network<f32> {
+    let mut network = network.clone();
+    let parameters = &mut network.parameters_mut()[..dense.parameter_count()];
+    let (weights, biases) = parameters.split_at_mut(dense.inputs * dense.outputs);
+    for (row, bias) in weights.chunks_exact_mut(dense.inputs).zip(biases) {
+        let mut moved = f64::from(*bias);
+        for (weight, interval) in row.iter_mut().zip(intervals) {
+            moved += f64::from(*weight) * (interval.low + interval.high) / 2.0;
+            *weight = (f64::from(*weight) * interval.width() / 2.0) as f32;
+        }
+        *bias = moved as f32;
+    }
+    network
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZero;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::data::{Dataset, Labels, Scaling, ScalingMethod};
+    use crate::network::{Activation, DenseSpec, LayerSpec, Tape};
+
+    /// Rows of these columns, standardized or not.
+    fn rows(columns: &[Vec<f32>], method: ScalingMethod) -> Subset {
+        let count = columns[0].len();
+        let values = Array2::from_shape_fn((count, columns.len()), |(row, k)| columns[k][row]);
+        let indices = (0..count).map(|row| (row % 2) as u16).collect();
+        let labels = Labels { indices, names: vec!["a".into(), "b".into()] };
+        let dataset = Dataset::new("d", vec![columns.len()], Features::Reals(values), labels);
+        let subset = Subset::all(Arc::new(dataset.unwrap()));
+        let scaling = Scaling::fit(method, &subset).map(Arc::new);
+        subset.scaled(scaling)
+    }
+
+    /// Values of a bell curve, by adding up twelve even ones.
+    fn bell(count: usize, mean: f32, deviation: f32, seed: u32) -> Vec<f32> {
+        let mut state = seed;
+        let mut even = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 24) as f32
+        };
+        let mut one = || (0..12).map(|_| even()).sum::<f32>() - 6.0;
+        (0..count).map(|_| mean + deviation * one()).collect()
+    }
+
+    fn network(inputs: usize) -> Network<f32> {
+        let layer = |units| LayerSpec::Dense(DenseSpec::new(units, Activation::Linear));
+        Network::new(inputs, &[layer(8)], 5).unwrap()
+    }
+
+    fn chosen(rows: &Subset) -> (ChosenStage, Network<f32>) {
+        let threads = Threads::new(NonZero::new(2)).unwrap();
+        choose_stage(&network(rows.dataset().width()), rows, 254.0, &threads).unwrap()
+    }
+
+    #[test]
+    fn a_network_behind_its_stage_computes_the_same() {
+        let columns = [bell(500, 101_325.0, 120.0, 1), bell(500, 0.0, 1e-3, 2)];
+        let rows = rows(&columns, ScalingMethod::Standard);
+        let (found, staged) = chosen(&rows);
+        let plain = network(2);
+        let staged_rows = rows.clone().staged(Some(Arc::new(found.stage.clone())));
+        let mut tapes = [(&plain, &rows), (&staged, &staged_rows)].map(|(network, rows)| {
+            let mut tape = Tape::forward_only(network, rows.len());
+            for (row, out) in tape.input_mut(rows.len()).chunks_exact_mut(2).enumerate() {
+                rows.gather(row, Shift::NONE, out);
+            }
+            tape.forward(network, rows.len());
+            tape.outputs(rows.len()).to_vec()
+        });
+        let [expected, outputs] = &mut tapes;
+        let spread = expected.iter().fold(0.0_f32, |most, y| most.max(y.abs()));
+        let mut seen = [0.0_f32; 2];
+        for (row, (a, b)) in expected.chunks(8).zip(outputs.chunks(8)).enumerate() {
+            staged_rows.gather(row, Shift::NONE, &mut seen);
+            // Clipped rows are moved.
+            if seen.iter().all(|v| v.abs() < 1.0) {
+                for (a, b) in a.iter().zip(b) {
+                    // An f32 near 101,325 has steps of 1/128, 6.5e-5 of the deviation of 120.
+                    assert!((a - b).abs() < 3e-4 * spread, "{a} {b}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_feature_has_its_own_range() {
+        let columns = [bell(2000, 1000.0, 300.0, 1), bell(2000, 0.0, 0.3, 2)];
+        let (found, _) = chosen(&rows(&columns, ScalingMethod::None));
+        let widths: Vec<f32> = found.stage.factors.iter().map(|factor| 2.0 / factor).collect();
+        // Some deviations on each side, whatever the unit.
+        assert!((1200.0..2700.0).contains(&widths[0]), "{widths:?}");
+        assert!((1.2..2.7).contains(&widths[1]), "{widths:?}");
+    }
+
+    #[test]
+    fn rare_outliers_are_clipped_and_counted() {
+        let mut glitches = bell(4000, 20.0, 2.0, 1);
+        for row in (7..4000).step_by(1000) {
+            glitches[row] = 20_000.0;
+        }
+        let columns = [glitches, bell(4000, 0.0, 1.0, 2)];
+        let (found, _) = chosen(&rows(&columns, ScalingMethod::None));
+        let width = 2.0 / found.stage.factors[0];
+        assert!(width < 30.0, "{width}");
+        assert!((1000..5000).contains(&found.clipped[0]), "{:?}", found.clipped);
+        // A bell curve has little to clip.
+        assert!(found.clipped[1] <= 3000, "{:?}", found.clipped);
+    }
+
+    #[test]
+    fn what_never_changes_is_ignored() {
+        let columns = [vec![1_234_567.0; 50], bell(50, 0.0, 1.0, 2)];
+        let (found, _) = chosen(&rows(&columns, ScalingMethod::Standard));
+        assert_eq!(found.stage.factors[0], 0.0);
+        assert!(found.stage.factors[1] > 0.0);
+    }
+}

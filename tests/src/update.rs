@@ -1,0 +1,31 @@
+//! Models that boards refuse.
+
+use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec};
+use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
+
+/// A model with so many inputs, for frames and scratch memory of that size.
+///
+/// # Panics
+/// With more inputs than the format takes.
+pub fn wide(inputs: usize) -> Vec<u8> {
+    let one = Quantization::int8(1.0, 0);
+    ModelSpec {
+        name: "wide".into(),
+        input: InputSpec { shape: vec![inputs], quantization: one, encoding: Encoding::Quantized },
+        output: MeaningSpec::Values(vec![]),
+        layers: vec![LayerSpec::Dense(DenseSpec {
+            inputs,
+            outputs: 1,
+            weights: vec![0; inputs],
+            biases: vec![0],
+            multipliers: vec![Multiplier::from_real(1.0).expect("a multiplier")],
+            output: one,
+            clamp: Clamp::INT8,
+            layout: WeightLayout::RowMajor,
+        })],
+        self_tests: vec![],
+        details: Default::default(),
+    }
+    .to_bytes()
+    .expect("a valid model")
+}
