@@ -106,6 +106,10 @@ pub(super) fn complete(
         }
     };
     interrupt.learnt_is_in(Some(writer.folder().path()));
+    if interrupt.stop.is_stopped() && !trained.outcome.interrupted {
+        // Ctrl-C came after the last batch, when there was no training to end.
+        leave(writer.folder().path());
+    }
     let learnt = writer.folder().path().display().to_string();
     let experiment = trained.quantize(core, threads).with_context(|| {
         format!("what was learnt is in {learnt}, and `host-trainer quantize {learnt}` goes on from there")
@@ -154,6 +158,16 @@ impl Spare {
     }
 }
 
+/// Ends the program that was interrupted, and says how to go on.
+fn leave(folder: &Path) -> ! {
+    let folder = folder.display();
+    terminal::note(&format!(
+        "\nstopped: what was learnt is in {folder}, and `host-trainer quantize {folder}` goes on from \
+         there"
+    ));
+    std::process::exit(INTERRUPTED);
+}
+
 /// What Ctrl-C does: it ends training after the current batch, and the program when that was asked
 /// for already, or when all that was learnt is on disk.
 #[derive(Clone, Default)]
@@ -172,12 +186,7 @@ impl Interrupt {
         let _ = ctrlc::set_handler(move || {
             let learnt = learnt.lock().ok().and_then(|folder| folder.clone());
             if let Some(folder) = learnt {
-                let folder = folder.display();
-                terminal::note(&format!(
-                    "\nstopped: what was learnt is in {folder}, and `host-trainer quantize {folder}` \
-                     goes on from there"
-                ));
-                std::process::exit(INTERRUPTED);
+                leave(&folder);
             }
             if stop.is_stopped() {
                 std::process::exit(INTERRUPTED);
