@@ -3,10 +3,16 @@
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
+/// The largest count that a preset may have: no product of an epoch's and a row's count overflows.
+pub(crate) const MAX_COUNT: usize = 1_000_000_000;
+
 /// A whole number, 1 or more.
 pub(crate) fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let value = i64::deserialize(deserializer)?;
     match usize::try_from(value) {
+        Ok(count) if count > MAX_COUNT => {
+            Err(D::Error::custom(format!("must be at most {MAX_COUNT}, but is {value}")))
+        }
         Ok(count) if count > 0 => Ok(count),
         _ => Err(D::Error::custom(format!("must be at least 1, but is {value}"))),
     }

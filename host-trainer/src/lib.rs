@@ -15,9 +15,12 @@
 //! | [`report`] | tables on the terminal, pictures and a page in the run's folder |
 //! | [`predict`] | what a model says about a photograph |
 //! | [`features`] | a layer's outputs, and how to see them |
+//! | [`foreign_text`] | text that somebody else wrote, printed as text |
+//! | [`memory`] | whether there is enough |
 //! | [`device`] | devices, real and emulated |
 //! | [`cli`] | the command line |
 
+mod atomic_file;
 mod checked;
 pub mod chips;
 pub mod cli;
@@ -26,7 +29,10 @@ pub mod device;
 pub mod evaluate;
 pub mod experiment;
 pub mod features;
+mod folder_lock;
+pub mod foreign_text;
 pub mod import;
+pub mod memory;
 pub mod network;
 pub mod pack;
 pub mod predict;

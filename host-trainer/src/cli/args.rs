@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::compare::CompareArgs;
 use super::features::FeaturesArgs;
+use super::max_loss::MaxLoss;
 use super::predict::{PredictArgs, PrepareArgs};
 use super::quantize::QuantizeArgs;
 use super::report::ReportArgs;
@@ -15,6 +16,7 @@ use super::sweep::Shard;
 use crate::device::cli::DeviceArgs;
 use crate::experiment::Experiment;
 use crate::pack::Core;
+use crate::train::MAX_THREADS;
 
 /// Train a small neural network, turn it into 8-bit integers, and prove that a microcontroller
 /// computes the same.
@@ -99,6 +101,9 @@ pub struct TrainArgs {
     /// How many threads to use
     #[command(flatten)]
     pub threads: ThreadArgs,
+    /// What quantization may cost
+    #[command(flatten)]
+    pub max_loss: MaxLoss,
     /// Print the figures as one JSON object instead
     #[arg(long)]
     pub json: bool,
@@ -328,8 +333,15 @@ pub struct DataArgs {
 #[derive(Debug, Args)]
 pub struct ThreadArgs {
     /// Threads to compute on [default: as many as the machine has cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<NonZero<usize>>,
+}
+
+fn thread_count(text: &str) -> Result<NonZero<usize>, String> {
+    match text.parse::<NonZero<usize>>() {
+        Ok(count) if count.get() <= MAX_THREADS => Ok(count),
+        _ => Err(format!("a whole number from 1 to {MAX_THREADS} is needed")),
+    }
 }
 
 impl Default for Command {
@@ -343,6 +355,7 @@ impl Default for Command {
             data: DataArgs { data_dir: None },
             seed: None,
             threads: ThreadArgs { threads: None },
+            max_loss: MaxLoss::default(),
             json: false,
         })
     }
@@ -371,6 +384,10 @@ mod tests {
         for line in [
             ["host-trainer", "trian"].as_slice(),
             &["host-trainer", "train", "--threads", "0"],
+            &["host-trainer", "train", "--threads", "1000000000000"],
+            &["host-trainer", "train", "--threads", "1e12"],
+            &["host-trainer", "train", "--max-loss", "-1"],
+            &["host-trainer", "train", "--max-loss", "nan"],
             &["host-trainer", "train", "--seed", "-1"],
             &["host-trainer", "evaluate"],
         ] {

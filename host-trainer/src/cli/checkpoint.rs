@@ -1,12 +1,13 @@
 //! Checkpoints in a run's folder: written now and then, and when training is stopped.
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use super::terminal;
+use crate::foreign_text::shown;
 use crate::network::Network;
 use crate::preset::Preset;
 use crate::run_folder::RunFolder;
@@ -22,25 +23,27 @@ pub struct Checkpoints<'a, P> {
     progress: P,
     folder: &'a RunFolder,
     training: String,
+    data: String,
     stop: StopFlag,
     last: Instant,
 }
 
 impl<'a, P> Checkpoints<'a, P> {
-    /// Writes them into this folder.
-    pub fn new(progress: P, folder: &'a RunFolder, preset: &Preset, stop: StopFlag) -> Self {
-        let training = training(preset);
-        Checkpoints { progress, folder, training, stop, last: Instant::now() }
+    /// Writes them into this folder, for a training on data of this fingerprint.
+    pub fn new(
+        progress: P,
+        folder: &'a RunFolder,
+        preset: &Preset,
+        data: &str,
+        stop: StopFlag,
+    ) -> Self {
+        let (training, data) = (training(preset), data.to_string());
+        Checkpoints { progress, folder, training, data, stop, last: Instant::now() }
     }
 
     /// What shows progress.
     pub fn progress(&self) -> &P {
         &self.progress
-    }
-
-    /// What shows progress, for good.
-    pub fn into_progress(self) -> P {
-        self.progress
     }
 }
 
@@ -61,10 +64,10 @@ impl<P: Observer<f32>> Observer<f32> for Checkpoints<'_, P> {
         if self.last.elapsed() < EVERY && !self.stop.is_stopped() {
             return;
         }
-        let write = |path: &Path| make().write(&self.training, path);
+        let write = |path: &Path| make().write(&self.training, &self.data, path);
         if let Err(error) = self.folder.write_by(FILE, write) {
             // Training itself needs no disk: it goes on, and tells.
-            let _ = writeln!(std::io::stderr().lock(), "no checkpoint was written: {error}");
+            terminal::note(&format!("no checkpoint was written: {error}"));
         }
         self.last = Instant::now();
     }
@@ -79,24 +82,41 @@ fn training(preset: &Preset) -> String {
 }
 
 /// The checkpoint in this folder, if there is one of this very training.
-pub fn read_if_fits(folder: &RunFolder, preset: &Preset) -> Option<Checkpoint<'static>> {
+pub fn read_if_fits(
+    folder: &RunFolder,
+    preset: &Preset,
+    data: &str,
+) -> Option<Checkpoint<'static>> {
     let path = folder.path().join(FILE);
     let (checkpoint, was) = Checkpoint::from_bytes(&fs::read(&path).ok()?, &path).ok()?;
-    (was == training(preset)).then_some(checkpoint)
+    (was.training == training(preset) && was.data == data).then_some(checkpoint)
 }
 
-/// The checkpoint in this folder.
-pub fn read(folder: &RunFolder, preset: &Preset) -> anyhow::Result<Checkpoint<'static>> {
+/// The checkpoint in this folder, of a training with this preset on data of this fingerprint.
+pub fn read(
+    folder: &RunFolder,
+    preset: &Preset,
+    data: &str,
+) -> anyhow::Result<Checkpoint<'static>> {
     let path = folder.path().join(FILE);
     let bytes = fs::read(&path).with_context(|| {
         format!("{}: there is no checkpoint to go on from: train without --resume", path.display())
     })?;
     let (checkpoint, was) = Checkpoint::from_bytes(&bytes, &path)?;
     let is = training(preset);
-    if let Some((was, is)) = was.lines().zip(is.lines()).find(|(was, is)| was != is) {
+    if let Some((was, is)) = was.training.lines().zip(is.lines()).find(|(was, is)| was != is) {
         bail!(
-            "{}: it is of another training, with `{was}` in place of `{is}`: give the same \
+            "{}: it is of another training, with `{}` in place of `{}`: give the same \
              settings, or train without --resume",
+            path.display(),
+            shown(was),
+            shown(is)
+        );
+    }
+    if was.data != data {
+        bail!(
+            "{}: the data was changed since the training was stopped. Put back what it was, or train \
+             without --resume",
             path.display()
         );
     }

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{files, terminal};
-use crate::experiment::read_metrics;
+use crate::experiment::{Experiment, read_metrics};
 use crate::report::html::{Compared, columns, compare_html};
 use crate::report::style::STRONG;
 use crate::report::{Cell, Table, results_of};
@@ -27,6 +27,15 @@ pub struct CompareArgs {
 
 /// Shows runs side by side.
 pub fn run(args: &CompareArgs, quiet: bool) -> anyhow::Result<()> {
+    if let Some(page) = &args.html {
+        let files = args
+            .runs
+            .iter()
+            .flat_map(|run| Experiment::FILES.into_iter().map(|(name, _)| run.join(name)));
+        let files: Vec<PathBuf> = files.collect();
+        let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+        files::refuse_input_as_output(page, &files)?;
+    }
     let metrics =
         args.runs.iter().map(|run| read_metrics(run)).collect::<Result<Vec<Value>, _>>()?;
     let runs: Vec<Compared> =

@@ -4,20 +4,25 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use model_format::{Model, Precision};
+use model_format::Model;
 use serde_json::json;
 
 use super::args::EvaluateArgs;
 use super::predict_rows::{RowsRun, is_table};
 use super::terminal;
 use super::train::confusions_text;
+use crate::atomic_file;
 use crate::data::{Locations, Results, Source, Subset};
 use crate::evaluate::{evaluate_float, evaluate_int8};
+use crate::experiment::{Experiment, check_data, check_run};
+use crate::foreign_text::shown;
 use crate::preset::{self, Preset, nearest};
+use crate::quantize::Precisions;
 use crate::report::style::{BAD, FAINT, HEADING, paint};
 use crate::report::{
     Column, constant_warnings, evaluation_json, grouped, model_text, quality_text,
 };
+use crate::run_folder::{MANIFEST, ManifestError};
 use crate::train::Threads;
 
 /// Evaluates a model on the test rows of a dataset.
@@ -34,6 +39,10 @@ pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
     let locations = Locations::from_environment(args.data.data_dir.clone())
         .with_progress(terminal::loading(quiet || args.json));
     let loaded = preset.data.load(&locations, seed)?;
+    if args.dataset.is_none() && seed == preset.seed {
+        let folder = atomic_file::folder(&args.model);
+        check_data(folder, &loaded.fingerprint(), &loaded.origin)?;
+    }
     let has_test = loaded.test.is_some();
     let splits = preset.data.split(loaded, seed)?;
     let count = grouped(splits.test.len() as u64);
@@ -48,10 +57,7 @@ pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
     let evaluation = evaluate_int8(&model, &splits.test, &threads);
     spinner.finish_and_clear();
     let evaluation = evaluation?;
-    let title = match model.output().quantization.precision {
-        Precision::Int8 => "int8",
-        Precision::Int16 => "int16",
-    };
+    let title = Precisions::name_of(&model);
     if args.json {
         let value = json!({
             "model": model.name(),
@@ -65,7 +71,7 @@ pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
         terminal::json(&value)?;
         return Ok(());
     }
-    let mut text = format!("{}  on {rows}\n\n", paint(HEADING, model.name()));
+    let mut text = format!("{}  on {rows}\n\n", paint(HEADING, shown(model.name())));
     for warning in constant_warnings(&[Column { title, evaluation: &evaluation }]) {
         text += &format!("{}\n\n", paint(BAD, format!("warning: {warning}")));
     }
@@ -136,10 +142,7 @@ fn another_file(
             &threads,
         )
     });
-    let title = match model.output().quantization.precision {
-        Precision::Int8 => "int8",
-        Precision::Int16 => "int16",
-    };
+    let title = Precisions::name_of(model);
     if args.json {
         let mut value = json!({
             "model": model.name(),
@@ -176,7 +179,24 @@ fn another_file(
 }
 
 /// The bytes of a model file.
+///
+/// One that lies in the folder of a run is read only where that is whole.
 pub(crate) fn read_model(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let folder = atomic_file::folder(path);
+    let is_model_of_run = path.file_name().is_some_and(|name| name == Experiment::MODEL);
+    if folder.join(MANIFEST).exists() {
+        match check_run(folder) {
+            // Another file may lie there, made of the run before it was whole.
+            Err(ManifestError::NotQuantized { .. }) if !is_model_of_run => {}
+            checked => drop(checked?),
+        }
+    } else if is_model_of_run
+        && ["weights.safetensors", "checkpoint.safetensors", "run.lock"]
+            .iter()
+            .any(|name| folder.join(name).exists())
+    {
+        return Err(ManifestError::Missing(folder.to_path_buf()).into());
+    }
     fs::read(path).with_context(|| match path.exists() {
         true => format!("{}: the model cannot be read", path.display()),
         false => format!(

@@ -7,15 +7,15 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::args::DataArgs;
-use super::terminal;
+use super::{files, terminal};
 use crate::data::{Locations, Subset};
 use crate::experiment::SavedRun;
 use crate::features::{
     Components, LayerOutputs, UmapSettings, collect, principal_components, umap,
 };
+use crate::foreign_text::spreadsheet_cell;
 use crate::report::html::{Projection, scatter_html};
 use crate::report::{grouped, percent};
-use crate::run_folder::RunFolder;
 
 /// Points of a scatter plot: more hide one another.
 const POINTS: usize = 3000;
@@ -132,9 +132,11 @@ pub fn run(args: &FeaturesArgs, quiet: bool) -> anyhow::Result<()> {
     let placed = place(&outputs, args, saved.preset.seed);
     spinner.finish_and_clear();
     let (places, projection) = placed?;
-    let folder = RunFolder::create(args.out.as_ref().unwrap_or(&args.run))?;
-    let (csv, page) =
-        (format!("features-{}.csv", args.layer), format!("features-{}.html", args.layer));
+    let folder = files::run_folder(args.out.as_ref().unwrap_or(&args.run))?;
+    // Names of layers are free text, and no path.
+    let plain = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
+    let layer: String = args.layer.chars().map(plain).collect();
+    let (csv, page) = (format!("features-{layer}.csv"), format!("features-{layer}.html"));
     folder.write(&csv, &table(subset, &outputs, args.map, &places)?)?;
     let names = subset.dataset().class_names();
     let every = subset.len().div_ceil(POINTS).max(1);
@@ -199,7 +201,8 @@ fn table(
         let class = subset.class(row).map(usize::from);
         let class = class.and_then(|class| names.get(class)).map_or("", String::as_str);
         cells.clear();
-        cells.extend([row.to_string(), class.to_string(), format!("{x:.6}"), format!("{y:.6}")]);
+        let class = spreadsheet_cell(class).into_owned();
+        cells.extend([row.to_string(), class, format!("{x:.6}"), format!("{y:.6}")]);
         cells.extend(values.iter().map(f32::to_string));
         csv.write_record(&cells)?;
     }

@@ -1,6 +1,6 @@
 //! `host-trainer fetch`.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use anyhow::bail;
@@ -49,8 +49,7 @@ impl Display {
             bar.finish_and_clear();
         }
         if !self.quiet {
-            // A line that cannot be shown is no reason to stop.
-            let _ = writeln!(io::stderr().lock(), "{line}");
+            terminal::note(line);
         }
     }
 }

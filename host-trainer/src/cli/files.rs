@@ -1,10 +1,17 @@
 //! Files that commands read and write.
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+
+use super::terminal;
+use crate::atomic_file;
+use crate::run_folder::RunFolder;
+
+/// Age at which a temporary file that nobody holds is a leftover of a killed program.
+const LEFT: Duration = Duration::from_secs(60);
 
 /// Reads a file whole; the error names it.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
@@ -18,18 +25,56 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
         return fs::write(path, content).with_context(cannot);
     }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::Builder::new();
-    // Temporary files are private, a file that the user asked for is as others are.
-    #[cfg(unix)]
-    file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = file.tempfile_in(folder).with_context(cannot)?;
-    file.write_all(content).with_context(cannot)?;
-    file.persist(path).map_err(|error| error.error).with_context(cannot)?;
+    atomic_file::remove_leftovers(atomic_file::folder(path), LEFT);
+    atomic_file::replace(path, |path| fs::write(path, content)).with_context(cannot)
+}
+
+/// Opens the folder of a run to write into; says whose lock was taken over.
+pub(crate) fn run_folder(path: &Path) -> anyhow::Result<RunFolder> {
+    let folder = RunFolder::create(path)?;
+    if let Some(process) = folder.killed_process() {
+        terminal::note(&format!(
+            "{}: process {process} ended while it was writing here. Its lock is taken over",
+            path.display()
+        ));
+    }
+    Ok(folder)
+}
+
+/// Refuses an output that is one of the files that the command reads, by whatever name.
+pub(crate) fn refuse_input_as_output(output: &Path, inputs: &[&Path]) -> anyhow::Result<()> {
+    for input in inputs {
+        if is_same(output, input) {
+            bail!(
+                "{}: it is read by this command, and would be overwritten. Give another file to \
+                 write to",
+                output.display()
+            );
+        }
+    }
     Ok(())
+}
+
+/// Whether two paths name one file, be it there or not.
+pub(crate) fn is_same_place(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| {
+        let folder = fs::canonicalize(atomic_file::folder(path)).ok()?;
+        Some((folder, path.file_name()?.to_os_string()))
+    };
+    is_same(one, other) || place(one).is_some_and(|place_| place(other) == Some(place_))
+}
+
+/// Whether two paths name one file that is there.
+fn is_same(one: &Path, other: &Path) -> bool {
+    // Hard links have paths of their own.
+    #[cfg(unix)]
+    let place = |path: &Path| {
+        use std::os::unix::fs::MetadataExt;
+        fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|file| (file.dev(), file.ino()))
+    };
+    #[cfg(not(unix))]
+    let place = |path: &Path| fs::canonicalize(path).ok();
+    place(one).is_some_and(|file| place(other) == Some(file))
 }
 
 #[cfg(test)]
@@ -47,5 +92,19 @@ mod tests {
         assert!(message.contains("below cannot be written"), "{message}");
         assert!(write(folder.path(), b"x").is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn an_output_is_no_input_by_any_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        write(&at("a"), b"x").unwrap();
+        fs::hard_link(at("a"), at("linked")).unwrap();
+        for same in [at("a"), at("linked"), folder.path().join("./a")] {
+            let error = refuse_input_as_output(&same, &[&at("b"), &at("a")]).unwrap_err();
+            assert!(error.to_string().contains("would be overwritten"), "{error}");
+        }
+        refuse_input_as_output(&at("b"), &[&at("a")]).unwrap();
+        refuse_input_as_output(Path::new("/dev/null"), &[Path::new("/dev/null")]).unwrap();
     }
 }

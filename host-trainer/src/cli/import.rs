@@ -2,18 +2,26 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use model_format::Model;
 use model_format::limits::MAX_TEXT;
 
 use super::args::ImportArgs;
 use super::{files, terminal};
+use crate::foreign_text::escaped;
 use crate::import::{Options, OutputMeaning, import};
 use crate::report::inspect_text;
 use crate::report::style::{FAINT, paint};
 
 /// Imports a `.tflite` file and shows what it became.
 pub fn run(args: &ImportArgs, quiet: bool) -> anyhow::Result<()> {
+    let output: PathBuf = match &args.output {
+        Some(output) => output.clone(),
+        None => args.model.with_extension("thimble"),
+    };
+    let inputs: Vec<&Path> =
+        std::iter::once(&args.model).chain(&args.labels).map(PathBuf::as_path).collect();
+    files::refuse_input_as_output(&output, &inputs)?;
     let file = files::read(&args.model)?;
     let stem = args.model.file_stem().unwrap_or_default().to_string_lossy();
     let options = Options {
@@ -25,20 +33,12 @@ pub fn run(args: &ImportArgs, quiet: bool) -> anyhow::Result<()> {
         },
     };
     let imported = import(&file, &options).with_context(|| args.model.display().to_string())?;
-    let output: PathBuf = match &args.output {
-        Some(output) => output.clone(),
-        None => args.model.with_extension("thimble"),
-    };
-    let same = |path: &Path| path.canonicalize().ok();
-    if same(&output).is_some_and(|output| Some(output) == same(&args.model)) {
-        bail!("{} is what is imported: name another file with -o", output.display());
-    }
     files::write(&output, &imported.bytes)?;
     if !quiet {
         let model = Model::parse(&imported.bytes)?;
         let mut text = inspect_text(&model, model.self_tests().len());
         for note in &imported.notes {
-            text += &format!("\n{}", paint(FAINT, format!("note: {note}")));
+            text += &format!("\n{}", paint(FAINT, format!("note: {}", escaped(&note.to_string()))));
         }
         text += &format!("\nwritten to {}\n", output.display());
         terminal::print(&text)?;

@@ -22,6 +22,11 @@ const CHUNK: usize = 256;
 
 /// Runs images or rows of inputs through a model.
 pub fn run(args: &InferArgs, quiet: bool) -> anyhow::Result<()> {
+    let inputs = [&args.raw_i8, &args.raw_i16, &args.counts].into_iter().flatten();
+    let inputs: Vec<&Path> = inputs.chain([&args.model]).map(PathBuf::as_path).collect();
+    if let Some(output) = &args.output {
+        files::refuse_input_as_output(output, &inputs)?;
+    }
     let bytes = read_model(&args.model)?;
     let model = Model::parse(&bytes).with_context(|| args.model.display().to_string())?;
     let (inputs, saturated) = match (&args.counts, args.images.as_slice()) {

@@ -13,6 +13,7 @@ mod hint;
 mod import;
 mod infer;
 mod inspect;
+mod max_loss;
 mod pack;
 pub(crate) mod predict;
 pub(crate) mod predict_rows;

@@ -6,11 +6,13 @@ use model_format::{Layer, Model};
 use super::args::PackArgs;
 use super::evaluate::read_model;
 use super::{files, terminal};
+use crate::foreign_text::shown;
 use crate::pack::pack;
 use crate::report::bytes as in_bytes;
 
 /// Lays a model's weights out for a core.
 pub fn run(args: &PackArgs, quiet: bool) -> anyhow::Result<()> {
+    files::refuse_input_as_output(&args.output, &[&args.model])?;
     let bytes = read_model(&args.model)?;
     let place = || args.model.display().to_string();
     let model = Model::parse(&bytes).with_context(place)?;
@@ -30,7 +32,7 @@ pub fn run(args: &PackArgs, quiet: bool) -> anyhow::Result<()> {
         }
         text += &format!(
             "{} for {} in {}: the same outputs, {} in place of {}\n",
-            model.name(),
+            shown(model.name()),
             args.core,
             args.output.display(),
             in_bytes(packed.len() as u64),

@@ -6,14 +6,21 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use model_format::{Layer, Model, WeightLayout};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::args::{DataArgs, ThreadArgs};
 use super::evaluate::read_model;
-use super::{files, terminal};
+use super::max_loss::MaxLoss;
+use super::{checkpoint, files, terminal};
+use crate::atomic_file;
 use crate::data::{Locations, Subset};
 use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
-use crate::experiment::{Plan, QuantizationLoss, SavedRun, judged_rows, quantize_network};
+use crate::experiment::{
+    Choice, Experiment, Plan, QuantizationLoss, SavedRun, check_data, judged_rows, quantize_network,
+};
+use crate::foreign_text::shown;
+use crate::memory;
+use crate::pack::{Core, pack};
 use crate::preset::Preset;
 use crate::quantize::Activations;
 use crate::quantize::weights::{real_weights, signal_to_noise, with_weights};
@@ -21,7 +28,11 @@ use crate::report::style::{HEADING, paint};
 use crate::report::{
     Cell, Table, bytes as in_bytes, evaluation_json, grouped, percent, significant,
 };
+use crate::run_folder::RunFolder;
 use crate::train::Threads;
+
+/// Memory that making another model of a model takes, for each byte of its file.
+const MEMORY_PER_BYTE: u64 = 26;
 
 /// `quantize`.
 #[derive(Debug, Args)]
@@ -31,9 +42,9 @@ pub struct QuantizeArgs {
     #[arg(value_name = "RUN|MODEL")]
     pub source: PathBuf,
     /// How many bits weights have. A layer that is smaller without its blocks of four zeros is
-    /// stored so in any case
-    #[arg(long, value_enum, default_value_t = Weights::Auto)]
-    pub weights: Weights,
+    /// stored so in any case [default: auto with --output, else as `train` stores them]
+    #[arg(long, value_enum)]
+    pub weights: Option<Weights>,
     /// What `--weights auto` may lose beside int8 weights on validation rows: points of accuracy,
     /// or percent of the squared error
     #[arg(long, value_name = "N", default_value_t = 0.5, value_parser = budget)]
@@ -41,9 +52,16 @@ pub struct QuantizeArgs {
     /// How fine activations are [default: as the run's preset says]
     #[arg(long, value_enum)]
     pub activations: Option<Activations>,
-    /// Where to write the model
+    /// Replace a setting of the run's preset, such as quantization.activations=int16; may be given
+    /// again
+    #[arg(long, value_name = "KEY=VALUE", value_parser = quantization_setting)]
+    pub set: Vec<String>,
+    /// Where to write the model [default: the run's own folder, with its figures and its report]
     #[arg(long, short, value_name = "FILE")]
-    pub output: PathBuf,
+    pub output: Option<PathBuf>,
+    /// What quantization may cost
+    #[command(flatten)]
+    pub max_loss: MaxLoss,
     /// Print the figures as one JSON object instead
     #[arg(long)]
     pub json: bool,
@@ -66,7 +84,16 @@ pub enum Weights {
     Auto,
 }
 
-fn budget(text: &str) -> Result<f64, String> {
+fn quantization_setting(text: &str) -> Result<String, String> {
+    match text.starts_with("quantization.") {
+        true => Ok(text.to_string()),
+        false => Err("only settings of [quantization] can be replaced once a network is trained, \
+                      such as quantization.activations=int16"
+            .into()),
+    }
+}
+
+pub(super) fn budget(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(budget) if budget >= 0.0 && budget.is_finite() => Ok(budget),
         _ => Err("a number from 0 on is needed, such as 0.5".into()),
@@ -75,90 +102,205 @@ fn budget(text: &str) -> Result<f64, String> {
 
 /// What is made smaller.
 struct Source {
-    /// The model with int8 weights.
-    int8: Vec<u8>,
+    /// The model as it is quantized, with int8 weights.
+    quantized: Vec<u8>,
     /// The weights that quantized ones stand for, a list a dense layer.
     reference: Vec<Vec<f64>>,
     /// The rows on which it is judged, where there are any.
     rows: Option<Subset>,
     /// The float network on these rows, where it is at hand.
     float: Option<Evaluation>,
+    /// The run, where it is one, with its data.
+    run: Option<OfRun>,
+}
+
+/// A run with its data, and how its network was quantized.
+struct OfRun {
+    saved: SavedRun,
+    plan: Plan,
+    precision: &'static str,
+    choice: Choice,
 }
 
 /// A model with smaller weights.
 struct Made {
     source: Source,
+    /// The model with int8 weights.
+    int8: Vec<u8>,
     bytes: Vec<u8>,
     /// How well the model does with int8 weights, and with those that it has now.
     evaluations: [Option<Evaluation>; 2],
 }
 
-/// Writes a model with smaller weights, and shows what they cost.
+/// Writes a model with smaller weights, and shows what they cost; or gives a run its model, its
+/// figures and its report.
 pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
+    let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
+    let own_model = args.source.join(Experiment::MODEL);
+    let (output, folder) = match (&args.output, args.source.is_dir()) {
+        (None, true) => (own_model.clone(), Some(files::run_folder(&args.source)?)),
+        (Some(output), true) if files::is_same_place(output, &own_model) => {
+            (own_model.clone(), Some(files::run_folder(&args.source)?))
+        }
+        (Some(output), true) => {
+            let names = Experiment::FILES.map(|(name, _)| args.source.join(name));
+            let inputs: Vec<&Path> = names.iter().map(PathBuf::as_path).collect();
+            files::refuse_input_as_output(output, &inputs)?;
+            (output.clone(), None)
+        }
+        (Some(output), false) => {
+            files::refuse_input_as_output(output, &[&args.source])?;
+            (output.clone(), None)
+        }
+        (None, false) if args.source.exists() => bail!(
+            "{}: give the file to write the model to with -o. Only the folder of a run has a place \
+             for it",
+            args.source.display()
+        ),
+        (None, false) => (PathBuf::new(), None),
+    };
     let spinner = terminal::spinner("quantizing and judging", quiet || args.json);
-    let made = make(args);
+    let made = make(args, folder.is_some(), &threads).and_then(|made| {
+        // Figures on test rows, where the model becomes that of the run.
+        let finished = match (&folder, &made.source.run) {
+            (Some(folder), Some(OfRun { saved, plan, precision, choice })) => {
+                let bytes = made.bytes.clone();
+                let finished = saved.finish(plan, bytes, precision, choice, &threads)?;
+                finished.write(saved, folder)?;
+                forget_checkpoint(folder, saved, plan, &finished.metrics);
+                Some(finished)
+            }
+            _ => {
+                files::write(&output, &made.bytes)?;
+                None
+            }
+        };
+        Ok((made, finished))
+    });
     spinner.finish_and_clear();
-    let Made { source, bytes, evaluations: [before, after] } = made?;
-    files::write(&args.output, &bytes)?;
+    let (made, finished) = made?;
+    let Made { source, int8, bytes, evaluations: [before, after] } = made;
     let model = Model::parse(&bytes)?;
-    let layers = layers(&source.reference, &Model::parse(&source.int8)?, &model);
+    let layers = layers(&source.reference, &Model::parse(&int8)?, &model);
     let figures = [source.float.as_ref(), before.as_ref(), after.as_ref()];
     let rows = source.rows.as_ref().map_or(0, Subset::len);
     if args.json {
-        let [float, int8, these] = figures.map(|figure| figure.map(evaluation_json));
+        let [float, int8_weights, these] = figures.map(|figure| figure.map(evaluation_json));
         terminal::json(&json!({
             "model": model.name(),
-            "output": args.output.display().to_string(),
+            "output": output.display().to_string(),
             "bytes": bytes.len(),
-            "bytes_before": source.int8.len(),
+            "bytes_before": int8.len(),
             "layers": layers,
             "rows": rows,
             "float": float,
-            "int8_weights": int8,
+            "int8_weights": int8_weights,
             "these_weights": these,
         }))?;
     } else if !quiet {
+        let next = match &finished {
+            Some(_) => format!(
+                "the run in {} is complete: model, figures and report are written\n",
+                args.source.display()
+            ),
+            None => format!(
+                "to lay it out for a core: host-trainer pack {} --for CORE -o FILE\n",
+                output.display()
+            ),
+        };
         let text = layers_text(&layers)
             + &quality(figures, rows)
             + &format!(
-                "{} in {}: {} of flash in place of {}\nto lay it out for a core: host-trainer pack \
-                 {} --for CORE -o FILE\n",
-                paint(HEADING, model.name()),
-                args.output.display(),
+                "{} in {}: {} of flash in place of {}\n{next}",
+                paint(HEADING, shown(model.name())),
+                output.display(),
                 in_bytes(bytes.len() as u64),
-                in_bytes(source.int8.len() as u64),
-                args.output.display(),
+                in_bytes(int8.len() as u64),
             );
         terminal::print(&text)?;
     }
+    if let Some(finished) = finished {
+        args.max_loss.check(&finished.float, &finished.quantized)?;
+        finished.report?;
+        return Ok(());
+    }
+    match (source.float.as_ref().or(before.as_ref()), after) {
+        (Some(float), Some(after)) => args.max_loss.check(float, &after),
+        _ if args.max_loss.max_loss.is_some() => bail!(
+            "{}: --max-loss needs rows to judge on, and there is no preset.toml beside the model that \
+             says which: give the folder of a run",
+            args.source.display()
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Removes the checkpoint of a training that ended, now that nothing can need it.
+fn forget_checkpoint(folder: &RunFolder, saved: &SavedRun, plan: &Plan, metrics: &Value) {
+    let ended = metrics["interrupted"] == Value::Bool(false);
+    if ended && checkpoint::read_if_fits(folder, &saved.preset, &plan.data).is_some() {
+        checkpoint::remove(folder);
+    }
+}
+
+/// Gives a trained run that has none its model, its figures and its report, as its preset says.
+pub(super) fn finish(
+    folder: &RunFolder,
+    locations: &Locations,
+    threads: &Threads,
+) -> anyhow::Result<()> {
+    let saved = SavedRun::open_learnt(folder.path())?;
+    let plan = saved.plan(locations)?;
+    let (quantized, choice) =
+        quantize_network(&saved.preset, &saved.network, plan.objective(), &plan.splits, threads)?;
+    let precision = quantized.precisions.name();
+    let bytes = laid_out(quantized.bytes, &saved)?;
+    let finished = saved.finish(&plan, bytes, precision, &choice, threads)?;
+    finished.write(&saved, folder)?;
+    forget_checkpoint(folder, &saved, &plan, &finished.metrics);
+    finished.report?;
     Ok(())
 }
 
-fn make(args: &QuantizeArgs) -> anyhow::Result<Made> {
-    let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
+/// The model laid out for the core that the run was made for, if it was for one.
+fn laid_out(model: Vec<u8>, saved: &SavedRun) -> anyhow::Result<Vec<u8>> {
+    match saved.manifest.core.as_deref().and_then(|core| Core::from_str(core, true).ok()) {
+        Some(core) => Ok(pack(&Model::parse(&model)?, core)?),
+        None => Ok(model),
+    }
+}
+
+fn make(args: &QuantizeArgs, is_finishing: bool, threads: &Threads) -> anyhow::Result<Made> {
     let locations = Locations::from_environment(args.data.data_dir.clone());
     let source = match args.source.is_dir() {
-        true => of_run(args, &locations, &threads)?,
+        true => of_run(args, &locations, threads)?,
         false if !args.source.exists() => bail!(
             "{}: there is no such folder of a run, such as runs/digits, and no such model file",
             args.source.display()
         ),
         false => of_model(args, &locations)?,
     };
-    let model = Model::parse(&source.int8)?;
+    let model = Model::parse(&source.quantized)?;
     let rows = source.rows.as_ref();
     let evaluate = |bytes: &[u8]| -> anyhow::Result<Option<Evaluation>> {
         let model = Model::parse(bytes)?;
-        Ok(rows.map(|rows| evaluate_int8(&model, rows, &threads)).transpose()?)
+        Ok(rows.map(|rows| evaluate_int8(&model, rows, threads)).transpose()?)
     };
     let layers = source.reference.len();
-    let int8 = with_weights(&model, &vec![false; layers])?;
+    let int8 = match args.weights {
+        None if is_finishing => source.quantized.clone(),
+        _ => with_weights(&model, &vec![false; layers])?,
+    };
     let before = evaluate(&int8)?;
-    let bytes = match (args.weights, &before, rows) {
-        (Weights::Int8, ..) => int8,
+    let weights = args.weights.unwrap_or(match is_finishing {
+        true => Weights::Int8,
+        false => Weights::Auto,
+    });
+    let bytes = match (weights, &before, rows) {
+        (Weights::Int8, ..) => int8.clone(),
         (Weights::Int4, ..) => with_weights(&model, &vec![true; layers])?,
         (Weights::Auto, Some(before), Some(rows)) => {
-            within_budget(&model, before, rows, args.budget, &threads)?
+            within_budget(&model, before, rows, args.budget, threads)?
         }
         (Weights::Auto, ..) => bail!(
             "{}: `--weights auto` needs rows to judge on, and there is no preset.toml beside the \
@@ -166,19 +308,24 @@ fn make(args: &QuantizeArgs) -> anyhow::Result<Made> {
             args.source.display()
         ),
     };
+    let bytes = match &source.run {
+        Some(OfRun { saved, .. }) if is_finishing => laid_out(bytes, saved)?,
+        _ => bytes,
+    };
     let after = evaluate(&bytes)?;
-    Ok(Made { source, bytes, evaluations: [before, after] })
+    Ok(Made { source, int8, bytes, evaluations: [before, after] })
 }
 
-/// The network of a run, quantized with the activations that are asked for.
+/// The network of a run, quantized with the settings that are asked for.
 fn of_run(args: &QuantizeArgs, locations: &Locations, threads: &Threads) -> anyhow::Result<Source> {
-    let mut saved = SavedRun::open(&args.source)?;
+    let mut saved = SavedRun::open_learnt(&args.source)?;
+    let plan = saved.plan(locations)?;
+    saved.preset = saved.preset.with_settings(&args.set)?;
     if let Some(activations) = args.activations {
         saved.preset.quantization.activations = activations;
     }
-    let plan = saved.plan(locations)?;
     let objective = plan.objective_of(&saved.network, threads);
-    let (quantized, _) =
+    let (quantized, choice) =
         quantize_network(&saved.preset, &saved.network, objective, &plan.splits, threads)?;
     let reference = quantized.prepared.network.dense_layers().map(|(dense, parameters)| {
         let (weights, _) = dense.view(parameters);
@@ -187,23 +334,31 @@ fn of_run(args: &QuantizeArgs, locations: &Locations, threads: &Threads) -> anyh
     let reference = reference.collect();
     let rows = judged_rows(&plan.splits);
     let float = evaluate_float(&saved.network, &rows, objective, threads);
-    Ok(Source { int8: quantized.bytes, reference, rows: Some(rows), float: Some(float) })
+    Ok(Source {
+        quantized: quantized.bytes,
+        reference,
+        rows: Some(rows),
+        float: Some(float),
+        run: Some(OfRun { saved, plan, precision: quantized.precisions.name(), choice }),
+    })
 }
 
 /// A model file, judged on the rows of the preset beside it, if there is one.
 fn of_model(args: &QuantizeArgs, locations: &Locations) -> anyhow::Result<Source> {
     let path = args.source.display();
-    if args.activations.is_some() {
+    if args.activations.is_some() || !args.set.is_empty() {
         bail!(
             "{path}: only a float network can be given other activations: give the folder of a run, \
-             or leave --activations out"
+             or leave --activations and --set out"
         );
     }
-    let int8 = read_model(&args.source)?;
-    let model = Model::parse(&int8).with_context(|| path.to_string())?;
+    let quantized = read_model(&args.source)?;
+    let remedy = "Close other programs, or do it on a machine with more memory";
+    memory::check("quantizing this model", quantized.len() as u64 * MEMORY_PER_BYTE, remedy)?;
+    let model = Model::parse(&quantized).with_context(|| path.to_string())?;
     let reference = real_weights(&model);
     let rows = rows_beside(&args.source, locations)?;
-    Ok(Source { int8, reference, rows, float: None })
+    Ok(Source { quantized, reference, rows, float: None, run: None })
 }
 
 /// The rows that the preset.toml beside a model says may be judged on.
@@ -211,7 +366,9 @@ fn rows_beside(model: &Path, locations: &Locations) -> anyhow::Result<Option<Sub
     let path = model.with_file_name("preset.toml");
     let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
     let preset = Preset::read(&text, &path.display().to_string())?;
-    Ok(Some(judged_rows(&Plan::new(preset, locations)?.splits)))
+    let plan = Plan::new(preset, locations)?;
+    check_data(atomic_file::folder(model), &plan.data, &plan.origin)?;
+    Ok(Some(judged_rows(&plan.splits)))
 }
 
 /// int4 for as many layers as lose no more than the budget, those first that save most.

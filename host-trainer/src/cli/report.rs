@@ -7,10 +7,9 @@ use clap::Args;
 use serde_json::json;
 
 use super::args::{DataArgs, ThreadArgs};
-use super::terminal;
+use super::{files, terminal};
 use crate::data::Locations;
 use crate::experiment::{Experiment, SavedRun};
-use crate::run_folder::RunFolder;
 use crate::train::Threads;
 
 /// `report`.
@@ -32,13 +31,14 @@ pub struct ReportArgs {
 /// Writes the report of a finished run again.
 pub fn run(args: &ReportArgs, quiet: bool) -> anyhow::Result<()> {
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
+    let folder = files::run_folder(&args.run)?;
     let saved = SavedRun::open(&args.run)?;
     let locations = Locations::from_environment(args.data.data_dir.clone());
     let spinner = terminal::spinner("both networks over the test rows", quiet || args.json);
     let page = saved.report(&locations, &threads);
     spinner.finish_and_clear();
     let (name, what) = Experiment::REPORT;
-    RunFolder::create(&args.run)?.write(name, page?.as_bytes())?;
+    folder.write(name, page?.as_bytes())?;
     let page = args.run.join(name).display().to_string();
     if args.json {
         terminal::json(&json!({ "page": page }))?;

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 
+use crate::foreign_text;
 use crate::report::grouped;
 
 /// Columns that reports may use where nobody can tell how wide the page is.
@@ -13,15 +14,17 @@ const WIDTH_OF_A_FILE: usize = 120;
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Writes to standard output; colours only where a terminal shows them and NO_COLOR is not set.
+///
+/// Nothing else that a terminal would obey gets through: see [`foreign_text::screen`].
 pub fn print(text: &str) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes())?;
+    out.write_all(foreign_text::screen(text).as_bytes())?;
     out.flush()
 }
 
 /// Writes JSON for a program to read.
 pub fn json(value: &serde_json::Value) -> io::Result<()> {
-    print(&format!("{value:#}\n"))
+    print(&foreign_text::json(&format!("{value:#}\n")))
 }
 
 /// An error with all its causes, each said once.
@@ -37,10 +40,16 @@ pub fn message(error: &anyhow::Error) -> String {
     message
 }
 
+/// Writes a note to standard error.
+pub fn note(text: &str) {
+    // A note that cannot be shown is no reason to stop.
+    let _ = writeln!(anstream::stderr().lock(), "{}", foreign_text::message(text));
+}
+
 /// Writes an error with all its causes to standard error.
 pub fn error(error: &anyhow::Error) {
     let red: Style = AnsiColor::Red.on_default().bold();
-    let message = message(error);
+    let message = foreign_text::message(&message(error));
     // When even this cannot be written, the exit code is all that is left.
     let _ = writeln!(anstream::stderr().lock(), "{red}error{red:#}: {message}");
 }
@@ -69,11 +78,10 @@ pub fn spinner(what: &str, quiet: bool) -> indicatif::ProgressBar {
         return indicatif::ProgressBar::hidden();
     }
     if !io::stderr().is_terminal() {
-        // A progress line that nobody can read is no reason to stop.
-        let _ = writeln!(io::stderr().lock(), "  {what} …");
+        note(&format!("  {what} …"));
         return indicatif::ProgressBar::hidden();
     }
-    let spinner = indicatif::ProgressBar::new_spinner().with_message(what.to_string());
+    let spinner = indicatif::ProgressBar::new_spinner().with_message(foreign_text::shown(what));
     spinner.enable_steady_tick(std::time::Duration::from_millis(100));
     spinner
 }

@@ -7,6 +7,7 @@ use model_format::{Layer, Model, Precision};
 use super::args::TraceArgs;
 use super::evaluate::read_model;
 use super::{counts, files, terminal};
+use crate::foreign_text::shown;
 use crate::report::style::{HEADING, paint};
 
 /// How many values of a layer are shown.
@@ -23,7 +24,7 @@ pub fn run(args: &TraceArgs) -> anyhow::Result<()> {
     let mut scratch = vec![0; model.scratch_len()];
     let mut engine = Engine::new(model.clone(), &mut scratch)?;
     let precision = model.input().quantization.precision;
-    let mut text = format!("{}\n", paint(HEADING, model.name()));
+    let mut text = format!("{}\n", paint(HEADING, shown(model.name())));
     text += &line("input", "", model.input_len(), precision, &input);
     let layers: Vec<Layer<'_>> = model.layers().collect();
     engine.run_traced(&input, |index, output| {

@@ -1,19 +1,23 @@
 //! `host-trainer train`.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use model_format::Model;
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::args::TrainArgs;
 use super::checkpoint::{self, Checkpoints};
 use super::progress::TrainProgress;
-use super::terminal;
+use super::{files, terminal};
 use crate::data::{Locations, Results};
 use crate::evaluate::{Confusion, Threshold};
-use crate::experiment::{Experiment, Plan};
-use crate::pack::pack;
+use crate::experiment::{Experiment, Plan, Trained};
+use crate::foreign_text::{escaped, shown};
+use crate::pack::Core;
 use crate::preset;
 use crate::report::{
     Column, attempts_text, confusion_text, grouped, intake_text, intake_warnings, metrics,
@@ -26,7 +30,7 @@ use crate::train::{StopFlag, Threads};
 /// What a shell gives a program that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
-/// Trains, quantizes, compares, writes.
+/// Trains, writes what was learnt, quantizes, compares, writes the rest.
 pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     let mut preset = preset::find(&args.preset)?.with_settings(&args.set)?;
     preset.seed = args.seed.unwrap_or(preset.seed);
@@ -35,9 +39,9 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     let locations = Locations::from_environment(args.data.data_dir.clone())
         .with_progress(terminal::loading(quiet || args.json));
     let plan = Plan::new(preset, &locations)?;
-    let folder = RunFolder::create(out)?;
+    let folder = files::run_folder(&out)?;
     let resume = match args.resume {
-        true => Some(checkpoint::read(&folder, &plan.preset)?),
+        true => Some(checkpoint::read(&folder, &plan.preset, &plan.data)?),
         false => None,
     };
     let quiet = quiet || args.json;
@@ -47,19 +51,18 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     }
     // Nobody shall miss them, whatever is quiet.
     terminal::warn(&warnings_text(&intake_warnings(&plan.splits)))?;
-    let stop = StopFlag::default();
-    stop_on_interrupt(&stop);
+    let interrupt = Interrupt::default();
+    interrupt.watch();
     let batches = plan.splits.train.len().div_ceil(plan.preset.training.batch_size);
     let progress = TrainProgress::new(plan.preset.training.epochs, batches, quiet);
-    let mut watch = Checkpoints::new(progress, &folder, &plan.preset, stop.clone());
-    let experiment = plan.run(&threads, &stop, resume, &mut watch);
+    let stop = interrupt.stop.clone();
+    let mut watch = Checkpoints::new(progress, &folder, &plan.preset, &plan.data, stop.clone());
+    let trained = plan.train(&threads, &stop, resume, &mut watch);
     watch.progress().finish();
-    let mut experiment = experiment?;
-    if let Some(core) = args.core {
-        experiment.quantized.bytes = pack(&Model::parse(experiment.model_bytes())?, core)?;
-    }
-    write_run(&experiment, &folder, &threads)?;
-    if !experiment.outcome.interrupted {
+    let trained = trained?;
+    let interrupted = trained.outcome.interrupted;
+    let experiment = complete(trained, &folder, args.core, &threads, &interrupt)?;
+    if !interrupted {
         checkpoint::remove(&folder);
     }
     match args.json {
@@ -70,53 +73,138 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
         }
         false => terminal::print(&results(&experiment, &folder)?)?,
     }
-    Ok(())
+    args.max_loss.check(&experiment.float, &experiment.int8)
 }
 
-/// Writes all of a run into its folder; where that fails, as on a full disk, into a new folder for
-/// temporary files: what was learnt is not lost for want of space.
+/// Writes what was learnt, quantizes, and writes the rest: into the folder, or where that takes no
+/// more, as on a full disk, into a new folder for temporary files.
 ///
 /// # Errors
-/// What could not be written, and where the run is instead.
-pub(super) fn write_run(
-    experiment: &Experiment,
+/// What could not be quantized or written, and where all that was learnt is.
+pub(super) fn complete(
+    trained: Trained,
     folder: &RunFolder,
+    core: Option<Core>,
     threads: &Threads,
-) -> anyhow::Result<()> {
-    let report = experiment.report(threads);
-    let write = |folder: &RunFolder| {
-        experiment.write(folder)?;
-        match &report {
-            Ok(report) => folder.write(Experiment::REPORT.0, report.as_bytes()),
-            Err(_) => Ok(()),
+    interrupt: &Interrupt,
+) -> anyhow::Result<Experiment> {
+    let name = trained.preset.name.clone();
+    // The run's folder, or the one in its place.
+    let spare: Spare;
+    let (mut failure, mut place) = (None, None);
+    let mut writer = match trained.write(folder, core) {
+        Ok(writer) => writer,
+        Err(error) => {
+            spare = match Spare::new(&name) {
+                Ok(spare) => spare,
+                Err(_) => return Err(error.into()),
+            };
+            match trained.write(&spare.folder, core) {
+                Ok(writer) => {
+                    place = Some(spare.keep());
+                    failure = Some(error);
+                    writer
+                }
+                Err(_) => return Err(error.into()),
+            }
         }
     };
-    let Err(error) = write(folder) else { return Ok(report.map(|_| ())?) };
-    let elsewhere = tempfile::Builder::new()
-        .prefix(&format!("{}-", experiment.preset.name))
-        .tempdir()
-        .map_err(anyhow::Error::new)
-        .and_then(|elsewhere| {
-            write(&RunFolder::create(elsewhere.path())?)?;
-            Ok(elsewhere.keep())
-        });
-    Err(match elsewhere {
-        Ok(path) => anyhow::Error::new(error)
-            .context(format!("the run was written to {} instead", path.display())),
-        Err(_) => error.into(),
-    })
+    interrupt.learnt_is_in(Some(writer.folder().path()));
+    if interrupt.stop.is_stopped() && !trained.outcome.interrupted {
+        // Ctrl-C came after the last batch, when there was no training to end.
+        leave(writer.folder().path());
+    }
+    let learnt = writer.folder().path().display().to_string();
+    let experiment = trained.quantize(core, threads).with_context(|| {
+        format!("what was learnt is in {learnt}, and `host-trainer quantize {learnt}` goes on from there")
+    })?;
+    let report = experiment.report(threads);
+    let page = report.as_deref().ok();
+    if let Err(error) = experiment.write_model(&mut writer, page) {
+        // The whole run in one folder.
+        if let Ok(spare) = Spare::new(&name)
+            && experiment.write(&spare.folder, page).is_ok()
+        {
+            place = Some(spare.keep());
+        }
+        failure.get_or_insert(error);
+    }
+    interrupt.learnt_is_in(None);
+    match (failure, place) {
+        (None, _) => {
+            report?;
+            Ok(experiment)
+        }
+        (Some(error), None) => Err(error.into()),
+        (Some(error), Some(place)) => Err(anyhow::Error::new(error)
+            .context(format!("the run was written to {} instead", place.display()))),
+    }
 }
 
-/// Ctrl-C ends training after the current batch; a second one ends the program.
-pub(super) fn stop_on_interrupt(stop: &StopFlag) {
-    let stop = stop.clone();
-    // Where no handler can be installed, Ctrl-C ends the program at once, as it does anywhere.
-    let _ = ctrlc::set_handler(move || {
-        if stop.is_stopped() {
-            std::process::exit(INTERRUPTED);
+/// A new folder among the temporary files, removed unless it is kept.
+struct Spare {
+    folder: RunFolder,
+    temporary: Cell<Option<TempDir>>,
+}
+
+impl Spare {
+    fn new(name: &str) -> anyhow::Result<Self> {
+        let temporary = tempfile::Builder::new().prefix(&format!("{name}-")).tempdir()?;
+        let folder = RunFolder::create(temporary.path())?;
+        Ok(Spare { folder, temporary: Cell::new(Some(temporary)) })
+    }
+
+    fn keep(&self) -> PathBuf {
+        if let Some(temporary) = self.temporary.take() {
+            return temporary.keep();
         }
-        stop.stop();
-    });
+        self.folder.path().to_path_buf()
+    }
+}
+
+/// Ends the program that was interrupted, and says how to go on.
+fn leave(folder: &Path) -> ! {
+    let folder = folder.display();
+    terminal::note(&format!(
+        "\nstopped: what was learnt is in {folder}, and `host-trainer quantize {folder}` goes on from \
+         there"
+    ));
+    std::process::exit(INTERRUPTED);
+}
+
+/// What Ctrl-C does: it ends training after the current batch, and the program when that was asked
+/// for already, or when all that was learnt is on disk.
+#[derive(Clone, Default)]
+pub(super) struct Interrupt {
+    /// Ends training.
+    pub stop: StopFlag,
+    /// The folder that a network is being quantized in.
+    learnt: Arc<Mutex<Option<PathBuf>>>,
+}
+
+impl Interrupt {
+    /// Watches for Ctrl-C from here on.
+    pub fn watch(&self) {
+        let Interrupt { stop, learnt } = self.clone();
+        // Where no handler can be installed, Ctrl-C ends the program at once, as it does anywhere.
+        let _ = ctrlc::set_handler(move || {
+            let learnt = learnt.lock().ok().and_then(|folder| folder.clone());
+            if let Some(folder) = learnt {
+                leave(&folder);
+            }
+            if stop.is_stopped() {
+                std::process::exit(INTERRUPTED);
+            }
+            stop.stop();
+        });
+    }
+
+    /// Where all that was learnt is, while the model is being made of it.
+    pub fn learnt_is_in(&self, folder: Option<&Path>) {
+        if let Ok(mut learnt) = self.learnt.lock() {
+            *learnt = folder.map(Path::to_path_buf);
+        }
+    }
 }
 
 /// What is going to happen.
@@ -141,9 +229,9 @@ fn introduction(plan: &Plan) -> String {
         "{}  {}\n  data     {} training{validation}{test} rows, {}{notes}\n  network  {}, {} parameters\n  \
          training {} epochs, batches of {}, {}, seed {}\n  loss     {}{scaled}\n",
         paint(HEADING, &preset.name),
-        preset.description,
+        escaped(&preset.description),
         grouped(plan.splits.train.len() as u64),
-        plan.origin,
+        shown(&plan.origin),
         preset.network.shape(plan.network.inputs()),
         grouped(plan.network.parameters().len() as u64),
         preset.training.epochs,

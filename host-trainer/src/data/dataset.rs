@@ -367,7 +367,8 @@ fn check_values(values: &Values, rows: usize) -> Result<(), String> {
     }
     match values.values.indexed_iter().find(|(_, value)| !value.is_finite()) {
         Some(((row, column), value)) => {
-            Err(format!("row {row}, target {}: {value}", values.names[column]))
+            let name = crate::foreign_text::shown(&values.names[column]);
+            Err(format!("row {row}, target {name}: {value}"))
         }
         None => Ok(()),
     }

@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
@@ -11,6 +12,8 @@ use ureq::Agent;
 
 use super::mnist::{self, FASHION_MNIST_FILES, MNIST_FILES, MnistFile};
 use super::{Error, Source};
+use crate::atomic_file;
+use crate::folder_lock::{FolderLock, LockError};
 
 /// Where the four gzipped files can be had: the URL of their folder.
 pub type Mirror = String;
@@ -51,7 +54,8 @@ pub trait FetchProgress {
 /// Downloads those files of MNIST or Fashion-MNIST that are not in `folder` yet.
 ///
 /// Bytes arrive in a file named `.part`, which a later call continues. Only a file whose unpacked
-/// content has the right SHA-256 gets its real name.
+/// content has the right SHA-256 gets its real name. Of two calls for one folder, the second waits
+/// until the first has ended.
 ///
 /// # Errors
 /// [`Error::Download`] with what happened at each mirror; [`Error::File`] when the folder cannot be
@@ -78,6 +82,7 @@ fn fetch_files(
     progress: &mut dyn FetchProgress,
 ) -> Result<(), Error> {
     fs::create_dir_all(folder).map_err(Error::file(folder, "cannot be created"))?;
+    let _lock = lock(folder, progress)?;
     let agent: Agent = Agent::config_builder()
         .timeout_connect(Some(Duration::from_secs(15)))
         .timeout_recv_response(Some(Duration::from_secs(30)))
@@ -97,6 +102,29 @@ fn fetch_files(
         }
     }
     Ok(())
+}
+
+/// Keeps other processes from filling the folder at the same time: waits until they have ended.
+fn lock(folder: &Path, progress: &mut dyn FetchProgress) -> Result<FolderLock, Error> {
+    let mut waits = false;
+    loop {
+        match FolderLock::take(folder, "fetch.lock") {
+            Ok((lock, _)) => return Ok(lock),
+            Err(LockError::Held(process)) => {
+                if !waits {
+                    let folder = folder.display();
+                    progress.failed(&format!(
+                        "{folder}: process {process} fetches into it; waiting until it has ended"
+                    ));
+                }
+                waits = true;
+                thread::sleep(Duration::from_millis(100));
+            }
+            Err(LockError::Io(error)) => {
+                return Err(Error::file(folder, "cannot be written")(error));
+            }
+        }
+    }
 }
 
 /// One file on its way.
@@ -214,6 +242,7 @@ impl Download<'_> {
     fn place(&self, part: &Path) -> Result<PathBuf, Error> {
         let path = self.folder.join(format!("{}.gz", self.file.name));
         fs::rename(part, &path).map_err(Error::file(&path, "cannot be written"))?;
+        atomic_file::sync_folder(self.folder);
         // A wrong unpacked file of the same name would be found before the right one.
         let plain = self.folder.join(self.file.name);
         if plain.is_file() {
@@ -272,7 +301,6 @@ mod tests {
     use std::io::BufReader;
     use std::net::{TcpListener, TcpStream};
     use std::sync::{Arc, Mutex};
-    use std::thread;
 
     use flate2::Compression;
     use flate2::write::GzEncoder;
@@ -392,6 +420,24 @@ mod tests {
         assert_eq!(fs::read(folder.path().join("sample-ubyte.gz")).unwrap(), content);
         // A file that is there and right is not asked for again: the server would not answer.
         fetch_files(folder.path(), &[server.url], &[file], &mut Silent).unwrap();
+    }
+
+    #[test]
+    fn two_at_once_both_end_well_and_download_once() {
+        let (content, file) = sample();
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::start(content.clone(), &[Answer::Whole, Answer::NotFound]);
+        let mirrors = [server.url.clone()];
+        thread::scope(|scope| {
+            let fetches = [(); 2].map(|()| {
+                let fetch = || fetch_files(folder.path(), &mirrors, &[file], &mut Silent);
+                scope.spawn(fetch)
+            });
+            fetches.into_iter().for_each(|fetch| fetch.join().unwrap().unwrap());
+        });
+        assert_eq!(server.requests().len(), 1);
+        assert_eq!(files_in(folder.path()), ["sample-ubyte.gz"]);
+        assert_eq!(fs::read(folder.path().join("sample-ubyte.gz")).unwrap(), content);
     }
 
     #[test]

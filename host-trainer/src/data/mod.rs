@@ -7,6 +7,7 @@ mod dataset;
 mod digits;
 mod error;
 mod fetch;
+mod fingerprint;
 mod generate;
 mod grey;
 mod handwriting;

@@ -207,6 +207,22 @@ impl Source {
         }
     }
 
+    /// The key that decides how many rows are made from the seed, and how many that are; nothing
+    /// for what is read.
+    pub fn made_rows(&self) -> Option<(&'static str, usize)> {
+        Some(match self {
+            Source::Spirals(spirals) => {
+                ("spirals.points_per_arm", spirals.arms.saturating_mul(spirals.points_per_arm))
+            }
+            Source::Surface(surface) => ("surface.points", surface.points),
+            Source::Motion(motion) => (
+                "motion.windows_per_class",
+                motion.windows_per_class.saturating_mul(MOTION_CLASSES.len()),
+            ),
+            _ => return None,
+        })
+    }
+
     /// Reads the dataset, or makes it from the seed.
     ///
     /// # Errors

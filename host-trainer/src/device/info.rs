@@ -2,7 +2,9 @@
 
 use firmware::link::{Info, SignedInfo, SlotsInfo};
 
-/// Who a device is and what it runs: [`Info`], to keep.
+use crate::foreign_text::shown;
+
+/// Who a device is and what it runs: [`Info`], to keep, with its texts as [`shown`] makes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceInfo {
     /// Name of the board.
@@ -39,9 +41,9 @@ pub struct DeviceInfo {
 impl From<Info<'_>> for DeviceInfo {
     fn from(info: Info<'_>) -> Self {
         DeviceInfo {
-            board: info.board.into(),
-            firmware: info.firmware.into(),
-            model: info.model.into(),
+            board: shown(info.board),
+            firmware: shown(info.firmware),
+            model: shown(info.model),
             checksum: info.checksum,
             input_bytes: info.input_bytes.into(),
             output_bytes: info.output_bytes.into(),

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use firmware::link::{Benchmark, Refusal, Request, Response, SlotsInfo, Updated};
+use model_format::HEADER_LEN;
 
 use super::Error;
 use super::client::{Client, unexpected};
@@ -14,6 +15,9 @@ use super::info::DeviceInfo;
 const SLOW: u32 = 6;
 /// Bytes of the model that are asked for at once; the device sends what fits.
 const PART: u16 = 8192;
+
+/// More than the flash of any microcontroller that this is for.
+const MOST_BYTES: usize = 16 << 20;
 /// How long a device that starts anew is given before it is asked again.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How often a chunk is sent whose answer was lost.
@@ -69,8 +73,10 @@ impl<S: Read + Write> Client<S> {
     /// the way.
     pub fn read_model(&mut self) -> Result<Vec<u8>, Error> {
         let info = self.info()?;
+        let says = info.model_bytes;
+        check_length(says, &[])?;
         let mut file = Vec::new();
-        while file.len() < info.model_bytes as usize {
+        while file.len() < says as usize {
             let offset = file.len() as u32;
             let request = Request::ReadModel { offset, len: PART };
             let part = self.exchange(request, |response| match response {
@@ -85,6 +91,7 @@ impl<S: Read + Write> Client<S> {
                 )));
             }
             file.extend(part);
+            check_length(says, &file)?;
         }
         match model_format::Model::parse(&file) {
             Ok(model) if model.checksum() == info.checksum => Ok(file),
@@ -196,5 +203,40 @@ impl<S: Read + Write> Client<S> {
             Response::Done => Ok(()),
             other => Err(unexpected(&other)),
         })
+    }
+}
+
+/// Checks the length of the model that a device says it has, against what devices have room for and
+/// against its header, as soon as that is there.
+fn check_length(says: u32, begin: &[u8]) -> Result<(), Error> {
+    if says as usize > MOST_BYTES {
+        return Err(Error::Model(format!(
+            "the device says that it has {says} bytes, and none has room for more than {MOST_BYTES}"
+        )));
+    }
+    // See FORMAT.md.
+    let Some(&[a, b, c, d]) = begin.get(8..12) else { return Ok(()) };
+    let states = u64::from(u32::from_le_bytes([a, b, c, d])) + HEADER_LEN as u64;
+    match states == u64::from(says) {
+        true => Ok(()),
+        false => Err(Error::Model(format!(
+            "the device says that it has {says} bytes, its header states {states}"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_lies_about_its_model_is_not_listened_to() {
+        let mut file = b"THMB\x02\0\0\0\x05\0\0\0\0\0\0\0model".to_vec();
+        assert!(check_length(21, &[]).is_ok() && check_length(21, &file).is_ok());
+        let refused = |says, begin: &[u8]| check_length(says, begin).unwrap_err().to_string();
+        assert!(refused(u32::MAX, &[]).contains("room for more than 16777216"));
+        assert!(refused(22, &file).contains("its header states 21"));
+        file[8..12].fill(0xff);
+        assert!(refused(21, &file).contains("its header states 4294967311"));
     }
 }

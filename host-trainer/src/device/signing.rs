@@ -66,7 +66,11 @@ impl SigningKey {
             return Err(Error::file(public)(io::ErrorKind::AlreadyExists.into()));
         }
         create(path, &self.0.sk.to_pem(), true)?;
-        create(&public, &self.0.pk.to_pem(), false)?;
+        if let Err(error) = create(&public, &self.0.pk.to_pem(), false) {
+            // Neither half is left when the other fails.
+            let _ = fs::remove_file(path);
+            return Err(error);
+        }
         Ok(public)
     }
 
@@ -104,7 +108,12 @@ fn create(path: &Path, content: &str, secret: bool) -> Result<(), Error> {
     #[cfg(not(unix))]
     let _ = secret;
     let mut file = options.open(path).map_err(Error::file(path))?;
-    file.write_all(content.as_bytes()).map_err(Error::file(path))
+    let written = file.write_all(content.as_bytes()).and_then(|()| file.sync_all());
+    written.map_err(|error| {
+        // It was made here, and what is in it is no key.
+        let _ = fs::remove_file(path);
+        Error::file(path)(error)
+    })
 }
 
 #[cfg(test)]
@@ -169,6 +178,19 @@ mod tests {
             "e9b7d70211263469bd4457491a0f517ce7e68d173f3adfc36e41740dd1378905\
              184c268ea735d9630b2c4e3aebacfd69306015370710b85dc50a2798d72a510b"
         );
+    }
+
+    #[test]
+    fn neither_half_is_left_without_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("owner");
+        // A link to nowhere does not exist, and cannot be made.
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("/nowhere/at/all", folder.path().join("owner.pub")).unwrap();
+        #[cfg(not(unix))]
+        fs::create_dir(folder.path().join("owner.pub")).unwrap();
+        assert!(SigningKey::generate().write(&path).is_err());
+        assert!(!path.exists());
     }
 
     #[test]

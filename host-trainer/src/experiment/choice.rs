@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::Error;
 use crate::data::{Splits, Subset};
 use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
+use crate::memory;
 use crate::network::{Network, Objective};
 use crate::preset::Preset;
 use crate::quantize::{
@@ -15,6 +16,10 @@ use crate::train::Threads;
 
 /// Rows that are enough to see whether 8 bits will do.
 const JUDGED_ROWS: usize = 10_000;
+
+/// Memory that quantization takes for each parameter: copies in f32 and f64, the file, and the
+/// models that are compared.
+const BYTES_PER_PARAMETER: u64 = 32;
 
 /// What quantization loses.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -281,6 +286,10 @@ pub fn quantize_network(
     splits: &Splits,
     threads: &Threads,
 ) -> Result<(Quantized, Choice), Error> {
+    network.check_finite()?;
+    let parameters = network.parameters().len() as u64;
+    let remedy = "Close other programs, or quantize it on a machine with more memory";
+    memory::check("quantizing this network", parameters * BYTES_PER_PARAMETER, remedy)?;
     let judged = judged_rows(splits);
     let float = evaluate_float(network, &judged, objective, threads);
     let mut task = Task {

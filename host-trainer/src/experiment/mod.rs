@@ -1,6 +1,7 @@
 //! One experiment: from a preset to a trained network, its int8 model, and how well both do.
 
 mod choice;
+mod finish;
 mod read;
 mod report;
 mod run;
@@ -8,9 +9,10 @@ mod selection;
 mod write;
 
 pub use choice::{Attempt, Choice, QuantizationLoss, judged_rows, quantize_network};
-pub use read::{ReadError, SavedRun, read_metrics};
+pub use finish::Finished;
+pub use read::{ReadError, SavedRun, check_data, check_run, read_metrics};
 pub use report::ReportError;
-pub use run::{Error, Experiment, Plan};
+pub use run::{Error, Experiment, Plan, Trained};
 pub use selection::Selection;
 
 #[cfg(test)]
@@ -22,7 +24,7 @@ mod tests {
     use crate::data::Locations;
     use crate::network::Network;
     use crate::preset::{Preset, find};
-    use crate::run_folder::RunFolder;
+    use crate::run_folder::{Manifest, RunFolder, RunWriter, State};
     use crate::train::{EpochRecord, Flow, Observer, Progress, StopFlag, Threads};
 
     /// Stops training by Ctrl-C after so many batches.
@@ -64,7 +66,7 @@ mod tests {
             let experiment = run(Preset { seed, ..digits(3) }, threads, usize::MAX).unwrap();
             let outer = tempfile::tempdir().unwrap();
             let folder = RunFolder::create(outer.path()).unwrap();
-            experiment.write(&folder).unwrap();
+            experiment.write(&folder, None).unwrap();
             ["model.thimble", "weights.safetensors", "preset.toml", "confusion.svg"]
                 .map(|name| fs::read(folder.path().join(name)).unwrap())
         };
@@ -77,7 +79,7 @@ mod tests {
     fn metrics_are_where_programs_look_for_them() {
         let experiment = run(digits(3), 1, usize::MAX).unwrap();
         let outer = tempfile::tempdir().unwrap();
-        experiment.write(&RunFolder::create(outer.path()).unwrap()).unwrap();
+        experiment.write(&RunFolder::create(outer.path()).unwrap(), None).unwrap();
         let metrics: serde_json::Value =
             serde_json::from_str(&read(outer.path(), "metrics.json")).unwrap();
         for kind in ["float", "int8"] {
@@ -96,7 +98,7 @@ mod tests {
     fn a_run_read_back_gives_the_same_report() {
         let experiment = run(digits(3), 1, usize::MAX).unwrap();
         let outer = tempfile::tempdir().unwrap();
-        experiment.write(&RunFolder::create(outer.path()).unwrap()).unwrap();
+        experiment.write(&RunFolder::create(outer.path()).unwrap(), None).unwrap();
         let threads = Threads::new(NonZero::new(2)).unwrap();
         let saved = SavedRun::open(outer.path()).unwrap();
         assert_eq!(saved.network.parameters(), experiment.outcome.network.parameters());
@@ -109,6 +111,33 @@ mod tests {
         assert!(message.contains("weights.safetensors"), "{message}");
         let message = SavedRun::open(&outer.path().join("none")).unwrap_err().to_string();
         assert!(message.contains("none/preset.toml"), "{message}");
+    }
+
+    #[test]
+    fn weights_that_are_no_numbers_are_refused_by_layer() {
+        let experiment = run(digits(1), 1, usize::MAX).unwrap();
+        let threads = Threads::new(NonZero::new(1)).unwrap();
+        let mut network = experiment.outcome.network.clone();
+        network.parameters_mut()[70] = f32::NAN;
+        let Experiment { preset, objective, splits, .. } = &experiment;
+        let refused = quantize_network(preset, &network, *objective, splits, &threads);
+        let message = refused.unwrap_err().to_string();
+        assert!(message.contains("layers.0.weight") && message.contains("input 6"), "{message}");
+
+        let outer = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(outer.path()).unwrap();
+        experiment.write(&folder, None).unwrap();
+        let mut bytes = fs::read(outer.path().join("weights.safetensors")).unwrap();
+        let end = bytes.len();
+        bytes[end - 4..].copy_from_slice(&f32::INFINITY.to_le_bytes());
+        // Not just an edited file: one that the run itself says is its own.
+        let manifest = Manifest::read(outer.path()).unwrap();
+        let mut writer = RunWriter::reopen(&folder, manifest, &[]).unwrap();
+        writer.replace("weights.safetensors", &bytes).unwrap();
+        writer.commit(State::Complete).unwrap();
+        let message = SavedRun::open(outer.path()).unwrap_err().to_string();
+        assert!(message.contains("weights.safetensors: layers."), "{message}");
+        assert!(message.contains("NaN or infinite"), "{message}");
     }
 
     #[test]

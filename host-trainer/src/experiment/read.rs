@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
+use super::write::LEARNT;
 use super::{Error, Experiment, Plan};
 use crate::data::Locations;
-use crate::network::{Layer, Network, NetworkError};
+use crate::network::{Layer, Network, NetworkError, NotFinite};
 use crate::preset::{self, Preset};
+use crate::run_folder::{MANIFEST, Manifest, ManifestError, State};
 
 /// Why a run cannot be read back.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +43,32 @@ pub enum ReadError {
     /// The data, or a preset that does not fit it.
     #[error(transparent)]
     Plan(#[from] Box<Error>),
+    /// The files are not those of one run.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The weights.
+    #[error(
+        "{}: {error}. Train again: such weights come of a loss that diverged, or of a damaged file",
+        .path.display()
+    )]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// The layer.
+        #[source]
+        error: NotFinite,
+    },
+    /// The data is not what the run was trained on.
+    #[error(
+        "{}: {origin} is not the data that this run was trained on: it was changed since. Put the \
+         data back, or train again", .folder.display()
+    )]
+    Data {
+        /// The run.
+        folder: PathBuf,
+        /// Where the data comes from.
+        origin: String,
+    },
 }
 
 /// A finished run without its data.
@@ -52,28 +80,54 @@ pub struct SavedRun {
     pub preset: Preset,
     /// The trained network.
     pub network: Network<f32>,
+    /// Which files belong to it.
+    pub manifest: Manifest,
 }
 
 impl SavedRun {
-    /// Reads preset and weights.
+    /// Reads preset and weights of a run, and checks that all its files are there and its own.
     ///
     /// # Errors
-    /// [`ReadError`] with the file that is missing or damaged.
+    /// [`ReadError`] with the file that is missing, damaged, or of another run.
     pub fn open(folder: &Path) -> Result<Self, ReadError> {
+        let run = SavedRun::open_learnt(folder)?;
+        check_complete(&run.folder, &run.manifest)?;
+        Ok(run)
+    }
+
+    /// Reads preset and weights of a run that may lack its model, its figures, or its pages.
+    ///
+    /// # Errors
+    /// [`ReadError`] with the file that is missing, damaged, or of another run.
+    pub fn open_learnt(folder: &Path) -> Result<Self, ReadError> {
+        // A folder that is none is said to be that.
+        let path = folder.join("preset.toml");
+        if !folder.join(MANIFEST).exists() && !path.exists() {
+            read_text(&path)?;
+        }
+        let manifest = Manifest::read(folder)?;
+        manifest.check(folder, Some(&LEARNT))?;
         let path = folder.join("preset.toml");
         let text = read_text(&path)?;
         let preset = Preset::read(&text, &path.display().to_string())?;
         let path = folder.join("weights.safetensors");
         let network = read_network(&path, &preset)?;
-        Ok(SavedRun { folder: folder.to_path_buf(), preset, network })
+        let error = |error| ReadError::NotFinite { path: path.clone(), error };
+        network.check_finite().map_err(error)?;
+        Ok(SavedRun { folder: folder.to_path_buf(), preset, network, manifest })
     }
 
     /// The run as it was before it began: with its data, parted as it was.
     ///
     /// # Errors
-    /// [`ReadError::Plan`] when data is missing or damaged.
+    /// [`ReadError::Plan`] when data is missing or damaged, [`ReadError::Data`] when it is not what
+    /// the run was trained on.
     pub fn plan(&self, locations: &Locations) -> Result<Plan, ReadError> {
-        Ok(Plan::new(self.preset.clone(), locations).map_err(Box::new)?)
+        let plan = Plan::new(self.preset.clone(), locations).map_err(Box::new)?;
+        match plan.data == self.manifest.data {
+            true => Ok(plan),
+            false => Err(ReadError::Data { folder: self.folder.clone(), origin: plan.origin }),
+        }
     }
 
     /// The bytes of model.thimble.
@@ -97,15 +151,53 @@ impl SavedRun {
     /// # Errors
     /// [`ReadError`] when it cannot be read.
     pub fn metrics(&self) -> Result<Value, ReadError> {
-        read_metrics(&self.folder)
+        parse_metrics(&self.folder)
     }
 }
 
 /// The content of a run's metrics.json.
 ///
 /// # Errors
-/// [`ReadError`] when it cannot be read.
+/// [`ReadError`] when it cannot be read, or the folder is not that of a whole run.
 pub fn read_metrics(folder: &Path) -> Result<Value, ReadError> {
+    if !folder.join(MANIFEST).exists() {
+        read_text(&folder.join(Experiment::METRICS))?;
+    }
+    check_complete(folder, &Manifest::read(folder)?)?;
+    parse_metrics(folder)
+}
+
+/// Checks that a folder is that of a whole run, and its files are its own.
+///
+/// # Errors
+/// [`ManifestError`] with each file that is missing or another.
+pub fn check_run(folder: &Path) -> Result<Manifest, ManifestError> {
+    let manifest = Manifest::read(folder)?;
+    check_complete(folder, &manifest)?;
+    Ok(manifest)
+}
+
+/// Checks that data of this fingerprint is what the run in the folder was trained on, if there is a
+/// run.
+///
+/// # Errors
+/// [`ReadError::Data`] when it is not.
+pub fn check_data(folder: &Path, data: &str, origin: &str) -> Result<(), ReadError> {
+    if !folder.join(MANIFEST).exists() || Manifest::read(folder)?.data == data {
+        return Ok(());
+    }
+    Err(ReadError::Data { folder: folder.to_path_buf(), origin: origin.to_string() })
+}
+
+fn check_complete(folder: &Path, manifest: &Manifest) -> Result<(), ManifestError> {
+    manifest.check(folder, None)?;
+    match manifest.state {
+        State::Complete => Ok(()),
+        State::Trained => Err(ManifestError::NotQuantized { folder: folder.to_path_buf() }),
+    }
+}
+
+fn parse_metrics(folder: &Path) -> Result<Value, ReadError> {
     let path = folder.join("metrics.json");
     serde_json::from_str(&read_text(&path)?)
         .map_err(|error| ReadError::Content { path, problem: error.to_string() })

@@ -1,11 +1,12 @@
 //! The report of a run: of one that has just ended, or of one read back.
 
 use model_format::Model;
+use serde_json::Value;
 
 use super::read::{ReadError, SavedRun};
-use super::{Error, Experiment};
+use super::{Error, Experiment, Plan};
 use crate::data::Locations;
-use crate::evaluate::{Int8Error, evaluate_float, evaluate_int8};
+use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
 use crate::quantize::{QuantizeError, prepared};
 use crate::report::html::{GatherError, RunParts, gather, report_html};
 use crate::report::metrics_json;
@@ -69,8 +70,23 @@ impl SavedRun {
         let model = Model::parse(&bytes)?;
         let plan = self.plan(locations)?;
         let (network, test) = (&self.network, &plan.splits.test);
+        let float = evaluate_float(network, test, plan.objective_of(network, threads), threads);
+        let quantized = evaluate_int8(&model, test, threads)?;
+        self.page(&plan, &model, [&float, &quantized], &self.metrics()?, threads)
+    }
+
+    /// The report, with a model and what it reaches.
+    pub(super) fn page(
+        &self,
+        plan: &Plan,
+        model: &Model<'_>,
+        [float, quantized]: [&Evaluation; 2],
+        metrics: &Value,
+        threads: &Threads,
+    ) -> Result<String, ReportError> {
+        let network = &self.network;
         let objective = plan.objective_of(network, threads);
-        let metrics = self.metrics()?;
+        let train = &plan.splits.train;
         // Those of the way that was taken, of all that were tried.
         let settings = serde_json::from_value(metrics["quantization"]["settings"].clone())
             .unwrap_or(self.preset.quantization);
@@ -83,17 +99,17 @@ impl SavedRun {
                 prepared: &prepared(
                     network,
                     objective,
-                    &plan.splits.train,
+                    train,
                     settings,
                     model.input_quantization().precision,
                     threads,
                 )?,
-                model: &model,
+                model,
                 objective,
-                float: &evaluate_float(network, test, objective, threads),
-                quantized: &evaluate_int8(&model, test, threads)?,
+                float,
+                quantized,
                 history: &self.history()?,
-                metrics: &metrics,
+                metrics,
             },
             threads,
         )?;

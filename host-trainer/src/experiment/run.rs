@@ -6,7 +6,9 @@ use super::choice::{Choice, quantize_network};
 use super::selection::{Selection, with_threshold};
 use crate::data::{self, Locations, Splits, Subset};
 use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
-use crate::network::{Network, NetworkError, Objective};
+use crate::memory::{self, NotEnoughMemory};
+use crate::network::{Network, NetworkError, NotFinite, Objective};
+use crate::pack::{Core, PackError, pack};
 use crate::preset::{self, Preset};
 use crate::quantize::{QuantizeError, Quantized};
 use crate::train::{self, Checkpoint, Observer, Outcome, StopFlag, Threads, TrainError, Training};
@@ -26,6 +28,15 @@ pub enum Error {
     /// The training.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// The trained weights.
+    #[error("{0}. No model can be made of them: train again, with a lower learning_rate")]
+    NotFinite(#[from] NotFinite),
+    /// It would take more memory than there is.
+    #[error(transparent)]
+    Memory(#[from] NotEnoughMemory),
+    /// The layout of the weights.
+    #[error(transparent)]
+    Pack(#[from] PackError),
     /// The quantization.
     #[error(transparent)]
     Quantize(#[from] QuantizeError),
@@ -43,8 +54,9 @@ pub enum Error {
     ClassWeight(String),
     /// All training rows are of one class.
     #[error(
-        "data: all training rows are of class {0}: there is nothing to tell apart. Split the data \
-         in another way, such as test = {{ stratified = {{ fraction = 0.2 }} }}"
+        "data: all training rows are of class {}: there is nothing to tell apart. Split the data \
+         in another way, such as test = {{ stratified = {{ fraction = 0.2 }} }}",
+        crate::foreign_text::shown(.0)
     )]
     OneClass(String),
 }
@@ -58,10 +70,31 @@ pub struct Plan {
     pub splits: Splits,
     /// Where the data came from.
     pub origin: String,
+    /// Fingerprint of the data.
+    pub data: String,
     /// Remarks about the data for the user.
     pub notes: Vec<String>,
     /// The network, not trained yet.
     pub network: Network<f32>,
+}
+
+/// A trained network with its data and its figures, not quantized yet.
+#[derive(Debug)]
+pub struct Trained {
+    /// What was done.
+    pub preset: Preset,
+    /// The parts of the data.
+    pub splits: Splits,
+    /// Where the data came from.
+    pub origin: String,
+    /// Fingerprint of the data.
+    pub data: String,
+    /// What training made small, and what outputs say.
+    pub objective: Objective,
+    /// What training gave.
+    pub outcome: Outcome<f32>,
+    /// The float network on the test rows.
+    pub float: Evaluation,
 }
 
 /// What an experiment gave.
@@ -73,6 +106,10 @@ pub struct Experiment {
     pub splits: Splits,
     /// Where the data came from.
     pub origin: String,
+    /// Fingerprint of the data.
+    pub data: String,
+    /// The core that the model is laid out for.
+    pub core: Option<Core>,
     /// What training made small, and what outputs say.
     pub objective: Objective,
     /// What training gave.
@@ -103,6 +140,7 @@ impl Plan {
         preset.check_target_kind(&loaded.train)?;
         let (origin, notes) = (loaded.origin.clone(), loaded.notes.clone());
         preset.data.dataset = preset.data.dataset.resolved(&loaded.train);
+        let data = loaded.fingerprint();
         let splits = preset.data.split(loaded, preset.seed)?;
         preset.check_validation(splits.validation.is_some())?;
         check_classes(&splits.train)?;
@@ -115,8 +153,9 @@ impl Plan {
         let weights = weights.map(|weights| weights.weights(&splits.train)).transpose();
         let splits = splits.class_weighted(weights.map_err(Error::ClassWeight)?);
         let inputs = splits.train.dataset().width();
+        check_size(&preset, inputs)?;
         let network = Network::new(inputs, &preset.network.specs(), preset.seed)?;
-        Ok(Plan { preset, splits, origin, notes, network })
+        Ok(Plan { preset, splits, origin, data, notes, network })
     }
 
     /// What training makes small, and what outputs say. A threshold between two classes that is yet to
@@ -148,8 +187,22 @@ impl Plan {
         resume: Option<Checkpoint<'static>>,
         observer: &mut dyn Observer<f32>,
     ) -> Result<Experiment, Error> {
+        self.train(threads, stop, resume, observer)?.quantize(None, threads)
+    }
+
+    /// Trains, and evaluates the network on the test rows.
+    ///
+    /// # Errors
+    /// [`Error`] when training diverges.
+    pub fn train(
+        self,
+        threads: &Threads,
+        stop: &StopFlag,
+        resume: Option<Checkpoint<'static>>,
+        observer: &mut dyn Observer<f32>,
+    ) -> Result<Trained, Error> {
         let objective = self.objective();
-        let Plan { preset, splits, origin, network, .. } = self;
+        let Plan { preset, splits, origin, data, network, .. } = self;
         let training = Training {
             splits: &splits,
             settings: &preset.training,
@@ -159,12 +212,29 @@ impl Plan {
             resume,
         };
         let outcome = train::train(network, training, observer)?;
-        let network = &outcome.network;
+        outcome.network.check_finite()?;
         let threshold = preset.training.threshold;
-        let objective = with_threshold(objective, threshold, network, &splits, threads);
-        let (quantized, choice) = quantize_network(&preset, network, objective, &splits, threads)?;
+        let objective = with_threshold(objective, threshold, &outcome.network, &splits, threads);
+        let float = evaluate_float(&outcome.network, &splits.test, objective, threads);
+        Ok(Trained { preset, splits, origin, data, objective, outcome, float })
+    }
+}
+
+impl Trained {
+    /// Quantizes the network, lays its weights out for a core where one is given, and evaluates the
+    /// model on the test rows.
+    ///
+    /// # Errors
+    /// [`Error`] when the model is refused.
+    pub fn quantize(self, core: Option<Core>, threads: &Threads) -> Result<Experiment, Error> {
+        let Trained { preset, splits, origin, data, objective, outcome, float } = self;
+        let network = &outcome.network;
+        let (mut quantized, choice) =
+            quantize_network(&preset, network, objective, &splits, threads)?;
+        if let Some(core) = core {
+            quantized.bytes = pack(&Model::parse(&quantized.bytes)?, core)?;
+        }
         let model = Model::parse(&quantized.bytes)?;
-        let float = evaluate_float(network, &splits.test, objective, threads);
         let int8 = evaluate_int8(&model, &splits.test, threads)?;
         let selection = Selection::new(network, &model, objective, &splits, threads)?;
         let (scratch_bytes, macs) = (model.scratch_len() * 4, model.macs());
@@ -172,6 +242,8 @@ impl Plan {
             preset,
             splits,
             origin,
+            data,
+            core,
             objective,
             outcome,
             quantized,
@@ -183,6 +255,19 @@ impl Plan {
             selection,
         })
     }
+}
+
+/// Checks that the network and its training fit into memory: weights, gradients, and two numbers
+/// of the optimizer for each.
+fn check_size(preset: &Preset, inputs: usize) -> Result<(), NotEnoughMemory> {
+    let (mut width, mut parameters) = (inputs as u64, 0_u64);
+    for dense in preset.network.layers.iter().filter_map(|layer| layer.dense()) {
+        let units = dense.units as u64;
+        parameters = parameters.saturating_add((width + 1).saturating_mul(units));
+        width = units;
+    }
+    let remedy = "Make its layers smaller (network.layers, units)";
+    memory::check("training this network", parameters.saturating_mul(16), remedy)
 }
 
 fn check_classes(train: &Subset) -> Result<(), Error> {

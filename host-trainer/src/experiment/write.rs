@@ -2,26 +2,39 @@
 
 use std::collections::HashMap;
 
+use clap::ValueEnum;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
+use serde_json::Value;
 
-use super::Experiment;
+use super::{Experiment, Trained};
+use crate::evaluate::Confusion;
 use crate::network::{Layer, Network};
-use crate::report::{confusion_svg, curves_svg, metrics_json};
-use crate::run_folder::{RunFolder, RunFolderError};
+use crate::pack::Core;
+use crate::preset::Preset;
+use crate::report::{confusion_svg, curves_svg, metrics, training_metrics};
+use crate::run_folder::{MANIFEST, RunFolder, RunFolderError, RunWriter, State};
+use crate::train::Outcome;
+
+/// Files without which a run is nothing: what was learnt, and how.
+pub(super) const LEARNT: [&str; 3] = ["preset.toml", "weights.safetensors", "history.csv"];
 
 impl Experiment {
     /// Name of the model's file.
     pub const MODEL: &'static str = "model.thimble";
 
+    /// Name of the figures' file.
+    pub const METRICS: &'static str = "metrics.json";
+
     /// Names of the files that [`write`](Self::write) writes, with what they are; the last one only
     /// where there are classes.
-    pub const FILES: [(&'static str, &'static str); 7] = [
+    pub const FILES: [(&'static str, &'static str); 8] = [
         (Self::MODEL, "the int8 model"),
         ("weights.safetensors", "the float weights"),
         ("preset.toml", "every setting, to run it again"),
         ("history.csv", "loss and accuracy of each epoch"),
-        ("metrics.json", "all figures"),
+        (Self::METRICS, "all figures"),
+        (MANIFEST, "hashes of the files above: which are of this run"),
         ("curves.svg", "training curves"),
         ("confusion.svg", "confusion matrices"),
     ];
@@ -33,27 +46,130 @@ impl Experiment {
     ///
     /// # Errors
     /// [`RunFolderError`] with the file that cannot be written.
-    pub fn write(&self, folder: &RunFolder) -> Result<(), RunFolderError> {
-        let matrices =
-            [("float", &self.float.confusion), (self.precision_name(), &self.int8.confusion)];
-        let name = &self.preset.name;
-        // What took longest to come by first: should the disk be full, it is what fits.
-        folder.write("weights.safetensors", &safetensors(&self.outcome.network))?;
-        folder.write(Self::MODEL, self.model_bytes())?;
-        folder.write("preset.toml", self.preset.to_toml().as_bytes())?;
-        folder.write("history.csv", self.outcome.history.to_csv().as_bytes())?;
-        folder.write("metrics.json", metrics_json(self).as_bytes())?;
-        folder.write("curves.svg", curves_svg(name, &self.outcome.history).as_bytes())?;
-        if self.has_classes() {
-            folder.write("confusion.svg", confusion_svg(name, &matrices).as_bytes())?;
-        }
-        Ok(())
+    pub fn write(&self, folder: &RunFolder, report: Option<&str>) -> Result<(), RunFolderError> {
+        let metrics = training_metrics(&self.preset, &self.outcome, &self.float, &self.splits);
+        let learnt = Learnt {
+            preset: &self.preset,
+            outcome: &self.outcome,
+            metrics,
+            data: &self.data,
+            core: self.core,
+        };
+        self.write_model(&mut learnt.write(folder)?, report)
+    }
+
+    /// Writes what follows from the weights into the folder that has these already.
+    ///
+    /// # Errors
+    /// [`RunFolderError`] with the file that cannot be written.
+    pub fn write_model(
+        &self,
+        writer: &mut RunWriter<'_>,
+        report: Option<&str>,
+    ) -> Result<(), RunFolderError> {
+        let files = ModelFiles {
+            name: &self.preset.name,
+            model: self.model_bytes(),
+            metrics: &metrics(self),
+            matrices: [
+                ("float", &self.float.confusion),
+                (self.precision_name(), &self.int8.confusion),
+            ],
+            report,
+        };
+        files.write(writer)
     }
 
     /// Whether it was about classes, not values.
     pub fn has_classes(&self) -> bool {
         !self.float.confusion.names().is_empty()
     }
+}
+
+impl Trained {
+    /// Writes what was learnt into the folder, in the place of what an earlier run left there.
+    ///
+    /// # Errors
+    /// [`RunFolderError`] with the file that cannot be written.
+    pub fn write<'a>(
+        &self,
+        folder: &'a RunFolder,
+        core: Option<Core>,
+    ) -> Result<RunWriter<'a>, RunFolderError> {
+        let metrics = training_metrics(&self.preset, &self.outcome, &self.float, &self.splits);
+        let Trained { preset, outcome, data, .. } = self;
+        Learnt { preset, outcome, metrics, data, core }.write(folder)
+    }
+}
+
+/// What training gave, to be written.
+struct Learnt<'a> {
+    preset: &'a Preset,
+    outcome: &'a Outcome<f32>,
+    metrics: Value,
+    data: &'a str,
+    core: Option<Core>,
+}
+
+impl Learnt<'_> {
+    fn write<'a>(&self, folder: &'a RunFolder) -> Result<RunWriter<'a>, RunFolderError> {
+        let mut earlier = Experiment::FILES.map(|(name, _)| name).to_vec();
+        earlier.push(Experiment::REPORT.0);
+        let core = self.core.and_then(|core| core.to_possible_value());
+        let core = core.map(|value| value.get_name().to_string());
+        let mut writer = RunWriter::begin(folder, self.data.to_string(), core, &earlier)?;
+        let history = &self.outcome.history;
+        // What took longest to come by first: should the disk be full, it is what fits.
+        writer.write("weights.safetensors", &safetensors(&self.outcome.network))?;
+        writer.write("preset.toml", self.preset.to_toml().as_bytes())?;
+        writer.write("history.csv", history.to_csv().as_bytes())?;
+        writer.write(Experiment::METRICS, text(&self.metrics).as_bytes())?;
+        writer.commit(State::Trained)?;
+        folder.write("curves.svg", curves_svg(&self.preset.name, history).as_bytes())?;
+        Ok(writer)
+    }
+}
+
+/// What follows from weights and data, to be written.
+pub(super) struct ModelFiles<'a> {
+    pub name: &'a str,
+    pub model: &'a [u8],
+    pub metrics: &'a Value,
+    pub matrices: [(&'a str, &'a Confusion); 2],
+    pub report: Option<&'a str>,
+}
+
+impl ModelFiles<'_> {
+    /// Files that lose their place in a run before they are written.
+    pub const NAMES: [&'static str; 2] = [Experiment::MODEL, Experiment::METRICS];
+
+    pub fn write(&self, writer: &mut RunWriter<'_>) -> Result<(), RunFolderError> {
+        let manifest = writer.manifest().clone();
+        *writer = RunWriter::reopen(writer.folder(), manifest, &Self::NAMES)?;
+        writer.write(Experiment::MODEL, self.model)?;
+        writer.write(Experiment::METRICS, text(self.metrics).as_bytes())?;
+        let folder = writer.folder();
+        let has_classes = !self.matrices[0].1.names().is_empty();
+        let pictures = || {
+            if has_classes {
+                let picture = confusion_svg(self.name, &self.matrices);
+                folder.write("confusion.svg", picture.as_bytes())?;
+            }
+            match self.report {
+                Some(report) => folder.write(Experiment::REPORT.0, report.as_bytes()),
+                // One of an earlier model shows other figures.
+                None => folder.remove(Experiment::REPORT.0),
+            }
+        };
+        let pictures = pictures();
+        // The run is one without its pictures, which can be made again.
+        writer.commit(State::Complete)?;
+        pictures
+    }
+}
+
+fn text(metrics: &Value) -> String {
+    format!("{metrics:#}\n")
 }
 
 /// The dense layers as safetensors: `layers.N.weight` (outputs × inputs) and `layers.N.bias`; of

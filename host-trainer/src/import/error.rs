@@ -38,7 +38,7 @@ pub enum ImportError {
         what: &'static str,
     },
     /// A tensor that cannot be taken.
-    #[error("tensor {index} `{name}`: {problem}")]
+    #[error("tensor {index} `{}`: {problem}", crate::foreign_text::shown(.name))]
     Tensor {
         /// Its index in the file.
         index: usize,

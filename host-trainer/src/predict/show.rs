@@ -2,6 +2,7 @@
 
 use super::answer::Answers;
 use crate::data::Prepared;
+use crate::foreign_text::shown;
 use crate::report::percent;
 use crate::report::style::{FAINT, HEADING, STRONG, paint};
 
@@ -74,9 +75,10 @@ fn picture(image: &Prepared, colours: bool) -> Vec<String> {
 fn table(answers: &Answers) -> Vec<String> {
     let mut order: Vec<usize> = (0..answers.int8.len()).collect();
     order.sort_by(|&a, &b| answers.int8[b].total_cmp(&answers.int8[a]));
-    let name = |class: usize| answers.classes.get(class).map_or("?", String::as_str);
-    let names = order.iter().take(LISTED).map(|&class| name(class).chars().count()).max();
-    let width = names.unwrap_or(0).max(5);
+    let names: Vec<String> = answers.classes.iter().map(|name| shown(name)).collect();
+    let name = |class: usize| names.get(class).map_or("?", String::as_str);
+    let widths = order.iter().take(LISTED).map(|&class| name(class).chars().count());
+    let width = widths.max().unwrap_or(0).max(5);
     let mut header = format!("{:<width$}  {:>9}", "class", "int8");
     if answers.float.is_some() {
         header += &format!("  {:>9}", "float");

@@ -5,6 +5,9 @@ use crate::data::{Dataset, ScalingMethod, Source, TargetKind, TestRows, shown};
 use crate::evaluate::Threshold;
 use crate::network::{Activation, Head, Loss, Network, NetworkError};
 
+/// The most rows that are made from a seed; they are held in memory.
+const MAX_MADE_ROWS: usize = 20_000_000;
+
 /// A key, and what is wrong with it.
 type Wrong = (String, String);
 
@@ -57,6 +60,19 @@ impl Preset {
 
     fn check_data(&self) -> Result<(), Wrong> {
         let dataset = &self.data.dataset;
+        if let Some((key, rows)) = dataset.made_rows()
+            && rows > MAX_MADE_ROWS
+        {
+            let problem = format!("{rows} rows would be made, and {MAX_MADE_ROWS} is the most");
+            return wrong(&format!("data.dataset.{key}"), problem);
+        }
+        if let Some(TargetKind::Classes(classes)) = dataset.target_kind()
+            && classes > model_format::limits::MAX_WIDTH
+        {
+            let most = model_format::limits::MAX_WIDTH;
+            let problem = format!("{classes} classes are more than a model can have: {most}");
+            return wrong(&format!("data.dataset.{dataset}"), problem);
+        }
         let is_table = matches!(dataset, Source::Csv(_));
         match (&self.data.test, dataset.has_test()) {
             (Some(TestRows::File(_)), _) if !is_table => {

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::foreign_text::{escaped, shown};
+
 /// Why a preset cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -31,7 +33,8 @@ pub enum Error {
         error: io::Error,
     },
     /// The file is not a preset.
-    #[error("{origin}:{line}:{column}: {key}{message}{}", suggestion(.nearest.as_deref()))]
+    #[error("{origin}:{line}:{column}: {}{}{}", escaped(.key), escaped(.message),
+        suggestion(.nearest.as_deref()))]
     Toml {
         /// The file.
         origin: String,
@@ -47,7 +50,8 @@ pub enum Error {
         nearest: Option<String>,
     },
     /// A setting given by key and value cannot be understood.
-    #[error("setting `{setting}`: {problem}{}", suggestion(.nearest.as_deref()))]
+    #[error("setting `{}`: {}{}", shown(.setting), escaped(.problem),
+        suggestion(.nearest.as_deref()))]
     Override {
         /// What was given.
         setting: String,

@@ -1,6 +1,6 @@
 //! Which activations have 8 bits and which 16.
 
-use model_format::Precision;
+use model_format::{Layer as ModelLayer, Model, Precision};
 
 use crate::network::{Activation, Head, Layer, Network, Objective};
 
@@ -61,6 +61,24 @@ impl Precisions {
     /// Returns the precision of the last layer's outputs.
     pub fn last(&self, folded: &Network<f32>, objective: Objective) -> Precision {
         self.of_layers(folded, objective).pop().unwrap_or(self.input)
+    }
+
+    /// Returns the name of the activations of a model: `int8`, `int16` or `mixed`.
+    pub fn name_of(model: &Model<'_>) -> &'static str {
+        // What a softmax takes and gives is int8 in any case.
+        let is_softmax = |layer: &ModelLayer<'_>| matches!(layer, ModelLayer::Softmax(_));
+        let layers: Vec<ModelLayer<'_>> = model.layers().collect();
+        let mut seen = vec![model.input_quantization().precision];
+        for (index, layer) in layers.iter().enumerate() {
+            if !is_softmax(layer) && !layers.get(index + 1).is_some_and(is_softmax) {
+                seen.push(layer.output().precision);
+            }
+        }
+        match seen.iter().filter(|precision| **precision == Precision::Int16).count() {
+            0 => "int8",
+            wide if wide == seen.len() => "int16",
+            _ => "mixed",
+        }
     }
 
     /// Returns their name: `int8`, `int16` or `mixed` for some of each.

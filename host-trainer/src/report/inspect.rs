@@ -8,6 +8,7 @@ use super::number::{bytes, grouped, significant};
 use super::style::{HEADING, paint};
 use super::summary::joined;
 use super::table::Table;
+use crate::foreign_text::shown;
 
 /// Everything about a model, as text. `self_tests` is how many of its own tests it passes.
 pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
@@ -23,7 +24,7 @@ pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
     };
     let mut text = format!(
         "{}  {}, format version {VERSION}, CRC-32 {:08x}\n",
-        paint(HEADING, model.name()),
+        paint(HEADING, shown(model.name())),
         bytes(model.file_len() as u64),
         model.checksum()
     );
@@ -38,13 +39,13 @@ pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
         Meaning::Classes { labels, .. } => format!(
             "output  {} classes ({}), {}\n",
             labels.len(),
-            labels.iter().collect::<Vec<_>>().join(" "),
+            labels.iter().map(shown).collect::<Vec<_>>().join(" "),
             meaning(output.quantization)
         ),
         Meaning::Probability { labels, .. } => format!(
             "output  the probability of {} (against {}), {}\n",
-            labels.get(1).unwrap_or_default(),
-            labels.get(0).unwrap_or_default(),
+            shown(labels.get(1).unwrap_or_default()),
+            shown(labels.get(0).unwrap_or_default()),
             meaning(output.quantization)
         ),
         Meaning::Values(scales) if scales.is_empty() => {

@@ -4,9 +4,12 @@ use serde_json::{Value, json};
 
 use super::summary::Column;
 use super::warnings::warnings;
+use crate::data::Splits;
 use crate::evaluate::{Confusion, Evaluation, OutputRegression};
-use crate::experiment::Experiment;
+use crate::experiment::{Choice, Experiment, Selection};
 use crate::network::BatchScore;
+use crate::preset::Preset;
+use crate::train::Outcome;
 
 /// The text of `metrics.json`.
 pub fn metrics_json(experiment: &Experiment) -> String {
@@ -22,12 +25,32 @@ pub fn metrics_json(experiment: &Experiment) -> String {
 /// target's own unit.
 pub fn metrics(experiment: &Experiment) -> Value {
     let Experiment { preset, outcome, float, int8, .. } = experiment;
+    let mut value = training_metrics(preset, outcome, float, &experiment.splits);
+    let model = ModelMetrics {
+        name: experiment.precision_name(),
+        bytes: experiment.model_bytes().len(),
+        scratch_bytes: experiment.scratch_bytes,
+        macs: experiment.macs,
+        float,
+        quantized: int8,
+        selection: &experiment.selection,
+        choice: &experiment.choice,
+        splits: &experiment.splits,
+        threshold: experiment.objective.threshold.into(),
+    };
+    model.add_to(&mut value);
+    value
+}
+
+/// The metrics of a run before its network is quantized.
+pub fn training_metrics(
+    preset: &Preset,
+    outcome: &Outcome<f32>,
+    float: &Evaluation,
+    splits: &Splits,
+) -> Value {
     let kept = outcome.kept_epoch();
-    let results = experiment.splits.results.name();
-    let columns = [
-        Column { title: "float", evaluation: float },
-        Column { title: experiment.precision_name(), evaluation: int8 },
-    ];
+    let results = splits.results.name();
     let mut value = json!({
         "preset": preset.name,
         "dataset": preset.data.dataset.name(),
@@ -48,23 +71,7 @@ pub fn metrics(experiment: &Experiment) -> Value {
             "train": kept.map(|record| score(&record.train)),
             results: evaluation(float),
         },
-        experiment.precision_name(): {
-            "model_bytes": experiment.model_bytes().len(),
-            "scratch_bytes": experiment.scratch_bytes,
-            "macs": experiment.macs,
-            results: evaluation(int8),
-        },
-        "selection": {
-            "part": experiment.selection.part,
-            "float": evaluation(&experiment.selection.float),
-            experiment.precision_name(): evaluation(&experiment.selection.int8),
-        },
-        "warnings": warnings(&experiment.splits, &columns),
     });
-    value["quantization"] = experiment.choice.to_json();
-    if experiment.float.confusion.names().len() == 2 {
-        value["threshold"] = figure(experiment.objective.threshold.into());
-    }
     if let Some(score) = kept.and_then(|record| record.validation).filter(|_| results == "test") {
         value["float"]["validation"] = self::score(&score);
     }
@@ -77,6 +84,62 @@ pub fn results_of(network: &Value) -> &Value {
     match network.get("test") {
         Some(test) => test,
         None => &network["validation"],
+    }
+}
+
+/// A quantized model and what it reaches.
+#[derive(Clone, Copy, Debug)]
+pub struct ModelMetrics<'a> {
+    /// Name of its activations: `int8`, `int16` or `mixed`.
+    pub name: &'static str,
+    /// Bytes of the file.
+    pub bytes: usize,
+    /// Bytes of scratch memory.
+    pub scratch_bytes: usize,
+    /// Multiply-accumulates of an inference.
+    pub macs: u64,
+    /// The float network on the rows of the results.
+    pub float: &'a Evaluation,
+    /// The model on these rows.
+    pub quantized: &'a Evaluation,
+    /// Both on the rows that choose.
+    pub selection: &'a Selection,
+    /// The ways to quantize that were tried.
+    pub choice: &'a Choice,
+    /// The parts of the data.
+    pub splits: &'a Splits,
+    /// Above this probability the second of two classes is answered.
+    pub threshold: f64,
+}
+
+impl ModelMetrics<'_> {
+    /// Writes them into the metrics of a training, in place of those of an earlier model.
+    pub fn add_to(&self, metrics: &mut Value) {
+        if let Some(figures) = metrics.as_object_mut() {
+            for name in ["int8", "int16", "mixed"] {
+                figures.shift_remove(name);
+            }
+        }
+        let columns = [
+            Column { title: "float", evaluation: self.float },
+            Column { title: self.name, evaluation: self.quantized },
+        ];
+        metrics[self.name] = json!({
+            "model_bytes": self.bytes,
+            "scratch_bytes": self.scratch_bytes,
+            "macs": self.macs,
+            self.splits.results.name(): evaluation(self.quantized),
+        });
+        metrics["selection"] = json!({
+            "part": self.selection.part,
+            "float": evaluation(&self.selection.float),
+            self.name: evaluation(&self.selection.int8),
+        });
+        metrics["warnings"] = json!(warnings(self.splits, &columns));
+        metrics["quantization"] = self.choice.to_json();
+        if self.float.confusion.names().len() == 2 {
+            metrics["threshold"] = figure(self.threshold);
+        }
     }
 }
 

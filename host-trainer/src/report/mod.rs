@@ -19,7 +19,10 @@ pub use chips::{chips_text, prediction_text};
 pub use confusion::confusion_text;
 pub use inspect::inspect_text;
 pub use intake::{intake_text, intake_warnings, warnings_text};
-pub use metrics::{evaluation as evaluation_json, metrics, metrics_json, results_of};
+pub use metrics::{
+    ModelMetrics, evaluation as evaluation_json, metrics, metrics_json, results_of,
+    training_metrics,
+};
 pub use number::{bytes, grouped, percent, seconds, significant};
 pub use summary::{Column, model_text, quality_text};
 pub use svg::{confusion_svg, curves_svg};

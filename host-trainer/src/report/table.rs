@@ -3,8 +3,9 @@
 use anstyle::Style;
 
 use super::style::{FAINT, paint};
+use crate::foreign_text::shown;
 
-/// A cell: its text, and how it looks.
+/// A cell: its text, on one line and harmless whoever wrote it, and how it looks.
 #[derive(Clone, Debug)]
 pub struct Cell {
     text: String,
@@ -13,14 +14,14 @@ pub struct Cell {
 
 impl<T: Into<String>> From<T> for Cell {
     fn from(text: T) -> Self {
-        Cell { text: text.into(), style: Style::new() }
+        Cell::styled(text, Style::new())
     }
 }
 
 impl Cell {
     /// A cell that looks like this.
     pub fn styled(text: impl Into<String>, style: Style) -> Self {
-        Cell { text: text.into(), style }
+        Cell { text: shown(&text.into()), style }
     }
 }
 
@@ -35,7 +36,8 @@ pub struct Table {
 impl Table {
     /// A table with this header and no row.
     pub fn new<S: Into<String>>(header: impl IntoIterator<Item = S>) -> Self {
-        Table { header: header.into_iter().map(Into::into).collect(), rows: Vec::new(), gap: 3 }
+        let header = header.into_iter().map(|text| shown(&text.into())).collect();
+        Table { header, rows: Vec::new(), gap: 3 }
     }
 
     /// With so many blanks between columns.
@@ -80,6 +82,15 @@ fn width(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn foreign_text_stays_in_its_cell() {
+        let mut table = Table::new(["a\nb"]);
+        table.row(["\x1b[2Jc".into()]);
+        let lines = table.lines();
+        assert_eq!(lines.len(), 2);
+        assert!(lines[0].contains(r"a\nb") && lines[1].contains(r"\u{1b}[2Jc"), "{lines:?}");
+    }
 
     #[test]
     fn columns_align() {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use safetensors::{Dtype, SafeTensorError, SafeTensors, View};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::callbacks::Best;
 use super::{EpochRecord, History};
@@ -77,6 +78,9 @@ pub enum CheckpointError {
     /// It is of another training.
     #[error("the checkpoint is of another training: {0}")]
     Other(String),
+    /// Its numbers are those of no training.
+    #[error("the checkpoint cannot be gone on from: {0}. Train without --resume")]
+    Beyond(String),
 }
 
 /// As it is written: numbers whose every bit matters as bits.
@@ -145,11 +149,12 @@ impl View for Numbers<'_> {
 }
 
 impl Checkpoint<'_> {
-    /// Writes the file, with the text that says which training it is of.
+    /// Writes the file, with the text that says which training it is of, and the fingerprint of its
+    /// data.
     ///
     /// # Errors
     /// What the system says.
-    pub fn write(&self, training: &str, path: &Path) -> io::Result<()> {
+    pub fn write(&self, training: &str, data: &str, path: &Path) -> io::Result<()> {
         let place = &self.place;
         let best = |best: Best| (best.cost.to_bits(), best.waited);
         let written = Written {
@@ -186,10 +191,17 @@ impl Checkpoint<'_> {
             tensors.push(("best.parameters", floats(parameters)));
             tensors.push(("best.state", floats(state)));
         }
+        // Numbers and strings: this cannot fail.
+        let place = serde_json::to_string(&written).unwrap_or_default();
+        let mut checksum = Checksum::new([training, data, &place]);
+        tensors
+            .iter()
+            .for_each(|(name, numbers)| checksum.add(name, numbers.dtype, &numbers.bytes));
         let metadata = HashMap::from([
             ("training".to_string(), training.to_string()),
-            // Numbers and strings: this cannot fail.
-            ("place".to_string(), serde_json::to_string(&written).unwrap_or_default()),
+            ("data".to_string(), data.to_string()),
+            ("place".to_string(), place),
+            ("sha256".to_string(), checksum.text()),
         ]);
         safetensors::serialize_to_file(tensors, Some(metadata), path).map_err(|error| match error {
             SafeTensorError::IoError(error) => error,
@@ -198,13 +210,51 @@ impl Checkpoint<'_> {
     }
 }
 
+/// Which training a checkpoint is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The settings that decide what the weights become.
+    pub training: String,
+    /// Fingerprint of the data.
+    pub data: String,
+}
+
+/// SHA-256 of all that a checkpoint says, however its file arranges it.
+struct Checksum(Sha256);
+
+impl Checksum {
+    fn new(texts: [&str; 3]) -> Self {
+        let mut checksum = Checksum(Sha256::new());
+        texts.iter().for_each(|text| checksum.part(text.as_bytes()));
+        checksum
+    }
+
+    fn part(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+    }
+
+    fn add(&mut self, name: &str, dtype: Dtype, bytes: &[u8]) {
+        self.part(name.as_bytes());
+        self.part(dtype.to_string().as_bytes());
+        self.part(bytes);
+    }
+
+    fn text(self) -> String {
+        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Names of the tensors, in the order in which they are written and checked.
+const TENSORS: [&str; 7] =
+    ["parameters", "state", "first", "second", "positions", "best.parameters", "best.state"];
+
 impl Checkpoint<'static> {
-    /// Reads the content of the file `path`; with it comes the text that says which training it is
-    /// of.
+    /// Reads the content of the file `path`; with it comes which training it is of.
     ///
     /// # Errors
-    /// [`CheckpointError::Format`] with what is wrong.
-    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Self, String), CheckpointError> {
+    /// [`CheckpointError::Format`] with what is wrong: a damaged file is refused, whichever bit.
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Self, Origin), CheckpointError> {
         let fail = |problem: String| CheckpointError::Format { path: path.into(), problem };
         let (_, header) =
             SafeTensors::read_metadata(bytes).map_err(|error| fail(error.to_string()))?;
@@ -213,8 +263,19 @@ impl Checkpoint<'static> {
             let value = header.metadata().as_ref().and_then(|metadata| metadata.get(key));
             value.cloned().ok_or_else(|| fail(format!("it has no {key}")))
         };
+        let origin = Origin { training: text("training")?, data: text("data")? };
+        let place = text("place")?;
+        let mut checksum = Checksum::new([&origin.training, &origin.data, &place]);
+        for name in TENSORS {
+            if let Ok(tensor) = tensors.tensor(name) {
+                checksum.add(name, tensor.dtype(), tensor.data());
+            }
+        }
+        if checksum.text() != text("sha256")? {
+            return Err(fail("its SHA-256 is not that of its content: it is damaged".to_string()));
+        }
         let written: Written =
-            serde_json::from_str(&text("place")?).map_err(|error| fail(error.to_string()))?;
+            serde_json::from_str(&place).map_err(|error| fail(error.to_string()))?;
         let words = |name: &str, dtype: Dtype| {
             let tensor = tensors.tensor(name).map_err(|error| fail(error.to_string()))?;
             match tensor.dtype() == dtype {
@@ -266,7 +327,7 @@ impl Checkpoint<'static> {
                 .collect(),
             place,
         };
-        Ok((checkpoint, text("training")?))
+        Ok((checkpoint, origin))
     }
 }
 
@@ -313,20 +374,21 @@ mod tests {
     fn bytes(checkpoint: &Checkpoint<'_>) -> Vec<u8> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint");
-        checkpoint.write("seed = 1", &path).unwrap();
+        checkpoint.write("seed = 1", "data", &path).unwrap();
         fs::read(path).unwrap()
     }
 
     #[test]
     fn every_bit_comes_back() {
         let bytes = bytes(&checkpoint());
-        let (read, training) = Checkpoint::from_bytes(&bytes, Path::new("a")).unwrap();
-        assert_eq!((read, training.as_str()), (checkpoint(), "seed = 1"));
+        let (read, origin) = Checkpoint::from_bytes(&bytes, Path::new("a")).unwrap();
+        assert_eq!(read, checkpoint());
+        assert_eq!((origin.training.as_str(), origin.data.as_str()), ("seed = 1", "data"));
     }
 
     #[test]
     fn a_folder_that_is_not_there_is_an_error_of_the_system() {
-        let error = checkpoint().write("", Path::new("not/there/checkpoint")).unwrap_err();
+        let error = checkpoint().write("", "", Path::new("not/there/checkpoint")).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 
@@ -336,6 +398,17 @@ mod tests {
         for length in (0..bytes.len()).step_by(7) {
             let error = Checkpoint::from_bytes(&bytes[..length], Path::new("some-file"));
             assert!(error.unwrap_err().to_string().starts_with("some-file: not a checkpoint"));
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_is_found() {
+        let mut bytes = bytes(&checkpoint());
+        for bit in 0..bytes.len() * 8 {
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let read = Checkpoint::from_bytes(&bytes, Path::new("some-file"));
+            assert!(read.is_err(), "bit {} of byte {}", bit % 8, bit / 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
         }
     }
 }

@@ -25,4 +25,4 @@ pub use optimizer::{
 pub use run::{Outcome, TrainError, Training, train};
 pub use schedule::{OneCycleSettings, Schedule, StepSettings};
 pub use settings::{Augmentation, Clip, Settings};
-pub use threads::Threads;
+pub use threads::{MAX_THREADS, Threads};

@@ -63,3 +63,21 @@ pub trait Observer<T>: Send {
     /// Training is over; quantization and evaluation follow.
     fn trained(&mut self) {}
 }
+
+impl<T, O: Observer<T> + ?Sized> Observer<T> for &mut O {
+    fn batch_done(&mut self, progress: &Progress) {
+        (**self).batch_done(progress);
+    }
+
+    fn epoch_done(&mut self, record: &EpochRecord, network: &Network<T>) -> Flow {
+        (**self).epoch_done(record, network)
+    }
+
+    fn resumable<'a>(&mut self, make: &dyn Fn() -> Checkpoint<'a>) {
+        (**self).resumable(make);
+    }
+
+    fn trained(&mut self) {
+        (**self).trained();
+    }
+}

@@ -336,10 +336,58 @@ impl<T: Real> Run<'_, T> {
         if !sorted.into_iter().eq(0..self.positions.len() as u32) {
             return Err(other("it was trained with another number of rows"));
         }
+        let network = self.learner.network();
+        network.check_finite().map_err(|error| CheckpointError::Beyond(error.to_string()))?;
+        let best = checkpoint.best.iter().flat_map(|(parameters, state)| [parameters, state]);
+        for numbers in best.chain([&checkpoint.first, &checkpoint.second]) {
+            if numbers.iter().any(|number| !number.is_finite()) {
+                let problem = "numbers of its optimizer or its best epoch are NaN or infinite";
+                return Err(CheckpointError::Beyond(problem.to_string()));
+            }
+        }
+        check_place(&place, self.settings, self.positions.len())
+            .map_err(CheckpointError::Beyond)?;
         self.best = checkpoint.best.map(|(p, s)| (reals(&p), reals(&s)));
         self.positions = checkpoint.positions.into_owned();
         self.place = place;
         Ok(())
+    }
+}
+
+/// Checks that a training with these settings can have come to this place.
+fn check_place(place: &Place, settings: &Settings, rows: usize) -> Result<(), String> {
+    /// Words that ChaCha gives before it repeats: see `rand_chacha::ChaCha8Rng::set_word_pos`.
+    const WORDS: u128 = 1 << 68;
+    let batches = rows.div_ceil(settings.batch_size);
+    let done = place.epoch.checked_sub(1).filter(|&done| done <= settings.epochs);
+    let Some(done) = done.filter(|_| place.batch < batches) else {
+        let (epoch, batch) = (place.epoch, place.batch);
+        return Err(format!(
+            "it stands at epoch {epoch}, batch {batch}, of {} epochs of {batches} batches",
+            settings.epochs
+        ));
+    };
+    // No overflow: both are below what a preset may have.
+    let steps = done * batches + place.batch;
+    if place.steps != steps {
+        return Err(format!("it has {} steps where there were {steps}", place.steps));
+    }
+    let scores =
+        place.history.epochs.iter().flat_map(|epoch| [Some(epoch.train), epoch.validation]);
+    let scores = scores.flatten().chain([place.score]);
+    let numbers =
+        place.history.epochs.iter().flat_map(|epoch| [epoch.learning_rate, epoch.seconds]);
+    let sound = place.history.epochs.len() == done
+        && scores.into_iter().all(|score| score.correct <= score.rows && !score.loss_sum.is_nan())
+        && numbers.chain([place.plateau_share]).all(|number| number.is_finite() && number >= 0.0)
+        && place.plateau_share <= 1.0
+        && [place.stopping, place.plateau].iter().all(|b| b.waited <= done && !b.cost.is_nan())
+        && place.score.rows <= rows
+        && place.shuffle_words < WORDS
+        && place.shift_words < WORDS;
+    match sound {
+        true => Ok(()),
+        false => Err("its counters are beyond those of its epoch".to_string()),
     }
 }
 
@@ -396,7 +444,7 @@ mod tests {
         fn resumable<'a>(&mut self, make: &dyn Fn() -> Checkpoint<'a>) {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("checkpoint");
-            make().write("", &path).unwrap();
+            make().write("", "", &path).unwrap();
             let (read, _) = Checkpoint::from_bytes(&fs::read(&path).unwrap(), &path).unwrap();
             self.checkpoint = Some(read);
         }
@@ -461,6 +509,32 @@ mod tests {
         parallel.place.workers = 3;
         let error = run(PRESET, usize::MAX, Some(parallel)).unwrap_err().to_string();
         assert!(error.contains("--threads 3"), "{error}");
+    }
+
+    #[test]
+    fn a_checkpoint_beyond_reason_is_refused() {
+        type Damage = fn(&mut Checkpoint<'static>);
+        let (_, checkpoint) = run(PRESET, 23, None).unwrap();
+        let damages: [(Damage, &str); 12] = [
+            (|c| c.place.steps = usize::MAX, "steps"),
+            (|c| c.place.steps = 0, "steps"),
+            (|c| c.place.epoch = usize::MAX, "epoch"),
+            (|c| c.place.epoch = 0, "epoch"),
+            (|c| c.place.batch = 18, "batch 18"),
+            (|c| c.place.batch = usize::MAX, "batch"),
+            (|c| c.place.shuffle_words = u128::MAX, "counters"),
+            (|c| c.place.stopping.waited = usize::MAX, "counters"),
+            (|c| c.place.score.correct = usize::MAX, "counters"),
+            (|c| c.place.plateau_share = f64::NAN, "counters"),
+            (|c| c.parameters.to_mut()[3] = f32::NAN, "layers.0.weight"),
+            (|c| c.first.to_mut()[3] = f32::INFINITY, "optimizer"),
+        ];
+        for (damage, expected) in damages {
+            let mut damaged = checkpoint.clone();
+            damage(&mut damaged);
+            let error = run(PRESET, usize::MAX, Some(damaged)).unwrap_err().to_string();
+            assert!(error.contains(expected) && error.contains("--resume"), "{error}");
+        }
     }
 
     #[test]

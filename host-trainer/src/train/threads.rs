@@ -7,6 +7,9 @@ use std::thread;
 
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
+/// More threads than any machine that this is for can run at once.
+pub const MAX_THREADS: usize = 1024;
+
 /// Threads that training and evaluation spread their work over.
 #[derive(Debug)]
 pub struct Threads {
@@ -14,13 +17,13 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// So many threads, or as many as the machine has cores.
+    /// So many threads, at most [`MAX_THREADS`], or as many as the machine has cores.
     ///
     /// # Errors
     /// What the system says when it starts no more threads.
     pub fn new(count: Option<NonZero<usize>>) -> Result<Self, ThreadPoolBuildError> {
         let count = match count {
-            Some(count) => count.get(),
+            Some(count) => count.get().min(MAX_THREADS),
             None => thread::available_parallelism().map_or(1, NonZero::get),
         };
         Ok(Threads { pool: ThreadPoolBuilder::new().num_threads(count).build()? })

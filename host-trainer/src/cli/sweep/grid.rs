@@ -1,8 +1,13 @@
 //! The points of a grid, and how machines share them.
 
+use std::fs;
 use std::num::NonZero;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::foreign_text::shown;
+use crate::run_folder::RunFolder;
 
 /// A part of a sweep: the points whose number, modulo `count`, is `index`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +55,61 @@ pub(super) fn points(axes: &[String]) -> anyhow::Result<Vec<Point>> {
         points = points.iter().flat_map(with).collect();
     }
     Ok(points)
+}
+
+/// Name of the file that says which sweep a folder is of.
+const FILE: &str = "sweep.json";
+
+/// Which sweep a folder is of.
+#[derive(PartialEq, Serialize, Deserialize)]
+struct Sweep {
+    grid: Vec<String>,
+    /// The preset that all points begin from.
+    preset: String,
+}
+
+/// Notes in the folder which sweep it is of, or checks that it is of this one.
+pub(super) fn keep(folder: &RunFolder, grid: &[String], preset: &str) -> anyhow::Result<()> {
+    let path = folder.path().join(FILE);
+    let own = Sweep { grid: grid.to_vec(), preset: preset.to_string() };
+    let there = match fs::read(&path) {
+        Ok(there) => there,
+        Err(_) if folder.path().join("0001").exists() => bail!(
+            "{}: it has runs, and no {FILE} that says which sweep they are of. Choose another folder \
+             with --out",
+            folder.path().display()
+        ),
+        Err(_) => {
+            // Strings: this cannot fail.
+            let text = serde_json::to_string_pretty(&own).unwrap_or_default() + "\n";
+            return Ok(folder.write(FILE, text.as_bytes())?);
+        }
+    };
+    let there: Sweep = serde_json::from_slice(&there).with_context(|| {
+        format!("{}: it does not say which sweep the folder is of", path.display())
+    })?;
+    if there == own {
+        return Ok(());
+    }
+    let differs = match there.grid == own.grid {
+        true => {
+            let lines = there.preset.lines().zip(own.preset.lines());
+            let lines = lines.filter(|(there, own)| there != own);
+            lines.map(|(there, own)| (there.to_string(), own.to_string())).next()
+        }
+        false => {
+            let grid = |sweep: &Sweep| format!("--grid {}", sweep.grid.join(" --grid "));
+            Some((grid(&there), grid(&own)))
+        }
+    };
+    let (was, is) = differs.unwrap_or_default();
+    bail!(
+        "{}: the folder is of another sweep, with `{}` in place of `{}`. Choose another folder with \
+         --out",
+        folder.path().display(),
+        shown(&was),
+        shown(&is)
+    )
 }
 
 fn split_values(text: &str) -> Vec<&str> {
@@ -102,5 +162,21 @@ mod tests {
         for text in ["0/3", "4/3", "1/0", "1", "a/b", ""] {
             assert!(text.parse::<Shard>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_folder_is_of_one_grid() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = RunFolder::shared(outer.path()).unwrap();
+        let grid = ["a=1,2".to_string()];
+        keep(&folder, &grid, "seed = 1\n").unwrap();
+        keep(&folder, &grid, "seed = 1\n").unwrap();
+        let message = keep(&folder, &["a=1,3".to_string()], "seed = 1\n").unwrap_err().to_string();
+        assert!(message.contains("`--grid a=1,2` in place of `--grid a=1,3`"), "{message}");
+        let message = keep(&folder, &grid, "seed = 2\n").unwrap_err().to_string();
+        assert!(message.contains("`seed = 1` in place of `seed = 2`"), "{message}");
+        folder.remove(FILE).unwrap();
+        fs::create_dir(outer.path().join("0001")).unwrap();
+        assert!(keep(&folder, &grid, "").unwrap_err().to_string().contains("--out"));
     }
 }

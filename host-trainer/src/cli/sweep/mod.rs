@@ -4,6 +4,7 @@ mod grid;
 mod progress;
 mod results;
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
@@ -17,13 +18,13 @@ use self::progress::{PointProgress, SweepProgress};
 use self::results::{Row, csv, json, page, run_path, table};
 use super::args::SweepArgs;
 use super::checkpoint::{self, Checkpoints};
-use super::terminal;
-use super::train::{stop_on_interrupt, write_run};
+use super::train::{Interrupt, complete};
+use super::{files, quantize, terminal};
 use crate::data::Locations;
-use crate::experiment::{Error, Experiment, Plan};
+use crate::experiment::{Error, Experiment, Plan, SavedRun, check_run, read_metrics};
 use crate::preset::{self, Preset};
-use crate::run_folder::RunFolder;
-use crate::train::{StopFlag, Threads, TrainError};
+use crate::run_folder::{MANIFEST, ManifestError, RunFolder, RunFolderError};
+use crate::train::{Threads, TrainError};
 
 /// Trains each point of the grid that is not done yet, and shows all that are.
 pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
@@ -33,40 +34,67 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
         points.iter().map(|point| base.with_settings(point)).collect::<Result<_, _>>()?;
     let out =
         args.out.clone().unwrap_or_else(|| Path::new("runs").join(format!("sweep-{}", base.name)));
-    let folder = RunFolder::create(&out)?;
+    // Its parts share it; each point has one writer.
+    let folder = RunFolder::shared(&out)?;
+    grid::keep(&folder, &args.grid, &base.to_toml())?;
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let locations = Locations::from_environment(args.data.data_dir.clone());
-    let stop = StopFlag::default();
-    stop_on_interrupt(&stop);
-    let to_do: Vec<usize> = (0..presets.len())
-        .filter(|&number| args.shard.is_none_or(|shard| shard.has(number)))
-        .filter(|&number| finished(&out, number, &presets[number]).is_none())
-        .collect();
+    let interrupt = Interrupt::default();
+    interrupt.watch();
+    let stop = interrupt.stop.clone();
+    let mut to_do: Vec<(usize, Todo)> = Vec::new();
+    let mut data = HashMap::new();
+    for (number, preset) in presets.iter().enumerate() {
+        if args.shard.is_none_or(|shard| shard.has(number))
+            && let Some(todo) = left_to_do(&run_path(&out, number), preset, || {
+                let key = format!("{:?} {}", preset.data, preset.seed);
+                let read = || preset.data.load(&locations, preset.seed).ok();
+                data.entry(key).or_insert_with(|| Some(read()?.fingerprint())).clone()
+            })
+        {
+            to_do.push((number, todo));
+        }
+    }
     let quiet = quiet || args.json;
-    let progress = SweepProgress::new(to_do.iter().map(|&number| &presets[number]), quiet);
+    let trainings = to_do.iter().filter(|(_, todo)| matches!(todo, Todo::Train(_)));
+    let progress = SweepProgress::new(trainings.map(|&(number, _)| &presets[number]), quiet);
     let mut failure = None;
-    for &number in &to_do {
+    for (number, todo) in to_do {
         if stop.is_stopped() {
             break;
         }
         let preset = &presets[number];
-        let name = format!("{}/{}  {}", number + 1, presets.len(), points[number].join("  "));
-        let folder = RunFolder::create(run_path(&out, number))?;
-        let mut watch = Checkpoints::new(progress.begin(name), &folder, preset, stop.clone());
-        let experiment = train_point(preset, &folder, &locations, &threads, &stop, &mut watch);
-        progress.end(watch.into_progress(), preset.training.epochs);
-        match experiment {
-            // What was stopped goes on from its checkpoint next time.
-            Ok(experiment) if experiment.outcome.interrupted => {}
-            Ok(experiment) => {
-                write_run(&experiment, &folder, &threads)?;
-                checkpoint::remove(&folder);
+        let point = format!("{}/{}  {}", number + 1, presets.len(), points[number].join("  "));
+        let done = files::run_folder(&run_path(&out, number)).and_then(|folder| match todo {
+            Todo::Train(why) => {
+                if let Some(why) = why {
+                    progress.line(&format!("  {why}"));
+                }
+                let mut point = progress.begin(point);
+                let done = train(preset, &folder, &locations, &threads, &interrupt, &mut point);
+                progress.end(point, preset.training.epochs);
+                done
             }
+            Todo::Quantize => {
+                progress.line(&format!("{point}: only the model is missing, and is made"));
+                quantize::finish(&folder, &locations, &threads)
+            }
+            Todo::Report => {
+                progress.line(&format!("{point}: only the report is missing, and is made"));
+                let page = SavedRun::open(folder.path())?.report(&locations, &threads)?;
+                Ok(folder.write(Experiment::REPORT.0, page.as_bytes())?)
+            }
+        });
+        match done {
+            Ok(()) => {}
             // One point that diverges, or asks for too large a batch, is a result too.
-            Err(error) => {
-                progress.line(&format!("  {error}"));
+            Err(error) if error.downcast_ref::<Error>().is_some() => {
+                progress.line(&format!("  {}", terminal::message(&error)));
                 failure.get_or_insert(error);
             }
+            // What another process trains, it reports.
+            Err(error) if is_locked(&error) => progress.line(&format!("  {error}")),
+            Err(error) => return Err(error),
         }
     }
     progress.finish();
@@ -80,7 +108,7 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
         })
         .collect();
     if let Some(failure) = failure.filter(|_| rows.iter().all(|row| row.metrics.is_none())) {
-        return Err(anyhow::Error::new(failure).context("no point of the grid could be trained"));
+        return Err(failure.context("no point of the grid could be trained"));
     }
     // Each shard has a table of its own, so that none overwrites another's.
     let name = match args.shard {
@@ -100,37 +128,92 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Trains a point, from its checkpoint where it has one that can be gone on from.
-fn train_point(
+/// Trains a point to its end, from its checkpoint where it has one that can be gone on from.
+fn train(
     preset: &Preset,
     folder: &RunFolder,
     locations: &Locations,
     threads: &Threads,
-    stop: &StopFlag,
-    watch: &mut Checkpoints<'_, PointProgress>,
-) -> Result<Experiment, Error> {
-    // An older result must not be taken for that of this training, should it end half-way.
-    let _ = fs::remove_file(folder.path().join("metrics.json"));
+    interrupt: &Interrupt,
+    point: &mut PointProgress,
+) -> anyhow::Result<()> {
     let begin = || Plan::new(preset.clone(), locations);
-    match checkpoint::read_if_fits(folder, preset) {
-        None => begin()?.run(threads, stop, None, watch),
-        Some(place) => match begin()?.run(threads, stop, Some(place), watch) {
-            // Such as one of another number of threads.
-            Err(Error::Train(TrainError::Checkpoint(_))) => {
-                begin()?.run(threads, stop, None, watch)
-            }
-            done => done,
+    let plan = begin()?;
+    let stop = &interrupt.stop;
+    let place = checkpoint::read_if_fits(folder, preset, &plan.data);
+    let mut watch = Checkpoints::new(point, folder, preset, &plan.data, stop.clone());
+    let resumed = place.is_some();
+    let trained = match plan.train(threads, stop, place, &mut watch) {
+        // Such as one of another number of threads.
+        Err(Error::Train(TrainError::Checkpoint(_))) if resumed => {
+            begin()?.train(threads, stop, None, &mut watch)?
+        }
+        trained => trained?,
+    };
+    // What was stopped goes on from its checkpoint next time.
+    if trained.outcome.interrupted {
+        return Ok(());
+    }
+    complete(trained, folder, None, threads, &Interrupt::default())?;
+    checkpoint::remove(folder);
+    Ok(())
+}
+
+/// What a point lacks.
+enum Todo {
+    /// All of it; why what lies there does not count.
+    Train(Option<String>),
+    /// The model, its figures and the report.
+    Quantize,
+    /// The report.
+    Report,
+}
+
+/// What is left to do of a point, by what its `run.json` says; `data` gives the fingerprint of its
+/// data, where that can be read.
+fn left_to_do(
+    folder: &Path,
+    preset: &Preset,
+    data: impl FnOnce() -> Option<String>,
+) -> Option<Todo> {
+    if !folder.join(MANIFEST).exists() {
+        return Some(Todo::Train(None));
+    }
+    let saved = match SavedRun::open_learnt(folder) {
+        Ok(saved) if saved.preset == *preset => saved,
+        // The base preset is the same, so that it was written by hand.
+        Ok(_) => {
+            let why = format!("{}: it was trained with other settings", folder.display());
+            return Some(Todo::Train(Some(why)));
+        }
+        Err(error) => return Some(Todo::Train(Some(error.to_string()))),
+    };
+    if data().is_some_and(|data| data != saved.manifest.data) {
+        let why = format!("{}: it was trained on other data", folder.display());
+        return Some(Todo::Train(Some(why)));
+    }
+    match check_run(&saved.folder) {
+        Ok(_) if folder.join(Experiment::REPORT.0).is_file() => None,
+        Ok(_) => Some(Todo::Report),
+        Err(ManifestError::NotQuantized { .. }) => Some(Todo::Quantize),
+        // A model that is missing or another is made again; figures of a training are not.
+        Err(error) => match saved.manifest.check(folder, Some(&[Experiment::METRICS])) {
+            Ok(()) => Some(Todo::Quantize),
+            Err(_) => Some(Todo::Train(Some(error.to_string()))),
         },
     }
 }
 
-/// The metrics of a point that was trained before, by this sweep or another part of it.
+/// The metrics of a point that is done, by this sweep or another part of it.
 fn finished(out: &Path, number: usize, preset: &Preset) -> Option<Value> {
     let folder = run_path(out, number);
-    let text = fs::read_to_string(folder.join("preset.toml")).ok()?;
-    // What was trained with other settings is trained anew.
-    if text != preset.to_toml() {
+    // What was trained with other settings does not count.
+    if fs::read_to_string(folder.join("preset.toml")).ok()? != preset.to_toml() {
         return None;
     }
-    serde_json::from_str(&fs::read_to_string(folder.join("metrics.json")).ok()?).ok()
+    read_metrics(&folder).ok()
+}
+
+fn is_locked(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(RunFolderError::Locked { .. }))
 }

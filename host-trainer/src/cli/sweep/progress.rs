@@ -1,6 +1,6 @@
 //! Progress of a sweep: one bar with the time left for all of its points.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
@@ -64,8 +64,7 @@ impl SweepProgress {
     /// A line that stays.
     pub fn line(&self, line: &str) {
         self.bar.suspend(|| {
-            // A line that cannot be shown is no reason to stop.
-            let _ = writeln!(io::stderr().lock(), "{line}");
+            terminal::note(line);
         });
     }
 

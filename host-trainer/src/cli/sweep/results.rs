@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::grid::{Point, keys};
 use crate::cli::compare::compared;
 use crate::experiment::Experiment;
+use crate::foreign_text::spreadsheet_cell;
 use crate::report::html::{Compared, compare_html};
 use crate::report::style::{STRONG, paint};
 use crate::report::{Cell, Table, percent, results_of, seconds, significant};
@@ -94,7 +95,10 @@ pub(super) fn csv(axes: &[String], rows: &[Row]) -> anyhow::Result<Vec<u8>> {
     csv.write_record([vec!["run"], keys(axes), figures].concat())?;
     for row in rows {
         let mut cells = vec![format!("{:04}", row.number + 1)];
-        cells.extend(row.values().into_iter().map(String::from));
+        cells.extend(row.values().into_iter().map(|value| match value.parse::<f64>() {
+            Ok(_) => value.to_string(),
+            Err(_) => spreadsheet_cell(value).into_owned(),
+        }));
         cells.extend(match row.figures() {
             Some(Figures { selection, test, seconds }) => [
                 row.part().unwrap_or_default().to_string(),

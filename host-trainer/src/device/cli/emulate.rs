@@ -16,6 +16,7 @@ use crate::device::board::{Board, Log};
 use crate::device::client::POLL;
 use crate::device::emulator::{Emulator, Options, Uart};
 use crate::device::log::{Level, Line};
+use crate::foreign_text::escaped;
 
 /// The port at which an emulated board listens, unless told otherwise.
 const DEFAULT_PORT: u16 = 7878;
@@ -91,7 +92,7 @@ fn show(line: &Line) {
         Level::Warn => AnsiColor::Yellow.on_default(),
         Level::Error => AnsiColor::Red.on_default().bold(),
     };
-    let text = line.to_string();
+    let text = escaped(&line.to_string());
     let (level, rest) = text.split_at(5);
     anstream::eprintln!("{style}{level}{style:#}{rest}");
 }

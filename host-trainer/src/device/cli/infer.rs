@@ -118,6 +118,9 @@ fn rows(client: &mut AnyClient, input: &Path, out: Option<&Path>) -> anyhow::Res
 }
 
 fn rows_of_counts(client: &mut AnyClient, path: &Path, out: Option<&Path>) -> anyhow::Result<()> {
+    if let Some(out) = out {
+        files::refuse_input_as_output(out, &[path])?;
+    }
     let file = client.read_model()?;
     let model = Model::parse(&file).map_err(local::refused)?;
     let precision = model.output().quantization.precision;

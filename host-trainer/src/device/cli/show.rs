@@ -14,6 +14,7 @@ use crate::cli::files;
 use crate::device::connection::{self, AnyClient};
 use crate::device::info::DeviceInfo;
 use crate::device::{Error, local};
+use crate::foreign_text::shown;
 use crate::report::grouped;
 
 /// `device bench`.
@@ -82,7 +83,7 @@ pub fn list() -> anyhow::Result<()> {
             },
             _ => "not asked".into(),
         };
-        println!("{:<16} {:<40} {answer}", port.port_name, connection::describe(&port));
+        println!("{:<16} {:<40} {answer}", port.port_name, shown(&connection::describe(&port)));
     }
     Ok(())
 }

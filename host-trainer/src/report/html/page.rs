@@ -6,6 +6,7 @@ use super::findings::{Curve, Findings, Task};
 use super::picture::img;
 use super::plot::{Series, curves};
 use super::{classes, layers, plane, values};
+use crate::foreign_text;
 use crate::report::number::{grouped, percent, r_squared, seconds, significant as number};
 
 /// Points of accuracy that int8 may lose before the page advises finer activations.
@@ -54,7 +55,7 @@ pub fn report_html(findings: &Findings) -> String {
 
 /// A whole page around a body.
 pub(super) fn page(title: &str, body: Markup) -> String {
-    html! {
+    let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
@@ -74,7 +75,8 @@ pub(super) fn page(title: &str, body: Markup) -> String {
             }
         }
     }
-    .into_string()
+    .into_string();
+    foreign_text::document(page)
 }
 
 /// What was trained, and how well.

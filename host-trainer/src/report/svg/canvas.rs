@@ -3,6 +3,8 @@
 use svg::node::element::{Line, Rectangle, Style, Text};
 use svg::{Document, Node};
 
+use crate::foreign_text;
+
 /// The first series, and what is right. Blue and vermilion of Okabe and Ito, *Color universal
 /// design*, 2008: told apart by everyone.
 pub const FIRST: &str = "#0072b2";
@@ -100,7 +102,7 @@ impl Canvas {
 
     /// The picture as an SVG file.
     pub fn finish(self) -> String {
-        format!("{}\n", self.document)
+        foreign_text::document(format!("{}\n", self.document))
     }
 }
 

@@ -1,0 +1,93 @@
+//! Giving a trained run its model, its figures and its report.
+
+use model_format::Model;
+use serde_json::Value;
+
+use super::write::ModelFiles;
+use super::{Choice, Experiment, Plan, ReadError, ReportError, SavedRun, Selection};
+use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
+use crate::report::ModelMetrics;
+use crate::run_folder::{RunFolder, RunFolderError, RunWriter};
+use crate::train::Threads;
+
+/// What a model adds to a run that was read back.
+#[derive(Debug)]
+pub struct Finished {
+    /// The model file.
+    pub model: Vec<u8>,
+    /// What its activations are called.
+    pub precision: &'static str,
+    /// All figures of the run.
+    pub metrics: Value,
+    /// The float network on the test rows.
+    pub float: Evaluation,
+    /// The model on the test rows.
+    pub quantized: Evaluation,
+    /// The report, or why there is none.
+    pub report: Result<String, ReportError>,
+}
+
+impl SavedRun {
+    /// Evaluates a model that was made of the run's weights in the way that was chosen, with
+    /// activations of this name, as the run itself would have.
+    ///
+    /// # Errors
+    /// [`ReportError`] when the model is refused, or the figures of the training cannot be read.
+    pub fn finish(
+        &self,
+        plan: &Plan,
+        model: Vec<u8>,
+        precision: &'static str,
+        choice: &Choice,
+        threads: &Threads,
+    ) -> Result<Finished, ReportError> {
+        let parsed = Model::parse(&model)?;
+        let (objective, test) = (plan.objective_of(&self.network, threads), &plan.splits.test);
+        let float = evaluate_float(&self.network, test, objective, threads);
+        let quantized = evaluate_int8(&parsed, test, threads)?;
+        if self.manifest.has(Experiment::METRICS) {
+            let check = self.manifest.check(&self.folder, Some(&[Experiment::METRICS]));
+            check.map_err(ReadError::from)?;
+        }
+        let mut metrics = self.metrics()?;
+        let selection = Selection::new(&self.network, &parsed, objective, &plan.splits, threads)?;
+        let figures = ModelMetrics {
+            name: precision,
+            bytes: model.len(),
+            scratch_bytes: parsed.scratch_len() * 4,
+            macs: parsed.macs(),
+            float: &float,
+            quantized: &quantized,
+            selection: &selection,
+            choice,
+            splits: &plan.splits,
+            threshold: objective.threshold.into(),
+        };
+        figures.add_to(&mut metrics);
+        let report = self.page(plan, &parsed, [&float, &quantized], &metrics, threads);
+        Ok(Finished { model, precision, metrics, float, quantized, report })
+    }
+}
+
+impl Finished {
+    /// Writes model, figures and report into the folder of the run; with its preset, should another
+    /// one have been quantized with.
+    ///
+    /// # Errors
+    /// [`RunFolderError`] with the file that cannot be written.
+    pub fn write(&self, run: &SavedRun, folder: &RunFolder) -> Result<(), RunFolderError> {
+        let mut writer = RunWriter::reopen(folder, run.manifest.clone(), &ModelFiles::NAMES)?;
+        writer.replace("preset.toml", run.preset.to_toml().as_bytes())?;
+        let files = ModelFiles {
+            name: &run.preset.name,
+            model: &self.model,
+            metrics: &self.metrics,
+            matrices: [
+                ("float", &self.float.confusion),
+                (self.precision, &self.quantized.confusion),
+            ],
+            report: self.report.as_deref().ok(),
+        };
+        files.write(&mut writer)
+    }
+}

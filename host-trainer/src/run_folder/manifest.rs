@@ -1,0 +1,328 @@
+//! `run.json`: the commit point of a run, which says which files belong to it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{RunFolder, RunFolderError};
+use crate::atomic_file;
+use crate::foreign_text::shown;
+
+/// Name of the file.
+pub const MANIFEST: &str = "run.json";
+
+/// Version of the file.
+const FORMAT: u32 = 1;
+
+/// Which files belong to a run, by their SHA-256.
+///
+/// It is written last and removed first, so that a folder that was being written when the power
+/// failed never passes for a run. A file that is about to be replaced loses its entry first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    format: u32,
+    /// How far the run is.
+    pub state: State,
+    /// Fingerprint of the dataset that it was trained on.
+    pub data: String,
+    /// The core that its model is laid out for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub core: Option<String>,
+    /// SHA-256 of each file, by its name.
+    files: BTreeMap<String, String>,
+    /// SHA-256 of what is about to replace a file that the run cannot be without: until it has,
+    /// either content is that of the run.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    replacing: BTreeMap<String, String>,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Weights, history and preset are there; the model is not.
+    Trained,
+    /// All of it.
+    Complete,
+}
+
+/// Why a folder does not count as a run.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// The folder has no `run.json`.
+    #[error(
+        "{}: there is no run.json, which says that the files beside it are of one run. It was being \
+         written when the program was killed, or it is of an earlier version. Train again into this \
+         folder, with --resume if it has a checkpoint", .0.display()
+    )]
+    Missing(PathBuf),
+    /// `run.json` cannot be read.
+    #[error("{}: {problem}. Train again into this folder", .path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Some files are not those of the run.
+    #[error("{}: {}. Put back what the run wrote, or {remedy}", .folder.display(), .files.join(", "))]
+    Files {
+        /// The folder.
+        folder: PathBuf,
+        /// Each file, with what is wrong with it.
+        files: Vec<String>,
+        /// What else helps.
+        remedy: String,
+    },
+    /// There is no model yet.
+    #[error(
+        "{}: the run is trained, but not quantized yet. `host-trainer quantize {}` goes on from \
+         there", .folder.display(), .folder.display()
+    )]
+    NotQuantized {
+        /// The folder.
+        folder: PathBuf,
+    },
+}
+
+/// SHA-256 in hexadecimal.
+pub(crate) fn sha256(content: &[u8]) -> String {
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Manifest {
+    /// Reads `run.json`.
+    ///
+    /// # Errors
+    /// [`ManifestError::Missing`], or [`ManifestError::Content`] when it is damaged.
+    pub fn read(folder: &Path) -> Result<Self, ManifestError> {
+        let path = folder.join(MANIFEST);
+        let content = |problem: String| ManifestError::Content { path: path.clone(), problem };
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(ManifestError::Missing(folder.to_path_buf()));
+            }
+            Err(error) => return Err(content(error.to_string())),
+        };
+        let manifest: Manifest =
+            serde_json::from_str(&text).map_err(|error| content(shown(&error.to_string())))?;
+        if manifest.format != FORMAT {
+            let format = manifest.format;
+            return Err(content(format!(
+                "it is of version {format}, and this program knows version {FORMAT}"
+            )));
+        }
+        Ok(manifest)
+    }
+
+    /// Checks that the files in the folder are those of the run: all that it has, or those of `only`.
+    ///
+    /// # Errors
+    /// [`ManifestError::Files`] with each that is missing or another.
+    pub fn check(&self, folder: &Path, only: Option<&[&str]>) -> Result<(), ManifestError> {
+        let mut wrong = Vec::new();
+        for (name, hash) in &self.files {
+            if only.is_some_and(|only| !only.contains(&name.as_str())) {
+                continue;
+            }
+            match fs::read(folder.join(name)) {
+                Ok(content) => {
+                    let found = sha256(&content);
+                    if found != *hash && self.replacing.get(name) != Some(&found) {
+                        wrong.push(format!(
+                            "{} is not the file that this run wrote: it is of another run, or was \
+                             edited",
+                            shown(name)
+                        ));
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    wrong.push(format!("{} is missing", shown(name)));
+                }
+                Err(error) => wrong.push(format!("{} cannot be read ({error})", shown(name))),
+            }
+        }
+        let needed = only.into_iter().flatten().filter(|name| !self.files.contains_key(**name));
+        wrong.extend(needed.map(|name| format!("{name} is not in run.json")));
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        let remedy = match wrong.iter().all(|line| line.starts_with("model.thimble")) {
+            true => format!("make it again: host-trainer quantize {}", folder.display()),
+            false => "train again".to_string(),
+        };
+        Err(ManifestError::Files { folder: folder.to_path_buf(), files: wrong, remedy })
+    }
+
+    /// Whether it has this file.
+    pub fn has(&self, name: &str) -> bool {
+        self.files.contains_key(name)
+    }
+}
+
+/// Writes the files of a run, and its `run.json` last.
+#[derive(Debug)]
+pub struct RunWriter<'a> {
+    folder: &'a RunFolder,
+    manifest: Manifest,
+}
+
+impl<'a> RunWriter<'a> {
+    /// Begins a new run in the folder: what an earlier run left there no longer counts, and its
+    /// files of these names are removed.
+    ///
+    /// # Errors
+    /// [`RunFolderError`] when `run.json` cannot be removed.
+    pub fn begin(
+        folder: &'a RunFolder,
+        data: String,
+        core: Option<String>,
+        names: &[&str],
+    ) -> Result<Self, RunFolderError> {
+        folder.remove(MANIFEST)?;
+        for name in names {
+            // What stays is replaced later, or is named by that.
+            let _ = folder.remove(name);
+        }
+        atomic_file::sync_folder(folder.path());
+        let manifest = Manifest {
+            format: FORMAT,
+            state: State::Trained,
+            data,
+            core,
+            files: BTreeMap::new(),
+            replacing: BTreeMap::new(),
+        };
+        Ok(RunWriter { folder, manifest })
+    }
+
+    /// Goes on with a run, of which these files are about to be replaced.
+    ///
+    /// # Errors
+    /// [`RunFolderError`] when `run.json` cannot be written.
+    pub fn reopen(
+        folder: &'a RunFolder,
+        mut manifest: Manifest,
+        names: &[&str],
+    ) -> Result<Self, RunFolderError> {
+        manifest.files.retain(|name, _| !names.contains(&name.as_str()));
+        let mut writer = RunWriter { folder, manifest };
+        writer.commit(State::Trained)?;
+        Ok(writer)
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &'a RunFolder {
+        self.folder
+    }
+
+    /// Writes a file that belongs to the run.
+    ///
+    /// # Errors
+    /// [`RunFolderError`] with the file.
+    pub fn write(&mut self, name: &str, content: &[u8]) -> Result<(), RunFolderError> {
+        self.folder.write(name, content)?;
+        self.manifest.files.insert(name.to_string(), sha256(content));
+        Ok(())
+    }
+
+    /// Replaces a file that the run cannot be without: at every moment the old content or the new
+    /// one belongs to the run.
+    ///
+    /// # Errors
+    /// [`RunFolderError`] with the file.
+    pub fn replace(&mut self, name: &str, content: &[u8]) -> Result<(), RunFolderError> {
+        self.manifest.replacing.insert(name.to_string(), sha256(content));
+        self.commit(self.manifest.state)?;
+        self.write(name, content)?;
+        self.manifest.replacing.remove(name);
+        self.commit(self.manifest.state)
+    }
+
+    /// Writes `run.json`: all that was written until here is a run that is so far.
+    ///
+    /// # Errors
+    /// [`RunFolderError`] when it cannot be written.
+    pub fn commit(&mut self, state: State) -> Result<(), RunFolderError> {
+        self.manifest.state = state;
+        // Strings and numbers: this cannot fail.
+        let text = serde_json::to_string_pretty(&self.manifest).unwrap_or_default() + "\n";
+        self.folder.write(MANIFEST, text.as_bytes())
+    }
+
+    /// What `run.json` says.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_swapped_or_missing_file_is_named() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(outer.path()).unwrap();
+        assert!(matches!(Manifest::read(outer.path()), Err(ManifestError::Missing(_))));
+        let mut writer = RunWriter::begin(&folder, "d".into(), None, &[]).unwrap();
+        writer.write("weights.safetensors", b"w").unwrap();
+        writer.write("model.thimble", b"m").unwrap();
+        writer.commit(State::Complete).unwrap();
+        let manifest = Manifest::read(outer.path()).unwrap();
+        assert_eq!(&manifest, writer.manifest());
+        manifest.check(outer.path(), None).unwrap();
+        folder.write("model.thimble", b"x").unwrap();
+        let message = manifest.check(outer.path(), None).unwrap_err().to_string();
+        assert!(message.contains("model.thimble is not the file that this run wrote"), "{message}");
+        assert!(message.contains("host-trainer quantize"), "{message}");
+        manifest.check(outer.path(), Some(&["weights.safetensors"])).unwrap();
+        folder.remove("weights.safetensors").unwrap();
+        let message = manifest.check(outer.path(), None).unwrap_err().to_string();
+        assert!(message.contains("weights.safetensors is missing"), "{message}");
+        assert!(message.contains("train again"), "{message}");
+    }
+
+    #[test]
+    fn a_file_that_is_about_to_be_replaced_no_longer_counts() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(outer.path()).unwrap();
+        let mut writer = RunWriter::begin(&folder, "d".into(), None, &[]).unwrap();
+        writer.write("weights.safetensors", b"w").unwrap();
+        writer.write("model.thimble", b"m").unwrap();
+        writer.commit(State::Complete).unwrap();
+        let manifest = Manifest::read(outer.path()).unwrap();
+        RunWriter::reopen(&folder, manifest, &["model.thimble"]).unwrap();
+        let manifest = Manifest::read(outer.path()).unwrap();
+        assert_eq!(manifest.state, State::Trained);
+        assert!(!manifest.has("model.thimble") && manifest.has("weights.safetensors"));
+        let mut writer = RunWriter::reopen(&folder, manifest, &[]).unwrap();
+        writer.replace("weights.safetensors", b"v").unwrap();
+        let manifest = Manifest::read(outer.path()).unwrap();
+        manifest.check(outer.path(), Some(&["weights.safetensors"])).unwrap();
+        folder.write("weights.safetensors", b"w").unwrap();
+        assert!(manifest.check(outer.path(), None).is_err());
+        // Another training removes it before anything else.
+        folder.write("model.thimble", b"m").unwrap();
+        RunWriter::begin(&folder, "d".into(), None, &["model.thimble"]).unwrap();
+        assert!(!outer.path().join(MANIFEST).exists());
+        assert!(!outer.path().join("model.thimble").exists());
+    }
+
+    #[test]
+    fn damage_is_named() {
+        let outer = tempfile::tempdir().unwrap();
+        for text in
+            ["", "{}", "{\"format\": 9, \"state\": \"complete\", \"data\": \"\", \"files\": {}}"]
+        {
+            fs::write(outer.path().join(MANIFEST), text).unwrap();
+            let message = Manifest::read(outer.path()).unwrap_err().to_string();
+            assert!(message.contains("run.json"), "{message}");
+        }
+    }
+}
