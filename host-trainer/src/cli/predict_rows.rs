@@ -228,10 +228,7 @@ impl Rows<'_> {
             crate::evaluate::evaluate_float(&run.saved.network, &rows, objective, &self.threads);
         let mut features = vec![0.0_f32; dataset.width()];
         rows.gather_raw(0, &mut features);
-        let precision = match model.output().quantization.precision {
-            model_format::Precision::Int8 => "int8",
-            model_format::Precision::Int16 => "int16",
-        };
+        let precision = crate::quantize::Precisions::name_of(&model);
         let answers = [("float", &float), (precision, &int8)];
         match self.json {
             true => terminal::json(&row_json(&dataset, index, &features, &rows, &answers))?,

@@ -154,25 +154,7 @@ impl<'m> InputEncoder<'m> {
         }
         // As many as the model takes, of the kind that it takes, and numbers: `new` and the dataset
         // have seen to it.
-        self.encode_reading(&self.reading(subset, position), out).unwrap_or(0)
-    }
-
-    /// Writes the input for readings; returns how many of them lay beyond its range.
-    ///
-    /// # Errors
-    /// [`RawError`] when the model takes no such readings, or not so many, or one is not a number.
-    pub fn encode_reading(&self, reading: &Reading, out: &mut [u8]) -> Result<u32, RawError> {
-        match reading {
-            Reading::Counts(counts) => encode_counts(&self.model, counts.iter().copied(), out),
-            Reading::Reals(reals) => encode_reals(&self.model, reals.iter().copied(), out),
-            Reading::Values(values) if values.len() == out.len() => {
-                out.copy_from_slice(values);
-                Ok(0)
-            }
-            Reading::Values(values) => {
-                Err(RawError::Length { expected: out.len(), given: values.len() })
-            }
-        }
+        encode_reading(&self.model, &self.reading(subset, position), out).unwrap_or(0)
     }
 
     fn encode_values(&self, subset: &Subset, position: usize, out: &mut [u8]) {
@@ -191,6 +173,28 @@ impl<'m> InputEncoder<'m> {
             let q = q.clamp(range.low.into(), range.high.into()) as i16;
             // The low byte of an int16 that is in range is the int8.
             out.copy_from_slice(&q.to_le_bytes()[..precision.bytes()]);
+        }
+    }
+}
+
+/// Writes a model's input for readings; returns how many of them lay beyond its range.
+///
+/// # Errors
+/// [`RawError`] when the model takes no such readings, or not so many, or one is not a number.
+pub fn encode_reading(
+    model: &Model<'_>,
+    reading: &Reading,
+    out: &mut [u8],
+) -> Result<u32, RawError> {
+    match reading {
+        Reading::Counts(counts) => encode_counts(model, counts.iter().copied(), out),
+        Reading::Reals(reals) => encode_reals(model, reals.iter().copied(), out),
+        Reading::Values(values) if values.len() == out.len() => {
+            out.copy_from_slice(values);
+            Ok(0)
+        }
+        Reading::Values(values) => {
+            Err(RawError::Length { expected: out.len(), given: values.len() })
         }
     }
 }

@@ -15,6 +15,6 @@ pub use evaluation::{Evaluation, OutputRegression};
 pub use figures::summary_figures;
 pub(crate) use float::over_chunks;
 pub use float::{evaluate_float, score_float};
-pub use int8::{AnswerReader, InputEncoder, Int8Error, Reading, evaluate_int8};
+pub use int8::{AnswerReader, InputEncoder, Int8Error, Reading, encode_reading, evaluate_int8};
 pub use metrics::{Ranking, Regression, ranking, regression, regressions};
 pub use threshold::{Threshold, choose_threshold};

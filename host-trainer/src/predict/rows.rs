@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use model_format::{Model, Precision};
+use model_format::Model;
 use ndarray::Array2;
 
 use crate::data::{
@@ -11,6 +11,7 @@ use crate::data::{
 };
 use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
 use crate::network::{Network, Objective, first_largest};
+use crate::quantize::Precisions;
 use crate::train::Threads;
 
 /// Rows that are in memory at a time.
@@ -68,12 +69,9 @@ pub struct Answered {
 }
 
 impl RowPredictor<'_> {
-    /// Name of the model's answers, `int8` or `int16`.
+    /// Returns the name of the model's answers: `int8`, `int16` or `mixed`.
     pub fn precision(&self) -> &'static str {
-        match self.model.output().quantization.precision {
-            Precision::Int8 => "int8",
-            Precision::Int16 => "int16",
-        }
+        Precisions::name_of(&self.model)
     }
 
     /// Answers all rows of a file, as CSV.
@@ -269,7 +267,7 @@ pub fn class_of(evaluation: &Evaluation, row: usize) -> usize {
 }
 
 /// A text as spreadsheets take it for text: one that would be a formula gets an apostrophe.
-fn for_spreadsheets(text: &str) -> String {
+pub fn for_spreadsheets(text: &str) -> String {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     match is_formula && text.parse::<f64>().is_err() {
         true => format!("'{text}"),

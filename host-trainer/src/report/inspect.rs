@@ -95,7 +95,9 @@ fn described(model: &Model<'_>) -> String {
     let mut text = String::new();
     let tensor = model.input_quantization();
     let all = Clamp::all(tensor.precision);
-    let [low, high] = [all.low, all.high].map(|q| f64::from(q) - f64::from(tensor.zero_point));
+    // Of symmetric inputs the lowest value is left unused.
+    let low = if tensor.zero_point == 0 { -all.high } else { all.low };
+    let [low, high] = [low, all.high].map(|q| f64::from(q) - f64::from(tensor.zero_point));
     let features: Vec<_> = details.features().collect();
     let range = |index: usize| -> Option<[f64; 2]> {
         if let Some(channels) = model.real_channels() {

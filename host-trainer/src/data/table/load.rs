@@ -35,6 +35,10 @@ impl Table {
     /// [`Error::File`] when it cannot be read, [`Error::Table`] with line and column for what is
     /// missing, no number, or not finite.
     pub fn load(&self) -> Result<Dataset, Error> {
+        if self.target.names().is_empty() {
+            let problem = "no column is named: name at least one".to_string();
+            return Err(Problem::key("target.values", problem).of(&self.file));
+        }
         let spec =
             RowSpec { features: self.features.clone(), needs_target: true, ..RowSpec::default() };
         self.read(&self.file, spec)

@@ -131,10 +131,6 @@ impl Table {
             return Err(Problem::key("decimal", problem));
         }
         let targets = self.target.names();
-        if targets.is_empty() {
-            let problem = "no column is named: name at least one".to_string();
-            return Err(Problem::key("target.values", problem));
-        }
         let features = self.features.iter().map(String::as_str).collect::<Vec<_>>();
         let ignored = self.ignore.iter().map(String::as_str).collect::<Vec<_>>();
         for (key, names) in [("target.values", &targets), ("features", &features)] {

@@ -3,6 +3,7 @@
 mod emulate;
 mod evaluate;
 mod infer;
+mod predict;
 mod show;
 mod update;
 
@@ -29,6 +30,8 @@ pub enum DeviceArgs {
     Info(Link),
     /// Say what the device's model sees in a photograph, or run rows of raw inputs through it
     Infer(infer::InferArgs),
+    /// Ask the device about the rows of a CSV file, in the units of its columns
+    Predict(predict::PredictArgs),
     /// Have the device run its model's own test vectors
     SelfTest(Link),
     /// Send the test rows of a dataset through the device, and compare every byte with this machine
@@ -93,6 +96,7 @@ pub fn run(args: DeviceArgs, quiet: bool) -> anyhow::Result<()> {
         DeviceArgs::List => show::list(),
         DeviceArgs::Info(link) => link.ask(show::info),
         DeviceArgs::Infer(args) => infer::run(args),
+        DeviceArgs::Predict(args) => predict::run(args),
         DeviceArgs::SelfTest(link) => link.ask(show::self_test),
         DeviceArgs::Evaluate(args) => evaluate::run(args, quiet),
         DeviceArgs::Bench(args) => show::bench(args),

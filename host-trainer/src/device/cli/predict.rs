@@ -1,0 +1,155 @@
+//! `host-trainer device predict`.
+
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use firmware::Engine;
+use model_format::{Feature, Meaning, Model};
+
+use super::Link;
+use crate::cli::{files, terminal};
+use crate::data::{Row, RowReader, RowSpec, Table, TableTarget};
+use crate::device::connection::AnyClient;
+use crate::device::local;
+use crate::evaluate::{AnswerReader, Reading, encode_reading};
+use crate::predict::for_spreadsheets;
+use crate::report::grouped;
+
+/// `device predict`.
+#[derive(Debug, Args)]
+pub struct PredictArgs {
+    /// A CSV file with the features of the device's model, in their own units: columns by name, in
+    /// any order
+    rows: PathBuf,
+    /// Write the answers here, as CSV [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Where the device is
+    #[command(flatten)]
+    link: Link,
+}
+
+/// Asks the device about the rows of a table, and compares every byte with this machine.
+pub fn run(args: PredictArgs) -> anyhow::Result<()> {
+    let PredictArgs { rows, output, link } = args;
+    link.ask(|client| {
+        let mut text = Vec::new();
+        let count = answer(client, &rows, &mut text)?;
+        match &output {
+            Some(path) => files::write(path, &text)?,
+            None => {
+                let mut out = BufWriter::new(std::io::stdout().lock());
+                out.write_all(&text)?;
+                out.flush()?;
+            }
+        }
+        terminal::note(&format!(
+            "{} rows answered by the device, and every byte of them this machine's",
+            grouped(count)
+        ));
+        Ok(())
+    })
+}
+
+/// Writes the answers to all rows as CSV; returns how many there were.
+fn answer(client: &mut AnyClient, path: &Path, out: &mut Vec<u8>) -> anyhow::Result<u64> {
+    let file = client.read_model()?;
+    let model = Model::parse(&file).map_err(local::refused)?;
+    let details = model.details();
+    let features: Vec<Feature<'_>> = details.features().collect();
+    if features.is_empty() || features.iter().any(|feature| feature.name.is_empty()) {
+        bail!(
+            "the device's model has no names of features, so that nobody knows which column is \
+             which: give it one that was trained on a table and not stripped, or use `device infer`"
+        );
+    }
+    let spec = RowSpec {
+        features: features.iter().map(|feature| feature.name.to_string()).collect(),
+        is_another_file: true,
+        ..RowSpec::default()
+    };
+    let table = Table::new(path, TableTarget::Values(Vec::new()));
+    let mut reader = RowReader::open(path, &table, spec)?;
+    let mut scratch = vec![0; model.scratch_len()];
+    let mut engine = Engine::new(model.clone(), &mut scratch).map_err(local::refused)?;
+    let answers = AnswerReader::new(&model);
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(header(&model))?;
+    let (mut row, mut count) = (Row::default(), 0);
+    let mut input = vec![0; model.input_bytes()];
+    while reader.read(&mut row)? {
+        let reading = reading(&model, &features, &row.features)?;
+        let place = || format!("{}, line {}", path.display(), row.line);
+        encode_reading(&model, &reading, &mut input).with_context(place)?;
+        let device = match &reading {
+            Reading::Counts(counts) => client.infer_counts(counts.iter().copied())?,
+            Reading::Reals(reals) => client.infer_reals(reals)?,
+            Reading::Values(values) => client.infer_bytes(values)?,
+        };
+        if engine.run_bytes(&input).map_err(local::refused)? != device {
+            bail!(
+                "{}: the device gives other bytes than this machine: `host-trainer device trace` \
+                 names the layer",
+                place()
+            );
+        }
+        let mut outputs = Vec::new();
+        let class = answers.read(&device, &mut outputs);
+        let label = model.output().meaning.labels().and_then(|labels| labels.get(class));
+        let mut cells: Vec<String> = label.map(for_spreadsheets).into_iter().collect();
+        cells.extend(outputs.iter().map(f32::to_string));
+        writer.write_record(cells)?;
+        count += 1;
+    }
+    if count == 0 {
+        bail!("{}: there is no row below the names: nothing is answered", path.display());
+    }
+    writer.flush()?;
+    Ok(count)
+}
+
+/// Names of the columns of answers.
+fn header(model: &Model<'_>) -> Vec<String> {
+    let named = |name: &str, unit: &str| match unit {
+        "" => for_spreadsheets(name),
+        unit => for_spreadsheets(&format!("{name} ({unit})")),
+    };
+    match model.output().meaning {
+        Meaning::Classes { labels, .. } => {
+            let each = labels.iter().map(|label| format!("p({label})"));
+            std::iter::once("class".to_string()).chain(each).collect()
+        }
+        Meaning::Probability { labels, .. } => {
+            vec!["class".into(), format!("p({})", labels.get(1).unwrap_or_default())]
+        }
+        Meaning::Values(_) => {
+            let labels: Vec<_> = model.details().outputs().collect();
+            let name = |output: usize| match labels.get(output) {
+                Some(label) if !label.name.is_empty() => named(label.name, label.unit),
+                _ => format!("value {output}"),
+            };
+            (0..model.output_len()).map(name).collect()
+        }
+    }
+}
+
+/// A row as the device takes it.
+fn reading(model: &Model<'_>, features: &[Feature<'_>], reals: &[f32]) -> anyhow::Result<Reading> {
+    if model.real_channels().is_some() {
+        return Ok(Reading::Reals(reals.to_vec()));
+    }
+    if model.channels().is_none() {
+        bail!(
+            "the device's model takes quantized values, not numbers: use `device infer --raw-i8`"
+        );
+    }
+    let count = |(real, feature): (&f32, &Feature<'_>)| {
+        let [slope, intercept] = feature.line.map(f64::from);
+        let count = (f64::from(*real) - intercept) / slope;
+        // To the nearest count of 16 bits.
+        count.round().clamp(i16::MIN.into(), i16::MAX.into()) as i16
+    };
+    Ok(Reading::Counts(reals.iter().zip(features).map(count).collect()))
+}
