@@ -124,6 +124,16 @@ pub fn pack(model: &Model<'_>, core: Core) -> Result<Vec<u8>, PackError> {
     Ok(bytes)
 }
 
+/// Leaves out the details of a model: names and units of features and values, and the preparation of
+/// images. Everything that is computed stays.
+///
+/// # Errors
+/// [`PackError`], as for [`pack`].
+pub fn strip(model: &Model<'_>) -> Result<Vec<u8>, PackError> {
+    let spec = ModelSpec { details: Default::default(), ..ModelSpec::from(model) };
+    Ok(spec.to_bytes()?)
+}
+
 /// Runs the self-tests and random inputs through both models.
 fn check(model: &Model<'_>, packed: &Model<'_>) -> Result<(), PackError> {
     let mut scratch = vec![0; model.scratch_len()];

@@ -58,7 +58,7 @@ pub enum Command {
     Pack(PackArgs),
     /// Show what every layer of a model gives for one input, with a hash to compare
     Trace(TraceArgs),
-    /// Say what a model sees in photographs or in rows of a table, and how sure it is
+    /// Classify photographs or rows of a table, in float and in integers, with probabilities
     Predict(PredictArgs),
     /// Write a layer's outputs as CSV, and as a scatter plot of their principal components
     Features(FeaturesArgs),
@@ -289,8 +289,12 @@ pub struct PackArgs {
     #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
     pub model: PathBuf,
     /// The core whose kernels shall read it
-    #[arg(long = "for", value_name = "CORE", value_enum)]
-    pub core: Core,
+    #[arg(long = "for", value_name = "CORE", value_enum, required_unless_present = "strip")]
+    pub core: Option<Core>,
+    /// Leave out names, units and the preparation of images, which no computation needs; class
+    /// labels stay
+    #[arg(long)]
+    pub strip: bool,
     /// Where to write the packed model
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,

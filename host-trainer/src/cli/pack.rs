@@ -7,7 +7,7 @@ use super::args::PackArgs;
 use super::evaluate::read_model;
 use super::{files, terminal};
 use crate::foreign_text::shown;
-use crate::pack::pack;
+use crate::pack::{pack, strip};
 use crate::report::bytes as in_bytes;
 
 /// Lays a model's weights out for a core.
@@ -16,7 +16,13 @@ pub fn run(args: &PackArgs, quiet: bool) -> anyhow::Result<()> {
     let bytes = read_model(&args.model)?;
     let place = || args.model.display().to_string();
     let model = Model::parse(&bytes).with_context(place)?;
-    let packed = pack(&model, args.core).with_context(place)?;
+    let mut packed = match args.core {
+        Some(core) => pack(&model, core).with_context(place)?,
+        None => bytes.clone(),
+    };
+    if args.strip {
+        packed = strip(&Model::parse(&packed)?).with_context(place)?;
+    }
     files::write(&args.output, &packed)?;
     if !quiet {
         let mut text = String::new();
@@ -31,9 +37,9 @@ pub fn run(args: &PackArgs, quiet: bool) -> anyhow::Result<()> {
             }
         }
         text += &format!(
-            "{} for {} in {}: the same outputs, {} in place of {}\n",
+            "{}{} in {}: the same outputs, {} in place of {}\n",
             shown(model.name()),
-            args.core,
+            args.core.map_or(String::new(), |core| format!(" for {core}")),
             args.output.display(),
             in_bytes(packed.len() as u64),
             in_bytes(bytes.len() as u64)
