@@ -20,9 +20,9 @@ use crate::foreign_text::{escaped, shown};
 use crate::pack::Core;
 use crate::preset;
 use crate::report::{
-    Column, attempts_text, confusion_text, grouped, intake_text, intake_warnings, metrics,
-    missing_classes, model_text, percent, quality_text, seconds, significant, warnings,
-    warnings_text,
+    Column, attempts_text, clipping_text, confusion_text, feature_ranges, grouped, intake_text,
+    intake_warnings, metrics, missing_classes, model_text, percent, quality_text, seconds,
+    significant, warnings, warnings_text,
 };
 use crate::run_folder::RunFolder;
 use crate::train::{StopFlag, Threads};
@@ -310,7 +310,11 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
     }
     text += &quality_text(&columns, experiment.splits.results);
     text += &confusions_text(&[("float", &float.confusion), (name, &int8.confusion)]);
-    text += &format!("\n{}\n", attempts_text(&experiment.choice));
+    text += &format!("\n{}", attempts_text(&experiment.choice));
+    if let Some(clipping) = clipping_text(&feature_ranges(&model)) {
+        text += &format!("{clipping}\n");
+    }
+    text += "\n";
     text += &model_text(&model, Some(outcome.network.parameters().len() * 4));
     text += &format!("\n{}\n", paint(HEADING, "written"));
     let files = Experiment::FILES.into_iter().chain([Experiment::REPORT]);

@@ -55,8 +55,8 @@ pub fn attempts_text(choice: &Choice) -> String {
     text
 }
 
-/// What quantization loses, in points or percent.
-fn lost(loss: QuantizationLoss) -> String {
+/// Returns what quantization loses, in points or percent.
+pub(crate) fn lost(loss: QuantizationLoss) -> String {
     match loss {
         QuantizationLoss::Accuracy(lost) => {
             let points = format!("{:.2} points", lost.abs() * 100.0);

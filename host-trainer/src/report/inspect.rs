@@ -1,9 +1,10 @@
 //! What is in a model file.
 
 use model_format::{
-    Channel, Clamp, Encoding, Layer, Meaning, Model, Output, Quantization, VERSION, ValueScale,
+    Clamp, Encoding, Layer, Meaning, Model, Output, Quantization, VERSION, ValueScale,
 };
 
+use super::features::{feature_ranges, ranges_text, six_digits};
 use super::number::{bytes, grouped, significant};
 use super::style::{HEADING, paint};
 use super::summary::joined;
@@ -93,49 +94,7 @@ fn threshold(output: &Output<'_>) -> Option<String> {
 fn described(model: &Model<'_>) -> String {
     let details = model.details();
     let mut text = String::new();
-    let tensor = model.input_quantization();
-    let all = Clamp::all(tensor.precision);
-    // Of symmetric inputs the lowest value is left unused.
-    let low = if tensor.zero_point == 0 { -all.high } else { all.low };
-    let [low, high] = [low, all.high].map(|q| f64::from(q) - f64::from(tensor.zero_point));
-    let features: Vec<_> = details.features().collect();
-    let range = |index: usize| -> Option<[f64; 2]> {
-        if let Some(channels) = model.real_channels() {
-            let channel = channels.iter().cycle().nth(index)?;
-            let end = |q: f64| f64::from(channel.offset) + q / f64::from(channel.factor);
-            return (channel.factor != 0.0).then(|| [end(low), end(high)]);
-        }
-        let channel = model.channels()?.iter().cycle().nth(index)?;
-        let [slope, intercept] = features.get(index)?.line.map(f64::from);
-        let sign = if channel.is_falling { -1.0 } else { 1.0 };
-        let step = sign / (channel.multiplier.to_real() * f64::from(Channel::PARTS));
-        let zero = f64::from(channel.offset) / f64::from(Channel::PARTS);
-        let end = |q: f64| intercept + slope * (zero + q * step);
-        let (a, b) = (end(low), end(high));
-        (channel.multiplier.mantissa != 0).then(|| [a.min(b), a.max(b)])
-    };
-    if !features.is_empty() || model.real_channels().is_some_and(|c| c.len() <= 64) {
-        let mut table = Table::new(["feature", "unit", "from", "to", "clipped"]).gap(2);
-        let channels = model.real_channels().map_or(0, |channels| channels.len());
-        let count = features.len().max(channels);
-        for index in 0..count {
-            let (name, unit, clipped) = match features.get(index) {
-                Some(feature) if !feature.name.is_empty() => {
-                    (feature.name.to_string(), feature.unit, feature.clipped)
-                }
-                Some(feature) => (index.to_string(), feature.unit, feature.clipped),
-                None => (index.to_string(), "", 0),
-            };
-            let [from, to] = match range(index) {
-                Some(ends) => ends.map(six_digits),
-                None => ["ignored".to_string(), "–".to_string()],
-            };
-            let clipped = match clipped {
-                0 => "–".to_string(),
-                ppm => format!("{} %", significant(f64::from(ppm) / 1e4)),
-            };
-            table.row([name.into(), unit.into(), from.into(), to.into(), clipped.into()]);
-        }
+    if let Some(table) = ranges_text(&feature_ranges(model)) {
         text += &format!("\n{}", joined(&table));
     }
     let scales: Vec<ValueScale> = match model.output().meaning {
@@ -151,14 +110,17 @@ fn described(model: &Model<'_>) -> String {
             let label = labels.get(index).filter(|label| !label.name.is_empty());
             let end = |q: i16| f64::from(scale.real(i32::from(q) - output.zero_point));
             table.row([
-                label.map_or_else(|| index.to_string(), |label| label.name.to_string()).into(),
-                labels.get(index).map_or("", |label| label.unit).into(),
+                label.map_or_else(|| index.to_string(), |label| shown(label.name)).into(),
+                labels.get(index).map_or(String::new(), |label| shown(label.unit)).into(),
                 six_digits(end(all.low)).into(),
                 six_digits(end(all.high)).into(),
                 significant(scale.scale.into()).into(),
             ]);
         }
         text += &format!("\n{}", joined(&table));
+    }
+    if !details.preparation().is_empty() {
+        text += &format!("images  {}\n", shown(details.preparation()));
     }
     if !details.is_empty() {
         text += &format!(
@@ -237,21 +199,6 @@ fn real(scale: f64) -> String {
         true => format!("{scale:.6}"),
         false => format!("{scale:.3e}").replace('-', "−"),
     }
-}
-
-/// A number to six significant digits, without zeros at its end.
-fn six_digits(value: f64) -> String {
-    let magnitude = value.abs();
-    if magnitude != 0.0 && !(1e-4..1e9).contains(&magnitude) {
-        return format!("{value:.3e}").replace('-', "−");
-    }
-    let digits = if magnitude < 1.0 { 6 } else { 5 - (magnitude.log10().floor() as i32).min(5) };
-    let text = format!("{value:.0$}", digits.max(0) as usize);
-    let text = match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
-        false => text,
-    };
-    text.replace('-', "−")
 }
 
 fn signed(value: i32) -> String {

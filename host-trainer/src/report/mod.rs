@@ -1,8 +1,9 @@
 //! What people see: tables on the terminal, pictures in the run's folder.
 
-mod attempts;
+pub(crate) mod attempts;
 mod chips;
 mod confusion;
+mod features;
 pub mod html;
 mod inspect;
 mod intake;
@@ -17,6 +18,7 @@ mod warnings;
 pub use attempts::attempts_text;
 pub use chips::{chips_text, prediction_text};
 pub use confusion::confusion_text;
+pub use features::{FeatureRange, clipping_text, feature_ranges};
 pub use inspect::inspect_text;
 pub use intake::{intake_text, intake_warnings, warnings_text};
 pub use metrics::{

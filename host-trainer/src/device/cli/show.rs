@@ -15,7 +15,7 @@ use crate::device::connection::{self, AnyClient};
 use crate::device::info::DeviceInfo;
 use crate::device::{Error, local};
 use crate::foreign_text::shown;
-use crate::report::grouped;
+use crate::report::{clipping_text, feature_ranges, grouped};
 
 /// `device bench`.
 #[derive(Debug, Args)]
@@ -58,6 +58,8 @@ pub struct MonitorArgs {
 
 /// How long a port may take to say whether a Thimble device is there.
 const PROBE: Duration = Duration::from_millis(700);
+/// The largest model that is read for `info`: a second over a serial port of 115,200 baud.
+const MOST_READ: u32 = 10_000;
 /// How often the device is asked.
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -90,7 +92,16 @@ pub fn list() -> anyhow::Result<()> {
 
 /// Shows who the device is.
 pub fn info(client: &mut AnyClient) -> anyhow::Result<()> {
-    print_info(&client.info()?);
+    let info = client.info()?;
+    print_info(&info);
+    // Names and ranges stand in the model itself, which takes long to read where it is large.
+    if info.model_bytes <= MOST_READ {
+        let file = client.read_model()?;
+        let model = Model::parse(&file).map_err(local::refused)?;
+        if let Some(clipping) = clipping_text(&feature_ranges(&model)) {
+            println!("features    {clipping}");
+        }
+    }
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! What a report is about, as plain numbers: the page is made of this and of nothing else.
 
 use crate::evaluate::{Confusion, Ranking, Regression};
+use crate::report::FeatureRange;
 
 /// Everything that a report shows.
 #[derive(Clone, Debug)]
@@ -43,8 +44,12 @@ pub struct Findings {
     pub size: Size,
     /// What the quantized model's activations are called: `int8` or `int16`.
     pub precision: &'static str,
-    /// Whether they were to have 16 bits only where 8 lose too much.
-    pub automatic: bool,
+    /// The ways to quantize that were tried.
+    pub attempts: Vec<AttemptRow>,
+    /// Where no way keeps the loss small: which layer and which features lose most.
+    pub culprits: Option<String>,
+    /// The range of each feature at the model's input; none for pixels.
+    pub features: Vec<FeatureRange>,
     /// Each layer of the int8 model.
     pub layers: Vec<LayerFindings>,
     /// For two inputs: what is answered where.
@@ -53,6 +58,21 @@ pub struct Findings {
     pub settings: Vec<(String, String)>,
     /// The preset as TOML.
     pub preset: String,
+}
+
+/// A way to quantize that was tried.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttemptRow {
+    /// Its name.
+    pub name: String,
+    /// What it lost on the judged rows, in words.
+    pub lost: String,
+    /// Bytes of the model.
+    pub bytes: u64,
+    /// Instructions of an inference on a Cortex-M4F, estimated.
+    pub instructions: u64,
+    /// Whether it was taken.
+    pub is_taken: bool,
 }
 
 /// A quantity over the epochs.

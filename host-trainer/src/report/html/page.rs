@@ -48,6 +48,8 @@ pub fn report_html(findings: &Findings) -> String {
         }
         @if let Some(plane) = &findings.plane { (plane::section(plane, findings.precision)) }
         (layers::section(&findings.layers, findings.precision))
+        (features(findings))
+        (attempts(findings))
         (again(findings))
     };
     page(&findings.name, body)
@@ -141,17 +143,6 @@ pub(super) fn kilobytes(bytes: u64) -> String {
 /// What int8 cost, and what to do about it.
 fn verdict(findings: &Findings) -> Markup {
     let precision = findings.precision;
-    let int16 = precision == "int16";
-    let remedy = match int16 {
-        true => {
-            "Its activations have 16 bits already: look below for the layer with the worst signal \
-             to noise, and at its range."
-        }
-        false => {
-            "This network needs finer activations: set activations = \"int16\" in [quantization], \
-             or try another calibration for the layer with the worst signal to noise, below."
-        }
-    };
     let (cost, much) = match &findings.task {
         Task::Classes(classes) => {
             let (float, int8) = (&classes.float.confusion, &classes.int8.confusion);
@@ -195,15 +186,66 @@ fn verdict(findings: &Findings) -> Markup {
         }
     };
     html! {
-        @if much {
-            p class="note warn" { (cost) " " (remedy) }
-        } @else {
-            p class="note" {
-                (cost)
-                @if int16 && findings.automatic {
-                    " Its activations have 16 bits, since with 8 it lost too much on rows that \
-                      chose nothing else."
-                }
+        @if much { p class="note warn" { (cost) } } @else { p class="note" { (cost) } }
+        @if let Some(culprits) = &findings.culprits {
+            p class="note warn" {
+                "None of the ways that were tried keeps what quantization loses below 0.1 points of \
+                 accuracy or 5 % of the squared error: " (culprits) "."
+            }
+        }
+    }
+}
+
+/// The ways to quantize that were tried, where there are several.
+fn attempts(findings: &Findings) -> Markup {
+    html! {
+        @if findings.attempts.len() > 1 {
+            h3 { "Ways to quantize" }
+            p class="faint" {
+                "Tried in this order, and judged on rows that are not those of the results; the cheapest \
+                 that loses little was taken. Instructions are estimated for a Cortex-M4F."
+            }
+            table class="stack" {
+                thead { tr {
+                    th scope="col" { "way" } th scope="col" { "loss" }
+                    th scope="col" { "flash, bytes" } th scope="col" { "instructions" } th scope="col" { "" }
+                } }
+                tbody { @for attempt in &findings.attempts { tr {
+                    th scope="row" { (attempt.name) }
+                    td data-column="loss" { (attempt.lost) }
+                    td data-column="flash, bytes" { (grouped(attempt.bytes)) }
+                    td data-column="instructions" { (grouped(attempt.instructions)) }
+                    td data-column="" { @if attempt.is_taken { "taken" } }
+                } } }
+            }
+        }
+    }
+}
+
+/// The range of each feature, for features in units of their own.
+fn features(findings: &Findings) -> Markup {
+    html! {
+        @if !findings.features.is_empty() {
+            h3 { "Input ranges" }
+            p class="faint" {
+                "Readings beyond a range are taken for its nearer end. Clipped: the share of training \
+                 rows beyond."
+            }
+            table class="stack" {
+                thead { tr {
+                    th scope="col" { "feature" } th scope="col" { "from" } th scope="col" { "to" }
+                    th scope="col" { "unit" } th scope="col" { "clipped" }
+                } }
+                tbody { @for range in &findings.features {
+                    @let [from, to] = range.ends_text();
+                    tr {
+                        th scope="row" { (range.name) }
+                        td data-column="from" { (from) }
+                        td data-column="to" { (to) }
+                        td data-column="unit" { (range.unit) }
+                        td data-column="clipped" { (range.clipped_percent()) }
+                    }
+                } }
             }
         }
     }

@@ -9,7 +9,7 @@ mod precision_recall;
 mod roc;
 mod text;
 
-use model_format::{Model, Precision};
+use model_format::Model;
 use serde_json::Value;
 
 use super::findings::{Findings, Size};
@@ -17,7 +17,8 @@ use crate::data::{Results, Splits};
 use crate::evaluate::{Evaluation, Int8Error};
 use crate::network::{Network, Objective};
 use crate::preset::Preset;
-use crate::quantize::{Activations, Prepared};
+use crate::quantize::{Precisions, Prepared};
+use crate::report::feature_ranges;
 use crate::report::{Column, warnings};
 use crate::train::Threads;
 
@@ -85,10 +86,7 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Findings, Gathe
     if splits.results == Results::Test {
         rows.push(("test", splits.test.len()));
     }
-    let precision = match model.output().quantization.precision {
-        Precision::Int8 => "int8",
-        Precision::Int16 => "int16",
-    };
+    let precision = Precisions::name_of(model);
     let preset_toml = preset.to_toml();
     Ok(Findings {
         results: splits.results.name(),
@@ -118,7 +116,9 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Findings, Gathe
         task: answers::task(parts),
         samples: pictures::samples(&splits.train),
         precision,
-        automatic: preset.quantization.activations == Activations::Auto,
+        attempts: text::attempts(&parts.metrics["quantization"]),
+        culprits: parts.metrics["quantization"]["culprits"].as_str().map(String::from),
+        features: feature_ranges(model),
         size: Size {
             flash: model.file_len() as u64,
             scratch: model.scratch_len() as u64 * 4,

@@ -1,6 +1,29 @@
 //! What the files of a run say.
 
-use crate::report::html::findings::Curve;
+use serde_json::Value;
+
+use crate::experiment::QuantizationLoss;
+use crate::report::attempts::lost;
+use crate::report::html::findings::{AttemptRow, Curve};
+
+/// The ways to quantize that metrics.json tells of.
+pub fn attempts(quantization: &Value) -> Vec<AttemptRow> {
+    let taken = quantization["taken"].as_str();
+    let attempts = quantization["attempts"].as_array().map_or(&[][..], Vec::as_slice);
+    let row = |attempt: &Value| {
+        let points = attempt["accuracy_lost"].as_f64().map(QuantizationLoss::Accuracy);
+        let ratio = attempt["squared_error_ratio"].as_f64().map(QuantizationLoss::SquaredError);
+        let name = attempt["name"].as_str().unwrap_or_default();
+        AttemptRow {
+            name: name.to_string(),
+            lost: points.or(ratio).map_or("–".into(), lost),
+            bytes: attempt["bytes"].as_u64().unwrap_or(0),
+            instructions: attempt["instructions_cortex_m4f_estimate"].as_u64().unwrap_or(0),
+            is_taken: Some(name) == taken,
+        }
+    };
+    attempts.iter().map(row).collect()
+}
 
 /// What history.csv has measured over the epochs: each of its columns, a `validation_…` one
 /// together with its namesake.
