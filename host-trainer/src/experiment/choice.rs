@@ -94,6 +94,8 @@ pub struct Choice {
     pub judged: &'static str,
     /// How many there were.
     pub rows: usize,
+    /// Outputs that have a squared error of their own; 0 for classes.
+    pub outputs: usize,
     /// Where nothing keeps the loss small: which layer and which features lose most.
     pub culprits: Option<String>,
 }
@@ -150,9 +152,19 @@ struct Task<'a> {
     threads: &'a Threads,
     threshold: f64,
     found: Vec<(Quantized, Attempt)>,
+    /// Why the first way that could not be taken at all could not.
+    refused: Option<Error>,
 }
 
 impl Task<'_> {
+    /// Quantizes in one way, and judges the model; a way that cannot be taken is passed over, since
+    /// another may.
+    fn consider(&mut self, name: impl Into<String>, settings: Settings, precisions: Precisions) {
+        if let Err(error) = self.attempt(name, settings, precisions) {
+            self.refused.get_or_insert(error);
+        }
+    }
+
     /// Quantizes in one way, and judges the model.
     fn attempt(
         &mut self,
@@ -188,12 +200,11 @@ impl Task<'_> {
     }
 
     /// Tries everything that there is, the cheapest first, until the loss is small.
-    fn search(&mut self) -> Result<(), Error> {
+    fn search(&mut self) {
         let network = self.network;
         let settings = self.preset.quantization;
         let int8 = Precisions::all(Precision::Int8, network);
-        // Where a way cannot be taken at all, the others may.
-        self.attempt("int8", settings, int8.clone())?;
+        self.consider("int8", settings, int8.clone());
         let mse = Settings { calibration: CalibrationMethod::Mse, ..settings };
         let ways = [
             ("calibration = \"mse\"", mse),
@@ -205,44 +216,46 @@ impl Task<'_> {
         ];
         for (name, way) in ways {
             if self.last_is_good() {
-                return Ok(());
+                return;
             }
             if way != settings {
-                self.attempt(format!("int8, {name}"), way, int8.clone())?;
+                self.consider(format!("int8, {name}"), way, int8.clone());
             }
         }
         if self.last_is_good() {
-            return Ok(());
+            return;
         }
         // One tensor of 16 bits, with the best of the settings.
-        let best = self.best_settings(&ways);
+        let (best, with) = self.best_settings(&ways);
         let places = network.dense_layers().count() + 1;
         if places <= MOST_PLACES {
             for place in 0..places {
                 let name = match place {
-                    0 => "int16 for the input".to_string(),
-                    layer => format!("int16 for the outputs of dense layer {}", layer - 1),
+                    0 => format!("int16 for the input{with}"),
+                    layer => format!("int16 for the outputs of dense layer {}{with}", layer - 1),
                 };
-                self.attempt(name, best, Precisions::one_wide(place, network))?;
+                self.consider(name, best, Precisions::one_wide(place, network));
             }
         }
         if self.found.iter().any(|(_, attempt)| !attempt.loss.is_large()) {
-            return Ok(());
+            return;
         }
         let int16 = Precisions::all(Precision::Int16, network);
-        self.attempt("int16", settings, int16.clone())?;
+        self.consider("int16", settings, int16.clone());
         if !self.last_is_good() && !settings.refit {
-            self.attempt("int16, refit", Settings { refit: true, ..settings }, int16)?;
+            self.consider("int16, refit", Settings { refit: true, ..settings }, int16);
         }
-        Ok(())
     }
 
-    /// The settings of the attempt that lost least so far.
-    fn best_settings(&self, ways: &[(&str, Settings)]) -> Settings {
+    /// The settings of the attempt that lost least so far, and how a name says that it has them.
+    fn best_settings(&self, ways: &[(&str, Settings)]) -> (Settings, String) {
         let least = self.found.iter().min_by(|a, b| a.1.loss.rank().total_cmp(&b.1.loss.rank()));
         let name = least.map_or("", |(_, attempt)| attempt.name.as_str());
         let way = ways.iter().find(|(way, _)| name.strip_prefix("int8, ") == Some(*way));
-        way.map_or(self.preset.quantization, |(_, settings)| *settings)
+        match way {
+            Some((way, settings)) => (*settings, format!(", {way}")),
+            None => (self.preset.quantization, String::new()),
+        }
     }
 
     /// The cheapest that loses little, or the one that loses least.
@@ -265,6 +278,7 @@ impl Task<'_> {
             float: figure(&float),
             judged: if splits.validation.is_some() { "validation" } else { "training" },
             rows: judged.len(),
+            outputs: float.per_output.len(),
             culprits,
         };
         (found.swap_remove(taken).0, choice)
@@ -302,14 +316,18 @@ pub fn quantize_network(
         threads,
         threshold: objective.threshold.into(),
         found: Vec::new(),
+        refused: None,
     };
     let all = |precision| Precisions::all(precision, network);
     match preset.quantization.activations {
-        Activations::Auto => task.search()?,
+        Activations::Auto => task.search(),
         Activations::Int8 => task.attempt("int8", preset.quantization, all(Precision::Int8))?,
         Activations::Int16 => task.attempt("int16", preset.quantization, all(Precision::Int16))?,
     }
-    Ok(task.take())
+    match task.refused.take() {
+        Some(error) if task.found.is_empty() => Err(error),
+        _ => Ok(task.take()),
+    }
 }
 
 /// Accuracy, or the mean squared error.

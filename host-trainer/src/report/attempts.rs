@@ -14,11 +14,15 @@ pub fn attempts_text(choice: &Choice) -> String {
     }
     let is_values = matches!(choice.taken().loss, QuantizationLoss::SquaredError(_));
     let figure = |value: f64| if is_values { significant(value) } else { percent(value) };
-    let quality = if is_values { "mean squared error" } else { "accuracy" };
+    let quality = match choice.outputs {
+        0 => "accuracy",
+        1 => "mean squared error",
+        _ => "mean squared error of all outputs",
+    };
     let mut table = Table::new([
         heading,
         quality.to_string(),
-        "loss".to_string(),
+        if choice.outputs > 1 { "loss of the worst output" } else { "loss" }.to_string(),
         "bytes".to_string(),
         "≈ instructions".to_string(),
         String::new(),
@@ -97,6 +101,7 @@ mod tests {
             float: 0.98,
             judged: "validation",
             rows: 100,
+            outputs: 0,
             culprits: culprits.map(String::from),
         }
     }
