@@ -178,7 +178,6 @@ mod tests {
             (Table { decimal: Some(';'), ..table() }, "csv.decimal: `;` is no decimal mark"),
             (Table { decimal: Some(','), separator: Some(','), ..table() }, "must differ"),
             (Table { comment: Some('"'), ..table() }, "csv.comment"),
-            (Table { target: TableTarget::Values(vec![]), ..table() }, "no column is named"),
             (Table { target: TableTarget::Values(names(&["y", "y"])), ..table() }, "`y` twice"),
             (Table { features: names(&["a", "a"]), ..table() }, "csv.features: it names"),
             (Table { features: names(&["z"]), ..table() }, "`z` is both feature and target"),
@@ -196,5 +195,11 @@ mod tests {
             let message = format!("{}: {}", problem.place, problem.text);
             assert!(message.contains(expected), "{message}");
         }
+    }
+
+    #[test]
+    fn training_needs_a_target() {
+        let error = Table::new("x.csv", TableTarget::Values(vec![])).load().unwrap_err();
+        assert!(error.to_string().contains("no column is named"), "{error}");
     }
 }
