@@ -21,7 +21,7 @@ pub fn sealed(mut file: Vec<u8>) -> Vec<u8> {
 
 /// A file of this payload.
 pub fn with_header(payload: &[u8]) -> Vec<u8> {
-    let mut file = b"THMB\x01\0\0\0".to_vec();
+    let mut file = b"THMB\x02\0\0\0".to_vec();
     file.resize(HEADER_LEN, 0);
     file.extend(payload);
     sealed(file)

@@ -58,6 +58,7 @@ fn fields(layout: u8, layer: Vec<u8>) -> Vec<Field> {
         Plain("labels", vec![2]),
         Plain("label 0", vec![1, b'a']),
         Plain("label 1", vec![1, b'b']),
+        Plain("threshold", signed(0)),
         Plain("layers", vec![3]),
         Plain("operator", vec![0]),
         Plain("inputs", vec![5]),
@@ -82,6 +83,8 @@ fn fields(layout: u8, layer: Vec<u8>) -> Vec<Field> {
     ];
     // The logits are alike, and what is 128 of 256 is 0.
     fields.push(Plain("test output", vec![2, 0, 0]));
+    // One unnamed feature would be too few for five inputs.
+    fields.push(Plain("details", vec![0]));
     fields
 }
 
@@ -182,8 +185,26 @@ fn each_field_that_stands_alone_is_checked() {
         ("input scale", float(1e-40), &["input", "scale"]),
         ("input scale", float(-0.5), &["input", "scale", "-5e-1"]),
         ("input zero point", signed(-129), &["input", "zero point", "-129"]),
-        ("encoding", vec![3], &["input", "encoding", "code 3"]),
-        ("meaning", vec![2], &["output", "meaning", "code 2"]),
+        ("encoding", vec![4], &["input", "encoding", "code 4"]),
+        ("encoding", vec![3, 7, 0, 0, 0, 0, 0, 0, 0], &["input", "channels", "7", "8"]),
+        (
+            "encoding",
+            [vec![3, 8], float(f32::NAN), float(1.0)].concat(),
+            &["input channel 0", "offset", "7fc00000"],
+        ),
+        (
+            "encoding",
+            [vec![3, 8], float(1.0), float(f32::NEG_INFINITY)].concat(),
+            &["input channel 0", "factor", "ff800000"],
+        ),
+        (
+            "encoding",
+            [vec![3, 16], words(&[0; 4])].concat(),
+            &["input", "channels", "2 is out of range"],
+        ),
+        ("meaning", vec![3], &["output", "meaning", "code 3"]),
+        ("meaning", vec![2], &["output", "outputs", "1"]),
+        ("threshold", signed(65_537), &["output", "threshold", "65537"]),
         ("labels", vec![0], &["output", "number of labels", "0"]),
         ("labels", varint(257), &["output", "number of labels", "257", "256"]),
         ("label 1", [vec![65], vec![b'x'; 65]].concat(), &["label 1", "text", "65", "64"]),
@@ -219,6 +240,11 @@ fn each_field_that_stands_alone_is_checked() {
         ("self-tests", vec![2], &["self-test 1"]),
         ("test input", vec![4, 0, 0, 0, 0], &["self-test 0", "input vector", "4", "5"]),
         ("test output", vec![1, 0], &["self-test 0", "expected output", "1", "2"]),
+        ("details", vec![2, 0, 0], &["preparation"]),
+        ("details", vec![3, 4, 0, 0], &["number of features", "4", "5"]),
+        ("details", vec![3, 0, 1, 0], &["number of outputs", "1", "2"]),
+        ("details", vec![4, 0, 0, 0, 0], &["1 more bytes follow"]),
+        ("details", vec![4, 0, 0, 1, 0xff], &["preparation"]),
     ];
     for (field, bytes, named) in cases {
         let what = format!("{field} set to {bytes:?}");

@@ -147,7 +147,8 @@ fn each_field_of_the_header_is_checked() {
         refusal(&file)
     };
     assert!(change(0, b'X').contains("not a Thimble model"), "{}", change(0, b'X'));
-    assert!(change(4, 2).contains("format version 2"), "{}", change(4, 2));
+    assert!(change(4, 1).contains("format version 1"), "{}", change(4, 1));
+    assert!(change(4, 3).contains("format version 3"), "{}", change(4, 3));
     assert!(change(11, 0xff).contains("cut off"), "{}", change(11, 0xff));
     assert!(change(12, file()[12] ^ 1).contains("damaged"), "{}", change(12, file()[12] ^ 1));
     assert_eq!(refusal(b"GIF89a"), refusal(b"something else, longer than a header"));

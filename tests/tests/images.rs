@@ -202,7 +202,12 @@ fn folders_of_splits_are_trained_and_tested_with() {
     run(&folder, &["train", "twice.toml"]).refused(1, &["data.test", "leave it out"]);
     fs::rename(folder.join("photos/test/dark"), folder.join("photos/test/grey")).expect("a name");
     run(&folder, &["train", "images.toml"]).refused(1, &["`grey`", "dark, light"]);
+    // Without test images results are on those for validation, and without these there are none.
     fs::remove_dir_all(folder.join("photos/test")).expect("a folder");
+    let said = run(&folder, &["train", "images.toml"]).success().stdout;
+    assert!(said.contains("20 training · 4 validation rows"), "{said}");
+    assert!(said.contains("validation accuracy"), "{said}");
+    fs::remove_dir_all(folder.join("photos/val")).expect("a folder");
     run(&folder, &["train", "images.toml"]).refused(1, &["data.test", "stratified"]);
 }
 

@@ -6,8 +6,8 @@ use tests::emulated::default_model;
 use tests::minimal::{MACHINES, Machine, Sizes, image, run, symbols};
 use tests::sizes::notebook_model;
 
-/// The most bytes of flash beside the model: 6 KiB on the M4, 6.5 KiB on the M0 and on RV32.
-const MOST_CODE: [u64; 3] = [6_656, 6_144, 6_656];
+/// The most bytes of flash beside the model: 6 KiB on the M4, 6.5 KiB on the M0, 7 KiB on RV32.
+const MOST_CODE: [u64; 3] = [6_656, 6_144, 7_168];
 /// The most bytes of static RAM beside the scratch memory.
 const MOST_STATIC: u64 = 256;
 /// The most bytes of scratch memory for 784-128-10.
