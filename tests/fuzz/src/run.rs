@@ -7,7 +7,7 @@ mod file;
 #[path = "../../src/reference/mod.rs"]
 mod reference;
 
-use firmware::{Engine, encode_counts};
+use firmware::{Engine, RawError, encode_counts, encode_reals};
 use libfuzzer_sys::fuzz_target;
 use model_format::build::{LayerSpec, ModelSpec};
 use model_format::{Layer, Model, Precision, WeightLayout};
@@ -30,6 +30,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(outputs.last().map(Vec::len), Some(model.output_bytes()));
     check(&model, &input, &outputs);
     check_counts(&model, *seed);
+    check_reals(&model, *seed);
     for layout in WeightLayout::ALL {
         let mut spec = ModelSpec::from(&model);
         for layer in &mut spec.layers {
@@ -89,6 +90,33 @@ fn check_counts(model: &Model<'_>, seed: u8) {
     let mut scratch = vec![0xdead_beef; model.scratch_len()];
     let mut engine = Engine::new(model.clone(), &mut scratch).expect("the host reads all layouts");
     let (output, saturated) = engine.run_counts(counts).expect("as many counts as inputs");
+    assert_eq!((Some(output), saturated), (outputs.last().map(Vec::as_slice), beyond));
+}
+
+/// Holds what becomes of real numbers against the plain implementation.
+fn check_reals(model: &Model<'_>, seed: u8) {
+    let Some(channels) = model.real_channels() else { return };
+    let channels: Vec<_> = channels.iter().collect();
+    // From far below the offset to far above it, in steps of the input.
+    let steps = |k: usize| f32::from((seed.wrapping_mul(k as u8 | 1)) as i8) * 1.5;
+    let real = |k: usize| {
+        let channel = channels[k % channels.len()];
+        channel.offset + steps(k) / if channel.factor == 0.0 { 1.0 } else { channel.factor }
+    };
+    let reals: Vec<f32> = (0..model.input_len()).map(real).collect();
+    let mut scratch = vec![0xdead_beef; model.scratch_len()];
+    let mut engine = Engine::new(model.clone(), &mut scratch).expect("the host reads all layouts");
+    if let Some(input) = reals.iter().position(|real| real.is_nan()) {
+        assert_eq!(engine.run_reals(&reals), Err(RawError::NotANumber { input }));
+        return;
+    }
+    let quantization = model.input_quantization();
+    let (expected, beyond) = raw::encode_reals(&reals, &channels, quantization);
+    let mut input = vec![0; model.input_bytes()];
+    assert_eq!(encode_reals(model, reals.iter().copied(), &mut input), Ok(beyond));
+    assert_eq!(values(&input, quantization.precision), expected);
+    let outputs = run(model, &input);
+    let (output, saturated) = engine.run_reals(&reals).expect("as many numbers as inputs");
     assert_eq!((Some(output), saturated), (outputs.last().map(Vec::as_slice), beyond));
 }
 
