@@ -151,6 +151,6 @@ fn what_is_no_run_and_no_picture_is_named() {
     refused(&["report", "nowhere"], &["nowhere", "preset.toml", "runs/digits"]);
     refused(&["compare", "nowhere"], &["nowhere", "metrics.json"]);
     refused(&["features", "nowhere", "0"], &["nowhere", "preset.toml"]);
-    refused(&["predict", model, "text.png"], &["text.png", "not a picture", "PNG and JPEG"]);
+    refused(&["predict", model, "text.png"], &["text.png", "not an image", "PNG or JPEG"]);
     refused(&["predict", model, "none.jpg"], &["none.jpg"]);
 }

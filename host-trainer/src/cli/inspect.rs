@@ -83,10 +83,7 @@ fn passed(model: &Model<'_>) -> anyhow::Result<usize> {
     let mut engine = Engine::new(model.clone(), &mut scratch)?;
     let mut passed = 0;
     for test in model.self_tests() {
-        let input: Vec<i8> = test.input.iter().map(|&byte| byte as i8).collect();
-        let output = engine.run(&input)?;
-        passed +=
-            usize::from(output.iter().map(|&value| value as u8).eq(test.output.iter().copied()));
+        passed += usize::from(engine.run_bytes(test.input)? == test.output);
     }
     Ok(passed)
 }

@@ -171,9 +171,15 @@ impl Rows<'_> {
         let mut reader = RowReader::open(file, &table, spec.clone())?;
         let notes = reader.notes().to_vec();
         let (predictor, note) = run.predictor(model, &spec, &self.threads)?;
+        let no_rows = || {
+            let file = file.display();
+            anyhow::anyhow!("{file}: there is no row below the names: nothing is answered")
+        };
         let answered = match self.output {
             Some(path) => write_whole(path, |out| {
-                Ok(predictor.answer_all(&mut reader, out, &self.threads)?)
+                let answered = predictor.answer_all(&mut reader, out, &self.threads)?;
+                // Nothing is written for nothing.
+                if answered.rows == 0 { Err(no_rows()) } else { Ok(answered) }
             })?,
             None => {
                 let mut out = BufWriter::new(io::stdout().lock());
@@ -181,7 +187,7 @@ impl Rows<'_> {
             }
         };
         if answered.rows == 0 {
-            bail!("{}: there is no row below the names: nothing is answered", file.display());
+            return Err(no_rows());
         }
         let mut said: Vec<String> = notes.into_iter().chain(note).collect();
         if answered.left_out > 0 {

@@ -20,7 +20,7 @@ use super::args::SweepArgs;
 use super::checkpoint::{self, Checkpoints};
 use super::train::{Interrupt, complete};
 use super::{files, quantize, terminal};
-use crate::data::Locations;
+use crate::data::{Locations, Source};
 use crate::experiment::{Error, Experiment, Plan, SavedRun, check_run, read_metrics};
 use crate::preset::{self, Preset};
 use crate::run_folder::{MANIFEST, ManifestError, RunFolder, RunFolderError};
@@ -180,7 +180,7 @@ fn left_to_do(
         return Some(Todo::Train(None));
     }
     let saved = match SavedRun::open_learnt(folder) {
-        Ok(saved) if saved.preset == *preset => saved,
+        Ok(saved) if is_of(&saved.preset, preset) => saved,
         // The base preset is the same, so that it was written by hand.
         Ok(_) => {
             let why = format!("{}: it was trained with other settings", folder.display());
@@ -208,10 +208,21 @@ fn left_to_do(
 fn finished(out: &Path, number: usize, preset: &Preset) -> Option<Value> {
     let folder = run_path(out, number);
     // What was trained with other settings does not count.
-    if fs::read_to_string(folder.join("preset.toml")).ok()? != preset.to_toml() {
-        return None;
+    let text = fs::read_to_string(folder.join("preset.toml")).ok()?;
+    let saved = Preset::read(&text, "preset.toml").ok()?;
+    is_of(&saved, preset).then(|| read_metrics(&folder).ok())?
+}
+
+/// Whether a run with this preset is one of that which was asked for: a run writes the features of
+/// its table by name where the preset leaves them open.
+fn is_of(saved: &Preset, asked: &Preset) -> bool {
+    let mut asked = asked.clone();
+    if let (Source::Csv(asked), Source::Csv(saved)) = (&mut asked.data.dataset, &saved.data.dataset)
+        && asked.features.is_empty()
+    {
+        asked.features.clone_from(&saved.features);
     }
-    read_metrics(&folder).ok()
+    asked.to_toml() == saved.to_toml()
 }
 
 fn is_locked(error: &anyhow::Error) -> bool {
