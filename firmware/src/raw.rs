@@ -163,6 +163,8 @@ fn steps(channel: RealChannel, real: f32) -> i32 {
     if factor == 0.0 {
         return 0;
     }
+    // `clamp` would bring a panic along.
+    #[allow(clippy::manual_clamp)]
     let steps = ((real - offset) * factor).max(-FAR).min(FAR);
     // Toward zero; what is left of it is exact, since both are below 2^24.
     let whole = steps as i32;

@@ -285,7 +285,8 @@ fn photos_of_digits_are_prepared_as_mnist_was() {
     assert_eq!(said["preparation"], "28x28 grayscale fit=mnist invert=auto background=white");
     let mut right = 0;
     for (row, pair) in said["images"].as_array().expect("a list").chunks(2).enumerate() {
-        let is_right = pair[0]["int8"]["class"] == labels[row].to_string();
+        let label = labels[row].to_string();
+        let is_right = pair[0]["int8"]["class"].as_str() == Some(label.as_str());
         right += usize::from(is_right && pair[0]["inverted"] == true);
         // An image of the dataset stays as it is.
         let pixels = pair[1]["pixels"].as_array().expect("pixels").iter();

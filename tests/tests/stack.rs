@@ -61,7 +61,7 @@ fn a_model_that_faults_at_every_start_is_revoked() {
 #[test]
 fn a_model_that_leaves_too_little_stack_is_not_built_in() {
     let folder = empty_dir("stack-build");
-    write(folder.join("wide.thimble"), wide(2000));
+    write(folder.join("wide.thimble"), wide(2900));
     write(folder.join("wider.thimble"), wide(4000));
     let key = "-----BEGIN PUBLIC KEY-----\n\
         MCowBQYDK2VwAyEAMll2NMN96jwpRTrWxgOg9eJMiN7j+17N9PmSqn0Xpwc=\n\
@@ -84,5 +84,5 @@ fn a_model_that_leaves_too_little_stack_is_not_built_in() {
     let words = ["does not fit into this board's RAM of 16384 bytes", "stack", "THIMBLE_MODEL"];
     build("wide.thimble", true).refused(101, &[words[0], words[1], "with signatures"]);
     build("wider.thimble", false).refused(101, &words);
-    assert!(Model::parse(&wide(2000)).is_ok());
+    assert!(Model::parse(&wide(2900)).is_ok());
 }

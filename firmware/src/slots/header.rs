@@ -238,7 +238,7 @@ mod tests {
             let mut bytes = with(&[(Part::Record, RECORD.to_bytes())]);
             for number in 0..count {
                 let at = Header(&bytes).free_note(write_size).unwrap() as usize;
-                assert!(at % write_size == 0);
+                assert!(at.is_multiple_of(write_size));
                 bytes[at..at + NOTE_LEN].copy_from_slice(&note(10 + number));
                 assert_eq!(Header(&bytes).floor(write_size), 10 + number);
             }

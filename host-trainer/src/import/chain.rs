@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use model_format::build::{InputSpec, LayerSpec};
+use model_format::build::{EncodingSpec, InputSpec, LayerSpec};
 use model_format::limits::{MAX_DIMENSIONS, MAX_LAYERS};
-use model_format::{Channel, Clamp, Encoding, Quantization, RealChannel, Softmax};
+use model_format::{Clamp, Encoding, Quantization, Softmax};
 
 use super::dense::dense;
 use super::element_wise;
@@ -133,7 +133,7 @@ struct Walk<'a> {
     at: i32,
     value: Value,
     elements: usize,
-    input: Option<(Quantization, Encoding<Vec<Channel>, Vec<RealChannel>>)>,
+    input: Option<(Quantization, EncodingSpec)>,
     layers: Vec<LayerSpec>,
     notes: Vec<String>,
 }

@@ -46,6 +46,9 @@ pub struct FeatureSpec {
     pub line: [f32; 2],
 }
 
+/// How readings become the input of a model to be written.
+pub type EncodingSpec = Encoding<Vec<Channel>, Vec<RealChannel>>;
+
 /// The input of a model to be written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InputSpec {
@@ -54,7 +57,7 @@ pub struct InputSpec {
     /// What the values stand for.
     pub quantization: Quantization,
     /// How raw bytes become these values.
-    pub encoding: Encoding<Vec<Channel>, Vec<RealChannel>>,
+    pub encoding: EncodingSpec,
 }
 
 /// What the outputs of a model to be written say.
