@@ -282,7 +282,10 @@ fn each_parameter_of_a_channel_is_checked() {
     names(&second(((1 << 24) + 1, HALF, 0)), &["input channel 1", "offset", "16777217"]);
     names(&second((-(1 << 24) - 1, HALF, 0)), &["input channel 1", "offset", "-16777217"]);
     names(&second((0, HALF - 1, 0)), &["input channel 1", "multiplier", "1073741823"]);
-    names(&second((0, -HALF, 0)), &["input channel 1", "multiplier", "-1073741824"]);
+    // A negative one falls, and has the same bounds.
+    assert_eq!(second((0, -HALF, 0)), "it loads");
+    names(&second((0, 1 - HALF, 0)), &["input channel 1", "multiplier", "1073741823"]);
+    names(&second((0, i32::MIN, 0)), &["input channel 1", "multiplier", "-2147483648"]);
     names(&second((0, 0, 1)), &["input channel 1", "multiplier", "0"]);
     names(&second((0, HALF, 7)), &["input channel 1", "shift", "7"]);
     names(&second((0, HALF, -32)), &["input channel 1", "shift", "-32"]);
