@@ -29,7 +29,8 @@ pub fn report_html(findings: &Findings) -> String {
         header {
             (headline(findings))
             p class="faint" {
-                (findings.description) ". " (grouped(findings.epochs as u64)) " epochs in "
+                @if !findings.description.is_empty() { (findings.description) ". " }
+                (grouped(findings.epochs as u64)) " epochs in "
                 (seconds(findings.seconds_per_epoch * findings.epochs as f64)) ", seed " (findings.seed)
                 @if findings.interrupted { "; stopped early" } "."
             }
