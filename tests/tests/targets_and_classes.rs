@@ -251,6 +251,8 @@ fn a_sweep_chooses_by_validation_rows() {
     assert!(csv.starts_with("run,training.epochs,selection_rows,selection_float"), "{csv}");
     assert!(csv.lines().skip(1).all(|line| line.contains(",validation,")), "{csv}");
     write(folder.join("faults.toml"), FAULTS.replace("validation = { strat", "#"));
+    // Another preset wants a folder of its own.
+    let grid = ["--grid", "training.epochs=1,3", "--out", "swept_without"];
     let said = run(&folder, &[&["sweep", "faults.toml"][..], &grid].concat()).success().stdout;
     assert!(said.contains("training float"), "{said}");
 }
