@@ -260,7 +260,7 @@ impl Task<'_> {
 
     /// The cheapest that loses little, or the one that loses least.
     fn take(self) -> (Quantized, Choice) {
-        let Task { splits, judged, float, network, mut found, .. } = self;
+        let Task { preset, splits, judged, float, network, mut found, .. } = self;
         let cost = |attempt: &Attempt| (attempt.instructions, attempt.bytes);
         let good = found.iter().enumerate().filter(|(_, (_, attempt))| !attempt.loss.is_large());
         let cheapest = good.min_by_key(|(_, (_, attempt))| cost(attempt));
@@ -270,7 +270,9 @@ impl Task<'_> {
         };
         let is_good = cheapest.is_some();
         let taken = cheapest.or_else(least).map_or(0, |(index, _)| index);
-        let culprits = (!is_good).then(|| culprits(&found, splits, network));
+        // Where one way was asked for, no other was tried, and nothing can be said of them.
+        let is_search = preset.quantization.activations == Activations::Auto;
+        let culprits = (is_search && !is_good).then(|| culprits(&found, splits, network));
         let attempts = found.iter().map(|(_, attempt)| attempt.clone()).collect();
         let choice = Choice {
             attempts,
