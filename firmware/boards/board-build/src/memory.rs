@@ -45,8 +45,7 @@ pub fn memory(script: &str) {
          {what} need are more than it has. Set THIMBLE_MODEL to a model with fewer inputs or \
          narrower layers{remedy}.\");\n",
         what = if cfg!(feature = "signed") { "requests and signatures" } else { "requests" },
-        remedy =
-            if cfg!(feature = "signed") { ", or build without --features signed" } else { "" },
+        remedy = if cfg!(feature = "signed") { ", or build without --features signed" } else { "" },
     );
     linker_script("memory.x", &new.replace("REGION_STACK\", RAM", "REGION_STACK\", STACK"));
 }

@@ -36,7 +36,6 @@ pub fn paint() {
 #[cfg(target_arch = "riscv32")]
 static PAINTED_ALL: core::sync::atomic::AtomicBool = core::sync::atomic::AtomicBool::new(false);
 
-
 /// Depth of the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
