@@ -165,7 +165,7 @@ impl Plan {
     }
 
     /// The same for this network, trained: with the threshold between two classes, where it is yet to
-    /// be chosen, that suits its probabilities on the rows of [`judged_rows`] best.
+    /// be chosen, that suits its probabilities on the rows of [`judged_rows`](super::judged_rows) best.
     pub fn objective_of(&self, network: &Network<f32>, threads: &Threads) -> Objective {
         with_threshold(
             self.objective(),
