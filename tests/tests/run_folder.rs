@@ -12,6 +12,12 @@ use serde_json::Value;
 use tests::command::{Finished, host_trainer};
 use tests::workspace::{empty_dir, read, write};
 
+/// The figures of the model, whatever was taken for its activations.
+fn quantized(metrics: &Value) -> &Value {
+    let names = ["int8", "int16", "mixed"];
+    names.iter().find_map(|name| metrics.get(*name)).expect("a model")
+}
+
 fn run(folder: &Path, arguments: &[&str]) -> Finished {
     Finished::of(&mut host_trainer(folder, arguments))
 }
@@ -84,7 +90,7 @@ fn a_kill_at_any_moment_leaves_one_run_or_says_that_it_does_not() {
             let figures: Value = serde_json::from_str(&said.stdout).expect("JSON");
             let metrics: Value =
                 serde_json::from_slice(&read(folder.join("run/metrics.json"))).expect("JSON");
-            assert_eq!(figures["test"]["correct"], metrics["int8"]["test"]["correct"]);
+            assert_eq!(figures["test"]["correct"], quantized(&metrics)["test"]["correct"]);
         } else if said.stderr.contains("host-trainer quantize run") {
             finished += 1;
             run(&folder, &["quantize", "run", "--quiet"]).success();
@@ -282,9 +288,7 @@ fn a_model_written_into_its_own_run_keeps_the_run_whole() {
     let figures: Value = serde_json::from_str(&said).expect("JSON");
     let metrics: Value =
         serde_json::from_slice(&read(folder.join("run/metrics.json"))).expect("JSON");
-    // Whatever was taken for the activations.
-    let names = ["int8", "int16", "mixed"];
-    let model = names.iter().find_map(|name| metrics.get(*name)).expect("a model");
+    let model = quantized(&metrics);
     assert_eq!(model["model_bytes"], after.len());
     assert_eq!(model["test"]["correct"], figures["test"]["correct"]);
     run(&folder, &["report", "run"]).success();
