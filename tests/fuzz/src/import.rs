@@ -5,6 +5,8 @@
 #![no_main]
 #![allow(dead_code, unused_imports)] // what the trainer's other modules use
 
+#[path = "../../../host-trainer/src/foreign_text.rs"]
+mod foreign_text;
 #[path = "../../../host-trainer/src/import/mod.rs"]
 mod import;
 #[path = "../../../host-trainer/src/random.rs"]
