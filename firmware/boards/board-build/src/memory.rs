@@ -6,7 +6,8 @@ use std::{env, fs};
 
 use super::{fail, linker_script};
 
-/// What boards were measured to need, for each target; `host-trainer inspect --for` reads it, too.
+/// Measured static RAM and stack of boards per target; `host-trainer inspect --for` reads the same
+/// file.
 const MEASURED: &str = include_str!("../../../../host-trainer/src/chips/measured.toml");
 
 /// Sections that are static RAM, in the scripts of cortex-m-rt and riscv-rt alike; aligned as either
@@ -111,7 +112,7 @@ impl Ram<'_> {
     }
 }
 
-/// What is before the line of `RAM`, what it says, and what is behind it.
+/// Splits a linker script at the line of its `RAM` region: text before, the region, text behind.
 fn ram_line(script: &str) -> Option<(&str, Ram<'_>, &str)> {
     let mut at = 0;
     for line in script.split_inclusive('\n') {
@@ -127,7 +128,7 @@ fn ram_line(script: &str) -> Option<(&str, Ram<'_>, &str)> {
     None
 }
 
-/// What boards of a target need beside what depends on the model, in bytes.
+/// RAM of the boards of a target that does not depend on the model, in bytes.
 struct Needs {
     statics: usize,
     stack: usize,

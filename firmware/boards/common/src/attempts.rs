@@ -7,7 +7,7 @@ use firmware::slots::LastRun;
 
 /// Faults in a row after which the newest model is revoked.
 const GIVE_UP: u32 = 2;
-/// What the words have as long as power has not failed, so that nothing is read into other content.
+/// Content of the marker word while power has not failed; other content means a cold start.
 const VALID: u32 = 0x7b5e_11ed;
 
 /// A word beyond the statics that start-up code sets.

@@ -3,8 +3,8 @@
 //! The stack lies below everything else in RAM (see `board_build::memory`). One that grows too deep
 //! leaves RAM, which is a fault; the handler then has no stack, and takes all of it anew.
 //!
-//! What is done then is the board's: it defines `thimble_fault(pc, lr)` and `thimble_overflow()`,
-//! which do not return.
+//! Each board defines its own reaction: `thimble_fault(pc, lr)` and `thimble_overflow()`, which do
+//! not return.
 
 /// The handler of all faults: it runs on a stack of its own, from the top again.
 #[cfg(target_arch = "arm")]

@@ -32,8 +32,8 @@ impl Clock for Microseconds {
     }
 }
 
-/// What follows a panic: a fault, or a write to the guard below the stack, which esp-hal has the
-/// processor watch.
+/// Restarts the chip after a panic: a fault, or a write to the guard below the stack, which esp-hal
+/// has the processor watch.
 #[unsafe(no_mangle)]
 extern "C" fn thimble_restart() -> ! {
     esp_hal::system::software_reset()
