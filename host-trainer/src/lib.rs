@@ -21,7 +21,6 @@
 //! | [`cli`] | the command line |
 
 mod atomic_file;
-mod checked;
 pub mod chips;
 pub mod cli;
 pub mod data;
@@ -42,4 +41,5 @@ pub mod random;
 pub mod report;
 pub mod run_folder;
 pub mod train;
+mod validators;
 mod vectorized;

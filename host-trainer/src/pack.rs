@@ -6,10 +6,10 @@
 
 use std::fmt;
 
-use firmware::{Engine, EngineError};
 use model_format::build::{DenseSpec, LayerSpec, ModelSpec};
-use model_format::{Error, Model, Precision, Quantization, Softmax, WeightLayout};
+use model_format::{DataType, Error, Model, Quantization, Softmax, WeightLayout};
 use rand::RngExt;
+use thimble_nn::{Engine, EngineError};
 
 use crate::random::{Stream, stream};
 
@@ -55,11 +55,11 @@ impl Core {
         }
         let has_dsp =
             matches!(self, Core::CortexM4 | Core::CortexM7 | Core::CortexM33 | Core::CortexM55);
-        match (self, dense.layout.is_int4(), input.precision) {
-            (_, true, Precision::Int8) if has_dsp => Int4Tiles4,
+        match (self, dense.layout.is_int4(), input.data_type) {
+            (_, true, DataType::Int8) if has_dsp => Int4Tiles4,
             (_, true, _) => Int4,
-            (Core::CortexM55, false, Precision::Int8) => FoldedRows,
-            (Core::CortexM0, false, Precision::Int8) => ColumnsUnsigned4,
+            (Core::CortexM55, false, DataType::Int8) => FoldedRows,
+            (Core::CortexM0, false, DataType::Int8) => ColumnsUnsigned4,
             (Core::CortexM3 | Core::Rv32, false, _) => Columns8,
             _ if has_dsp => Pairs4,
             _ => RowMajor,
@@ -162,7 +162,7 @@ fn check(model: &Model<'_>, packed: &Model<'_>) -> Result<(), PackError> {
 #[cfg(test)]
 mod tests {
     use clap::ValueEnum;
-    use model_format::build::{InputSpec, MeaningSpec};
+    use model_format::build::{InputSpec, OutputSpec};
     use model_format::{Clamp, Encoding, Multiplier};
 
     use super::*;
@@ -189,7 +189,7 @@ mod tests {
                 quantization,
                 encoding: Encoding::Quantized,
             },
-            output: MeaningSpec::Values(vec![]),
+            output: OutputSpec::Values(vec![]),
             layers,
             self_tests: vec![],
             details: Default::default(),

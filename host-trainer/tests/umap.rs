@@ -42,14 +42,14 @@ fn digits_stand_with_their_kind() {
         let name = folder.join("run/features-0.csv");
         fs::read_to_string(name).unwrap_or_default()
     };
-    done(&["train", "digits", "--quiet", "--out", "run"]);
+    done(&["train", "digits", "--quiet", "--output", "run"]);
     let components = done(&["features", "run", "0", "--quiet"]);
     let umap = done(&["features", "run", "0", "--quiet", "--map", "umap"]);
     assert!(components.starts_with("row,class,pc1,pc2,output_0,"));
     assert!(umap.starts_with("row,class,umap1,umap2,output_0,"));
     assert!(with_their_kind(&umap) > with_their_kind(&components), "UMAP shows less than PCA");
     let page = fs::read_to_string(folder.join("run/features-0.html")).unwrap();
-    assert!(page.contains("15 neighbours") && page.contains("UMAP 1"));
+    assert!(page.contains("15 neighbors") && page.contains("UMAP 1"));
     let again = done(&["features", "run", "0", "--quiet", "--map", "umap"]);
     assert!(umap == again, "another picture of the same run");
     let fewer = done(&["features", "run", "0", "--quiet", "--map", "umap", "--neighbors", "5"]);

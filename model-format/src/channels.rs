@@ -1,7 +1,7 @@
 //! From what a sensor counts to the values of the input.
 
 use crate::reader::Reader;
-use crate::{Field, Multiplier, Place, Problem};
+use crate::{Field, FieldError, Location, Multiplier};
 
 /// Fixed-point conversion of the counts of one sensor channel to input values: q is
 /// (256 · count − offset) · multiplier, rounded as the outputs of a layer are, + the zero point.
@@ -74,25 +74,26 @@ impl<'a> Channels<'a> {
             return reader.mismatch(Field::Channels, expected, bytes.len());
         }
         if inputs.checked_rem(len) != Some(0) {
-            let problem = Problem::OutOfRange(len as i32);
+            let problem = FieldError::OutOfRange(len as i32);
             return reader.refuse(Field::Channels, problem);
         }
         for (index, channel) in channels.iter().enumerate() {
             // There are no more than inputs.
-            reader.place = Place::Channel(index as u16);
+            reader.place = Location::Channel(index as u16);
             let Channel { offset, multiplier, .. } = channel;
             if !Channel::OFFSETS.contains(&offset) {
-                return reader.refuse(Field::Offset, Problem::OutOfRange(offset));
+                return reader.refuse(Field::Offset, FieldError::OutOfRange(offset));
             }
             if !(*Multiplier::SHIFTS.start()..=Channel::MAX_SHIFT).contains(&multiplier.shift) {
-                let problem = Problem::OutOfRange(multiplier.shift.into());
+                let problem = FieldError::OutOfRange(multiplier.shift.into());
                 return reader.refuse(Field::Shift, problem);
             }
             if !multiplier.has_valid_mantissa() {
-                return reader.refuse(Field::Multiplier, Problem::OutOfRange(multiplier.mantissa));
+                return reader
+                    .refuse(Field::Multiplier, FieldError::OutOfRange(multiplier.mantissa));
             }
         }
-        reader.place = Place::Input;
+        reader.place = Location::Input;
         Some(channels)
     }
 
@@ -156,7 +157,7 @@ mod tests {
         let mut field = vec![(channels.len() * Channel::BYTES) as u8];
         channels.iter().for_each(|channel| field.extend(channel.to_bytes()));
         let mut reader = Reader::new(&field, 16);
-        reader.place = Place::Input;
+        reader.place = Location::Input;
         match Channels::take(&mut reader, inputs) {
             Some(channels) => Ok(channels.iter().collect()),
             None => Err(reader.refusal().to_string()),

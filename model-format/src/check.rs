@@ -3,7 +3,7 @@
 use crate::layout::WeightLayout;
 use crate::reader::Reader;
 use crate::sizes::padded;
-use crate::{Choice, Clamp, Dense, Error, Field, Multiplier, Problem};
+use crate::{Capabilities, Clamp, Dense, Error, Field, FieldError, Multiplier};
 
 /// Sums over the weights of a row, in magnitude at most 8192 · 128 each.
 #[derive(Default)]
@@ -14,13 +14,13 @@ struct Sums {
 
 /// What is wrong with a row.
 enum Fault {
-    Field(Field, Problem),
+    Field(Field, FieldError),
     Overflow { bound: u64, limit: u32 },
 }
 
 impl Fault {
     fn out_of_range(field: Field, value: i32) -> Self {
-        Fault::Field(field, Problem::OutOfRange(value))
+        Fault::Field(field, FieldError::OutOfRange(value))
     }
 }
 
@@ -28,14 +28,14 @@ impl Dense<'_> {
     /// Checks what does not follow from the fields one by one: the parameters of each row, and
     /// that no input within `range` can overflow an accumulator.
     #[inline(never)]
-    pub(crate) fn check<C: Choice>(
+    pub(crate) fn check<C: Capabilities>(
         &self,
         reader: &mut Reader<'_>,
         layer: u8,
         range: Clamp,
     ) -> Option<()> {
-        let dense = self.known::<C>();
-        if C::OPERATORS.reads(WeightLayout::Sparse) && dense.layout == WeightLayout::Sparse {
+        let dense = self.specialize::<C>();
+        if C::OPS.reads(WeightLayout::Sparse) && dense.layout == WeightLayout::Sparse {
             dense.check_sparse(reader, layer)?;
         }
         for row in 0..dense.outputs() as u16 {
@@ -52,7 +52,7 @@ impl Dense<'_> {
     }
 
     #[inline(always)]
-    fn check_row<C: Choice>(&self, row: usize, range: Clamp) -> Result<(), Fault> {
+    fn check_row<C: Capabilities>(&self, row: usize, range: Clamp) -> Result<(), Fault> {
         let multiplier = self.multiplier(row);
         if !Multiplier::SHIFTS.contains(&multiplier.shift) {
             return Err(Fault::out_of_range(Field::Shift, multiplier.shift.into()));
@@ -67,7 +67,7 @@ impl Dense<'_> {
             let found = self.folded_bias(row);
             if found != expected {
                 let (expected, found) = (expected as u32, found as u32);
-                let problem = Problem::Mismatch { expected, found };
+                let problem = FieldError::Mismatch { expected, found };
                 return Err(Fault::Field(Field::FoldedBias, problem));
             }
         }
@@ -76,7 +76,7 @@ impl Dense<'_> {
 
     /// Refuses a row whose accumulator can reach what it must stay below.
     #[inline(always)]
-    fn bounds<C: Choice>(
+    fn bounds<C: Capabilities>(
         &self,
         bias: i32,
         multiplier: Multiplier,
@@ -86,7 +86,7 @@ impl Dense<'_> {
         let low = i32::from(range.low).wrapping_sub(self.input.zero_point);
         let high = i32::from(range.high).wrapping_sub(self.input.zero_point);
         let reach = low.unsigned_abs().max(high.unsigned_abs());
-        let bound = if C::OPERATORS.int16 {
+        let bound = if C::OPS.int16 {
             // At most 2^20 · 2^16, and 2^31: no overflow.
             u64::from(sums.magnitude)
                 .wrapping_mul(reach.into())
@@ -102,9 +102,9 @@ impl Dense<'_> {
 
     /// Adds up the weights of a row and checks them on the way.
     #[inline(always)]
-    fn sums<C: Choice>(&self, row: usize) -> Result<Sums, Fault> {
+    fn sums<C: Capabilities>(&self, row: usize) -> Result<Sums, Fault> {
         let mut sums = Sums::default();
-        if C::OPERATORS.reads(WeightLayout::Sparse) && self.layout == WeightLayout::Sparse {
+        if C::OPS.reads(WeightLayout::Sparse) && self.layout == WeightLayout::Sparse {
             let mut least = 0;
             for (number, weights) in self.sparse_row(row) {
                 if number < least || number >= padded(self.inputs()) / 4 {
@@ -121,7 +121,7 @@ impl Dense<'_> {
         let strides = self.layout.strides(self.inputs(), self.outputs(), row);
         let weights = self.weight_bytes();
         let columns = self.layout.columns(self.inputs());
-        let is_coded = C::OPERATORS.reads(WeightLayout::Pairs4)
+        let is_coded = C::OPS.reads(WeightLayout::Pairs4)
             && self.layout == WeightLayout::Pairs4
             && strides.is_second_of_pair();
         let (mut start, mut column) = (strides.start, 0);
@@ -145,7 +145,7 @@ impl Dense<'_> {
 
     /// Adds a block of four bytes, the first of which has the weight of this column.
     #[inline(always)]
-    fn add<C: Choice>(
+    fn add<C: Capabilities>(
         &self,
         sums: &mut Sums,
         mut column: usize,
@@ -157,7 +157,7 @@ impl Dense<'_> {
             sums.sum = sums.sum.wrapping_add(weight);
             sums.magnitude = sums.magnitude.wrapping_add(magnitude);
             if column >= self.inputs() && weight != 0 {
-                return Err(Fault::Field(Field::WeightPadding, Problem::NotZero));
+                return Err(Fault::Field(Field::WeightPadding, FieldError::NotZero));
             }
             if magnitude > limit {
                 return Err(Fault::out_of_range(Field::Weight, weight));
@@ -165,7 +165,7 @@ impl Dense<'_> {
             column = column.wrapping_add(1);
             Ok(())
         };
-        let chosen = C::OPERATORS;
+        let chosen = C::OPS;
         for _ in 0..4 {
             let byte = byte();
             match self.layout {
@@ -193,7 +193,7 @@ impl Dense<'_> {
             let start = self.sparse_start(row.into());
             // The numbers of the blocks are two bytes each, so their count is below the length.
             if start < last || start > len || (row == 0 && start != 0) {
-                let problem = Problem::TooLarge { value: start as u32, limit: len as u32 };
+                let problem = FieldError::TooLarge { value: start as u32, limit: len as u32 };
                 return reader.refuse_for(Error::Row {
                     layer,
                     row,

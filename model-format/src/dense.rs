@@ -4,7 +4,7 @@ use crate::layout::WeightLayout;
 use crate::limits::MAX_WIDTH;
 use crate::reader::Reader;
 use crate::sizes::padded;
-use crate::{Choice, Clamp, Field, Multiplier, Precision, Problem, Quantization};
+use crate::{Capabilities, Clamp, DataType, Field, FieldError, Multiplier, Quantization};
 
 /// A dense layer: for each row *n*, acc = bias\[n\] + Σ weight\[n\]\[k\] · (x\[k\] − zero point of
 /// the input), requantized with the row's multiplier, moved by the output's zero point, clamped.
@@ -37,21 +37,24 @@ pub struct Row<'a> {
 
 impl<'a> Dense<'a> {
     #[inline(always)]
-    pub(crate) fn read<C: Choice>(reader: &mut Reader<'a>, input: Quantization) -> Option<Self> {
+    pub(crate) fn read<C: Capabilities>(
+        reader: &mut Reader<'a>,
+        input: Quantization,
+    ) -> Option<Self> {
         let inputs = reader.take_count(Field::Inputs, 1, MAX_WIDTH)?;
         let outputs = reader.take_count(Field::Outputs, 1, MAX_WIDTH)?;
         let output = Quantization::read::<C>(reader)?;
-        let clamp = Clamp::read(reader, output.precision)?;
+        let clamp = Clamp::read(reader, output.data_type)?;
         let code = reader.take_unsigned(Field::WeightLayout)?;
         let Some(layout) = WeightLayout::from_code(code) else {
-            return reader.refuse(Field::WeightLayout, Problem::Unknown(code));
+            return reader.refuse(Field::WeightLayout, FieldError::Unknown(code));
         };
-        if !C::OPERATORS.reads(layout) {
-            return reader.refuse(Field::WeightLayout, Problem::LeftOut(code));
+        if !C::OPS.reads(layout) {
+            return reader.refuse(Field::WeightLayout, FieldError::LeftOut(code));
         }
-        let layout = C::OPERATORS.known(layout);
-        if layout.is_folded() && input.precision != Precision::Int8 {
-            return reader.refuse(Field::WeightLayout, Problem::NeedsInt8);
+        let layout = C::OPS.specialize(layout);
+        if layout.is_folded() && input.data_type != DataType::Int8 {
+            return reader.refuse(Field::WeightLayout, FieldError::NeedsInt8);
         }
         let parameters = reader.take_aligned(Field::Parameters)?;
         let (inputs, outputs) = (inputs as u16, outputs as u16);

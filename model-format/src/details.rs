@@ -6,7 +6,7 @@
 use crate::limits::MAX_WIDTH;
 use crate::reader::{Reader, Text};
 use crate::reals::is_finite;
-use crate::{Field, Place, Problem};
+use crate::{Field, FieldError, Location};
 
 /// The descriptions in a model file.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,20 +78,20 @@ impl<'a> Details<'a> {
         }
         let features = Described { start: reader.rest(), count };
         for index in 0..count {
-            reader.place = Place::Feature(index as u16);
+            reader.place = Location::Feature(index as u16);
             take_feature(reader)?;
         }
-        reader.place = Place::Model;
+        reader.place = Location::Model;
         let count = reader.take_count(Field::OutputCount, 0, MAX_WIDTH)?;
         if count != 0 && count != outputs {
             return reader.mismatch(Field::OutputCount, outputs, count);
         }
         let described = Described { start: reader.rest(), count };
         for index in 0..count {
-            reader.place = Place::OutputValue(index as u16);
+            reader.place = Location::OutputValue(index as u16);
             take_output(reader)?;
         }
-        reader.place = Place::Model;
+        reader.place = Location::Model;
         let preparation = reader.take_text(Field::Preparation)?.as_str();
         reader.finish()?;
         Some(Details { features, outputs: described, preparation, len: 0 })
@@ -143,7 +143,7 @@ fn take_feature<'a>(reader: &mut Reader<'a>) -> Option<Feature<'a>> {
     for value in &mut line {
         let bits = reader.take_float_bits(Field::Scale)?;
         if !is_finite(bits) {
-            return reader.refuse(Field::Scale, Problem::NotFinite(bits));
+            return reader.refuse(Field::Scale, FieldError::NotFinite(bits));
         }
         *value = f32::from_bits(bits);
     }

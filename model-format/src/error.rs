@@ -34,11 +34,11 @@ pub enum Error {
     /// A field cannot be taken.
     Field {
         /// The part of the model that the field belongs to.
-        place: Place,
+        place: Location,
         /// The field.
         field: Field,
         /// What is wrong with it.
-        problem: Problem,
+        problem: FieldError,
     },
     /// A row's parameter cannot be taken.
     Row {
@@ -49,7 +49,7 @@ pub enum Error {
         /// Weight, multiplier or shift.
         field: Field,
         /// What is wrong with it.
-        problem: Problem,
+        problem: FieldError,
     },
     /// A row's accumulator could overflow 32 bits for some input.
     Overflow {
@@ -69,7 +69,7 @@ pub enum Error {
 
 /// A part of the model file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// The model as a whole.
     Model,
     /// The description of the input.
@@ -100,7 +100,7 @@ pub enum Field {
     /// One dimension of the shape.
     Dimension,
     /// The integers of a tensor.
-    Precision,
+    DataType,
     /// Scale of a tensor.
     Scale,
     /// Zero point of a tensor.
@@ -128,7 +128,7 @@ pub enum Field {
     /// Preparation of images.
     Preparation,
     /// What the outputs mean.
-    Meaning,
+    OutputKind,
     /// Text of a label or a unit.
     Text,
     /// Number of labels.
@@ -181,12 +181,12 @@ pub enum Field {
 
 /// What is wrong with a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Problem {
+pub enum FieldError {
     /// The payload ends inside it, or its encoding is not valid.
     Malformed,
     /// Its value is one that this version of the format does not define or this build lacks.
     Unknown(u32),
-    /// Its value is one that was [left out](crate::Choice) of this build.
+    /// Its value is one that was [left out](crate::Capabilities) of this build.
     LeftOut(u32),
     /// Its value lies outside the range that the format allows.
     OutOfRange(i32),
@@ -265,18 +265,18 @@ impl fmt::Display for Error {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Model => Ok(()),
-            Place::Input => f.write_str("input, "),
-            Place::Channel(index) => write!(f, "input channel {index}, "),
-            Place::Output => f.write_str("output, "),
-            Place::OutputValue(index) => write!(f, "output {index}, "),
-            Place::Label(index) => write!(f, "label {index}, "),
-            Place::Feature(index) => write!(f, "feature {index}, "),
-            Place::Layer(index) => write!(f, "layer {index}, "),
-            Place::SelfTest(index) => write!(f, "self-test {index}, "),
+            Location::Model => Ok(()),
+            Location::Input => f.write_str("input, "),
+            Location::Channel(index) => write!(f, "input channel {index}, "),
+            Location::Output => f.write_str("output, "),
+            Location::OutputValue(index) => write!(f, "output {index}, "),
+            Location::Label(index) => write!(f, "label {index}, "),
+            Location::Feature(index) => write!(f, "feature {index}, "),
+            Location::Layer(index) => write!(f, "layer {index}, "),
+            Location::SelfTest(index) => write!(f, "self-test {index}, "),
         }
     }
 }
@@ -287,7 +287,7 @@ impl fmt::Display for Field {
             Field::Name => "name",
             Field::Dimensions => "number of dimensions",
             Field::Dimension => "dimension",
-            Field::Precision => "precision",
+            Field::DataType => "data type",
             Field::Scale => "scale",
             Field::ZeroPoint => "zero point",
             Field::Encoding => "encoding",
@@ -301,7 +301,7 @@ impl fmt::Display for Field {
             Field::OutputCount => "number of outputs",
             Field::ClippedShare => "clipped share",
             Field::Preparation => "preparation of images",
-            Field::Meaning => "meaning",
+            Field::OutputKind => "output kind",
             Field::Text => "text",
             Field::LabelCount => "number of labels",
             Field::LayerCount => "number of layers",
@@ -330,29 +330,29 @@ impl fmt::Display for Field {
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Problem::Malformed => f.write_str("cut off or malformed"),
-            Problem::Unknown(value) => write!(f, "code {value} is not supported by this build"),
-            Problem::LeftOut(value) => write!(f, "code {value} was left out of this build"),
-            Problem::OutOfRange(value) => write!(f, "{value} is out of range"),
-            Problem::TooLarge { value, limit } => {
+            FieldError::Malformed => f.write_str("cut off or malformed"),
+            FieldError::Unknown(value) => write!(f, "code {value} is not supported by this build"),
+            FieldError::LeftOut(value) => write!(f, "code {value} was left out of this build"),
+            FieldError::OutOfRange(value) => write!(f, "{value} is out of range"),
+            FieldError::TooLarge { value, limit } => {
                 write!(f, "{value} is more than this build takes ({limit})")
             }
-            Problem::Mismatch { expected, found } => {
+            FieldError::Mismatch { expected, found } => {
                 write!(f, "{found} where {expected} is needed")
             }
-            Problem::NotPositive(bits) => {
+            FieldError::NotPositive(bits) => {
                 write!(f, "{:e} is not a positive number", f32::from_bits(*bits))
             }
-            Problem::NotFinite(bits) => {
+            FieldError::NotFinite(bits) => {
                 write!(f, "it is not a finite number (bits {bits:08x})")
             }
-            Problem::NeedsInt8 => f.write_str("needs an int8 input, and gets int16"),
-            Problem::NotZero => f.write_str("must be zero"),
-            Problem::Unaligned => f.write_str("not on a 4-byte boundary of the file"),
-            Problem::Trailing(bytes) => write!(f, "{bytes} more bytes follow"),
+            FieldError::NeedsInt8 => f.write_str("needs an int8 input, and gets int16"),
+            FieldError::NotZero => f.write_str("must be zero"),
+            FieldError::Unaligned => f.write_str("not on a 4-byte boundary of the file"),
+            FieldError::Trailing(bytes) => write!(f, "{bytes} more bytes follow"),
         }
     }
 }
@@ -370,9 +370,9 @@ mod tests {
              2147483648: narrow the input range or shrink the row's weights and bias"
         );
         let field = Error::Field {
-            place: Place::Layer(1),
+            place: Location::Layer(1),
             field: Field::Inputs,
-            problem: Problem::Mismatch { expected: 32, found: 31 },
+            problem: FieldError::Mismatch { expected: 32, found: 31 },
         };
         assert_eq!(field.to_string(), "layer 1, inputs: 31 where 32 is needed");
     }

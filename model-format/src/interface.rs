@@ -5,7 +5,8 @@ use heapless::Vec;
 use crate::limits::{MAX_DIMENSIONS, MAX_LABELS, MAX_WIDTH};
 use crate::reader::{Reader, Text};
 use crate::{
-    Channels, Choice, Field, Place, Precision, Problem, Quantization, RealChannels, ValueScales,
+    Capabilities, Channels, DataType, Field, FieldError, Location, Quantization, RealChannels,
+    ValueScales,
 };
 
 /// Dimensions of an input, outermost first; a 28 × 28 image is `[28, 28]`.
@@ -33,9 +34,9 @@ pub enum Encoding<C, R> {
     /// For int8: the source has unsigned bytes, such as pixels: q = byte − 128. With a zero point of
     /// −128 a byte stands for scale · byte, exactly.
     Unsigned8,
-    /// The source has counts of 16 bits, such as those of an analogue-to-digital converter; each
+    /// The source has counts of 16 bits, such as those of an analog-to-digital converter; each
     /// of its channels says what they stand for.
-    Raw(C),
+    Counts(C),
     /// The source has real numbers in units of its own, such as °C and hPa.
     Reals(R),
 }
@@ -45,7 +46,7 @@ impl<C, R> Encoding<C, R> {
     /// are taken for those of values.
     pub fn encode(&self, raw: u8) -> i8 {
         match self {
-            Encoding::Quantized | Encoding::Raw(_) | Encoding::Reals(_) => raw as i8,
+            Encoding::Quantized | Encoding::Counts(_) | Encoding::Reals(_) => raw as i8,
             // Subtracting 128 modulo 256 flips the sign bit.
             Encoding::Unsigned8 => (raw ^ 0x80) as i8,
         }
@@ -58,12 +59,12 @@ pub struct Output<'a> {
     /// What its values stand for.
     pub quantization: Quantization,
     /// What it says.
-    pub meaning: Meaning<'a>,
+    pub kind: OutputKind<'a>,
 }
 
 /// What the outputs of a model say.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Meaning<'a> {
+pub enum OutputKind<'a> {
     /// One score per class: the largest wins, the first of equal ones.
     Classes {
         /// The labels, one per output.
@@ -133,7 +134,7 @@ impl<'a> Input<'a> {
     /// Takes the description of an input and shows its dimensions to `each`; returns the number of
     /// inputs, what they stand for, and how raw bytes become them.
     #[inline(always)]
-    pub(crate) fn take<C: Choice>(
+    pub(crate) fn take<C: Capabilities>(
         reader: &mut Reader<'a>,
         mut each: impl FnMut(u16),
     ) -> Option<(usize, Quantization, Encoding<Channels<'a>, RealChannels<'a>>)> {
@@ -144,7 +145,7 @@ impl<'a> Input<'a> {
             // At most 8192², since it stops as soon as it is too wide.
             len = len.wrapping_mul(dimension);
             if len > MAX_WIDTH {
-                let problem = Problem::TooLarge { value: len as u32, limit: MAX_WIDTH as u32 };
+                let problem = FieldError::TooLarge { value: len as u32, limit: MAX_WIDTH as u32 };
                 return reader.refuse(Field::Dimensions, problem);
             }
             each(dimension as u16);
@@ -152,17 +153,20 @@ impl<'a> Input<'a> {
         let quantization = Quantization::read::<C>(reader)?;
         let encoding = match reader.take_unsigned(Field::Encoding)? {
             0 => Encoding::Quantized,
-            1 if quantization.precision == Precision::Int8 => Encoding::Unsigned8,
-            2 if C::OPERATORS.raw => Encoding::Raw(Channels::take(reader, len)?),
-            3 if C::OPERATORS.reals => Encoding::Reals(RealChannels::take(reader, len)?),
-            code @ 2..=3 => return reader.refuse(Field::Encoding, Problem::LeftOut(code)),
-            code => return reader.refuse(Field::Encoding, Problem::Unknown(code)),
+            1 if quantization.data_type == DataType::Int8 => Encoding::Unsigned8,
+            2 if C::OPS.counts => Encoding::Counts(Channels::take(reader, len)?),
+            3 if C::OPS.reals => Encoding::Reals(RealChannels::take(reader, len)?),
+            code @ 2..=3 => return reader.refuse(Field::Encoding, FieldError::LeftOut(code)),
+            code => return reader.refuse(Field::Encoding, FieldError::Unknown(code)),
         };
         Some((len, quantization, encoding))
     }
 
     /// Reads what has been checked, an input of this quantization.
-    pub(crate) fn read<C: Choice>(reader: &mut Reader<'a>, quantization: Quantization) -> Self {
+    pub(crate) fn read<C: Capabilities>(
+        reader: &mut Reader<'a>,
+        quantization: Quantization,
+    ) -> Self {
         let mut shape = Shape::new();
         let taken = Self::take::<C>(reader, |dimension| {
             // There are as many as it holds at most.
@@ -189,17 +193,17 @@ pub(crate) enum OutputsNeeded {
     Exactly(usize, Field),
 }
 
-impl<'a> Meaning<'a> {
+impl<'a> OutputKind<'a> {
     /// Checks what lies there; returns how many outputs it is for.
     pub(crate) fn check(reader: &mut Reader<'a>) -> Option<OutputsNeeded> {
-        match reader.take_unsigned(Field::Meaning)? {
+        match reader.take_unsigned(Field::OutputKind)? {
             code @ (0 | 2) => {
                 let count = reader.take_count(Field::LabelCount, 1, MAX_LABELS)?;
                 for index in 0..count {
-                    reader.place = Place::Label(index as u16);
+                    reader.place = Location::Label(index as u16);
                     reader.take_text(Field::Text)?;
                 }
-                reader.place = Place::Output;
+                reader.place = Location::Output;
                 // What no difference of two scores of 16 bits reaches.
                 let most = if code == 2 || count == 2 { 1 << 16 } else { 0 };
                 reader.take_in(Field::Threshold, -most, most)?;
@@ -217,16 +221,16 @@ impl<'a> Meaning<'a> {
                     OutputsNeeded::Exactly(scales.len(), Field::Outputs)
                 })
             }
-            code => reader.refuse(Field::Meaning, Problem::Unknown(code)),
+            code => reader.refuse(Field::OutputKind, FieldError::Unknown(code)),
         }
     }
 
     /// Reads what has been checked.
     pub(crate) fn read(mut reader: Reader<'a>) -> Self {
         // There is no error to lose, and no other codes than these three.
-        let code = reader.take_unsigned(Field::Meaning).unwrap_or_default();
+        let code = reader.take_unsigned(Field::OutputKind).unwrap_or_default();
         if code == 1 {
-            return Meaning::Values(ValueScales::take(&mut reader).unwrap_or_default());
+            return OutputKind::Values(ValueScales::take(&mut reader).unwrap_or_default());
         }
         let count = reader.take_count(Field::LabelCount, 1, MAX_LABELS).unwrap_or_default();
         let labels = Labels { start: reader.rest(), count };
@@ -235,16 +239,18 @@ impl<'a> Meaning<'a> {
         }
         let threshold = reader.take_in(Field::Threshold, i32::MIN, i32::MAX).unwrap_or_default();
         match code {
-            0 => Meaning::Classes { labels, threshold },
-            _ => Meaning::Probability { labels, threshold },
+            0 => OutputKind::Classes { labels, threshold },
+            _ => OutputKind::Probability { labels, threshold },
         }
     }
 
     /// Returns the labels of the classes, if the outputs tell classes apart.
     pub fn labels(&self) -> Option<Labels<'a>> {
         match self {
-            Meaning::Classes { labels, .. } | Meaning::Probability { labels, .. } => Some(*labels),
-            Meaning::Values(_) => None,
+            OutputKind::Classes { labels, .. } | OutputKind::Probability { labels, .. } => {
+                Some(*labels)
+            }
+            OutputKind::Values(_) => None,
         }
     }
 }
@@ -252,7 +258,7 @@ impl<'a> Meaning<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::All;
+    use crate::AllOps;
 
     #[test]
     fn pixels_shift_by_128() {
@@ -266,7 +272,7 @@ mod tests {
     fn a_shape_too_wide_is_refused() {
         // Two dimensions of 100 and 100.
         let mut reader = Reader::new(&[2, 100, 100], 19);
-        assert_eq!(Input::take::<All>(&mut reader, |_| ()), None);
+        assert_eq!(Input::take::<AllOps>(&mut reader, |_| ()), None);
         let error = reader.refusal();
         assert!(
             error.to_string().contains("10000 is more than this build takes (8192)"),

@@ -1,7 +1,7 @@
 //! The layers of a model, as views of its bytes.
 
 use crate::reader::Reader;
-use crate::{Choice, Clamp, Dense, Field, Problem, Quantization, Softmax, Table};
+use crate::{Capabilities, Clamp, Dense, Field, FieldError, Quantization, Softmax, Table};
 
 /// One layer.
 #[derive(Clone, Copy, Debug)]
@@ -16,24 +16,24 @@ pub enum Layer<'a> {
 
 impl<'a> Layer<'a> {
     /// Takes a layer; it reads the output of the one before, of the given width and quantization.
-    pub(crate) fn read<C: Choice>(
+    pub(crate) fn read<C: Capabilities>(
         reader: &mut Reader<'a>,
         width: usize,
         input: Quantization,
     ) -> Option<Self> {
-        let chosen = C::OPERATORS;
+        let chosen = C::OPS;
         match reader.take_unsigned(Field::Operator)? {
             0 => Dense::read::<C>(reader, input).map(Layer::Dense),
             1 if chosen.table => Table::read::<C>(reader, width, input).map(Layer::Table),
             2 if chosen.softmax => Softmax::read(reader, width, input).map(Layer::Softmax),
-            code @ 1..=2 => reader.refuse(Field::Operator, Problem::LeftOut(code)),
-            code => reader.refuse(Field::Operator, Problem::Unknown(code)),
+            code @ 1..=2 => reader.refuse(Field::Operator, FieldError::LeftOut(code)),
+            code => reader.refuse(Field::Operator, FieldError::Unknown(code)),
         }
     }
 
     /// Checks all that does not follow from the layer's fields one by one; the values that it
     /// gets lie within `range`. The reader is at the layer's place.
-    pub(crate) fn check<C: Choice>(
+    pub(crate) fn check<C: Capabilities>(
         &self,
         reader: &mut Reader<'_>,
         index: u8,
@@ -41,7 +41,7 @@ impl<'a> Layer<'a> {
     ) -> Option<()> {
         match self {
             Layer::Dense(dense) => dense.check::<C>(reader, index, range),
-            Layer::Softmax(softmax) if C::OPERATORS.softmax => softmax.check(reader),
+            Layer::Softmax(softmax) if C::OPS.softmax => softmax.check(reader),
             Layer::Table(_) | Layer::Softmax(_) => Some(()),
         }
     }
@@ -95,7 +95,7 @@ impl<'a> Layer<'a> {
     pub fn range(&self) -> Clamp {
         match self {
             Layer::Dense(dense) => dense.clamp,
-            Layer::Table(_) | Layer::Softmax(_) => Clamp::all(self.output().precision),
+            Layer::Table(_) | Layer::Softmax(_) => Clamp::all(self.output().data_type),
         }
     }
 

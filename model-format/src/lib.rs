@@ -15,7 +15,7 @@
 //! #         quantization: Quantization::int8(1.0, 0),
 //! #         encoding: Encoding::Quantized,
 //! #     },
-//! #     output: MeaningSpec::Values(vec![]),
+//! #     output: OutputSpec::Values(vec![]),
 //! #     layers: vec![LayerSpec::Dense(DenseSpec {
 //! #         inputs: 1,
 //! #         outputs: 1,
@@ -48,11 +48,12 @@ mod details;
 mod error;
 mod header;
 mod interface;
+mod kernels;
 mod layer;
 mod layout;
 pub mod limits;
 mod model;
-mod operators;
+mod ops;
 mod quantization;
 mod reader;
 mod reals;
@@ -64,14 +65,15 @@ mod values;
 pub use channels::{Channel, Channels};
 pub use dense::{Dense, Row};
 pub use details::{Details, Feature, OutputLabel};
-pub use error::{Error, Field, Place, Problem};
+pub use error::{Error, Field, FieldError, Location};
 pub use header::{HEADER_LEN, Header, MAGIC, VERSION};
-pub use interface::{Encoding, Input, Labels, Meaning, Output, Shape};
+pub use interface::{Encoding, Input, Labels, Output, OutputKind, Shape};
+pub use kernels::Kernels;
 pub use layer::Layer;
 pub use layout::WeightLayout;
 pub use model::{Layers, Model, SelfTest, SelfTests};
-pub use operators::{All, Choice, Operators};
-pub use quantization::{Clamp, Multiplier, Precision, Quantization};
+pub use ops::{AllOps, Capabilities, OpSet};
+pub use quantization::{Clamp, DataType, Multiplier, Quantization};
 pub use reals::{RealChannel, RealChannels};
 pub use sizes::{ScratchLayout, padded};
 pub use softmax::{MAX_SOFTMAX, Softmax};

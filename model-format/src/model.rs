@@ -6,8 +6,8 @@ use crate::interface::OutputsNeeded;
 use crate::limits::{MAX_LAYERS, MAX_SELF_TESTS};
 use crate::reader::{Reader, Text};
 use crate::{
-    All, Channels, Choice, Clamp, Details, Encoding, Error, Field, HEADER_LEN, Header, Input,
-    Layer, Meaning, Output, Place, Precision, Quantization, RealChannels, ScratchLayout,
+    AllOps, Capabilities, Channels, Clamp, DataType, Details, Encoding, Error, Field, HEADER_LEN,
+    Header, Input, Layer, Location, Output, OutputKind, Quantization, RealChannels, ScratchLayout,
 };
 
 /// A model whose bytes have been checked: everything that it hands out is valid.
@@ -18,7 +18,7 @@ use crate::{
 /// `C` says what it may be made of: all that the format has, unless a program that fixes its model
 /// names less.
 #[derive(Clone, Debug)]
-pub struct Model<'a, C = All> {
+pub struct Model<'a, C = AllOps> {
     /// From the name on.
     payload: &'a [u8],
     /// From the first layer on.
@@ -28,11 +28,11 @@ pub struct Model<'a, C = All> {
     checksum: u32,
     input: Chain,
     output_len: u16,
-    output_precision: Precision,
+    output_data_type: DataType,
     /// Most inputs of a dense layer, rounded up to those that its weights have room for.
-    most_inputs: u16,
+    max_inputs: u16,
     /// Most bytes of a layer's outputs, and of an input that is made from readings.
-    most_output_bytes: u16,
+    max_output_bytes: u16,
     layer_count: u8,
     self_test_count: u8,
     choice: PhantomData<C>,
@@ -47,17 +47,17 @@ impl<'a> Model<'a> {
     /// # Errors
     /// An [`Error`] that names what is wrong and where.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
-        Self::parse_with_choice(bytes)
+        Self::parse_with_ops(bytes)
     }
 }
 
-impl<'a, C: Choice> Model<'a, C> {
+impl<'a, C: Capabilities> Model<'a, C> {
     /// Reads a model file as [`parse`](Model::parse) does, and refuses what is not in `C`.
     ///
     /// # Errors
-    /// Those of [`parse`](Model::parse), and [`Problem::LeftOut`](crate::Problem::LeftOut) for an
-    /// operator, a weight layout or a precision that is not in `C`.
-    pub fn parse_with_choice(bytes: &'a [u8]) -> Result<Self, Error> {
+    /// Those of [`parse`](Model::parse), and [`FieldError::LeftOut`](crate::FieldError::LeftOut) for an
+    /// operator, a weight layout or a data_type that is not in `C`.
+    pub fn parse_with_ops(bytes: &'a [u8]) -> Result<Self, Error> {
         let (header, payload) = Header::open(bytes)?;
         let mut reader = Reader::new(payload, header.file_len);
         Self::read(&mut reader, header.checksum).ok_or_else(|| reader.refusal())
@@ -67,42 +67,42 @@ impl<'a, C: Choice> Model<'a, C> {
     fn read(reader: &mut Reader<'a>, checksum: u32) -> Option<Self> {
         let payload = reader.rest();
         reader.take_text(Field::Name)?;
-        reader.place = Place::Input;
+        reader.place = Location::Input;
         let (width, tensor, encoding) = Input::take::<C>(reader, |_| ())?;
         let input = Chain::new(width, tensor);
-        reader.place = Place::Output;
-        let needed = Meaning::check(reader)?;
+        reader.place = Location::Output;
+        let needed = OutputKind::check(reader)?;
 
-        reader.place = Place::Model;
+        reader.place = Location::Model;
         let layer_count = reader.take_count(Field::LayerCount, 1, MAX_LAYERS)? as u8;
         let layers = reader.rest();
         // Where readings become values, these lie as a layer's outputs would.
-        let raw = C::OPERATORS.raw && matches!(encoding, Encoding::Raw(_))
-            || C::OPERATORS.reals && matches!(encoding, Encoding::Reals(_));
+        let raw = C::OPS.counts && matches!(encoding, Encoding::Counts(_))
+            || C::OPS.reals && matches!(encoding, Encoding::Reals(_));
         let first_bytes = if raw { input.bytes::<C>() } else { 0 };
-        let (mut chain, mut most_inputs, mut most_output_bytes) = (input, 0, first_bytes);
+        let (mut chain, mut max_inputs, mut max_output_bytes) = (input, 0, first_bytes);
         for index in 0..layer_count {
-            reader.place = Place::Layer(index);
+            reader.place = Location::Layer(index);
             let before = chain;
             // By reference: a layer that is moved is copied on the stack.
             let Some(layer) = &chain.take::<C>(reader) else { return None };
             layer.check::<C>(reader, index, before.range)?;
             if let Layer::Dense(dense) = layer {
-                let layout = C::OPERATORS.known(dense.layout);
-                most_inputs = layout.columns(dense.inputs()).max(most_inputs);
+                let layout = C::OPS.specialize(dense.layout);
+                max_inputs = layout.columns(dense.inputs()).max(max_inputs);
             }
-            most_output_bytes = chain.bytes::<C>().max(most_output_bytes);
+            max_output_bytes = chain.bytes::<C>().max(max_output_bytes);
         }
         let output_len = chain.width;
         if let OutputsNeeded::Exactly(needed, field) = needed
             && needed != output_len
         {
-            reader.place = Place::Output;
+            reader.place = Location::Output;
             return reader.mismatch(field, output_len, needed);
         }
 
-        let output_precision = chain.tensor.precision;
-        reader.place = Place::Model;
+        let output_data_type = chain.tensor.data_type;
+        reader.place = Location::Model;
         let count = reader.take_count(Field::SelfTestCount, 0, MAX_SELF_TESTS)?;
         let model = Model {
             payload,
@@ -112,19 +112,19 @@ impl<'a, C: Choice> Model<'a, C> {
             input,
             // Widths are at most MAX_WIDTH, and values have two bytes at most.
             output_len: output_len as u16,
-            output_precision,
-            most_inputs: most_inputs as u16,
-            most_output_bytes: most_output_bytes as u16,
+            output_data_type,
+            max_inputs: max_inputs as u16,
+            max_output_bytes: max_output_bytes as u16,
             layer_count,
             self_test_count: count as u8,
             choice: PhantomData,
         };
         for index in 0..model.self_test_count {
-            reader.place = Place::SelfTest(index);
+            reader.place = Location::SelfTest(index);
             SelfTest::read(reader, model.input_bytes(), model.output_bytes())?;
         }
-        reader.place = Place::Model;
-        if C::OPERATORS.details {
+        reader.place = Location::Model;
+        if C::OPS.details {
             Details::take(reader, model.input_len(), model.output_len())?;
         } else {
             // Nobody reads them there.
@@ -160,20 +160,20 @@ impl<'a, C: Choice> Model<'a, C> {
 
     /// The channels of a sensor whose counts the model takes, if it takes some.
     pub fn channels(&self) -> Option<Channels<'a>> {
-        if !C::OPERATORS.raw {
+        if !C::OPS.counts {
             return None;
         }
         let mut reader = self.reader();
         reader.take_text(Field::Name);
         match Input::take::<C>(&mut reader, |_| ())?.2 {
-            Encoding::Raw(channels) => Some(channels),
+            Encoding::Counts(channels) => Some(channels),
             _ => None,
         }
     }
 
     /// Returns the channels of the real numbers that the model takes, if it takes some.
     pub fn real_channels(&self) -> Option<RealChannels<'a>> {
-        if !C::OPERATORS.reals {
+        if !C::OPS.reals {
             return None;
         }
         let mut reader = self.reader();
@@ -200,12 +200,12 @@ impl<'a, C: Choice> Model<'a, C> {
         reader.take_text(Field::Name);
         Input::take::<C>(&mut reader, |_| ());
         let quantization = self.layers().fold(self.input.tensor, |_, layer| layer.output());
-        Output { quantization, meaning: Meaning::read(reader) }
+        Output { quantization, kind: OutputKind::read(reader) }
     }
 
     /// The integers that come out.
-    pub fn output_precision(&self) -> Precision {
-        self.output_precision
+    pub fn output_data_type(&self) -> DataType {
+        self.output_data_type
     }
 
     /// Number of values that go in.
@@ -236,12 +236,12 @@ impl<'a, C: Choice> Model<'a, C> {
 
     /// Bytes of the values that come out.
     pub fn output_bytes(&self) -> usize {
-        bytes::<C>(self.output_len(), self.output_precision)
+        bytes::<C>(self.output_len(), self.output_data_type)
     }
 
     /// How an engine divides the scratch memory for this model.
     pub fn scratch_layout(&self) -> ScratchLayout {
-        ScratchLayout::new(self.most_inputs.into(), self.most_output_bytes.into())
+        ScratchLayout::new(self.max_inputs.into(), self.max_output_bytes.into())
     }
 
     /// Length of the file in bytes: the flash that the model takes.
@@ -283,8 +283,8 @@ impl<'a, C: Choice> Model<'a, C> {
 }
 
 /// Bytes of so many values.
-fn bytes<C: Choice>(len: usize, precision: Precision) -> usize {
-    if C::OPERATORS.int16 { len.wrapping_mul(precision.bytes()) } else { len }
+fn bytes<C: Capabilities>(len: usize, data_type: DataType) -> usize {
+    if C::OPS.int16 { len.wrapping_mul(data_type.bytes()) } else { len }
 }
 
 /// What a layer hands to the next.
@@ -301,17 +301,17 @@ struct Chain {
 impl Chain {
     /// The input of a model.
     fn new(width: usize, tensor: Quantization) -> Self {
-        Chain { width, tensor, range: Clamp::all(tensor.precision) }
+        Chain { width, tensor, range: Clamp::all(tensor.data_type) }
     }
 
-    fn bytes<C: Choice>(&self) -> usize {
-        bytes::<C>(self.width, self.tensor.precision)
+    fn bytes<C: Capabilities>(&self) -> usize {
+        bytes::<C>(self.width, self.tensor.data_type)
     }
 
     /// Takes the next layer.
     // Out of line: once for the checks, and for every run.
     #[inline(never)]
-    fn take<'a, C: Choice>(&mut self, reader: &mut Reader<'a>) -> Option<Layer<'a>> {
+    fn take<'a, C: Capabilities>(&mut self, reader: &mut Reader<'a>) -> Option<Layer<'a>> {
         let layer = Layer::read::<C>(reader, self.width, self.tensor)?;
         if layer.inputs() != self.width {
             return reader.mismatch(Field::Inputs, self.width, layer.inputs());
@@ -323,7 +323,7 @@ impl Chain {
 
 /// The layers of a model, first to last.
 #[derive(Clone, Debug)]
-pub struct Layers<'a, C = All> {
+pub struct Layers<'a, C = AllOps> {
     rest: &'a [u8],
     end: usize,
     left: u8,
@@ -331,7 +331,7 @@ pub struct Layers<'a, C = All> {
     choice: PhantomData<C>,
 }
 
-impl<'a, C: Choice> Iterator for Layers<'a, C> {
+impl<'a, C: Capabilities> Iterator for Layers<'a, C> {
     type Item = Layer<'a>;
 
     fn next(&mut self) -> Option<Layer<'a>> {
@@ -348,7 +348,7 @@ impl<'a, C: Choice> Iterator for Layers<'a, C> {
     }
 }
 
-impl<C: Choice> ExactSizeIterator for Layers<'_, C> {}
+impl<C: Capabilities> ExactSizeIterator for Layers<'_, C> {}
 
 /// An input and the output that a correct engine gives for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

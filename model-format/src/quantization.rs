@@ -1,25 +1,25 @@
 //! Scales, zero points, clamps and fixed-point multipliers.
 
 use crate::reader::Reader;
-use crate::{Choice, Error, Field, Problem};
+use crate::{Capabilities, Error, Field, FieldError};
 
 /// The integers that a tensor is made of.
 // A word, so that a `Quantization` is three of them without a gap: a gap is copied byte by byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub enum Precision {
+pub enum DataType {
     /// 8 bits, with a zero point.
     Int8,
     /// 16 bits, symmetric: the zero point is 0.
     Int16,
 }
 
-impl Precision {
+impl DataType {
     /// Bytes of a value.
     pub const fn bytes(self) -> usize {
         match self {
-            Precision::Int8 => 1,
-            Precision::Int16 => 2,
+            DataType::Int8 => 1,
+            DataType::Int16 => 2,
         }
     }
 
@@ -37,8 +37,8 @@ impl Precision {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quantization {
     /// The integers.
-    pub precision: Precision,
-    /// Real distance of two neighbouring values; positive and finite.
+    pub data_type: DataType,
+    /// Real distance of two neighboring values; positive and finite.
     pub scale: f32,
     /// The value that stands for 0: in −128..=127 for int8, 0 for int16.
     pub zero_point: i32,
@@ -47,12 +47,12 @@ pub struct Quantization {
 impl Quantization {
     /// An int8 tensor.
     pub const fn int8(scale: f32, zero_point: i32) -> Self {
-        Quantization { precision: Precision::Int8, scale, zero_point }
+        Quantization { data_type: DataType::Int8, scale, zero_point }
     }
 
     /// An int16 tensor.
     pub const fn int16(scale: f32) -> Self {
-        Quantization { precision: Precision::Int16, scale, zero_point: 0 }
+        Quantization { data_type: DataType::Int16, scale, zero_point: 0 }
     }
 
     /// The real number that `q` stands for.
@@ -61,35 +61,35 @@ impl Quantization {
     }
 
     #[inline(always)]
-    pub(crate) fn read<C: Choice>(reader: &mut Reader<'_>) -> Option<Self> {
+    pub(crate) fn read<C: Capabilities>(reader: &mut Reader<'_>) -> Option<Self> {
         let mut tensor = Self::take::<C>(reader)?;
-        if !C::OPERATORS.int16 {
+        if !C::OPS.int16 {
             // Which it is: this tells the compiler so.
-            tensor.precision = Precision::Int8;
+            tensor.data_type = DataType::Int8;
         }
         Some(tensor)
     }
 
     #[inline(never)]
-    fn take<C: Choice>(reader: &mut Reader<'_>) -> Option<Self> {
-        let precision = match reader.take_unsigned(Field::Precision)? {
-            0 => Precision::Int8,
-            1 if C::OPERATORS.int16 => Precision::Int16,
-            1 => return reader.refuse(Field::Precision, Problem::LeftOut(1)),
-            code => return reader.refuse(Field::Precision, Problem::Unknown(code)),
+    fn take<C: Capabilities>(reader: &mut Reader<'_>) -> Option<Self> {
+        let data_type = match reader.take_unsigned(Field::DataType)? {
+            0 => DataType::Int8,
+            1 if C::OPS.int16 => DataType::Int16,
+            1 => return reader.refuse(Field::DataType, FieldError::LeftOut(1)),
+            code => return reader.refuse(Field::DataType, FieldError::Unknown(code)),
         };
         let scale = reader.take_float_bits(Field::Scale)?;
         // By its bits: a float comparison would cost a core without an FPU a library.
         if !(0x0080_0000..0x7f80_0000).contains(&scale) {
-            return reader.refuse(Field::Scale, Problem::NotPositive(scale));
+            return reader.refuse(Field::Scale, FieldError::NotPositive(scale));
         }
-        let zero_points = match precision {
-            Precision::Int8 => Clamp::INT8,
-            Precision::Int16 => Clamp { low: 0, high: 0 },
+        let zero_points = match data_type {
+            DataType::Int8 => Clamp::INT8,
+            DataType::Int16 => Clamp { low: 0, high: 0 },
         };
         let zero_point =
             reader.take_in(Field::ZeroPoint, zero_points.low.into(), zero_points.high.into())?;
-        Some(Quantization { precision, scale: f32::from_bits(scale), zero_point })
+        Some(Quantization { data_type, scale: f32::from_bits(scale), zero_point })
     }
 }
 
@@ -110,16 +110,16 @@ impl Clamp {
     /// All of int16: no activation function.
     pub const INT16: Clamp = Clamp { low: i16::MIN, high: i16::MAX };
 
-    /// All values of a precision.
-    pub const fn all(precision: Precision) -> Self {
-        match precision {
-            Precision::Int8 => Clamp::INT8,
-            Precision::Int16 => Clamp::INT16,
+    /// All values of a data_type.
+    pub const fn all(data_type: DataType) -> Self {
+        match data_type {
+            DataType::Int8 => Clamp::INT8,
+            DataType::Int16 => Clamp::INT16,
         }
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>, precision: Precision) -> Option<Self> {
-        let all = Clamp::all(precision);
+    pub(crate) fn read(reader: &mut Reader<'_>, data_type: DataType) -> Option<Self> {
+        let all = Clamp::all(data_type);
         let low = reader.take_in(Field::ClampLow, all.low.into(), all.high.into())?;
         let high = reader.take_in(Field::ClampHigh, low, all.high.into())?;
         Some(Clamp { low: low as i16, high: high as i16 })
@@ -200,8 +200,8 @@ mod tests {
     #[test]
     fn bytes_are_values_of_their_precision() {
         let bytes = [0x80, 0x00, 0xff, 0x7f];
-        assert!(Precision::Int8.values(&bytes).eq([-128, 0, -1, 127]));
-        assert!(Precision::Int16.values(&bytes).eq([128, 32767]));
+        assert!(DataType::Int8.values(&bytes).eq([-128, 0, -1, 127]));
+        assert!(DataType::Int16.values(&bytes).eq([128, 32767]));
     }
 
     #[test]

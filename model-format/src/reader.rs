@@ -5,7 +5,7 @@
 //! wire format has few kinds of field, so they are read here, in a fraction of the code that a
 //! general deserializer makes.
 
-use crate::{Error, Field, Place, Problem};
+use crate::{Error, Field, FieldError, Location};
 
 /// Takes fields; `None` means that one was refused, and the reader keeps why.
 ///
@@ -16,7 +16,7 @@ pub(crate) struct Reader<'a> {
     /// Where the payload ends in the file.
     end: usize,
     /// What refusals name.
-    pub(crate) place: Place,
+    pub(crate) place: Location,
     refusal: Error,
 }
 
@@ -66,8 +66,8 @@ impl<'a> Reader<'a> {
     /// Reads the rest of a payload that ends at this offset of the file.
     #[inline(always)]
     pub(crate) fn new(rest: &'a [u8], end: usize) -> Self {
-        let place = Place::Model;
-        let refusal = Error::Field { place, field: Field::End, problem: Problem::Malformed };
+        let place = Location::Model;
+        let refusal = Error::Field { place, field: Field::End, problem: FieldError::Malformed };
         Reader { rest, end, place, refusal }
     }
 
@@ -83,14 +83,14 @@ impl<'a> Reader<'a> {
 
     /// Refuses a field of the current place.
     #[inline(always)]
-    pub(crate) fn refuse<T>(&mut self, field: Field, problem: Problem) -> Option<T> {
+    pub(crate) fn refuse<T>(&mut self, field: Field, problem: FieldError) -> Option<T> {
         self.note(field, problem);
         None
     }
 
     #[cold]
     #[inline(never)]
-    fn note(&mut self, field: Field, problem: Problem) {
+    fn note(&mut self, field: Field, problem: FieldError) {
         self.refusal = Error::Field { place: self.place, field, problem };
     }
 
@@ -136,7 +136,7 @@ impl<'a> Reader<'a> {
     #[inline(never)]
     pub(crate) fn take_unsigned(&mut self, field: Field) -> Option<u32> {
         match self.take_varint() {
-            None => self.refuse(field, Problem::Malformed),
+            None => self.refuse(field, FieldError::Malformed),
             value => value,
         }
     }
@@ -145,7 +145,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn take_float_bits(&mut self, field: Field) -> Option<u32> {
         match self.take_raw(4) {
             Some(&[a, b, c, d]) => Some(u32::from_le_bytes([a, b, c, d])),
-            _ => self.refuse(field, Problem::Malformed),
+            _ => self.refuse(field, FieldError::Malformed),
         }
     }
 
@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
             None => None,
         };
         match taken {
-            None => self.refuse(field, Problem::Malformed),
+            None => self.refuse(field, FieldError::Malformed),
             bytes => bytes,
         }
     }
@@ -168,7 +168,7 @@ impl<'a> Reader<'a> {
         let zigzag = self.take_unsigned(field)?;
         let value = (zigzag >> 1) as i32 ^ ((zigzag & 1) as i32).wrapping_neg();
         if value < low || value > high {
-            return self.refuse(field, Problem::OutOfRange(value));
+            return self.refuse(field, FieldError::OutOfRange(value));
         }
         Some(value)
     }
@@ -179,10 +179,10 @@ impl<'a> Reader<'a> {
         let value = self.take_unsigned(field)?;
         let limit = limit as u32;
         if value > limit {
-            return self.refuse(field, Problem::TooLarge { value, limit });
+            return self.refuse(field, FieldError::TooLarge { value, limit });
         }
         if value < least {
-            return self.refuse(field, Problem::OutOfRange(value as i32));
+            return self.refuse(field, FieldError::OutOfRange(value as i32));
         }
         Some(value as usize)
     }
@@ -194,10 +194,10 @@ impl<'a> Reader<'a> {
         let limit = crate::limits::MAX_TEXT as u32;
         let value = bytes.len() as u32;
         if !is_utf8(bytes) {
-            return self.refuse(field, Problem::Malformed);
+            return self.refuse(field, FieldError::Malformed);
         }
         if value > limit {
-            return self.refuse(field, Problem::TooLarge { value, limit });
+            return self.refuse(field, FieldError::TooLarge { value, limit });
         }
         Some(Text(bytes))
     }
@@ -214,7 +214,7 @@ impl<'a> Reader<'a> {
     /// Refuses a field that is not as it must be.
     pub(crate) fn mismatch<T>(&mut self, field: Field, expected: usize, found: usize) -> Option<T> {
         let (expected, found) = (expected as u32, found as u32);
-        self.refuse(field, Problem::Mismatch { expected, found })
+        self.refuse(field, FieldError::Mismatch { expected, found })
     }
 
     /// Takes padding and the bytes behind it, which the padding puts on a 4-byte boundary.
@@ -222,14 +222,14 @@ impl<'a> Reader<'a> {
     pub(crate) fn take_aligned(&mut self, field: Field) -> Option<&'a [u8]> {
         let padding = self.take_bytes(Field::Padding)?;
         if padding.iter().any(|byte| *byte != 0) {
-            return self.refuse(Field::Padding, Problem::NotZero);
+            return self.refuse(Field::Padding, FieldError::NotZero);
         }
         let bytes = self.take_bytes(field)?;
         // `take_bytes` has moved past the bytes.
         let left = self.rest.len().wrapping_add(bytes.len());
         let start = self.end.wrapping_sub(left);
         if padding.len() > 3 || !start.is_multiple_of(4) {
-            return self.refuse(field, Problem::Unaligned);
+            return self.refuse(field, FieldError::Unaligned);
         }
         Some(bytes)
     }
@@ -238,7 +238,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn finish(&mut self) -> Option<()> {
         match self.rest.len() {
             0 => Some(()),
-            more => self.refuse(Field::End, Problem::Trailing(more as u32)),
+            more => self.refuse(Field::End, FieldError::Trailing(more as u32)),
         }
     }
 }
@@ -249,7 +249,7 @@ mod tests {
 
     fn refused(bytes: &[u8], take: impl FnOnce(&mut Reader<'_>) -> Option<u32>) -> Error {
         let mut reader = Reader::new(bytes, 16 + bytes.len());
-        reader.place = Place::Layer(3);
+        reader.place = Location::Layer(3);
         assert_eq!(take(&mut reader), None);
         reader.refusal()
     }
@@ -257,9 +257,9 @@ mod tests {
     #[test]
     fn a_cut_field_is_named() {
         let malformed = Error::Field {
-            place: Place::Layer(3),
+            place: Location::Layer(3),
             field: Field::Inputs,
-            problem: Problem::Malformed,
+            problem: FieldError::Malformed,
         };
         let five_bytes_of_33_bits = [0xff, 0xff, 0xff, 0xff, 0x1f];
         for bytes in [&[][..], &[0x80], &[0xff; 6], &five_bytes_of_33_bits] {

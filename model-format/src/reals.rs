@@ -1,7 +1,7 @@
 //! From real numbers in their own units to the values of the input.
 
 use crate::reader::Reader;
-use crate::{Field, Place, Problem};
+use crate::{Field, FieldError, Location};
 
 /// Conversion of one feature, a real number x in its own unit, to an input value: q is
 /// (x − offset) · factor, computed in f32 and rounded to nearest, ties away from zero, + the zero
@@ -53,19 +53,19 @@ impl<'a> RealChannels<'a> {
             return reader.mismatch(Field::Channels, expected, bytes.len());
         }
         if inputs.checked_rem(len) != Some(0) {
-            return reader.refuse(Field::Channels, Problem::OutOfRange(len as i32));
+            return reader.refuse(Field::Channels, FieldError::OutOfRange(len as i32));
         }
         for (index, channel) in channels.iter().enumerate() {
             // There are no more than inputs.
-            reader.place = Place::Channel(index as u16);
+            reader.place = Location::Channel(index as u16);
             for (field, value) in [(Field::Offset, channel.offset), (Field::Factor, channel.factor)]
             {
                 if !is_finite(value.to_bits()) {
-                    return reader.refuse(field, Problem::NotFinite(value.to_bits()));
+                    return reader.refuse(field, FieldError::NotFinite(value.to_bits()));
                 }
             }
         }
-        reader.place = Place::Input;
+        reader.place = Location::Input;
         Some(channels)
     }
 
@@ -105,7 +105,7 @@ mod tests {
         let mut field = vec![(channels.len() * RealChannel::BYTES) as u8];
         channels.iter().for_each(|channel| field.extend(channel.to_bytes()));
         let mut reader = Reader::new(&field, 16);
-        reader.place = Place::Input;
+        reader.place = Location::Input;
         match RealChannels::take(&mut reader, inputs) {
             Some(channels) => Ok(channels.iter().collect()),
             None => Err(reader.refusal().to_string()),

@@ -1,6 +1,6 @@
 //! How much memory and work a model needs.
 
-use crate::{Choice, Model};
+use crate::{Capabilities, Model};
 
 /// Rounds a row's length up to whole blocks of four: the unit in which weights are stored and
 /// activations are widened.
@@ -43,7 +43,7 @@ impl ScratchLayout {
     }
 }
 
-impl<C: Choice> Model<'_, C> {
+impl<C: Capabilities> Model<'_, C> {
     /// Scratch memory that an engine needs, in 32-bit words, exactly.
     pub fn scratch_len(&self) -> usize {
         self.scratch_layout().words()

@@ -1,7 +1,7 @@
 //! Softmax.
 
 use crate::reader::Reader;
-use crate::{Field, Precision, Problem, Quantization};
+use crate::{DataType, Field, FieldError, Quantization};
 
 /// Most outputs of a softmax: their exponentials, at most 2¹⁹ each, add up in 31 bits.
 pub const MAX_SOFTMAX: usize = 4095;
@@ -21,16 +21,16 @@ impl<'a> Softmax<'a> {
     pub const OUTPUT: Quantization = Quantization::int8(1.0 / 256.0, -128);
 
     pub(crate) fn read(reader: &mut Reader<'a>, width: usize, input: Quantization) -> Option<Self> {
-        if input.precision != Precision::Int8 {
-            return reader.refuse(Field::Operator, Problem::NeedsInt8);
+        if input.data_type != DataType::Int8 {
+            return reader.refuse(Field::Operator, FieldError::NeedsInt8);
         }
         if width > MAX_SOFTMAX {
             let (value, limit) = (width as u32, MAX_SOFTMAX as u32);
-            return reader.refuse(Field::Inputs, Problem::TooLarge { value, limit });
+            return reader.refuse(Field::Inputs, FieldError::TooLarge { value, limit });
         }
         let exponentials = reader.take_aligned(Field::Exponentials)?;
         if !exponentials.len().is_multiple_of(4) || !(4..=1024).contains(&exponentials.len()) {
-            let problem = Problem::OutOfRange(exponentials.len() as i32);
+            let problem = FieldError::OutOfRange(exponentials.len() as i32);
             return reader.refuse(Field::Exponentials, problem);
         }
         Some(Softmax { width: width as u16, input, exponentials })
@@ -41,7 +41,7 @@ impl<'a> Softmax<'a> {
             let value = i32::from_le_bytes(*value);
             // The first is e⁰, in Q31 as near to 1 as there is: the sum is never 0.
             if value < 0 || (k == 0 && value != i32::MAX) {
-                return reader.refuse(Field::Exponentials, Problem::OutOfRange(value));
+                return reader.refuse(Field::Exponentials, FieldError::OutOfRange(value));
             }
         }
         Some(())

@@ -1,7 +1,7 @@
 //! Element-wise functions, by table.
 
 use crate::reader::Reader;
-use crate::{Choice, Field, Precision, Quantization};
+use crate::{Capabilities, DataType, Field, Quantization};
 
 /// Entries of a table for int8: one a value.
 pub const TABLE_INT8_LEN: usize = 256;
@@ -14,25 +14,25 @@ pub struct Table<'a> {
     width: u16,
     /// What the input's values stand for.
     pub input: Quantization,
-    /// What the output's values stand for; of the precision of the input.
+    /// What the output's values stand for; of the data_type of the input.
     pub output: Quantization,
     bytes: &'a [u8],
 }
 
 impl<'a> Table<'a> {
-    pub(crate) fn read<C: Choice>(
+    pub(crate) fn read<C: Capabilities>(
         reader: &mut Reader<'a>,
         width: usize,
         input: Quantization,
     ) -> Option<Self> {
         let output = Quantization::read::<C>(reader)?;
-        if output.precision != input.precision {
-            let (expected, found) = (input.precision as usize, output.precision as usize);
-            return reader.mismatch(Field::Precision, expected, found);
+        if output.data_type != input.data_type {
+            let (expected, found) = (input.data_type as usize, output.data_type as usize);
+            return reader.mismatch(Field::DataType, expected, found);
         }
-        let len = match input.precision {
-            Precision::Int8 => TABLE_INT8_LEN,
-            Precision::Int16 => TABLE_INT16_LEN * 2,
+        let len = match input.data_type {
+            DataType::Int8 => TABLE_INT8_LEN,
+            DataType::Int16 => TABLE_INT16_LEN * 2,
         };
         let bytes = reader.take_exact(Field::Table, len)?;
         // Every layer before has at most MAX_WIDTH outputs.
@@ -72,17 +72,17 @@ impl<'a> Table<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{All, Place};
+    use crate::{AllOps, Location};
 
-    fn table(bytes: &[u8], precision: Precision) -> Table<'_> {
-        let tensor = Quantization { precision, scale: 1.0, zero_point: 0 };
+    fn table(bytes: &[u8], data_type: DataType) -> Table<'_> {
+        let tensor = Quantization { data_type, scale: 1.0, zero_point: 0 };
         Table { width: 1, input: tensor, output: tensor, bytes }
     }
 
     #[test]
     fn the_first_entry_is_the_lowest() {
         let bytes: Vec<u8> = (0..=255).collect();
-        let table = table(&bytes, Precision::Int8);
+        let table = table(&bytes, DataType::Int8);
         assert_eq!([-128, -1, 0, 127].map(|x| table.look_up_int8(x)), [0, 127, -128, -1]);
     }
 
@@ -90,7 +90,7 @@ mod tests {
     fn int16_lies_on_the_line_between() {
         let line: Vec<u8> =
             (0..257).flat_map(|k| ((k * 255 - 32768).min(32767) as i16).to_le_bytes()).collect();
-        let table = table(&line, Precision::Int16);
+        let table = table(&line, DataType::Int16);
         assert_eq!(table.look_up_int16(i16::MIN), -32768);
         assert_eq!(table.look_up_int16(-32768 + 256), -32768 + 255);
         // 128 of 256 of the way: 127.5, and ties go up.
@@ -103,7 +103,7 @@ mod tests {
         let saw: Vec<u8> = (0..257)
             .flat_map(|k| (if k % 2 == 0 { i16::MIN } else { i16::MAX }).to_le_bytes())
             .collect();
-        let table = table(&saw, Precision::Int16);
+        let table = table(&saw, DataType::Int16);
         for x in (i16::MIN..=i16::MAX).step_by(if cfg!(miri) { 257 } else { 1 }) {
             table.look_up_int16(x);
         }
@@ -114,8 +114,8 @@ mod tests {
     fn precision_must_stay() {
         // int16, scale 1, zero point 0.
         let mut reader = Reader::new(&[1, 0, 0, 0x80, 0x3f, 0], 22);
-        reader.place = Place::Layer(0);
-        assert!(Table::read::<All>(&mut reader, 1, Quantization::int8(1.0, 0)).is_none());
-        assert_eq!(reader.refusal().to_string(), "layer 0, precision: 1 where 0 is needed");
+        reader.place = Location::Layer(0);
+        assert!(Table::read::<AllOps>(&mut reader, 1, Quantization::int8(1.0, 0)).is_none());
+        assert_eq!(reader.refusal().to_string(), "layer 0, data_type: 1 where 0 is needed");
     }
 }

@@ -2,13 +2,13 @@
 
 use crate::reader::Reader;
 use crate::reals::is_finite;
-use crate::{Field, Place, Problem, Quantization};
+use crate::{Field, FieldError, Location, Quantization};
 
 /// The real value that an output q of the last layer, with zero point z, stands for, in the unit of
 /// what was learnt: offset + scale · (q − z).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ValueScale {
-    /// Real distance of two neighbouring values; positive and finite.
+    /// Real distance of two neighboring values; positive and finite.
     pub scale: f32,
     /// What the zero point stands for; finite.
     pub offset: f32,
@@ -55,16 +55,16 @@ impl<'a> ValueScales<'a> {
             return reader.mismatch(Field::ValueScales, whole, bytes.len());
         }
         for (index, scale) in scales.iter().enumerate() {
-            reader.place = Place::OutputValue(index as u16);
+            reader.place = Location::OutputValue(index as u16);
             let (scale, offset) = (scale.scale.to_bits(), scale.offset.to_bits());
             if !(0x0080_0000..0x7f80_0000).contains(&scale) {
-                return reader.refuse(Field::Scale, Problem::NotPositive(scale));
+                return reader.refuse(Field::Scale, FieldError::NotPositive(scale));
             }
             if !is_finite(offset) {
-                return reader.refuse(Field::Offset, Problem::NotFinite(offset));
+                return reader.refuse(Field::Offset, FieldError::NotFinite(offset));
             }
         }
-        reader.place = Place::Output;
+        reader.place = Location::Output;
         Some(scales)
     }
 
@@ -104,7 +104,7 @@ mod tests {
         let mut field = vec![(scales.len() * ValueScale::BYTES) as u8];
         scales.iter().for_each(|scale| field.extend(scale.to_bytes()));
         let mut reader = Reader::new(&field, 16);
-        reader.place = Place::Output;
+        reader.place = Location::Output;
         match ValueScales::take(&mut reader) {
             Some(scales) => Ok(scales.iter().collect()),
             None => Err(reader.refusal().to_string()),
@@ -131,7 +131,7 @@ mod tests {
             assert!(error.contains(expected), "{error}");
         }
         let mut reader = Reader::new(&[3, 1, 2, 3], 16);
-        reader.place = Place::Output;
+        reader.place = Location::Output;
         assert_eq!(ValueScales::take(&mut reader), None);
         assert!(reader.refusal().to_string().contains("scales of outputs: 3 where 0 is needed"));
     }

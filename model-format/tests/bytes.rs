@@ -2,8 +2,10 @@
 
 mod common;
 
-use model_format::build::{DetailsSpec, FeatureSpec, LayerSpec, MeaningSpec, ModelSpec};
-use model_format::{Channel, Encoding, Layer, Meaning, Model, Multiplier, RealChannel, ValueScale};
+use model_format::build::{DetailsSpec, FeatureSpec, LayerSpec, ModelSpec, OutputSpec};
+use model_format::{
+    Channel, Encoding, Layer, Model, Multiplier, OutputKind, RealChannel, ValueScale,
+};
 use serde::{Deserialize, Serialize};
 
 /// The payload of `common::example`, field by field.
@@ -70,7 +72,7 @@ fn channels_of_counts_lie_behind_the_encoding() {
         channel(1, 0, 0, false),
     ];
     let mut spec = common::example();
-    spec.input.encoding = Encoding::Raw(channels.clone());
+    spec.input.encoding = Encoding::Counts(channels.clone());
     let file = spec.to_bytes().unwrap();
     // Header, name, dimensions, quantization.
     let start = 16 + 5 + 3 + 7;
@@ -107,7 +109,7 @@ fn channels_of_real_numbers_lie_behind_the_encoding() {
 
 /// Scale and offset of two outputs: meaning 1, 16 bytes.
 const VALUES: &[u8] = &[
-    1, 16, // meaning and length
+    1, 16, // kind and length
     0, 0, 0x20, 0x40, 0, 0xe6, 0xc5, 0x47, // scale 2.5, offset 101,324
     0, 0, 0x80, 0x3f, 0, 0, 0, 0, // scale 1, offset 0
 ];
@@ -117,12 +119,12 @@ fn values_have_a_scale_and_an_offset_each() {
     let scales =
         vec![ValueScale { scale: 2.5, offset: 101_324.0 }, ValueScale { scale: 1.0, offset: 0.0 }];
     let mut spec = common::example();
-    spec.output = MeaningSpec::Values(scales);
+    spec.output = OutputSpec::Values(scales);
     let file = spec.to_bytes().unwrap();
     let start = 16 + 5 + 3 + 7 + 1;
     assert_eq!(file[start..][..VALUES.len()], *VALUES);
     assert_eq!(ModelSpec::from(&Model::parse(&file).unwrap()), spec);
-    spec.output = MeaningSpec::Values(vec![ValueScale { scale: 1.0, offset: 0.0 }]);
+    spec.output = OutputSpec::Values(vec![ValueScale { scale: 1.0, offset: 0.0 }]);
     let error = spec.to_bytes().unwrap_err().to_string();
     assert_eq!(error, "output, outputs: 1 where 2 is needed");
 }
@@ -131,7 +133,7 @@ fn values_have_a_scale_and_an_offset_each() {
 fn one_output_tells_two_classes_apart() {
     let mut spec = common::example();
     let labels = vec!["ok".to_string(), "fault".to_string()];
-    spec.output = MeaningSpec::Probability { labels: labels.clone(), threshold: -38 };
+    spec.output = OutputSpec::Probability { labels: labels.clone(), threshold: -38 };
     let error = spec.to_bytes().unwrap_err().to_string();
     assert_eq!(error, "output, outputs: 1 where 2 is needed");
     let LayerSpec::Dense(last) = &mut spec.layers[1] else { panic!("not dense") };
@@ -140,13 +142,13 @@ fn one_output_tells_two_classes_apart() {
     spec.self_tests.clear();
     let file = spec.to_bytes().unwrap();
     let start = 16 + 5 + 3 + 7 + 1;
-    // Meaning 2, two labels, threshold −38 (zigzag 75).
+    // OutputKind 2, two labels, threshold −38 (zigzag 75).
     assert_eq!(file[start..][..12], *b"\x02\x02\x02ok\x05fault\x4b");
     assert_eq!(ModelSpec::from(&Model::parse(&file).unwrap()), spec);
-    spec.output = MeaningSpec::Probability { labels: labels[..1].to_vec(), threshold: 0 };
+    spec.output = OutputSpec::Probability { labels: labels[..1].to_vec(), threshold: 0 };
     let error = spec.to_bytes().unwrap_err().to_string();
     assert_eq!(error, "output, number of labels: 1 where 2 is needed");
-    spec.output = MeaningSpec::Classes { labels: vec!["a".into(); 3], threshold: 1 };
+    spec.output = OutputSpec::Classes { labels: vec!["a".into(); 3], threshold: 1 };
     let error = spec.to_bytes().unwrap_err().to_string();
     assert_eq!(error, "output, threshold: 1 is out of range");
 }
@@ -203,7 +205,7 @@ fn the_reader_reads_them_back() {
     assert_eq!(ModelSpec::from(&model), spec);
     assert_eq!((model.input_len(), model.output_len()), (3, 2));
     assert_eq!((model.macs(), model.file_len()), (5, file.len()));
-    let Meaning::Classes { labels, threshold: 0 } = model.output().meaning else {
+    let OutputKind::Classes { labels, threshold: 0 } = model.output().kind else {
         panic!("not classes")
     };
     assert_eq!((labels.get(1), labels.get(2)), (Some("yes"), None));
@@ -238,7 +240,7 @@ struct File<'a> {
     input: Quantization,
     encoding: u32,
     #[serde(borrow)]
-    meaning: Meaning_<'a>,
+    kind: Meaning_<'a>,
     layers: Vec<Layer_<'a>>,
     self_tests: Vec<(&'a [u8], &'a [u8])>,
     details: &'a [u8],
@@ -246,7 +248,7 @@ struct File<'a> {
 
 #[derive(Serialize, Deserialize)]
 struct Quantization {
-    precision: u32,
+    data_type: u32,
     scale: f32,
     zero_point: i32,
 }

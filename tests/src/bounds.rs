@@ -1,8 +1,8 @@
 //! Models that sit one below the bound of the proof against overflow, and one above: there is no
 //! step between what is refused and what must give every bit of the answer.
 
-use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec};
-use model_format::{Clamp, Encoding, Multiplier, Precision, Quantization, WeightLayout};
+use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
+use model_format::{Clamp, DataType, Encoding, Multiplier, Quantization, WeightLayout};
 
 use crate::cases::Case;
 
@@ -24,25 +24,25 @@ pub struct Edge {
     pub limit: u32,
 }
 
-/// The precisions that a layout is for.
-pub fn precisions(layout: WeightLayout) -> &'static [Precision] {
+/// The data_types that a layout is for.
+pub fn data_types(layout: WeightLayout) -> &'static [DataType] {
     // Folding needs int8.
-    if layout.is_folded() { &[Precision::Int8] } else { &[Precision::Int8, Precision::Int16] }
+    if layout.is_folded() { &[DataType::Int8] } else { &[DataType::Int8, DataType::Int16] }
 }
 
 /// The edges of a layout in a precision: of a row in a tile and of one behind the tiles, on both
 /// sides of zero, with shifts to the right and to the left, for several zero points.
-pub fn edges(layout: WeightLayout, precision: Precision) -> Vec<Edge> {
-    let zero_points: &[i32] = match precision {
-        Precision::Int8 => &[-128, 3, 127],
-        Precision::Int16 => &[0],
+pub fn edges(layout: WeightLayout, data_type: DataType) -> Vec<Edge> {
+    let zero_points: &[i32] = match data_type {
+        DataType::Int8 => &[-128, 3, 127],
+        DataType::Int16 => &[0],
     };
     let mut edges = Vec::new();
     for row in [0, OUTPUTS - 1] {
         for sign in [1, -1] {
             for shift in [-31, -8, 0, 1, 5] {
                 for zero_point in zero_points {
-                    edges.push(edge(layout, precision, row, sign, shift, *zero_point));
+                    edges.push(edge(layout, data_type, row, sign, shift, *zero_point));
                 }
             }
         }
@@ -52,19 +52,19 @@ pub fn edges(layout: WeightLayout, precision: Precision) -> Vec<Edge> {
 
 fn edge(
     layout: WeightLayout,
-    precision: Precision,
+    data_type: DataType,
     row: usize,
     sign: i64,
     shift: i8,
     zero_point: i32,
 ) -> Edge {
-    let quantization = |zero_point| match precision {
-        Precision::Int8 => Quantization::int8(1.0, zero_point),
-        Precision::Int16 => Quantization::int16(1.0),
+    let quantization = |zero_point| match data_type {
+        DataType::Int8 => Quantization::int8(1.0, zero_point),
+        DataType::Int16 => Quantization::int16(1.0),
     };
     let most = layout.max_weight() as i8;
     let weights = [most, most, -most].into_iter().cycle().take(INPUTS).collect::<Vec<i8>>();
-    let all = Clamp::all(precision);
+    let all = Clamp::all(data_type);
     let end = |end: i16| (i64::from(end) - i64::from(zero_point)).abs();
     let reach = end(all.low).max(end(all.high));
     let bound: i64 = weights.iter().map(|w| i64::from(*w).abs() * reach).sum();
@@ -90,7 +90,7 @@ fn edge(
                 quantization: quantization(zero_point),
                 encoding: Encoding::Quantized,
             },
-            output: MeaningSpec::Values(vec![]),
+            output: OutputSpec::Values(vec![]),
             layers: vec![LayerSpec::Dense(layer)],
             self_tests: vec![],
             details: Default::default(),
@@ -98,15 +98,15 @@ fn edge(
     };
     let towards =
         |sign: bool| weights.iter().map(move |w| if (*w > 0) == sign { all.high } else { all.low });
-    let bytes = |values: Vec<i16>| match precision {
-        Precision::Int8 => values.into_iter().map(|x| x as i8).collect(),
-        Precision::Int16 => {
+    let bytes = |values: Vec<i16>| match data_type {
+        DataType::Int8 => values.into_iter().map(|x| x as i8).collect(),
+        DataType::Int16 => {
             values.into_iter().flat_map(|x| x.to_le_bytes().map(|byte| byte as i8)).collect()
         }
     };
     let inputs = [towards(true).collect(), towards(false).collect(), vec![all.high; INPUTS]];
     let what =
-        format!("{layout:?}, {precision:?}, row {row}, sign {sign}, shift {shift}, {zero_point}");
+        format!("{layout:?}, {data_type:?}, row {row}, sign {sign}, shift {shift}, {zero_point}");
     let within = spec(bias);
     let model = within.to_bytes().unwrap_or_else(|error| panic!("{what}: {error}"));
     Edge {

@@ -1,6 +1,6 @@
 //! Models with inputs that an engine is held against the reference on, wherever it runs.
 
-use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec};
+use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
 use model_format::{Clamp, Encoding, Model, Multiplier, Quantization, WeightLayout};
 
 use crate::random_model::RandomModel;
@@ -122,7 +122,7 @@ pub fn int16(seed: u64, layouts: &[WeightLayout]) -> Case {
         rng.usize(1..=most)
     });
     let quantization = Quantization::int16(1.0);
-    let all = Clamp::all(quantization.precision);
+    let all = Clamp::all(quantization.data_type);
     let layers = widths.windows(2).map(|pair| {
         let spread = 73.0 * (pair[0] as f64).sqrt();
         let mut layer = DenseSpec {
@@ -143,7 +143,7 @@ pub fn int16(seed: u64, layouts: &[WeightLayout]) -> Case {
     let spec = ModelSpec {
         name: "int16".into(),
         input: InputSpec { shape: vec![widths[0]], quantization, encoding: Encoding::Quantized },
-        output: MeaningSpec::Values(vec![]),
+        output: OutputSpec::Values(vec![]),
         layers: layers.collect(),
         self_tests: vec![],
         details: Default::default(),
@@ -223,7 +223,7 @@ fn dense(
             quantization: quantization(input_zero_point),
             encoding: Encoding::Quantized,
         },
-        output: MeaningSpec::Values(vec![]),
+        output: OutputSpec::Values(vec![]),
         layers: vec![LayerSpec::Dense(DenseSpec {
             inputs,
             outputs,

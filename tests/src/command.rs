@@ -85,7 +85,7 @@ pub fn host_trainer_path() -> &'static Path {
 }
 
 /// `host-trainer` with these arguments, in this folder, in an environment that does not depend
-/// on the user's: no data but what the arguments name, no cache, no colours.
+/// on the user's: no data but what the arguments name, no cache, no colors.
 pub fn host_trainer<A: AsRef<OsStr>>(
     folder: &Path,
     arguments: impl IntoIterator<Item = A>,

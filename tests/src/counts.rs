@@ -7,8 +7,8 @@
 use host_trainer::device::board::{Board, CORTEX_M0_CODE};
 use host_trainer::device::command::{Cost, Vector, count};
 use host_trainer::pack::pack;
-use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec};
-use model_format::{Clamp, Encoding, Model, Multiplier, Precision, Quantization, WeightLayout};
+use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
+use model_format::{Clamp, DataType, Encoding, Model, Multiplier, Quantization, WeightLayout};
 
 use crate::cores::EmulatedCore;
 use crate::emulated::{LIMIT, firmware_for};
@@ -35,13 +35,13 @@ pub struct Core {
     /// row, from the headers of tflite-micro at 90b983c, by gcc 12.2 at -O3 -DNDEBUG for rv32imac.
     pub others: u64,
     /// The most instructions for inputs that are random in all of int8.
-    pub most_dense: u64,
+    pub max_dense: u64,
     /// The most instructions for [`IMAGES`] test images of MNIST, on average.
-    pub most_mnist: u64,
+    pub max_mnist: u64,
     /// The most instructions with int4 weights, for random inputs.
-    pub most_int4: u64,
+    pub max_int4: u64,
     /// The most instructions a multiply-accumulate of a layer of [`WIDE`], for random inputs.
-    pub most_a_mac: f64,
+    pub max_a_mac: f64,
 }
 
 /// What was measured for a core.
@@ -123,7 +123,7 @@ pub struct Network {
     /// Inputs, then the outputs of each layer.
     pub widths: &'static [usize],
     /// Of activations.
-    pub precision: Precision,
+    pub data_type: DataType,
     /// Whether weights have 4 bits.
     pub int4: bool,
 }
@@ -162,7 +162,7 @@ impl Network {
 
     /// Of int8 weights and activations.
     pub const fn of(widths: &'static [usize]) -> Network {
-        Network { widths, precision: Precision::Int8, int4: false }
+        Network { widths, data_type: DataType::Int8, int4: false }
     }
 
     /// Multiply-accumulates of an inference.
@@ -171,15 +171,15 @@ impl Network {
     }
 
     fn input_bytes(&self) -> usize {
-        self.widths[0] * self.precision.bytes()
+        self.widths[0] * self.data_type.bytes()
     }
 
     /// A model whose weights are random in all of their range; most outputs lie within theirs.
     fn model(&self) -> Vec<u8> {
         let mut rng = fastrand::Rng::with_seed(784);
-        let quantization = match self.precision {
-            Precision::Int8 => Quantization::int8(1.0, -128),
-            Precision::Int16 => Quantization::int16(1.0),
+        let quantization = match self.data_type {
+            DataType::Int8 => Quantization::int8(1.0, -128),
+            DataType::Int16 => Quantization::int16(1.0),
         };
         let most = if self.int4 { 7 } else { 127 };
         let layers = self.widths.windows(2).map(|pair| {
@@ -193,7 +193,7 @@ impl Network {
                 biases: (0..pair[1]).map(|_| rng.i32(-10_000..10_000)).collect(),
                 multipliers: vec![Multiplier::from_real(1.0 / spread).expect("small"); pair[1]],
                 output: quantization,
-                clamp: Clamp::all(self.precision),
+                clamp: Clamp::all(self.data_type),
                 layout: if self.int4 { WeightLayout::Int4 } else { WeightLayout::RowMajor },
             })
         });
@@ -204,7 +204,7 @@ impl Network {
                 quantization,
                 encoding: Encoding::Quantized,
             },
-            output: MeaningSpec::Values(vec![]),
+            output: OutputSpec::Values(vec![]),
             layers: layers.collect(),
             self_tests: vec![],
             details: Default::default(),
@@ -236,63 +236,63 @@ pub const CORES: [Core; 7] = [
         core: EmulatedCore::M0,
         board: "qemu-mps2-an385",
         others: 562_050,
-        most_dense: 380_000,
-        most_mnist: 150_000,
-        most_int4: 800_000,
-        most_a_mac: 3.6,
+        max_dense: 380_000,
+        max_mnist: 150_000,
+        max_int4: 800_000,
+        max_a_mac: 3.6,
     },
     Core {
         core: EmulatedCore::M3,
         board: "qemu-mps2-an385",
         others: 348_734,
-        most_dense: 240_000,
-        most_mnist: 95_000,
-        most_int4: 450_000,
-        most_a_mac: 2.3,
+        max_dense: 240_000,
+        max_mnist: 95_000,
+        max_int4: 450_000,
+        max_a_mac: 2.3,
     },
     Core {
         core: EmulatedCore::M4F,
         board: "qemu-mps2-an386",
         others: 197_650,
-        most_dense: 105_000,
-        most_mnist: 50_000,
-        most_int4: 130_000,
-        most_a_mac: 0.97,
+        max_dense: 105_000,
+        max_mnist: 50_000,
+        max_int4: 130_000,
+        max_a_mac: 0.97,
     },
     Core {
         core: EmulatedCore::M7,
         board: "qemu-mps2-an500",
         others: 197_650,
-        most_dense: 105_000,
-        most_mnist: 50_000,
-        most_int4: 130_000,
-        most_a_mac: 0.97,
+        max_dense: 105_000,
+        max_mnist: 50_000,
+        max_int4: 130_000,
+        max_a_mac: 0.97,
     },
     Core {
         core: EmulatedCore::M33,
         board: "qemu-mps2-an505",
         others: 197_650,
-        most_dense: 105_000,
-        most_mnist: 50_000,
-        most_int4: 130_000,
-        most_a_mac: 0.97,
+        max_dense: 105_000,
+        max_mnist: 50_000,
+        max_int4: 130_000,
+        max_a_mac: 0.97,
     },
     Core {
         core: EmulatedCore::M55,
         board: "qemu-mps3-an547",
         others: 17_780,
-        most_dense: 17_700,
-        most_mnist: 17_700,
-        most_int4: 130_000,
-        most_a_mac: 0.165,
+        max_dense: 17_700,
+        max_mnist: 17_700,
+        max_int4: 130_000,
+        max_a_mac: 0.165,
     },
     Core {
         core: EmulatedCore::Rv32,
         board: "qemu-riscv",
         others: 820_935,
-        most_dense: 345_000,
-        most_mnist: 130_000,
-        most_int4: 620_000,
-        most_a_mac: 3.3,
+        max_dense: 345_000,
+        max_mnist: 130_000,
+        max_int4: 620_000,
+        max_a_mac: 3.3,
     },
 ];

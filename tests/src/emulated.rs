@@ -101,7 +101,7 @@ fn build(
 }
 
 /// [`firmware_for`] a board that is only emulated, with the engine, the model's checks and link-time
-/// optimisation at this level; see `opt-level` of cargo's profiles.
+/// optimization at this level; see `opt-level` of cargo's profiles.
 ///
 /// # Panics
 /// When it can't be built, with cargo's words.

@@ -32,7 +32,7 @@ pub struct Request {
 }
 
 /// Decides on an answer from the request and how many there were for this file before.
-type Behaviour = dyn Fn(&Request, usize) -> Answer + Send + Sync;
+type Behavior = dyn Fn(&Request, usize) -> Answer + Send + Sync;
 
 /// The running server; dropping it ends it.
 pub struct Mirror {
@@ -43,10 +43,10 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// Serves `folder`, answering as `behaviour` says.
+    /// Serves `folder`, answering as `behavior` says.
     pub fn start(
         folder: &Path,
-        behaviour: impl Fn(&Request, usize) -> Answer + Send + Sync + 'static,
+        behavior: impl Fn(&Request, usize) -> Answer + Send + Sync + 'static,
     ) -> Mirror {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port on the loopback address");
         let address = listener.local_addr().expect("a bound listener has an address");
@@ -54,7 +54,7 @@ impl Mirror {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let service = Arc::new(Service {
             folder: folder.into(),
-            behaviour: Box::new(behaviour),
+            behavior: Box::new(behavior),
             requests: requests.clone(),
         });
         let stop = ended.clone();
@@ -95,7 +95,7 @@ impl Drop for Mirror {
 
 struct Service {
     folder: PathBuf,
-    behaviour: Box<Behaviour>,
+    behavior: Box<Behavior>,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
@@ -109,7 +109,7 @@ impl Service {
             requests.push(request.clone());
             requests.iter().filter(|other| other.name == request.name).count() - 1
         };
-        let answer = (self.behaviour)(&request, earlier);
+        let answer = (self.behavior)(&request, earlier);
         let file = std::fs::read(self.folder.join(&request.name)).ok();
         let (Some(mut file), true) = (file, answer != Answer::NotFound) else {
             return stream.write_all(

@@ -4,7 +4,7 @@
 //! plain case and from its ends, so that a few thousand models meet all of them together.
 
 use fastrand::Rng;
-use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec};
+use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
 use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
 
 /// The widest layer that is made.
@@ -27,7 +27,7 @@ impl RandomModel {
 
     /// The model of this seed with no layer wider than `max_width`.
     pub fn within(seed: u64, max_width: usize) -> RandomModel {
-        // Neighbouring seeds give unrelated sequences only after the first numbers.
+        // Neighboring seeds give unrelated sequences only after the first numbers.
         let mut rng = Rng::with_seed(seed);
         rng.u64(..);
         let rng = &mut rng;
@@ -40,7 +40,7 @@ impl RandomModel {
                 quantization: quantization(input_zero_point),
                 encoding: Encoding::Quantized,
             },
-            output: MeaningSpec::Values(vec![]),
+            output: OutputSpec::Values(vec![]),
             layers: Vec::new(),
             self_tests: Vec::new(),
             details: Default::default(),
@@ -63,7 +63,7 @@ impl RandomModel {
     }
 }
 
-/// Widths from 1 on, small and odd ones as often as large ones, with the neighbours of the
+/// Widths from 1 on, small and odd ones as often as large ones, with the neighbors of the
 /// multiples of four and of the powers of two among them.
 fn width(rng: &mut Rng, max: usize) -> usize {
     let width = match rng.u8(0..8) {

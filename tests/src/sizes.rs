@@ -10,10 +10,10 @@ use host_trainer::device::board::Board;
 use host_trainer::device::signing::{SigningKey, Version};
 use host_trainer::pack::{Core, pack};
 use model_format::build::{
-    DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec, SoftmaxSpec, TableSpec,
+    DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec, SoftmaxSpec, TableSpec,
 };
 use model_format::{
-    Channel, Clamp, Encoding, Model, Multiplier, Operators, Quantization, RealChannel, WeightLayout,
+    Channel, Clamp, Encoding, Model, Multiplier, OpSet, Quantization, RealChannel, WeightLayout,
 };
 
 use crate::emulated::{
@@ -46,7 +46,7 @@ pub enum Part {
     /// Dense layers of 16-bit values, packed for the core.
     Int16,
     /// Dense layers packed for the core, of what a sensor counts.
-    Raw,
+    Counts,
     /// Dense layers packed for the core, of real numbers.
     Reals,
 }
@@ -74,9 +74,9 @@ impl Part {
             _ => dense.clone(),
         };
         let mut spec = network(vec![16], tensor, vec![dense, second]);
-        if matches!(self, Part::Raw) {
+        if matches!(self, Part::Counts) {
             let channel = Channel::from_line(0.1, 0.0, 1.0).expect("ten counts a value");
-            spec.input.encoding = Encoding::Raw(vec![channel]);
+            spec.input.encoding = Encoding::Counts(vec![channel]);
         }
         if matches!(self, Part::Reals) {
             let channel = RealChannel { offset: 20.0, factor: 10.0 };
@@ -119,7 +119,7 @@ fn network(shape: Vec<usize>, tensor: Quantization, layers: Vec<LayerSpec>) -> M
     ModelSpec {
         name: "part".into(),
         input: InputSpec { shape, quantization: tensor, encoding: Encoding::Quantized },
-        output: MeaningSpec::Values(vec![]),
+        output: OutputSpec::Values(vec![]),
         layers,
         self_tests: vec![],
         details: Default::default(),
@@ -136,7 +136,7 @@ fn dense(inputs: usize, outputs: usize, output: Quantization, layout: WeightLayo
         biases: vec![0; outputs],
         multipliers: vec![Multiplier::from_real(0.01).expect("small"); outputs],
         output,
-        clamp: Clamp::all(output.precision),
+        clamp: Clamp::all(output.data_type),
         layout,
     }
 }
@@ -264,15 +264,15 @@ fn measure_target(target: &str, core: Core) -> Code {
     // Beyond an image for the same layout alone.
     let more = |part: Part| {
         let model = part.model(core);
-        let used = Operators::of(&Model::parse(&model).expect("a part")).layouts;
+        let used = OpSet::of(&Model::parse(&model).expect("a part")).layouts;
         let alone = layouts.iter().find(|(layout, _)| used == 1 << layout);
         code(part).saturating_sub(alone.expect("one layout").1)
     };
     let (table, softmax, int16) = (more(Part::Table), more(Part::Softmax), more(Part::Int16));
-    let (raw, reals) = (more(Part::Raw), more(Part::Reals));
+    let (counts, reals) = (more(Part::Counts), more(Part::Reals));
     let model = Part::Native.model(core);
     let scratch = 4 * Model::parse(&model).expect("a part").scratch_len() as u64;
     let ram = sizes(&model).ram - scratch;
     let several = code(Part::NativeAndRowMajor);
-    Code { ram, int16, table, softmax, raw, reals, layouts, several }
+    Code { ram, int16, table, softmax, counts, reals, layouts, several }
 }

@@ -13,7 +13,7 @@ fn run_folder(preset: &str, arguments: &[&OsStr]) -> PathBuf {
     let key = content_key(&[&read(host_trainer_path()), format!("{arguments:?}").as_bytes()]);
     cached(&format!("{preset}-run-{key}"), |run| {
         let fixed: [&OsStr; 4] =
-            ["train".as_ref(), preset.as_ref(), "--out".as_ref(), run.as_ref()];
+            ["train".as_ref(), preset.as_ref(), "--output".as_ref(), run.as_ref()];
         let folder = empty_dir(&format!("train-{preset}"));
         Finished::of(&mut host_trainer(&folder, fixed.iter().chain(arguments))).success();
     })

@@ -1,6 +1,6 @@
 //! Models that boards refuse.
 
-use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec};
+use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
 use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
 
 /// A model with so many inputs, for frames and scratch memory of that size.
@@ -12,7 +12,7 @@ pub fn wide(inputs: usize) -> Vec<u8> {
     ModelSpec {
         name: "wide".into(),
         input: InputSpec { shape: vec![inputs], quantization: one, encoding: Encoding::Quantized },
-        output: MeaningSpec::Values(vec![]),
+        output: OutputSpec::Values(vec![]),
         layers: vec![LayerSpec::Dense(DenseSpec {
             inputs,
             outputs: 1,

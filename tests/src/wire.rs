@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use firmware::link::{Message, Received, Receiver, Refusal, Request, Response, encode};
+use firmware::link::{Message, Received, Receiver, Request, RequestError, Response, encode};
 use host_trainer::device::board::Board;
 use host_trainer::device::emulator::Emulator;
 use model_format::Model;
@@ -31,7 +31,7 @@ pub enum Answer {
     /// The outputs of an inference.
     Output(Vec<i8>),
     /// Why there are none.
-    Refused(Refusal),
+    Refused(RequestError),
     /// What the board knows of frames that it could not read.
     BadFrames(u32),
 }
@@ -118,7 +118,7 @@ impl Wire {
     ///
     /// # Panics
     /// When the answer is wrong or missing.
-    pub fn good_frame_is_answered(&mut self) -> Vec<Refusal> {
+    pub fn good_frame_is_answered(&mut self) -> Vec<RequestError> {
         let len = Model::parse(&self.model).expect("a valid model").input_len();
         let seed = u64::from(self.sequence);
         let mut rng = fastrand::Rng::with_seed(seed);

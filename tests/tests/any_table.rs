@@ -3,13 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use firmware::Engine;
 use host_trainer::device::board::Board;
-use model_format::{Meaning, Model};
+use model_format::{Model, OutputKind};
 use serde_json::Value;
-use tests::command::{Finished, host_trainer};
-use tests::emulated::{firmware_for, serving_on};
-use tests::workspace::{empty_dir, read, root, write};
+use thimble_nn::Engine;
+use thimble_tests::command::{Finished, host_trainer};
+use thimble_tests::emulated::{firmware_for, serving_on};
+use thimble_tests::workspace::{empty_dir, read, root, write};
 
 /// Boards with a Cortex-M0, a Cortex-M4F and RV32IMAC.
 const BOARDS: [&str; 3] = ["microbit", "qemu-mps2-an386", "qemu-riscv"];
@@ -130,7 +130,7 @@ fn outputs_of_unlike_sizes_are_learnt_and_answered_in_their_units() {
     }
     let file = read(folder.join("runs/case/model.thimble"));
     let model = Model::parse(&file).expect("a model");
-    let Meaning::Values(scales) = model.output().meaning else { panic!("no values") };
+    let OutputKind::Values(scales) = model.output().kind else { panic!("no values") };
     assert_eq!(scales.len(), 2);
     let names: Vec<&str> = model.details().outputs().map(|output| output.name).collect();
     assert_eq!(names, ["tilt", "lux"]);
@@ -141,7 +141,7 @@ fn outputs_of_unlike_sizes_are_learnt_and_answered_in_their_units() {
     assert_eq!(stripped.len() + details, file.len() - if details > 127 { 1 } else { 0 });
     let stripped = Model::parse(&stripped).expect("a model");
     assert!(stripped.details().is_empty());
-    assert_eq!(stripped.output().meaning, model.output().meaning);
+    assert_eq!(stripped.output().kind, model.output().kind);
     assert!(stripped.self_tests().eq(model.self_tests()));
 }
 
@@ -183,17 +183,18 @@ fn boards_take_real_numbers_in_their_own_units() {
         let mut engine = Engine::new(model.clone(), &mut scratch).expect("the host reads all");
         let mut beyond = 0;
         for row in rows.iter().step_by(3) {
-            let (expected, more) = engine.run_reals(row).expect("as many as it takes");
-            beyond += more;
-            assert_eq!(client.infer_reals(row).expect("it answers"), expected, "{name}: {row:?}");
+            let answer = engine.run_reals(row).expect("as many as it takes");
+            beyond += answer.saturated();
+            let device = client.infer_reals(row).expect("it answers");
+            assert_eq!(device, answer.bytes(), "{name}: {row:?}");
         }
         // Far outside, and infinite: the ends of the range.
         let mut wild = rows[0].clone();
         (wild[0], wild[1], wild[2]) = (1e30, f32::NEG_INFINITY, -1e30);
-        let (expected, more) = engine.run_reals(&wild).expect("numbers");
-        assert_eq!(more, 3);
-        beyond += more;
-        assert_eq!(client.infer_reals(&wild).expect("it answers"), expected, "{name}");
+        let answer = engine.run_reals(&wild).expect("numbers");
+        assert_eq!(answer.saturated(), 3);
+        beyond += 3;
+        assert_eq!(client.infer_reals(&wild).expect("it answers"), answer.bytes(), "{name}");
         assert_eq!(client.info().expect("it answers").saturated_inputs, beyond, "{name}");
         wild[4] = f32::NAN;
         let refused = client.infer_reals(&wild).expect_err("not a number").to_string();
@@ -254,8 +255,8 @@ fn boards_take_counts_of_falling_sensors() {
         let mut engine = Engine::new(model.clone(), &mut scratch).expect("the host reads all");
         for temperature in (0..4096).step_by(97).chain([i16::MIN, i16::MAX]) {
             let counts = [temperature, 4095 - temperature.max(0)];
-            let (expected, _) = engine.run_counts(counts).expect("two counts");
-            assert_eq!(client.infer_counts(counts).expect("it answers"), expected, "{name}");
+            let answer = engine.run_counts(&counts).expect("two counts");
+            assert_eq!(client.infer_counts(counts).expect("it answers"), answer.bytes(), "{name}");
         }
     }
     // The table's rows, in °C and lux, through the board.

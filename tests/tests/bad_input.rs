@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use tests::command::{Finished, host_trainer};
-use tests::mnist;
-use tests::workspace::{empty_dir, read, root, write};
+use thimble_tests::command::{Finished, host_trainer};
+use thimble_tests::mnist;
+use thimble_tests::workspace::{empty_dir, read, root, write};
 
 fn run(folder: &Path, arguments: &[&str]) -> Finished {
     Finished::of(&mut host_trainer(folder, arguments))
@@ -41,7 +41,7 @@ fn data(name: &str) -> PathBuf {
 /// The error with one of the files replaced; nothing is written then.
 fn with_file(folder: &Path, index: usize, name: &str, content: &[u8]) -> Finished {
     write(folder.join(name), content);
-    let finished = run(folder, &["train", "mnist", "--data-dir", ".", "--out", "run"]);
+    let finished = run(folder, &["train", "mnist", "--data-dir", ".", "--output", "run"]);
     assert!(!folder.join("run").exists(), "a run folder for nothing: {finished:#?}");
     assert!(name.starts_with(mnist::FILES[index]));
     finished.refused(1, &[name, "host-trainer fetch mnist"])
@@ -156,7 +156,7 @@ fn preset(folder: &Path, from: &str, to: &str) -> Finished {
     let text = String::from_utf8(text).expect("a preset is text");
     assert!(text.contains(from), "the preset has no '{from}'");
     write(folder.join("my.toml"), text.replacen(from, to, 1));
-    run(folder, &["train", "my.toml", "--out", "run"])
+    run(folder, &["train", "my.toml", "--output", "run"])
 }
 
 #[test]
@@ -193,12 +193,12 @@ fn an_output_folder_that_cannot_be_made_is_refused_before_training() {
     let folder = empty_dir("bad_output");
     write(folder.join("file"), "in the way");
     for out in ["file", "file/run"] {
-        let said = run(&folder, &["train", "digits", "--out", out]);
+        let said = run(&folder, &["train", "digits", "--output", out]);
         assert!(!said.stderr.contains("epoch"), "training began: {said:#?}");
-        said.refused(1, &[out, "--out"]);
+        said.refused(1, &[out, "--output"]);
     }
     assert_eq!(read(folder.join("file")), b"in the way");
     // The default folder, runs/digits, may be in the way as well.
     write(folder.join("runs"), "in the way");
-    run(&folder, &[]).refused(1, &["runs/digits", "--out"]);
+    run(&folder, &[]).refused(1, &["runs/digits", "--output"]);
 }

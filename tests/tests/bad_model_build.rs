@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use model_format::Model;
-use tests::command::{Finished, cargo};
-use tests::emulated::default_model;
-use tests::workspace::{empty_dir, root, write};
+use thimble_tests::command::{Finished, cargo};
+use thimble_tests::emulated::default_model;
+use thimble_tests::workspace::{empty_dir, root, write};
 
 /// What a user types, with this model.
 fn build(model: &Path) -> Finished {

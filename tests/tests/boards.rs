@@ -6,11 +6,11 @@
 use host_trainer::device::board::Board;
 use host_trainer::device::command::bulk;
 use model_format::Model;
-use tests::emulated::{
+use thimble_tests::emulated::{
     LIMIT, firmware_for, on_every_board, own_model, serving_firmware, serving_on,
 };
-use tests::parity::{compare, engine_outputs};
-use tests::{digits, mnist};
+use thimble_tests::parity::{compare, engine_outputs};
+use thimble_tests::{digits, mnist};
 
 /// Images that a board answers over its UART.
 const OVER_THE_LINK: usize = 100;

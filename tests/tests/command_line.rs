@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
-use tests::command::{Finished, host_trainer};
-use tests::workspace::{empty_dir, read, root};
+use thimble_tests::command::{Finished, host_trainer};
+use thimble_tests::workspace::{empty_dir, read, root};
 
 fn run(folder: &Path, arguments: &[&str]) -> Finished {
     Finished::of(&mut host_trainer(folder, arguments))
@@ -47,7 +47,7 @@ fn without_arguments_it_trains_and_quantizes_the_digits() {
     for word in ["float", "int8", "accuracy", "%", "RAM", "bytes", "runs/digits"] {
         assert!(said.stdout.contains(word), "'{word}' is not in {}", said.stdout);
     }
-    assert!(!said.stdout.contains('\x1b'), "no colours where no terminal is");
+    assert!(!said.stdout.contains('\x1b'), "no colors where no terminal is");
 
     let written = files(&folder);
     for name in ["preset.toml", "history.csv", "metrics.json", "model.thimble"] {
@@ -85,7 +85,7 @@ fn the_digits_are_learnt_on_every_seed() {
     let mut accuracies = Vec::new();
     for seed in ["1", "2", "3", "4", "5"] {
         let out = format!("run-{seed}");
-        run(&folder, &["train", "digits", "--quiet", "--seed", seed, "--out", &out]).success();
+        run(&folder, &["train", "digits", "--quiet", "--seed", seed, "--output", &out]).success();
         accuracies.push(accuracy(&metrics(&folder.join(out)), "float"));
     }
     let mean = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
@@ -96,7 +96,7 @@ fn the_digits_are_learnt_on_every_seed() {
 fn the_same_seed_gives_the_same_files_and_another_seed_others() {
     let folder = empty_dir("same_seed");
     let train = |seed: &str, out: &str| {
-        run(&folder, &["train", "digits", "--seed", seed, "--out", out, "--quiet"]).success();
+        run(&folder, &["train", "digits", "--seed", seed, "--output", out, "--quiet"]).success();
         files(&folder.join(out))
     };
     let (first, again, other) = (train("7", "a"), train("7", "b"), train("8", "c"));
@@ -114,8 +114,8 @@ fn the_same_seed_gives_the_same_files_and_another_seed_others() {
 #[test]
 fn the_written_preset_repeats_the_run() {
     let folder = empty_dir("resolved_preset");
-    run(&folder, &["train", "digits", "--seed", "11", "--out", "first", "--quiet"]).success();
-    run(&folder, &["train", "first/preset.toml", "--out", "second", "--quiet"]).success();
+    run(&folder, &["train", "digits", "--seed", "11", "--output", "first", "--quiet"]).success();
+    run(&folder, &["train", "first/preset.toml", "--output", "second", "--quiet"]).success();
     let model = |run: &str| read(folder.join(run).join("model.thimble"));
     assert!(model("first") == model("second"), "the models differ");
 }

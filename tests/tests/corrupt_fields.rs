@@ -1,9 +1,9 @@
 //! Every field of a model file set wrong in turn, byte by byte as FORMAT.md has them, with all else
 //! right: the refusal names the place and the field.
 
-use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec};
+use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
 use model_format::{Clamp, Encoding, Model, Multiplier, Quantization, WeightLayout};
-use tests::sealed::{sealed, with_header};
+use thimble_tests::sealed::{sealed, with_header};
 
 /// A field of the payload with its name in this test, and its bytes.
 #[derive(Clone)]
@@ -50,11 +50,11 @@ fn fields(layout: u8, layer: Vec<u8>) -> Vec<Field> {
         Plain("name", vec![1, b'm']),
         Plain("dimensions", vec![1]),
         Plain("dimension", vec![5]),
-        Plain("input precision", vec![0]),
+        Plain("input data type", vec![0]),
         Plain("input scale", float(0.5)),
         Plain("input zero point", signed(3)),
         Plain("encoding", vec![0]),
-        Plain("meaning", vec![0]),
+        Plain("kind", vec![0]),
         Plain("labels", vec![2]),
         Plain("label 0", vec![1, b'a']),
         Plain("label 1", vec![1, b'b']),
@@ -63,7 +63,7 @@ fn fields(layout: u8, layer: Vec<u8>) -> Vec<Field> {
         Plain("operator", vec![0]),
         Plain("inputs", vec![5]),
         Plain("outputs", vec![2]),
-        Plain("dense precision", vec![0]),
+        Plain("dense data type", vec![0]),
         Plain("dense scale", float(0.5)),
         Plain("dense zero point", signed(-1)),
         Plain("clamp low", signed(-128)),
@@ -71,7 +71,7 @@ fn fields(layout: u8, layer: Vec<u8>) -> Vec<Field> {
         Plain("layout", vec![layout]),
         Aligned("parameters", layer),
         Plain("table operator", vec![1]),
-        Plain("table precision", vec![0]),
+        Plain("table data type", vec![0]),
         Plain("table scale", float(0.25)),
         Plain("table zero point", signed(0)),
         Plain("table len", varint(256)),
@@ -180,7 +180,7 @@ fn each_field_that_stands_alone_is_checked() {
         ("dimension", vec![0], &["input", "dimension", "0"]),
         ("dimension", varint(8193), &["input", "dimension", "8193", "8192"]),
         ("dimension", vec![6], &["layer 0", "inputs", "5", "6"]),
-        ("input precision", vec![2], &["input", "precision", "code 2"]),
+        ("input data type", vec![2], &["input", "data type", "code 2"]),
         ("input scale", float(f32::INFINITY), &["input", "scale", "inf"]),
         ("input scale", float(1e-40), &["input", "scale"]),
         ("input scale", float(-0.5), &["input", "scale", "-5e-1"]),
@@ -202,8 +202,8 @@ fn each_field_that_stands_alone_is_checked() {
             [vec![3, 16], words(&[0; 4])].concat(),
             &["input", "channels", "2 is out of range"],
         ),
-        ("meaning", vec![3], &["output", "meaning", "code 3"]),
-        ("meaning", vec![2], &["output", "outputs", "1"]),
+        ("kind", vec![3], &["output", "kind", "code 3"]),
+        ("kind", vec![2], &["output", "outputs", "1"]),
         ("threshold", signed(65_537), &["output", "threshold", "65537"]),
         ("labels", vec![0], &["output", "number of labels", "0"]),
         ("labels", varint(257), &["output", "number of labels", "257", "256"]),
@@ -218,7 +218,7 @@ fn each_field_that_stands_alone_is_checked() {
         ("outputs", vec![0], &["layer 0", "outputs", "0"]),
         ("outputs", varint(8193), &["layer 0", "outputs", "8193", "8192"]),
         ("outputs", vec![3], &["layer 0", "parameters"]),
-        ("dense precision", vec![9], &["layer 0", "precision", "code 9"]),
+        ("dense data type", vec![9], &["layer 0", "data type", "code 9"]),
         ("dense scale", float(0.0), &["layer 0", "scale", "0"]),
         ("dense zero point", signed(128), &["layer 0", "zero point", "128"]),
         ("clamp low", signed(-129), &["layer 0", "lower clamp bound", "-129"]),
@@ -226,7 +226,7 @@ fn each_field_that_stands_alone_is_checked() {
         ("clamp high", signed(-129), &["layer 0", "upper clamp bound", "-129"]),
         ("layout", vec![10], &["layer 0", "weight layout", "code 10"]),
         ("table operator", vec![7], &["layer 1", "operator", "code 7"]),
-        ("table precision", vec![1], &["layer 1", "precision"]),
+        ("table data type", vec![1], &["layer 1", "data type"]),
         ("table scale", float(f32::NAN), &["layer 1", "scale", "NaN"]),
         ("table zero point", signed(500), &["layer 1", "zero point", "500"]),
         ("table len", varint(255), &["layer 1", "table", "255", "256"]),
@@ -338,10 +338,10 @@ fn what_other_layouts_have_is_checked() {
     let beyond = sparse_with([0, 1, 2], [0, 1], [5, 1, 0, 0]);
     names(&refusal(&beyond), &["layer 0, row 1", "weight padding"]);
     // What folds biases needs an int8 input: with int16 and z = 0 the rest would be right.
-    let int16 = with(folded(), "input precision", |bytes| *bytes = vec![1]);
+    let int16 = with(folded(), "input data type", |bytes| *bytes = vec![1]);
     let int16 = with(int16, "input zero point", |bytes| *bytes = signed(0));
     names(&refusal(&int16), &["layer 0", "weight layout", "int8"]);
-    let zero_point = with(row_major(), "input precision", |bytes| *bytes = vec![1]);
+    let zero_point = with(row_major(), "input data type", |bytes| *bytes = vec![1]);
     names(&refusal(&zero_point), &["input", "zero point", "3"]);
 }
 
@@ -352,7 +352,7 @@ fn weights_in_pairs_of_rows_are_checked_as_what_they_stand_for() {
     let spec = ModelSpec {
         name: "pairs".into(),
         input: InputSpec { shape: vec![1], quantization, encoding: Encoding::Quantized },
-        output: MeaningSpec::Values(vec![]),
+        output: OutputSpec::Values(vec![]),
         layers: vec![LayerSpec::Dense(DenseSpec {
             inputs: 1,
             outputs: 4,

@@ -1,11 +1,11 @@
 //! Damaged model files: each is refused, naming what is wrong, or loads and then runs like any
 //! other model. Nothing panics and nothing is read out of bounds.
 
-use firmware::Engine;
-use model_format::build::{DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec, SelfTestSpec};
+use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec, SelfTestSpec};
 use model_format::{Clamp, Encoding, Model, Multiplier, Quantization, WeightLayout};
-use tests::parity::assert_engine_equals_reference;
-use tests::sealed::{HEADER_LEN, sealed};
+use thimble_nn::Engine;
+use thimble_tests::parity::assert_engine_equals_reference;
+use thimble_tests::sealed::{HEADER_LEN, sealed};
 
 /// A model like the digits preset's, with everything that a file can have.
 fn spec() -> ModelSpec {
@@ -33,7 +33,7 @@ fn spec() -> ModelSpec {
             quantization: Quantization::int8(1.0 / 16.0, -128),
             encoding: Encoding::Unsigned8,
         },
-        output: MeaningSpec::classes((0..10).map(|digit| digit.to_string())),
+        output: OutputSpec::classes((0..10).map(|digit| digit.to_string())),
         layers,
         self_tests: vec![SelfTestSpec { input: vec![7; 63], output: vec![0; 10] }],
         details: Default::default(),
@@ -174,7 +174,7 @@ fn each_field_of_the_model_is_checked() {
         (|s| s.input.quantization.scale = -1.0, &["input", "scale", "-1"]),
         (|s| s.input.quantization.zero_point = 128, &["input", "zero point", "128"]),
         (
-            |s| s.output = MeaningSpec::classes(vec!["a"; 9]),
+            |s| s.output = OutputSpec::classes(vec!["a"; 9]),
             &["output", "number of labels", "9", "10"],
         ),
         (|s| s.layers.clear(), &["number of layers"]),

@@ -1,8 +1,8 @@
 //! Nobody makes the engine slower unseen: executed instructions of an inference on each core.
 
-use model_format::Precision;
-use tests::cores::EmulatedCore;
-use tests::counts::{CORES, Core, Network, WIDE};
+use model_format::DataType;
+use thimble_tests::cores::EmulatedCore;
+use thimble_tests::counts::{CORES, Core, Network, WIDE};
 
 /// `Engine::run` uses less stack than this, in bytes.
 const MOST_STACK: u64 = 512;
@@ -12,8 +12,8 @@ fn check(core: EmulatedCore) {
     let name = core.core.name();
     let measured = core.measure();
     for (input, cost, most) in [
-        ("random inputs", measured.dense, core.most_dense),
-        ("MNIST", measured.mnist, core.most_mnist),
+        ("random inputs", measured.dense, core.max_dense),
+        ("MNIST", measured.mnist, core.max_mnist),
     ] {
         let count = cost.instructions_mean;
         assert!(count <= most, "{name}, {input}: {count} instructions, at most {most} are allowed");
@@ -27,9 +27,9 @@ fn check(core: EmulatedCore) {
     }
     let networks = [Network { int4: true, ..Network::MLP }, WIDE];
     let costs = core.costs(&networks);
-    let (int4, most) = (u64::from(costs[0]), core.most_int4);
+    let (int4, most) = (u64::from(costs[0]), core.max_int4);
     assert!(int4 <= most, "{name}, int4: {int4} instructions, at most {most} are allowed");
-    let (rate, most) = (f64::from(costs[1]) / WIDE.macs() as f64, core.most_a_mac);
+    let (rate, most) = (f64::from(costs[1]) / WIDE.macs() as f64, core.max_a_mac);
     assert!(rate <= most, "{name}, 700 × 500: {rate} instructions a product, at most {most}");
 }
 
@@ -53,7 +53,7 @@ fn zeros_cost_a_dense_input_little(core: &Core) {
 fn sixteen_bits_cost_little_more_than_eight_on_cortex_m4f() {
     let core = CORES.iter().find(|c| c.core == EmulatedCore::M4F).expect("it is counted");
     let layer = Network::of(&[64, 64]);
-    let costs = core.costs(&[layer, Network { precision: Precision::Int16, ..layer }]);
+    let costs = core.costs(&[layer, Network { data_type: DataType::Int16, ..layer }]);
     let (int8, int16) = (costs[0], costs[1]);
     assert!(int16 * 100 <= int8 * 105, "{int16} instructions for int16, {int8} for int8");
 }

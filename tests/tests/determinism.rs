@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
-use tests::command::{Finished, host_trainer};
-use tests::workspace::{empty_dir, read};
+use thimble_tests::command::{Finished, host_trainer};
+use thimble_tests::workspace::{empty_dir, read};
 
 /// SHA-256 of the weights that a training of three epochs gives.
 fn weights(folder: &Path, network: &str, threads: usize, run: usize) -> String {
@@ -15,7 +15,7 @@ fn weights(folder: &Path, network: &str, threads: usize, run: usize) -> String {
         "--quiet",
         "--threads",
         &threads,
-        "--out",
+        "--output",
         &out,
         "--set",
         "training.epochs=3",

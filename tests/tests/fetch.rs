@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
-use tests::command::{Finished, host_trainer};
-use tests::mirror::{Answer, Mirror, Request};
-use tests::mnist;
-use tests::workspace::{empty_dir, read, write};
+use thimble_tests::command::{Finished, host_trainer};
+use thimble_tests::mirror::{Answer, Mirror, Request};
+use thimble_tests::mnist;
+use thimble_tests::workspace::{empty_dir, read, write};
 
 fn fetch(folder: &Path, mirrors: &[&Mirror]) -> Finished {
     let mut arguments: Vec<String> =
@@ -18,8 +18,8 @@ fn fetch(folder: &Path, mirrors: &[&Mirror]) -> Finished {
 }
 
 /// A server of the real files.
-fn mirror(behaviour: impl Fn(&Request, usize) -> Answer + Send + Sync + 'static) -> Mirror {
-    Mirror::start(&mnist::packed_folder(), behaviour)
+fn mirror(behavior: impl Fn(&Request, usize) -> Answer + Send + Sync + 'static) -> Mirror {
+    Mirror::start(&mnist::packed_folder(), behavior)
 }
 
 /// What is in the folder, sorted.

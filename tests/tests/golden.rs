@@ -10,11 +10,11 @@ use host_trainer::device::command::Vector;
 use host_trainer::import::{Options, OutputMeaning, import};
 use host_trainer::pack::{Core, pack};
 use model_format::Model;
-use tests::command::{Finished, host_trainer};
-use tests::cores::EmulatedCore;
-use tests::parity::{compare, engine_outputs, signed};
-use tests::tflite::Golden as Operators;
-use tests::workspace::{empty_dir, read, root};
+use thimble_tests::command::{Finished, host_trainer};
+use thimble_tests::cores::EmulatedCore;
+use thimble_tests::parity::{compare, engine_outputs, signed};
+use thimble_tests::tflite::Golden as OpSet;
+use thimble_tests::workspace::{empty_dir, read, root};
 
 /// A model with inputs and the outputs that it must give.
 struct Golden {
@@ -47,7 +47,7 @@ impl Golden {
     }
 
     fn import(&self) -> Vec<u8> {
-        let options = Options { name: self.name.clone(), meaning: OutputMeaning::Guess };
+        let options = Options { name: self.name.clone(), kind: OutputMeaning::Guess };
         import(&self.tflite, &options).unwrap_or_else(|e| panic!("{}: {e}", self.name)).bytes
     }
 
@@ -174,7 +174,7 @@ fn the_reference_gives_every_byte_of_tflm() {
         let len = |key: &str| about[key].as_u64().expect("a count") as usize;
         assert_eq!(inputs.len(), len("samples") * len("inputs"));
         assert_eq!(outputs.len(), len("samples") * len("outputs"));
-        let reference = Operators::read(&golden.tflite);
+        let reference = OpSet::read(&golden.tflite);
         let samples = inputs.chunks(len("inputs")).zip(outputs.chunks(len("outputs")));
         for (sample, (input, expected)) in samples.enumerate() {
             let actual = reference.run(input);

@@ -8,9 +8,9 @@ use host_trainer::data::{Features, LoadProgress, Locations, Source};
 use host_trainer::preset::Preset;
 use image::{DynamicImage, GrayAlphaImage, GrayImage, ImageFormat, Luma, LumaA, RgbImage};
 use serde_json::Value;
-use tests::command::{Finished, host_trainer};
-use tests::trained::mnist_run;
-use tests::workspace::{empty_dir, read, root, write};
+use thimble_tests::command::{Finished, host_trainer};
+use thimble_tests::trained::mnist_run;
+use thimble_tests::workspace::{empty_dir, read, root, write};
 
 fn run(folder: &Path, arguments: &[&str]) -> Finished {
     Finished::of(&mut host_trainer(folder, arguments))
@@ -200,8 +200,8 @@ fn folders_of_splits_are_trained_and_tested_with() {
     // Said twice.
     write(folder.join("twice.toml"), preset("folder = \"photos\"", FIFTH, 2));
     run(&folder, &["train", "twice.toml"]).refused(1, &["data.test", "leave it out"]);
-    fs::rename(folder.join("photos/test/dark"), folder.join("photos/test/grey")).expect("a name");
-    run(&folder, &["train", "images.toml"]).refused(1, &["`grey`", "dark, light"]);
+    fs::rename(folder.join("photos/test/dark"), folder.join("photos/test/gray")).expect("a name");
+    run(&folder, &["train", "images.toml"]).refused(1, &["`gray`", "dark, light"]);
     // Without test images results are on those for validation, and without these there are none.
     fs::remove_dir_all(folder.join("photos/test")).expect("a folder");
     let said = run(&folder, &["train", "images.toml"]).success().stdout;
@@ -266,7 +266,8 @@ fn photo(pixels: &[u8]) -> Vec<u8> {
 #[test]
 fn photos_of_digits_are_prepared_as_mnist_was() {
     let folder = empty_dir("images_mnist");
-    let locations = Locations { data_dir: Some(tests::mnist::folder()), ..Locations::default() };
+    let locations =
+        Locations { data_dir: Some(thimble_tests::mnist::folder()), ..Locations::default() };
     let test = Source::Mnist.load(&locations, 1).expect("MNIST").test.expect("test rows");
     let Features::Bytes { values, .. } = test.features() else { panic!("bytes") };
     let labels = &test.labels().expect("classes").indices;
@@ -316,21 +317,21 @@ fn transparency_and_depth_do_not_change_an_image() {
     write(folder.join("images.toml"), preset(&keys, FIFTH, 2).replace("epochs = 40", "epochs = 1"));
     run(&folder, &["train", "images.toml", "--quiet"]).success();
     let square = |x: u32, y: u32| (8..24).contains(&x) && (8..24).contains(&y);
-    let grey = GrayImage::from_fn(32, 32, |x, y| Luma([if square(x, y) { 0 } else { 255 }]));
-    save(&folder, "grey.png", encoded(grey.clone(), ImageFormat::Png));
+    let gray = GrayImage::from_fn(32, 32, |x, y| Luma([if square(x, y) { 0 } else { 255 }]));
+    save(&folder, "gray.png", encoded(gray.clone(), ImageFormat::Png));
     // Black ink on transparent black.
     let clear =
         GrayAlphaImage::from_fn(32, 32, |x, y| LumaA([0, if square(x, y) { 255 } else { 0 }]));
     save(&folder, "clear.png", encoded(clear, ImageFormat::Png));
-    let deep = DynamicImage::from(grey.clone()).into_luma16();
+    let deep = DynamicImage::from(gray.clone()).into_luma16();
     save(&folder, "deep.png", encoded(deep, ImageFormat::Png));
     save(
         &folder,
         "color.bmp",
-        encoded(DynamicImage::from(grey.clone()).into_rgb8(), ImageFormat::Bmp),
+        encoded(DynamicImage::from(gray.clone()).into_rgb8(), ImageFormat::Bmp),
     );
-    save(&folder, "web.jpg", encoded(DynamicImage::from(grey).into_rgba8(), ImageFormat::WebP));
-    let names = ["grey.png", "clear.png", "deep.png", "color.bmp", "web.jpg"];
+    save(&folder, "web.jpg", encoded(DynamicImage::from(gray).into_rgba8(), ImageFormat::WebP));
+    let names = ["gray.png", "clear.png", "deep.png", "color.bmp", "web.jpg"];
     let said = json(&folder, &[["predict", "runs/images", "--json"].as_slice(), &names].concat());
     for image in said["images"].as_array().expect("a list") {
         assert_eq!(image["pixels"], said["images"][0]["pixels"], "{}", image["image"]);

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use host_trainer::import::{ImportError, Options, OutputMeaning, import};
-use tests::command::{Finished, host_trainer};
-use tests::workspace::{empty_dir, read, root, write};
+use thimble_tests::command::{Finished, host_trainer};
+use thimble_tests::workspace::{empty_dir, read, root, write};
 
 fn run(folder: &Path, arguments: &[&str]) -> Finished {
     Finished::of(&mut host_trainer(folder, arguments))
@@ -20,7 +20,7 @@ fn golden_path(name: &str) -> String {
 }
 
 fn options() -> Options {
-    Options { name: "test".into(), meaning: OutputMeaning::Guess }
+    Options { name: "test".into(), kind: OutputMeaning::Guess }
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn labels_are_one_a_line_for_each_output() {
         .refused(1, &["labels.txt", "line 2"]);
     let error = import(
         &golden("softmax2.tflite"),
-        &Options { name: String::new(), meaning: OutputMeaning::Labels(vec![]) },
+        &Options { name: String::new(), kind: OutputMeaning::Labels(vec![]) },
     );
     assert_eq!(error.unwrap_err(), ImportError::Labels { labels: 0, outputs: 2 });
 }

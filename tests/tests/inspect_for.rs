@@ -5,11 +5,11 @@ use host_trainer::pack::{Core, pack};
 use model_format::Model;
 use model_format::build::{LayerSpec, ModelSpec, SoftmaxSpec};
 use serde_json::Value;
-use tests::command::{Finished, host_trainer};
-use tests::emulated::default_model;
-use tests::minimal::{Sizes, image};
-use tests::sizes::notebook_model;
-use tests::workspace::{empty_dir, read, root, write};
+use thimble_tests::command::{Finished, host_trainer};
+use thimble_tests::emulated::default_model;
+use thimble_tests::minimal::{Sizes, image};
+use thimble_tests::sizes::notebook_model;
+use thimble_tests::workspace::{empty_dir, read, root, write};
 
 /// Chips that are emulated, or have the core of a board that is.
 const CHIPS: [&str; 3] = ["nRF51822", "nRF52840", "FE310"];
@@ -40,7 +40,7 @@ fn check(test: &str, name: &str, model: &[u8]) {
         assert!(
             predicted.abs_diff(built) * 20 <= built,
             "{test}, {name}: {what} is predicted as {predicted} bytes and built as {built}: \
-             `cargo run -p tests --bin sizes` measures anew",
+             `cargo run -p thimble-tests --bin sizes` measures anew",
         );
     }
 }
@@ -89,7 +89,7 @@ fn what_cannot_be_predicted_is_named() {
     let fits = inspect("nrf52840").success().stdout;
     assert!(fits.contains("nRF52840") && fits.contains("fits"), "{fits}");
     // Signatures take more stack than the micro:bit's chip has left beside a model of 2,900 inputs.
-    write(folder.join("wide.thimble"), tests::update::wide(2900));
+    write(folder.join("wide.thimble"), thimble_tests::update::wide(2900));
     let inspect_wide = ["inspect", "wide.thimble", "--for", "nRF51822"];
     let wide = Finished::of(&mut host_trainer(&folder, inspect_wide)).success().stdout;
     let verdict = |line: &str| {

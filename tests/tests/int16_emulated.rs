@@ -3,11 +3,11 @@
 
 use host_trainer::device::command::Vector;
 use host_trainer::pack::pack;
-use model_format::{Model, Precision};
-use tests::cores::EmulatedCore;
-use tests::parity::{signed, unsigned};
-use tests::trained::eggcrate_int16_run;
-use tests::workspace::read;
+use model_format::{DataType, Model};
+use thimble_tests::cores::EmulatedCore;
+use thimble_tests::parity::{signed, unsigned};
+use thimble_tests::trained::eggcrate_int16_run;
+use thimble_tests::workspace::read;
 
 /// Points of the plane that are asked for.
 const POINTS: usize = 500;
@@ -28,11 +28,11 @@ fn the_egg_crate_is_within_five_percent_of_the_float_error() {
 fn every_core_gives_the_bytes_of_this_machine() {
     let file = read(eggcrate_int16_run().join("model.thimble"));
     let model = Model::parse(&file).expect("a model that was trained");
-    assert_eq!(model.input().quantization.precision, Precision::Int16);
+    assert_eq!(model.input().quantization.data_type, DataType::Int16);
     let mut rng = fastrand::Rng::with_seed(16);
     let rows: Vec<u8> = (0..POINTS * model.input_bytes()).map(|_| rng.u8(..)).collect();
     let mut scratch = vec![0; model.scratch_len()];
-    let mut engine = firmware::Engine::new(model.clone(), &mut scratch).expect("a valid model");
+    let mut engine = thimble_nn::Engine::new(model.clone(), &mut scratch).expect("a valid model");
     let expected: Vec<u8> = rows
         .chunks_exact(model.input_bytes())
         .flat_map(|row| engine.run_bytes(row).expect("the right length").to_vec())

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use tests::command::{Finished, host_trainer, host_trainer_path};
-use tests::workspace::{empty_dir, read};
+use thimble_tests::command::{Finished, host_trainer, host_trainer_path};
+use thimble_tests::workspace::{empty_dir, read};
 
 /// A training of some seconds, so that it is still at it when its first line is read.
 const LONG: [&str; 6] = [
@@ -50,18 +50,18 @@ fn interrupted(folder: &Path, arguments: &[&str], word: &str) -> String {
 fn after_an_interrupt_training_goes_on_to_the_same_weights() {
     let folder = empty_dir("interrupt_train");
     let train = |more| [&["train", "digits"], &LONG[..], more].concat();
-    let said = interrupted(&folder, &train(&["--out=stopped"][..]), "epoch   1/400");
+    let said = interrupted(&folder, &train(&["--output=stopped"][..]), "epoch   1/400");
     assert!(said.contains("--resume goes on"), "{said}");
     // What was learnt until then is a run like any other.
     for file in ["model.thimble", "weights.safetensors", "metrics.json", "report.html"] {
         assert!(!read(folder.join("stopped").join(file)).is_empty(), "{file}");
     }
     // The checkpoint fits this training alone.
-    let other = train(&["--out=stopped", "--resume", "--set=training.batch_size=16"][..]);
+    let other = train(&["--output=stopped", "--resume", "--set=training.batch_size=16"][..]);
     run(&folder, &other)
         .refused(1, &["checkpoint.safetensors", "another training", "batch_size = 8"]);
-    run(&folder, &train(&["--out=stopped", "--resume", "--quiet"])).success();
-    run(&folder, &train(&["--out=whole", "--quiet"])).success();
+    run(&folder, &train(&["--output=stopped", "--resume", "--quiet"])).success();
+    run(&folder, &train(&["--output=whole", "--quiet"])).success();
     for file in ["weights.safetensors", "model.thimble"] {
         let (resumed, whole) =
             (read(folder.join("stopped").join(file)), read(folder.join("whole").join(file)));
@@ -73,8 +73,9 @@ fn after_an_interrupt_training_goes_on_to_the_same_weights() {
 #[test]
 fn an_interrupted_sweep_goes_on_where_it_was() {
     let folder = empty_dir("interrupt_sweep");
-    let sweep =
-        |more| [&["sweep", "digits", "--grid=seed=1,2", "--out=swept"], &LONG[..], more].concat();
+    let sweep = |more| {
+        [&["sweep", "digits", "--grid=seed=1,2", "--output=swept"], &LONG[..], more].concat()
+    };
     let said = interrupted(&folder, &sweep(&[][..]), "1/2");
     assert!(!said.contains('%'), "no point is done: {said}");
     let said = run(&folder, &sweep(&["--json"][..])).success().stdout;
@@ -89,7 +90,7 @@ fn an_interrupted_sweep_goes_on_where_it_was() {
         assert!(model["test"]["accuracy"].as_f64() > Some(0.9), "{said}");
     }
     // The first went on from its checkpoint, to what it would have been.
-    let whole = [&["train", "digits", "--seed=1", "--quiet", "--out=whole"], &LONG[..]].concat();
+    let whole = [&["train", "digits", "--seed=1", "--quiet", "--output=whole"], &LONG[..]].concat();
     run(&folder, &whole).success();
     let file = "weights.safetensors";
     assert!(read(folder.join("swept/0001").join(file)) == read(folder.join("whole").join(file)));
@@ -106,7 +107,7 @@ fn with_little_space(folder: &Path, blocks: u32) -> Finished {
         "train",
         "digits",
         "--quiet",
-        "--out=run",
+        "--output=run",
         "--set=training.epochs=2",
     ]);
     Finished::of(&mut command)
@@ -116,9 +117,10 @@ fn with_little_space(folder: &Path, blocks: u32) -> Finished {
 fn a_disk_that_fills_up_loses_nothing_that_fits() {
     let folder = empty_dir("full_disk");
     // Room for the weights (9.6 KB), not for the page.
-    with_little_space(&folder, 40).refused(1, &["cannot be written", "--out", "free some space"]);
+    with_little_space(&folder, 40)
+        .refused(1, &["cannot be written", "--output", "free some space"]);
     let kept = read(folder.join("run/weights.safetensors"));
-    run(&folder, &["train", "digits", "--quiet", "--out=whole", "--set=training.epochs=2"])
+    run(&folder, &["train", "digits", "--quiet", "--output=whole", "--set=training.epochs=2"])
         .success();
     assert!(kept == read(folder.join("whole/weights.safetensors")));
     // Nor is a half of a file left.
@@ -138,10 +140,10 @@ fn a_run_whose_folder_takes_no_more_is_written_elsewhere() {
     // A folder stands where the page shall be.
     std::fs::create_dir_all(folder.join("run/report.html/here")).expect("made");
     std::fs::create_dir(folder.join("elsewhere")).expect("made");
-    let mut command = host_trainer(&folder, ["train", "digits", "--quiet", "--out=run"]);
+    let mut command = host_trainer(&folder, ["train", "digits", "--quiet", "--output=run"]);
     command.arg("--set=training.epochs=2").env("TMPDIR", folder.join("elsewhere"));
     let said = Finished::of(&mut command);
-    said.refused(1, &["the run was written to", "elsewhere/digits-", "report.html", "--out"]);
+    said.refused(1, &["the run was written to", "elsewhere/digits-", "report.html", "--output"]);
     let elsewhere = std::fs::read_dir(folder.join("elsewhere")).expect("a folder");
     let runs: Vec<_> = elsewhere.map(|entry| entry.expect("an entry").path()).collect();
     assert_eq!(runs.len(), 1, "{runs:?}");

@@ -2,13 +2,13 @@
 //! `kernel_host`, in the layouts of the cores that they are for.
 
 use host_trainer::device::command::Vector;
-use model_format::build::{MeaningSpec, ModelSpec};
-use model_format::{Model, Precision, WeightLayout};
-use tests::bounds;
-use tests::cases::{self, Case};
-use tests::cores::EmulatedCore;
-use tests::random_model::MAX_WIDTH;
-use tests::reference::Network;
+use model_format::build::{ModelSpec, OutputSpec};
+use model_format::{DataType, Model, WeightLayout};
+use thimble_tests::bounds;
+use thimble_tests::cases::{self, Case};
+use thimble_tests::cores::EmulatedCore;
+use thimble_tests::random_model::MAX_WIDTH;
+use thimble_tests::reference::Network;
 
 /// The rows of outputs for each model with its inputs.
 fn run(core: EmulatedCore, models: &[(&[u8], &[Vec<i8>])]) -> Vec<Vec<i8>> {
@@ -20,13 +20,13 @@ fn run(core: EmulatedCore, models: &[(&[u8], &[Vec<i8>])]) -> Vec<Vec<i8>> {
 }
 
 /// What bytes stand for.
-fn values(bytes: &[i8], precision: Precision) -> Vec<i64> {
-    tests::values::values(&bytes.iter().map(|x| *x as u8).collect::<Vec<u8>>(), precision)
+fn values(bytes: &[i8], data_type: DataType) -> Vec<i64> {
+    thimble_tests::values::values(&bytes.iter().map(|x| *x as u8).collect::<Vec<u8>>(), data_type)
 }
 
 /// The outputs of every layer, by the reference.
 fn expected(model: &Model<'_>, input: &[i8]) -> Vec<Vec<i64>> {
-    Network::new(model).run_layers_wide(&values(input, model.input().quantization.precision))
+    Network::new(model).run_layers_wide(&values(input, model.input().quantization.data_type))
 }
 
 /// Holds every output against the reference.
@@ -35,11 +35,11 @@ fn check(core: EmulatedCore, cases: &[Case]) {
         cases.iter().map(|case| (&*case.model, &*case.inputs)).collect();
     for (case, answer) in cases.iter().zip(run(core, &models)) {
         let model = Model::parse(&case.model).expect("a valid model");
-        let precision = model.output().quantization.precision;
+        let data_type = model.output().quantization.data_type;
         let rows = answer.chunks_exact(model.output_bytes());
         assert_eq!(rows.len(), case.inputs.len(), "rows of {}", case.what);
         for (number, (input, actual)) in case.inputs.iter().zip(rows).enumerate() {
-            if expected(&model, input).last() != Some(&values(actual, precision)) {
+            if expected(&model, input).last() != Some(&values(actual, data_type)) {
                 let difference = first_difference(core, case, number);
                 panic!("{}, {}, input {number}, {difference}", core.name(), case.what);
             }
@@ -55,12 +55,12 @@ fn first_difference(core: EmulatedCore, case: &Case, number: usize) -> String {
     for (layer, expected) in expected(&model, input).iter().enumerate() {
         let mut spec = ModelSpec::from(&model);
         spec.layers.truncate(layer + 1);
-        spec.output = MeaningSpec::Values(vec![]);
+        spec.output = OutputSpec::Values(vec![]);
         spec.self_tests.clear();
         let file = spec.to_bytes().expect("the front of a valid model is valid");
         let front = Model::parse(&file).expect("what to_bytes has checked");
         let actual = run(core, &[(&file, std::slice::from_ref(input))]);
-        let actual = values(&actual[0], front.output().quantization.precision);
+        let actual = values(&actual[0], front.output().quantization.data_type);
         let mut pairs = expected.iter().zip(&actual);
         if let Some(index) = pairs.position(|(expected, actual)| expected != actual) {
             return format!(
@@ -92,10 +92,10 @@ fn check_kernels(core: EmulatedCore) {
 fn ends_of_accumulators(layouts: &[WeightLayout]) -> Vec<Case> {
     let mut cases = Vec::new();
     for layout in layouts {
-        for precision in bounds::precisions(*layout) {
+        for data_type in bounds::data_types(*layout) {
             // No core has a kernel for these.
-            if (*layout, *precision) != (WeightLayout::Int4Tiles4, Precision::Int16) {
-                cases.extend(bounds::edges(*layout, *precision).into_iter().map(|e| e.within));
+            if (*layout, *data_type) != (WeightLayout::Int4Tiles4, DataType::Int16) {
+                cases.extend(bounds::edges(*layout, *data_type).into_iter().map(|e| e.within));
             }
         }
     }

@@ -4,9 +4,9 @@
 use std::thread;
 
 use model_format::WeightLayout;
-use tests::cases::{self, Case};
-use tests::parity::assert_engine_equals_reference;
-use tests::random_model::MAX_WIDTH;
+use thimble_tests::cases::{self, Case};
+use thimble_tests::parity::assert_engine_equals_reference;
+use thimble_tests::random_model::MAX_WIDTH;
 
 fn check(cases: impl IntoIterator<Item = Case>) {
     for Case { what, model, inputs } in cases {

@@ -3,10 +3,10 @@
 //! The frames are made and read here byte by byte, without the client, which would repeat what
 //! the board refuses.
 
-use firmware::link::{Refusal, Request, frame_len};
+use firmware::link::{Request, RequestError, frame_len};
 use model_format::Model;
-use tests::emulated::board;
-use tests::wire::{Answer, Wire, frame};
+use thimble_tests::emulated::board;
+use thimble_tests::wire::{Answer, Wire, frame};
 
 #[test]
 fn good_frames_are_answered_in_order() {
@@ -23,12 +23,12 @@ fn good_frames_are_answered_in_order() {
 fn garbage_is_refused_and_counted() {
     let mut wire = Wire::to(board());
     wire.send(b"AT+GMR\r\n");
-    assert_eq!(wire.good_frame_is_answered(), [Refusal::Damaged]);
+    assert_eq!(wire.good_frame_is_answered(), [RequestError::Damaged]);
     // Zeros enclose nothing, so there is nothing to refuse.
     wire.send(&[0; 50]);
     assert_eq!(wire.good_frame_is_answered(), []);
     wire.send(&[255; 20]);
-    assert_eq!(wire.good_frame_is_answered(), [Refusal::Damaged]);
+    assert_eq!(wire.good_frame_is_answered(), [RequestError::Damaged]);
     let (sequence, bytes) = wire.request(Request::Info);
     wire.send(&bytes);
     assert_eq!(wire.receive(), (sequence, Answer::BadFrames(2)));
@@ -56,11 +56,11 @@ fn an_oversized_frame_is_refused_with_the_limit() {
     // A board with slots has room for models of this many inputs, at the least.
     let limit = frame_len(inputs.max(784)) as u32;
     wire.send(&vec![1; 5000]);
-    assert_eq!(wire.good_frame_is_answered(), [Refusal::TooLong { limit }]);
+    assert_eq!(wire.good_frame_is_answered(), [RequestError::TooLong { limit }]);
     // A sound frame that is too long is no different.
     let bytes = frame(7, Request::Infer { input: &[1; 3000] });
     wire.send(&bytes);
-    assert_eq!(wire.good_frame_is_answered(), [Refusal::TooLong { limit }]);
+    assert_eq!(wire.good_frame_is_answered(), [RequestError::TooLong { limit }]);
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn half_frames_are_refused() {
             // All of it but the zero behind it, which the next frame brings.
             all_but_zero if all_but_zero == whole.len() - 1 => {}
             _ => {
-                assert_eq!(wire.good_frame_is_answered(), [Refusal::Damaged], "{len} bytes");
+                assert_eq!(wire.good_frame_is_answered(), [RequestError::Damaged], "{len} bytes");
             }
         }
     }
@@ -94,7 +94,7 @@ fn a_frame_with_any_byte_changed_is_refused() {
         // A byte that becomes zero makes two frames of one.
         let expected = if changed[at] == 0 { 1..=2 } else { 1..=1 };
         assert!(expected.contains(&refusals.len()), "byte {at}: {refusals:?}");
-        assert!(refusals.iter().all(|refusal| *refusal == Refusal::Damaged), "byte {at}");
+        assert!(refusals.iter().all(|refusal| *refusal == RequestError::Damaged), "byte {at}");
     }
 }
 
@@ -106,16 +106,16 @@ fn requests_that_cannot_be_served_are_refused_under_their_number() {
         let input = vec![0; given as usize];
         let (sequence, bytes) = wire.request(Request::Infer { input: &input });
         wire.send(&bytes);
-        let refusal = Refusal::InputLength { expected, given };
+        let refusal = RequestError::InputLength { expected, given };
         assert_eq!(wire.receive(), (sequence, Answer::Refused(refusal)));
     }
     // Postcard writes an enum's variant as it writes a number: this is a request from the future.
     let sequence = wire.next_sequence();
     wire.send(&frame(sequence, 99u32));
-    assert_eq!(wire.receive(), (sequence, Answer::Refused(Refusal::UnknownRequest)));
+    assert_eq!(wire.receive(), (sequence, Answer::Refused(RequestError::UnknownRequest)));
     // A known request with something behind it.
     let sequence = wire.next_sequence();
     wire.send(&frame(sequence, (0u32, 1u8)));
-    assert_eq!(wire.receive(), (sequence, Answer::Refused(Refusal::UnknownRequest)));
+    assert_eq!(wire.receive(), (sequence, Answer::Refused(RequestError::UnknownRequest)));
     assert_eq!(wire.good_frame_is_answered(), []);
 }

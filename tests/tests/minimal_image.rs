@@ -2,9 +2,9 @@
 
 use host_trainer::pack::{Core, pack};
 use model_format::Model;
-use tests::emulated::default_model;
-use tests::minimal::{MACHINES, Machine, Sizes, image, run, symbols};
-use tests::sizes::notebook_model;
+use thimble_tests::emulated::default_model;
+use thimble_tests::minimal::{MACHINES, Machine, Sizes, image, run, symbols};
+use thimble_tests::sizes::notebook_model;
 
 /// The most bytes of flash beside the model: 6 KiB on the M4, 6.5 KiB on the M0, 7 KiB on RV32.
 const MOST_CODE: [u64; 3] = [6_656, 6_144, 7_168];
@@ -15,7 +15,7 @@ const MOST_SCRATCH: usize = 2_600;
 /// The most bytes of stack for all of it: checking the model, running its tests.
 const MOST_STACK: usize = 1_024;
 
-fn check(machine: &Machine, core: Core, most_code: u64) {
+fn check(machine: &Machine, core: Core, max_code: u64) {
     let default = default_model();
     let digits = pack(&Model::parse(&default).expect("the model of all boards"), core);
     for model in [digits.expect("it can be packed"), notebook_model(core)] {
@@ -28,7 +28,7 @@ fn check(machine: &Machine, core: Core, most_code: u64) {
         let stack = ran.stack;
         println!("{core}, {name}: {code} bytes of code, {static_ram} static, {stack} of stack");
         assert_eq!(ran.status, 1, "{core}, {name}");
-        assert!(code <= most_code, "{core}, {name}: {code} bytes of code, at most {most_code}");
+        assert!(code <= max_code, "{core}, {name}: {code} bytes of code, at most {max_code}");
         assert!(static_ram <= MOST_STATIC, "{core}, {name}: {static_ram} bytes beside the scratch");
         assert!(stack <= MOST_STACK, "{core}, {name}: {stack} bytes of stack");
         // The linker has refused it if there is: this says that it was asked to.
@@ -65,18 +65,18 @@ fn the_notebook_network_needs_little_scratch_memory() {
 #[test]
 fn a_model_that_needs_what_was_left_out_is_refused_by_name() {
     struct Int8Pairs;
-    impl model_format::Choice for Int8Pairs {
-        const OPERATORS: model_format::Operators = model_format::Operators {
+    impl model_format::Capabilities for Int8Pairs {
+        const OPS: model_format::OpSet = model_format::OpSet {
             layouts: 1 << model_format::WeightLayout::Pairs4 as u8,
             int16: false,
             table: false,
             softmax: false,
-            raw: false,
+            counts: false,
             reals: false,
             details: false,
         };
     }
-    let refused = |model: &[u8]| match Model::<Int8Pairs>::parse_with_choice(model) {
+    let refused = |model: &[u8]| match Model::<Int8Pairs>::parse_with_ops(model) {
         Ok(_) => "accepted".to_string(),
         Err(error) => error.to_string(),
     };
@@ -86,9 +86,12 @@ fn a_model_that_needs_what_was_left_out_is_refused_by_name() {
         "layer 0, weight layout: code 4 was left out of this build"
     );
     for (model, error) in [
-        (tests::sizes::Part::Table, "layer 1, operator: code 1 was left out of this build"),
-        (tests::sizes::Part::Softmax, "layer 1, operator: code 2 was left out of this build"),
-        (tests::sizes::Part::Int16, "input, precision: code 1 was left out of this build"),
+        (thimble_tests::sizes::Part::Table, "layer 1, operator: code 1 was left out of this build"),
+        (
+            thimble_tests::sizes::Part::Softmax,
+            "layer 1, operator: code 2 was left out of this build",
+        ),
+        (thimble_tests::sizes::Part::Int16, "input, data type: code 1 was left out of this build"),
     ] {
         assert_eq!(refused(&model.model(Core::CortexM4)), error);
     }

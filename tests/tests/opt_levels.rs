@@ -1,10 +1,10 @@
-//! The same bytes at every optimisation level: other instructions, other registers, one answer.
+//! The same bytes at every optimization level: other instructions, other registers, one answer.
 //! Level 3 is that of the firmware which all other tests run.
 
 use host_trainer::device::command::Vector;
 use model_format::WeightLayout::{self, Int4, RowMajor, Sparse};
-use tests::cases::{self, Case};
-use tests::cores::EmulatedCore;
+use thimble_tests::cases::{self, Case};
+use thimble_tests::cores::EmulatedCore;
 
 /// Models in every layout that a core reads, plain and with activations of 16 bits.
 fn cases(core: EmulatedCore) -> Vec<Case> {

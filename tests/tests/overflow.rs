@@ -1,16 +1,16 @@
 //! The proof against overflow has no slack: for every layout and precision a model that is one
 //! below the bound loads and gives the reference's answer, and one above is refused by its row.
 
-use firmware::Engine;
 use model_format::build::{LayerSpec, ModelSpec};
-use model_format::{Clamp, Error, Model, Multiplier, Precision, WeightLayout};
-use tests::bounds::{Edge, edges, precisions};
-use tests::reference::Network;
-use tests::values::values;
+use model_format::{Clamp, DataType, Error, Model, Multiplier, WeightLayout};
+use thimble_nn::Engine;
+use thimble_tests::bounds::{Edge, data_types, edges};
+use thimble_tests::reference::Network;
+use thimble_tests::values::values;
 
 fn all() -> impl Iterator<Item = Edge> {
     WeightLayout::ALL.into_iter().flat_map(|layout| {
-        precisions(layout).iter().flat_map(move |precision| edges(layout, *precision))
+        data_types(layout).iter().flat_map(move |data_type| edges(layout, *data_type))
     })
 }
 
@@ -18,15 +18,15 @@ fn all() -> impl Iterator<Item = Edge> {
 fn one_below_the_bound_runs_as_the_reference() {
     for Edge { within, .. } in all() {
         let model = Model::parse(&within.model).expect("what to_bytes has checked");
-        let precision = model.output().quantization.precision;
+        let data_type = model.output().quantization.data_type;
         let reference = Network::new(&model);
         let mut scratch = vec![0; model.scratch_len()];
         let mut engine = Engine::new(model.clone(), &mut scratch).expect("all layouts run here");
         for input in &within.inputs {
             let input: Vec<u8> = input.iter().map(|byte| *byte as u8).collect();
             let output = engine.run_bytes(&input).expect("the length");
-            let expected = reference.run_layers_wide(&values(&input, precision));
-            assert_eq!(expected.last(), Some(&values(output, precision)), "{}", within.what);
+            let expected = reference.run_layers_wide(&values(&input, data_type));
+            assert_eq!(expected.last(), Some(&values(output, data_type)), "{}", within.what);
         }
     }
 }
@@ -47,7 +47,7 @@ fn one_above_the_bound_is_refused_by_its_row() {
 /// without.
 #[test]
 fn the_bound_knows_the_clamp_of_the_layer_before() {
-    let edge = edges(WeightLayout::RowMajor, Precision::Int8).remove(0);
+    let edge = edges(WeightLayout::RowMajor, DataType::Int8).remove(0);
     let model = Model::parse(&edge.within.model).expect("a valid model");
     let mut spec = ModelSpec::from(&model);
     let LayerSpec::Dense(last) = spec.layers[0].clone() else { panic!("a dense layer") };

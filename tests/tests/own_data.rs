@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tests::command::{Finished, host_trainer};
-use tests::workspace::{empty_dir, read, write};
+use thimble_tests::command::{Finished, host_trainer};
+use thimble_tests::workspace::{empty_dir, read, write};
 
 fn run(folder: &Path, arguments: &[&str]) -> Finished {
     Finished::of(&mut host_trainer(folder, arguments))
@@ -133,7 +133,7 @@ batch_size = 8
 optimizer = { adam = { learning_rate = 0.01 } }
 "#;
 
-/// A greyscale PNG: bright on the left, or on the right.
+/// A grayscale PNG: bright on the left, or on the right.
 fn png(width: u32, height: u32, left: bool, seed: u32) -> Vec<u8> {
     let image = image::GrayImage::from_fn(width, height, |x, y| {
         let bright = (x < width / 2) == left;

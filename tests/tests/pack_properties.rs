@@ -4,19 +4,19 @@
 //! proptest shrinks what fails, so that the smallest network that differs is what is printed.
 
 use clap::ValueEnum;
-use firmware::Engine;
 use host_trainer::pack::{Core, pack};
 use model_format::build::{
-    DenseSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec, SoftmaxSpec, TableSpec,
+    DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec, SoftmaxSpec, TableSpec,
 };
 use model_format::{
-    Clamp, Encoding, Error, Model, Multiplier, Precision, Quantization, WeightLayout,
+    Clamp, DataType, Encoding, Error, Model, Multiplier, Quantization, WeightLayout,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use tests::reference::Network;
-use tests::values::values;
+use thimble_nn::Engine;
+use thimble_tests::reference::Network;
+use thimble_tests::values::values;
 
 /// A dense layer of a float network.
 #[derive(Clone, Debug)]
@@ -101,7 +101,7 @@ impl FloatDense {
         let rows = || self.weights.iter().zip(&scales);
         let real = |scale: f32| f64::from(x.scale) * f64::from(scale);
         let multiplier = |scale: &f32| Multiplier::from_real(real(*scale) / f64::from(y.scale));
-        let all = Clamp::all(y.precision);
+        let all = Clamp::all(y.data_type);
         DenseSpec {
             inputs: self.weights[0].len(),
             outputs: self.weights.len(),
@@ -124,10 +124,10 @@ impl FloatDense {
 
 impl FloatNetwork {
     /// The model in a precision and a layout.
-    fn quantize(&self, precision: Precision, layout: WeightLayout) -> ModelSpec {
-        let quantization = |(scale, zero_point): (f32, i32)| match precision {
-            Precision::Int8 => Quantization::int8(scale, zero_point),
-            Precision::Int16 => Quantization::int16(scale / 256.0),
+    fn quantize(&self, data_type: DataType, layout: WeightLayout) -> ModelSpec {
+        let quantization = |(scale, zero_point): (f32, i32)| match data_type {
+            DataType::Int8 => Quantization::int8(scale, zero_point),
+            DataType::Int16 => Quantization::int16(scale / 256.0),
         };
         let input = quantization(self.input);
         let (mut x, mut layers) = (input, Vec::new());
@@ -147,7 +147,7 @@ impl FloatNetwork {
                 quantization: input,
                 encoding: Encoding::Quantized,
             },
-            output: MeaningSpec::Values(vec![]),
+            output: OutputSpec::Values(vec![]),
             layers,
             self_tests: vec![],
             details: Default::default(),
@@ -155,13 +155,13 @@ impl FloatNetwork {
     }
 
     /// The rows of inputs in a precision, as numbers and as bytes.
-    fn inputs(&self, precision: Precision) -> Vec<(Vec<i64>, Vec<u8>)> {
-        let row = |row: &Vec<i16>| match precision {
-            Precision::Int8 => (
+    fn inputs(&self, data_type: DataType) -> Vec<(Vec<i64>, Vec<u8>)> {
+        let row = |row: &Vec<i16>| match data_type {
+            DataType::Int8 => (
                 row.iter().map(|x| i64::from(*x as i8)).collect(),
                 row.iter().map(|x| *x as u8).collect(),
             ),
-            Precision::Int16 => (
+            DataType::Int16 => (
                 row.iter().map(|x| i64::from(*x)).collect(),
                 row.iter().flat_map(|x| x.to_le_bytes()).collect(),
             ),
@@ -175,19 +175,19 @@ impl Then {
     fn layer(self, x: Quantization) -> Option<(LayerSpec, Quantization)> {
         use host_trainer::quantize::tables;
         let table = |table: TableSpec| Some((table.output, LayerSpec::Table(table)));
-        let made = match (self, x.precision) {
+        let made = match (self, x.data_type) {
             (Then::Nothing, _) => None,
-            (Then::Tanh, Precision::Int8) => table(tables::tanh_int8(x)),
-            (Then::Logistic, Precision::Int8) => table(tables::logistic_int8(x)),
-            (Then::Softmax, Precision::Int8) => {
+            (Then::Tanh, DataType::Int8) => table(tables::tanh_int8(x)),
+            (Then::Logistic, DataType::Int8) => table(tables::logistic_int8(x)),
+            (Then::Softmax, DataType::Int8) => {
                 let softmax: SoftmaxSpec = tables::softmax(x, 1.0);
                 Some((model_format::Softmax::OUTPUT, LayerSpec::Softmax(softmax)))
             }
-            (Then::Tanh | Then::Logistic, Precision::Int16) => {
+            (Then::Tanh | Then::Logistic, DataType::Int16) => {
                 table(tables::of_function(x, Quantization::int16(1.0 / 32768.0), f64::tanh))
             }
             // A softmax is one of int8 logits.
-            (Then::Softmax, Precision::Int16) => None,
+            (Then::Softmax, DataType::Int16) => None,
         };
         made.map(|(output, layer)| (layer, output))
     }
@@ -214,18 +214,18 @@ proptest! {
 
     #[test]
     fn every_layout_equals_the_plain_implementation(network in network()) {
-        for precision in [Precision::Int8, Precision::Int16] {
-            let inputs = network.inputs(precision);
+        for data_type in [DataType::Int8, DataType::Int16] {
+            let inputs = network.inputs(data_type);
             // Layouts of the same weights must agree with each other, too.
             let mut outputs_of_int8_weights: Option<Vec<Vec<u8>>> = None;
             for layout in WeightLayout::ALL {
-                let spec = network.quantize(precision, layout);
+                let spec = network.quantize(data_type, layout);
                 let bytes = match spec.to_bytes() {
                     Ok(bytes) => bytes,
                     // A bias far above its weights can need more than 32 bits, and is refused.
                     // Folding is for int8.
                     Err(Error::Overflow { .. }) => continue,
-                    Err(_) if layout.is_folded() && precision == Precision::Int16 => continue,
+                    Err(_) if layout.is_folded() && data_type == DataType::Int16 => continue,
                     Err(error) => return Err(TestCaseError::fail(format!("{layout:?}: {error}"))),
                 };
                 let model = Model::parse(&bytes).expect("what to_bytes has checked");
@@ -235,7 +235,7 @@ proptest! {
                 for ((input, _), output) in inputs.iter().zip(&outputs) {
                     let expected = reference.run_layers_wide(input);
                     prop_assert_eq!(
-                        expected.last(), Some(&values(output, precision)), "{:?}", layout
+                        expected.last(), Some(&values(output, data_type)), "{:?}", layout
                     );
                 }
                 if !layout.is_int4() {
@@ -248,14 +248,14 @@ proptest! {
 
     #[test]
     fn packing_changes_no_output(network in network()) {
-        for precision in [Precision::Int8, Precision::Int16] {
+        for data_type in [DataType::Int8, DataType::Int16] {
             for layout in [WeightLayout::RowMajor, WeightLayout::Int4, WeightLayout::Sparse] {
-                let bytes = match network.quantize(precision, layout).to_bytes() {
+                let bytes = match network.quantize(data_type, layout).to_bytes() {
                     Ok(bytes) => bytes,
                     Err(Error::Overflow { .. }) => continue,
                     Err(error) => return Err(TestCaseError::fail(format!("{layout:?}: {error}"))),
                 };
-                let inputs = network.inputs(precision);
+                let inputs = network.inputs(data_type);
                 let expected = run(&bytes, &inputs);
                 for core in Core::value_variants() {
                     let model = Model::parse(&bytes).expect("what to_bytes has checked");

@@ -3,8 +3,8 @@
 use host_trainer::device::board::Board;
 use host_trainer::device::command::bulk;
 use host_trainer::device::emulator::{Emulator, Options, Uart};
-use tests::emulated::{LIMIT, board, default_model, firmware};
-use tests::workspace::empty_dir;
+use thimble_tests::emulated::{LIMIT, board, default_model, firmware};
+use thimble_tests::workspace::empty_dir;
 
 /// Starts the firmware with a command; gives QEMU's exit code and the log.
 fn ending(board: &'static Board, command: &[&str]) -> (Option<i32>, String) {

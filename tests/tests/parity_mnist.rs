@@ -6,12 +6,12 @@ use std::thread;
 
 use host_trainer::device::command::bulk;
 use model_format::Model;
-use tests::emulated::{LIMIT, board, firmware, serving};
-use tests::mnist;
-use tests::parity::{compare, engine_outputs};
-use tests::reference::Network;
-use tests::trained::{mnist_model, mnist_run};
-use tests::workspace::read;
+use thimble_tests::emulated::{LIMIT, board, firmware, serving};
+use thimble_tests::mnist;
+use thimble_tests::parity::{compare, engine_outputs};
+use thimble_tests::reference::Network;
+use thimble_tests::trained::{mnist_model, mnist_run};
+use thimble_tests::workspace::read;
 
 struct Setting {
     model: Vec<u8>,

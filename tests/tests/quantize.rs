@@ -4,12 +4,12 @@
 use host_trainer::device::command::Vector;
 use host_trainer::pack::{Core, pack};
 use model_format::build::{LayerSpec, ModelSpec};
-use model_format::{Layer, Model, Precision, WeightLayout};
-use tests::command::{Finished, host_trainer};
-use tests::cores::EmulatedCore;
-use tests::parity::engine_outputs;
-use tests::trained::digits_run;
-use tests::workspace::{empty_dir, read, write};
+use model_format::{DataType, Layer, Model, WeightLayout};
+use thimble_tests::command::{Finished, host_trainer};
+use thimble_tests::cores::EmulatedCore;
+use thimble_tests::parity::engine_outputs;
+use thimble_tests::trained::digits_run;
+use thimble_tests::workspace::{empty_dir, read, write};
 
 /// Runs `quantize` and gives what it wrote and said.
 fn quantize(name: &str, arguments: &[&str]) -> (Vec<u8>, String) {
@@ -99,8 +99,8 @@ fn activations_are_chosen_with_the_weights() {
     let arguments = ["RUN", "--weights", "int4", "--activations", "int16"];
     let (model, _) = quantize("quantize_int16", &arguments);
     let model = Model::parse(&model).expect("a valid model");
-    assert_eq!(model.input().quantization.precision, Precision::Int16);
-    assert_eq!(model.output().quantization.precision, Precision::Int16);
+    assert_eq!(model.input().quantization.data_type, DataType::Int16);
+    assert_eq!(model.output().quantization.data_type, DataType::Int16);
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn what_cannot_be_quantized_is_named_with_the_remedy() {
 fn a_model_is_trained_for_a_core() {
     let folder = empty_dir("train_for");
     let train =
-        ["train", "digits", "--for", "cortex-m4", "--set", "training.epochs=2", "--out", "run"];
+        ["train", "digits", "--for", "cortex-m4", "--set", "training.epochs=2", "--output", "run"];
     Finished::of(&mut host_trainer(&folder, train)).success();
     let model = read(folder.join("run/model.thimble"));
     assert_eq!(layouts(&model), [WeightLayout::Pairs4; 2]);

@@ -2,7 +2,6 @@
 //! counts the same values that are beyond, and answers the same; and packing changes none of it.
 
 use clap::ValueEnum;
-use firmware::{Engine, encode_counts, encode_reals};
 use host_trainer::pack::{Core, pack};
 use model_format::build::{LayerSpec, ModelSpec};
 use model_format::{Channel, Clamp, Encoding, Model, Multiplier, Quantization, RealChannel};
@@ -10,9 +9,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::RngSeed;
-use tests::random_model::RandomModel;
-use tests::reference::{Network, raw};
-use tests::values::bytes;
+use thimble_nn::{Engine, encode_counts, encode_reals};
+use thimble_tests::random_model::RandomModel;
+use thimble_tests::reference::{Network, raw};
+use thimble_tests::values::bytes;
 
 fn channel() -> impl Strategy<Value = Channel> {
     let ends = [*Channel::OFFSETS.start(), *Channel::OFFSETS.end(), 0];
@@ -61,7 +61,7 @@ fn spec(case: &Case) -> ModelSpec {
     let inputs = spec.input.shape[0];
     let wanted = 1 + (case.seed % inputs as u64) as usize;
     let channels = (1..=wanted).rev().find(|count| inputs.is_multiple_of(*count)).unwrap_or(1);
-    spec.input.encoding = Encoding::Raw(case.channels[..channels].to_vec());
+    spec.input.encoding = Encoding::Counts(case.channels[..channels].to_vec());
     if case.int16 {
         // One layer of small sums, so that nothing can overflow.
         spec.input.quantization = Quantization::int16(1.0);
@@ -86,7 +86,7 @@ fn holds(case: &Case) -> Result<(), TestCaseError> {
     let channels = model.channels().expect("the model takes counts");
     let network = Network::new(&model);
     let tensor = model.input_quantization();
-    let output = model.output().quantization.precision;
+    let output = model.output().quantization.data_type;
     let packed: Vec<Vec<u8>> = Core::value_variants()
         .iter()
         .map(|core| pack(&model, *core).expect("every model can be packed"))
@@ -97,13 +97,14 @@ fn holds(case: &Case) -> Result<(), TestCaseError> {
         let expected = network.run_layers_wide(&values).pop().expect("a model has a layer");
         let mut input = vec![0x5a; model.input_bytes()];
         prop_assert_eq!(encode_counts(&model, counts.iter().copied(), &mut input), Ok(beyond));
-        prop_assert_eq!(&input, &bytes(&values, tensor.precision));
+        prop_assert_eq!(&input, &bytes(&values, tensor.data_type));
         for file in packed.iter().chain([&file]) {
             let model = Model::parse(file).expect("what was packed");
             let mut scratch = vec![u32::MAX; model.scratch_len()];
             let mut engine = Engine::new(model, &mut scratch).expect("the host reads all");
-            let found = engine.run_counts(counts.iter().copied());
-            prop_assert_eq!(found, Ok((&bytes(&expected, output)[..], beyond)));
+            let answer = engine.run_counts(counts).expect("as many as it takes");
+            let expected = bytes(&expected, output);
+            prop_assert_eq!((answer.bytes(), answer.saturated()), (&expected[..], beyond));
         }
     }
     Ok(())
@@ -136,14 +137,16 @@ fn real_holds(
     let expected = Network::new(&model).run_layers_wide(&values).pop().expect("a layer");
     let mut input = vec![0x5a; model.input_bytes()];
     prop_assert_eq!(encode_reals(&model, reals.iter().copied(), &mut input), Ok(beyond));
-    prop_assert_eq!(&input, &bytes(&values, tensor.precision));
+    prop_assert_eq!(&input, &bytes(&values, tensor.data_type));
     for core in Core::value_variants() {
         let file = pack(&model, *core).expect("every model can be packed");
         let model = Model::parse(&file).expect("what was packed");
-        let output = model.output().quantization.precision;
+        let output = model.output().quantization.data_type;
         let mut scratch = vec![u32::MAX; model.scratch_len()];
         let mut engine = Engine::new(model, &mut scratch).expect("the host reads all");
-        prop_assert_eq!(engine.run_reals(&reals), Ok((&bytes(&expected, output)[..], beyond)));
+        let answer = engine.run_reals(&reals).expect("as many as it takes");
+        let expected = bytes(&expected, output);
+        prop_assert_eq!((answer.bytes(), answer.saturated()), (&expected[..], beyond));
     }
     Ok(())
 }

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tests::command::{Finished, host_trainer};
-use tests::workspace::empty_dir;
+use thimble_tests::command::{Finished, host_trainer};
+use thimble_tests::workspace::empty_dir;
 
 /// Widths of a page in pixels.
 const WIDTHS: [u32; 2] = [400, 1600];
@@ -114,7 +114,7 @@ fn check(page: &Path, width: u32, found: &serde_json::Value) {
 fn pages_of_a_run_open_in_a_browser() {
     let folder = empty_dir("report");
     let run = |arguments: &[&str]| Finished::of(&mut host_trainer(&folder, arguments)).success();
-    run(&["train", "digits", "--quiet", "--out", "run"]);
+    run(&["train", "digits", "--quiet", "--output", "run"]);
     run(&["features", "run", "0", "--quiet"]);
     run(&["compare", "run", "run", "run", "--quiet", "--html", "compare.html"]);
     let pages = ["run/report.html", "run/features-0.html", "compare.html"];
@@ -143,7 +143,7 @@ fn pages_of_a_run_open_in_a_browser() {
 fn what_is_no_run_and_no_picture_is_named() {
     let folder = empty_dir("report-bad");
     fs::write(folder.join("text.png"), "no picture").unwrap();
-    let model = tests::workspace::root().join("firmware/models/digits.thimble");
+    let model = thimble_tests::workspace::root().join("firmware/models/digits.thimble");
     let model = model.to_str().unwrap();
     let refused = |arguments: &[&str], named: &[&str]| {
         Finished::of(&mut host_trainer(&folder, arguments)).refused(1, named);

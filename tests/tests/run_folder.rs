@@ -9,8 +9,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use serde_json::Value;
-use tests::command::{Finished, host_trainer};
-use tests::workspace::{empty_dir, read, write};
+use thimble_tests::command::{Finished, host_trainer};
+use thimble_tests::workspace::{empty_dir, read, write};
 
 /// The figures of the model, whatever was taken for its activations.
 fn quantized(metrics: &Value) -> &Value {
@@ -24,12 +24,12 @@ fn run(folder: &Path, arguments: &[&str]) -> Finished {
 
 fn train<'a>(out: &'a str, seed: &'a str) -> Vec<&'a str> {
     let fixed = ["train", "digits", "--quiet", "--threads=1", "--set=training.epochs=2"];
-    [&fixed[..], &["--out", out, "--seed", seed]].concat()
+    [&fixed[..], &["--output", out, "--seed", seed]].concat()
 }
 
 /// A training that takes minutes, once its first epoch is done.
 fn long_training(folder: &Path, out: &str) -> Child {
-    let settings = ["--set=training.epochs=100000", "--threads=1", "--out", out];
+    let settings = ["--set=training.epochs=100000", "--threads=1", "--output", out];
     let mut child = host_trainer(folder, [&["train", "digits"][..], &settings].concat())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -128,8 +128,8 @@ fn a_full_disk_never_mixes_two_runs() {
         let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
         let mut limited = std::process::Command::new("sh");
         limited.current_dir(&folder).args(["-c", &script]);
-        limited.arg(tests::command::host_trainer_path()).args(train("run", "2"));
-        Finished::of(&mut limited).refused(1, &["--out"]);
+        limited.arg(thimble_tests::command::host_trainer_path()).args(train("run", "2"));
+        Finished::of(&mut limited).refused(1, &["--output"]);
         let said = run(&folder, &["evaluate", "run"]);
         if said.code != Some(0) && said.stderr.contains("host-trainer quantize run") {
             run(&folder, &["quantize", "run", "--quiet"]).success();
@@ -147,7 +147,7 @@ fn two_trainings_do_not_write_into_one_folder() {
     let folder = empty_dir("two_writers");
     let first = long_training(&folder, "run");
     let process = format!("process {} is writing there", first.id());
-    run(&folder, &train("run", "1")).refused(1, &["run: ", &process, "--out"]);
+    run(&folder, &train("run", "1")).refused(1, &["run: ", &process, "--output"]);
     let id = first.id().to_string();
     kill(first);
     let said = run(&folder, &train("run", "1")).success();
@@ -210,9 +210,10 @@ fn a_file_of_another_run_is_named_by_every_command() {
 #[test]
 fn what_was_learnt_survives_a_refusal_of_the_quantizer() {
     let folder = empty_dir("refused_model");
-    let preset =
-        String::from_utf8(read(tests::workspace::root().join("host-trainer/presets/digits.toml")))
-            .expect("text");
+    let preset = String::from_utf8(read(
+        thimble_tests::workspace::root().join("host-trainer/presets/digits.toml"),
+    ))
+    .expect("text");
     // Wider than a softmax of the format.
     let start = preset.find("layers = [").expect("layers");
     let end = start + preset[start..].find("\n]").expect("their end") + 2;
@@ -220,7 +221,7 @@ fn what_was_learnt_survives_a_refusal_of_the_quantizer() {
                   { units = 10 } }]";
     let preset = format!("{}{layers}{}", &preset[..start], &preset[end..]);
     write(folder.join("soft.toml"), &preset);
-    let arguments = ["--out=run", "--set=training.epochs=1", "--quiet"];
+    let arguments = ["--output=run", "--set=training.epochs=1", "--quiet"];
     let refused = [&["train", "soft.toml", "--set=quantization.activations=int8"], &arguments[..]];
     run(&folder, &refused.concat())
         .refused(1, &["what was learnt is in run", "host-trainer quantize run", "layer 1", "4095"]);
@@ -242,7 +243,7 @@ fn an_interrupted_quantization_loses_nothing() {
     let arguments = [
         "train",
         "digits",
-        "--out=run",
+        "--output=run",
         "--set=training.epochs=1",
         "--set=quantization.refit=true",
         "--set=network.layers=[{ dense = { units = 400, activation = \"relu\" } }, \
@@ -304,14 +305,14 @@ fn a_model_written_into_its_own_run_keeps_the_run_whole() {
 fn a_sweep_counts_what_is_whole_and_of_its_grid() {
     let folder = empty_dir("sweep_state");
     let sweep = |grid: &'static str| {
-        let fixed = ["sweep", "digits", "--out=swept", "--set=training.epochs=2", "--threads=1"];
+        let fixed = ["sweep", "digits", "--output=swept", "--set=training.epochs=2", "--threads=1"];
         [&fixed[..], &[grid]].concat()
     };
     run(&folder, &sweep("--grid=seed=1,2")).success();
     let at = |name: &str| folder.join("swept").join(name);
     let whole = content(&at("0001"));
     run(&folder, &sweep("--grid=seed=2,1"))
-        .refused(1, &["another sweep", "--grid seed=1,2", "--grid seed=2,1", "--out"]);
+        .refused(1, &["another sweep", "--grid seed=1,2", "--grid seed=2,1", "--output"]);
     run(&folder, &[&sweep("--grid=seed=1,2")[..], &["--set=training.batch_size=8"]].concat())
         .refused(1, &["another sweep", "batch_size"]);
     // A report, a model, all of it.
@@ -366,7 +367,7 @@ fn data_that_changed_is_not_gone_on_with() {
     let folder = empty_dir("changed_data");
     write(folder.join("kinds.toml"), TABLE);
     table(&folder, ["no", "yes"], 0.0);
-    let mut child = host_trainer(&folder, ["train", "kinds.toml", "--out=run", "--threads=1"])
+    let mut child = host_trainer(&folder, ["train", "kinds.toml", "--output=run", "--threads=1"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -381,7 +382,7 @@ fn data_that_changed_is_not_gone_on_with() {
     assert!(child.wait().expect("it ends").success());
     let path = folder.join("run/checkpoint.safetensors");
     let checkpoint = read(&path);
-    let resume = ["train", "kinds.toml", "--out=run", "--threads=1", "--resume"];
+    let resume = ["train", "kinds.toml", "--output=run", "--threads=1", "--resume"];
     // One value of one row.
     table(&folder, ["no", "yes"], 0.5);
     run(&folder, &resume).refused(1, &["checkpoint.safetensors", "data was changed", "--resume"]);
@@ -404,7 +405,7 @@ fn foreign_text_moves_no_cursor() {
     write(folder.join("kinds.toml"), TABLE.replace("epochs = 100000", "epochs = 2"));
     // A red word and a cleared screen; a reversed word, a forged line.
     table(&folder, ["\x1b[31mno\x1b[2J", "=yes\u{202e}\nerror: forged"], 0.0);
-    let said = run(&folder, &["train", "kinds.toml", "--out=run"]);
+    let said = run(&folder, &["train", "kinds.toml", "--output=run"]);
     let is_raw = |text: &str| {
         text.contains(['\x1b', '\u{202e}', '\u{9b}'])
             || text.lines().any(|line| line.starts_with("error: forged"))
@@ -449,9 +450,9 @@ fn a_model_that_loses_too_much_is_an_exit_code() {
             ["--set=data.dataset.surface.points=2000", "--set=quantization.activations=int8"];
         [&fixed[..], &small, &[out, most]].concat()
     };
-    run(&folder, &train("--out=a", "--max-loss=1000000")).success();
+    run(&folder, &train("--output=a", "--max-loss=1000000")).success();
     // The same run, and a bound that it cannot keep.
-    let said = run(&folder, &train("--out=b", "--max-loss=0"));
+    let said = run(&folder, &train("--output=b", "--max-loss=0"));
     let metrics: Value =
         serde_json::from_slice(&read(folder.join("b/metrics.json"))).expect("JSON");
     let error = |kind: &str| metrics[kind]["test"]["mean_squared_error"].as_f64();

@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use model_format::{Encoding, Model};
-use tests::command::{Finished, host_trainer};
-use tests::emulated::{board, firmware, serving_on};
-use tests::reference::{Network, raw};
-use tests::values::bytes;
-use tests::workspace::{empty_dir, read, root, write};
+use thimble_tests::command::{Finished, host_trainer};
+use thimble_tests::emulated::{board, firmware, serving_on};
+use thimble_tests::reference::{Network, raw};
+use thimble_tests::values::bytes;
+use thimble_tests::workspace::{empty_dir, read, root, write};
 
 fn run(folder: &Path, arguments: &[&str]) -> Finished {
     Finished::of(&mut host_trainer(folder, arguments))
@@ -36,7 +36,7 @@ fn expected(file: &[u8], rows: &[[i16; 2]]) -> (Vec<Vec<u8>>, u32) {
         let (values, more) = raw::encode(row, channels, model.input_quantization());
         beyond += more;
         let output = network.run_layers_wide(&values).pop().expect("a layer");
-        bytes(&output, model.output_precision())
+        bytes(&output, model.output_data_type())
     });
     (outputs.collect(), beyond)
 }
@@ -105,7 +105,7 @@ fn the_committed_models_are_sound() {
         let path = committed(&format!("{name}.thimble"));
         let file = read(&path);
         let model = Model::parse(&file).expect("a model");
-        assert!(matches!(model.input().encoding, Encoding::Raw(_)), "{name}");
+        assert!(matches!(model.input().encoding, Encoding::Counts(_)), "{name}");
         assert!(model.self_tests().len() > 0, "{name}");
         run(&folder, &["evaluate", &path, name]).success();
     }

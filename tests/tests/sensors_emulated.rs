@@ -2,15 +2,14 @@
 //! byte of what they answer is that of the plain implementation, and so is each duty, each light,
 //! each error.
 
-use firmware::inputs::features::{FEATURES, Sample, features};
-use firmware::inputs::motion::WINDOW;
 use host_trainer::data::Motion;
 use host_trainer::device::command::Sensing;
-use model_format::{Model, Precision};
-use tests::cores::EmulatedCore;
-use tests::reference::{Network, raw};
-use tests::values::bytes;
-use tests::workspace::{read, root};
+use model_format::{DataType, Model};
+use thimble_features::{FEATURES, Sample, WINDOW, features};
+use thimble_tests::cores::EmulatedCore;
+use thimble_tests::reference::{Network, raw};
+use thimble_tests::values::bytes;
+use thimble_tests::workspace::{read, root};
 
 fn model_file(name: &str) -> Vec<u8> {
     read(root().join("firmware/models").join(name))
@@ -37,7 +36,7 @@ impl<'m> Plain<'m> {
     }
 
     fn bytes(&self, output: &[i64]) -> Vec<u8> {
-        bytes(output, self.model.output_precision())
+        bytes(output, self.model.output_data_type())
     }
 }
 
@@ -52,10 +51,10 @@ fn duty(value: i64) -> u16 {
 }
 
 #[test]
-fn two_analogue_channels_move_a_duty() {
+fn two_analog_channels_move_a_duty() {
     let file = model_file("eggcrate-adc.thimble");
     let mut plain = Plain::new(&file);
-    assert_eq!(plain.model.output_precision(), Precision::Int16);
+    assert_eq!(plain.model.output_data_type(), DataType::Int16);
     let mut rng = fastrand::Rng::with_seed(12);
     let mut recording: Vec<i16> = (0..400).map(|_| rng.i16(0..4096)).collect();
     // The ends, and what no converter of 12 bits counts.
@@ -117,7 +116,7 @@ fn an_accelerometer_switches_a_light() {
             expected.extend(plain.bytes(&output));
         }
     }
-    assert_eq!(classes[..10], [0, 1, 2, 3, 4, 0, 2, 4, 1, 3], "what moves is recognised");
+    assert_eq!(classes[..10], [0, 1, 2, 3, 4, 0, 2, 4, 1, 3], "what moves is recognized");
     assert!(beyond > 30 && plain.saturated > 0, "{beyond} {}", plain.saturated);
     expected.extend((beyond + plain.saturated).to_le_bytes());
     let counts: Vec<i16> = recording().into_iter().flatten().collect();

@@ -12,11 +12,11 @@ use std::{fs, io::Read};
 
 use firmware::link::{Message, encode};
 use host_trainer::device::emulator::Emulator;
-use tests::command::{Finished, host_trainer, host_trainer_path};
-use tests::emulated::{board, default_model, listening, serving, serving_firmware};
-use tests::port::Port;
-use tests::variant::variant;
-use tests::workspace::{empty_dir, write};
+use thimble_tests::command::{Finished, host_trainer, host_trainer_path};
+use thimble_tests::emulated::{board, default_model, listening, serving, serving_firmware};
+use thimble_tests::port::Port;
+use thimble_tests::variant::variant;
+use thimble_tests::workspace::{empty_dir, write};
 
 fn emulator() -> Emulator {
     serving(&serving_firmware(board(), &default_model()))

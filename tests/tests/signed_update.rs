@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use host_trainer::device::client::Client;
 use host_trainer::device::signing::{SigningKey, Version};
-use tests::command::{Finished, cargo, host_trainer};
-use tests::emulated::{board, default_model, listening, serving_firmware, signed_firmware};
-use tests::variant::variant;
-use tests::workspace::{empty_dir, root, write};
+use thimble_tests::command::{Finished, cargo, host_trainer};
+use thimble_tests::emulated::{board, default_model, listening, serving_firmware, signed_firmware};
+use thimble_tests::variant::variant;
+use thimble_tests::workspace::{empty_dir, root, write};
 
 /// `host-trainer device` with these arguments, in this folder.
 fn device(folder: &Path, arguments: &[&str]) -> Finished {

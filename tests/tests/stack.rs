@@ -6,11 +6,11 @@ use std::time::Duration;
 use host_trainer::device::board::Board;
 use host_trainer::device::emulator::{Emulator, Options, Uart};
 use model_format::Model;
-use tests::command::{Finished, cargo};
-use tests::emulated::{LIMIT, firmware_for, on_every_board, own_model};
-use tests::update::wide;
-use tests::variant::variant;
-use tests::workspace::{empty_dir, root, write};
+use thimble_tests::command::{Finished, cargo};
+use thimble_tests::emulated::{LIMIT, firmware_for, on_every_board, own_model};
+use thimble_tests::update::wide;
+use thimble_tests::variant::variant;
+use thimble_tests::workspace::{empty_dir, root, write};
 
 /// How long a board may take to start, some faults included.
 const START: Duration = Duration::from_secs(60);

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tests::command::{Finished, host_trainer};
-use tests::workspace::{empty_dir, read, write};
+use thimble_tests::command::{Finished, host_trainer};
+use thimble_tests::workspace::{empty_dir, read, write};
 
 fn run(folder: &Path, arguments: &[&str]) -> Finished {
     Finished::of(&mut host_trainer(folder, arguments))

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tests::command::{Finished, host_trainer};
-use tests::workspace::{empty_dir, read, write};
+use thimble_tests::command::{Finished, host_trainer};
+use thimble_tests::workspace::{empty_dir, read, write};
 
 fn run(folder: &Path, arguments: &[&str]) -> Finished {
     Finished::of(&mut host_trainer(folder, arguments))
@@ -241,7 +241,7 @@ fn a_class_without_rows_is_a_warning_that_nobody_misses() {
 fn a_sweep_chooses_by_validation_rows() {
     let folder = empty_dir("sweep_selection");
     faults(&folder);
-    let grid = ["--grid", "training.epochs=1,3", "--out", "swept"];
+    let grid = ["--grid", "training.epochs=1,3", "--output", "swept"];
     let said = run(&folder, &[&["sweep", "faults.toml"][..], &grid].concat()).success().stdout;
     assert!(
         said.contains("validation float") && said.contains("test rows choose nothing"),
@@ -252,7 +252,7 @@ fn a_sweep_chooses_by_validation_rows() {
     assert!(csv.lines().skip(1).all(|line| line.contains(",validation,")), "{csv}");
     write(folder.join("faults.toml"), FAULTS.replace("validation = { strat", "#"));
     // Another preset wants a folder of its own.
-    let grid = ["--grid", "training.epochs=1,3", "--out", "swept_without"];
+    let grid = ["--grid", "training.epochs=1,3", "--output", "swept_without"];
     let said = run(&folder, &[&["sweep", "faults.toml"][..], &grid].concat()).success().stdout;
     assert!(said.contains("training float"), "{said}");
 }

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use tests::command::{Finished, host_trainer};
-use tests::workspace::empty_dir;
+use thimble_tests::command::{Finished, host_trainer};
+use thimble_tests::workspace::empty_dir;
 
 fn run(folder: &Path, arguments: &[&str]) -> Finished {
     Finished::of(&mut host_trainer(folder, arguments))

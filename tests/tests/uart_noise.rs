@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use firmware::link::Request;
-use tests::emulated::on_every_board;
-use tests::wire::Wire;
+use thimble_tests::emulated::on_every_board;
+use thimble_tests::wire::Wire;
 
 /// How long, unless the environment says otherwise.
 const SECONDS: u64 = 20;

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tests::workspace::{read, root};
+use thimble_tests::workspace::{read, root};
 
 /// Where `unsafe` may stand: files, and folders with all that is in them.
 const ALLOWED: [&str; 4] = [

@@ -7,18 +7,18 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use firmware::app::Rejection;
-use firmware::link::Refusal;
+use firmware::app::ModelRejected;
+use firmware::link::RequestError;
 use host_trainer::device::Error;
 use host_trainer::device::board::Board;
 use host_trainer::device::emulator::{Emulator, Options};
 use model_format::build::{LayerSpec, ModelSpec};
 use model_format::{Model, WeightLayout};
-use tests::digits;
-use tests::emulated::{default_model, on_every_board, own_model, serving_firmware};
-use tests::parity::engine_outputs;
-use tests::update::wide;
-use tests::variant::variant;
+use thimble_tests::digits;
+use thimble_tests::emulated::{default_model, on_every_board, own_model, serving_firmware};
+use thimble_tests::parity::engine_outputs;
+use thimble_tests::update::wide;
+use thimble_tests::variant::variant;
 
 /// Updates that are reset, unless the environment says otherwise.
 const RESETS: usize = 10;
@@ -52,7 +52,7 @@ fn every_board_with_slots_takes_an_update_and_goes_back() {
         let before = client.info().unwrap_or_else(|error| panic!("{name}: {error}"));
         if before.slots.is_none() {
             let error = client.update(&new, |_| ()).expect_err("it has no slots");
-            assert!(matches!(error, Error::Refused(Refusal::NoSlots)), "{name}: {error}");
+            assert!(matches!(error, Error::Refused(RequestError::NoSlots)), "{name}: {error}");
             return;
         }
         let updated = client.update(&new, |_| ()).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -96,18 +96,21 @@ fn bad_updates_are_refused_and_the_model_goes_on() {
     let mut damaged = good.clone();
     damaged[1000] ^= 1;
     for (what, file, expected) in [
-        ("too large", vec![0; capacity as usize + 1], Refusal::TooLarge { capacity }),
-        ("cut off", cut_off, Refusal::Rejected(Rejection::Unreadable)),
-        ("bad CRC", damaged, Refusal::Rejected(Rejection::Unreadable)),
+        ("too large", vec![0; capacity as usize + 1], RequestError::TooLarge { capacity }),
+        ("cut off", cut_off, RequestError::Rejected(ModelRejected::Unreadable)),
+        ("bad CRC", damaged, RequestError::Rejected(ModelRejected::Unreadable)),
         (
             "another core's layout",
             for_another_core,
-            Refusal::Rejected(Rejection::Layout { layer: 0, layout: WeightLayout::Pairs4 as u8 }),
+            RequestError::Rejected(ModelRejected::Layout {
+                layer: 0,
+                layout: WeightLayout::Pairs4 as u8,
+            }),
         ),
         (
             "wrong answers",
             failing,
-            Refusal::Rejected(Rejection::SelfTest { vectors: 4, passed: 3 }),
+            RequestError::Rejected(ModelRejected::SelfTest { vectors: 4, passed: 3 }),
         ),
     ] {
         let error = client.update(&file, |_| ()).expect_err(what);
@@ -117,7 +120,7 @@ fn bad_updates_are_refused_and_the_model_goes_on() {
     }
     let error = client.update(&wide, |_| ()).expect_err("too wide for its memory");
     assert!(
-        matches!(error, Error::Refused(Refusal::Rejected(Rejection::Frame { .. }))),
+        matches!(error, Error::Refused(RequestError::Rejected(ModelRejected::Frame { .. }))),
         "too wide: {error}"
     );
     client.restart().expect("it starts anew");

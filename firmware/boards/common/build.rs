@@ -6,5 +6,5 @@ fn main() {
     if std::env::var("TARGET").is_ok_and(|target| target.starts_with("thumbv6m")) {
         println!("cargo::rustc-cfg=armv6m");
     }
-    board_build::trust();
+    thimble_board_build::signature_policy();
 }

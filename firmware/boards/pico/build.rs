@@ -1,10 +1,12 @@
 //! Links for the memory of this board, and builds a model into each of its programs.
 
 fn main() {
-    board_build::runtime();
-    board_build::link(&["-Tlink-rp.x"]);
-    board_build::memory(include_str!("memory.x"));
-    board_build::model_and_updates("../../models/digits.thimble");
-    board_build::fixed_model("dial.rs", "../../models/eggcrate-adc.thimble");
-    board_build::fixed_model("motion.rs", "../../models/motion.thimble");
+    thimble_board_build::runtime();
+    thimble_board_build::link(&["-Tlink-rp.x"]);
+    thimble_board_build::memory(include_str!("memory.x"));
+    thimble_board_build::model_and_updates("../../models/digits.thimble");
+    for (module, file) in [("dial", "eggcrate-adc"), ("motion", "motion")] {
+        let path = format!("../../models/{file}.thimble");
+        thimble_build::model(path).variable("THIMBLE_MODEL").module(module).generate();
+    }
 }

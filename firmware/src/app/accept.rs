@@ -2,12 +2,11 @@
 
 use core::fmt;
 
-use model_format::{Model, WeightLayout};
 use serde::{Deserialize, Serialize};
+use thimble_nn::{Engine, EngineError, Model, WeightLayout};
 
-use super::{Checked, Trust};
+use super::{Checked, SignaturePolicy};
 use crate::link::{SelfTestReport, frame_len};
-use crate::{Engine, EngineError};
 
 /// Bytes that a device has for frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +19,7 @@ pub struct Buffers {
 
 /// Why a model may not run here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Rejection {
+pub enum ModelRejected {
     /// It is no model, damaged, or beyond the limits of this build.
     Unreadable,
     /// The weights of a layer lie as no kernel of this build reads them.
@@ -69,15 +68,15 @@ pub enum Rejection {
     },
 }
 
-impl core::error::Error for Rejection {}
+impl core::error::Error for ModelRejected {}
 
-impl fmt::Display for Rejection {
+impl fmt::Display for ModelRejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Rejection::Unreadable => f.write_str(
+            ModelRejected::Unreadable => f.write_str(
                 "it is no model, arrived damaged, or is beyond the limits of the device's firmware",
             ),
-            Rejection::Layout { layer, layout } => {
+            ModelRejected::Layout { layer, layout } => {
                 let found = WeightLayout::ALL.into_iter().find(|known| *known as u8 == layout);
                 let name = found.map_or("such", |layout| layout.name());
                 write!(
@@ -85,32 +84,32 @@ impl fmt::Display for Rejection {
                     "layer {layer}: the device's core reads no {name} weights: pack the model for it"
                 )
             }
-            Rejection::Unaligned => f.write_str("it does not lie on a 4-byte boundary"),
-            Rejection::Scratch { needed, given } => write!(
+            ModelRejected::Unaligned => f.write_str("it does not lie on a 4-byte boundary"),
+            ModelRejected::Scratch { needed, given } => write!(
                 f,
                 "it computes in {needed} words of memory, the device has {given}: build the \
                  firmware with THIMBLE_MODEL for it"
             ),
-            Rejection::Frame { needed, given } => write!(
+            ModelRejected::Frame { needed, given } => write!(
                 f,
                 "its inputs or outputs need frames of {needed} bytes, the device has {given}: \
                  build the firmware with THIMBLE_MODEL for it"
             ),
-            Rejection::SelfTest { vectors, passed } => {
+            ModelRejected::SelfTest { vectors, passed } => {
                 write!(f, "only {passed} of its {vectors} test vectors passed on the device")
             }
             #[cfg(feature = "signed")]
-            Rejection::Unsigned => f.write_str(
+            ModelRejected::Unsigned => f.write_str(
                 "it is not signed, and the device takes only what the holder of its key has \
                  signed: update with --sign KEYFILE",
             ),
             #[cfg(feature = "signed")]
-            Rejection::Signature => f.write_str(
+            ModelRejected::Signature => f.write_str(
                 "its signature is not by the key that the device was built for, or the model was \
                  changed after it was signed",
             ),
             #[cfg(feature = "signed")]
-            Rejection::Older { version, floor } => write!(
+            ModelRejected::Older { version, floor } => write!(
                 f,
                 "it was signed as version {version}, and the device has accepted version {floor}: \
                  sign a newer version, or a downgrade with --downgrade"
@@ -119,16 +118,17 @@ impl fmt::Display for Rejection {
     }
 }
 
-impl From<EngineError> for Rejection {
+impl From<EngineError> for ModelRejected {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Scratch { needed, given } => {
-                Rejection::Scratch { needed: needed as u32, given: given as u32 }
+                ModelRejected::Scratch { needed: needed as u32, given: given as u32 }
             }
             EngineError::Layout { layer, layout } => {
-                Rejection::Layout { layer: layer as u8, layout: layout as u8 }
+                ModelRejected::Layout { layer: layer as u8, layout: layout as u8 }
             }
-            EngineError::Unaligned => Rejection::Unaligned,
+            EngineError::Unaligned => ModelRejected::Unaligned,
+            _ => ModelRejected::Unreadable,
         }
     }
 }
@@ -148,35 +148,35 @@ pub struct Accepted {
 /// `floor` is the version that it must have reached; `None` at a start, when it was asked before.
 ///
 /// # Errors
-/// [`Rejection`], whatever the bytes are.
+/// [`ModelRejected`], whatever the bytes are.
 pub fn accept(
     bytes: &[u8],
     scratch: &mut [u32],
     buffers: Buffers,
-    trust: Trust,
+    policy: SignaturePolicy,
     floor: Option<u32>,
-) -> Result<Accepted, Rejection> {
-    let Checked { file, version, replaces } = trust.check(bytes)?;
+) -> Result<Accepted, ModelRejected> {
+    let Checked { file, version, replaces } = policy.check(bytes)?;
     #[cfg(feature = "signed")]
     if let Some(floor) = floor.filter(|floor| version < *floor && replaces < *floor) {
-        return Err(Rejection::Older { version, floor });
+        return Err(ModelRejected::Older { version, floor });
     }
     #[cfg(not(feature = "signed"))]
     let _ = (floor, replaces);
-    let model = Model::parse(file).map_err(|_| Rejection::Unreadable)?;
+    let model = Model::parse(file).map_err(|_| ModelRejected::Unreadable)?;
     for (values, given) in
         [(model.raw_input_bytes(), buffers.receive), (model.output_bytes(), buffers.send)]
     {
         let needed = frame_len(values);
         if needed > given {
-            return Err(Rejection::Frame { needed: needed as u32, given: given as u32 });
+            return Err(ModelRejected::Frame { needed: needed as u32, given: given as u32 });
         }
     }
     let checksum = model.checksum();
     let SelfTestReport { vectors, passed } = self_test(&mut Engine::new(model, scratch)?);
     match passed == vectors {
         true => Ok(Accepted { checksum, version }),
-        false => Err(Rejection::SelfTest { vectors, passed }),
+        false => Err(ModelRejected::SelfTest { vectors, passed }),
     }
 }
 

@@ -4,10 +4,10 @@ use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 use model_format::Model;
 use model_format::limits::MAX_LAYERS;
 
-use super::{Board, Buffers, Rejection, Trust, accept, self_test};
-use crate::link::{Benchmark, Info, PROTOCOL, Refusal, Request, Response, SlotsInfo, Updated};
+use super::{Board, Buffers, ModelRejected, SignaturePolicy, accept, self_test};
+use crate::link::{Benchmark, Info, PROTOCOL, Request, RequestError, Response, SlotsInfo, Updated};
 use crate::slots::{LastRun, MappedFlash, Slots, Started, Update, UpdateError};
-use crate::{Engine, InputError, RawError};
+use thimble_nn::{Engine, InputError};
 
 const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 
@@ -93,9 +93,9 @@ impl<'m, B: Board> Device<'m, '_, B> {
         #[cfg(not(feature = "signed"))]
         let signed = None;
         #[cfg(feature = "signed")]
-        let signed = match (self.board.trust(), self.board.slots()) {
-            (Trust::Anybody, _) | (_, None) => None,
-            (Trust::Holder(_), Some(slots)) => {
+        let signed = match (self.board.signature_policy(), self.board.slots()) {
+            (SignaturePolicy::NotRequired, _) | (_, None) => None,
+            (SignaturePolicy::Required(_), Some(slots)) => {
                 let record = slots.running().and_then(|slot| slots.record(slot));
                 let version = record.map(|record| record.version);
                 Some(crate::link::SignedInfo { version, floor: slots.floor() })
@@ -122,53 +122,53 @@ impl<'m, B: Board> Device<'m, '_, B> {
         }
     }
 
-    fn infer(&mut self, input: &[u8], reply: Reply<'_>) -> Result<(), Refusal> {
+    fn infer(&mut self, input: &[u8], reply: Reply<'_>) -> Result<(), RequestError> {
         let mut engine = engine(&self.model, self.scratch)?;
-        let output = engine.run_bytes(input).map_err(input_length)?;
+        let output = engine.run_bytes(input).map_err(input_error)?;
         reply(Response::Output { output });
         Ok(())
     }
 
-    fn infer_counts(&mut self, counts: &[u8], reply: Reply<'_>) -> Result<(), Refusal> {
+    fn infer_counts(&mut self, counts: &[u8], reply: Reply<'_>) -> Result<(), RequestError> {
         let counts = self.readings(counts)?;
         let mut engine = engine(&self.model, self.scratch)?;
         let counts = counts.iter().map(|count| i16::from_le_bytes(*count));
-        let (output, saturated) = engine.run_counts(counts).map_err(reading)?;
-        self.saturated_inputs = self.saturated_inputs.saturating_add(saturated);
-        reply(Response::Output { output });
+        let answer = engine.run_counts_iter(counts).map_err(input_error)?;
+        self.saturated_inputs = self.saturated_inputs.saturating_add(answer.saturated());
+        reply(Response::Output { output: answer.bytes() });
         Ok(())
     }
 
-    fn infer_reals(&mut self, reals: &[u8], reply: Reply<'_>) -> Result<(), Refusal> {
+    fn infer_reals(&mut self, reals: &[u8], reply: Reply<'_>) -> Result<(), RequestError> {
         let reals = self.readings(reals)?;
         let mut engine = engine(&self.model, self.scratch)?;
         let reals = reals.iter().map(|real| f32::from_le_bytes(*real));
-        let (output, saturated) = engine.run_real_numbers(reals).map_err(reading)?;
-        self.saturated_inputs = self.saturated_inputs.saturating_add(saturated);
-        reply(Response::Output { output });
+        let answer = engine.run_reals_iter(reals).map_err(input_error)?;
+        self.saturated_inputs = self.saturated_inputs.saturating_add(answer.saturated());
+        reply(Response::Output { output: answer.bytes() });
         Ok(())
     }
 
     /// The readings of N bytes each that were sent, if there are as many as inputs.
-    fn readings<'r, const N: usize>(&self, bytes: &'r [u8]) -> Result<&'r [[u8; N]], Refusal> {
+    fn readings<'r, const N: usize>(&self, bytes: &'r [u8]) -> Result<&'r [[u8; N]], RequestError> {
         let expected = self.model.input_len().saturating_mul(N) as u32;
         let (readings, _) = bytes.as_chunks();
         match bytes.len() as u32 {
             given if given == expected => Ok(readings),
-            given => Err(Refusal::InputLength { expected, given }),
+            given => Err(RequestError::InputLength { expected, given }),
         }
     }
 
-    fn self_test(&mut self, reply: Reply<'_>) -> Result<(), Refusal> {
+    fn self_test(&mut self, reply: Reply<'_>) -> Result<(), RequestError> {
         let report = self_test(&mut engine(&self.model, self.scratch)?);
         reply(Response::SelfTest(report));
         Ok(())
     }
 
-    fn benchmark(&mut self, runs: u16, input: &[u8], reply: Reply<'_>) -> Result<(), Refusal> {
+    fn benchmark(&mut self, runs: u16, input: &[u8], reply: Reply<'_>) -> Result<(), RequestError> {
         let mut engine = engine(&self.model, self.scratch)?;
-        let (counter, hz) = self.board.counter().ok_or(Refusal::NoCounter)?;
-        let idle = self.board.ticks_of(&mut || ()).ok_or(Refusal::NoCounter)?;
+        let (counter, hz) = self.board.counter().ok_or(RequestError::NoCounter)?;
+        let idle = self.board.ticks_of(&mut || ()).ok_or(RequestError::NoCounter)?;
         let (mut ran, mut least, mut most, mut sum) = (0u16, u32::MAX, 0, 0u64);
         // Longer than this the device would be deaf: whoever wants more runs asks again.
         let enough = u64::from(hz / BENCHMARKS_A_SECOND);
@@ -183,7 +183,7 @@ impl<'m, B: Board> Device<'m, '_, B> {
                             break;
                         }
                     }
-                    tests.next().ok_or(Refusal::NoInput)?.input
+                    tests.next().ok_or(RequestError::NoInput)?.input
                 }
                 _ if ran > 0 && sum >= enough => break,
                 given => given,
@@ -192,8 +192,8 @@ impl<'m, B: Board> Device<'m, '_, B> {
             let ticks = self.board.ticks_of(&mut || {
                 outcome = engine.run_bytes(core::hint::black_box(input)).map(|_| ());
             });
-            outcome.map_err(input_length)?;
-            let ticks = ticks.ok_or(Refusal::NoCounter)?.saturating_sub(idle);
+            outcome.map_err(input_error)?;
+            let ticks = ticks.ok_or(RequestError::NoCounter)?.saturating_sub(idle);
             (least, most) = (least.min(ticks), most.max(ticks));
             sum = sum.saturating_add(ticks.into());
             ran = ran.saturating_add(1);
@@ -203,7 +203,7 @@ impl<'m, B: Board> Device<'m, '_, B> {
         Ok(())
     }
 
-    fn trace(&mut self, input: &[u8], reply: Reply<'_>) -> Result<(), Refusal> {
+    fn trace(&mut self, input: &[u8], reply: Reply<'_>) -> Result<(), RequestError> {
         let mut engine = engine(&self.model, self.scratch)?;
         let (mut hashes, mut layers) = ([[0; 4]; MAX_LAYERS], 0usize);
         let traced = engine.run_traced(input, |layer, output| {
@@ -212,7 +212,7 @@ impl<'m, B: Board> Device<'m, '_, B> {
                 layers = layer.wrapping_add(1);
             }
         });
-        traced.map_err(input_length)?;
+        traced.map_err(input_error)?;
         let hashes = hashes.as_flattened().get(..layers.saturating_mul(4)).unwrap_or_default();
         reply(Response::Trace { hashes });
         Ok(())
@@ -225,34 +225,39 @@ impl<'m, B: Board> Device<'m, '_, B> {
         reply(Response::Model { bytes });
     }
 
-    fn update_begin(&mut self, len: u32, reply: Reply<'_>) -> Result<(), Refusal> {
+    fn update_begin(&mut self, len: u32, reply: Reply<'_>) -> Result<(), RequestError> {
         self.update = None;
-        let slots = self.board.slots().ok_or(Refusal::NoSlots)?;
+        let slots = self.board.slots().ok_or(RequestError::NoSlots)?;
         self.update = Some(slots.begin(len).map_err(refusal)?);
         reply(Response::Done);
         Ok(())
     }
 
-    fn update_chunk(&mut self, offset: u32, bytes: &[u8], reply: Reply<'_>) -> Result<(), Refusal> {
-        let slots = self.board.slots().ok_or(Refusal::NoSlots)?;
-        let update = self.update.as_mut().ok_or(Refusal::NoUpdate)?;
+    fn update_chunk(
+        &mut self,
+        offset: u32,
+        bytes: &[u8],
+        reply: Reply<'_>,
+    ) -> Result<(), RequestError> {
+        let slots = self.board.slots().ok_or(RequestError::NoSlots)?;
+        let update = self.update.as_mut().ok_or(RequestError::NoUpdate)?;
         slots.write(update, offset, bytes).map_err(refusal)?;
         reply(Response::Done);
         Ok(())
     }
 
-    fn update_finish(&mut self, reply: Reply<'_>) -> Result<(), Refusal> {
-        let trust = self.board.trust();
-        let slots = self.board.slots().ok_or(Refusal::NoSlots)?;
-        let update = self.update.as_ref().ok_or(Refusal::NoUpdate)?;
+    fn update_finish(&mut self, reply: Reply<'_>) -> Result<(), RequestError> {
+        let policy = self.board.signature_policy();
+        let slots = self.board.slots().ok_or(RequestError::NoSlots)?;
+        let update = self.update.as_ref().ok_or(RequestError::NoUpdate)?;
         let missing = update.missing();
         if missing > 0 {
-            return Err(Refusal::Incomplete { missing });
+            return Err(RequestError::Incomplete { missing });
         }
-        let update = self.update.take().ok_or(Refusal::NoUpdate)?;
+        let update = self.update.take().ok_or(RequestError::NoUpdate)?;
         let (scratch, buffers, floor) = (&mut *self.scratch, self.buffers, slots.floor());
         let written = slots
-            .finish(update, |model| accept(model, scratch, buffers, trust, Some(floor)))
+            .finish(update, |model| accept(model, scratch, buffers, policy, Some(floor)))
             .map_err(refusal)?;
         reply(Response::Updated(Updated {
             slot: written.slot as u8,
@@ -262,13 +267,13 @@ impl<'m, B: Board> Device<'m, '_, B> {
         Ok(())
     }
 
-    fn roll_back(&mut self, reply: Reply<'_>) -> Result<(), Refusal> {
+    fn roll_back(&mut self, reply: Reply<'_>) -> Result<(), RequestError> {
         self.update = None;
-        let slots = self.board.slots().ok_or(Refusal::NoSlots)?;
+        let slots = self.board.slots().ok_or(RequestError::NoSlots)?;
         match slots.roll_back() {
             Ok(true) => reply(Response::Done),
-            Ok(false) => return Err(Refusal::NothingBefore),
-            Err(_) => return Err(Refusal::Flash),
+            Ok(false) => return Err(RequestError::NothingBefore),
+            Err(_) => return Err(RequestError::Flash),
         }
         Ok(())
     }
@@ -281,45 +286,41 @@ pub fn start<F: MappedFlash>(
     last: LastRun,
     scratch: &mut [u32],
     buffers: Buffers,
-    trust: Trust,
+    policy: SignaturePolicy,
 ) -> Started {
-    slots.start(last, |model| accept(model, scratch, buffers, trust, None).is_ok())
+    slots.start(last, |model| accept(model, scratch, buffers, policy, None).is_ok())
 }
 
 /// An engine for one request: it was made before with the same model and memory.
-fn engine<'m, 's>(model: &Model<'m>, scratch: &'s mut [u32]) -> Result<Engine<'m, 's>, Refusal> {
-    Engine::new(model.clone(), scratch).map_err(|error| Refusal::Rejected(Rejection::from(error)))
+fn engine<'m, 's>(
+    model: &Model<'m>,
+    scratch: &'s mut [u32],
+) -> Result<Engine<'m, 's>, RequestError> {
+    Engine::new(model.clone(), scratch)
+        .map_err(|error| RequestError::Rejected(ModelRejected::from(error)))
 }
 
-fn input_length(error: InputError) -> Refusal {
+fn input_error(error: InputError) -> RequestError {
     match error {
-        InputError::Length { expected, given } => {
-            Refusal::InputLength { expected: expected as u32, given: given as u32 }
+        InputError::NotCounts => RequestError::NotCounts,
+        InputError::NotReals => RequestError::NotReals,
+        InputError::NotANumber { input } => RequestError::NotANumber { input: input as u32 },
+        InputError::Length { expected, given } | InputError::ByteLength { expected, given } => {
+            RequestError::InputLength { expected: expected as u32, given: given as u32 }
         }
-        // Bytes are of any integers.
-        InputError::Precision => Refusal::UnknownRequest,
+        // Bytes are of any data type.
+        _ => RequestError::UnknownRequest,
     }
 }
 
-fn reading(error: RawError) -> Refusal {
+fn refusal<E>(error: UpdateError<E>) -> RequestError {
     match error {
-        RawError::NotRaw => Refusal::NotRaw,
-        RawError::NotReal => Refusal::NotReal,
-        RawError::NotANumber { input } => Refusal::NotANumber { input: input as u32 },
-        RawError::Length { expected, given } => {
-            Refusal::InputLength { expected: expected as u32, given: given as u32 }
-        }
-    }
-}
-
-fn refusal<E>(error: UpdateError<E>) -> Refusal {
-    match error {
-        UpdateError::TooLarge { capacity } => Refusal::TooLarge { capacity },
-        UpdateError::RestartFirst => Refusal::RestartFirst,
-        UpdateError::OutOfOrder { expected } => Refusal::OutOfOrder { expected },
-        UpdateError::ChunkSize { unit } => Refusal::ChunkSize { unit },
-        UpdateError::Incomplete { missing } => Refusal::Incomplete { missing },
-        UpdateError::Refused(rejection) => Refusal::Rejected(rejection),
-        UpdateError::Flash(_) => Refusal::Flash,
+        UpdateError::TooLarge { capacity } => RequestError::TooLarge { capacity },
+        UpdateError::RestartFirst => RequestError::RestartFirst,
+        UpdateError::OutOfOrder { expected } => RequestError::OutOfOrder { expected },
+        UpdateError::ChunkSize { unit } => RequestError::ChunkSize { unit },
+        UpdateError::Incomplete { missing } => RequestError::Incomplete { missing },
+        UpdateError::Refused(rejection) => RequestError::Rejected(rejection),
+        UpdateError::Flash(_) => RequestError::Flash,
     }
 }

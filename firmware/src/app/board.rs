@@ -2,7 +2,7 @@
 
 use embedded_hal::digital::{ErrorType, OutputPin, StatefulOutputPin};
 
-use super::Trust;
+use super::SignaturePolicy;
 use crate::link::Counter;
 use crate::slots::{MappedFlash, Slots};
 
@@ -41,8 +41,8 @@ pub trait Board {
     }
 
     /// Whose models the board takes.
-    fn trust(&self) -> Trust {
-        Trust::Anybody
+    fn signature_policy(&self) -> SignaturePolicy {
+        SignaturePolicy::NotRequired
     }
 
     /// Starts the board anew; returns only where there is nothing to start, as in a test.

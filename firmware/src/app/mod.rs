@@ -3,22 +3,21 @@
 mod accept;
 mod answer;
 mod board;
-mod trust;
+mod signature_policy;
 
 use embedded_hal::digital::StatefulOutputPin;
 use embedded_io::{Read, Write};
-use model_format::Model;
+use thimble_nn::{Engine, Model};
 
-pub use self::accept::{Accepted, Buffers, Rejection, accept, self_test};
+pub use self::accept::{Accepted, Buffers, ModelRejected, accept, self_test};
 pub use self::answer::start;
 pub use self::board::{Board, NoLed};
-pub use self::trust::{Checked, Trust};
+pub use self::signature_policy::{Checked, SignaturePolicy};
 #[cfg(feature = "signed")]
-pub use self::trust::{PUBLIC_KEY_LEN, SIGNATURE_LEN, VERSION_LEN, VERSION_MAGIC};
+pub use self::signature_policy::{PUBLIC_KEY_LEN, SIGNATURE_LEN, VERSION_LEN, VERSION_MAGIC};
 
 use self::answer::Device;
-use crate::Engine;
-use crate::link::{self, FrameError, Message, Received, Receiver, Refusal, Request, Response};
+use crate::link::{self, FrameError, Message, Received, Receiver, Request, RequestError, Response};
 
 /// A model to start with, and where it lies.
 #[derive(Clone, Copy, Debug)]
@@ -45,15 +44,15 @@ impl<'m, 's, 'b, B: Board> App<'m, 's, 'b, B> {
     /// answers that do not fit are refused. What is larger takes larger models by updates.
     ///
     /// # Errors
-    /// [`Rejection`] if the model cannot run here.
+    /// [`ModelRejected`] if the model cannot run here.
     pub fn new(
         start: Start<'m>,
         scratch: &'s mut [u32],
         board: B,
         receive: &'b mut [u8],
         send: &'b mut [u8],
-    ) -> Result<Self, Rejection> {
-        let model = Model::parse(start.file).map_err(|_| Rejection::Unreadable)?;
+    ) -> Result<Self, ModelRejected> {
+        let model = Model::parse(start.file).map_err(|_| ModelRejected::Unreadable)?;
         Engine::new(model.clone(), scratch)?;
         let buffers = Buffers { receive: receive.len(), send: send.len() };
         let device = Device {
@@ -98,13 +97,15 @@ impl<'m, 's, 'b, B: Board> App<'m, 's, 'b, B> {
             Received::Nothing => return Ok(()),
             Received::TooLong => {
                 let limit = self.receiver.capacity() as u32;
-                Message { sequence: 0, body: Err(Refusal::TooLong { limit }) }
+                Message { sequence: 0, body: Err(RequestError::TooLong { limit }) }
             }
             Received::Frame => match self.receiver.message::<Request<'_>>() {
                 Ok(Message { sequence, body }) => Message { sequence, body: Ok(body) },
-                Err(FrameError::Damaged) => Message { sequence: 0, body: Err(Refusal::Damaged) },
+                Err(FrameError::Damaged) => {
+                    Message { sequence: 0, body: Err(RequestError::Damaged) }
+                }
                 Err(FrameError::Unknown { sequence, .. }) => {
-                    Message { sequence, body: Err(Refusal::UnknownRequest) }
+                    Message { sequence, body: Err(RequestError::UnknownRequest) }
                 }
             },
         };
@@ -123,7 +124,7 @@ impl<'m, 's, 'b, B: Board> App<'m, 's, 'b, B> {
             len = match link::encode(&Message { sequence, body }, send) {
                 Some(frame) => frame.len(),
                 None => {
-                    let body = Response::Refused(Refusal::ResponseTooLong);
+                    let body = Response::Refused(RequestError::ResponseTooLong);
                     link::encode(&Message { sequence, body }, send).map_or(0, <[u8]>::len)
                 }
             };
@@ -135,7 +136,7 @@ impl<'m, 's, 'b, B: Board> App<'m, 's, 'b, B> {
                 self.device.answer(request, &mut reply);
             }
             Err(refusal) => {
-                if refusal != Refusal::UnknownRequest {
+                if refusal != RequestError::UnknownRequest {
                     self.device.bad_frames = self.device.bad_frames.saturating_add(1);
                 }
                 reply(Response::Refused(refusal));

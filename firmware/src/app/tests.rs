@@ -19,7 +19,7 @@ struct Bench {
     ticks: u32,
     slots: Option<Slots<Flash>>,
     restarts: usize,
-    trust: Trust,
+    policy: SignaturePolicy,
 }
 
 #[derive(Default)]
@@ -84,8 +84,8 @@ impl Board for Bench {
         self.slots.as_mut()
     }
 
-    fn trust(&self) -> Trust {
-        self.trust
+    fn signature_policy(&self) -> SignaturePolicy {
+        self.policy
     }
 
     fn restart(&mut self) {
@@ -136,7 +136,7 @@ fn model(inputs: usize, factor: i8, expected: i8) -> Vec<u8> {
     ModelSpec {
         name: format!("times {factor}"),
         input: InputSpec { shape: vec![inputs], quantization: one, encoding: Encoding::Quantized },
-        output: MeaningSpec::Values(vec![]),
+        output: OutputSpec::Values(vec![]),
         layers: vec![LayerSpec::Dense(DenseSpec {
             inputs,
             outputs: inputs,
@@ -164,7 +164,7 @@ struct Bed {
     answers: Vec<(u16, String)>,
     restarts: usize,
     light_is_on: bool,
-    trust: Trust,
+    policy: SignaturePolicy,
     last: LastRun,
 }
 
@@ -179,13 +179,15 @@ impl Bed {
         let last = std::mem::take(&mut self.last);
         let slot = slots
             .as_mut()
-            .and_then(|slots| start(slots, last, &mut scratch, buffers, self.trust).slot);
+            .and_then(|slots| start(slots, last, &mut scratch, buffers, self.policy).slot);
         let file = match (&slots, slot) {
-            (Some(slots), Some(slot)) => self.trust.model_file(slots.model(slot).unwrap()).to_vec(),
+            (Some(slots), Some(slot)) => {
+                self.policy.model_file(slots.model(slot).unwrap()).to_vec()
+            }
             _ => built_in,
         };
         let board =
-            Bench { light: Light::default(), ticks: 8, slots, restarts: 0, trust: self.trust };
+            Bench { light: Light::default(), ticks: 8, slots, restarts: 0, policy: self.policy };
         let mut wire = Wire { to_device: sent.to_vec().into(), from_device: vec![] };
         let (mut receive, mut send) = ([0; 300], [0; 300]);
         let start = Start { file: &file, slot: slot.map(|slot| slot as u8) };
@@ -226,7 +228,7 @@ fn says(body: Response<'_>) -> String {
     format!("{body:?}")
 }
 
-fn refused(refusal: Refusal) -> String {
+fn refused(refusal: RequestError) -> String {
     says(Response::Refused(refusal))
 }
 
@@ -275,11 +277,11 @@ fn refuses_what_it_cannot_read_and_goes_on() {
     assert_eq!(
         Bed::default().converse(&sent.concat()),
         [
-            (0, refused(Refusal::Damaged)),
-            (1, refused(Refusal::InputLength { expected: 2, given: 1 })),
-            (0, refused(Refusal::TooLong { limit: 300 })),
+            (0, refused(RequestError::Damaged)),
+            (1, refused(RequestError::InputLength { expected: 2, given: 1 })),
+            (0, refused(RequestError::TooLong { limit: 300 })),
             (2, says(Response::Output { output: &[6, 8] })),
-            (0, refused(Refusal::Damaged)),
+            (0, refused(RequestError::Damaged)),
             (3, says(Response::Output { output: &[10, 12] })),
         ]
     );
@@ -289,12 +291,12 @@ fn refuses_what_it_cannot_read_and_goes_on() {
 fn counts_become_values_and_those_beyond_are_told() {
     let counts = |counts| Request::InferCounts { counts };
     let mut bed = Bed::with_flash();
-    assert_eq!(bed.ask(&[counts(&[0; 4])]), [refused(Refusal::NotRaw)]);
+    assert_eq!(bed.ask(&[counts(&[0; 4])]), [refused(RequestError::NotCounts)]);
     let file = model(2, 2, 2);
     let mut spec = ModelSpec::from(&Model::parse(&file).unwrap());
     // Ten counts a value.
     let channel = Channel::from_line(0.1, 0.0, 1.0).unwrap();
-    spec.input.encoding = Encoding::Raw(vec![channel]);
+    spec.input.encoding = Encoding::Counts(vec![channel]);
     let finish = bed.ask(&update(&spec.to_bytes().unwrap())).pop().unwrap();
     assert!(finish.contains("Updated"), "{finish}");
     let answers = bed.ask(&[
@@ -308,8 +310,8 @@ fn counts_become_values_and_those_beyond_are_told() {
     // 5 and −1; the ends of what can be said, 127 and −128; the values themselves.
     assert_eq!(answers[0], says(Response::Output { output: &[10, 0xfe] }));
     assert_eq!(answers[1], says(Response::Output { output: &[127, 0x80] }));
-    assert_eq!(answers[2], refused(Refusal::InputLength { expected: 4, given: 3 }));
-    assert_eq!(answers[3], refused(Refusal::InputLength { expected: 4, given: 2 }));
+    assert_eq!(answers[2], refused(RequestError::InputLength { expected: 4, given: 3 }));
+    assert_eq!(answers[3], refused(RequestError::InputLength { expected: 4, given: 2 }));
     assert_eq!(answers[4], answers[0]);
     assert!(answers[5].contains("saturated_inputs: 2,"), "{}", answers[5]);
 }
@@ -327,7 +329,7 @@ fn a_benchmark_takes_off_what_counting_takes() {
         says(Response::Benchmark(Benchmark { counter, hz, runs, least, mean, most }))
     };
     assert_eq!(answers[..2], [of(3, 2, 4, 6), of(1, 2, 2, 2)]);
-    assert_eq!(answers[2], refused(Refusal::InputLength { expected: 2, given: 1 }));
+    assert_eq!(answers[2], refused(RequestError::InputLength { expected: 2, given: 1 }));
     assert_eq!(Counter::Timer.instructions(3, 25_000_000), 120);
     assert_eq!(Counter::Cycles.instructions(3, 25_000_000), 3);
 }
@@ -385,7 +387,8 @@ fn an_update_takes_effect_at_the_next_start() {
     assert!(answers[1].contains("running: Some(0)") && answers[1].contains("updates: 1"));
     assert_eq!(answers[2], says(Response::Done));
     let answers = bed.ask(&[infer(&[1, 2]), Request::RollBack]);
-    let expected = [says(Response::Output { output: &[2, 4] }), refused(Refusal::NothingBefore)];
+    let expected =
+        [says(Response::Output { output: &[2, 4] }), refused(RequestError::NothingBefore)];
     assert_eq!(answers, expected, "the built-in one");
 }
 
@@ -399,7 +402,7 @@ fn an_update_waits_for_the_restart_when_both_slots_are_needed() {
     let begin = Request::UpdateBegin { len: models[2].len() as u32 };
     // Going back from 4 to 3, and then an update that does not finish.
     let answers = bed.ask(&[Request::RollBack, begin]);
-    assert_eq!(answers, [says(Response::Done), refused(Refusal::RestartFirst)]);
+    assert_eq!(answers, [says(Response::Done), refused(RequestError::RestartFirst)]);
     assert_eq!(bed.ask(&[infer(&[1, 2]), begin])[0], says(Response::Output { output: &[3, 6] }));
     assert_eq!(bed.ask(&[infer(&[1, 2])]), [says(Response::Output { output: &[3, 6] })]);
     // An update that is accepted, and a second one before the restart.
@@ -426,12 +429,12 @@ fn bad_updates_leave_the_model_as_it_is() {
     let (wide, large) = (model(40, 2, 2), vec![0; 2000]);
     let mut damaged = good.clone();
     damaged[50] ^= 4;
-    let rejected = |rejection| refused(Refusal::Rejected(rejection));
+    let rejected = |rejection| refused(RequestError::Rejected(rejection));
     for (bad, reason) in [
-        (&failing, rejected(Rejection::SelfTest { vectors: 2, passed: 1 })),
-        (&damaged, rejected(Rejection::Unreadable)),
-        (&wide, refused(Refusal::TooLarge { capacity: 768 })),
-        (&large, refused(Refusal::TooLarge { capacity: 768 })),
+        (&failing, rejected(ModelRejected::SelfTest { vectors: 2, passed: 1 })),
+        (&damaged, rejected(ModelRejected::Unreadable)),
+        (&wide, refused(RequestError::TooLarge { capacity: 768 })),
+        (&large, refused(RequestError::TooLarge { capacity: 768 })),
     ] {
         let mut bed = Bed::with_flash();
         bed.ask(&update(&good));
@@ -460,23 +463,23 @@ fn an_update_goes_from_its_beginning_to_its_end() {
         chunk(64, good.len() - 64),
     ]);
     let done = || says(Response::Done);
-    let out_of_order = || refused(Refusal::OutOfOrder { expected: 64 });
+    let out_of_order = || refused(RequestError::OutOfOrder { expected: 64 });
     assert_eq!(
         answers,
         [
-            refused(Refusal::NoUpdate),
-            refused(Refusal::NoUpdate),
+            refused(RequestError::NoUpdate),
+            refused(RequestError::NoUpdate),
             done(),
             done(),
             out_of_order(),
             out_of_order(),
-            refused(Refusal::ChunkSize { unit: 4 }),
-            refused(Refusal::Incomplete { missing: len - 64 }),
+            refused(RequestError::ChunkSize { unit: 4 }),
+            refused(RequestError::Incomplete { missing: len - 64 }),
             done(),
         ]
     );
     let none = Bed::default().ask(&[Request::UpdateBegin { len }, Request::RollBack]);
-    assert_eq!(none, [refused(Refusal::NoSlots), refused(Refusal::NoSlots)]);
+    assert_eq!(none, [refused(RequestError::NoSlots), refused(RequestError::NoSlots)]);
 }
 
 #[test]
@@ -484,15 +487,15 @@ fn what_cannot_run_here_is_rejected_with_the_reason() {
     let mut scratch = [0; 64];
     let buffers = Buffers { receive: 300, send: 300 };
     let mut of = |file: &[u8], words: usize, buffers| {
-        accept(file, &mut scratch[..words], buffers, Trust::Anybody, Some(0))
+        accept(file, &mut scratch[..words], buffers, SignaturePolicy::NotRequired, Some(0))
     };
     let file = model(2, 3, 3);
     let checksum = Model::parse(&file).unwrap().checksum();
     assert_eq!(of(&file, 64, buffers), Ok(Accepted { checksum, version: 0 }));
-    assert!(matches!(of(&file, 1, buffers), Err(Rejection::Scratch { given: 1, .. })));
+    assert!(matches!(of(&file, 1, buffers), Err(ModelRejected::Scratch { given: 1, .. })));
     let small = Buffers { receive: 100, ..buffers };
-    assert!(matches!(of(&file, 64, small), Err(Rejection::Frame { given: 100, .. })));
-    assert_eq!(of(&file[..40], 64, buffers), Err(Rejection::Unreadable));
+    assert!(matches!(of(&file, 64, small), Err(ModelRejected::Frame { given: 100, .. })));
+    assert_eq!(of(&file[..40], 64, buffers), Err(ModelRejected::Unreadable));
 }
 
 #[cfg(feature = "signed")]

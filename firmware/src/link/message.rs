@@ -4,7 +4,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::app::Rejection;
+use crate::app::ModelRejected;
 
 /// Version of the protocol; a computer that speaks another one says so and stops.
 pub const PROTOCOL: u8 = 3;
@@ -100,7 +100,7 @@ pub enum Response<'a> {
     /// How the self-test went.
     SelfTest(SelfTestReport),
     /// Why there is no answer.
-    Refused(Refusal),
+    Refused(RequestError),
     /// What so many runs took.
     Benchmark(Benchmark),
     /// What each layer gave.
@@ -249,7 +249,7 @@ impl SelfTestReport {
 
 /// Why a request is not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Refusal {
+pub enum RequestError {
     /// The frame was damaged: COBS or CRC-32 do not hold.
     Damaged,
     /// The frame was longer than the device's buffer.
@@ -297,15 +297,15 @@ pub enum Refusal {
         missing: u32,
     },
     /// The new model may not run here.
-    Rejected(Rejection),
+    Rejected(ModelRejected),
     /// The flash could not be written or erased.
     Flash,
     /// There is no model to go back to: the one that runs is the one that is built in.
     NothingBefore,
     /// The model does not say what counts of sensors stand for.
-    NotRaw,
+    NotCounts,
     /// The model takes no real numbers.
-    NotReal,
+    NotReals,
     /// A reading is not a number.
     NotANumber {
         /// The input that it is for, counted from 0.
@@ -315,63 +315,65 @@ pub enum Refusal {
     RestartFirst,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refusal::Damaged => f.write_str("the frame arrived damaged"),
-            Refusal::TooLong { limit } => {
+            RequestError::Damaged => f.write_str("the frame arrived damaged"),
+            RequestError::TooLong { limit } => {
                 write!(f, "the frame is longer than the {limit} bytes that the device takes")
             }
-            Refusal::UnknownRequest => {
+            RequestError::UnknownRequest => {
                 f.write_str("the device does not know this request: its firmware may be older")
             }
-            Refusal::InputLength { expected, given } => {
+            RequestError::InputLength { expected, given } => {
                 write!(f, "the model takes {expected} bytes of input, {given} were sent")
             }
-            Refusal::ResponseTooLong => {
+            RequestError::ResponseTooLong => {
                 f.write_str("the answer does not fit into the device's buffer")
             }
-            Refusal::NoCounter => {
+            RequestError::NoCounter => {
                 f.write_str("nothing on this board counts cycles, or not that far")
             }
-            Refusal::NoInput => {
+            RequestError::NoInput => {
                 f.write_str("its model has no test vectors to run: send it an input")
             }
-            Refusal::NoSlots => f.write_str(
+            RequestError::NoSlots => f.write_str(
                 "this board keeps its model in the program: build it in with THIMBLE_MODEL and \
                  flash the board",
             ),
-            Refusal::NoUpdate => {
+            RequestError::NoUpdate => {
                 f.write_str("no update has begun, or the device has started anew: begin again")
             }
-            Refusal::TooLarge { capacity } => {
+            RequestError::TooLarge { capacity } => {
                 write!(f, "the model is larger than the {capacity} bytes that there are for it")
             }
-            Refusal::OutOfOrder { expected } => {
+            RequestError::OutOfOrder { expected } => {
                 write!(f, "the next chunk of the model starts at byte {expected}")
             }
-            Refusal::ChunkSize { unit } => {
+            RequestError::ChunkSize { unit } => {
                 write!(f, "chunks but the last must be multiples of {unit} bytes")
             }
-            Refusal::Incomplete { missing } => {
+            RequestError::Incomplete { missing } => {
                 write!(f, "{missing} bytes of the model are missing")
             }
-            Refusal::Rejected(rejection) => write!(f, "it goes on with its model: {rejection}"),
-            Refusal::Flash => f.write_str("its flash could not be written"),
-            Refusal::NotRaw => f.write_str(
+            RequestError::Rejected(rejection) => {
+                write!(f, "it goes on with its model: {rejection}")
+            }
+            RequestError::Flash => f.write_str("its flash could not be written"),
+            RequestError::NotCounts => f.write_str(
                 "its model does not say what counts of sensors stand for: train it with data.raw",
             ),
-            Refusal::NotReal => {
+            RequestError::NotReals => {
                 f.write_str("its model takes no real numbers: send it counts or quantized values")
             }
-            Refusal::NotANumber { input } => {
+            RequestError::NotANumber { input } => {
                 write!(f, "the reading for input {input} is not a number")
             }
-            Refusal::RestartFirst => f.write_str(
+            RequestError::RestartFirst => f.write_str(
                 "one of its slots runs and the next start runs the other: restart it with \
                  `device restart`, then update",
             ),
-            Refusal::NothingBefore => {
+            RequestError::NothingBefore => {
                 f.write_str("it runs the model that is built in, there is none before")
             }
         }

@@ -6,7 +6,7 @@
 //! half frame came before.
 //!
 //! The device answers each frame with one frame of the same sequence number. A frame that it
-//! cannot read it answers with sequence number 0 and a [`Refusal`], so a computer counts its
+//! cannot read it answers with sequence number 0 and a [`RequestError`], so a computer counts its
 //! requests from 1. The device never speaks first.
 //!
 //! Both sides use the types of this module: there is no second description to fall out of step.
@@ -16,6 +16,6 @@ mod message;
 
 pub use frame::{FrameError, Received, Receiver, encode, frame_len};
 pub use message::{
-    Benchmark, Counter, Info, Message, PROTOCOL, Refusal, Request, Response, STACK_OVERRUN,
+    Benchmark, Counter, Info, Message, PROTOCOL, Request, RequestError, Response, STACK_OVERRUN,
     SelfTestReport, SignedInfo, SlotsInfo, Updated,
 };

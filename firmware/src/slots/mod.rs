@@ -35,7 +35,7 @@
 //! its number from being given again. After both slots are gone (erased by a programmer) numbers
 //! start at 1, erase counts and the highest version at 0.
 //!
-//! Where a device asks for signatures (see [`Trust`](crate::app::Trust)), what was signed and the
+//! Where a device asks for signatures (see [`SignaturePolicy`](crate::app::SignaturePolicy)), what was signed and the
 //! signature lie behind the model file and count to its length.
 
 mod flash;

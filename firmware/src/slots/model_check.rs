@@ -11,7 +11,7 @@ use std::fmt;
 use super::header::{HEADER_LEN, Part};
 use super::simulated::{BLOCK, FIRST_HALF, Failure, NOTHING, SECOND_HALF, Simulated};
 use super::{LastRun, Slots, Update, UpdateError};
-use crate::app::{Accepted, Rejection};
+use crate::app::{Accepted, ModelRejected};
 
 /// Bytes of every model; each byte is the model's number.
 const MODEL_LEN: usize = 2 * CHUNK_LEN;
@@ -242,13 +242,13 @@ impl<const UNIT: usize> State<UNIT> {
                 let finished = slots.finish(update, |bytes| {
                     assert!(is_whole(bytes));
                     let accepted = Accepted { checksum: id.into(), version: 0 };
-                    good.then_some(accepted).ok_or(Rejection::Unreadable)
+                    good.then_some(accepted).ok_or(ModelRejected::Unreadable)
                 });
                 if good {
                     self.possible.iter_mut().for_each(|expected| expected.kept.push(id));
                     finished.map(|_| ())
                 } else {
-                    assert_eq!(finished, Err(UpdateError::Refused(Rejection::Unreadable)));
+                    assert_eq!(finished, Err(UpdateError::Refused(ModelRejected::Unreadable)));
                     return Some(false);
                 }
             }

@@ -6,7 +6,7 @@ use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
 
 use super::simulated::{BLOCK, Failure, Flash};
 use super::*;
-use crate::app::{self, Accepted, Buffers, Rejection, Trust};
+use crate::app::{self, Accepted, Buffers, ModelRejected, SignaturePolicy};
 
 /// A model that can be told from the others by its bias, and whose self-test may be wrong.
 fn model(bias: i8, self_test_passes: bool) -> Vec<u8> {
@@ -14,7 +14,7 @@ fn model(bias: i8, self_test_passes: bool) -> Vec<u8> {
     ModelSpec {
         name: format!("model {bias}"),
         input: InputSpec { shape: vec![5], quantization: one, encoding: Encoding::Quantized },
-        output: MeaningSpec::Values(vec![]),
+        output: OutputSpec::Values(vec![]),
         layers: vec![LayerSpec::Dense(DenseSpec {
             inputs: 5,
             outputs: 1,
@@ -36,25 +36,25 @@ fn model(bias: i8, self_test_passes: bool) -> Vec<u8> {
 }
 
 /// What a device asks of a model before it runs it: whether it parses and passes.
-fn accept(bytes: &[u8]) -> Result<Accepted, Rejection> {
-    accept_from(bytes, Trust::Anybody)
+fn accept(bytes: &[u8]) -> Result<Accepted, ModelRejected> {
+    accept_from(bytes, SignaturePolicy::NotRequired)
 }
 
-fn accept_from(bytes: &[u8], trust: Trust) -> Result<Accepted, Rejection> {
-    app::accept(bytes, &mut [0; 64], Buffers { receive: 300, send: 300 }, trust, None)
+fn accept_from(bytes: &[u8], policy: SignaturePolicy) -> Result<Accepted, ModelRejected> {
+    app::accept(bytes, &mut [0; 64], Buffers { receive: 300, send: 300 }, policy, None)
 }
 
 /// Starts a device: the name of the model that it runs.
 fn start(flash: &mut Flash) -> Option<String> {
-    start_with(flash, Trust::Anybody)
+    start_with(flash, SignaturePolicy::NotRequired)
 }
 
-fn start_with(flash: &mut Flash, trust: Trust) -> Option<String> {
+fn start_with(flash: &mut Flash, policy: SignaturePolicy) -> Option<String> {
     flash.power = usize::MAX;
     let mut slots = Slots::new(flash.clone()).unwrap();
-    let slot = slots.start(LastRun::Ended, |bytes| accept_from(bytes, trust).is_ok()).slot;
+    let slot = slots.start(LastRun::Ended, |bytes| accept_from(bytes, policy).is_ok()).slot;
     let name = slot.map(|slot| {
-        let file = trust.model_file(slots.model(slot).unwrap());
+        let file = policy.model_file(slots.model(slot).unwrap());
         Model::parse(file).unwrap().name().to_string()
     });
     *flash = slots.into_flash();
@@ -63,22 +63,22 @@ fn start_with(flash: &mut Flash, trust: Trust) -> Option<String> {
 
 /// Sends a model to a device in chunks, as far as its power lasts.
 fn update(flash: &mut Flash, model: &[u8]) -> Result<Written, UpdateError<Failure>> {
-    update_with(flash, model, Trust::Anybody)
+    update_with(flash, model, SignaturePolicy::NotRequired)
 }
 
 fn update_with(
     flash: &mut Flash,
     model: &[u8],
-    trust: Trust,
+    policy: SignaturePolicy,
 ) -> Result<Written, UpdateError<Failure>> {
     let mut slots = Slots::new(flash.clone()).unwrap();
-    slots.start(LastRun::Ended, |bytes| accept_from(bytes, trust).is_ok());
+    slots.start(LastRun::Ended, |bytes| accept_from(bytes, policy).is_ok());
     let result = (|| {
         let mut update = slots.begin(model.len() as u32)?;
         for (k, chunk) in model.chunks(64).enumerate() {
             slots.write(&mut update, k as u32 * 64, chunk)?;
         }
-        slots.finish(update, |bytes| accept_from(bytes, trust))
+        slots.finish(update, |bytes| accept_from(bytes, policy))
     })();
     *flash = slots.into_flash();
     result
@@ -86,14 +86,14 @@ fn update_with(
 
 /// A flash whose device runs `old`, after so many updates.
 fn running(old: &[u8], updates: usize) -> Flash {
-    updated(&vec![old; updates + 1], Trust::Anybody)
+    updated(&vec![old; updates + 1], SignaturePolicy::NotRequired)
 }
 
 /// A flash after these updates.
-fn updated(models: &[&[u8]], trust: Trust) -> Flash {
+fn updated(models: &[&[u8]], policy: SignaturePolicy) -> Flash {
     let mut flash = Flash::erased(8);
     for model in models {
-        update_with(&mut flash, model, trust).unwrap();
+        update_with(&mut flash, model, policy).unwrap();
     }
     flash
 }
@@ -125,11 +125,11 @@ fn a_bad_model_never_becomes_current() {
     let failing = model(2, false);
     let mut damaged = model(2, true);
     damaged[40] ^= 1;
-    let wrong = Rejection::SelfTest { vectors: 1, passed: 0 };
+    let wrong = ModelRejected::SelfTest { vectors: 1, passed: 0 };
     for (bad, reason) in [
         (&failing, wrong),
-        (&damaged, Rejection::Unreadable),
-        (&vec![0xff; 100], Rejection::Unreadable),
+        (&damaged, ModelRejected::Unreadable),
+        (&vec![0xff; 100], ModelRejected::Unreadable),
     ] {
         assert_eq!(update(&mut flash, bad), Err(UpdateError::Refused(reason)));
         assert_eq!(start(&mut flash).as_deref(), Some("model 1"));
@@ -177,28 +177,28 @@ fn a_model_that_fails_at_start_up_is_revoked_for_good() {
 
 #[test]
 fn power_may_fail_at_any_operation() {
-    cut_power_everywhere(Trust::Anybody, |number| model(number, true));
+    cut_power_everywhere(SignaturePolicy::NotRequired, |number| model(number, true));
 }
 
 /// Cuts the power of a device that runs `make(1)` at every operation of an update to `make(2)`.
-fn cut_power_everywhere(trust: Trust, make: impl Fn(i8) -> Vec<u8>) {
+fn cut_power_everywhere(policy: SignaturePolicy, make: impl Fn(i8) -> Vec<u8>) {
     let (old, new, next) = (make(1), make(2), make(3));
     // Miri is slow: one number of updates, some operations and ways of tearing.
     let (updates, step) = if cfg!(miri) { (1, 7) } else { (3, 1) };
     let tears: Vec<_> = (0..8).step_by(step).collect();
     for updates in 0..updates {
-        let before = updated(&vec![old.as_slice(); updates + 1], trust);
+        let before = updated(&vec![old.as_slice(); updates + 1], policy);
         let mut whole = before.clone();
         whole.operations = 0;
-        update_with(&mut whole, &new, trust).unwrap();
+        update_with(&mut whole, &new, policy).unwrap();
         let operations = whole.operations;
         assert!(operations > 20, "{operations}");
         let mut became_new = 0;
         for power in (1..=operations).rev().step_by(step) {
             for &tear in &tears {
                 let mut flash = Flash { power, tear, ..before.clone() };
-                let _ = update_with(&mut flash, &new, trust);
-                let now = start_with(&mut flash, trust);
+                let _ = update_with(&mut flash, &new, policy);
+                let now = start_with(&mut flash, policy);
                 // At the last operation the record may have been written all the same.
                 match now.as_deref() {
                     Some("model 1") => {}
@@ -207,8 +207,8 @@ fn cut_power_everywhere(trust: Trust, make: impl Fn(i8) -> Vec<u8>) {
                 }
                 // And the device can be updated again.
                 flash.power = usize::MAX;
-                update_with(&mut flash, &next, trust).unwrap();
-                assert_eq!(start_with(&mut flash, trust).as_deref(), Some("model 3"));
+                update_with(&mut flash, &next, policy).unwrap();
+                assert_eq!(start_with(&mut flash, policy).as_deref(), Some("model 3"));
             }
         }
         assert!(became_new < tears.len(), "the tearing never tears");
@@ -319,30 +319,32 @@ mod signed {
 
     #[test]
     fn power_may_fail_at_any_operation() {
-        cut_power_everywhere(Trust::Holder(*key().pk), |number| signed(model(number, true)));
+        cut_power_everywhere(SignaturePolicy::Required(*key().pk), |number| {
+            signed(model(number, true))
+        });
     }
 
     /// Slots that were written by firmware that took any model.
     #[test]
     fn what_is_not_signed_is_not_started() {
-        let trust = Trust::Holder(*key().pk);
+        let policy = SignaturePolicy::Required(*key().pk);
         let mut flash = running(&model(1, true), 1);
         assert_eq!(start(&mut flash).as_deref(), Some("model 1"));
-        assert_eq!(start_with(&mut flash, trust), None, "the one that is built in");
-        update_with(&mut flash, &signed(model(2, true)), trust).unwrap();
-        assert_eq!(start_with(&mut flash, trust).as_deref(), Some("model 2"));
+        assert_eq!(start_with(&mut flash, policy), None, "the one that is built in");
+        update_with(&mut flash, &signed(model(2, true)), policy).unwrap();
+        assert_eq!(start_with(&mut flash, policy).as_deref(), Some("model 2"));
     }
 
     /// Whatever byte of model or signature changes in the flash afterwards.
     #[test]
     fn what_is_changed_in_the_flash_is_not_started() {
-        let trust = Trust::Holder(*key().pk);
+        let policy = SignaturePolicy::Required(*key().pk);
         let new = signed(model(2, true));
-        let flash = updated(&[&new], trust);
+        let flash = updated(&[&new], policy);
         for at in (0..new.len()).step_by(7).chain(new.len() - 64..new.len()) {
             let mut changed = flash.clone();
             changed.bytes[HEADER_LEN + at] ^= 0x10;
-            assert_eq!(start_with(&mut changed, trust), None, "byte {at}");
+            assert_eq!(start_with(&mut changed, policy), None, "byte {at}");
         }
     }
 }

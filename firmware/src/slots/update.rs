@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::flash::{MappedFlash, Slots};
 use super::header::{HEADER_LEN, PART_LEN, Part, Record, note, note_pitch, sealed};
-use crate::app::{Accepted, Rejection};
+use crate::app::{Accepted, ModelRejected};
 
 /// An update in progress. Dropping it leaves the slot without a record: nothing has changed.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ pub enum UpdateError<E> {
         missing: u32,
     },
     /// What was written, read back, is refused.
-    Refused(Rejection),
+    Refused(ModelRejected),
     /// The flash could not be written or erased.
     Flash(E),
 }
@@ -255,7 +255,7 @@ impl<F: MappedFlash> Slots<F> {
     pub fn finish(
         &mut self,
         update: Update,
-        accept: impl FnOnce(&[u8]) -> Result<Accepted, Rejection>,
+        accept: impl FnOnce(&[u8]) -> Result<Accepted, ModelRejected>,
     ) -> Result<Written, UpdateError<F::Error>> {
         let missing = update.missing();
         let Update { slot, sequence, len, erased_blocks, .. } = update;

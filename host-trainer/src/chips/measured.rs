@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use model_format::{Operators, WeightLayout};
+use model_format::{OpSet, WeightLayout};
 use serde::Deserialize;
 
 use super::ChipError;
 
-/// The figures, as `cargo run -p tests --bin sizes` wrote them.
+/// The figures, as `cargo run -p thimble-tests --bin sizes` wrote them.
 const FIGURES: &str = include_str!("measured.toml");
 
 /// What parts of the minimal image take, in bytes.
@@ -46,7 +46,7 @@ pub struct Code {
     /// Flash that softmax takes, in addition.
     pub softmax: u64,
     /// Flash that reading the channels of counts takes, in addition.
-    pub raw: u64,
+    pub counts: u64,
     /// Flash that the channels of real numbers take, in addition.
     pub reals: u64,
     /// Flash of an image for one weight layout, by its code in the file.
@@ -68,19 +68,19 @@ impl Measured {
     pub fn to_toml(&self) -> String {
         let mut text = format!(
             "# Bytes of flash and RAM that parts of firmware/boards/minimal take, with the profile\n\
-             # `small`. Written by `cargo run -p tests --bin sizes`.\n\
+             # `small`. Written by `cargo run -p thimble-tests --bin sizes`.\n\
              stack = {}\n",
             self.stack
         );
         for (target, code) in &self.targets {
-            let Code { ram, int16, table, softmax, raw, reals, layouts, several } = code;
+            let Code { ram, int16, table, softmax, counts, reals, layouts, several } = code;
             let layouts: Vec<String> =
                 layouts.iter().map(|(layout, bytes)| format!("[{layout}, {bytes}]")).collect();
             // Writing to a string cannot fail.
             let _ = write!(
                 text,
                 "\n[targets.\"{target}\"]\nram = {ram}\nint16 = {int16}\ntable = {table}\n\
-                 softmax = {softmax}\nraw = {raw}\nreals = {reals}\nlayouts = [{}]\nseveral = {several}\n",
+                 softmax = {softmax}\nraw = {counts}\nreals = {reals}\nlayouts = [{}]\nseveral = {several}\n",
                 layouts.join(", ")
             );
         }
@@ -104,7 +104,7 @@ impl Code {
     }
 
     /// Flash of an image with these operators, without the model.
-    pub fn of(&self, used: Operators) -> u64 {
+    pub fn of(&self, used: OpSet) -> u64 {
         // Of one layout the compiler makes constants; of two, code that asks which.
         let mut layouts = WeightLayout::ALL.into_iter().filter(|layout| used.reads(*layout));
         let dense = match (layouts.next(), layouts.next()) {
@@ -115,7 +115,7 @@ impl Code {
             (used.int16, self.int16),
             (used.table, self.table),
             (used.softmax, self.softmax),
-            (used.raw, self.raw),
+            (used.counts, self.counts),
             (used.reals, self.reals),
         ];
         dense + more.iter().filter(|(used, _)| *used).map(|(_, bytes)| bytes).sum::<u64>()
@@ -135,21 +135,21 @@ mod tests {
     #[test]
     fn parts_add_up() {
         let layouts = vec![(0, 4000), (3, 5000)];
-        let (int16, table, softmax, raw, reals) = (1, 20, 300, 600, 50);
-        let code = Code { ram: 4, int16, table, softmax, raw, reals, layouts, several: 9000 };
-        let mut used = Operators {
+        let (int16, table, softmax, counts, reals) = (1, 20, 300, 600, 50);
+        let code = Code { ram: 4, int16, table, softmax, counts, reals, layouts, several: 9000 };
+        let mut used = OpSet {
             layouts: 1 << 3,
             int16: true,
             table: false,
             softmax: true,
-            raw: false,
+            counts: false,
             reals: false,
             details: false,
         };
         assert_eq!(code.of(used), 5000 + 1 + 300);
         used.layouts |= 1;
         assert_eq!(code.of(used), 9000 + 1 + 300);
-        used.raw = true;
+        used.counts = true;
         assert_eq!(code.of(used), 9000 + 1 + 300 + 600);
         used.reals = true;
         assert_eq!(code.of(used), 9000 + 1 + 300 + 600 + 50);

@@ -7,7 +7,7 @@
 mod measured;
 
 use firmware::link::frame_len;
-use model_format::{Model, Operators, WeightLayout};
+use model_format::{Model, OpSet, WeightLayout};
 
 pub use measured::{BoardRam, Code, Measured};
 
@@ -90,7 +90,7 @@ pub enum ChipError {
         core: String,
     },
     /// The figures lack the chip's target.
-    #[error("the figures have nothing for {0}: run `cargo run -p tests --bin sizes`")]
+    #[error("the figures have nothing for {0}: run `cargo run -p thimble-tests --bin sizes`")]
     Target(&'static str),
     /// The figures cannot be read.
     #[error("the figures of chips cannot be read: {0}")]
@@ -193,7 +193,7 @@ impl Chip {
         };
         Ok(Prediction {
             board,
-            code: code.of(Operators::of(model)),
+            code: code.of(OpSet::of(model)),
             model: model.file_len() as u64,
             scratch: model.scratch_len() as u64 * 4,
             statics: code.ram,

@@ -58,18 +58,18 @@ pub fn run(args: &CompareArgs, quiet: bool) -> anyhow::Result<()> {
 pub(super) fn compared(run: &Path, metrics: &Value) -> Compared {
     let text = |value: &Value| value.as_str().unwrap_or("–").to_string();
     let names = ["int16", "mixed"].into_iter();
-    let precision = names.rev().find(|name| metrics[*name].is_object()).unwrap_or("int8");
+    let data_type = names.rev().find(|name| metrics[*name].is_object()).unwrap_or("int8");
     let test = |name: &str| {
-        ["float", precision].map(|network| results_of(&metrics[network])[name].as_f64())
+        ["float", data_type].map(|network| results_of(&metrics[network])[name].as_f64())
     };
-    let int8 = &metrics[precision];
+    let int8 = &metrics[data_type];
     Compared {
         run: run.display().to_string(),
         report: None,
         preset: text(&metrics["preset"]),
         dataset: text(&metrics["dataset"]),
         network: text(&metrics["network"]),
-        precision: precision.to_string(),
+        data_type: data_type.to_string(),
         seed: metrics["seed"].as_u64(),
         accuracy: test("accuracy"),
         mse: test("mean_squared_error"),
@@ -90,7 +90,7 @@ fn text(runs: &[Compared]) -> String {
         let mut cells = vec![
             Cell::from(run.run.as_str()),
             run.network.as_str().into(),
-            run.precision.as_str().into(),
+            run.data_type.as_str().into(),
         ];
         for (column, best) in &columns {
             let value = (column.value)(run);
@@ -110,7 +110,7 @@ fn json(runs: &[Compared]) -> Value {
     let object = |run: &Compared| {
         let mut value = json!({
             "run": run.run, "preset": run.preset, "dataset": run.dataset,
-            "network": run.network, "activations": run.precision, "seed": run.seed,
+            "network": run.network, "activations": run.data_type, "seed": run.seed,
         });
         for (column, _) in &columns {
             value[column.title] = json!((column.value)(run));

@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use anyhow::bail;
-use firmware::{RawError, encode_counts};
 use model_format::Model;
+use thimble_nn::{InputError, encode_counts};
 
 use super::files;
 
 /// The rows of a file of counts: int16 little-endian, as many a row as the model has inputs.
 pub(crate) fn read_rows(model: &Model<'_>, path: &Path) -> anyhow::Result<Vec<Vec<i16>>> {
     if model.channels().is_none() {
-        bail!("{}: {}", model.name(), RawError::NotRaw);
+        bail!("{}: {}", model.name(), InputError::NotCounts);
     }
     let bytes = files::read(path)?;
     let row = model.input_len() * 2;

@@ -17,7 +17,7 @@ use crate::evaluate::{evaluate_float, evaluate_int8};
 use crate::experiment::{Experiment, check_data, check_run};
 use crate::foreign_text::shown;
 use crate::preset::{self, Preset, nearest};
-use crate::quantize::Precisions;
+use crate::quantize::DataTypes;
 use crate::report::style::{BAD, FAINT, HEADING, paint};
 use crate::report::{
     Column, constant_warnings, evaluation_json, grouped, model_text, quality_text,
@@ -57,7 +57,7 @@ pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
     let evaluation = evaluate_int8(&model, &splits.test, &threads);
     spinner.finish_and_clear();
     let evaluation = evaluation?;
-    let title = Precisions::name_of(&model);
+    let title = DataTypes::name_of(&model);
     if args.json {
         let value = json!({
             "model": model.name(),
@@ -142,7 +142,7 @@ fn another_file(
             &threads,
         )
     });
-    let title = Precisions::name_of(model);
+    let title = DataTypes::name_of(model);
     if args.json {
         let mut value = json!({
             "model": model.name(),

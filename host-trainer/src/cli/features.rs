@@ -33,7 +33,7 @@ pub struct FeaturesArgs {
     /// How rows become points of a plane
     #[arg(long, value_enum, default_value_t = Map::Pca)]
     pub map: Map,
-    /// Rows that UMAP takes for the neighbours of one
+    /// Rows that UMAP takes for the neighbors of one
     #[arg(long, value_name = "N", default_value_t = 15, value_parser = neighbors)]
     pub neighbors: usize,
     /// How near to one another UMAP may place rows, from 0 to 1
@@ -66,7 +66,7 @@ pub enum Rows {
 pub enum Map {
     /// Along the two principal components: distances stay what they are, as far as two can show
     Pca,
-    /// Rows with similar outputs become neighbours; needs a program that was built with
+    /// Rows with similar outputs become neighbors; needs a program that was built with
     /// `--features umap`
     Umap,
 }

@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn other_options_and_commands_are_refused_as_ever() {
-        for line in [["train", "digits", "--colour"], ["evaluate", "m.thimble", "--epochs"]] {
+        for line in [["train", "digits", "--color"], ["evaluate", "m.thimble", "--epochs"]] {
             let said = said(&line);
             assert!(!said.contains("--set"), "{said}");
         }

@@ -26,7 +26,7 @@ pub fn run(args: &ImportArgs, quiet: bool) -> anyhow::Result<()> {
     let stem = args.model.file_stem().unwrap_or_default().to_string_lossy();
     let options = Options {
         name: args.name.clone().unwrap_or_else(|| stem.into_owned()),
-        meaning: match (&args.labels, args.classes) {
+        kind: match (&args.labels, args.classes) {
             (Some(labels), _) => OutputMeaning::Labels(read_labels(labels)?),
             (None, true) => OutputMeaning::Classes,
             (None, false) => OutputMeaning::Guess,

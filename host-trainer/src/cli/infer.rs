@@ -4,11 +4,11 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use firmware::Engine;
 use indicatif::ProgressBar;
-use model_format::{Model, Precision};
+use model_format::{DataType, Model};
 use rayon::prelude::*;
 use serde_json::json;
+use thimble_nn::Engine;
 
 use super::args::InferArgs;
 use super::evaluate::read_model;
@@ -93,17 +93,17 @@ fn of_images(
 
 /// The values of all inputs, as they are in a file.
 fn values(args: &InferArgs, model: &Model<'_>) -> anyhow::Result<Vec<u8>> {
-    let (path, precision) = match (&args.raw_i8, &args.raw_i16) {
-        (Some(path), _) => (path, Precision::Int8),
-        (None, Some(path)) => (path, Precision::Int16),
+    let (path, data_type) = match (&args.raw_i8, &args.raw_i16) {
+        (Some(path), _) => (path, DataType::Int8),
+        (None, Some(path)) => (path, DataType::Int16),
         // clap asks for one of them.
         (None, None) => bail!("no inputs: give --raw-i8 FILE"),
     };
-    let needed = model.input().quantization.precision;
-    if needed != precision {
+    let needed = model.input().quantization.data_type;
+    if needed != data_type {
         let (takes, option) = match needed {
-            Precision::Int8 => ("int8", "--raw-i8"),
-            Precision::Int16 => ("int16", "--raw-i16"),
+            DataType::Int8 => ("int8", "--raw-i8"),
+            DataType::Int16 => ("int16", "--raw-i16"),
         };
         bail!("{}: the model takes {takes}: give the inputs by {option}", args.model.display());
     }

@@ -1,9 +1,9 @@
 //! `host-trainer inspect`.
 
 use anyhow::Context;
-use firmware::Engine;
 use model_format::Model;
 use serde_json::{Value, json};
+use thimble_nn::Engine;
 
 use super::args::InspectArgs;
 use super::evaluate::read_model;

@@ -181,7 +181,7 @@ pub(crate) fn text(
         "{} {}\n{}",
         paint(HEADING, path.display()),
         paint(FAINT, seen),
-        show(image, answers, terminal::has_colours())
+        show(image, answers, terminal::has_colors())
     )
 }
 

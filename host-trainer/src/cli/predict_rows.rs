@@ -142,7 +142,7 @@ impl RowsRun {
 }
 
 fn class_names(model: &Model<'_>) -> Option<Vec<String>> {
-    model.output().meaning.labels().map(|labels| labels.iter().map(String::from).collect())
+    model.output().kind.labels().map(|labels| labels.iter().map(String::from).collect())
 }
 
 /// What is asked.
@@ -201,7 +201,7 @@ impl Rows<'_> {
                 "{rows} rows answered, {} of {} by {} as the file has it, {}",
                 grouped(answered.right),
                 grouped(judged),
-                predictor.precision(),
+                predictor.data_type(),
                 percent(answered.right as f64 / judged as f64)
             ),
         });
@@ -234,8 +234,8 @@ impl Rows<'_> {
             crate::evaluate::evaluate_float(&run.saved.network, &rows, objective, &self.threads);
         let mut features = vec![0.0_f32; dataset.width()];
         rows.gather_raw(0, &mut features);
-        let precision = crate::quantize::Precisions::name_of(&model);
-        let answers = [("float", &float), (precision, &int8)];
+        let data_type = crate::quantize::DataTypes::name_of(&model);
+        let answers = [("float", &float), (data_type, &int8)];
         match self.json {
             true => terminal::json(&row_json(&dataset, index, &features, &rows, &answers))?,
             false => terminal::print(&row_text(&dataset, index, &features, &rows, &answers))?,

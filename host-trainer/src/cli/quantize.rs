@@ -118,7 +118,7 @@ struct Source {
 struct OfRun {
     saved: SavedRun,
     plan: Plan,
-    precision: &'static str,
+    data_type: &'static str,
     choice: Choice,
 }
 
@@ -163,9 +163,9 @@ pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
     let made = make(args, folder.is_some(), &threads).and_then(|made| {
         // Figures on test rows, where the model becomes that of the run.
         let finished = match (&folder, &made.source.run) {
-            (Some(folder), Some(OfRun { saved, plan, precision, choice })) => {
+            (Some(folder), Some(OfRun { saved, plan, data_type, choice })) => {
                 let bytes = made.bytes.clone();
-                let finished = saved.finish(plan, bytes, precision, choice, &threads)?;
+                let finished = saved.finish(plan, bytes, data_type, choice, &threads)?;
                 finished.write(saved, folder)?;
                 forget_checkpoint(folder, saved, plan, &finished.metrics);
                 Some(finished)
@@ -253,9 +253,9 @@ pub(super) fn finish(
     let plan = saved.plan(locations)?;
     let (quantized, choice) =
         quantize_network(&saved.preset, &saved.network, plan.objective(), &plan.splits, threads)?;
-    let precision = quantized.precisions.name();
+    let data_type = quantized.data_types.name();
     let bytes = laid_out(quantized.bytes, &saved)?;
-    let finished = saved.finish(&plan, bytes, precision, &choice, threads)?;
+    let finished = saved.finish(&plan, bytes, data_type, &choice, threads)?;
     finished.write(&saved, folder)?;
     forget_checkpoint(folder, &saved, &plan, &finished.metrics);
     finished.report?;
@@ -339,7 +339,7 @@ fn of_run(args: &QuantizeArgs, locations: &Locations, threads: &Threads) -> anyh
         reference,
         rows: Some(rows),
         float: Some(float),
-        run: Some(OfRun { saved, plan, precision: quantized.precisions.name(), choice }),
+        run: Some(OfRun { saved, plan, data_type: quantized.data_types.name(), choice }),
     })
 }
 

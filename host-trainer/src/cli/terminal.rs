@@ -13,7 +13,7 @@ const WIDTH_OF_A_FILE: usize = 120;
 /// Time for which reading a dataset is not worth a line.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// Writes to standard output; colours only where a terminal shows them and NO_COLOR is not set.
+/// Writes to standard output; colors only where a terminal shows them and NO_COLOR is not set.
 ///
 /// Nothing else that a terminal would obey gets through: see [`foreign_text::screen`].
 pub fn print(text: &str) -> io::Result<()> {
@@ -67,8 +67,8 @@ pub fn width() -> usize {
     }
 }
 
-/// Whether standard output shows colours.
-pub fn has_colours() -> bool {
+/// Whether standard output shows colors.
+pub fn has_colors() -> bool {
     anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
 }
 

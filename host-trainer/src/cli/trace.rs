@@ -1,8 +1,8 @@
 //! `host-trainer trace`.
 
 use anyhow::{Context, bail};
-use firmware::Engine;
-use model_format::{Layer, Model, Precision};
+use model_format::{DataType, Layer, Model};
+use thimble_nn::Engine;
 
 use super::args::TraceArgs;
 use super::evaluate::read_model;
@@ -23,16 +23,16 @@ pub fn run(args: &TraceArgs) -> anyhow::Result<()> {
     let input = input(&model, args)?;
     let mut scratch = vec![0; model.scratch_len()];
     let mut engine = Engine::new(model.clone(), &mut scratch)?;
-    let precision = model.input().quantization.precision;
+    let data_type = model.input().quantization.data_type;
     let mut text = format!("{}\n", paint(HEADING, shown(model.name())));
-    text += &line("input", "", model.input_len(), precision, &input);
+    text += &line("input", "", model.input_len(), data_type, &input);
     let layers: Vec<Layer<'_>> = model.layers().collect();
     engine.run_traced(&input, |index, output| {
         // The engine shows one output a layer.
         if let Some(layer) = layers.get(index) {
             let name = format!("layer {index}");
-            let precision = layer.output().precision;
-            text += &line(&name, layer.name(), layer.outputs(), precision, output);
+            let data_type = layer.output().data_type;
+            text += &line(&name, layer.name(), layer.outputs(), data_type, output);
         }
     })?;
     terminal::print(&text)?;
@@ -71,8 +71,8 @@ fn input(model: &Model<'_>, args: &TraceArgs) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-fn line(place: &str, what: &str, count: usize, precision: Precision, bytes: &[u8]) -> String {
-    let values: Vec<i16> = precision.values(bytes).collect();
+fn line(place: &str, what: &str, count: usize, data_type: DataType, bytes: &[u8]) -> String {
+    let values: Vec<i16> = data_type.values(bytes).collect();
     let mut hash = flate2::Crc::new();
     hash.update(bytes);
     let (low, high) = (values.iter().min(), values.iter().max());
@@ -80,9 +80,9 @@ fn line(place: &str, what: &str, count: usize, precision: Precision, bytes: &[u8
     let more = if values.len() > SHOWN { " …" } else { "" };
     format!(
         "{place:<9} {what:<8} {count:>5} {}  {:08x}  {}..={}  [{}{more}]\n",
-        match precision {
-            Precision::Int8 => "int8 ",
-            Precision::Int16 => "int16",
+        match data_type {
+            DataType::Int8 => "int8 ",
+            DataType::Int16 => "int16",
         },
         hash.sum(),
         low.copied().unwrap_or(0),

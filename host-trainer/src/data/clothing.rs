@@ -7,7 +7,7 @@
 use image::imageops;
 use image::{GrayImage, Luma};
 
-use super::grey::{bounds, largest, median, reduced, resized};
+use super::gray::{bounds, largest, median, reduced, resized};
 use super::preparation::{Invert, PrepareError};
 
 /// Distance from the background, 5 % of 255, that is background still.

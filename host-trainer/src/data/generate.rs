@@ -8,8 +8,8 @@ use rand::rngs::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::{Dataset, Error, Features, Labels, Values};
-use crate::checked::{at_least_one, not_negative, positive};
 use crate::random::{Stream, stream};
+use crate::validators::{at_least_one, not_negative, positive};
 
 /// Arms that wind around a centre. Point i of n on arm a lies, with t = i / (n − 1), at radius
 /// `gap` + t · (`radius` − `gap`) and angle 2π · (a / `arms` + `screw` · t), each coordinate with

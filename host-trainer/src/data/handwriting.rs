@@ -7,7 +7,7 @@
 use image::imageops;
 use image::{GrayImage, Luma};
 
-use super::grey::{border_median, bounds, histogram, largest, quantile, reduced, resized};
+use super::gray::{border_median, bounds, histogram, largest, quantile, reduced, resized};
 use super::preparation::{Invert, PrepareError};
 
 /// Side of the box that holds a digit, as a share of the image's: 20 of 28.

@@ -9,7 +9,7 @@ mod error;
 mod fetch;
 mod fingerprint;
 mod generate;
-mod grey;
+mod gray;
 mod handwriting;
 mod idx;
 mod image_file;

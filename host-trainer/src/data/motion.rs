@@ -8,18 +8,16 @@
 
 use std::f64::consts::TAU;
 
-use firmware::inputs::features::{FEATURES, PARTS, Sample, features};
-use firmware::inputs::lis3dh::{COUNTS_PER_G, RATE_HZ};
-use firmware::inputs::motion::WINDOW;
 use ndarray::Array2;
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+use thimble_features::{COUNTS_PER_G, FEATURES, PARTS, RATE_HZ, Sample, WINDOW, features};
 
 use super::generate::normal_pair;
 use super::{Dataset, Error, Features, Labels, Raw};
-use crate::checked::{at_least_one, not_negative};
 use crate::random::{Stream, stream};
+use crate::validators::{at_least_one, not_negative};
 
 /// What moves, and how: windows of acceleration, of which all classes have as many.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use image::{DynamicImage, GrayImage, ImageBuffer, Pixel, RgbImage, imageops};
 use model_format::limits::MAX_WIDTH;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::grey::{border_median, resized};
+use super::gray::{border_median, resized};
 use super::{clothing, handwriting};
 
 /// Preparation of an image: size, color, and what is done to its pixels.

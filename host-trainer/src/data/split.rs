@@ -7,8 +7,8 @@ use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 use super::{Dataset, Error, Loaded, Scaling, ScalingMethod, Subset};
-use crate::checked::{at_least_one, proper_fraction};
 use crate::random::{Stream, stream};
+use crate::validators::{at_least_one, proper_fraction};
 
 /// Which and how many rows are taken out of a dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

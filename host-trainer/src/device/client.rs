@@ -284,7 +284,7 @@ mod tests {
     use std::collections::VecDeque;
     use std::io;
 
-    use firmware::link::Refusal;
+    use firmware::link::RequestError;
 
     use super::*;
 
@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_damaged_request_is_sent_again() {
-        let damaged = frame(0, Response::Refused(Refusal::Damaged));
+        let damaged = frame(0, Response::Refused(RequestError::Damaged));
         let mut client = client(&[damaged, frame(1, OUTPUT)]);
         assert_eq!(client.infer(&[5]).unwrap(), [1, -1]);
         assert_eq!(client.stream_mut().requests, 2);
@@ -352,15 +352,15 @@ mod tests {
     #[test]
     fn silence_and_endless_damage_end() {
         assert!(matches!(client(&[]).info(), Err(Error::NoAnswer(_))));
-        let damaged = frame(0, Response::Refused(Refusal::Damaged));
+        let damaged = frame(0, Response::Refused(RequestError::Damaged));
         let mut client = client(&vec![damaged; 9]);
-        assert!(matches!(client.info(), Err(Error::Refused(Refusal::Damaged))));
+        assert!(matches!(client.info(), Err(Error::Refused(RequestError::Damaged))));
         assert_eq!(client.stream_mut().requests, 3);
     }
 
     #[test]
     fn a_refusal_is_an_error() {
-        let refusal = Refusal::InputLength { expected: 64, given: 1 };
+        let refusal = RequestError::InputLength { expected: 64, given: 1 };
         let mut client = client(&[frame(1, Response::Refused(refusal))]);
         let error = client.infer(&[5]).unwrap_err();
         assert!(matches!(&error, Error::Refused(given) if *given == refusal));

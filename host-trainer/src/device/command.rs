@@ -54,7 +54,7 @@ pub fn bulk(
 /// What a board senses that plays a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sensing {
-    /// Two analogue channels, for a PWM pin: pairs of i16.
+    /// Two analog channels, for a PWM pin: pairs of i16.
     Dial,
     /// An accelerometer, for a light: samples of three i16.
     Motion,

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use firmware::link::Refusal;
+use firmware::link::RequestError;
 
 /// What can go wrong between the computer and a device.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +61,7 @@ pub enum Error {
     NoAnswer(Duration),
     /// The device answered, but refused.
     #[error("the device refused: {0}")]
-    Refused(Refusal),
+    Refused(RequestError),
     /// The device answered something else than was asked.
     #[error("the device gave another kind of answer than was asked for: {0}")]
     Unexpected(String),

@@ -1,7 +1,7 @@
 //! What this machine's engine says, to hold a device against.
 
-use firmware::Engine;
 use model_format::Model;
+use thimble_nn::Engine;
 
 use super::Error;
 

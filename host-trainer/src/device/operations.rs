@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use firmware::link::{Benchmark, Refusal, Request, Response, SlotsInfo, Updated};
+use firmware::link::{Benchmark, Request, RequestError, Response, SlotsInfo, Updated};
 use model_format::HEADER_LEN;
 
 use super::Error;
@@ -114,7 +114,7 @@ impl<S: Read + Write> Client<S> {
         model: &[u8],
         mut progress: impl FnMut(usize),
     ) -> Result<Updated, Error> {
-        let slots = self.info()?.slots.ok_or(Error::Refused(Refusal::NoSlots))?;
+        let slots = self.info()?.slots.ok_or(Error::Refused(RequestError::NoSlots))?;
         let SlotsInfo { chunk, unit, .. } = slots;
         if chunk == 0 || chunk % unit.max(1) != 0 {
             return Err(Error::Unexpected(format!("{slots:?}")));
@@ -152,7 +152,7 @@ impl<S: Read + Write> Client<S> {
             tries -= 1;
             match self.done(Request::UpdateChunk { offset, bytes }) {
                 // It had arrived.
-                Err(Error::Refused(Refusal::OutOfOrder { expected })) if expected == next => {
+                Err(Error::Refused(RequestError::OutOfOrder { expected })) if expected == next => {
                     return Ok(());
                 }
                 Err(Error::NoAnswer(_)) if tries > 0 => {}

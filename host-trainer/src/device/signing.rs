@@ -118,7 +118,7 @@ fn create(path: &Path, content: &str, secret: bool) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use firmware::app::{Checked, Rejection, Trust, VERSION_LEN};
+    use firmware::app::{Checked, ModelRejected, SignaturePolicy, VERSION_LEN};
 
     use super::*;
 
@@ -145,12 +145,12 @@ mod tests {
         let again = SigningKey::read(&path).unwrap();
         let signed = again.sign(&file(), Version { number: 7, replaces: 9 });
         assert_eq!(signed.len(), file().len() + VERSION_LEN + SIGNATURE_LEN);
-        let trust = Trust::Holder(key.public());
+        let trust = SignaturePolicy::Required(key.public());
         let checked = Checked { file: &file(), version: 7, replaces: 9 };
         assert_eq!(trust.check(&signed), Ok(checked));
         assert_eq!(
-            Trust::Holder(SigningKey::generate().public()).check(&signed),
-            Err(Rejection::Signature)
+            SignaturePolicy::Required(SigningKey::generate().public()).check(&signed),
+            Err(ModelRejected::Signature)
         );
         // It is not replaced, and the public half alone is in the way, too.
         assert!(matches!(key.write(&path), Err(Error::File { .. })));

@@ -1,8 +1,8 @@
 //! Evaluation in integers, by the engine that devices run.
 
-use firmware::{Answer, Engine, RawError, encode_counts, encode_reals};
-use model_format::{Clamp, Encoding, Layer, Meaning, Model, Output, Quantization};
+use model_format::{Clamp, Encoding, Layer, Model, OutputKind, Quantization};
 use rayon::prelude::*;
+use thimble_nn::{Answer, Engine, InputError, encode_counts, encode_reals};
 
 use super::Evaluation;
 use crate::data::{Features, Subset, TargetKind};
@@ -27,10 +27,10 @@ pub enum Int8Error {
     },
     /// The engine takes no such model.
     #[error("the engine refuses the model: {0}")]
-    Engine(firmware::EngineError),
+    Engine(thimble_nn::EngineError),
     /// The engine takes no such input.
     #[error("the engine refuses an input: {0}")]
-    Input(firmware::InputError),
+    Input(thimble_nn::InputError),
 }
 
 /// Converts raw rows of a dataset to the bytes of a model's input.
@@ -71,8 +71,8 @@ impl<'m> InputEncoder<'m> {
             return Err(mismatch(problem));
         }
         let outputs = model.output_len();
-        let meaning = model.output().meaning;
-        match (meaning.labels(), dataset.target_kind()) {
+        let kind = model.output().kind;
+        match (kind.labels(), dataset.target_kind()) {
             (Some(labels), TargetKind::Classes(classes)) if labels.len() == classes => {}
             (Some(labels), TargetKind::Classes(classes)) => {
                 let found = labels.len();
@@ -106,14 +106,14 @@ impl<'m> InputEncoder<'m> {
                      {byte_scale} · b in the dataset"
                 )))
             }
-            (Features::Reals(_), Encoding::Raw(_)) => Err(mismatch(
+            (Features::Reals(_), Encoding::Counts(_)) => Err(mismatch(
                 "the model takes what sensors count, the dataset has none: set data.raw".into(),
             )),
             (_, encoding) => {
                 let encoding = match encoding {
                     Encoding::Quantized => Encoding::Quantized,
                     Encoding::Unsigned8 => Encoding::Unsigned8,
-                    Encoding::Raw(_) => Encoding::Raw(()),
+                    Encoding::Counts(_) => Encoding::Counts(()),
                     Encoding::Reals(_) => Encoding::Reals(()),
                 };
                 let quantization = input.quantization;
@@ -126,8 +126,8 @@ impl<'m> InputEncoder<'m> {
     /// from such, else the bytes of its input.
     pub fn reading(&self, subset: &Subset, position: usize) -> Reading {
         match (self.encoding, subset.counts(position), subset.bytes(position)) {
-            (Encoding::Raw(()), Some(counts), _) => Reading::Counts(counts.to_vec()),
-            (Encoding::Raw(()), None, Some(bytes)) => {
+            (Encoding::Counts(()), Some(counts), _) => Reading::Counts(counts.to_vec()),
+            (Encoding::Counts(()), None, Some(bytes)) => {
                 Reading::Counts(bytes.iter().map(|byte| i16::from(*byte)).collect())
             }
             (Encoding::Reals(()), ..) => {
@@ -164,15 +164,15 @@ impl<'m> InputEncoder<'m> {
             }
             return;
         }
-        let Quantization { precision, scale, zero_point } = self.quantization;
-        let range = Clamp::all(precision);
-        let mut reals = vec![0.0_f32; out.len() / precision.bytes()];
+        let Quantization { data_type, scale, zero_point } = self.quantization;
+        let range = Clamp::all(data_type);
+        let mut reals = vec![0.0_f32; out.len() / data_type.bytes()];
         subset.gather_raw(position, &mut reals);
-        for (out, real) in out.chunks_exact_mut(precision.bytes()).zip(reals) {
+        for (out, real) in out.chunks_exact_mut(data_type.bytes()).zip(reals) {
             let q = (f64::from(real) / f64::from(scale)).round() + f64::from(zero_point);
             let q = q.clamp(range.low.into(), range.high.into()) as i16;
             // The low byte of an int16 that is in range is the int8.
-            out.copy_from_slice(&q.to_le_bytes()[..precision.bytes()]);
+            out.copy_from_slice(&q.to_le_bytes()[..data_type.bytes()]);
         }
     }
 }
@@ -180,12 +180,12 @@ impl<'m> InputEncoder<'m> {
 /// Writes a model's input for readings; returns how many of them lay beyond its range.
 ///
 /// # Errors
-/// [`RawError`] when the model takes no such readings, or not so many, or one is not a number.
+/// [`InputError`] when the model takes no such readings, or not so many, or one is not a number.
 pub fn encode_reading(
     model: &Model<'_>,
     reading: &Reading,
     out: &mut [u8],
-) -> Result<u32, RawError> {
+) -> Result<u32, InputError> {
     match reading {
         Reading::Counts(counts) => encode_counts(model, counts.iter().copied(), out),
         Reading::Reals(reals) => encode_reals(model, reals.iter().copied(), out),
@@ -194,15 +194,15 @@ pub fn encode_reading(
             Ok(0)
         }
         Reading::Values(values) => {
-            Err(RawError::Length { expected: out.len(), given: values.len() })
+            Err(InputError::Length { expected: out.len(), given: values.len() })
         }
     }
 }
 
 /// Probabilities or values of a model's outputs, and the class that a device answers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct AnswerReader<'m> {
-    output: Output<'m>,
+    model: Model<'m>,
     /// What makes probabilities of outputs that are none.
     head: Head,
 }
@@ -210,23 +210,22 @@ pub struct AnswerReader<'m> {
 impl<'m> AnswerReader<'m> {
     /// Makes a reader of a model's outputs.
     pub fn new(model: &Model<'m>) -> Self {
-        let output = model.output();
         let are_sums = matches!(model.layers().last(), Some(Layer::Dense(_)));
-        let head = match output.meaning {
-            Meaning::Classes { .. } if are_sums => Head::Softmax,
+        let head = match model.output().kind {
+            OutputKind::Classes { .. } if are_sums => Head::Softmax,
             _ => Head::None,
         };
-        AnswerReader { output, head }
+        AnswerReader { model: model.clone(), head }
     }
 
     /// Appends the probabilities or values of a row, and returns the class that it is taken for; 0
     /// where there are none.
     pub fn read(&self, bytes: &[u8], outputs: &mut Vec<f32>) -> usize {
-        let answer = Answer::new(self.output, bytes);
+        let answer = Answer::new(&self.model, bytes);
         let start = outputs.len();
         outputs.extend(answer.reals());
         self.head.apply(&mut outputs[start..]);
-        answer.class().unwrap_or(0)
+        answer.class().map_or(0, |class| class.index())
     }
 }
 

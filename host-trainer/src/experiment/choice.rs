@@ -1,6 +1,6 @@
 //! The choice of a quantization: what each way of it costs, on rows that are not test rows.
 
-use model_format::{Model, Precision};
+use model_format::{DataType, Model};
 use serde_json::{Value, json};
 
 use super::Error;
@@ -10,7 +10,7 @@ use crate::memory;
 use crate::network::{Network, Objective};
 use crate::preset::Preset;
 use crate::quantize::{
-    Activations, CalibrationMethod, Precisions, Quantized, Recipe, Settings, quantize,
+    Activations, CalibrationMethod, DataTypes, Quantized, Recipe, Settings, quantize,
 };
 use crate::train::Threads;
 
@@ -159,8 +159,8 @@ struct Task<'a> {
 impl Task<'_> {
     /// Quantizes in one way, and judges the model; a way that cannot be taken is passed over, since
     /// another may.
-    fn consider(&mut self, name: impl Into<String>, settings: Settings, precisions: Precisions) {
-        if let Err(error) = self.attempt(name, settings, precisions) {
+    fn consider(&mut self, name: impl Into<String>, settings: Settings, data_types: DataTypes) {
+        if let Err(error) = self.attempt(name, settings, data_types) {
             self.refused.get_or_insert(error);
         }
     }
@@ -170,9 +170,9 @@ impl Task<'_> {
         &mut self,
         name: impl Into<String>,
         settings: Settings,
-        precisions: Precisions,
+        data_types: DataTypes,
     ) -> Result<(), Error> {
-        let recipe = Recipe { settings, precisions, threshold: self.threshold };
+        let recipe = Recipe { settings, data_types, threshold: self.threshold };
         let quantized = quantize(
             &self.preset.name,
             self.network,
@@ -203,7 +203,7 @@ impl Task<'_> {
     fn search(&mut self) {
         let network = self.network;
         let settings = self.preset.quantization;
-        let int8 = Precisions::all(Precision::Int8, network);
+        let int8 = DataTypes::all(DataType::Int8, network);
         self.consider("int8", settings, int8.clone());
         let mse = Settings { calibration: CalibrationMethod::Mse, ..settings };
         let ways = [
@@ -234,13 +234,13 @@ impl Task<'_> {
                     0 => format!("int16 for the input{with}"),
                     layer => format!("int16 for the outputs of dense layer {}{with}", layer - 1),
                 };
-                self.consider(name, best, Precisions::one_wide(place, network));
+                self.consider(name, best, DataTypes::one_wide(place, network));
             }
         }
         if self.found.iter().any(|(_, attempt)| !attempt.loss.is_large()) {
             return;
         }
-        let int16 = Precisions::all(Precision::Int16, network);
+        let int16 = DataTypes::all(DataType::Int16, network);
         self.consider("int16", settings, int16.clone());
         if !self.last_is_good() && !settings.refit {
             self.consider("int16, refit", Settings { refit: true, ..settings }, int16);
@@ -320,11 +320,11 @@ pub fn quantize_network(
         found: Vec::new(),
         refused: None,
     };
-    let all = |precision| Precisions::all(precision, network);
+    let all = |data_type| DataTypes::all(data_type, network);
     match preset.quantization.activations {
         Activations::Auto => task.search(),
-        Activations::Int8 => task.attempt("int8", preset.quantization, all(Precision::Int8))?,
-        Activations::Int16 => task.attempt("int16", preset.quantization, all(Precision::Int16))?,
+        Activations::Int8 => task.attempt("int8", preset.quantization, all(DataType::Int8))?,
+        Activations::Int16 => task.attempt("int16", preset.quantization, all(DataType::Int16))?,
     }
     match task.refused.take() {
         Some(error) if task.found.is_empty() => Err(error),
@@ -345,7 +345,7 @@ fn figure(evaluation: &Evaluation) -> f64 {
 /// 1-16-16-1 with dense inputs.
 fn estimated_instructions(model: &Model<'_>) -> u64 {
     let layer = |layer: model_format::Layer<'_>| {
-        let wide = layer.input().precision == Precision::Int16;
+        let wide = layer.input().data_type == DataType::Int16;
         let macs = layer.macs() as f64 * if wide { 0.96 } else { 0.95 };
         let rows = layer.outputs() as f64 * if layer.macs() > 0 { 30.0 } else { 8.0 };
         macs + rows + if layer.macs() > 0 { 1050.0 } else { 60.0 }

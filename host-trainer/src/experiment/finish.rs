@@ -16,7 +16,7 @@ pub struct Finished {
     /// The model file.
     pub model: Vec<u8>,
     /// What its activations are called.
-    pub precision: &'static str,
+    pub data_type: &'static str,
     /// All figures of the run.
     pub metrics: Value,
     /// The float network on the test rows.
@@ -37,7 +37,7 @@ impl SavedRun {
         &self,
         plan: &Plan,
         model: Vec<u8>,
-        precision: &'static str,
+        data_type: &'static str,
         choice: &Choice,
         threads: &Threads,
     ) -> Result<Finished, ReportError> {
@@ -52,7 +52,7 @@ impl SavedRun {
         let mut metrics = self.metrics()?;
         let selection = Selection::new(&self.network, &parsed, objective, &plan.splits, threads)?;
         let figures = ModelMetrics {
-            name: precision,
+            name: data_type,
             bytes: model.len(),
             scratch_bytes: parsed.scratch_len() * 4,
             macs: parsed.macs(),
@@ -65,7 +65,7 @@ impl SavedRun {
         };
         figures.add_to(&mut metrics);
         let report = self.page(plan, &parsed, [&float, &quantized], &metrics, threads);
-        Ok(Finished { model, precision, metrics, float, quantized, report })
+        Ok(Finished { model, data_type, metrics, float, quantized, report })
     }
 }
 
@@ -84,7 +84,7 @@ impl Finished {
             metrics: &self.metrics,
             matrices: [
                 ("float", &self.float.confusion),
-                (self.precision, &self.quantized.confusion),
+                (self.data_type, &self.quantized.confusion),
             ],
             report: self.report.as_deref().ok(),
         };

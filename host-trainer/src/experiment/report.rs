@@ -101,7 +101,7 @@ impl SavedRun {
                     objective,
                     train,
                     settings,
-                    model.input_quantization().precision,
+                    model.input_quantization().data_type,
                     threads,
                 )?,
                 model,

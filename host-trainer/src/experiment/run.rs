@@ -287,6 +287,6 @@ impl Experiment {
 
     /// What the quantized model's activations are called.
     pub fn precision_name(&self) -> &'static str {
-        self.quantized.precisions.name()
+        self.quantized.data_types.name()
     }
 }

@@ -173,7 +173,7 @@ fn text(metrics: &Value) -> String {
 }
 
 /// The dense layers as safetensors: `layers.N.weight` (outputs × inputs) and `layers.N.bias`; of
-/// batch normalisation, counted by itself, `normalizations.N.gamma`, `.beta`, `.mean`, `.variance`.
+/// batch normalization, counted by itself, `normalizations.N.gamma`, `.beta`, `.mean`, `.variance`.
 fn safetensors(network: &Network<f32>) -> Vec<u8> {
     let bytes = |values: &mut dyn Iterator<Item = &f32>| {
         values.flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>()

@@ -23,12 +23,12 @@ pub fn principal_components(rows: &[f32], width: usize) -> Components {
     if count == 0 {
         return Components { points: Vec::new(), explained: (0.0, 0.0) };
     }
-    let mut centred = DMatrix::from_row_iterator(count, width, rows.iter().map(|&v| f64::from(v)));
-    for mut column in centred.column_iter_mut() {
+    let mut centered = DMatrix::from_row_iterator(count, width, rows.iter().map(|&v| f64::from(v)));
+    for mut column in centered.column_iter_mut() {
         let mean = column.mean();
         column.add_scalar_mut(-mean);
     }
-    let covariance = centred.tr_mul(&centred) / count as f64;
+    let covariance = centered.tr_mul(&centered) / count as f64;
     let eigen = SymmetricEigen::new(covariance);
     let mut order: Vec<usize> = (0..width).collect();
     order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
@@ -38,7 +38,7 @@ pub fn principal_components(rows: &[f32], width: usize) -> Components {
         Some(&index) => {
             let vector = eigen.eigenvectors.column(index);
             let sign = if vector[vector.iamax()] < 0.0 { -1.0 } else { 1.0 };
-            let along = &centred * vector * sign;
+            let along = &centered * vector * sign;
             let share = if total > 0.0 { eigen.eigenvalues[index].max(0.0) / total } else { 0.0 };
             (along.iter().copied().collect(), share)
         }

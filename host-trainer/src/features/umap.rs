@@ -4,7 +4,7 @@
 /// What may be chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct UmapSettings {
-    /// Rows that count as the neighbours of one, from 2 on. Few show what is near, many the whole.
+    /// Rows that count as the neighbors of one, from 2 on. Few show what is near, many the whole.
     pub neighbors: usize,
     /// How near points may come, from 0 to 1.
     pub min_distance: f32,
@@ -15,16 +15,16 @@ pub struct UmapSettings {
 /// Why there is no picture.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum UmapError {
-    /// Each row has fewer others than it shall have neighbours.
+    /// Each row has fewer others than it shall have neighbors.
     #[error(
-        "{rows} rows are too few for {neighbors} neighbours of each: give --neighbors {most} or \
+        "{rows} rows are too few for {neighbors} neighbors of each: give --neighbors {most} or \
          fewer, or --rows with more",
         most = rows.saturating_sub(1)
     )]
     Rows {
         /// Rows that there are.
         rows: usize,
-        /// Neighbours that were asked for.
+        /// Neighbors that were asked for.
         neighbors: usize,
     },
     /// The library refuses.
@@ -40,7 +40,7 @@ pub enum UmapError {
     Missing,
 }
 
-/// Places rows in a plane so that those with similar values are neighbours. The same rows and seed
+/// Places rows in a plane so that those with similar values are neighbors. The same rows and seed
 /// give the same points, whatever the number of threads.
 ///
 /// # Shapes
@@ -105,7 +105,7 @@ mod tests {
 
     #[cfg(feature = "umap")]
     #[test]
-    fn rows_of_a_kind_are_neighbours_and_a_seed_gives_one_picture() {
+    fn rows_of_a_kind_are_neighbors_and_a_seed_gives_one_picture() {
         let points = umap(&kinds(), 8, SETTINGS).unwrap();
         assert_eq!(points.len(), 300);
         let distance =

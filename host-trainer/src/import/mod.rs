@@ -14,11 +14,11 @@ mod foreign;
 mod schema;
 mod tensor;
 
-use firmware::Engine;
-use model_format::build::{LayerSpec, MeaningSpec, ModelSpec, SelfTestSpec};
+use model_format::build::{LayerSpec, ModelSpec, OutputSpec, SelfTestSpec};
 use model_format::limits::{MAX_LABELS, MAX_TEXT};
 use model_format::{Encoding, Model, Quantization, Softmax};
 use rand::RngExt;
+use thimble_nn::Engine;
 
 pub use error::{ImportError, OperatorProblem, TensorProblem};
 
@@ -38,7 +38,7 @@ pub struct Options {
     /// What people shall call the model; cut off at what the format takes.
     pub name: String,
     /// What its outputs say.
-    pub meaning: OutputMeaning,
+    pub kind: OutputMeaning,
 }
 
 /// What the outputs of an imported model say.
@@ -77,7 +77,7 @@ pub fn import(file: &[u8], options: &Options) -> Result<Imported, ImportError> {
     let mut spec = ModelSpec {
         name: cut(&options.name),
         input,
-        output: meaning(&options.meaning, &layers, outputs, &mut notes)?,
+        output: kind(&options.kind, &layers, outputs, &mut notes)?,
         layers,
         self_tests: Vec::new(),
         details: Default::default(),
@@ -93,13 +93,13 @@ fn cut(name: &str) -> String {
     name[..ends.take_while(fits).last().unwrap_or(0)].into()
 }
 
-fn meaning(
-    meaning: &OutputMeaning,
+fn kind(
+    kind: &OutputMeaning,
     layers: &[LayerSpec],
     outputs: usize,
     notes: &mut Vec<String>,
-) -> Result<MeaningSpec, ImportError> {
-    let numbers = || MeaningSpec::classes((0..outputs).map(|class| class.to_string()));
+) -> Result<OutputSpec, ImportError> {
+    let numbers = || OutputSpec::classes((0..outputs).map(|class| class.to_string()));
     let probability = |labels: Vec<String>| {
         let scores = match layers.last() {
             Some(LayerSpec::Table(table)) => table.output,
@@ -108,10 +108,10 @@ fn meaning(
         };
         // The last step that is not above one half.
         let threshold = (0.5 / f64::from(scores.scale)).floor() as i32 + scores.zero_point;
-        MeaningSpec::Probability { labels, threshold }
+        OutputSpec::Probability { labels, threshold }
     };
     let is_softmax = matches!(layers.last(), Some(LayerSpec::Softmax(_)));
-    Ok(match meaning {
+    Ok(match kind {
         // One output tells two classes apart.
         OutputMeaning::Labels(labels) if labels.len() == 2 && outputs == 1 => {
             probability(labels.clone())
@@ -119,13 +119,13 @@ fn meaning(
         OutputMeaning::Labels(labels) if labels.len() != outputs => {
             return Err(ImportError::Labels { labels: labels.len(), outputs });
         }
-        OutputMeaning::Labels(labels) => MeaningSpec::classes(labels),
+        OutputMeaning::Labels(labels) => OutputSpec::classes(labels),
         OutputMeaning::Classes if outputs == 1 => probability(vec!["0".into(), "1".into()]),
         OutputMeaning::Classes => numbers(),
         OutputMeaning::Guess if is_softmax && outputs <= MAX_LABELS => numbers(),
         OutputMeaning::Guess => {
             notes.push("the outputs are taken for values, since no softmax ends the model".into());
-            MeaningSpec::Values(vec![])
+            OutputSpec::Values(vec![])
         }
     })
 }
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn what_is_no_model_is_refused() {
-        let options = Options { name: "x".into(), meaning: OutputMeaning::Guess };
+        let options = Options { name: "x".into(), kind: OutputMeaning::Guess };
         for file in [&b""[..], b"TFL3", b"<html></html>", &[0xff; 64]] {
             assert_eq!(import(file, &options).unwrap_err(), ImportError::Identifier);
         }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Head, Real};
-use crate::checked::share;
+use crate::validators::share;
 use crate::vectorized::{Loop, vectorized};
 
 /// What is applied to each output of a layer.
@@ -130,7 +130,7 @@ impl Activation {
     ///
     /// # Shapes
     /// `outputs` and `gradient` are rows × `width`.
-    pub(super) fn pull_back<T: Real>(self, width: usize, outputs: &[T], gradient: &mut [T]) {
+    pub(super) fn backward<T: Real>(self, width: usize, outputs: &[T], gradient: &mut [T]) {
         match self {
             Activation::Softmax => pull_back_softmax(width, outputs, gradient),
             _ => vectorized::<PullBack, _>((self, outputs, gradient)),
@@ -283,13 +283,13 @@ mod tests {
     #[test]
     fn gradients_are_pulled_back() {
         let mut gradient = [3.0, f64::INFINITY, 1.0, 1.0];
-        Activation::Relu.pull_back(2, &[0.5, 0.0, 0.1, 0.0], &mut gradient);
+        Activation::Relu.backward(2, &[0.5, 0.0, 0.1, 0.0], &mut gradient);
         assert_eq!(gradient, [3.0, 0.0, 1.0, 0.0]);
-        Activation::Tanh.pull_back(2, &[0.5; 4], &mut gradient);
+        Activation::Tanh.backward(2, &[0.5; 4], &mut gradient);
         assert_eq!(gradient, [2.25, 0.0, 0.75, 0.0]);
         // Softmax of a row: 0.25 · (4 − 2.5) and 0.75 · (2 − 2.5); the other row has its own sum.
         let mut gradient = [4.0, 2.0, 1.0, 1.0];
-        Activation::Softmax.pull_back(2, &[0.25, 0.75, 0.5, 0.5], &mut gradient);
+        Activation::Softmax.backward(2, &[0.25, 0.75, 0.5, 0.5], &mut gradient);
         assert_eq!(gradient, [0.375, -0.375, 0.0, 0.0]);
     }
 

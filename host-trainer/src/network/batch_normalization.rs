@@ -1,8 +1,8 @@
-//! Batch normalisation: Ioffe and Szegedy, *Batch normalization*, 2015, algorithms 1 and 2.
+//! Batch normalization: Ioffe and Szegedy, *Batch normalization*, 2015, algorithms 1 and 2.
 
 use super::Real;
 
-/// A layer that normalises each of its inputs: y = γ · (x − μ) / √(σ² + ε) + β.
+/// A layer that normalizes each of its inputs: y = γ · (x − μ) / √(σ² + ε) + β.
 ///
 /// In training μ and σ² are the mean and the (biased) variance of the batch; afterwards they are
 /// running averages of those, as Keras keeps them. Its parameters are γ, then β; its state is the
@@ -87,7 +87,7 @@ impl BatchNormalization {
 
     /// Gradients of a batch that went through [`forward_training`](Self::forward_training).
     ///
-    /// With x̂ the normalised inputs and means over the batch,
+    /// With x̂ the normalized inputs and means over the batch,
     /// ∂x = γ / σ · (∂y − mean(∂y) − x̂ · mean(∂y · x̂)).
     pub(super) fn backward<T: Real>(
         &self,
@@ -119,10 +119,10 @@ impl BatchNormalization {
         let Some(input_gradient) = input_gradient else { return };
         for ((x, dy), dx) in rows().zip(input_gradient.chunks_exact_mut(width)) {
             for column in 0..width {
-                let normalised = (x[column] - mean[column]) * inverse(column);
-                let centred = dy[column]
-                    - (beta_gradient[column] + normalised * gamma_gradient[column]) / count;
-                dx[column] = parameters[column] * inverse(column) * centred;
+                let normalized = (x[column] - mean[column]) * inverse(column);
+                let centered = dy[column]
+                    - (beta_gradient[column] + normalized * gamma_gradient[column]) / count;
+                dx[column] = parameters[column] * inverse(column) * centered;
             }
         }
     }

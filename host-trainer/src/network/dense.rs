@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ndarray::{ArrayView2, ArrayViewMut2, s};
 
-use super::{Activation, Panels, Real};
+use super::{Activation, PackedOperand, Real};
 
 /// A dense layer, without its numbers: those lie in the network's parameters, weights first
 /// (outputs × inputs, row-major), then biases.
@@ -60,7 +60,7 @@ impl Dense {
         input_gradient: Option<&mut [T]>,
         workspace: &mut Workspace<T>,
     ) {
-        self.activation.pull_back(self.outputs, output, gradient);
+        self.activation.backward(self.outputs, output, gradient);
         if let Some(input_gradient) = input_gradient {
             let (weights, _) = self.view(parameters);
             workspace.product_by_rows(weights.t(), matrix(gradient, self.outputs), input_gradient);
@@ -76,14 +76,14 @@ impl Dense {
     /// outputs.len() × inputs.
     pub(super) fn weight_gradients<'a, T: Real>(
         &self,
-        parts: impl Iterator<Item = (&'a Panels<T>, &'a [T])>,
+        parts: impl Iterator<Item = (&'a PackedOperand<T>, &'a [T])>,
         outputs: Range<usize>,
         gradients: &mut [T],
     ) {
         for (index, (input, gradient)) in parts.enumerate() {
             let gradient = matrix(gradient, self.outputs);
             let some = gradient.slice_move(s![.., outputs.clone()]);
-            T::product(some.reversed_axes(), input, matrix_mut(gradients, self.inputs), index > 0);
+            T::matmul(some.reversed_axes(), input, matrix_mut(gradients, self.inputs), index > 0);
         }
     }
 
@@ -109,7 +109,7 @@ impl Dense {
 /// Memory of products, kept from one to the next.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Workspace<T> {
-    panels: Panels<T>,
+    packed: PackedOperand<T>,
     columns: Vec<T>,
 }
 
@@ -123,12 +123,12 @@ impl<T: Real> Workspace<T> {
     /// `left` is m × k, `rows` n × k, `out` n × m.
     fn product_by_rows(&mut self, left: ArrayView2<'_, T>, rows: ArrayView2<'_, T>, out: &mut [T]) {
         let (m, n) = (left.nrows(), rows.nrows());
-        T::pack(rows.t(), &mut self.panels);
+        T::pack(rows.t(), &mut self.packed);
         if self.columns.len() < m * n {
             self.columns.resize(m * n, T::zero());
         }
         let columns = &mut self.columns[..m * n];
-        T::product(left, &self.panels, matrix_mut(columns, n), false);
+        T::matmul(left, &self.packed, matrix_mut(columns, n), false);
         T::transpose(columns, m, n, out);
     }
 }
@@ -163,9 +163,9 @@ mod tests {
         let mut input_gradient = [f64::NAN; 4];
         let into = Some(input_gradient.as_mut_slice());
         dense.backward(&parameters, &output, &mut gradient, into, &mut workspace);
-        let mut panels = Panels::default();
-        f64::pack(matrix(&input, 2), &mut panels);
-        let parts = || std::iter::once((&panels, gradient.as_slice()));
+        let mut packed = PackedOperand::default();
+        f64::pack(matrix(&input, 2), &mut packed);
+        let parts = || std::iter::once((&packed, gradient.as_slice()));
         let (mut weights, mut biases) = ([f64::NAN; 4], [f64::NAN; 2]);
         dense.weight_gradients(parts(), 0..2, &mut weights);
         dense.bias_gradients(parts().map(|part| part.1), 1..3, &mut biases);

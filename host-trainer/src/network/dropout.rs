@@ -102,7 +102,7 @@ mod tests {
         assert!(output.iter().all(|&y| y == 0.0 || y == 1.25));
         // 10,000 expected; five standard deviations are 447.
         assert!(zeros.abs_diff(10_000) < 447, "{zeros} of 50,000");
-        // Columns, and pairs of neighbours, are dropped as often as chance would.
+        // Columns, and pairs of neighbors, are dropped as often as chance would.
         for column in 0..50 {
             let zeros = output.iter().skip(column).step_by(50).filter(|&&y| y == 0.0).count();
             assert!(zeros.abs_diff(200) < 64, "column {column}: {zeros} of 1,000");

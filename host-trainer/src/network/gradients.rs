@@ -122,7 +122,7 @@ fn sized<T: Real>(buffer: &mut Vec<T>, length: usize) -> &mut [T] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::model::tests::{dense, normalisation};
+    use crate::network::model::tests::{dense, normalization};
     use crate::network::{Activation, Noise, Objective, TargetRows};
 
     #[test]
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn spans_cover_everything_once() {
-        let layers = [dense(20, Activation::Linear), normalisation(), dense(3, Activation::Linear)];
+        let layers = [dense(20, Activation::Linear), normalization(), dense(3, Activation::Linear)];
         let network = Network::<f32>::new(2, &layers, 1).unwrap();
         for count in 1..9 {
             let spans = GradientPlan::new(&network).spans(count);

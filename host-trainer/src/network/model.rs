@@ -25,7 +25,7 @@ pub enum Layer {
         /// Number of values.
         width: usize,
     },
-    /// Values normalised.
+    /// Values normalized.
     BatchNormalization(BatchNormalization),
 }
 
@@ -246,8 +246,8 @@ pub(crate) mod tests {
         LayerSpec::Dense(DenseSpec::new(units, activation))
     }
 
-    /// Batch normalisation.
-    pub fn normalisation() -> LayerSpec {
+    /// Batch normalization.
+    pub fn normalization() -> LayerSpec {
         LayerSpec::BatchNormalization { momentum: 0.9, epsilon: 1e-3 }
     }
 
@@ -255,7 +255,7 @@ pub(crate) mod tests {
     fn layers_follow_one_another_in_the_parameters() {
         let layers = [
             dense(3, Activation::Linear),
-            normalisation(),
+            normalization(),
             LayerSpec::Activation(Activation::Tanh),
             LayerSpec::Dropout(0.5),
             dense(2, Activation::Linear),
@@ -307,7 +307,7 @@ pub(crate) mod tests {
         let tanh = || LayerSpec::Activation(Activation::Tanh);
         assert!(message(&[tanh(), relu()]).starts_with("layer 0: an activation needs"));
         assert!(message(&[relu(), tanh()]).starts_with("layer 1: an activation needs"));
-        assert!(message(&[relu(), normalisation()]).starts_with("layer 1: batch normalisation"));
+        assert!(message(&[relu(), normalization()]).starts_with("layer 1: batch normalization"));
         let dropped = message(&[relu(), LayerSpec::Dropout(0.5)]);
         assert!(dropped.starts_with("layer 1: dropout behind the last dense layer"), "{dropped}");
     }

@@ -9,7 +9,7 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, LinalgScalar};
 use num_traits::Float;
 
-use super::product::{Panels, pack_f32, product_f32};
+use super::matmul::{PackedOperand, matmul_f32, pack_f32};
 use super::transpose::{transpose, transpose_f32};
 
 /// A floating-point number that networks compute with: `f32` for training, `f64` for checking the
@@ -51,7 +51,7 @@ pub trait Real:
     fn transpose(from: &[Self], rows: usize, columns: usize, to: &mut [Self]);
 
     /// Lays the right factor of products out for the kernel.
-    fn pack(matrix: ArrayView2<'_, Self>, panels: &mut Panels<Self>);
+    fn pack(matrix: ArrayView2<'_, Self>, packed: &mut PackedOperand<Self>);
 
     /// out = a · b, b being what was packed, or added to what `out` holds.
     ///
@@ -60,7 +60,12 @@ pub trait Real:
     ///
     /// # Panics
     /// When the shapes do not fit.
-    fn product(a: ArrayView2<'_, Self>, b: &Panels<Self>, out: ArrayViewMut2<'_, Self>, add: bool);
+    fn matmul(
+        a: ArrayView2<'_, Self>,
+        b: &PackedOperand<Self>,
+        out: ArrayViewMut2<'_, Self>,
+        add: bool,
+    );
 }
 
 impl Real for f32 {
@@ -121,12 +126,17 @@ impl Real for f32 {
         transpose_f32(from, columns, rows, columns, to, rows);
     }
 
-    fn pack(matrix: ArrayView2<'_, f32>, panels: &mut Panels<f32>) {
-        pack_f32(matrix, panels);
+    fn pack(matrix: ArrayView2<'_, f32>, packed: &mut PackedOperand<f32>) {
+        pack_f32(matrix, packed);
     }
 
-    fn product(a: ArrayView2<'_, f32>, b: &Panels<f32>, out: ArrayViewMut2<'_, f32>, add: bool) {
-        product_f32(a, b, out, add);
+    fn matmul(
+        a: ArrayView2<'_, f32>,
+        b: &PackedOperand<f32>,
+        out: ArrayViewMut2<'_, f32>,
+        add: bool,
+    ) {
+        matmul_f32(a, b, out, add);
     }
 }
 
@@ -164,15 +174,15 @@ impl Real for f64 {
         transpose(from, columns, rows, columns, to, rows);
     }
 
-    fn pack(matrix: ArrayView2<'_, f64>, panels: &mut Panels<f64>) {
-        (panels.depth, panels.columns) = matrix.dim();
-        panels.values.clear();
-        panels.values.extend(matrix.iter());
+    fn pack(matrix: ArrayView2<'_, f64>, packed: &mut PackedOperand<f64>) {
+        (packed.depth, packed.columns) = matrix.dim();
+        packed.values.clear();
+        packed.values.extend(matrix.iter());
     }
 
-    fn product(
+    fn matmul(
         a: ArrayView2<'_, f64>,
-        b: &Panels<f64>,
+        b: &PackedOperand<f64>,
         mut out: ArrayViewMut2<'_, f64>,
         add: bool,
     ) {

@@ -11,7 +11,7 @@ pub enum LayerSpec {
     Activation(Activation),
     /// Dropout, with this probability.
     Dropout(f64),
-    /// Batch normalisation.
+    /// Batch normalization.
     BatchNormalization {
         /// How much of a running average stays at each step.
         momentum: f64,
@@ -122,7 +122,7 @@ pub(super) fn check_places(layers: &[LayerSpec]) -> Result<(), NetworkError> {
             }
             LayerSpec::Activation(_) if !linear => {
                 return fail(
-                    "an activation needs a linear dense layer before it, or batch normalisation \
+                    "an activation needs a linear dense layer before it, or batch normalization \
                      behind one",
                 );
             }
@@ -135,7 +135,7 @@ pub(super) fn check_places(layers: &[LayerSpec]) -> Result<(), NetworkError> {
             LayerSpec::BatchNormalization { .. } => {
                 if !linear && !layers[index..].iter().any(dense) {
                     return fail(
-                        "batch normalisation behind an activation needs a dense layer after it: \
+                        "batch normalization behind an activation needs a dense layer after it: \
                          put it between the dense layer and its activation",
                     );
                 }

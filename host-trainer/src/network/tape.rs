@@ -2,7 +2,7 @@
 
 use super::dense::{Workspace, matrix};
 use super::dropout::drop_values;
-use super::{BatchScore, Layer, Network, Noise, Objective, Panels, Real, TargetRows};
+use super::{BatchScore, Layer, Network, Noise, Objective, PackedOperand, Real, TargetRows};
 
 /// Everything that a pass needs beside the parameters, made once for the largest batch, so that
 /// training allocates nothing. Each thread has its own.
@@ -12,7 +12,7 @@ pub struct Tape<T> {
     activations: Vec<Vec<T>>,
     /// Gradient of the loss by the outputs of each layer. Shape of each: rows × width.
     gradients: Vec<Vec<T>>,
-    /// Gradient by the parameters of batch normalisation, laid out as the network's state is.
+    /// Gradient by the parameters of batch normalization, laid out as the network's state is.
     normalization_gradients: Vec<T>,
     /// What the last training batch had, laid out as the network's state is.
     statistics: Vec<T>,
@@ -23,7 +23,7 @@ pub struct Tape<T> {
     passed: usize,
     /// The input of each dense layer in the last pass back, laid out for products; other layers
     /// have none.
-    inputs: Vec<Panels<T>>,
+    inputs: Vec<PackedOperand<T>>,
     workspace: Workspace<T>,
 }
 
@@ -35,7 +35,7 @@ impl<T: Real> Tape<T> {
             network.layers().map(|view| vec![T::zero(); rows * view.layer.outputs()]).collect();
         tape.normalization_gradients = vec![T::zero(); network.state().len()];
         tape.statistics = vec![T::zero(); network.state().len()];
-        tape.inputs = network.layers().map(|_| Panels::default()).collect();
+        tape.inputs = network.layers().map(|_| PackedOperand::default()).collect();
         tape
     }
 
@@ -104,7 +104,7 @@ impl<T: Real> Tape<T> {
         }
     }
 
-    /// Computes all layers as training does: values are dropped by this noise, and normalised by
+    /// Computes all layers as training does: values are dropped by this noise, and normalized by
     /// their own mean and variance. Only for a tape that can go back.
     pub fn forward_training(&mut self, network: &Network<T>, rows: usize, noise: Noise) {
         self.noise = noise;
@@ -165,7 +165,7 @@ impl<T: Real> Tape<T> {
                 Layer::Activation { activation, width } => {
                     if let Some(input_gradient) = input_gradient {
                         input_gradient.copy_from_slice(gradient);
-                        activation.pull_back(*width, output, input_gradient);
+                        activation.backward(*width, output, input_gradient);
                     }
                 }
                 Layer::Dropout { rate, width } => {
@@ -192,12 +192,12 @@ impl<T: Real> Tape<T> {
 
     /// Of the last pass back: the input of a dense layer, counted from 0 (rows × inputs), and the
     /// gradient by the sums before its activation (rows × outputs).
-    pub(super) fn layer_pass(&self, layer: usize) -> (&Panels<T>, &[T]) {
+    pub(super) fn layer_pass(&self, layer: usize) -> (&PackedOperand<T>, &[T]) {
         let gradient = &self.gradients[layer];
         (&self.inputs[layer], &gradient[..gradient.len() / self.rows * self.passed])
     }
 
-    /// Gradient by γ and β of all batch normalisations, from the last pass back, laid out as the
+    /// Gradient by γ and β of all batch normalizations, from the last pass back, laid out as the
     /// network's state is.
     pub(super) fn normalization_gradients(&self) -> &[T] {
         &self.normalization_gradients
@@ -212,7 +212,7 @@ impl<T: Real> Tape<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::model::tests::{dense, normalisation};
+    use crate::network::model::tests::{dense, normalization};
     use crate::network::{Activation, GradientMemory, GradientPlan, LayerSpec, Loss};
 
     const NOISE: Noise = Noise { key: 5, first_row: 0 };
@@ -343,14 +343,14 @@ mod tests {
             check(&[&last[..], &[dense(3, Activation::Softmax)]].concat(), 5, loss, 0.1);
         }
         check(&[dense(5, Activation::Relu), dense(3, Activation::Relu)], 4, loss, 0.0);
-        // A softmax within the network, of a layer and behind batch normalisation.
+        // A softmax within the network, of a layer and behind batch normalization.
         check(&[dense(6, Activation::Softmax), dense(3, Activation::Linear)], 4, loss, 0.0);
         let softmax = || LayerSpec::Activation(Activation::Softmax);
         let separate = [
             dense(5, Activation::Linear),
-            normalisation(),
+            normalization(),
             softmax(),
-            normalisation(),
+            normalization(),
             dense(3, Activation::Softmax),
         ];
         check(&separate, 4, loss, 0.1);
@@ -398,16 +398,16 @@ mod tests {
     }
 
     #[test]
-    fn gradients_of_dropout_and_normalisation_equal_central_differences() {
+    fn gradients_of_dropout_and_normalization_equal_central_differences() {
         let loss = Loss::SparseCategoricalCrossEntropy;
         let tanh = || LayerSpec::Activation(Activation::Tanh);
         let last = || dense(3, Activation::Linear);
         check(&[dense(8, Activation::Tanh), LayerSpec::Dropout(0.4), last()], 4, loss, 0.0);
         check(&[LayerSpec::Dropout(0.3), dense(8, Activation::Tanh), last()], 4, loss, 0.0);
-        check(&[dense(6, Activation::Linear), normalisation(), tanh(), last()], 4, loss, 0.0);
-        check(&[dense(6, Activation::Tanh), normalisation(), last()], 4, loss, 0.0);
+        check(&[dense(6, Activation::Linear), normalization(), tanh(), last()], 4, loss, 0.0);
+        check(&[dense(6, Activation::Tanh), normalization(), last()], 4, loss, 0.0);
         check(
-            &[normalisation(), dense(6, Activation::Tanh), last(), normalisation()],
+            &[normalization(), dense(6, Activation::Tanh), last(), normalization()],
             4,
             loss,
             0.0,
@@ -415,10 +415,10 @@ mod tests {
     }
 
     #[test]
-    fn once_trained_nothing_is_dropped_and_averages_normalise() {
+    fn once_trained_nothing_is_dropped_and_averages_normalize() {
         let layers = [
             dense(4, Activation::Linear),
-            normalisation(),
+            normalization(),
             LayerSpec::Activation(Activation::Relu),
             LayerSpec::Dropout(0.5),
             dense(3, Activation::Linear),

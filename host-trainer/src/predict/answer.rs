@@ -1,7 +1,7 @@
 //! Answers of both networks about an image.
 
-use firmware::{Engine, encode_counts, encode_reals};
 use model_format::{Clamp, Encoding, Model};
+use thimble_nn::{Engine, encode_counts, encode_reals};
 
 use super::Origin;
 use crate::data::{Preparation, Prepared};
@@ -66,13 +66,10 @@ pub enum PredictError {
     },
     /// The engine does not run the model.
     #[error("the engine refuses the model: {0}")]
-    Engine(#[from] firmware::EngineError),
+    Engine(#[from] thimble_nn::EngineError),
     /// The engine does not take the input.
     #[error("the engine refuses the input: {0}")]
-    Input(#[from] firmware::InputError),
-    /// The model does not take the values of the image.
-    #[error("the model does not take the image: {0}")]
-    Reading(#[from] firmware::RawError),
+    Input(#[from] thimble_nn::InputError),
 }
 
 /// Answers of both networks about an image.
@@ -98,7 +95,7 @@ pub fn predict(
     float: Option<&Network<f32>>,
     image: &Prepared,
 ) -> Result<Answers, PredictError> {
-    let Some(labels) = model.output().meaning.labels() else {
+    let Some(labels) = model.output().kind.labels() else {
         return Err(PredictError::Values { model: model.name().to_string() });
     };
     let mut scratch = vec![0_u32; model.scratch_len()];
@@ -148,7 +145,7 @@ pub fn input(model: &Model<'_>, image: &Prepared) -> Result<Vec<u8>, PredictErro
     let mut bytes = vec![0; model.input_bytes()];
     match model.input().encoding {
         // The bytes of a pixel are the counts of a model whose pixels were scaled.
-        Encoding::Raw(_) => {
+        Encoding::Counts(_) => {
             encode_counts(model, image.bytes.iter().map(|&b| i16::from(b)), &mut bytes)?;
         }
         Encoding::Reals(_) => {
@@ -156,15 +153,15 @@ pub fn input(model: &Model<'_>, image: &Prepared) -> Result<Vec<u8>, PredictErro
         }
         Encoding::Quantized | Encoding::Unsigned8 => {
             let quantization = model.input().quantization;
-            let (precision, range) = (quantization.precision, Clamp::all(quantization.precision));
+            let (data_type, range) = (quantization.data_type, Clamp::all(quantization.data_type));
             for (real, bytes) in
-                image.reals().into_iter().zip(bytes.chunks_exact_mut(precision.bytes()))
+                image.reals().into_iter().zip(bytes.chunks_exact_mut(data_type.bytes()))
             {
                 let steps = (f64::from(real) / f64::from(quantization.scale)).round();
                 let q = steps + f64::from(quantization.zero_point);
                 let q = q.clamp(range.low.into(), range.high.into()) as i16;
                 // The low byte of an int16 that is in range is the int8.
-                bytes.copy_from_slice(&q.to_le_bytes()[..precision.bytes()]);
+                bytes.copy_from_slice(&q.to_le_bytes()[..data_type.bytes()]);
             }
         }
     }

@@ -172,7 +172,7 @@ fn stored(model: &Model<'_>) -> Result<Option<Preparation>, PreparationError> {
 /// Whether the classes are the ten digits.
 fn tells_digits(model: &Model<'_>) -> bool {
     let digits = (0..10).map(|digit: u8| digit.to_string());
-    model.output().meaning.labels().is_some_and(|labels| {
+    model.output().kind.labels().is_some_and(|labels| {
         labels.len() == 10 && labels.iter().zip(digits).all(|(label, digit)| label == digit)
     })
 }
@@ -180,7 +180,7 @@ fn tells_digits(model: &Model<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use model_format::build::{
-        DenseSpec, DetailsSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec,
+        DenseSpec, DetailsSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec,
     };
     use model_format::{Clamp, Multiplier, Quantization, WeightLayout};
 
@@ -207,7 +207,7 @@ mod tests {
                 quantization: Quantization::int8(1.0 / 255.0, -128),
                 encoding: Encoding::Unsigned8,
             },
-            output: MeaningSpec::classes((0..classes).map(|class| class.to_string())),
+            output: OutputSpec::classes((0..classes).map(|class| class.to_string())),
             layers: vec![LayerSpec::Dense(layer)],
             self_tests: vec![],
             details: DetailsSpec { preparation: preparation.into(), ..Default::default() },

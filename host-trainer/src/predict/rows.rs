@@ -11,7 +11,7 @@ use crate::data::{
 };
 use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
 use crate::network::{Network, Objective, first_largest};
-use crate::quantize::Precisions;
+use crate::quantize::DataTypes;
 use crate::train::Threads;
 
 /// Rows that are in memory at a time.
@@ -70,8 +70,8 @@ pub struct Answered {
 
 impl RowPredictor<'_> {
     /// Returns the name of the model's answers: `int8`, `int16` or `mixed`.
-    pub fn precision(&self) -> &'static str {
-        Precisions::name_of(&self.model)
+    pub fn data_type(&self) -> &'static str {
+        DataTypes::name_of(&self.model)
     }
 
     /// Answers all rows of a file, as CSV.
@@ -172,7 +172,7 @@ impl RowPredictor<'_> {
     /// Names of the columns of answers.
     fn header(&self, has_truth: bool) -> Vec<String> {
         let mut names = vec!["line".to_string()];
-        let mut sides = vec![self.precision()];
+        let mut sides = vec![self.data_type()];
         sides.extend(self.float.as_ref().map(|_| "float"));
         match &self.targets {
             Targets::Classes(labels) => {

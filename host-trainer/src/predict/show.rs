@@ -12,12 +12,12 @@ const LISTED: usize = 10;
 /// Width of a bar.
 const BAR: usize = 24;
 
-/// From paper to ink, where there are no colours.
+/// From paper to ink, where there are no colors.
 const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
 
-/// The image beside the probabilities. `colours` says whether the terminal has them.
-pub fn show(image: &Prepared, answers: &Answers, colours: bool) -> String {
-    let picture = picture(image, colours);
+/// The image beside the probabilities. `colors` says whether the terminal has them.
+pub fn show(image: &Prepared, answers: &Answers, colors: bool) -> String {
+    let picture = picture(image, colors);
     let table = table(answers);
     let width = image.width + 2;
     let mut text = String::new();
@@ -35,14 +35,14 @@ pub fn show(image: &Prepared, answers: &Answers, colours: bool) -> String {
 }
 
 /// The image in a frame, two pixels to a character: half blocks in its colors, or shades.
-fn picture(image: &Prepared, colours: bool) -> Vec<String> {
+fn picture(image: &Prepared, colors: bool) -> Vec<String> {
     let Prepared { height, width, channels, ref bytes, levels, .. } = *image;
     let full = |level: u8| (u32::from(level) * 255 / u32::from(levels.max(1))).min(255) as u8;
     let at = |row: usize, column: usize| -> [u8; 3] {
         let pixel = bytes.get((row * width + column) * channels..).unwrap_or_default();
         match (channels, pixel) {
             (3, &[red, green, blue, ..]) => [red, green, blue].map(full),
-            (_, &[grey, ..]) => [full(grey); 3],
+            (_, &[gray, ..]) => [full(gray); 3],
             _ => [0; 3],
         }
     };
@@ -52,7 +52,7 @@ fn picture(image: &Prepared, colours: bool) -> Vec<String> {
         for column in 0..width {
             let (upper, lower) =
                 (at(row, column), if row + 1 < height { at(row + 1, column) } else { [0; 3] });
-            match colours {
+            match colors {
                 true => {
                     let ([r, g, b], [s, h, c]) = (upper, lower);
                     line += &format!("\x1b[38;2;{r};{g};{b};48;2;{s};{h};{c}m▀");
@@ -64,7 +64,7 @@ fn picture(image: &Prepared, colours: bool) -> Vec<String> {
                 }
             }
         }
-        line += if colours { "\x1b[0m│" } else { "│" };
+        line += if colors { "\x1b[0m│" } else { "│" };
         lines.push(line);
     }
     lines.push(format!("└{}┘", "─".repeat(width)));

@@ -150,7 +150,7 @@ impl Preset {
         let training = &self.training;
         let monitors = [
             ("training.early_stopping", training.early_stopping.map(|s| s.monitor)),
-            ("training.plateau", training.plateau.map(|p| p.monitor)),
+            ("training.reduce_lr_on_plateau", training.reduce_lr_on_plateau.map(|p| p.monitor)),
         ];
         for (key, monitor) in monitors {
             if monitor.is_some_and(|m| m.needs_validation()) && !has_validation {

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::checked::{below_one, not_negative, positive, width};
 use crate::data::{self, HoldOut, Loaded, Locations, Raw, ScalingMethod, Source, Splits, TestRows};
 use crate::network::{Activation, DenseSpec, Initializer, LayerSpec};
+use crate::validators::{below_one, not_negative, positive, width};
 use crate::{quantize, train};
 
 /// Everything about a training: written as TOML, read by [`Preset::read`], which checks it.
@@ -148,7 +148,7 @@ pub enum LayerSettings {
     Activation(Activation),
     /// Dropout.
     Dropout(DropoutSettings),
-    /// Batch normalisation.
+    /// Batch normalization.
     BatchNormalization(BatchNormalizationSettings),
 }
 
@@ -188,7 +188,7 @@ pub struct DropoutSettings {
     pub rate: f64,
 }
 
-/// Batch normalisation.
+/// Batch normalization.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BatchNormalizationSettings {

@@ -1,9 +1,9 @@
 //! Bias correction: Nagel et al., *Data-free quantization through weight equalization and bias
 //! correction*, 2019, section 4.2, with means that are measured.
 
-use firmware::Engine;
 use model_format::build::{LayerSpec, ModelSpec};
-use model_format::{Model, Precision, Quantization};
+use model_format::{DataType, Model, Quantization};
+use thimble_nn::Engine;
 
 use super::QuantizeError;
 use super::export::dense_specs;
@@ -95,7 +95,7 @@ pub(super) fn quantized_inputs(
     };
     let mut values = Vec::new();
     let mut add = |bytes: &[u8]| {
-        let rows = bytes.chunks_exact(quantization.precision.bytes());
+        let rows = bytes.chunks_exact(quantization.data_type.bytes());
         values.extend(rows.map(|bytes| {
             let q = f64::from(value(bytes, quantization)) - f64::from(quantization.zero_point);
             q * f64::from(quantization.scale)
@@ -131,8 +131,8 @@ fn means(values: &[f64], width: usize) -> Vec<f64> {
 }
 
 fn value(bytes: &[u8], quantization: Quantization) -> i16 {
-    match (bytes, quantization.precision) {
-        (&[low, high], Precision::Int16) => i16::from_le_bytes([low, high]),
+    match (bytes, quantization.data_type) {
+        (&[low, high], DataType::Int16) => i16::from_le_bytes([low, high]),
         (&[byte, ..], _) => i16::from(byte as i8),
         ([], _) => 0,
     }

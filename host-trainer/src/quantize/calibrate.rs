@@ -61,7 +61,7 @@ pub fn calibrate(
         let choose = |histogram: &Histogram| match method {
             CalibrationMethod::MinMax => histogram.range,
             CalibrationMethod::Percentile(percentile) => histogram.central(percentile),
-            CalibrationMethod::Mse => histogram.least_error(),
+            CalibrationMethod::Mse => histogram.min_error(),
         };
         ranges = histograms.iter().map(choose).collect();
     }
@@ -116,7 +116,7 @@ impl Histogram {
 
     /// The range for which rounding to 256 steps and clipping together do least: Σ (x − q(x))²,
     /// with scale² / 12 for what lies inside.
-    fn least_error(&self) -> Range {
+    fn min_error(&self) -> Range {
         /// Shares of each end that are tried.
         const TRIES: i32 = 64;
         let total: u64 = self.counts.iter().sum();

@@ -1,7 +1,7 @@
 //! The weights and biases of a dense layer in int8 and i32.
 
 use model_format::build::DenseSpec;
-use model_format::{Clamp, Error, Multiplier, Precision, Quantization, WeightLayout};
+use model_format::{Clamp, DataType, Error, Multiplier, Quantization, WeightLayout};
 
 use crate::network::{Activation, Dense};
 
@@ -42,9 +42,9 @@ pub fn quantize_dense(
     let (weights, biases) = dense.view(parameters);
     let input_scale = f64::from(input.scale);
     // The largest magnitude of an input with its zero point taken off.
-    let reach = match input.precision {
-        Precision::Int8 => 255.0,
-        Precision::Int16 => 32768.0,
+    let reach = match input.data_type {
+        DataType::Int8 => 255.0,
+        DataType::Int16 => 32768.0,
     };
     let mut quantized = QuantizedDense {
         spec: DenseSpec {
@@ -82,7 +82,7 @@ pub fn quantize_dense(
 
 /// The bounds that an activation function folds into.
 fn clamp(activation: Activation, output: Quantization) -> Clamp {
-    let all = Clamp::all(output.precision);
+    let all = Clamp::all(output.data_type);
     let zero = (output.zero_point as i16).max(all.low);
     match activation {
         Activation::Relu => Clamp { low: zero, ..all },

@@ -1,4 +1,4 @@
-//! Cross-layer equalisation: Nagel et al., *Data-free quantization through weight equalization and
+//! Cross-layer equalization: Nagel et al., *Data-free quantization through weight equalization and
 //! bias correction*, 2019, section 4.1.
 
 use crate::data::Subset;

@@ -1,15 +1,15 @@
 //! The model file of a float network.
 
-use firmware::Engine;
 use model_format::Model;
 use model_format::build::{DenseSpec, LayerSpec, ModelSpec, SelfTestSpec};
+use thimble_nn::Engine;
 
 use super::bias::correct_biases;
-use super::narrow::narrow;
+use super::clamp_ranges::clamp_ranges;
 use super::prepare::{Prepared, prepared};
 use super::refit::refit;
 use super::spec::Export;
-use super::{Calibration, Precisions, Settings, calibrate};
+use super::{Calibration, DataTypes, Settings, calibrate};
 use crate::data::Subset;
 use crate::evaluate::{InputEncoder, Int8Error};
 use crate::network::{Network, NetworkError, Objective};
@@ -23,7 +23,7 @@ pub struct Quantized {
     /// The ranges that activations were given: of the input, and of each layer of the network.
     pub calibration: Calibration,
     /// Which activations have 8 bits and which 16.
-    pub precisions: Precisions,
+    pub data_types: DataTypes,
     /// The float network that was quantized, with its input stage.
     pub prepared: Prepared,
 }
@@ -57,7 +57,7 @@ pub struct Recipe {
     /// How ranges are chosen and weights are fitted.
     pub settings: Settings,
     /// Which activations have 8 bits and which 16.
-    pub precisions: Precisions,
+    pub data_types: DataTypes,
     /// Above this probability the second of two classes is answered.
     pub threshold: f64,
 }
@@ -74,16 +74,16 @@ pub fn quantize(
     recipe: &Recipe,
     threads: &Threads,
 ) -> Result<Quantized, QuantizeError> {
-    let Recipe { settings, precisions, threshold } = recipe;
-    let prepared = prepared(network, objective, train, *settings, precisions.input, threads)?;
+    let Recipe { settings, data_types, threshold } = recipe;
+    let prepared = prepared(network, objective, train, *settings, data_types.input, threads)?;
     let rows = prepared.rows(train);
     let folded = &prepared.network;
     let mut calibration = calibrate(folded, &rows, settings.calibration, threads);
-    narrow(&mut calibration, folded, objective, &rows, precisions, threads);
+    clamp_ranges(&mut calibration, folded, objective, &rows, data_types, threads);
     let export = Export {
         prepared: &prepared,
         calibration: &calibration,
-        precisions,
+        data_types,
         objective,
         threshold: *threshold,
     };
@@ -95,7 +95,7 @@ pub fn quantize(
     }
     spec.self_tests = self_tests(&spec.to_bytes()?, train, settings.self_tests)?;
     let bytes = spec.to_bytes()?;
-    Ok(Quantized { bytes, calibration, precisions: precisions.clone(), prepared })
+    Ok(Quantized { bytes, calibration, data_types: data_types.clone(), prepared })
 }
 
 /// Rows spread over the training set, with the engine's own outputs.
@@ -130,7 +130,7 @@ pub(super) fn dense_specs(spec: &mut ModelSpec) -> impl Iterator<Item = (usize, 
 #[cfg(test)]
 mod tests {
     use model_format::build::LayerSpec as ModelLayer;
-    use model_format::{Meaning, Precision, Quantization};
+    use model_format::{DataType, OutputKind, Quantization};
 
     use super::*;
     use crate::data::{Features, Locations};
@@ -176,11 +176,11 @@ mod tests {
         fn quantized(
             &self,
             settings: Settings,
-            precision: Precision,
+            data_type: DataType,
         ) -> Result<(Vec<u8>, Evaluation), QuantizeError> {
             let train = &self.plan.splits.train;
-            let precisions = Precisions::all(precision, &self.network);
-            let recipe = Recipe { settings, precisions, threshold: 0.5 };
+            let data_types = DataTypes::all(data_type, &self.network);
+            let recipe = Recipe { settings, data_types, threshold: 0.5 };
             let quantized =
                 quantize("test", &self.network, self.objective, train, &recipe, &self.threads)?;
             let model = Model::parse(&quantized.bytes)?;
@@ -206,11 +206,11 @@ mod tests {
     fn a_trained_network_loses_little_and_its_self_tests_pass() {
         let trained = Trained::new(DIGITS);
         let settings = Settings { self_tests: 3, ..Settings::default() };
-        for precision in [Precision::Int8, Precision::Int16] {
-            let (bytes, evaluation) = trained.quantized(settings, precision).unwrap();
+        for data_type in [DataType::Int8, DataType::Int16] {
+            let (bytes, evaluation) = trained.quantized(settings, data_type).unwrap();
             let model = Model::parse(&bytes).unwrap();
             let (float, int8) = (trained.float.confusion.correct(), evaluation.confusion.correct());
-            let lost = if precision == Precision::Int8 { 4 } else { 1 };
+            let lost = if data_type == DataType::Int8 { 4 } else { 1 };
             assert!(float > 320 && float.abs_diff(int8) <= lost, "{float}, {int8} of 359");
             assert_eq!((model.self_tests().count(), model.input_len()), (3, 64));
             let mut scratch = vec![0; model.scratch_len()];
@@ -220,12 +220,12 @@ mod tests {
             }
             let spec = ModelSpec::from(&model);
             let ModelLayer::Dense(first) = &spec.layers[0] else { panic!("not dense") };
-            match precision {
-                Precision::Int8 => {
+            match data_type {
+                DataType::Int8 => {
                     assert_eq!(spec.input.quantization, Quantization::int8(0.0625, -128));
                     assert_eq!((first.output.zero_point, first.clamp.low), (-128, -128));
                 }
-                Precision::Int16 => {
+                DataType::Int16 => {
                     assert_eq!(spec.input.quantization, Quantization::int16(0.0625 / 128.0));
                     assert_eq!((first.output.zero_point, first.clamp.low), (0, 0));
                 }
@@ -266,8 +266,8 @@ mod tests {
                 bias_correction: true,
                 ..Settings::default()
             };
-            for precision in [Precision::Int8, Precision::Int16] {
-                let (_, evaluation) = trained.quantized(settings, precision).unwrap();
+            for data_type in [DataType::Int8, DataType::Int16] {
+                let (_, evaluation) = trained.quantized(settings, data_type).unwrap();
                 let (float, int8) =
                     (trained.float.confusion.correct(), evaluation.confusion.correct());
                 assert!(float > 300, "{layers}: {float}");
@@ -297,13 +297,13 @@ mod tests {
         assert!(float.r_squared > 0.98, "{float:?}");
         let settings = Settings { bias_correction: true, ..Settings::default() };
         // With 16 bits what is left is the rounding of the weights, which are few here.
-        for (precision, most) in [(Precision::Int8, 2.0), (Precision::Int16, 1.2)] {
-            let (bytes, evaluation) = trained.quantized(settings, precision).unwrap();
+        for (data_type, most) in [(DataType::Int8, 2.0), (DataType::Int16, 1.2)] {
+            let (bytes, evaluation) = trained.quantized(settings, data_type).unwrap();
             let found = evaluation.regression.unwrap();
             let ratio = found.mean_squared_error / float.mean_squared_error;
-            assert!(ratio < most, "{precision:?}: {found:?} after {float:?}");
+            assert!(ratio < most, "{data_type:?}: {found:?} after {float:?}");
             let model = Model::parse(&bytes).unwrap();
-            assert!(matches!(model.output().meaning, Meaning::Values(scales) if scales.len() == 1));
+            assert!(matches!(model.output().kind, OutputKind::Values(scales) if scales.len() == 1));
         }
     }
 
@@ -320,21 +320,21 @@ mod tests {
             let trained = Trained::new(&text.replace("units = 1 ", &last));
             let float = trained.float.confusion.accuracy();
             assert!(float > 0.9, "{last}: {float}");
-            for precision in [Precision::Int8, Precision::Int16] {
+            for data_type in [DataType::Int8, DataType::Int16] {
                 let (bytes, evaluation) =
-                    trained.quantized(Settings::default(), precision).unwrap();
+                    trained.quantized(Settings::default(), data_type).unwrap();
                 let found = evaluation.confusion.accuracy();
-                assert!((found - float).abs() < 0.02, "{last} {precision:?}: {found} {float}");
+                assert!((found - float).abs() < 0.02, "{last} {data_type:?}: {found} {float}");
                 let outputs = &evaluation.outputs;
                 assert!(outputs.iter().all(|p| (0.0..=1.0).contains(p)));
                 let model = Model::parse(&bytes).unwrap();
                 assert_eq!(model.output_len(), 1);
-                let Meaning::Probability { labels, threshold } = model.output().meaning else {
+                let OutputKind::Probability { labels, threshold } = model.output().kind else {
                     panic!("no probability")
                 };
                 assert_eq!(labels.iter().collect::<Vec<_>>(), ["0", "1"]);
                 // The last step that is not above one half.
-                let half = if precision == Precision::Int8 { 0 } else { 1 << 14 };
+                let half = if data_type == DataType::Int8 { 0 } else { 1 << 14 };
                 assert_eq!(threshold, half);
             }
         }
@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn a_model_for_another_dataset_is_refused() {
         let trained = Trained::new(DIGITS);
-        let (bytes, _) = trained.quantized(Settings::default(), Precision::Int8).unwrap();
+        let (bytes, _) = trained.quantized(Settings::default(), DataType::Int8).unwrap();
         let model = Model::parse(&bytes).unwrap();
         let dataset = crate::data::Dataset::new(
             "other",

@@ -119,15 +119,15 @@ mod tests {
     #[test]
     fn a_folded_network_computes_the_same() {
         let dense = |units, activation| LayerSpec::Dense(DenseSpec::new(units, activation));
-        let normalisation = || LayerSpec::BatchNormalization { momentum: 0.5, epsilon: 1e-3 };
+        let normalization = || LayerSpec::BatchNormalization { momentum: 0.5, epsilon: 1e-3 };
         let layers = [
-            normalisation(),
+            normalization(),
             dense(6, Activation::Linear),
-            normalisation(),
+            normalization(),
             LayerSpec::Activation(Activation::Tanh),
             LayerSpec::Dropout(0.3),
             dense(5, Activation::Relu),
-            normalisation(),
+            normalization(),
             LayerSpec::Dropout(0.3),
             dense(4, Activation::LeakyRelu(0.1)),
             dense(3, Activation::Softmax),

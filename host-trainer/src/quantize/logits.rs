@@ -1,11 +1,11 @@
 //! The range of logits, by what their probabilities lose: Nagel et al., *A white paper on neural
 //! network quantization*, 2021 (<https://arxiv.org/abs/2106.08295>), section 3.1, "cross entropy".
 
-use model_format::Precision;
+use model_format::DataType;
 use rayon::prelude::*;
 
 use super::Range;
-use super::centre::linear_end;
+use super::center_logits::linear_end;
 use crate::data::Subset;
 use crate::evaluate::over_chunks;
 use crate::network::{Head, Network, Objective};
@@ -21,9 +21,9 @@ const SHARES: i32 = 64;
 const ROUNDS: usize = 2;
 
 /// Whether a model of this network has logits whose range clips what is improbable in any case.
-pub fn clips_logits(network: &Network<f32>, objective: Objective, precision: Precision) -> bool {
+pub fn clips_logits(network: &Network<f32>, objective: Objective, data_type: DataType) -> bool {
     objective.scoring_head() == Head::Softmax
-        && precision == Precision::Int8
+        && data_type == DataType::Int8
         && linear_end(network).is_some()
 }
 
@@ -45,12 +45,12 @@ pub(super) fn logit_range(network: &Network<f32>, train: &Subset, threads: &Thre
         chosen(start, rows).flat_map(row).collect::<Vec<f32>>()
     });
     let logits = parts.concat();
-    threads.install(|| least_cross_entropy(&logits, width))
+    threads.install(|| min_cross_entropy(&logits, width))
 }
 
 /// # Shapes
 /// `logits`: rows × `width`.
-fn least_cross_entropy(logits: &[f32], width: usize) -> Range {
+fn min_cross_entropy(logits: &[f32], width: usize) -> Range {
     let mut probabilities = logits.to_vec();
     probabilities.chunks_exact_mut(width).for_each(|row| Head::Softmax.apply(row));
     let mut all = Range::ZERO;
@@ -123,7 +123,7 @@ mod tests {
         let row =
             |row: usize| [2.0 * random(row), 2.0 * random(row + 500), -60.0 + 30.0 * random(row)];
         let logits: Vec<f32> = (0..500).flat_map(row).collect();
-        let range = least_cross_entropy(&logits, 3);
+        let range = min_cross_entropy(&logits, 3);
         assert!(range.low() > -20.0 && range.low() < -2.0, "{range:?}");
         assert!(range.high() > 1.7, "{range:?}");
     }
@@ -132,7 +132,7 @@ mod tests {
     fn a_class_that_is_certain_may_be_clipped_too_but_stays_the_largest() {
         let mut logits: Vec<f32> = (0..3000).map(random).collect();
         logits.extend([60.0, 0.0, -60.0]);
-        let range = least_cross_entropy(&logits, 3);
+        let range = min_cross_entropy(&logits, 3);
         assert!(range.high() < 30.0 && range.high() > 0.9, "{range:?}");
         assert!(rounded(60.0, range) > rounded(0.0, range) + 5.0, "{range:?}");
     }
@@ -144,14 +144,14 @@ mod tests {
             let mut probabilities = logits.clone();
             probabilities.chunks_exact_mut(width).for_each(|row| Head::Softmax.apply(row));
             let cost = |range| cross_entropy(&logits, &probabilities, width, range);
-            let range = least_cross_entropy(&logits, width);
+            let range = min_cross_entropy(&logits, width);
             assert!(cost(range) <= cost(min_max(&logits)), "{width}: {range:?}");
         }
     }
 
     #[test]
     fn logits_that_are_all_zero_have_a_range() {
-        assert_eq!(least_cross_entropy(&[0.0; 30], 10), Range::ZERO);
-        assert_eq!(least_cross_entropy(&[], 10), Range::ZERO);
+        assert_eq!(min_cross_entropy(&[0.0; 30], 10), Range::ZERO);
+        assert_eq!(min_cross_entropy(&[], 10), Range::ZERO);
     }
 }

@@ -6,15 +6,15 @@
 
 mod bias;
 mod calibrate;
-mod centre;
+mod center_logits;
+mod clamp_ranges;
+mod data_types;
 mod dense;
 mod equalize;
 mod export;
 mod fixed_point;
 mod fold;
 mod logits;
-mod narrow;
-mod precisions;
 mod prepare;
 mod range;
 mod refit;
@@ -25,13 +25,13 @@ pub mod tables;
 pub mod weights;
 
 pub use calibrate::{Calibration, calibrate};
-pub use centre::centre_logits;
+pub use center_logits::center_logits;
+pub use data_types::DataTypes;
 pub use dense::{QuantizedDense, quantize_dense};
 pub use equalize::equalize;
 pub use export::{QuantizeError, Quantized, Recipe, quantize};
 pub use fold::fold;
 pub use logits::clips_logits;
-pub use precisions::Precisions;
 pub use prepare::{OutputRange, Prepared, prepared};
 pub use range::Range;
 pub use settings::{Activations, CalibrationMethod, Settings};

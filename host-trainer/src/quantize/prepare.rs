@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use model_format::Precision;
+use model_format::DataType;
 
 use super::stage::{ChosenStage, choose_stage};
-use super::{QuantizeError, Settings, centre_logits, equalize, fold};
+use super::{QuantizeError, Settings, center_logits, equalize, fold};
 use crate::data::{Features, Stage, Subset, Targets};
 use crate::evaluate::over_chunks;
 use crate::network::{Activation, Head, Layer, Network, Objective};
@@ -56,16 +56,16 @@ pub fn prepared(
     objective: Objective,
     train: &Subset,
     settings: Settings,
-    precision: Precision,
+    data_type: DataType,
     threads: &Threads,
 ) -> Result<Prepared, QuantizeError> {
     let mut network = fold(network)?;
     if objective.scoring_head() == Head::Softmax {
-        network = centre_logits(&network);
+        network = center_logits(&network);
     }
     let mut prepared = Prepared { network, stage: None, outputs: None };
     if !takes_pixels(train) {
-        let steps = 2.0 * half_steps(precision);
+        let steps = 2.0 * half_steps(data_type);
         let chosen = choose_stage(&prepared.network, train, steps, threads);
         if let Some((stage, network)) = chosen {
             prepared = Prepared { network, stage: Some(stage), outputs: None };
@@ -84,10 +84,10 @@ pub fn prepared(
 }
 
 /// The steps of an integer on each side of zero.
-pub(super) fn half_steps(precision: Precision) -> f64 {
-    match precision {
-        Precision::Int8 => 127.0,
-        Precision::Int16 => 32767.0,
+pub(super) fn half_steps(data_type: DataType) -> f64 {
+    match data_type {
+        DataType::Int8 => 127.0,
+        DataType::Int16 => 32767.0,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Ranges of real numbers, and the int8 quantization that covers them.
 
-use model_format::{Precision, Quantization};
+use model_format::{DataType, Quantization};
 
 /// A range of real numbers that contains zero.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,12 +49,12 @@ impl Range {
 
     /// The quantization that covers the range: for int16 a symmetric one, scale = largest
     /// magnitude / 32767.
-    pub fn quantization_as(&self, precision: Precision) -> Quantization {
+    pub fn quantization_as(&self, data_type: DataType) -> Quantization {
         let most = f64::from(self.high.max(-self.low)) / f64::from(i16::MAX);
-        match precision {
-            Precision::Int8 => self.quantization(),
-            Precision::Int16 if most < f64::from(f32::MIN_POSITIVE) => Quantization::int16(1.0),
-            Precision::Int16 => Quantization::int16(most as f32),
+        match data_type {
+            DataType::Int8 => self.quantization(),
+            DataType::Int16 if most < f64::from(f32::MIN_POSITIVE) => Quantization::int16(1.0),
+            DataType::Int16 => Quantization::int16(most as f32),
         }
     }
 
@@ -108,9 +108,9 @@ mod tests {
 
     #[test]
     fn sixteen_bits_are_symmetric() {
-        let q = Range::new(-32.767, 16.0).quantization_as(Precision::Int16);
+        let q = Range::new(-32.767, 16.0).quantization_as(DataType::Int16);
         assert!((q.scale / 0.001 - 1.0).abs() < 1e-6 && q.zero_point == 0, "{q:?}");
-        assert_eq!(Range::ZERO.quantization_as(Precision::Int16), Quantization::int16(1.0));
+        assert_eq!(Range::ZERO.quantization_as(DataType::Int16), Quantization::int16(1.0));
     }
 
     #[test]

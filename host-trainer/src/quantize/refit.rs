@@ -104,11 +104,11 @@ impl Moments {
         }
         let mut covariance = vec![0.0; width * width];
         for row in inputs.chunks_exact(width) {
-            let centred: Vec<f64> = row.iter().zip(&means).map(|(x, mean)| x - mean).collect();
-            for (sums, x) in covariance.chunks_exact_mut(width).zip(&centred) {
+            let centered: Vec<f64> = row.iter().zip(&means).map(|(x, mean)| x - mean).collect();
+            for (sums, x) in covariance.chunks_exact_mut(width).zip(&centered) {
                 // Most inputs of a layer behind a relu, and most pixels, are zero.
                 if *x != 0.0 {
-                    sums.iter_mut().zip(&centred).for_each(|(sum, y)| *sum += x * y / rows as f64);
+                    sums.iter_mut().zip(&centered).for_each(|(sum, y)| *sum += x * y / rows as f64);
                 }
             }
         }

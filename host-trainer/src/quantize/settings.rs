@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::checked::percentile;
+use crate::validators::percentile;
 
 /// How a network is quantized.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,7 +14,7 @@ pub struct Settings {
     /// How fine activations are.
     #[serde(default)]
     pub activations: Activations,
-    /// Whether channels are made more alike first, by cross-layer equalisation.
+    /// Whether channels are made more alike first, by cross-layer equalization.
     #[serde(default)]
     pub equalization: bool,
     /// Whether biases make up for what rounding does to the means of outputs.

@@ -1,13 +1,13 @@
 //! The layers of a model, from those of a float network and the ranges of its activations.
 
 use model_format::build::{
-    DetailsSpec, FeatureSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec, TableSpec,
+    DetailsSpec, FeatureSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec, TableSpec,
 };
-use model_format::{Channel, Encoding, Precision, Quantization, RealChannel, Softmax, ValueScale};
+use model_format::{Channel, DataType, Encoding, Quantization, RealChannel, Softmax, ValueScale};
 
 use super::prepare::{Prepared, half_steps};
 use super::stage::ChosenStage;
-use super::{Calibration, Precisions, QuantizeError, quantize_dense, tables};
+use super::{Calibration, DataTypes, QuantizeError, quantize_dense, tables};
 use crate::data::{Features, Raw, Subset, Targets};
 use crate::network::{Activation, Head, Layer, Objective};
 
@@ -15,18 +15,18 @@ use crate::network::{Activation, Head, Layer, Objective};
 pub(super) struct Export<'a> {
     pub prepared: &'a Prepared,
     pub calibration: &'a Calibration,
-    pub precisions: &'a Precisions,
+    pub data_types: &'a DataTypes,
     pub objective: Objective,
     /// Above this probability the second of two classes is answered.
     pub threshold: f64,
 }
 
 /// What values from −1 to 1 are quantized to.
-fn unit_range(precision: Precision) -> Quantization {
-    let scale = (1.0 / half_steps(precision)) as f32;
-    match precision {
-        Precision::Int8 => Quantization::int8(scale, 0),
-        Precision::Int16 => Quantization::int16(scale),
+fn unit_range(data_type: DataType) -> Quantization {
+    let scale = (1.0 / half_steps(data_type)) as f32;
+    match data_type {
+        DataType::Int8 => Quantization::int8(scale, 0),
+        DataType::Int16 => Quantization::int16(scale),
     }
 }
 
@@ -37,28 +37,28 @@ impl Export<'_> {
     /// [`QuantizeError`] for what no integers can stand for.
     pub fn spec(&self, name: &str, train: &Subset) -> Result<ModelSpec, QuantizeError> {
         let dataset = train.dataset();
-        let precision = self.precisions.input;
-        let (input, encoding) = match (&self.prepared.stage, dataset.features(), precision) {
+        let data_type = self.data_types.input;
+        let (input, encoding) = match (&self.prepared.stage, dataset.features(), data_type) {
             // q = byte − 128 at the byte's own scale: what the network saw, exactly.
-            (None, Features::Bytes { scale, .. }, Precision::Int8) => {
+            (None, Features::Bytes { scale, .. }, DataType::Int8) => {
                 (Quantization::int8(*scale, -128), Encoding::Unsigned8)
             }
             // q = 128 · byte, as exactly.
-            (None, Features::Bytes { scale, .. }, Precision::Int16) => {
+            (None, Features::Bytes { scale, .. }, DataType::Int16) => {
                 (Quantization::int16(*scale / 128.0), Encoding::Quantized)
             }
-            (None, ..) => (self.calibration.input.quantization_as(precision), Encoding::Quantized),
+            (None, ..) => (self.calibration.input.quantization_as(data_type), Encoding::Quantized),
             (Some(stage), Features::Reals(_), _) => {
-                let channels = real_channels(stage, precision);
-                (unit_range(precision), Encoding::Reals(channels))
+                let channels = real_channels(stage, data_type);
+                (unit_range(data_type), Encoding::Reals(channels))
             }
             (Some(stage), Features::Counts { raw, .. }, _) => {
                 let line = |feature: usize| (raw[feature].slope(), raw[feature].intercept());
-                (unit_range(precision), Encoding::Raw(count_channels(stage, line, precision)?))
+                (unit_range(data_type), Encoding::Counts(count_channels(stage, line, data_type)?))
             }
             (Some(stage), Features::Bytes { scale, .. }, _) => {
                 let line = |_| (f64::from(*scale), 0.0);
-                (unit_range(precision), Encoding::Raw(count_channels(stage, line, precision)?))
+                (unit_range(data_type), Encoding::Counts(count_channels(stage, line, data_type)?))
             }
         };
         let (mut layers, last) = self.layers(input)?;
@@ -78,7 +78,7 @@ impl Export<'_> {
         Ok(ModelSpec {
             name: name.to_string(),
             input: InputSpec { shape: dataset.shape().to_vec(), quantization: input, encoding },
-            output: self.meaning(train, scores),
+            output: self.kind(train, scores),
             layers,
             self_tests: Vec::new(),
             details: self.details(train),
@@ -88,17 +88,17 @@ impl Export<'_> {
     /// The layers, with the quantization of the last one's outputs.
     fn layers(&self, input: Quantization) -> Result<(Vec<LayerSpec>, Quantization), QuantizeError> {
         let network = &self.prepared.network;
-        let precisions = self.precisions.of_layers(network, self.objective);
+        let data_types = self.data_types.of_layers(network, self.objective);
         let last = network.layers().len().saturating_sub(1);
         let mut layers = Vec::new();
         let mut quantization = input;
-        let views = network.layers().zip(&self.calibration.layers).zip(precisions).enumerate();
-        for (index, ((view, range), precision)) in views {
+        let views = network.layers().zip(&self.calibration.layers).zip(data_types).enumerate();
+        for (index, ((view, range), data_type)) in views {
             match view.layer {
                 Layer::Dense(dense) => {
                     let output = match self.prepared.outputs {
-                        Some(_) if index == last => unit_range(precision),
-                        _ => range.quantization_as(precision),
+                        Some(_) if index == last => unit_range(data_type),
+                        _ => range.quantization_as(data_type),
                     };
                     let quantized = quantize_dense(dense, view.parameters, quantization, output)?;
                     layers.push(LayerSpec::Dense(quantized.spec));
@@ -114,7 +114,7 @@ impl Export<'_> {
                         Activation::Sigmoid => sigmoid(quantization),
                         other => tables::of_function(
                             quantization,
-                            range.quantization_as(precision),
+                            range.quantization_as(data_type),
                             |x| other.value(x),
                         ),
                     };
@@ -129,28 +129,28 @@ impl Export<'_> {
     }
 
     /// What the outputs mean, of which the last layer's have the quantization `scores`.
-    fn meaning(&self, train: &Subset, scores: Quantization) -> MeaningSpec {
+    fn kind(&self, train: &Subset, scores: Quantization) -> OutputSpec {
         let labels = match train.dataset().targets() {
             Targets::Classes(labels) => labels.names.clone(),
-            Targets::Values(_) => return MeaningSpec::Values(self.value_scales(train, scores)),
+            Targets::Values(_) => return OutputSpec::Values(self.value_scales(train, scores)),
         };
         // The last step that is not above a number.
         let steps = |real: f64| (real / f64::from(scores.scale) + 1e-9).floor() as i32;
         let threshold = self.threshold;
         match (self.prepared.network.outputs(), self.objective.scoring_head()) {
             (1, _) => {
-                MeaningSpec::Probability { labels, threshold: steps(threshold) + scores.zero_point }
+                OutputSpec::Probability { labels, threshold: steps(threshold) + scores.zero_point }
             }
             // p₁ − p₀ of probabilities …
             (2, Head::Softmax) if self.objective.head == Head::Softmax => {
-                MeaningSpec::Classes { labels, threshold: steps(2.0 * threshold - 1.0) }
+                OutputSpec::Classes { labels, threshold: steps(2.0 * threshold - 1.0) }
             }
             // … and of logits.
             (2, Head::Softmax) => {
                 let limit = (threshold / (1.0 - threshold)).ln();
-                MeaningSpec::Classes { labels, threshold: steps(limit) }
+                OutputSpec::Classes { labels, threshold: steps(limit) }
             }
-            _ => MeaningSpec::Classes { labels, threshold: 0 },
+            _ => OutputSpec::Classes { labels, threshold: 0 },
         }
     }
 
@@ -211,11 +211,11 @@ impl Export<'_> {
 }
 
 /// What makes values of the input from real numbers; one channel where all features are alike.
-fn real_channels(chosen: &ChosenStage, precision: Precision) -> Vec<RealChannel> {
+fn real_channels(chosen: &ChosenStage, data_type: DataType) -> Vec<RealChannel> {
     let ends = chosen.stage.offsets.iter().zip(&chosen.stage.factors);
     let channel = |(&offset, &factor): (&f32, &f32)| RealChannel {
         offset,
-        factor: (f64::from(factor) * half_steps(precision)) as f32,
+        factor: (f64::from(factor) * half_steps(data_type)) as f32,
     };
     alike(ends.map(channel).collect())
 }
@@ -224,9 +224,9 @@ fn real_channels(chosen: &ChosenStage, precision: Precision) -> Vec<RealChannel>
 fn count_channels(
     chosen: &ChosenStage,
     line: impl Fn(usize) -> (f64, f64),
-    precision: Precision,
+    data_type: DataType,
 ) -> Result<Vec<Channel>, QuantizeError> {
-    let scale = f64::from(unit_range(precision).scale);
+    let scale = f64::from(unit_range(data_type).scale);
     let ends = chosen.stage.offsets.iter().zip(&chosen.stage.factors).enumerate();
     let channel = |(feature, (&offset, &factor)): (usize, (&f32, &f32))| {
         if factor == 0.0 {
@@ -249,18 +249,18 @@ fn alike<C: PartialEq>(mut channels: Vec<C>) -> Vec<C> {
 }
 
 fn tanh(input: Quantization) -> TableSpec {
-    match input.precision {
-        Precision::Int8 => tables::tanh_int8(input),
-        Precision::Int16 => {
+    match input.data_type {
+        DataType::Int8 => tables::tanh_int8(input),
+        DataType::Int16 => {
             tables::of_function(input, Quantization::int16(1.0 / 32768.0), f64::tanh)
         }
     }
 }
 
 fn sigmoid(input: Quantization) -> TableSpec {
-    match input.precision {
-        Precision::Int8 => tables::logistic_int8(input),
-        Precision::Int16 => {
+    match input.data_type {
+        DataType::Int8 => tables::logistic_int8(input),
+        DataType::Int16 => {
             let output = Quantization::int16(1.0 / 32768.0);
             tables::of_function(input, output, |x| 1.0 / (1.0 + (-x).exp()))
         }

@@ -89,7 +89,7 @@ pub fn choose_stage(
         steps,
     };
     let mut intervals = threads.install(|| chooser.choose());
-    for (interval, least) in intervals.iter_mut().zip(least_widths(train, steps)) {
+    for (interval, least) in intervals.iter_mut().zip(min_widths(train, steps)) {
         // Nothing where the feature never changes.
         if interval.width() > 0.0 && interval.width() < least {
             let middle = (interval.low + interval.high) / 2.0;
@@ -110,7 +110,7 @@ pub fn choose_stage(
 
 /// The narrowest range that a channel of counts can have, of each feature: its multiplier must stay
 /// below 2¹⁴ values of the input per count.
-fn least_widths(train: &Subset, steps: f64) -> Vec<f64> {
+fn min_widths(train: &Subset, steps: f64) -> Vec<f64> {
     let dataset = train.dataset();
     let slope = |feature: usize| match dataset.features() {
         Features::Counts { raw, .. } => raw[feature].slope().abs(),

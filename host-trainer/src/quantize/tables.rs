@@ -1,7 +1,7 @@
 //! Tables for element-wise layers and softmax, made as TensorFlow Lite Micro computes.
 
 use model_format::build::{SoftmaxSpec, TableSpec};
-use model_format::{Clamp, Precision, Quantization};
+use model_format::{Clamp, DataType, Quantization};
 
 use super::fixed_point::{Rescale, exp_of_negative, logistic, tanh};
 
@@ -55,15 +55,15 @@ pub fn of_function(
     output: Quantization,
     function: impl Fn(f64) -> f64,
 ) -> TableSpec {
-    let range = Clamp::all(output.precision);
+    let range = Clamp::all(output.data_type);
     let entry = |q: i32| {
         let x = f64::from(input.scale) * f64::from(q - input.zero_point);
         let y = (function(x) / f64::from(output.scale)).round() + f64::from(output.zero_point);
         y.clamp(range.low.into(), range.high.into()) as i16
     };
-    let entries = match input.precision {
-        Precision::Int8 => (-128..128).map(entry).collect(),
-        Precision::Int16 => (-128..=128).map(|k| entry(k * 256)).collect(),
+    let entries = match input.data_type {
+        DataType::Int8 => (-128..128).map(entry).collect(),
+        DataType::Int16 => (-128..=128).map(|k| entry(k * 256)).collect(),
     };
     TableSpec { output, entries }
 }

@@ -3,9 +3,9 @@
 //! A model with int8 weights is where int4 ones are made from: what the first rounding did to a
 //! weight is a fortieth of what the second does.
 
-use firmware::Engine;
 use model_format::build::{DenseSpec, LayerSpec, ModelSpec};
 use model_format::{Dense, Error, Layer, Model, Multiplier, WeightLayout, padded};
+use thimble_nn::Engine;
 
 use super::QuantizeError;
 use crate::evaluate::Int8Error;
@@ -133,7 +133,7 @@ pub fn signal_to_noise(reference: &[f64], quantized: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use model_format::build::{InputSpec, MeaningSpec, SelfTestSpec};
+    use model_format::build::{InputSpec, OutputSpec, SelfTestSpec};
     use model_format::{Clamp, Encoding, Quantization};
 
     use super::*;
@@ -147,7 +147,7 @@ mod tests {
                 quantization: Quantization::int8(0.1, 0),
                 encoding: Encoding::Quantized,
             },
-            output: MeaningSpec::Values(vec![]),
+            output: OutputSpec::Values(vec![]),
             layers: vec![LayerSpec::Dense(DenseSpec {
                 inputs,
                 outputs,

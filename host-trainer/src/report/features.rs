@@ -47,7 +47,7 @@ pub fn feature_ranges(model: &Model<'_>) -> Vec<FeatureRange> {
     let details = model.details();
     let features: Vec<_> = details.features().collect();
     let tensor = model.input_quantization();
-    let all = Clamp::all(tensor.precision);
+    let all = Clamp::all(tensor.data_type);
     // Of symmetric inputs the lowest value is left unused.
     let low = if tensor.zero_point == 0 { -all.high } else { all.low };
     let [low, high] = [low, all.high].map(|q| f64::from(q) - f64::from(tensor.zero_point));

@@ -1,7 +1,7 @@
 //! What is in a model file.
 
 use model_format::{
-    Clamp, Encoding, Layer, Meaning, Model, Output, Quantization, VERSION, ValueScale,
+    Clamp, Encoding, Layer, Model, Output, OutputKind, Quantization, VERSION, ValueScale,
 };
 
 use super::features::{feature_ranges, ranges_text, six_digits};
@@ -17,7 +17,7 @@ pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
     let encoding = match model.input().encoding {
         Encoding::Quantized => "raw bytes are the int8 values".to_string(),
         Encoding::Unsigned8 => "raw bytes b are pixels: q = b − 128".into(),
-        Encoding::Raw(channels) => match channels.len() {
+        Encoding::Counts(channels) => match channels.len() {
             1 => "made from what a sensor counts".to_string(),
             count => format!("made from what {count} channels of sensors count"),
         },
@@ -33,26 +33,26 @@ pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
         "input   {} = {} values, {}; {encoding}\n",
         shape.join(" × "),
         model.input_len(),
-        meaning(model.input().quantization)
+        kind(model.input().quantization)
     );
     let output = model.output();
-    text += &match output.meaning {
-        Meaning::Classes { labels, .. } => format!(
+    text += &match output.kind {
+        OutputKind::Classes { labels, .. } => format!(
             "output  {} classes ({}), {}\n",
             labels.len(),
             labels.iter().map(shown).collect::<Vec<_>>().join(" "),
-            meaning(output.quantization)
+            kind(output.quantization)
         ),
-        Meaning::Probability { labels, .. } => format!(
+        OutputKind::Probability { labels, .. } => format!(
             "output  the probability of {} (against {}), {}\n",
             shown(labels.get(1).unwrap_or_default()),
             shown(labels.get(0).unwrap_or_default()),
-            meaning(output.quantization)
+            kind(output.quantization)
         ),
-        Meaning::Values(scales) if scales.is_empty() => {
-            format!("output  {} values, {}\n", model.output_len(), meaning(output.quantization))
+        OutputKind::Values(scales) if scales.is_empty() => {
+            format!("output  {} values, {}\n", model.output_len(), kind(output.quantization))
         }
-        Meaning::Values(_) => {
+        OutputKind::Values(_) => {
             format!("output  {} values, each with a scale of its own\n", model.output_len())
         }
     };
@@ -76,12 +76,12 @@ pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
 /// The threshold of a model of two classes, where it is not the middle.
 fn threshold(output: &Output<'_>) -> Option<String> {
     let tensor = output.quantization;
-    match output.meaning {
-        Meaning::Probability { labels, threshold } => {
+    match output.kind {
+        OutputKind::Probability { labels, threshold } => {
             let above = tensor.scale * (threshold - tensor.zero_point) as f32;
             Some(format!("        {} where it is above {}\n", labels.get(1)?, real(above.into())))
         }
-        Meaning::Classes { labels, threshold } if threshold != 0 => Some(format!(
+        OutputKind::Classes { labels, threshold } if threshold != 0 => Some(format!(
             "        {} where its score exceeds the other's by more than {}\n",
             labels.get(1)?,
             real((tensor.scale * threshold as f32).into())
@@ -97,14 +97,14 @@ fn described(model: &Model<'_>) -> String {
     if let Some(table) = ranges_text(&feature_ranges(model)) {
         text += &format!("\n{}", joined(&table));
     }
-    let scales: Vec<ValueScale> = match model.output().meaning {
-        Meaning::Values(scales) => scales.iter().collect(),
+    let scales: Vec<ValueScale> = match model.output().kind {
+        OutputKind::Values(scales) => scales.iter().collect(),
         _ => Vec::new(),
     };
     if !scales.is_empty() {
         let mut table = Table::new(["output", "unit", "from", "to", "step"]).gap(2);
         let output = model.output().quantization;
-        let all = Clamp::all(output.precision);
+        let all = Clamp::all(output.data_type);
         let labels: Vec<_> = details.outputs().collect();
         for (index, scale) in scales.iter().enumerate() {
             let label = labels.get(index).filter(|label| !label.name.is_empty());
@@ -187,7 +187,7 @@ fn layers(model: &Model<'_>) -> Table {
     table
 }
 
-fn meaning(quantization: Quantization) -> String {
+fn kind(quantization: Quantization) -> String {
     let zero = quantization.zero_point;
     let sign = if zero < 0 { '+' } else { '−' };
     format!("real = {} · (q {sign} {})", real(quantization.scale.into()), zero.abs())

@@ -1,4 +1,4 @@
-//! Colours of the terminal reports. What prints them drops them where no terminal shows them.
+//! Colors of the terminal reports. What prints them drops them where no terminal shows them.
 
 use anstyle::{AnsiColor, Style};
 

@@ -18,7 +18,7 @@ const LOCK: &str = "run.lock";
 #[derive(Debug, thiserror::Error)]
 pub enum RunFolderError {
     /// The system refuses.
-    #[error("{}: {action}: {error}. Choose another folder with --out, or free some space", .path.display())]
+    #[error("{}: {action}: {error}. Choose another folder with --output, or free some space", .path.display())]
     Write {
         /// The folder, or the file in it.
         path: PathBuf,
@@ -31,7 +31,7 @@ pub enum RunFolderError {
     /// Another process writes there.
     #[error(
         "{}: {process} is writing there (run.lock). Wait until it ends, or choose another folder \
-         with --out", .path.display()
+         with --output", .path.display()
     )]
     Locked {
         /// The folder.
@@ -168,7 +168,7 @@ mod tests {
         let folder = RunFolder::create(outer.path()).unwrap();
         let message = RunFolder::create(outer.path()).unwrap_err().to_string();
         let process = format!("process {} is writing there", std::process::id());
-        assert!(message.contains(&process) && message.contains("--out"), "{message}");
+        assert!(message.contains(&process) && message.contains("--output"), "{message}");
         assert!(RunFolder::shared(outer.path()).is_ok());
         drop(folder);
         fs::write(outer.path().join(".thimble-abc.tmp"), "half").unwrap();
@@ -185,6 +185,6 @@ mod tests {
         fs::write(&file, "").unwrap();
         let message = RunFolder::create(file.join("run")).unwrap_err().to_string();
         assert!(message.contains("file/run: the folder cannot be made"), "{message}");
-        assert!(message.contains("--out"), "{message}");
+        assert!(message.contains("--output"), "{message}");
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::EpochRecord;
-use crate::checked::{at_least_one, not_negative, proper_fraction};
+use crate::validators::{at_least_one, not_negative, proper_fraction};
 
 /// What is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -47,10 +47,10 @@ pub struct EarlyStopping {
     pub monitor: Monitor,
     /// By how much it must get better to count.
     #[serde(default, deserialize_with = "not_negative")]
-    pub least_improvement: f64,
+    pub min_delta: f64,
     /// Whether the network of the best epoch is what training gives.
     #[serde(default = "yes")]
-    pub restore_best: bool,
+    pub restore_best_weights: bool,
 }
 
 /// When to lower the learning rate.
@@ -68,10 +68,10 @@ pub struct Plateau {
     pub monitor: Monitor,
     /// By how much it must get better to count.
     #[serde(default = "small", deserialize_with = "not_negative")]
-    pub least_improvement: f64,
+    pub min_delta: f64,
     /// The share of the first learning rate that it never falls below.
     #[serde(default, deserialize_with = "not_negative")]
-    pub least_share: f64,
+    pub min_share: f64,
 }
 
 fn yes() -> bool {
@@ -99,8 +99,8 @@ impl Default for Best {
 
 impl Best {
     /// Takes in what an epoch showed: whether it is the best so far.
-    fn see(&mut self, cost: f64, least_improvement: f64) -> bool {
-        let better = cost < self.cost - least_improvement;
+    fn see(&mut self, cost: f64, min_delta: f64) -> bool {
+        let better = cost < self.cost - min_delta;
         match better {
             true => *self = Best { cost, waited: 0 },
             false => self.waited += 1,
@@ -112,7 +112,7 @@ impl Best {
 impl EarlyStopping {
     /// Takes in what an epoch showed: whether it is the best so far.
     pub(super) fn judge(&self, best: &mut Best, record: &EpochRecord) -> bool {
-        best.see(self.monitor.cost(record), self.least_improvement)
+        best.see(self.monitor.cost(record), self.min_delta)
     }
 
     /// Whether it is time to stop.
@@ -124,11 +124,11 @@ impl EarlyStopping {
 impl Plateau {
     /// The share of the learning rate for the next epoch, after that of this one.
     pub(super) fn next_share(&self, best: &mut Best, share: f64, record: &EpochRecord) -> f64 {
-        best.see(self.monitor.cost(record), self.least_improvement);
+        best.see(self.monitor.cost(record), self.min_delta);
         match best.waited >= self.patience {
             true => {
                 best.waited = 0;
-                (share * self.factor).max(self.least_share.min(share))
+                (share * self.factor).max(self.min_share.min(share))
             }
             false => share,
         }
@@ -156,8 +156,8 @@ mod tests {
         let stopping = EarlyStopping {
             patience: 2,
             monitor: Monitor::ValidationLoss,
-            least_improvement: 0.1,
-            restore_best: true,
+            min_delta: 0.1,
+            restore_best_weights: true,
         };
         let mut best = Best::default();
         let seen = [3.0, 2.0, 1.95, 1.0, f64::NAN, 1.0].map(|loss| {
@@ -174,8 +174,8 @@ mod tests {
             patience: 2,
             factor: 0.5,
             monitor: Monitor::ValidationLoss,
-            least_improvement: 0.0,
-            least_share: 0.2,
+            min_delta: 0.0,
+            min_share: 0.2,
         };
         let (mut best, mut share) = (Best::default(), 1.0);
         let shares: Vec<f64> = [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::checked::{below_one, not_negative, positive};
 use crate::network::Real;
+use crate::validators::{below_one, not_negative, positive};
 
 /// The optimizer of a preset.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -252,7 +252,7 @@ impl<T: Real> Optimizer<T> {
 
     /// Remembers what another one did; `false`, and nothing changes, when that was one of other
     /// parameters or settings.
-    pub fn remember(&mut self, first: &[T], second: &[T], steps: i32) -> bool {
+    pub fn load_state(&mut self, first: &[T], second: &[T], steps: i32) -> bool {
         let fits = first.len() == self.first.len() && second.len() == self.second.len();
         if fits {
             self.first.copy_from_slice(first);

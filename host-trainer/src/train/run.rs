@@ -6,10 +6,10 @@ use std::time::Instant;
 use rand::seq::SliceRandom;
 
 use super::checkpoint::{Checkpoint, CheckpointError, Place};
-use super::learner::Batch;
 use super::observe::{Flow, Observer, Progress, StopFlag};
 use super::schedule::warm_up;
-use super::{EpochRecord, History, Learner, Optimizer, Settings, Threads};
+use super::trainer::Batch;
+use super::{EpochRecord, History, Optimizer, Settings, Threads, Trainer};
 use crate::data::{Shift, Shifts, Splits};
 use crate::evaluate::score_float;
 use crate::network::{BatchScore, Network, Objective, Real};
@@ -110,7 +110,7 @@ pub fn train<T: Real>(
     }
     let objective = settings.objective(network.head());
     let optimizer = Optimizer::new(settings.optimizer, network.parameters().len());
-    let learner = Learner::new(network, optimizer, objective, batch_size, threads.count(), seed)
+    let trainer = Trainer::new(network, optimizer, objective, batch_size, threads.count(), seed)
         .clipped(settings.clip);
     let mut shift_source = Shifts::new(
         settings.augmentation.shift,
@@ -124,11 +124,11 @@ pub fn train<T: Real>(
         place: Place {
             epoch: 1,
             plateau_share: 1.0,
-            workers: learner.workers(),
+            workers: trainer.workers(),
             shift_words: shift_source.word_position(),
             ..Place::default()
         },
-        learner,
+        trainer,
         positions: (0..rows as u32).collect(),
         shifts: vec![Shift::NONE; rows],
         best: None,
@@ -155,22 +155,22 @@ pub fn train<T: Real>(
             // Stopped in the middle: what is there is kept, and the checkpoint knows the place.
             observer.resumable(&|| run.checkpoint());
             run.validate(&mut record, objective, threads);
-            observer.epoch_done(&record, run.learner.network());
+            observer.epoch_done(&record, run.trainer.network());
             run.place.history.epochs.push(record);
             break;
         }
         run.validate(&mut record, objective, threads);
-        if let Some(plateau) = &settings.plateau {
+        if let Some(plateau) = &settings.reduce_lr_on_plateau {
             let share = run.place.plateau_share;
             run.place.plateau_share = plateau.next_share(&mut run.place.plateau, share, &record);
         }
         if let Some(stopping) = &settings.early_stopping {
             let is_best = stopping.judge(&mut run.place.stopping, &record);
-            if is_best && stopping.restore_best {
+            if is_best && stopping.restore_best_weights {
                 run.keep_best();
             }
         }
-        let flow = observer.epoch_done(&record, run.learner.network());
+        let flow = observer.epoch_done(&record, run.trainer.network());
         run.place.history.epochs.push(record);
         run.place.epoch += 1;
         run.place.batch = 0;
@@ -184,16 +184,16 @@ pub fn train<T: Real>(
         }
     }
     observer.trained();
-    let Run { mut learner, place, best, .. } = run;
+    let Run { mut trainer, place, best, .. } = run;
     if let Some((parameters, state)) = best {
-        let (network, _) = learner.parts_mut();
+        let (network, _) = trainer.parts_mut();
         network.parameters_mut().copy_from_slice(&parameters);
         network.state_mut().copy_from_slice(&state);
         best_epoch = Some(place.epoch.saturating_sub(1 + place.stopping.waited));
     }
     Ok(Outcome {
-        workers: learner.workers(),
-        network: learner.into_network(),
+        workers: trainer.workers(),
+        network: trainer.into_network(),
         history: place.history,
         interrupted: stop.is_stopped(),
         best_epoch,
@@ -204,7 +204,7 @@ pub fn train<T: Real>(
 struct Run<'a, T> {
     splits: &'a Splits,
     settings: &'a Settings,
-    learner: Learner<T>,
+    trainer: Trainer<T>,
     /// Positions in the training set, in the order of this epoch.
     positions: Vec<u32>,
     /// How the row of each position is moved in this epoch.
@@ -252,7 +252,7 @@ impl<T: Real> Run<'_, T> {
                 positions: &self.positions[range.clone()],
                 shifts: &self.shifts[range],
             };
-            let batch_score = self.learner.step(rows, learning_rate);
+            let batch_score = self.trainer.step(rows, learning_rate);
             self.place.steps += 1;
             self.place.batch += 1;
             let batch = self.place.batch;
@@ -274,12 +274,12 @@ impl<T: Real> Run<'_, T> {
     fn validate(&self, record: &mut EpochRecord, objective: Objective, threads: &Threads) {
         record.validation =
             self.splits.validation.as_ref().map(|validation| {
-                score_float(self.learner.network(), validation, objective, threads)
+                score_float(self.trainer.network(), validation, objective, threads)
             });
     }
 
     fn keep_best(&mut self) {
-        let network = self.learner.network();
+        let network = self.trainer.network();
         match &mut self.best {
             Some((parameters, state)) => {
                 parameters.copy_from_slice(network.parameters());
@@ -291,11 +291,11 @@ impl<T: Real> Run<'_, T> {
 
     /// All that is needed to go on from here.
     fn checkpoint(&self) -> Checkpoint<'_> {
-        let (first, second, _) = self.learner.optimizer().memory();
+        let (first, second, _) = self.trainer.optimizer().memory();
         let best = self.best.as_ref();
         Checkpoint {
-            parameters: T::as_f32(self.learner.network().parameters()),
-            state: T::as_f32(self.learner.network().state()),
+            parameters: T::as_f32(self.trainer.network().parameters()),
+            state: T::as_f32(self.trainer.network().state()),
             first: T::as_f32(first),
             second: T::as_f32(second),
             best: best.map(|(parameters, state)| (T::as_f32(parameters), T::as_f32(state))),
@@ -308,7 +308,7 @@ impl<T: Real> Run<'_, T> {
     fn take_up(&mut self, checkpoint: Checkpoint<'_>) -> Result<(), CheckpointError> {
         let other = |problem: &str| CheckpointError::Other(problem.to_string());
         let place = checkpoint.place;
-        let workers = self.learner.workers();
+        let workers = self.trainer.workers();
         if place.workers != workers {
             let was = place.workers;
             return Err(CheckpointError::Other(format!(
@@ -318,7 +318,7 @@ impl<T: Real> Run<'_, T> {
         }
         let reals = |values: &[f32]| values.iter().map(|&v| T::from_f32(v)).collect::<Vec<T>>();
         let steps = i32::try_from(place.steps).unwrap_or(i32::MAX);
-        let (network, optimizer) = self.learner.parts_mut();
+        let (network, optimizer) = self.trainer.parts_mut();
         let fits = |parameters: &[f32], state: &[f32]| {
             parameters.len() == network.parameters().len() && state.len() == network.state().len()
         };
@@ -328,7 +328,7 @@ impl<T: Real> Run<'_, T> {
         }
         network.parameters_mut().copy_from_slice(&reals(parameters));
         network.state_mut().copy_from_slice(&reals(state));
-        if !optimizer.remember(&reals(&checkpoint.first), &reals(&checkpoint.second), steps) {
+        if !optimizer.load_state(&reals(&checkpoint.first), &reals(&checkpoint.second), steps) {
             return Err(other("it was trained by another optimizer"));
         }
         let mut sorted = checkpoint.positions.to_vec();
@@ -336,7 +336,7 @@ impl<T: Real> Run<'_, T> {
         if !sorted.into_iter().eq(0..self.positions.len() as u32) {
             return Err(other("it was trained with another number of rows"));
         }
-        let network = self.learner.network();
+        let network = self.trainer.network();
         network.check_finite().map_err(|error| CheckpointError::Beyond(error.to_string()))?;
         let best = checkpoint.best.iter().flat_map(|(parameters, state)| [parameters, state]);
         for numbers in best.chain([&checkpoint.first, &checkpoint.second]) {
@@ -422,7 +422,7 @@ mod tests {
         optimizer = { adamw = { learning_rate = 0.01 } }
         clip = { norm = 0.5 }
         augmentation = { shift = 1 }
-        plateau = { patience = 1, factor = 0.5 }
+        reduce_lr_on_plateau = { patience = 1, factor = 0.5 }
         early_stopping = { patience = 5 }
     "#;
 

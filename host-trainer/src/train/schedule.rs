@@ -4,7 +4,7 @@ use std::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
 
-use crate::checked::{at_least_one, positive, proper_fraction, share};
+use crate::validators::{at_least_one, positive, proper_fraction, share};
 
 /// How the learning rate changes.
 #[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{ClassWeight, EarlyStopping, OptimizerSettings, Plateau, Schedule};
-use crate::checked::{at_least_one, below_one, not_negative, positive, share};
 use crate::evaluate::Threshold;
 use crate::network::{Head, Loss, Objective};
+use crate::validators::{at_least_one, below_one, not_negative, positive, share};
 
 /// How a network is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ pub struct Settings {
     pub early_stopping: Option<EarlyStopping>,
     /// When to lower the learning rate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plateau: Option<Plateau>,
+    pub reduce_lr_on_plateau: Option<Plateau>,
     /// How training images are changed.
     #[serde(default)]
     pub augmentation: Augmentation,

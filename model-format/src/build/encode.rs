@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::weights::{folded_biases, lay_out};
-use super::{DenseSpec, DetailsSpec, FeatureSpec, LayerSpec, MeaningSpec, ModelSpec, TableSpec};
+use super::{DenseSpec, DetailsSpec, FeatureSpec, LayerSpec, ModelSpec, OutputSpec, TableSpec};
 use crate::{
-    Encoding, Error, Field, HEADER_LEN, Header, Model, Place, Precision, Problem, Quantization,
-    Softmax, TABLE_INT8_LEN, TABLE_INT16_LEN,
+    DataType, Encoding, Error, Field, FieldError, HEADER_LEN, Header, Location, Model,
+    Quantization, Softmax, TABLE_INT8_LEN, TABLE_INT16_LEN,
 };
 
 impl ModelSpec {
@@ -26,7 +26,7 @@ impl ModelSpec {
         match &self.input.encoding {
             Encoding::Quantized => payload.put(&0u32),
             Encoding::Unsigned8 => payload.put(&1u32),
-            Encoding::Raw(channels) => {
+            Encoding::Counts(channels) => {
                 payload.put(&2u32);
                 let bytes: Vec<u8> = channels.iter().flat_map(|c| c.to_bytes()).collect();
                 payload.put_bytes(&bytes);
@@ -38,17 +38,17 @@ impl ModelSpec {
             }
         }
         match &self.output {
-            MeaningSpec::Classes { labels, threshold } => {
+            OutputSpec::Classes { labels, threshold } => {
                 payload.put(&0u32);
                 payload.put(labels);
                 payload.put(threshold);
             }
-            MeaningSpec::Values(scales) => {
+            OutputSpec::Values(scales) => {
                 payload.put(&1u32);
                 let bytes: Vec<u8> = scales.iter().flat_map(|scale| scale.to_bytes()).collect();
                 payload.put_bytes(&bytes);
             }
-            MeaningSpec::Probability { labels, threshold } => {
+            OutputSpec::Probability { labels, threshold } => {
                 payload.put(&2u32);
                 payload.put(labels);
                 payload.put(threshold);
@@ -58,7 +58,7 @@ impl ModelSpec {
         let mut input = self.input.quantization;
         for (index, layer) in self.layers.iter().enumerate() {
             // A count beyond the limit is for the reader to refuse.
-            let place = Place::Layer(index.min(u8::MAX.into()) as u8);
+            let place = Location::Layer(index.min(u8::MAX.into()) as u8);
             match layer {
                 LayerSpec::Dense(dense) => {
                     payload.put_dense(dense, input, place)?;
@@ -131,7 +131,7 @@ impl Payload {
     }
 
     fn put_quantization(&mut self, quantization: Quantization) {
-        self.put(&(quantization.precision as u32));
+        self.put(&(quantization.data_type as u32));
         self.put(&quantization.scale);
         self.put(&quantization.zero_point);
     }
@@ -150,7 +150,7 @@ impl Payload {
         &mut self,
         dense: &DenseSpec,
         input: Quantization,
-        place: Place,
+        place: Location,
     ) -> Result<(), Error> {
         let (inputs, outputs) = (dense.inputs, dense.outputs);
         check_count(place, Field::Weight, inputs.saturating_mul(outputs), dense.weights.len())?;
@@ -160,7 +160,7 @@ impl Payload {
             && let Some(weight) = dense.weights.iter().find(|weight| weight.unsigned_abs() > 7)
         {
             // Four bits would not hold it, and a reader would find another weight.
-            let problem = Problem::OutOfRange((*weight).into());
+            let problem = FieldError::OutOfRange((*weight).into());
             return Err(Error::Field { place, field: Field::Weight, problem });
         }
         self.put(&0u32);
@@ -183,15 +183,15 @@ impl Payload {
         Ok(())
     }
 
-    fn put_table(&mut self, table: &TableSpec, place: Place) -> Result<(), Error> {
+    fn put_table(&mut self, table: &TableSpec, place: Location) -> Result<(), Error> {
         self.put(&1u32);
         self.put_quantization(table.output);
-        let bytes: Vec<u8> = match table.output.precision {
-            Precision::Int8 => {
+        let bytes: Vec<u8> = match table.output.data_type {
+            DataType::Int8 => {
                 check_count(place, Field::Table, TABLE_INT8_LEN, table.entries.len())?;
                 table.entries.iter().map(|entry| *entry as u8).collect()
             }
-            Precision::Int16 => {
+            DataType::Int16 => {
                 check_count(place, Field::Table, TABLE_INT16_LEN, table.entries.len())?;
                 table.entries.iter().flat_map(|entry| entry.to_le_bytes()).collect()
             }
@@ -201,10 +201,10 @@ impl Payload {
     }
 }
 
-fn check_count(place: Place, field: Field, expected: usize, found: usize) -> Result<(), Error> {
+fn check_count(place: Location, field: Field, expected: usize, found: usize) -> Result<(), Error> {
     if expected == found {
         return Ok(());
     }
-    let problem = Problem::Mismatch { expected: expected as u32, found: found as u32 };
+    let problem = FieldError::Mismatch { expected: expected as u32, found: found as u32 };
     Err(Error::Field { place, field, problem })
 }

@@ -5,6 +5,6 @@ mod spec;
 mod weights;
 
 pub use spec::{
-    DenseSpec, DetailsSpec, EncodingSpec, FeatureSpec, InputSpec, LayerSpec, MeaningSpec,
-    ModelSpec, SelfTestSpec, SoftmaxSpec, TableSpec,
+    DenseSpec, DetailsSpec, EncodingSpec, FeatureSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec,
+    SelfTestSpec, SoftmaxSpec, TableSpec,
 };

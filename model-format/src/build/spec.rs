@@ -1,8 +1,8 @@
 //! A model in owned types, free to be changed until it is written.
 
 use crate::{
-    Channel, Clamp, Dense, Details, Encoding, Labels, Layer, Meaning, Model, Multiplier, Precision,
-    Quantization, RealChannel, Softmax, Table, ValueScale, WeightLayout,
+    Channel, Clamp, DataType, Dense, Details, Encoding, Labels, Layer, Model, Multiplier,
+    OutputKind, Quantization, RealChannel, Softmax, Table, ValueScale, WeightLayout,
 };
 
 /// A model to be written.
@@ -13,7 +13,7 @@ pub struct ModelSpec {
     /// What goes in.
     pub input: InputSpec,
     /// What the outputs say; one label an output, if they are classes.
-    pub output: MeaningSpec,
+    pub output: OutputSpec,
     /// The layers, first to last.
     pub layers: Vec<LayerSpec>,
     /// Inputs with their expected outputs.
@@ -62,7 +62,7 @@ pub struct InputSpec {
 
 /// What the outputs of a model to be written say.
 #[derive(Clone, Debug, PartialEq)]
-pub enum MeaningSpec {
+pub enum OutputSpec {
     /// One score per class.
     Classes {
         /// The classes' labels.
@@ -81,11 +81,11 @@ pub enum MeaningSpec {
     },
 }
 
-impl MeaningSpec {
+impl OutputSpec {
     /// Returns the meaning of one score per class, the largest of which wins.
     pub fn classes(labels: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let labels = labels.into_iter().map(Into::into).collect();
-        MeaningSpec::Classes { labels, threshold: 0 }
+        OutputSpec::Classes { labels, threshold: 0 }
     }
 }
 
@@ -125,7 +125,7 @@ pub struct DenseSpec {
 /// An element-wise layer to be written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TableSpec {
-    /// What the output's values stand for; of the precision of the input.
+    /// What the output's values stand for; of the data_type of the input.
     pub output: Quantization,
     /// For int8, the outputs for −128, −127, … 127; for int16, those for −32768, −32512, … 32512
     /// and 32768.
@@ -158,11 +158,11 @@ impl From<&Model<'_>> for ModelSpec {
                 encoding: match model.input().encoding {
                     Encoding::Quantized => Encoding::Quantized,
                     Encoding::Unsigned8 => Encoding::Unsigned8,
-                    Encoding::Raw(channels) => Encoding::Raw(channels.iter().collect()),
+                    Encoding::Counts(channels) => Encoding::Counts(channels.iter().collect()),
                     Encoding::Reals(channels) => Encoding::Reals(channels.iter().collect()),
                 },
             },
-            output: MeaningSpec::from(&model.output().meaning),
+            output: OutputSpec::from(&model.output().kind),
             layers: model
                 .layers()
                 .map(|layer| match layer {
@@ -183,16 +183,16 @@ impl From<&Model<'_>> for ModelSpec {
     }
 }
 
-impl From<&Meaning<'_>> for MeaningSpec {
-    fn from(meaning: &Meaning<'_>) -> Self {
+impl From<&OutputKind<'_>> for OutputSpec {
+    fn from(kind: &OutputKind<'_>) -> Self {
         let owned = |labels: Labels<'_>| labels.iter().map(String::from).collect();
-        match *meaning {
-            Meaning::Classes { labels, threshold } => {
-                MeaningSpec::Classes { labels: owned(labels), threshold }
+        match *kind {
+            OutputKind::Classes { labels, threshold } => {
+                OutputSpec::Classes { labels: owned(labels), threshold }
             }
-            Meaning::Values(scales) => MeaningSpec::Values(scales.iter().collect()),
-            Meaning::Probability { labels, threshold } => {
-                MeaningSpec::Probability { labels: owned(labels), threshold }
+            OutputKind::Values(scales) => OutputSpec::Values(scales.iter().collect()),
+            OutputKind::Probability { labels, threshold } => {
+                OutputSpec::Probability { labels: owned(labels), threshold }
             }
         }
     }
@@ -238,9 +238,9 @@ impl From<&Table<'_>> for TableSpec {
     fn from(table: &Table<'_>) -> Self {
         TableSpec {
             output: table.output,
-            entries: match table.output.precision {
-                Precision::Int8 => table.bytes().iter().map(|y| i16::from(*y as i8)).collect(),
-                Precision::Int16 => {
+            entries: match table.output.data_type {
+                DataType::Int8 => table.bytes().iter().map(|y| i16::from(*y as i8)).collect(),
+                DataType::Int16 => {
                     table.bytes().as_chunks().0.iter().map(|y| i16::from_le_bytes(*y)).collect()
                 }
             },

@@ -1,7 +1,7 @@
 //! A small model that uses every part of the format.
 
 use model_format::build::{
-    DenseSpec, DetailsSpec, InputSpec, LayerSpec, MeaningSpec, ModelSpec, SelfTestSpec,
+    DenseSpec, DetailsSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec, SelfTestSpec,
 };
 use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
 
@@ -13,7 +13,7 @@ pub fn example() -> ModelSpec {
             quantization: Quantization::int8(0.5, -128),
             encoding: Encoding::Unsigned8,
         },
-        output: MeaningSpec::classes(["no", "yes"]),
+        output: OutputSpec::classes(["no", "yes"]),
         layers: vec![
             LayerSpec::Dense(DenseSpec {
                 inputs: 3,

@@ -22,7 +22,7 @@ use libfuzzer_sys::fuzz_target;
 use model_format::Model;
 
 fuzz_target!(|file: &[u8]| {
-    let options = Options { name: "fuzz".into(), meaning: OutputMeaning::Guess };
+    let options = Options { name: "fuzz".into(), kind: OutputMeaning::Guess };
     match import(file, &options) {
         Ok(imported) => drop(Model::parse(&imported.bytes).expect("an import is a model")),
         Err(error) => assert!(!error.to_string().is_empty()),

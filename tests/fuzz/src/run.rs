@@ -7,10 +7,10 @@ mod file;
 #[path = "../../src/reference/mod.rs"]
 mod reference;
 
-use firmware::{Engine, RawError, encode_counts, encode_reals};
+use thimble_nn::{Engine, InputError, encode_counts, encode_reals};
 use libfuzzer_sys::fuzz_target;
 use model_format::build::{LayerSpec, ModelSpec};
-use model_format::{Layer, Model, Precision, WeightLayout};
+use model_format::{Layer, Model, DataType, WeightLayout};
 use reference::{Network, raw};
 
 /// More multiply-accumulates than these only make the fuzzer slow.
@@ -63,15 +63,15 @@ fn run(model: &Model<'_>, input: &[u8]) -> Vec<Vec<u8>> {
 /// exponentials, and the reference has only those of the specification.
 fn check(model: &Model<'_>, input: &[u8], outputs: &[Vec<u8>]) {
     let before = model.layers().take_while(|layer| !matches!(layer, Layer::Softmax(_)));
-    let precisions = before.map(|layer| match layer {
-        Layer::Dense(dense) => dense.output.precision,
-        Layer::Table(table) => table.output.precision,
-        Layer::Softmax(softmax) => softmax.input.precision,
+    let data_types = before.map(|layer| match layer {
+        Layer::Dense(dense) => dense.output.data_type,
+        Layer::Table(table) => table.output.data_type,
+        Layer::Softmax(softmax) => softmax.input.data_type,
     });
-    let input = values(input, model.input().quantization.precision);
+    let input = values(input, model.input().quantization.data_type);
     let expected = Network::new(model).run_layers_wide(&input);
-    for (index, precision) in precisions.enumerate() {
-        assert_eq!(values(&outputs[index], precision), expected[index], "layer {index}");
+    for (index, data_type) in data_types.enumerate() {
+        assert_eq!(values(&outputs[index], data_type), expected[index], "layer {index}");
     }
 }
 
@@ -85,12 +85,13 @@ fn check_counts(model: &Model<'_>, seed: u8) {
     let (expected, beyond) = raw::encode(&counts, channels, quantization);
     let mut input = vec![0; model.input_bytes()];
     assert_eq!(encode_counts(model, counts.iter().copied(), &mut input), Ok(beyond));
-    assert_eq!(values(&input, quantization.precision), expected);
+    assert_eq!(values(&input, quantization.data_type), expected);
     let outputs = run(model, &input);
     let mut scratch = vec![0xdead_beef; model.scratch_len()];
     let mut engine = Engine::new(model.clone(), &mut scratch).expect("the host reads all layouts");
-    let (output, saturated) = engine.run_counts(counts).expect("as many counts as inputs");
-    assert_eq!((Some(output), saturated), (outputs.last().map(Vec::as_slice), beyond));
+    let answer = engine.run_counts(&counts).expect("as many counts as inputs");
+    let last = outputs.last().map(Vec::as_slice);
+    assert_eq!((Some(answer.bytes()), answer.saturated()), (last, beyond));
 }
 
 /// Holds what becomes of real numbers against the plain implementation.
@@ -107,19 +108,20 @@ fn check_reals(model: &Model<'_>, seed: u8) {
     let mut scratch = vec![0xdead_beef; model.scratch_len()];
     let mut engine = Engine::new(model.clone(), &mut scratch).expect("the host reads all layouts");
     if let Some(input) = reals.iter().position(|real| real.is_nan()) {
-        assert_eq!(engine.run_reals(&reals), Err(RawError::NotANumber { input }));
+        assert_eq!(engine.run_reals(&reals).err(), Some(InputError::NotANumber { input }));
         return;
     }
     let quantization = model.input_quantization();
     let (expected, beyond) = raw::encode_reals(&reals, &channels, quantization);
     let mut input = vec![0; model.input_bytes()];
     assert_eq!(encode_reals(model, reals.iter().copied(), &mut input), Ok(beyond));
-    assert_eq!(values(&input, quantization.precision), expected);
+    assert_eq!(values(&input, quantization.data_type), expected);
     let outputs = run(model, &input);
-    let (output, saturated) = engine.run_reals(&reals).expect("as many numbers as inputs");
-    assert_eq!((Some(output), saturated), (outputs.last().map(Vec::as_slice), beyond));
+    let answer = engine.run_reals(&reals).expect("as many numbers as inputs");
+    let last = outputs.last().map(Vec::as_slice);
+    assert_eq!((Some(answer.bytes()), answer.saturated()), (last, beyond));
 }
 
-fn values(bytes: &[u8], precision: Precision) -> Vec<i64> {
-    precision.values(bytes).map(i64::from).collect()
+fn values(bytes: &[u8], data_type: DataType) -> Vec<i64> {
+    data_type.values(bytes).map(i64::from).collect()
 }

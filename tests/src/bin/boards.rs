@@ -8,12 +8,12 @@ use host_trainer::device::board::{BOARDS, Board};
 use host_trainer::device::command::count;
 use model_format::Model;
 use object::{Object, ObjectSymbol};
-use tests::command::{Finished, cargo};
-use tests::emulated::{LIMIT, firmware_for, own_model, serving_firmware, serving_on};
-use tests::minimal::Sizes;
-use tests::parity::engine_outputs;
-use tests::workspace::{read, root};
-use tests::{digits, mnist};
+use thimble_tests::command::{Finished, cargo};
+use thimble_tests::emulated::{LIMIT, firmware_for, own_model, serving_firmware, serving_on};
+use thimble_tests::minimal::Sizes;
+use thimble_tests::parity::engine_outputs;
+use thimble_tests::workspace::{read, root};
+use thimble_tests::{digits, mnist};
 
 /// Images that are counted, and sent over the link.
 const IMAGES: usize = 100;

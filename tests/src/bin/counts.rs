@@ -1,8 +1,8 @@
 //! Prints what an inference costs on each core, in executed instructions; or on the cores that are
 //! named, such as `Cortex-M3`.
 
-use model_format::Precision;
-use tests::counts::{CORES, CURVE, Core, IMAGES, Measured, Network};
+use model_format::DataType;
+use thimble_tests::counts::{CORES, CURVE, Core, IMAGES, Measured, Network};
 
 fn main() {
     let chosen: Vec<String> = std::env::args().skip(1).collect();
@@ -53,7 +53,7 @@ fn kinds(cores: &[Core]) {
         Network::MLP,
         Network { int4: true, ..Network::MLP },
         layer,
-        Network { precision: Precision::Int16, ..layer },
+        Network { data_type: DataType::Int16, ..layer },
     ];
     println!();
     println!("inputs random in all of their range");

@@ -8,11 +8,11 @@ fn main() -> std::io::Result<()> {
     let measured = match std::env::args().nth(1).as_deref() {
         Some("boards") => {
             let known = Measured::read().map_err(std::io::Error::other)?;
-            Measured { boards: tests::sizes::measure_boards(), ..known }
+            Measured { boards: thimble_tests::sizes::measure_boards(), ..known }
         }
-        _ => tests::sizes::measure(),
+        _ => thimble_tests::sizes::measure(),
     };
-    let path = tests::workspace::root().join("host-trainer/src/chips/measured.toml");
+    let path = thimble_tests::workspace::root().join("host-trainer/src/chips/measured.toml");
     std::fs::write(&path, measured.to_toml())?;
     println!("{}", path.display());
     Ok(())

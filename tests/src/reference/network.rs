@@ -1,6 +1,6 @@
 //! A whole model through the reference.
 
-use model_format::{Layer, Model, Precision};
+use model_format::{DataType, Layer, Model};
 
 use super::activation::softmax;
 use super::dense::Dense;
@@ -41,11 +41,11 @@ impl Step {
                 output_zero_point: dense.output.zero_point.into(),
                 clamp: (dense.clamp.low.into(), dense.clamp.high.into()),
             }),
-            Layer::Table(table) => match table.input.precision {
-                Precision::Int8 => {
+            Layer::Table(table) => match table.input.data_type {
+                DataType::Int8 => {
                     Step::TableInt8(table.bytes().iter().map(|y| (*y as i8).into()).collect())
                 }
-                Precision::Int16 => Step::TableInt16(int16(table.bytes())),
+                DataType::Int16 => Step::TableInt16(int16(table.bytes())),
             },
             Layer::Softmax(softmax) => Step::Softmax(softmax.input.scale),
         }

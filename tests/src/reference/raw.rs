@@ -1,6 +1,6 @@
 //! From counts of sensors, and from real numbers, to values of the input.
 
-use model_format::{Channels, Precision, Quantization, RealChannel};
+use model_format::{Channels, DataType, Quantization, RealChannel};
 
 use super::rounding::{Factor, requantize};
 
@@ -52,8 +52,8 @@ pub fn encode_reals(
 
 /// The least and the largest value of a tensor.
 fn ends(tensor: Quantization) -> (i64, i64) {
-    match tensor.precision {
-        Precision::Int8 => (-128, 127),
-        Precision::Int16 => (-32768, 32767),
+    match tensor.data_type {
+        DataType::Int8 => (-128, 127),
+        DataType::Int16 => (-32768, 32767),
     }
 }

@@ -1,23 +1,23 @@
 //! What the build scripts of all boards do.
 //!
 //! ```no_run
-//! board_build::memory(include_str!("../../qemu-mps2-an386/memory.x"));
-//! board_build::model("../../models/digits.thimble");
+//! thimble_board_build::memory(include_str!("../../qemu-mps2-an386/memory.x"));
+//! thimble_board_build::model("../../models/digits.thimble");
 //! ```
 //!
 //! Linker arguments come from here and not from a configuration file, where `RUSTFLAGS` in the
 //! environment would silently replace them.
 
 mod memory;
-mod trust;
+mod signature_policy;
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
-use model_format::{Model, Operators};
+use model_format::Model;
 
 pub use memory::memory;
-pub use trust::trust;
+pub use signature_policy::signature_policy;
 
 /// The environment variable that names another model than the board's default.
 const MODEL_VARIABLE: &str = "THIMBLE_MODEL";
@@ -79,19 +79,21 @@ pub fn model(default: &str) {
 fn build_in(default: &str, room_words: usize, room_values: usize) {
     let (path, bytes) = read_model(default);
     let model = Model::parse(&bytes).unwrap_or_else(|error| refuse(&path, &error));
+    thimble_build::check(&model, &thimble_build::kernels())
+        .unwrap_or_else(|error| refuse(&path, &error));
     let scratch = model.scratch_len().max(room_words);
     let (inputs, outputs) = (model.raw_input_bytes().max(room_values), model.output_bytes());
     memory::check(scratch, frame_len(inputs), frame_len(outputs));
     let code = format!(
         "{file}\
          /// The memory that this model needs: for the engine, a request, an answer.\n\
-         pub static MEMORY: common::ConstStaticCell<\n    \
-             common::Memory<\n        \
+         pub static MEMORY: thimble_board::ConstStaticCell<\n    \
+             thimble_board::Memory<\n        \
                  {scratch},\n        \
-                 {{ common::frame_len({inputs}) }},\n        \
-                 {{ common::frame_len({outputs}) }},\n    \
+                 {{ thimble_board::frame_len({inputs}) }},\n        \
+                 {{ thimble_board::frame_len({outputs}) }},\n    \
              >,\n\
-         > = common::ConstStaticCell::new(common::Memory::ZERO);\n",
+         > = thimble_board::ConstStaticCell::new(thimble_board::Memory::ZERO);\n",
         file = file_code(&path, &bytes),
     );
     write("model.rs", code.as_bytes());
@@ -101,40 +103,6 @@ fn build_in(default: &str, room_words: usize, room_values: usize) {
 fn frame_len(values: usize) -> usize {
     let message = values + 256;
     message + message / 254 + 1 + 2
-}
-
-/// Builds a model in as [`model()`] does, for a program that runs this model and never another: only
-/// what its layers use is linked. Writes a file of this name, to be included by the program:
-///
-/// - `MODEL: &[u8]`, the file on a 4-byte boundary;
-/// - `SCRATCH_WORDS`, the scratch memory that it needs;
-/// - `Chosen`, the choice of operators to parse and to run it with.
-pub fn fixed_model(name: &str, default: &str) {
-    let (path, bytes) = read_model(default);
-    let model = Model::parse(&bytes).unwrap_or_else(|error| refuse(&path, &error));
-    let Operators { layouts, int16, table, softmax, raw, reals, details } = Operators::of(&model);
-    let code = format!(
-        "{file}\
-         /// Words of scratch memory that this model needs.\n\
-         pub const SCRATCH_WORDS: usize = {scratch};\n\
-         /// What this model uses.\n\
-         #[derive(Clone, Copy, Debug)]\n\
-         pub struct Chosen;\n\
-         impl model_format::Choice for Chosen {{\n    \
-             const OPERATORS: model_format::Operators = model_format::Operators {{\n        \
-                 layouts: {layouts:#b},\n        \
-                 int16: {int16},\n        \
-                 table: {table},\n        \
-                 softmax: {softmax},\n        \
-                 raw: {raw},\n        \
-                 reals: {reals},\n        \
-                 details: {details},\n    \
-             }};\n\
-         }}\n",
-        file = file_code(&path, &bytes),
-        scratch = model.scratch_len(),
-    );
-    write(name, code.as_bytes());
 }
 
 /// The model file to build in, and where it lies.

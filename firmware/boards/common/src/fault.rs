@@ -1,6 +1,6 @@
 //! Faults of the processor, a stack that has left its memory among them.
 //!
-//! The stack lies below everything else in RAM (see `board_build::memory`). One that grows too deep
+//! The stack lies below everything else in RAM (see `thimble_board_build::memory`). One that grows too deep
 //! leaves RAM, which is a fault; the handler then has no stack, and takes all of it anew.
 //!
 //! Each board defines its own reaction: `thimble_fault(pc, lr)` and `thimble_overflow()`, which do

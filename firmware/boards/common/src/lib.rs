@@ -5,7 +5,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `trust` | whose models are taken |
+//! | `signature_policy` | the signatures that models need |
 //! | [`parts`] | a board, put together of its light, clock, flash |
 //! | [`uart`] | sleeping until a byte comes |
 //! | `plic` | RISC-V: the interrupt that ends the sleep |
@@ -22,19 +22,18 @@ pub mod parts;
 #[cfg(target_arch = "riscv32")]
 pub mod plic;
 pub mod stack;
-mod trust {
-    include!(concat!(env!("OUT_DIR"), "/trust.rs"));
+mod signature_policy {
+    include!(concat!(env!("OUT_DIR"), "/signature_policy.rs"));
 }
 pub mod uart;
 
 use embedded_hal::digital::StatefulOutputPin;
 use embedded_io::{Read, Write};
-use firmware::Engine;
 use firmware::app::{self, App, Buffers, Start, self_test};
 pub use firmware::link::frame_len;
 use firmware::slots::{LastRun, MappedFlash};
-use model_format::Model;
 pub use static_cell::ConstStaticCell;
+use thimble_nn::{Engine, Model};
 
 use crate::clock::Clock;
 pub use crate::parts::{Parts, Watchdog};
@@ -119,7 +118,8 @@ where
     let Some(slots) = &mut parts.slots else { return none };
     slots.set_feed(parts.watchdog.feed);
     let buffers = Buffers { receive: RECEIVE, send: SEND };
-    let started = app::start(slots, last, &mut memory.scratch, buffers, trust::TRUST);
+    let started =
+        app::start(slots, last, &mut memory.scratch, buffers, signature_policy::SIGNATURE_POLICY);
     match (last, started.blamed, started.update_was_on) {
         (LastRun::Ended, ..) | (_, None, false) => {}
         (LastRun::Hung, _, true) => {
@@ -139,7 +139,7 @@ where
     // only its header.
     let file = started.slot.and_then(|slot| unsafe { flash::running_model(slots, slot) });
     file.map_or(none, |file| Start {
-        file: trust::TRUST.model_file(file),
+        file: signature_policy::SIGNATURE_POLICY.model_file(file),
         slot: started.slot.map(|slot| slot as u8),
     })
 }

@@ -1,12 +1,12 @@
 //! A board, put together of its parts.
 
 use embedded_hal::digital::StatefulOutputPin;
-use firmware::app::{Board, Trust};
+use firmware::app::{Board, SignaturePolicy};
 use firmware::link::{Counter, STACK_OVERRUN};
 use firmware::slots::{MappedFlash, NoFlash, Slots};
 
 use crate::clock::Clock;
-use crate::{stack, trust};
+use crate::{signature_policy, stack};
 
 /// A board, put together of its parts.
 pub struct Parts<L, K, F = NoFlash> {
@@ -70,8 +70,8 @@ impl<L: StatefulOutputPin, K: Clock, F: MappedFlash> Board for Parts<L, K, F> {
         self.slots.as_mut()
     }
 
-    fn trust(&self) -> Trust {
-        trust::TRUST
+    fn signature_policy(&self) -> SignaturePolicy {
+        signature_policy::SIGNATURE_POLICY
     }
 
     fn restart(&mut self) {

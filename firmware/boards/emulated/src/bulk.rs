@@ -1,6 +1,6 @@
 //! `bulk IN OUT`: a whole test set through the model, without the slow UART.
 
-use firmware::Engine;
+use thimble_nn::Engine;
 
 use crate::command::FileName;
 use crate::failure::Failure;

@@ -42,7 +42,7 @@ pub enum Command {
     Costs(FileName, FileName),
     /// `count IN OUT`: measure time and stack of one inference, for every row of `IN`.
     Count(FileName, FileName),
-    /// `dial IN OUT`: analogue channels and a PWM pin, played (see [`crate::sensors`]).
+    /// `dial IN OUT`: analog channels and a PWM pin, played (see [`crate::sensors`]).
     Dial(FileName, FileName),
     /// `motion IN OUT`: an accelerometer and a light, played (see [`crate::sensors`]).
     Motion(FileName, FileName),

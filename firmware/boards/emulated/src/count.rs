@@ -1,19 +1,19 @@
 //! `count IN OUT`: what one inference costs on this core, for every row of `IN`.
 //!
 //! `OUT` gets one line: `rows=R instructions_min=… instructions_mean=… instructions_max=… stack=B`.
-//! Instructions are right under QEMU's `-icount shift=0` only (see [`common::clock`]). The
+//! Instructions are right under QEMU's `-icount shift=0` only (see [`thimble_board::clock`]). The
 //! stack is that of the deepest run, painted for the purpose.
 
 use core::fmt::Write;
 
-use common::stack;
-use firmware::Engine;
 use heapless::String;
+use thimble_board::stack;
+use thimble_nn::Engine;
 
 use crate::command::FileName;
 use crate::failure::Failure;
 use crate::files::{InputFile, OutputFile};
-use common::clock::Clock;
+use thimble_board::clock::Clock;
 
 /// Measures every row of `input` and writes the line; returns how many rows there were.
 ///

@@ -51,10 +51,10 @@ pub fn restart_after_faults() {
 
 /// Ends the emulation with this code, or restarts the machine.
 fn fault(code: i32) -> ! {
-    common::attempts::fault();
+    thimble_board::attempts::fault();
     match RESTARTS.load(Ordering::Relaxed) {
         #[cfg(target_arch = "arm")]
-        true => common::parts::reset(),
+        true => thimble_board::parts::reset(),
         #[cfg(target_arch = "riscv32")]
         true => crate::virt::restart(),
         false => process::exit(code),

@@ -27,12 +27,12 @@ pub mod vectors;
 #[cfg(target_arch = "riscv32")]
 pub mod virt;
 
-use common::clock::Clock;
-use common::{Memory, Parts};
 use defmt_semihosting as _;
 use embedded_hal::digital::StatefulOutputPin;
 use embedded_io::{Read, Write};
 use firmware::slots::MappedFlash;
+use thimble_board::clock::Clock;
+use thimble_board::{Memory, Parts};
 
 use crate::command::Command;
 use crate::failure::Failure;
@@ -52,10 +52,10 @@ where
     F: MappedFlash,
 {
     let command = match Command::read() {
-        Ok(Command::Serve) => common::run(parts, model, memory, uart),
+        Ok(Command::Serve) => thimble_board::run(parts, model, memory, uart),
         Ok(Command::Faulty) => {
             ending::restart_after_faults();
-            common::run_after(parts, model, memory, uart, |slot| {
+            thimble_board::run_after(parts, model, memory, uart, |slot| {
                 if slot.is_some() {
                     ending::overflow(0);
                 }
@@ -68,7 +68,7 @@ where
         Ok(command) => command,
         Err(failure) => ending::exit(Err(failure)),
     };
-    let result = common::start(model, &mut memory.scratch).map_err(Failure::Model);
+    let result = thimble_board::start(model, &mut memory.scratch).map_err(Failure::Model);
     ending::exit(result.and_then(|mut engine| match command {
         Command::Bulk(input, output) => {
             bulk::run(&mut engine, bytemuck::cast_slice_mut(work), &input, &output)

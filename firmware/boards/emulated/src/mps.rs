@@ -4,14 +4,14 @@
 use core::convert::Infallible;
 use core::marker::PhantomData;
 
-use common::clock::SysTick;
-use common::parts::reset;
-use common::uart::Sleeping;
-use common::{Memory, Parts, Watchdog};
 use cortex_m::interrupt::InterruptNumber;
 use cortex_m::peripheral::{CPUID, MPU, NVIC};
 use embedded_hal::digital::{OutputPin, StatefulOutputPin};
 use embedded_io::{Read, ReadReady, Write};
+use thimble_board::clock::SysTick;
+use thimble_board::parts::reset;
+use thimble_board::uart::Sleeping;
+use thimble_board::{Memory, Parts, Watchdog};
 use volatile_register::RW;
 
 use crate::ram;

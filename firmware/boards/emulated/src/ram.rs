@@ -1,10 +1,10 @@
 //! Memory of the emulator that stands for a flash: it outlasts a reset, not the emulator.
 
-use common::flash::Partition;
 use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
 use firmware::slots::Slots;
+use thimble_board::flash::Partition;
 
 /// Bytes of it.
 const LEN: usize = 512 * 1024;

@@ -18,11 +18,10 @@ use core::convert::Infallible;
 use embedded_hal::digital::OutputPin;
 use embedded_hal::i2c::{self, ErrorKind, I2c, NoAcknowledgeSource, Operation};
 use embedded_hal::pwm::SetDutyCycle;
-use firmware::Engine;
-use firmware::inputs::dial::{AnalogIn, Dial};
-use firmware::inputs::lis3dh::{Lis3dhFifo, SlaveAddr};
-use firmware::inputs::motion::{Motion, MotionError, SensorError};
-use model_format::Model;
+use thimble_nn::{Engine, Model};
+use thimble_sensors::dial::{AnalogIn, Dial};
+use thimble_sensors::lis3dh::{Lis3dhFifo, SlaveAddr};
+use thimble_sensors::motion::{Motion, MotionError, SensorError};
 
 /// Steps of the played PWM pin.
 const MOST_DUTY: u16 = 1000;

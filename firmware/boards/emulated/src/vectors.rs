@@ -16,14 +16,13 @@
 //! `costs IN OUT` takes the same records. Instead of outputs it answers with a u32: the executed
 //! instructions of one inference, on average over the rows.
 
-use firmware::Engine;
-use model_format::Model;
+use thimble_nn::{Engine, Model};
 
 use crate::command::FileName;
 use crate::count::instructions_of;
 use crate::failure::Failure;
 use crate::files::{InputFile, OutputFile};
-use common::clock::Clock;
+use thimble_board::clock::Clock;
 
 /// The length that stands for "this model was refused", or its inputs were not whole rows.
 pub const REFUSED: u32 = u32::MAX;

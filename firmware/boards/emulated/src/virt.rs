@@ -2,12 +2,12 @@
 
 use core::convert::Infallible;
 
-use common::clock::Cycles;
-use common::plic::Plic;
-use common::uart::Sleeping;
-use common::{Memory, Parts, Watchdog, stack};
 use embedded_io::{Read, ReadReady, Write};
 use firmware::app::NoLed;
+use thimble_board::clock::Cycles;
+use thimble_board::plic::Plic;
+use thimble_board::uart::Sleeping;
+use thimble_board::{Memory, Parts, Watchdog, stack};
 use volatile_register::RW;
 
 use crate::ram;

@@ -2,8 +2,6 @@
 #![no_std]
 #![no_main]
 
-use common::clock::Clock;
-use common::{Parts, Watchdog};
 use esp_hal::clock::CpuClock;
 use esp_hal::gpio::{Level, Output, OutputConfig};
 use esp_hal::main;
@@ -11,7 +9,9 @@ use esp_hal::time::Instant;
 use esp_hal::usb::usb_serial_jtag::UsbSerialJtag;
 use firmware::link::Counter;
 use firmware::slots::NoFlash;
-use real as _;
+use thimble_board::clock::Clock;
+use thimble_board::{Parts, Watchdog};
+use thimble_board_hardware as _;
 
 esp_bootloader_esp_idf::esp_app_desc!();
 
@@ -52,5 +52,5 @@ fn main() -> ! {
         restart: || esp_hal::system::software_reset(),
         watchdog: Watchdog::NONE,
     };
-    common::run(parts, MODEL, MEMORY.take(), UsbSerialJtag::new(chip.USB_DEVICE))
+    thimble_board::run(parts, MODEL, MEMORY.take(), UsbSerialJtag::new(chip.USB_DEVICE))
 }

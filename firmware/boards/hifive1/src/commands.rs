@@ -2,9 +2,9 @@
 #![no_std]
 #![no_main]
 
-use common::ConstStaticCell;
 use hifive1::{MEMORY, MODEL, start};
 use riscv_rt::entry;
+use thimble_board::ConstStaticCell;
 
 /// Words for inputs and outputs that come by semihosting: 6 of the 16 KB.
 static WORK: ConstStaticCell<[u32; 1536]> = ConstStaticCell::new([0; 1536]);
@@ -13,5 +13,5 @@ static WORK: ConstStaticCell<[u32; 1536]> = ConstStaticCell::new([0; 1536]);
 #[entry]
 fn main() -> ! {
     let (board, uart) = start();
-    emulated::run(board, MODEL, MEMORY.take(), WORK.take(), uart)
+    thimble_board_emulated::run(board, MODEL, MEMORY.take(), WORK.take(), uart)
 }

@@ -5,10 +5,10 @@ mod led;
 mod uart;
 mod watchdog;
 
-use common::clock::Cycles;
-use common::plic::Plic;
-use common::uart::Sleeping;
-use common::{Parts, Watchdog, stack};
+use thimble_board::clock::Cycles;
+use thimble_board::plic::Plic;
+use thimble_board::uart::Sleeping;
+use thimble_board::{Parts, Watchdog, stack};
 use volatile_register::RW;
 
 pub use crate::led::Led;
@@ -17,7 +17,7 @@ pub use crate::watchdog::restart;
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
-common::stack_guard!();
+thimble_board::stack_guard!();
 
 /// Frequency of the crystal, which the board runs at.
 const CLOCK_HZ: u32 = 16_000_000;

@@ -3,9 +3,9 @@
 
 use core::panic::PanicInfo;
 
-use common::ConstStaticCell;
 use hifive1::{Uart, restart};
 use riscv::register::{mcause, mepc};
+use thimble_board::ConstStaticCell;
 
 /// Starts the log.
 pub fn start() {

@@ -12,5 +12,5 @@ use riscv_rt::entry;
 fn main() -> ! {
     let (board, uart) = start();
     log::start();
-    common::run(board, MODEL, MEMORY.take(), uart)
+    thimble_board::run(board, MODEL, MEMORY.take(), uart)
 }

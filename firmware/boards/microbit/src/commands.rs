@@ -2,9 +2,9 @@
 #![no_std]
 #![no_main]
 
-use common::ConstStaticCell;
 use cortex_m_rt::entry;
 use microbit::{MEMORY, MODEL, start};
+use thimble_board::ConstStaticCell;
 
 /// Words for inputs and outputs that come by semihosting: 6 of the 16 KB, or 1 beside the stack
 /// that signatures need.
@@ -14,5 +14,5 @@ static WORK: ConstStaticCell<[u32; WORDS]> = ConstStaticCell::new([0; WORDS]);
 #[entry]
 fn main() -> ! {
     let (parts, uart) = start();
-    emulated::run(parts, MODEL, MEMORY.take(), WORK.take(), uart)
+    thimble_board_emulated::run(parts, MODEL, MEMORY.take(), WORK.take(), uart)
 }

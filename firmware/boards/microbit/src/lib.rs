@@ -3,17 +3,17 @@
 
 mod flash;
 
-use common::clock::Clock;
-use common::flash::Partition;
-use common::parts::reset;
-use common::uart::Sleeping;
-use common::{Parts, Watchdog};
 use cortex_m::peripheral::NVIC;
 use firmware::link::Counter;
 use nrf51_hal::Clocks;
 use nrf51_hal::gpio::{Level, Output, Pin, PushPull, p0};
 use nrf51_hal::pac::{Interrupt, POWER, Peripherals, TIMER0, UART0, WDT};
 use nrf51_hal::uart::{Baudrate, Parity, Pins, Uart};
+use thimble_board::clock::Clock;
+use thimble_board::flash::Partition;
+use thimble_board::parts::reset;
+use thimble_board::uart::Sleeping;
+use thimble_board::{Parts, Watchdog};
 
 pub use crate::flash::Nvmc;
 

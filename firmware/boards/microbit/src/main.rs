@@ -4,10 +4,10 @@
 
 use cortex_m_rt::entry;
 use microbit::{MEMORY, MODEL, start};
-use real as _;
+use thimble_board_hardware as _;
 
 #[entry]
 fn main() -> ! {
     let (parts, uart) = start();
-    common::run(parts, MODEL, MEMORY.take(), uart)
+    thimble_board::run(parts, MODEL, MEMORY.take(), uart)
 }

@@ -10,10 +10,11 @@ mod start;
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use firmware::Engine;
-use model_format::{Choice, Model};
+use thimble_nn::{Capabilities, Engine, EngineError, StaticModel};
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
+
+use model::Ops;
 
 /// What came of it: 0, not done yet; 1, the engine gives what the model's tests expect; 2, the
 /// model is refused; 3, the engine refuses it; 4, an output differs.
@@ -21,7 +22,7 @@ include!(concat!(env!("OUT_DIR"), "/model.rs"));
 static THIMBLE_STATUS: AtomicU32 = AtomicU32::new(0);
 
 /// What the engine computes in.
-static mut SCRATCH: [u32; SCRATCH_WORDS] = [0; SCRATCH_WORDS];
+static mut SCRATCH: [u32; model::SCRATCH_LEN] = [0; model::SCRATCH_LEN];
 
 /// Called by the start-up code, once.
 #[cfg_attr(target_arch = "arm", cortex_m_rt::entry)]
@@ -31,7 +32,7 @@ fn main() -> ! {
     // SAFETY: `main` runs once, and nothing else names it.
     let scratch = unsafe { &mut *scratch };
     // The compiler shall not know the model's bytes: what is linked must refuse any other.
-    let status = match test(core::hint::black_box(MODEL), scratch) {
+    let status = match test(core::hint::black_box(model::MODEL), scratch) {
         Ok(()) => 1,
         Err(status) => status,
     };
@@ -42,9 +43,11 @@ fn main() -> ! {
 }
 
 /// Checks a model and runs its own tests; the error is a status.
-fn test(file: &[u8], scratch: &mut [u32]) -> Result<(), u32> {
-    let model: Model<'_, Chosen> = Model::parse_with_choice(file).map_err(|_| 2u32)?;
-    let mut engine = Engine::with_choice(model, scratch).map_err(|_| 3u32)?;
+fn test(model: StaticModel<Ops>, scratch: &mut [u32]) -> Result<(), u32> {
+    let mut engine = Engine::new(model, scratch).map_err(|error| match error {
+        EngineError::Model(_) => 2u32,
+        _ => 3,
+    })?;
     for test in engine.model().self_tests() {
         let output = engine.run_bytes(test.input).map_err(|_| 4u32)?;
         // Not `==`, which brings C's `memcmp` along.
@@ -54,11 +57,11 @@ fn test(file: &[u8], scratch: &mut [u32]) -> Result<(), u32> {
     }
     // The input stage, as a program with sensors calls it: what it takes of the flash is measured.
     let inputs = engine.model().input_len();
-    if Chosen::OPERATORS.raw {
-        engine.run_counts(core::iter::repeat_n(0, inputs)).map_err(|_| 4u32)?;
+    if Ops::OPS.counts {
+        engine.run_counts_iter(core::iter::repeat_n(0, inputs)).map_err(|_| 4u32)?;
     }
-    if Chosen::OPERATORS.reals {
-        engine.run_real_numbers(core::iter::repeat_n(0.0, inputs)).map_err(|_| 4u32)?;
+    if Ops::OPS.reals {
+        engine.run_reals_iter(core::iter::repeat_n(0.0, inputs)).map_err(|_| 4u32)?;
     }
     Ok(())
 }

@@ -2,15 +2,15 @@
 #![no_std]
 #![no_main]
 
-use common::flash::Partition;
-use common::parts::reset;
-use common::uart::Waiting;
-use common::{ConstStaticCell, Parts, Watchdog};
 use cortex_m_rt::entry;
 use embassy_nrf::buffered_uarte::{self, BufferedUarte};
 use embassy_nrf::gpio::{Level, Output, OutputDrive};
 use embassy_nrf::nvmc::Nvmc;
 use embassy_nrf::{Peri, bind_interrupts, pac, peripherals, uarte, wdt};
+use thimble_board::flash::Partition;
+use thimble_board::parts::reset;
+use thimble_board::uart::Waiting;
+use thimble_board::{ConstStaticCell, Parts, Watchdog};
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
@@ -50,7 +50,7 @@ fn main() -> ! {
         name: env!("CARGO_PKG_NAME"),
         // LED 1.
         led: Output::new(chip.P0_13, Level::High, OutputDrive::Standard),
-        clock: real::cycle_counter(CLOCK_HZ),
+        clock: thimble_board_hardware::cycle_counter(CLOCK_HZ),
         // SAFETY: memory.x leaves this part alone, and only this driver writes the flash.
         slots: unsafe {
             Partition::new(Nvmc::new(chip.NVMC), SLOTS, SLOTS_LEN, SLOTS as usize).slots()
@@ -58,7 +58,7 @@ fn main() -> ! {
         restart: reset,
         watchdog,
     };
-    common::run(parts, MODEL, MEMORY.take(), Waiting(uart, watchdog.feed))
+    thimble_board::run(parts, MODEL, MEMORY.take(), Waiting(uart, watchdog.feed))
 }
 
 /// Starts the watchdog, which stands still while the core sleeps or a debugger has halted it.

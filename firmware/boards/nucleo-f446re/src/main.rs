@@ -2,16 +2,16 @@
 #![no_std]
 #![no_main]
 
-use common::flash::Partition;
-use common::parts::reset;
-use common::uart::Waiting;
-use common::{ConstStaticCell, Parts, Watchdog};
 use cortex_m_rt::entry;
 use embassy_stm32::flash::Flash;
 use embassy_stm32::gpio::{Level, Output, Speed};
 use embassy_stm32::usart::{self, BufferedUart};
 use embassy_stm32::wdg::IndependentWatchdog;
 use embassy_stm32::{Peri, bind_interrupts, pac, peripherals};
+use thimble_board::flash::Partition;
+use thimble_board::parts::reset;
+use thimble_board::uart::Waiting;
+use thimble_board::{ConstStaticCell, Parts, Watchdog};
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
@@ -34,7 +34,7 @@ const WATCHDOG_US: u32 = 8_000_000;
 fn main() -> ! {
     let chip = embassy_stm32::init(Default::default());
     let watchdog = start_watchdog(chip.IWDG);
-    real::wake_regularly(CLOCK_HZ);
+    thimble_board_hardware::wake_regularly(CLOCK_HZ);
     let (received, to_send) = BUFFERS.take();
     let config = usart::Config::default();
     let uart =
@@ -44,7 +44,7 @@ fn main() -> ! {
         name: env!("CARGO_PKG_NAME"),
         // The green light, LD2.
         led: Output::new(chip.PA5, Level::Low, Speed::Low),
-        clock: real::cycle_counter(CLOCK_HZ),
+        clock: thimble_board_hardware::cycle_counter(CLOCK_HZ),
         // SAFETY: memory.x leaves this part alone, and only this driver writes the flash.
         slots: unsafe {
             let flash = Flash::new_blocking(chip.FLASH);
@@ -53,7 +53,7 @@ fn main() -> ! {
         restart: reset,
         watchdog,
     };
-    common::run(parts, MODEL, MEMORY.take(), Waiting(uart, watchdog.feed))
+    thimble_board::run(parts, MODEL, MEMORY.take(), Waiting(uart, watchdog.feed))
 }
 
 /// Starts the watchdog, which counts while the core sleeps, too.

@@ -2,11 +2,6 @@
 #![no_std]
 #![no_main]
 
-use common::clock::Clock;
-use common::flash::Partition;
-use common::parts::reset;
-use common::uart::Waiting;
-use common::{ConstStaticCell, Parts, Watchdog};
 use cortex_m_rt::entry;
 use embassy_rp::flash::{Blocking, Flash};
 use embassy_rp::gpio::{Level, Output};
@@ -15,6 +10,11 @@ use embassy_rp::watchdog::{self, ResetReason};
 use embassy_rp::{Peri, bind_interrupts, peripherals};
 use embassy_time::{Duration, Instant};
 use firmware::link::Counter;
+use thimble_board::clock::Clock;
+use thimble_board::flash::Partition;
+use thimble_board::parts::reset;
+use thimble_board::uart::Waiting;
+use thimble_board::{ConstStaticCell, Parts, Watchdog};
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
@@ -38,7 +38,7 @@ const WATCHDOG: Duration = Duration::from_secs(8);
 fn main() -> ! {
     let chip = embassy_rp::init(Default::default());
     let watchdog = start_watchdog(chip.WATCHDOG);
-    real::wake_regularly(CLOCK_HZ);
+    thimble_board_hardware::wake_regularly(CLOCK_HZ);
     let (received, to_send) = BUFFERS.take();
     let config = uart::Config::default();
     let uart = BufferedUart::new(
@@ -57,7 +57,7 @@ fn main() -> ! {
         restart: reset,
         watchdog,
     };
-    common::run(parts, MODEL, MEMORY.take(), Waiting(uart, watchdog.feed))
+    thimble_board::run(parts, MODEL, MEMORY.take(), Waiting(uart, watchdog.feed))
 }
 
 /// The chip's timer, in microseconds: the core has no cycle counter.

@@ -2,10 +2,6 @@
 #![no_std]
 #![no_main]
 
-use common::flash::Partition;
-use common::parts::reset;
-use common::uart::Waiting;
-use common::{ConstStaticCell, Parts, Watchdog};
 use cortex_m_rt::entry;
 use embassy_rp::flash::{Blocking, Flash};
 use embassy_rp::gpio::{Level, Output};
@@ -13,6 +9,10 @@ use embassy_rp::uart::{self, BufferedUart};
 use embassy_rp::watchdog::{self, ResetReason};
 use embassy_rp::{Peri, bind_interrupts, peripherals};
 use embassy_time::Duration;
+use thimble_board::flash::Partition;
+use thimble_board::parts::reset;
+use thimble_board::uart::Waiting;
+use thimble_board::{ConstStaticCell, Parts, Watchdog};
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
@@ -36,7 +36,7 @@ const WATCHDOG: Duration = Duration::from_secs(8);
 fn main() -> ! {
     let chip = embassy_rp::init(Default::default());
     let watchdog = start_watchdog(chip.WATCHDOG);
-    real::wake_regularly(CLOCK_HZ);
+    thimble_board_hardware::wake_regularly(CLOCK_HZ);
     let (received, to_send) = BUFFERS.take();
     let config = uart::Config::default();
     let uart = BufferedUart::new(
@@ -46,7 +46,7 @@ fn main() -> ! {
         name: env!("CARGO_PKG_NAME"),
         // The light on the board.
         led: Output::new(chip.PIN_25, Level::Low),
-        clock: real::cycle_counter(CLOCK_HZ),
+        clock: thimble_board_hardware::cycle_counter(CLOCK_HZ),
         // SAFETY: memory.x leaves this part alone, and only this driver writes the flash.
         slots: unsafe {
             let flash = Flash::<_, Blocking, FLASH_LEN>::new_blocking(chip.FLASH);
@@ -55,7 +55,7 @@ fn main() -> ! {
         restart: reset,
         watchdog,
     };
-    common::run(parts, MODEL, MEMORY.take(), Waiting(uart, watchdog.feed))
+    thimble_board::run(parts, MODEL, MEMORY.take(), Waiting(uart, watchdog.feed))
 }
 
 /// Starts the watchdog, which counts while the core sleeps, too.

@@ -2,9 +2,9 @@
 #![no_std]
 #![no_main]
 
-use common::ConstStaticCell;
 use cortex_m_rt::entry;
-use emulated::mps::{self, Image};
+use thimble_board::ConstStaticCell;
+use thimble_board_emulated::mps::{self, Image};
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 

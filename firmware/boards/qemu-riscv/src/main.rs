@@ -2,13 +2,13 @@
 #![no_std]
 #![no_main]
 
-use common::ConstStaticCell;
-use emulated::virt;
 use riscv_rt::entry;
+use thimble_board::ConstStaticCell;
+use thimble_board_emulated::virt;
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
-common::stack_guard!();
+thimble_board::stack_guard!();
 
 /// Words for whole models, inputs and outputs that come by semihosting: 3 of the 12 MB.
 static WORK: ConstStaticCell<[u32; 768 * 1024]> = ConstStaticCell::new([0; 768 * 1024]);

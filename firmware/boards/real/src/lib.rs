@@ -51,10 +51,10 @@ pub fn wake_regularly(clock_hz: u32) {
 
 /// The cycle counter of a processor whose clock has this frequency.
 #[cfg(all(target_arch = "arm", not(armv6m)))]
-pub fn cycle_counter(clock_hz: u32) -> common::clock::CycleCounter {
+pub fn cycle_counter(clock_hz: u32) -> thimble_board::clock::CycleCounter {
     // SAFETY: no board uses the counter otherwise.
     let mut core = unsafe { cortex_m::Peripherals::steal() };
-    common::clock::CycleCounter::start(&mut core.DCB, &mut core.DWT, clock_hz)
+    thimble_board::clock::CycleCounter::start(&mut core.DCB, &mut core.DWT, clock_hz)
 }
 
 /// It has done its work when it has ended the sleep.
@@ -64,7 +64,7 @@ fn SysTick() {}
 
 /// Starts anew, once a debugger has had the time to read the log.
 fn restart() -> ! {
-    common::attempts::fault();
+    thimble_board::attempts::fault();
     defmt::flush();
     #[cfg(target_arch = "arm")]
     {

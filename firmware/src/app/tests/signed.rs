@@ -17,7 +17,7 @@ fn signed_as(model: &[u8], seed: u8, version: u32, replaces: u32) -> Vec<u8> {
 
 fn bed() -> Bed {
     let key = KeyPair::from_seed(Seed::new([7; 32]));
-    Bed { trust: Trust::Holder(*key.pk), ..Bed::with_flash() }
+    Bed { policy: SignaturePolicy::Required(*key.pk), ..Bed::with_flash() }
 }
 
 #[test]
@@ -45,19 +45,19 @@ fn what_the_holder_of_the_key_has_not_signed_is_refused() {
     changed[60] ^= 1;
     let mut longer = good.clone();
     longer.extend([0; 4]);
-    let rejected = |rejection| refused(Refusal::Rejected(rejection));
+    let rejected = |rejection| refused(RequestError::Rejected(rejection));
     for (what, sent, reason) in [
-        ("unsigned", &*new, Rejection::Unsigned),
-        ("signed by another", &signed(&new, 8), Rejection::Signature),
-        ("changed", &changed, Rejection::Signature),
-        ("a signature cut off", &good[..good.len() - 4], Rejection::Unreadable),
-        ("a model cut off", &good[4..], Rejection::Unreadable),
-        ("longer", &longer, Rejection::Unreadable),
+        ("unsigned", &*new, ModelRejected::Unsigned),
+        ("signed by another", &signed(&new, 8), ModelRejected::Signature),
+        ("changed", &changed, ModelRejected::Signature),
+        ("a signature cut off", &good[..good.len() - 4], ModelRejected::Unreadable),
+        ("a model cut off", &good[4..], ModelRejected::Unreadable),
+        ("longer", &longer, ModelRejected::Unreadable),
         // A good signature does not make a bad model good.
         (
             "signed, but wrong",
             &signed(&model(2, 3, 4), 7),
-            Rejection::SelfTest { vectors: 2, passed: 1 },
+            ModelRejected::SelfTest { vectors: 2, passed: 1 },
         ),
     ] {
         let mut bed = bed();
@@ -76,7 +76,8 @@ fn an_older_version_is_taken_only_as_a_signed_downgrade() {
         let last = bed.ask(&update(&sent)).pop().unwrap();
         (last, bed.ask(&[infer(&[1, 2])]).remove(0), bed.ask(&[Request::Info]).remove(0))
     };
-    let older = |version, floor| refused(Refusal::Rejected(Rejection::Older { version, floor }));
+    let older =
+        |version, floor| refused(RequestError::Rejected(ModelRejected::Older { version, floor }));
     let runs = |factor: u8| says(Response::Output { output: &[factor, 2 * factor] });
     let (_, answer, info) = send(3, 5, 0);
     assert_eq!(answer, runs(3));

@@ -18,7 +18,7 @@ use super::terminal;
 use crate::data::Locations;
 use crate::evaluate::score_float;
 use crate::experiment::Plan;
-use crate::network::{Network, Objective, Panels, Real};
+use crate::network::{Network, Objective, PackedOperand, Real};
 use crate::preset;
 use crate::train::{self, EpochRecord, Flow, Observer, Outcome, StopFlag, Threads, Training};
 
@@ -52,7 +52,7 @@ pub fn run(args: &BenchArgs, quiet: bool) -> anyhow::Result<()> {
     preset.training.epochs = args.epochs.get();
     // Every epoch is to be measured, none skipped.
     preset.training.early_stopping = None;
-    preset.training.plateau = None;
+    preset.training.reduce_lr_on_plateau = None;
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let plan = Plan::new(preset, &Locations::from_environment(args.data.data_dir.clone()))?;
     let rows = plan.splits.train.len();
@@ -140,15 +140,15 @@ fn gemm_bound(threads: &Threads) -> f64 {
     let rows = SIDE.div_ceil(threads.count());
     let (a, b) =
         (Array2::<f32>::from_elem((rows, SIDE), 0.5), Array2::from_elem((SIDE, SIDE), 0.5));
-    let mut panels = Panels::default();
-    f32::pack(b.view(), &mut panels);
+    let mut packed = PackedOperand::default();
+    f32::pack(b.view(), &mut packed);
     let mut outs = vec![Array2::<f32>::zeros((rows, SIDE)); threads.count()];
     let mut best = f64::INFINITY;
     for _ in 0..PRODUCTS {
         let start = Instant::now();
         threads.install(|| {
             outs.par_iter_mut().with_max_len(1).for_each(|out| {
-                f32::product(a.view(), &panels, out.view_mut(), false);
+                f32::matmul(a.view(), &packed, out.view_mut(), false);
             });
         });
         best = best.min(start.elapsed().as_secs_f64());

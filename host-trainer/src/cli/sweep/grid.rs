@@ -76,7 +76,7 @@ pub(super) fn keep(folder: &RunFolder, grid: &[String], preset: &str) -> anyhow:
         Ok(there) => there,
         Err(_) if folder.path().join("0001").exists() => bail!(
             "{}: it has runs, and no {FILE} that says which sweep they are of. Choose another folder \
-             with --out",
+             with --output",
             folder.path().display()
         ),
         Err(_) => {
@@ -105,7 +105,7 @@ pub(super) fn keep(folder: &RunFolder, grid: &[String], preset: &str) -> anyhow:
     let (was, is) = differs.unwrap_or_default();
     bail!(
         "{}: the folder is of another sweep, with `{}` in place of `{}`. Choose another folder with \
-         --out",
+         --output",
         folder.path().display(),
         shown(&was),
         shown(&is)
@@ -177,6 +177,6 @@ mod tests {
         assert!(message.contains("`seed = 1` in place of `seed = 2`"), "{message}");
         folder.remove(FILE).unwrap();
         fs::create_dir(outer.path().join("0001")).unwrap();
-        assert!(keep(&folder, &grid, "").unwrap_err().to_string().contains("--out"));
+        assert!(keep(&folder, &grid, "").unwrap_err().to_string().contains("--output"));
     }
 }

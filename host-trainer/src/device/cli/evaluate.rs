@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use anyhow::bail;
 use clap::Args;
-use firmware::{Answer, Engine};
 use model_format::Model;
+use thimble_nn::{Answer, Engine};
 
 use super::Link;
 use crate::cli::args::DataArgs;
@@ -101,8 +101,8 @@ fn evaluate(
             }
         }
         if let Some(truth) = test.class(row) {
-            let class = Answer::new(model.output(), &device).class();
-            found.confusion.add(truth.into(), class.unwrap_or(0));
+            let class = Answer::new(&model, &device).class();
+            found.confusion.add(truth.into(), class.map_or(0, |class| class.index()));
         }
         progress(row + 1);
     }

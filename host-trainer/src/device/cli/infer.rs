@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use firmware::Engine;
 use model_format::Model;
+use thimble_nn::Engine;
 
 use super::Link;
 use crate::cli::args::model_file;
@@ -123,12 +123,12 @@ fn rows_of_counts(client: &mut AnyClient, path: &Path, out: Option<&Path>) -> an
     }
     let file = client.read_model()?;
     let model = Model::parse(&file).map_err(local::refused)?;
-    let precision = model.output().quantization.precision;
+    let data_type = model.output().quantization.data_type;
     let mut outputs = Vec::new();
     for row in counts::read_rows(&model, path)? {
         let output = client.infer_counts(row)?;
         if out.is_none() {
-            let values = precision.values(&output).map(|value| value.to_string());
+            let values = data_type.values(&output).map(|value| value.to_string());
             println!("{}", values.collect::<Vec<_>>().join(" "));
         }
         outputs.extend_from_slice(&output);

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use firmware::Engine;
-use model_format::{Feature, Meaning, Model};
+use model_format::{Feature, Model, OutputKind};
+use thimble_nn::Engine;
 
 use super::Link;
 use crate::cli::{files, terminal};
@@ -97,7 +97,7 @@ fn answer(client: &mut AnyClient, path: &Path, out: &mut Vec<u8>) -> anyhow::Res
         }
         let mut outputs = Vec::new();
         let class = answers.read(&device, &mut outputs);
-        let label = model.output().meaning.labels().and_then(|labels| labels.get(class));
+        let label = model.output().kind.labels().and_then(|labels| labels.get(class));
         let mut cells: Vec<String> = label.map(for_spreadsheets).into_iter().collect();
         cells.extend(outputs.iter().map(f32::to_string));
         writer.write_record(cells)?;
@@ -116,15 +116,15 @@ fn header(model: &Model<'_>) -> Vec<String> {
         "" => for_spreadsheets(name),
         unit => for_spreadsheets(&format!("{name} ({unit})")),
     };
-    match model.output().meaning {
-        Meaning::Classes { labels, .. } => {
+    match model.output().kind {
+        OutputKind::Classes { labels, .. } => {
             let each = labels.iter().map(|label| format!("p({label})"));
             std::iter::once("class".to_string()).chain(each).collect()
         }
-        Meaning::Probability { labels, .. } => {
+        OutputKind::Probability { labels, .. } => {
             vec!["class".into(), format!("p({})", labels.get(1).unwrap_or_default())]
         }
-        Meaning::Values(_) => {
+        OutputKind::Values(_) => {
             let labels: Vec<_> = model.details().outputs().collect();
             let name = |output: usize| match labels.get(output) {
                 Some(label) if !label.name.is_empty() => named(label.name, label.unit),

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use firmware::app::Rejection;
-use firmware::link::Refusal;
+use firmware::app::ModelRejected;
+use firmware::link::RequestError;
 use model_format::Model;
 
 use super::Link;
@@ -77,7 +77,7 @@ pub fn run(args: UpdateArgs, quiet: bool) -> anyhow::Result<()> {
         let send =
             |client: &mut AnyClient| client.update(&sent, |sent| bar.set_position(sent as u64));
         let mut updated = send(client);
-        if let Err(Error::Refused(Refusal::RestartFirst)) = updated {
+        if let Err(Error::Refused(RequestError::RestartFirst)) = updated {
             // It has been updated or sent back since its start, and needs both models until then.
             client.restart()?;
             client.wait_for_start(START)?;
@@ -85,7 +85,7 @@ pub fn run(args: UpdateArgs, quiet: bool) -> anyhow::Result<()> {
         }
         bar.finish_and_clear();
         let updated = match updated {
-            Err(error @ Error::Refused(Refusal::Rejected(Rejection::Unreadable)))
+            Err(error @ Error::Refused(RequestError::Rejected(ModelRejected::Unreadable)))
                 if sign.is_some() =>
             {
                 // With a signature behind it, it is no model to a device that asks for none.

@@ -19,7 +19,7 @@ pub struct Compared {
     /// Widths of the network.
     pub network: String,
     /// `int8` or `int16`, of the quantized model's activations.
-    pub precision: String,
+    pub data_type: String,
     /// The seed.
     pub seed: Option<u64>,
     /// Accuracy on the test rows: float, int8.
@@ -112,7 +112,7 @@ pub fn compare_html(title: &str, summary: Option<&str>, runs: &[Compared]) -> St
                 }
                 td data-column="network" { (run.network) }
                 td data-column="data" { (run.dataset) }
-                td data-column="activations" { (run.precision) }
+                td data-column="activations" { (run.data_type) }
                 td data-column="seed" { (run.seed.map_or("–".into(), |seed| seed.to_string())) }
                 @for (column, best) in &columns { (cell(run, column, *best)) }
             } } }

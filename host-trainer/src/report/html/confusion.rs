@@ -10,7 +10,7 @@ const SIDE: f64 = 360.0;
 const TOP: f64 = 26.0;
 const LEFT: f64 = 40.0;
 
-/// A cell of a matrix: how strong its colour is, whether it is of the first colour (what is
+/// A cell of a matrix: how strong its color is, whether it is of the first color (what is
 /// right, or more) or the second, and what is written in it.
 struct Cell {
     strength: f64,
@@ -20,7 +20,7 @@ struct Cell {
 }
 
 /// The matrices of float and int8 side by side, and their difference.
-pub fn matrices(float: &Confusion, int8: &Confusion, precision: &str) -> Markup {
+pub fn matrices(float: &Confusion, int8: &Confusion, data_type: &str) -> Markup {
     html! {
         p class="faint" {
             "Row: what an example is. Column: what it was taken for. What is right is blue, what is \
@@ -28,14 +28,14 @@ pub fn matrices(float: &Confusion, int8: &Confusion, precision: &str) -> Markup 
         }
         div class="grid" {
             (figure("float", float, count))
-            (figure(precision, int8, count))
-            (difference(float, int8, precision))
+            (figure(data_type, int8, count))
+            (difference(float, int8, data_type))
         }
         details {
             summary { "The same in percent of each row" }
             div class="grid" {
                 (figure("float", float, percent_of_row))
-                (figure(precision, int8, percent_of_row))
+                (figure(data_type, int8, percent_of_row))
             }
         }
     }
@@ -61,12 +61,12 @@ fn percent_of_row(count: u32, total: u32) -> String {
 fn figure(title: &str, confusion: &Confusion, text: Text) -> Markup {
     let counts = confusion.counts();
     let errors = counts.indexed_iter().filter(|((truth, taken), _)| truth != taken);
-    let most_errors = errors.map(|(_, &count)| count).max().unwrap_or(0).max(1);
+    let max_errors = errors.map(|(_, &count)| count).max().unwrap_or(0).max(1);
     let (correct, total) = (confusion.correct().into(), confusion.total().into());
     let cell = |truth: usize, taken: usize| {
         let (count, right) = (counts[(truth, taken)], truth == taken);
         let total = confusion.class_total(truth);
-        let most = if right { total.max(1) } else { most_errors };
+        let most = if right { total.max(1) } else { max_errors };
         let share = f64::from(count) / f64::from(most);
         (count > 0).then(|| Cell {
             strength: if right { 0.15 + 0.85 * share * share } else { 0.12 + 0.88 * share },
@@ -87,7 +87,7 @@ fn figure(title: &str, confusion: &Confusion, text: Text) -> Markup {
 }
 
 /// What int8 counts more (or less) often than float.
-fn difference(float: &Confusion, int8: &Confusion, precision: &str) -> Markup {
+fn difference(float: &Confusion, int8: &Confusion, data_type: &str) -> Markup {
     let change = |truth, taken| {
         let of = |confusion: &Confusion| confusion.counts().get((truth, taken)).copied();
         i64::from(of(int8).unwrap_or(0)) - i64::from(of(float).unwrap_or(0))
@@ -103,12 +103,12 @@ fn difference(float: &Confusion, int8: &Confusion, precision: &str) -> Markup {
             // More of what is right and less of what is wrong is good.
             first: (change > 0) == (truth == taken),
             text: signed(change),
-            meaning: format!("{} in {precision}", signed(change)),
+            meaning: format!("{} in {data_type}", signed(change)),
         })
     };
     html! {
         figure {
-            figcaption { (precision) " − float " @if moved > 0 { span { (moved) " counted elsewhere; blue is better" } } }
+            figcaption { (data_type) " − float " @if moved > 0 { span { (moved) " counted elsewhere; blue is better" } } }
             @if moved > 0 {
                 (matrix("Difference of the confusion matrices", float.names(), cell))
             } @else {

@@ -43,7 +43,7 @@ pub struct Findings {
     /// What the model needs.
     pub size: Size,
     /// What the quantized model's activations are called: `int8` or `int16`.
-    pub precision: &'static str,
+    pub data_type: &'static str,
     /// The ways to quantize that were tried.
     pub attempts: Vec<AttemptRow>,
     /// Where no way keeps the loss small: which layer and which features lose most.
@@ -236,7 +236,7 @@ pub struct LayerFindings {
     /// Bytes in the model file.
     pub flash: u64,
     /// `int8` or `int16`, of its outputs.
-    pub precision: &'static str,
+    pub data_type: &'static str,
     /// The weights, as the model has them.
     pub weights: Histogram,
     /// The largest weight that the row of the finest and that of the coarsest scale can hold.
@@ -310,14 +310,14 @@ pub struct Plane {
     pub int8: Picture,
     /// Test rows: first input, second input, class.
     pub points: Vec<(f64, f64, usize)>,
-    /// What the colours mean.
+    /// What the colors mean.
     pub legend: Legend,
 }
 
-/// What the colours of a plane mean.
+/// What the colors of a plane mean.
 #[derive(Clone, Debug)]
 pub enum Legend {
-    /// A class each: its name and colour.
+    /// A class each: its name and color.
     Classes(Vec<(String, [u8; 3])>),
     /// A scale from the least to the greatest value.
     Values(f64, f64),

@@ -7,11 +7,11 @@ use super::plot::histogram;
 use crate::report::number::{grouped, percent, significant as number};
 
 /// A summary of all layers, then each with its histograms.
-pub fn section(layers: &[LayerFindings], precision: &str) -> Markup {
+pub fn section(layers: &[LayerFindings], data_type: &str) -> Markup {
     html! {
-        h2 id="layers" { "Layers in " (precision) }
+        h2 id="layers" { "Layers in " (data_type) }
         p class="faint" {
-            "Signal to noise compares " (precision) " outputs, with all that went wrong before them, to the \
+            "Signal to noise compares " (data_type) " outputs, with all that went wrong before them, to the \
              float network's on test rows: 6 dB are one bit. Zeros cost the engine nothing."
             @if layers.iter().any(|layer| layer.logits) {
                 " Of logits it compares the probabilities: their range clips, on purpose, what is \
@@ -49,7 +49,7 @@ fn card(layer: &LayerFindings) -> Markup {
             h3 { (layer.title) }
             div class="grid" {
                 dl class="facts" {
-                    div { dt { "outputs" } dd { (layer.precision) ", " (number(low)) " to " (number(high)) } }
+                    div { dt { "outputs" } dd { (layer.data_type) ", " (number(low)) " to " (number(high)) } }
                     div { dt { "weights" } dd { (weights) } }
                     div { dt { "signal to noise" } dd { (decibel(layer.sqnr_db)) } }
                     div { dt { "zeros among outputs" } dd { (percent(layer.zeros)) } }
@@ -67,7 +67,7 @@ fn card(layer: &LayerFindings) -> Markup {
                 figure {
                     figcaption {
                         "Outputs not 0 "
-                        span { "· filled: float, line: " (layer.precision) ", dashed: range" }
+                        span { "· filled: float, line: " (layer.data_type) ", dashed: range" }
                     }
                     (histogram(
                         &format!("Histogram of the outputs of {}", layer.title),

@@ -44,11 +44,11 @@ pub fn report_html(findings: &Findings) -> String {
         (data(findings))
         (training(findings))
         @match &findings.task {
-            Task::Classes(answers) => (classes::section(answers, findings.precision, findings.results)),
-            Task::Values(answers) => (values::section(answers, findings.precision, findings.results)),
+            Task::Classes(answers) => (classes::section(answers, findings.data_type, findings.results)),
+            Task::Values(answers) => (values::section(answers, findings.data_type, findings.results)),
         }
-        @if let Some(plane) = &findings.plane { (plane::section(plane, findings.precision)) }
-        (layers::section(&findings.layers, findings.precision))
+        @if let Some(plane) = &findings.plane { (plane::section(plane, findings.data_type)) }
+        (layers::section(&findings.layers, findings.data_type))
         (features(findings))
         (attempts(findings))
         (again(findings))
@@ -92,11 +92,11 @@ fn headline(findings: &Findings) -> Markup {
                     "gets " b { (percent(classes.float.confusion.accuracy())) }
                     " of " (grouped(classes.float.confusion.total().into()))
                     " " (findings.results) " rows right in float, "
-                    b class="int8" { (percent(classes.int8.confusion.accuracy())) } " in " (findings.precision)
+                    b class="int8" { (percent(classes.int8.confusion.accuracy())) } " in " (findings.data_type)
                 }
                 Task::Values(values) => {
                     "errs by " b { (number(values.float.mean_absolute_error)) } " on average in float, "
-                    b class="int8" { (number(values.int8.mean_absolute_error)) } " in " (findings.precision)
+                    b class="int8" { (number(values.int8.mean_absolute_error)) } " in " (findings.data_type)
                 }
             }
         }
@@ -114,11 +114,11 @@ fn tiles(findings: &Findings) -> Markup {
                 Task::Classes(classes) => {
                     @let (float, int8) = (&classes.float.confusion, &classes.int8.confusion);
                     (tile("float", percent(float.accuracy()), wrong(float.total() - float.correct())))
-                    (tile(findings.precision, percent(int8.accuracy()), wrong(int8.total() - int8.correct())))
+                    (tile(findings.data_type, percent(int8.accuracy()), wrong(int8.total() - int8.correct())))
                 }
                 Task::Values(values) => {
                     (tile("float MSE", number(values.float.mean_squared_error), format!("R² {}", r_squared(values.float.r_squared))))
-                    (tile(&format!("{} MSE", findings.precision), number(values.int8.mean_squared_error), format!("R² {}", r_squared(values.int8.r_squared))))
+                    (tile(&format!("{} MSE", findings.data_type), number(values.int8.mean_squared_error), format!("R² {}", r_squared(values.int8.r_squared))))
                 }
             }
             (tile("flash", kilobytes(size.flash), format!("float weights: {}", kilobytes(size.float))))
@@ -143,15 +143,15 @@ pub(super) fn kilobytes(bytes: u64) -> String {
 
 /// What int8 cost, and what to do about it.
 fn verdict(findings: &Findings) -> Markup {
-    let precision = findings.precision;
+    let data_type = findings.data_type;
     let (cost, much) = match &findings.task {
         Task::Classes(classes) => {
             let (float, int8) = (&classes.float.confusion, &classes.int8.confusion);
             let points = (float.accuracy() - int8.accuracy()) * 100.0;
             let cost = match points {
-                p if p > 0.0 => format!("{precision} costs {p:.2} points of accuracy"),
-                p if p < 0.0 => format!("{precision} happens to be {:.2} points better", -p),
-                _ => format!("{precision} costs no accuracy"),
+                p if p > 0.0 => format!("{data_type} costs {p:.2} points of accuracy"),
+                p if p < 0.0 => format!("{data_type} happens to be {:.2} points better", -p),
+                _ => format!("{data_type} costs no accuracy"),
             };
             let rows = grouped(float.total().into());
             let different = grouped(classes.different as u64);
@@ -183,7 +183,7 @@ fn verdict(findings: &Findings) -> Markup {
                     format!("changes the mean squared error by {percent} %")
                 }
             };
-            (format!("{precision} {change}."), more > TOLERATED_ERROR)
+            (format!("{data_type} {change}."), more > TOLERATED_ERROR)
         }
     };
     html! {

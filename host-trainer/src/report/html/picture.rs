@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use super::findings::Picture;
 
-/// Colours of classes: Okabe and Ito, *Color universal design*, 2008, the lighter ones first
+/// Colors of classes: Okabe and Ito, *Color universal design*, 2008, the lighter ones first
 /// darkened a little so that they hold on white.
 const CLASSES: [[u8; 3]; 8] = [
     [0, 114, 178],
@@ -35,13 +35,13 @@ const VIRIDIS: [[u8; 3]; 9] = [
     [253, 231, 37],
 ];
 
-/// The colour of a class. Of more than eight, some share one.
-pub fn class_colour(class: usize) -> [u8; 3] {
+/// The color of a class. Of more than eight, some share one.
+pub fn class_color(class: usize) -> [u8; 3] {
     CLASSES[class % CLASSES.len()]
 }
 
-/// The colour of a value from 0 to 1.
-pub fn value_colour(value: f64) -> [u8; 3] {
+/// The color of a value from 0 to 1.
+pub fn value_color(value: f64) -> [u8; 3] {
     let place = value.clamp(0.0, 1.0) * (VIRIDIS.len() - 1) as f64;
     // NaN becomes 0.
     let index = (place as usize).min(VIRIDIS.len() - 2);
@@ -53,24 +53,24 @@ pub fn value_colour(value: f64) -> [u8; 3] {
     })
 }
 
-/// A colour as CSS.
+/// A color as CSS.
 pub fn css([red, green, blue]: [u8; 3]) -> String {
     format!("#{red:02x}{green:02x}{blue:02x}")
 }
 
-/// The colours of values, left to right, as CSS.
+/// The colors of values, left to right, as CSS.
 pub fn value_gradient() -> String {
-    let stops: Vec<String> = VIRIDIS.iter().map(|&colour| css(colour)).collect();
+    let stops: Vec<String> = VIRIDIS.iter().map(|&color| css(color)).collect();
     format!("background: linear-gradient(to right, {})", stops.join(", "))
 }
 
-/// A grey picture; `None` when there are not width × height pixels.
-pub fn grey(width: u32, height: u32, pixels: &[u8]) -> Option<Picture> {
+/// A gray picture; `None` when there are not width × height pixels.
+pub fn gray(width: u32, height: u32, pixels: &[u8]) -> Option<Picture> {
     encode(width, height, pixels, ExtendedColorType::L8)
 }
 
-/// A coloured picture; `None` when there are not width × height pixels.
-pub fn colour(width: u32, height: u32, pixels: &[[u8; 3]]) -> Option<Picture> {
+/// A colored picture; `None` when there are not width × height pixels.
+pub fn color(width: u32, height: u32, pixels: &[[u8; 3]]) -> Option<Picture> {
     encode(width, height, pixels.as_flattened(), ExtendedColorType::Rgb8)
 }
 
@@ -99,21 +99,21 @@ mod tests {
 
     #[test]
     fn pictures_come_back_from_their_files() {
-        let picture = grey(3, 2, &[0, 50, 100, 150, 200, 255]).unwrap();
+        let picture = gray(3, 2, &[0, 50, 100, 150, 200, 255]).unwrap();
         let back = image::load_from_memory(&picture.png).unwrap().to_luma8();
         assert_eq!(back.into_raw(), [0, 50, 100, 150, 200, 255]);
-        let picture = colour(1, 2, &[[1, 2, 3], [4, 5, 6]]).unwrap();
+        let picture = color(1, 2, &[[1, 2, 3], [4, 5, 6]]).unwrap();
         let back = image::load_from_memory(&picture.png).unwrap().to_rgb8();
         assert_eq!(back.into_raw(), [1, 2, 3, 4, 5, 6]);
         assert!(img(&picture, "a<b").into_string().contains("alt=\"a&lt;b\""));
-        assert_eq!((grey(2, 2, &[0; 3]), grey(0, 0, &[])), (None, None));
+        assert_eq!((gray(2, 2, &[0; 3]), gray(0, 0, &[])), (None, None));
     }
 
     #[test]
     fn values_run_from_dark_to_light() {
-        assert_eq!((value_colour(-1.0), value_colour(2.0)), (VIRIDIS[0], VIRIDIS[8]));
-        assert_eq!(value_colour(0.5), VIRIDIS[4]);
-        assert_eq!(value_colour(f64::NAN), VIRIDIS[0]);
-        assert_eq!(css(class_colour(8)), "#0072b2");
+        assert_eq!((value_color(-1.0), value_color(2.0)), (VIRIDIS[0], VIRIDIS[8]));
+        assert_eq!(value_color(0.5), VIRIDIS[4]);
+        assert_eq!(value_color(f64::NAN), VIRIDIS[0]);
+        assert_eq!(css(class_color(8)), "#0072b2");
     }
 }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::findings::{Legend, Picture, Plane};
-use super::picture::{class_colour, css, img, value_gradient};
+use super::picture::{class_color, css, img, value_gradient};
 use crate::report::number::significant as number;
 use crate::report::svg::round;
 
@@ -16,7 +16,7 @@ pub fn title(plane: &Plane) -> &'static str {
 }
 
 /// The plane in truth, in float and in int8.
-pub fn section(plane: &Plane, precision: &str) -> Markup {
+pub fn section(plane: &Plane, data_type: &str) -> Markup {
     html! {
         h2 id="plane" { (title(plane)) }
         p class="faint" {
@@ -28,7 +28,7 @@ pub fn section(plane: &Plane, precision: &str) -> Markup {
                 figure { figcaption { "true" } (map(truth, plane, false, "What the data says")) }
             }
             figure { figcaption { "float" } (map(&plane.float, plane, true, "What float answers")) }
-            figure { figcaption { (precision) } (map(&plane.int8, plane, true, &format!("What {precision} answers"))) }
+            figure { figcaption { (data_type) } (map(&plane.int8, plane, true, &format!("What {data_type} answers"))) }
         }
         (legend(&plane.legend))
     }
@@ -43,7 +43,7 @@ fn map(picture: &Picture, plane: &Plane, points: bool, description: &str) -> Mar
                 svg viewBox="0 0 1000 1000" preserveAspectRatio="none" aria-hidden="true" {
                     @for &(x, y, class) in &plane.points {
                         circle cx=(place(x, plane.x)) cy=(round(1000.0 - place(y, plane.y))) r="7"
-                            stroke="#fff" stroke-width="2" fill=(css(class_colour(class))) {}
+                            stroke="#fff" stroke-width="2" fill=(css(class_color(class))) {}
                     }
                 }
             }
@@ -55,8 +55,8 @@ fn legend(legend: &Legend) -> Markup {
     html! {
         @match legend {
             Legend::Classes(classes) => ul class="key" style="margin-top: 14px" {
-                @for (name, colour) in classes {
-                    li style=(format!("--swatch: {}", css(*colour))) { (name) }
+                @for (name, color) in classes {
+                    li style=(format!("--swatch: {}", css(*color))) { (name) }
                 }
             },
             Legend::Values(least, most) => {

@@ -201,7 +201,7 @@ pub fn square(
     }
 }
 
-/// A square plot of points on axes that fit them, each with the CSS colour of its series. The
+/// A square plot of points on axes that fit them, each with the CSS color of its series. The
 /// series that comes first lies lowest. With the diagonal, on which both are equal, both axes are
 /// alike.
 pub fn scatter(
@@ -232,11 +232,11 @@ pub fn scatter(
     };
     // A series is one path of dots: a tenth of what as many circles take.
     let mut series: Vec<(&str, String)> = Vec::new();
-    for (x, y, colour) in finite() {
+    for (x, y, color) in finite() {
         let dot = format!("M{},{}h0", frame.x(*x), frame.y(*y));
-        match series.iter_mut().find(|(known, _)| known == colour) {
+        match series.iter_mut().find(|(known, _)| known == color) {
             Some((_, dots)) => dots.push_str(&dot),
-            None => series.push((colour, dot)),
+            None => series.push((color, dot)),
         }
     }
     let size = if points.len() > 2000 { 3.4 } else { 5.2 };
@@ -249,9 +249,9 @@ pub fn scatter(
                     points: &[(x.0, x.0), (x.1, x.1)],
                 }))
             }
-            @for (colour, dots) in &series {
+            @for (color, dots) in &series {
                 path d=(dots) stroke-linecap="round" stroke-width=(size) stroke-opacity="0.75"
-                    style=(format!("stroke: {colour}")) {}
+                    style=(format!("stroke: {color}")) {}
             }
             text x=(LEFT + 4.0) y=(TOP + 8.0) { (titles.1) }
         }

@@ -3,11 +3,11 @@
 use maud::html;
 
 use super::page::page;
-use super::picture::{class_colour, css};
+use super::picture::{class_color, css};
 use super::plot::scatter;
 use crate::report::number::percent;
 
-/// The most classes with a colour of their own.
+/// The most classes with a color of their own.
 const COLOURS: usize = 8;
 
 /// How rows became points of a plane.
@@ -20,7 +20,7 @@ pub enum Projection {
     },
     /// By UMAP.
     Umap {
-        /// Rows that count as the neighbours of one.
+        /// Rows that count as the neighbors of one.
         neighbors: usize,
         /// How near points may come.
         min_distance: f32,
@@ -47,8 +47,8 @@ impl Projection {
                  (principal components). Classes that stand apart here are easy to tell apart.",
             ),
             Projection::Umap { neighbors, min_distance } => format!(
-                "Each point is a row, placed so that rows with similar outputs are neighbours (UMAP: \
-                 {neighbors} neighbours, least distance {min_distance}). What lies together is \
+                "Each point is a row, placed so that rows with similar outputs are neighbors (UMAP: \
+                 {neighbors} neighbors, least distance {min_distance}). What lies together is \
                  alike; how large a group is, and how far from another, says little."
             ),
         }
@@ -62,19 +62,19 @@ pub fn scatter_html(
     points: &[(f64, f64, usize)],
     projection: Projection,
 ) -> String {
-    let coloured = classes.len() <= COLOURS;
+    let colored = classes.len() <= COLOURS;
     let all = || -> Vec<(f64, f64, String)> {
-        points.iter().map(|&(x, y, class)| (x, y, css(class_colour(class)))).collect()
+        points.iter().map(|&(x, y, class)| (x, y, css(class_color(class)))).collect()
     };
     // A class above all others, which come first.
     let one = |class: usize| -> Vec<(f64, f64, String)> {
-        let colour = if coloured { css(class_colour(class)) } else { "var(--first)".to_string() };
+        let color = if colored { css(class_color(class)) } else { "var(--first)".to_string() };
         let part = |own: bool| {
-            let colour = if own { colour.clone() } else { "var(--line)".to_string() };
+            let color = if own { color.clone() } else { "var(--line)".to_string() };
             points
                 .iter()
                 .filter(move |point| (point.2 == class) == own)
-                .map(move |&(x, y, _)| (x, y, colour.clone()))
+                .map(move |&(x, y, _)| (x, y, color.clone()))
         };
         part(false).chain(part(true)).collect()
     };
@@ -82,15 +82,15 @@ pub fn scatter_html(
     let body = html! {
         header { h1 { (title) } }
         p class="faint" { (projection.explanation()) }
-        @if coloured {
+        @if colored {
             ul class="key" {
                 @for (class, name) in classes.iter().enumerate() {
-                    li style=(format!("--swatch: {}", css(class_colour(class)))) { (name) }
+                    li style=(format!("--swatch: {}", css(class_color(class)))) { (name) }
                 }
             }
         }
         div class="grid" {
-            @if coloured {
+            @if colored {
                 figure {
                     figcaption { "All rows" }
                     (scatter("All rows", (&x, &y), &all(), false))
@@ -124,6 +124,6 @@ mod tests {
         assert_eq!(scatter_html("t", &many, &[], projection).matches("<svg").count(), 10);
         let umap = Projection::Umap { neighbors: 7, min_distance: 0.25 };
         let page = scatter_html("t", &many, &[], umap);
-        assert!(page.contains("7 neighbours, least distance 0.25") && page.contains("UMAP 2"));
+        assert!(page.contains("7 neighbors, least distance 0.25") && page.contains("UMAP 2"));
     }
 }

@@ -11,10 +11,10 @@ use crate::report::number::{r_squared, significant as number};
 const PLOTS: usize = 12;
 
 /// Errors of all outputs and of each, and answers over targets.
-pub fn section(values: &Values, precision: &str, results: &str) -> Markup {
+pub fn section(values: &Values, data_type: &str, results: &str) -> Markup {
     let several = values.outputs.len() > 1;
     let all = if several { "all outputs" } else { "" };
-    let pooled = [("float", &values.float), (precision, &values.int8)];
+    let pooled = [("float", &values.float), (data_type, &values.int8)];
     let left_out = values.outputs.len().saturating_sub(PLOTS);
     html! {
         h2 id="answers" { "Answers on the " (results) " rows" }
@@ -29,7 +29,7 @@ pub fn section(values: &Values, precision: &str, results: &str) -> Markup {
                 @if several { @for output in &values.outputs {
                     @let title = title(output);
                     (row(Some(&title), "float", &output.float.errors))
-                    (row(Some(&title), precision, &output.int8.errors))
+                    (row(Some(&title), data_type, &output.int8.errors))
                 } }
             }
         }
@@ -38,7 +38,7 @@ pub fn section(values: &Values, precision: &str, results: &str) -> Markup {
             @if several { h3 { (title(output)) } }
             div class="grid" {
                 (figure("float", output, &output.float, "var(--first)"))
-                (figure(precision, output, &output.int8, "var(--second)"))
+                (figure(data_type, output, &output.int8, "var(--second)"))
             }
         }
     }
@@ -63,13 +63,13 @@ fn row(output: Option<&str>, network: &str, errors: &Regression) -> Markup {
     } }
 }
 
-fn figure(name: &str, output: &OutputAnswers, answers: &ValueAnswers, colour: &str) -> Markup {
+fn figure(name: &str, output: &OutputAnswers, answers: &ValueAnswers, color: &str) -> Markup {
     let unit = match output.unit.as_str() {
         "" => String::new(),
         unit => format!(", {unit}"),
     };
     let points: Vec<(f64, f64, String)> =
-        answers.points.iter().map(|&(x, y)| (x, y, colour.to_string())).collect();
+        answers.points.iter().map(|&(x, y)| (x, y, color.to_string())).collect();
     let description = format!("Answers of {name} over targets, {}", output.name);
     html! {
         figure {

@@ -1,4 +1,4 @@
-//! What all pictures share: the page, its colours, and text.
+//! What all pictures share: the page, its colors, and text.
 
 use svg::node::element::{Line, Rectangle, Style, Text};
 use svg::{Document, Node};
@@ -11,7 +11,7 @@ pub const FIRST: &str = "#0072b2";
 /// The second series, and what is wrong.
 pub const SECOND: &str = "#d55e00";
 
-/// Fonts and colours by role. The reader's system decides between light and dark.
+/// Fonts and colors by role. The reader's system decides between light and dark.
 const STYLE: &str = "
 text { font-family: ui-sans-serif, system-ui, 'Segoe UI', Helvetica, Arial, sans-serif; \
 fill: #57606a; font-size: 12px; }

@@ -40,11 +40,11 @@ fn matrix(canvas: &mut Canvas, left: f64, title: &str, confusion: &Confusion) {
     );
     canvas.text(left, TOP - 28.0, Anchor::Start, "subtitle", &title);
     let errors = confusion.counts().indexed_iter().filter(|((truth, taken), _)| truth != taken);
-    let most_errors = errors.map(|(_, &count)| count).max().unwrap_or(0).max(1);
+    let max_errors = errors.map(|(_, &count)| count).max().unwrap_or(0).max(1);
     for (truth, counts) in confusion.counts().rows().into_iter().enumerate() {
         for (predicted, &count) in counts.iter().enumerate() {
             let right = truth == predicted;
-            let most = if right { confusion.class_total(truth).max(1) } else { most_errors };
+            let most = if right { confusion.class_total(truth).max(1) } else { max_errors };
             let (x, y) = (left + predicted as f64 * side, TOP + truth as f64 * side);
             cell(canvas, x, y, side, f64::from(count) / f64::from(most), count, right);
         }
@@ -90,8 +90,8 @@ fn cell(canvas: &mut Canvas, x: f64, y: f64, side: f64, share: f64, count: u32, 
         true => 0.15 + 0.85 * share * share,
         false => 0.1 + 0.9 * share,
     };
-    let colour = if right { FIRST } else { SECOND };
-    canvas.add(square().set("fill", colour).set("fill-opacity", round(strength)));
+    let color = if right { FIRST } else { SECOND };
+    canvas.add(square().set("fill", color).set("fill-opacity", round(strength)));
     if side >= 22.0 {
         let class = if strength > 0.65 { "on-dark" } else { "on-light" };
         canvas.text(

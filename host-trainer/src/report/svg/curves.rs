@@ -50,12 +50,12 @@ fn legend(canvas: &mut Canvas, validated: bool) {
         false => &[("training rows", FIRST)],
     };
     let mut right = WIDTH - 28.0;
-    for (text, colour) in entries.iter().rev() {
+    for (text, color) in entries.iter().rev() {
         canvas.text(right, 34.0, Anchor::End, "strong", text);
         // About seven pixels a letter.
         right -= text.len() as f64 * 6.6 + 10.0;
         let dot = Circle::new().set("cx", round(right)).set("cy", 30).set("r", 5);
-        canvas.add(dot.set("fill", *colour));
+        canvas.add(dot.set("fill", *color));
         right -= 24.0;
     }
 }
@@ -93,7 +93,7 @@ fn plot(
         canvas.text(x(tick), PLOT_BOTTOM + 20.0, Anchor::Middle, "tick", &x_axis.label(tick));
     }
     canvas.text(left + PLOT_WIDTH / 2.0, PLOT_BOTTOM + 40.0, Anchor::Middle, "tick", "epoch");
-    for (series, colour) in [(train, FIRST), (validation, SECOND)] {
+    for (series, color) in [(train, FIRST), (validation, SECOND)] {
         let points: Vec<String> = series
             .iter()
             .filter(|(_, value)| value.is_finite())
@@ -105,14 +105,14 @@ fn plot(
         let line = Polyline::new()
             .set("points", points.join(" "))
             .set("fill", "none")
-            .set("stroke", colour)
+            .set("stroke", color)
             .set("stroke-width", 2.25)
             .set("stroke-linejoin", "round")
             .set("stroke-linecap", "round");
         canvas.add(line);
         if let Some(&(epoch, value)) = series.last() {
             let dot = Circle::new().set("cx", round(x(epoch))).set("cy", round(y(value)));
-            canvas.add(dot.set("r", 3.5).set("fill", colour));
+            canvas.add(dot.set("r", 3.5).set("fill", color));
         }
     }
 }

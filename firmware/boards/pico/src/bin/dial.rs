@@ -4,22 +4,22 @@
 
 use core::cell::RefCell;
 
-use common::ConstStaticCell;
 use cortex_m_rt::entry;
 use embassy_rp::adc::{Adc, Blocking, Channel, Config, Error};
 use embassy_rp::gpio::Pull;
 use embassy_rp::pwm::{self, Pwm};
 use embassy_rp::watchdog::Watchdog;
 use embassy_time::{Duration, block_for};
-use firmware::Engine;
-use firmware::inputs::dial::{AnalogIn, Dial};
-use model_format::Model;
-use real as _;
+use thimble_board::ConstStaticCell;
+use thimble_board_hardware as _;
+use thimble_nn::Engine;
+use thimble_sensors::dial::{AnalogIn, Dial};
 
 include!(concat!(env!("OUT_DIR"), "/dial.rs"));
 
 /// What the engine computes in.
-static SCRATCH: ConstStaticCell<[u32; SCRATCH_WORDS]> = ConstStaticCell::new([0; SCRATCH_WORDS]);
+static SCRATCH: ConstStaticCell<[u32; dial::SCRATCH_LEN]> =
+    ConstStaticCell::new([0; dial::SCRATCH_LEN]);
 
 /// Between two steps.
 const STEP: Duration = Duration::from_millis(10);
@@ -37,11 +37,9 @@ fn main() -> ! {
     // The light on the board, switched 1,907 times a second.
     let pwm = Pwm::new_output_b(chip.PWM_SLICE4, chip.PIN_25, pwm::Config::default());
 
-    let Ok(model) = Model::<'_, Chosen>::parse_with_choice(MODEL) else {
-        panic!("the model is refused");
-    };
-    let Ok(engine) = Engine::with_choice(model, SCRATCH.take()) else {
-        panic!("the engine refuses the model");
+    let engine = match Engine::new(dial::MODEL, SCRATCH.take()) {
+        Ok(engine) => engine,
+        Err(error) => defmt::panic!("{}", error),
     };
     let mut dial = Dial::new(engine, x, y, pwm);
     let mut watchdog = Watchdog::new(chip.WATCHDOG);

@@ -2,22 +2,22 @@
 #![no_std]
 #![no_main]
 
-use common::ConstStaticCell;
 use cortex_m_rt::entry;
 use embassy_rp::gpio::{Level, Output};
 use embassy_rp::i2c::{Config, I2c};
 use embassy_rp::watchdog::Watchdog;
 use embassy_time::{Duration, block_for};
-use firmware::Engine;
-use firmware::inputs::lis3dh::{Lis3dhFifo, SlaveAddr};
-use firmware::inputs::motion::Motion;
-use model_format::Model;
-use real as _;
+use thimble_board::ConstStaticCell;
+use thimble_board_hardware as _;
+use thimble_nn::Engine;
+use thimble_sensors::lis3dh::{Lis3dhFifo, SlaveAddr};
+use thimble_sensors::motion::Motion;
 
 include!(concat!(env!("OUT_DIR"), "/motion.rs"));
 
 /// What the engine computes in.
-static SCRATCH: ConstStaticCell<[u32; SCRATCH_WORDS]> = ConstStaticCell::new([0; SCRATCH_WORDS]);
+static SCRATCH: ConstStaticCell<[u32; motion::SCRATCH_LEN]> =
+    ConstStaticCell::new([0; motion::SCRATCH_LEN]);
 
 /// Between two looks at the sensor, which keeps 0.32 s.
 const LOOK: Duration = Duration::from_millis(100);
@@ -37,12 +37,9 @@ fn main() -> ! {
     watchdog.pause_on_debug(true);
     watchdog.start(WATCHDOG);
 
-    let Ok(model) = Model::<'_, Chosen>::parse_with_choice(MODEL) else {
-        panic!("the model is refused");
-    };
-    let meaning = model.output().meaning;
-    let Ok(engine) = Engine::with_choice(model, SCRATCH.take()) else {
-        panic!("the engine refuses the model");
+    let engine = match Engine::new(motion::MODEL, SCRATCH.take()) {
+        Ok(engine) => engine,
+        Err(error) => defmt::panic!("{}", error),
     };
     // The address with its pin SA0 high or open, as most breakout boards have it.
     let sensor = loop {
@@ -58,7 +55,7 @@ fn main() -> ! {
         watchdog.feed(WATCHDOG);
         match motion.step().map(|answer| answer.map(|answer| answer.class)) {
             Ok(Some(class)) => {
-                let label = meaning.labels().and_then(|labels| labels.get(class)).unwrap_or("?");
+                let label = motion::LABELS.get(class).unwrap_or(&"?");
                 let saturated = motion.saturated_inputs();
                 defmt::info!("{=str}, {=u32} counts saturated", label, saturated);
             }

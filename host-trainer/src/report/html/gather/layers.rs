@@ -1,6 +1,6 @@
 //! What is measured of each layer.
 
-use model_format::{Layer, Model, Precision, Quantization};
+use model_format::{DataType, Layer, Model, Quantization};
 
 use super::GatherError;
 use crate::network::{self, Head, Network};
@@ -90,7 +90,7 @@ pub fn titles(network: &Network<f32>, folded: &Network<f32>) -> Vec<String> {
 /// What was seen of a layer's outputs.
 #[derive(Clone, Debug)]
 pub struct LayerMeasure {
-    precision: Precision,
+    data_type: DataType,
     /// What a value may be outside the range without being clipped: tanh of int8 ends a step
     /// below 1.
     step: f64,
@@ -110,9 +110,9 @@ impl LayerMeasure {
     /// Nothing seen yet of a layer whose outputs are quantized like this.
     pub fn new(output: Quantization) -> Self {
         let scale = f64::from(output.scale);
-        let (low, high) = match output.precision {
-            Precision::Int8 => (-128.0, 127.0),
-            Precision::Int16 => (-32768.0, 32767.0),
+        let (low, high) = match output.data_type {
+            DataType::Int8 => (-128.0, 127.0),
+            DataType::Int16 => (-32768.0, 32767.0),
         };
         let real = |q: f64| (q - f64::from(output.zero_point)) * scale;
         let width = (high - low + 1.0) / BINS as f64 * scale;
@@ -122,7 +122,7 @@ impl LayerMeasure {
         let start = real(low - 0.5) - below as f64 * width;
         let bins = Histogram::new(start, width, BINS + below + BEYOND);
         LayerMeasure {
-            precision: output.precision,
+            data_type: output.data_type,
             step: scale,
             range: (real(low), real(high)),
             float: bins.clone(),
@@ -208,9 +208,9 @@ pub fn findings(
             title: titles.get(index).cloned().unwrap_or_else(|| format!("{index}")),
             macs: own.iter().map(Layer::macs).sum(),
             flash: own.iter().map(|layer| layer.flash_len() as u64).sum(),
-            precision: match measure.precision {
-                Precision::Int8 => "int8",
-                Precision::Int16 => "int16",
+            data_type: match measure.data_type {
+                DataType::Int8 => "int8",
+                DataType::Int16 => "int16",
             },
             weights,
             weight_range,

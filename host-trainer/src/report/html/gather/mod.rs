@@ -17,7 +17,7 @@ use crate::data::{Results, Splits};
 use crate::evaluate::{Evaluation, Int8Error};
 use crate::network::{Network, Objective};
 use crate::preset::Preset;
-use crate::quantize::{Precisions, Prepared};
+use crate::quantize::{DataTypes, Prepared};
 use crate::report::feature_ranges;
 use crate::report::{Column, warnings};
 use crate::train::Threads;
@@ -86,7 +86,7 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Findings, Gathe
     if splits.results == Results::Test {
         rows.push(("test", splits.test.len()));
     }
-    let precision = Precisions::name_of(model);
+    let data_type = DataTypes::name_of(model);
     let preset_toml = preset.to_toml();
     Ok(Findings {
         results: splits.results.name(),
@@ -110,12 +110,12 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Findings, Gathe
             splits,
             &[
                 Column { title: "float", evaluation: parts.float },
-                Column { title: precision, evaluation: parts.quantized },
+                Column { title: data_type, evaluation: parts.quantized },
             ],
         ),
         task: answers::task(parts),
         samples: pictures::samples(&splits.train),
-        precision,
+        data_type,
         attempts: text::attempts(&parts.metrics["quantization"]),
         culprits: parts.metrics["quantization"]["culprits"].as_str().map(String::from),
         features: feature_ranges(model),

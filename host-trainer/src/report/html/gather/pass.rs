@@ -1,8 +1,8 @@
 //! The activations of both networks on test rows, layer by layer.
 
-use firmware::Engine;
 use model_format::Quantization;
 use rayon::prelude::*;
+use thimble_nn::Engine;
 
 use super::layers::{self, LayerMeasure};
 use super::{GatherError, RunParts};
@@ -29,7 +29,7 @@ pub fn over_test_rows(
     let mut empty: Vec<LayerMeasure> =
         groups.iter().map(|group| LayerMeasure::new(group.output)).collect();
     if let (Some(group), Some(last)) = (groups.last(), empty.last_mut())
-        && clips_logits(folded, objective, group.output.precision)
+        && clips_logits(folded, objective, group.output.data_type)
     {
         last.of_logits();
     }
@@ -82,7 +82,7 @@ pub fn over_test_rows(
 
 /// The real numbers that bytes of a tensor stand for.
 fn dequantize(bytes: &[u8], quantization: Quantization) -> Vec<f32> {
-    quantization.precision.values(bytes).map(|value| quantization.dequantize(value)).collect()
+    quantization.data_type.values(bytes).map(|value| quantization.dequantize(value)).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::data::Subset;
 use crate::report::html::findings::{Picture, Sample};
-use crate::report::html::picture::{colour, grey};
+use crate::report::html::picture::{color, gray};
 
 /// Pictures of each class.
 const OF_A_CLASS: usize = 7;
@@ -56,7 +56,7 @@ pub fn picture(subset: &Subset, position: usize) -> Option<Picture> {
         row.iter().map(|value| ((value - low) / (high - low) * 255.0).round() as u8).collect();
     let (width, height) = (u32::try_from(width).ok()?, u32::try_from(height).ok()?);
     match channels {
-        1 => grey(width, height, &bytes),
-        _ => colour(width, height, bytes.as_chunks().0),
+        1 => gray(width, height, &bytes),
+        _ => color(width, height, bytes.as_chunks().0),
     }
 }

@@ -9,7 +9,7 @@ use super::{GatherError, RunParts};
 use crate::data::{Dataset, Features, Labels, Source, Subset, Targets, Values};
 use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
 use crate::report::html::findings::{Legend, Picture, Plane};
-use crate::report::html::picture::{class_colour, colour, value_colour};
+use crate::report::html::picture::{class_color, color, value_color};
 use crate::train::Threads;
 
 /// Points of the plane on each side.
@@ -78,9 +78,9 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Plane, GatherEr
     let (legend, paint): (Legend, Box<dyn Fn(f32) -> [u8; 3]>) = match names.is_empty() {
         false => (
             Legend::Classes(
-                names.iter().cloned().enumerate().map(|(c, n)| (n, class_colour(c))).collect(),
+                names.iter().cloned().enumerate().map(|(c, n)| (n, class_color(c))).collect(),
             ),
-            Box::new(|value| lighter(class_colour(value as usize))),
+            Box::new(|value| lighter(class_color(value as usize))),
         ),
         true => {
             let (low, high) = truth
@@ -89,14 +89,14 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Plane, GatherEr
             let span = (high - low).max(f32::MIN_POSITIVE);
             (
                 Legend::Values(low.into(), high.into()),
-                Box::new(move |value| value_colour(((value - low) / span).into())),
+                Box::new(move |value| value_color(((value - low) / span).into())),
             )
         }
     };
     let picture = |values: &[f32]| -> Picture {
         let pixels: Vec<[u8; 3]> = values.iter().map(|&value| paint(value)).collect();
         let side = SIDE as u32;
-        colour(side, side, &pixels).unwrap_or(Picture { png: Vec::new(), size: (0, 0) })
+        color(side, side, &pixels).unwrap_or(Picture { png: Vec::new(), size: (0, 0) })
     };
     let every = splits.test.len().div_ceil(POINTS).max(1);
     let points = match names.is_empty() {
@@ -165,9 +165,9 @@ fn nearest(rows: &[([f32; 2], f32)], point: [f32; 2], scale: [f32; 2]) -> f32 {
     best.1
 }
 
-/// A colour as a ground for points of that colour.
-fn lighter(colour: [u8; 3]) -> [u8; 3] {
-    colour.map(|channel| 255 - ((255 - u16::from(channel)) * 11 / 20) as u8)
+/// A color as a ground for points of that color.
+fn lighter(color: [u8; 3]) -> [u8; 3] {
+    color.map(|channel| 255 - ((255 - u16::from(channel)) * 11 / 20) as u8)
 }
 
 #[cfg(test)]

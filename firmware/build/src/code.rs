@@ -1,0 +1,77 @@
+//! The code of the generated module.
+
+use std::path::Path;
+
+use model_format::{Model, OpSet};
+
+/// Returns the code of a module of this name for a model whose file lies at `path`.
+pub fn module(name: &str, path: &Path, model: &Model<'_>) -> String {
+    let OpSet { layouts, int16, table, softmax, counts, reals, details } = OpSet::of(model);
+    let labels: Vec<&str> =
+        model.output().kind.labels().map(|labels| labels.iter().collect()).unwrap_or_default();
+    format!(
+        "/// The model `{title}`.\n\
+         pub mod {name} {{\n    \
+             /// The model file, on a 4-byte boundary.\n    \
+             pub const MODEL: ::thimble_nn::StaticModel<Ops> = ::thimble_nn::StaticModel::new({{\n        \
+                 #[repr(C, align(4))]\n        \
+                 struct Aligned([u8; {len}]);\n        \
+                 static FILE: Aligned = Aligned(*include_bytes!({path:?}));\n        \
+                 &FILE.0\n    \
+             }});\n    \
+             /// Words of scratch memory that the engine needs.\n    \
+             pub const SCRATCH_LEN: usize = {scratch};\n    \
+             /// Number of inputs.\n    \
+             pub const INPUTS: usize = {inputs};\n    \
+             /// Number of outputs.\n    \
+             pub const OUTPUTS: usize = {outputs};\n    \
+             /// Labels of the classes; none for a regression.\n    \
+             pub const LABELS: [&str; {classes}] = {labels:?};\n    \
+             /// The capabilities that the model needs.\n    \
+             #[derive(Clone, Copy, Debug)]\n    \
+             pub struct Ops;\n    \
+             impl ::thimble_nn::Capabilities for Ops {{\n        \
+                 const OPS: ::thimble_nn::OpSet = ::thimble_nn::OpSet {{\n            \
+                     layouts: {layouts:#b},\n            \
+                     int16: {int16},\n            \
+                     table: {table},\n            \
+                     softmax: {softmax},\n            \
+                     counts: {counts},\n            \
+                     reals: {reals},\n            \
+                     details: {details},\n        \
+                 }};\n    \
+             }}\n\
+         }}\n",
+        title = model.name().escape_default(),
+        len = model.file_len(),
+        scratch = model.scratch_len(),
+        inputs = model.input_len(),
+        outputs = model.output_len(),
+        classes = labels.len(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_module_states_sizes_labels_and_operators() {
+        let file = include_bytes!("../../models/digits.thimble");
+        let model = Model::parse(file).unwrap();
+        let code = module("digits", Path::new("/models/digits.thimble"), &model);
+        for line in [
+            "pub mod digits {",
+            "static FILE: Aligned = Aligned(*include_bytes!(\"/models/digits.thimble\"));",
+            "pub const INPUTS: usize = 64;",
+            "pub const OUTPUTS: usize = 10;",
+            "pub const LABELS: [&str; 10] = [\"0\", \"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\", \"8\", \"9\"];",
+            "int16: false,",
+            "softmax: true,",
+            &format!("struct Aligned([u8; {}]);", file.len()),
+            &format!("pub const SCRATCH_LEN: usize = {};", model.scratch_len()),
+        ] {
+            assert!(code.contains(line), "{line}\n{code}");
+        }
+    }
+}

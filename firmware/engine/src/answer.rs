@@ -1,0 +1,269 @@
+//! Answers of a model: a class, or real values.
+//!
+//! This module is the only place that decides a class. Devices and computers, evaluations and
+//! reports all use it, so that they cannot disagree.
+
+use core::fmt;
+
+use model_format::{AllOps, Capabilities, Layer, Model, OutputKind, ValueScale};
+
+/// The answer of a model to one input.
+///
+/// Nothing is decoded before it is asked for, so that what a program does not ask is not linked.
+pub struct Answer<'e, 'm, C = AllOps> {
+    model: &'e Model<'m, C>,
+    bytes: &'e [u8],
+    saturated: u32,
+}
+
+impl<C> Clone for Answer<'_, '_, C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C> Copy for Answer<'_, '_, C> {}
+
+impl<C> fmt::Debug for Answer<'_, '_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Answer { bytes, saturated, .. } = self;
+        f.debug_struct("Answer").field("bytes", bytes).field("saturated", saturated).finish()
+    }
+}
+
+impl<'e, 'm, C: Capabilities> Answer<'e, 'm, C> {
+    /// Wraps the bytes of an output of `model`, such as those that
+    /// [`Engine::run_bytes`](crate::Engine::run_bytes) returned, here or on a device.
+    ///
+    /// # Shapes
+    /// `bytes` has [`Model::output_bytes`].
+    pub fn new(model: &'e Model<'m, C>, bytes: &'e [u8]) -> Self {
+        Answer { model, bytes, saturated: 0 }
+    }
+
+    pub(crate) fn with_saturated(model: &'e Model<'m, C>, bytes: &'e [u8], saturated: u32) -> Self {
+        Answer { model, bytes, saturated }
+    }
+
+    /// The bytes of the output: int8, or int16 little-endian.
+    pub fn bytes(&self) -> &'e [u8] {
+        self.bytes
+    }
+
+    /// The number of readings that lay beyond the range of the model's input, and were taken for
+    /// its least or its largest value. Always 0 for quantized values.
+    pub fn saturated(&self) -> u32 {
+        self.saturated
+    }
+
+    /// The quantized outputs, int8 or int16.
+    pub fn values(&self) -> impl Iterator<Item = i16> + use<'e, C> {
+        self.model.output_data_type().values(self.bytes)
+    }
+
+    /// The class that the outputs stand for; `None` for a regression.
+    ///
+    /// - Of two classes with one output, the second where the output exceeds the threshold.
+    /// - Of two classes with one output each, the second where its score exceeds that of the first
+    ///   by more than the threshold.
+    /// - Of more classes, the one with the largest score, the first of equal ones.
+    pub fn class(&self) -> Option<Class<'e, 'm, C>> {
+        let index = class_index(&self.model.output().kind, self.values())?;
+        Some(Class { answer: *self, index })
+    }
+
+    /// The real numbers that the outputs stand for: predictions in the units of the target, each
+    /// with its own scale and offset; of classes, the scores in the scale of the last layer.
+    ///
+    /// # Shapes
+    /// [`Model::output_len`] numbers.
+    pub fn reals(&self) -> impl Iterator<Item = f32> + use<'e, 'm, C> {
+        let output = self.model.output();
+        let tensor = output.quantization;
+        let scales = match output.kind {
+            OutputKind::Values(scales) => scales,
+            _ => Default::default(),
+        };
+        let mut scales = scales.iter();
+        self.values().map(move |value| {
+            let scale = scales.next().unwrap_or(ValueScale::of_layer(tensor));
+            scale.real(i32::from(value).wrapping_sub(tensor.zero_point))
+        })
+    }
+}
+
+/// The class that an [`Answer`] stands for.
+pub struct Class<'e, 'm, C = AllOps> {
+    answer: Answer<'e, 'm, C>,
+    index: usize,
+}
+
+impl<C> Clone for Class<'_, '_, C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C> Copy for Class<'_, '_, C> {}
+
+impl<C> fmt::Debug for Class<'_, '_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Class").field(&self.index).finish()
+    }
+}
+
+impl<'m, C: Capabilities> Class<'_, 'm, C> {
+    /// Its index, counted from 0, in the order of the model's labels.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Its label.
+    pub fn label(&self) -> &'m str {
+        // A model has a label for each class: parsing saw to it.
+        self.answer
+            .model
+            .output()
+            .kind
+            .labels()
+            .and_then(|labels| labels.get(self.index))
+            .unwrap_or_default()
+    }
+
+    /// Its probability, 0 to 1, in the steps of the output's scale; `None` where the model's outputs
+    /// are not probabilities, that is, where its last layer is not a softmax or a sigmoid.
+    pub fn probability(&self) -> Option<f32> {
+        let model = self.answer.model;
+        let output = model.output();
+        let real = |index| {
+            let q = self.answer.values().nth(index)?;
+            Some(output.quantization.dequantize(q))
+        };
+        match output.kind {
+            OutputKind::Probability { .. } if self.index == 0 => Some(1.0 - real(0)?),
+            OutputKind::Probability { .. } => real(0),
+            OutputKind::Classes { .. } => match model.layers().last()? {
+                Layer::Softmax(_) => real(self.index),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<C: Capabilities> defmt::Format for Class<'_, '_, C> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=usize} ({=str})", self.index, self.label());
+    }
+}
+
+/// The index of the class that quantized outputs stand for; `None` for a regression.
+fn class_index(kind: &OutputKind<'_>, outputs: impl IntoIterator<Item = i16>) -> Option<usize> {
+    let mut outputs = outputs.into_iter();
+    match kind {
+        OutputKind::Values(_) => None,
+        OutputKind::Probability { threshold, .. } => {
+            Some(usize::from(i32::from(outputs.next()?) > *threshold))
+        }
+        OutputKind::Classes { labels, threshold } if labels.len() == 2 => {
+            let (first, second) = (outputs.next()?, outputs.next()?);
+            Some(usize::from(i32::from(second).wrapping_sub(first.into()) > *threshold))
+        }
+        OutputKind::Classes { .. } => {
+            let (mut best, mut class) = (outputs.next()?, 0);
+            for (index, score) in outputs.enumerate() {
+                if score > best {
+                    (best, class) = (score, index.wrapping_add(1));
+                }
+            }
+            Some(class)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
+    use model_format::{
+        Clamp, Encoding, Model, Multiplier, Quantization, ValueScale, WeightLayout,
+    };
+
+    use super::*;
+
+    /// A model whose outputs mean this.
+    fn model(output: OutputSpec, outputs: usize) -> Vec<u8> {
+        let layer = DenseSpec {
+            inputs: 1,
+            outputs,
+            weights: vec![1; outputs],
+            biases: vec![0; outputs],
+            multipliers: vec![Multiplier::from_real(1.0).unwrap(); outputs],
+            output: Quantization::int8(0.5, 10),
+            clamp: Clamp::INT8,
+            layout: WeightLayout::RowMajor,
+        };
+        let spec = ModelSpec {
+            name: "answer".into(),
+            input: InputSpec {
+                shape: vec![1],
+                quantization: Quantization::int8(1.0, 0),
+                encoding: Encoding::Quantized,
+            },
+            output,
+            layers: vec![LayerSpec::Dense(layer)],
+            self_tests: vec![],
+            details: Default::default(),
+        };
+        spec.to_bytes().unwrap()
+    }
+
+    fn answers(output: OutputSpec, rows: &[&[i8]]) -> Vec<Option<usize>> {
+        let file = model(output, rows[0].len());
+        let model = Model::parse(&file).unwrap();
+        let class = |row: &&[i8]| {
+            let bytes: Vec<u8> = row.iter().map(|value| *value as u8).collect();
+            Answer::new(&model, &bytes).class().map(|class| class.index())
+        };
+        rows.iter().map(class).collect()
+    }
+
+    #[test]
+    fn the_largest_score_wins_and_the_first_of_equal_ones() {
+        let rows: [&[i8]; 4] = [&[3, -1, 2], &[-128, 5, 5], &[7, 7, 7], &[-3, -2, 127]];
+        let found = answers(OutputSpec::classes(["a", "b", "c"]), &rows);
+        assert_eq!(found, [Some(0), Some(1), Some(0), Some(2)]);
+    }
+
+    #[test]
+    fn the_second_of_two_scores_must_exceed_the_first_by_more_than_the_threshold() {
+        let labels = vec!["ok".to_string(), "fault".to_string()];
+        let rows: [&[i8]; 4] = [&[0, 0], &[0, 1], &[5, 3], &[-128, 127]];
+        for (threshold, expected) in [(0, [0, 1, 0, 1]), (-3, [1, 1, 1, 1]), (254, [0, 0, 0, 1])] {
+            let kind = OutputSpec::Classes { labels: labels.clone(), threshold };
+            assert_eq!(answers(kind, &rows), expected.map(Some), "{threshold}");
+        }
+    }
+
+    #[test]
+    fn one_output_tells_two_classes_apart() {
+        let labels = vec!["ok".to_string(), "fault".to_string()];
+        let kind = OutputSpec::Probability { labels, threshold: -38 };
+        assert_eq!(answers(kind, &[&[-38], &[-37], &[127]]), [Some(0), Some(1), Some(1)]);
+    }
+
+    #[test]
+    fn values_are_in_their_own_units() {
+        let scales = [(2.5, 101_325.0), (1e-3, 0.0)];
+        let scales = scales.map(|(scale, offset)| ValueScale { scale, offset });
+        let file = model(OutputSpec::Values(scales.to_vec()), 2);
+        let model = Model::parse(&file).unwrap();
+        let answer = Answer::new(&model, &[0, 12]);
+        assert_eq!(answer.reals().collect::<Vec<_>>(), [101_300.0, 0.002]);
+        assert!(answer.class().is_none());
+        let file = self::model(OutputSpec::Values(vec![]), 2);
+        let model = Model::parse(&file).unwrap();
+        let answer = Answer::new(&model, &[0, 12]);
+        assert_eq!(answer.reals().collect::<Vec<_>>(), [-5.0, 1.0]);
+    }
+}

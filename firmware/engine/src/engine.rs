@@ -1,0 +1,532 @@
+//! Runs a model, layer by layer, in borrowed memory.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use model_format::{
+    AllOps, Capabilities, DataType, Error, Layer, Layers, Model, Table, WeightLayout,
+};
+
+use crate::Answer;
+use crate::input_stage::{encode_counts, encode_reals};
+use crate::kernels::{self, Values, Workspace};
+use crate::softmax::softmax;
+use crate::source::ModelSource;
+
+/// A model together with the memory that it needs to run.
+///
+/// The capabilities `C` decide which kernels and operators are linked: all that the core has, or
+/// those that one model uses, as [`include_model!`](crate::include_model) or a build script states
+/// them.
+///
+/// # Example
+/// ```
+/// # use thimble_nn::{Engine, Model};
+/// # fn main() -> Result<(), Box<dyn core::error::Error>> {
+/// # let file = include_bytes!("../../models/digits.thimble");
+/// let model = Model::parse(file)?; // checks the whole file, once
+/// let mut scratch = vec![0; model.scratch_len()];
+/// let mut engine = Engine::new(model, &mut scratch)?;
+/// let image = [0_i8; 64];
+/// let answer = engine.run(&image)?;
+/// println!("{:?}: scores {:?}", answer.class().and_then(|class| class.label()), answer.bytes());
+/// # Ok(())
+/// # }
+/// ```
+pub struct Engine<'m, 's, C = AllOps> {
+    model: Model<'m, C>,
+    workspace: Workspace<'s>,
+    activations: &'s mut [u8],
+    capabilities: PhantomData<C>,
+}
+
+/// Errors of [`Engine::new`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The bytes are not a model that this build can run.
+    Model(#[cfg_attr(feature = "defmt", defmt(Debug2Format))] Error),
+    /// The scratch memory is too small for the model.
+    Scratch {
+        /// Words that the model needs.
+        needed: usize,
+        /// Words that were given.
+        given: usize,
+    },
+    /// No kernel of this build reads the weight layout of a layer.
+    Layout {
+        /// The layer, counted from 0.
+        layer: usize,
+        /// Its weight layout.
+        #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
+        layout: WeightLayout,
+    },
+    /// The model file does not lie on a 4-byte boundary, which the kernels of this core need.
+    Unaligned,
+}
+
+/// Errors of the `run` methods: the values do not fit the model's input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum InputError {
+    /// The number of values differs from the number of inputs.
+    Length {
+        /// Inputs of the model.
+        expected: usize,
+        /// Values that were given.
+        given: usize,
+    },
+    /// The number of bytes differs from that of the model's input.
+    ByteLength {
+        /// Bytes of the model's input.
+        expected: usize,
+        /// Bytes that were given.
+        given: usize,
+    },
+    /// The model's input is int16 for [`Engine::run`], or int8 for [`Engine::run_i16`].
+    DataType,
+    /// The model takes no raw counts.
+    NotCounts,
+    /// The model takes no real numbers.
+    NotReals,
+    /// A real number is NaN.
+    NotANumber {
+        /// Its position, counted from 0.
+        input: usize,
+    },
+}
+
+impl core::error::Error for EngineError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            EngineError::Model(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EngineError::Model(error) => write!(f, "the model is refused: {error}"),
+            EngineError::Scratch { needed, given } => {
+                write!(f, "the model needs {needed} words of scratch memory, {given} were given")
+            }
+            EngineError::Layout { layer, layout } => write!(
+                f,
+                "layer {layer}: no kernel of this core reads {} weights: pack the model for it",
+                layout.name()
+            ),
+            EngineError::Unaligned => {
+                write!(f, "the model file must lie on a 4-byte boundary of the memory")
+            }
+        }
+    }
+}
+
+impl From<Error> for EngineError {
+    fn from(error: Error) -> Self {
+        EngineError::Model(error)
+    }
+}
+
+impl core::error::Error for InputError {}
+
+impl fmt::Display for InputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            InputError::Length { expected, given } => {
+                write!(f, "the model takes {expected} values, {given} were given")
+            }
+            InputError::ByteLength { expected, given } => {
+                write!(f, "the model takes {expected} bytes of input, {given} were given")
+            }
+            InputError::DataType => f.write_str(
+                "the data type of the model's input is another: Engine::run is for int8, run_i16 \
+                 for int16",
+            ),
+            InputError::NotCounts => f.write_str(
+                "the model takes no raw counts: train it with data.raw, or give it real numbers or \
+                 quantized values",
+            ),
+            InputError::NotReals => f.write_str(
+                "the model takes no real numbers: give it its counts or quantized values",
+            ),
+            InputError::NotANumber { input } => {
+                write!(f, "the value for input {input} is not a number")
+            }
+        }
+    }
+}
+
+impl<'m, 's, C: Capabilities> Engine<'m, 's, C> {
+    /// Makes an engine that runs `model` in `scratch`.
+    ///
+    /// `model` is a parsed [`Model`], a [`StaticModel`](crate::StaticModel) that was built in, or
+    /// the bytes of a file, which are parsed with every capability.
+    ///
+    /// # Errors
+    /// [`EngineError::Model`] if the bytes are refused; [`EngineError::Scratch`] if `scratch` has
+    /// fewer words than [`Model::scratch_len`]; [`EngineError::Layout`] if the model is packed for
+    /// another core; [`EngineError::Unaligned`] if its file does not lie on a 4-byte boundary, which
+    /// kernels in assembly need.
+    pub fn new(
+        model: impl ModelSource<'m, C>,
+        scratch: &'s mut [u32],
+    ) -> Result<Self, EngineError> {
+        let model = model.into_model()?;
+        if kernels::needs_alignment() && !model.is_aligned() {
+            return Err(EngineError::Unaligned);
+        }
+        let (mut layers, mut index) = (model.layers(), 0usize);
+        // By reference: a layer that is moved is copied on the stack.
+        while !kernels::read_all(C::OPS)
+            && let Some(layer) = &layers.next()
+        {
+            if let Layer::Dense(dense) = layer
+                && !kernels::reads(dense)
+            {
+                return Err(EngineError::Layout { layer: index, layout: dense.layout });
+            }
+            index = index.wrapping_add(1);
+        }
+        let layout = model.scratch_layout();
+        let given = scratch.len();
+        let refused = || EngineError::Scratch { needed: layout.words(), given };
+        let (words, rest) =
+            scratch.split_at_mut_checked(layout.widened_words).ok_or_else(refused)?;
+        let (blocks, rest) = rest.split_at_mut_checked(layout.blocks_words).ok_or_else(refused)?;
+        let activations = rest.get_mut(..layout.activation_words).ok_or_else(refused)?;
+        Ok(Engine {
+            model,
+            workspace: Workspace { words, blocks: bytemuck::must_cast_slice_mut(blocks) },
+            activations: bytemuck::must_cast_slice_mut(activations),
+            capabilities: PhantomData,
+        })
+    }
+
+    /// The model that it runs.
+    pub fn model(&self) -> &Model<'m, C> {
+        &self.model
+    }
+
+    /// Runs the model on real numbers in their own units, such as °C and hPa.
+    ///
+    /// Without this call, and [`encode_reals`], no floating-point code is linked.
+    ///
+    /// # Shapes
+    /// `reals` has [`Model::input_len`] values, those of
+    /// [`Encoding::Reals`](crate::Encoding::Reals).
+    ///
+    /// # Errors
+    /// [`InputError::NotReals`] if the model takes no real numbers, [`InputError::Length`] if it
+    /// takes more or fewer, [`InputError::NotANumber`] if one is NaN.
+    pub fn run_reals(&mut self, reals: &[f32]) -> Result<Answer<'_, 'm, C>, InputError> {
+        self.run_reals_iter(reals.iter().copied())
+    }
+
+    /// Runs the model as [`run_reals`](Self::run_reals) does, on numbers from an iterator.
+    ///
+    /// # Errors
+    /// Those of [`run_reals`](Self::run_reals).
+    pub fn run_reals_iter(
+        &mut self,
+        reals: impl ExactSizeIterator<Item = f32>,
+    ) -> Result<Answer<'_, 'm, C>, InputError> {
+        // The input lies where outputs of layers do.
+        let saturated = encode_reals(&self.model, reals, self.activations)?;
+        Ok(self.run_encoded(saturated))
+    }
+
+    /// Runs the model on raw counts, such as those of an analog-to-digital converter, in integers
+    /// throughout.
+    ///
+    /// # Shapes
+    /// `counts` has [`Model::input_len`] values, those of
+    /// [`Encoding::Counts`](crate::Encoding::Counts).
+    ///
+    /// # Errors
+    /// [`InputError::NotCounts`] if the model takes no counts, [`InputError::Length`] if it takes
+    /// more or fewer.
+    pub fn run_counts(&mut self, counts: &[i16]) -> Result<Answer<'_, 'm, C>, InputError> {
+        self.run_counts_iter(counts.iter().copied())
+    }
+
+    /// Runs the model as [`run_counts`](Self::run_counts) does, on counts from an iterator.
+    ///
+    /// # Errors
+    /// Those of [`run_counts`](Self::run_counts).
+    pub fn run_counts_iter(
+        &mut self,
+        counts: impl ExactSizeIterator<Item = i16>,
+    ) -> Result<Answer<'_, 'm, C>, InputError> {
+        // The input lies where outputs of layers do.
+        let saturated = encode_counts(&self.model, counts, self.activations)?;
+        Ok(self.run_encoded(saturated))
+    }
+
+    /// Runs the model on quantized values, int8.
+    ///
+    /// # Shapes
+    /// `input` has [`Model::input_len`] values.
+    ///
+    /// # Errors
+    /// [`InputError::DataType`] if the model's input is int16, [`InputError::Length`] if it takes
+    /// more or fewer values.
+    pub fn run(&mut self, input: &[i8]) -> Result<Answer<'_, 'm, C>, InputError> {
+        self.run_values(DataType::Int8, input.len(), bytemuck::must_cast_slice(input))
+    }
+
+    /// Runs the model on quantized values, int16.
+    ///
+    /// # Shapes
+    /// `input` has [`Model::input_len`] values.
+    ///
+    /// # Errors
+    /// [`InputError::DataType`] if the model's input is int8, [`InputError::Length`] if it takes
+    /// more or fewer values.
+    pub fn run_i16(&mut self, input: &[i16]) -> Result<Answer<'_, 'm, C>, InputError> {
+        // The values of a little-endian machine are the bytes of the model's input.
+        const { assert!(cfg!(target_endian = "little")) };
+        self.run_values(DataType::Int16, input.len(), bytemuck::must_cast_slice(input))
+    }
+
+    fn run_values(
+        &mut self,
+        data_type: DataType,
+        given: usize,
+        bytes: &[u8],
+    ) -> Result<Answer<'_, 'm, C>, InputError> {
+        if self.model.input_quantization().data_type != data_type {
+            return Err(InputError::DataType);
+        }
+        let expected = self.model.input_len();
+        if given != expected {
+            return Err(InputError::Length { expected, given });
+        }
+        let len = self.run_layers(Some(bytes), 0, |_, _| ());
+        Ok(Answer::with_saturated(&self.model, output(self.activations, len), 0))
+    }
+
+    /// Runs the model on the bytes of its input, int8 or int16 little-endian; returns the bytes of
+    /// its output.
+    ///
+    /// # Shapes
+    /// `input` has [`Model::input_bytes`], the output [`Model::output_bytes`].
+    ///
+    /// # Errors
+    /// [`InputError::ByteLength`], and no other.
+    pub fn run_bytes(&mut self, input: &[u8]) -> Result<&[u8], InputError> {
+        self.run_traced(input, |_, _| ())
+    }
+
+    /// Runs the model as [`run_bytes`](Self::run_bytes) does, and shows the bytes of each layer's
+    /// output to `trace`, with the layer's index.
+    ///
+    /// # Errors
+    /// [`InputError::ByteLength`], and no other.
+    pub fn run_traced(
+        &mut self,
+        input: &[u8],
+        trace: impl FnMut(usize, &[u8]),
+    ) -> Result<&[u8], InputError> {
+        let expected = self.model.input_bytes();
+        if input.len() != expected {
+            return Err(InputError::ByteLength { expected, given: input.len() });
+        }
+        let len = self.run_layers(Some(input), 0, trace);
+        Ok(output(self.activations, len))
+    }
+
+    /// Runs all layers on the input that lies in the activations.
+    fn run_encoded(&mut self, saturated: u32) -> Answer<'_, 'm, C> {
+        let len = self.model.input_bytes();
+        let len = self.run_layers(None, len, |_, _| ());
+        Answer::with_saturated(&self.model, output(self.activations, len), saturated)
+    }
+
+    /// Runs all layers on `input`, or on the first `len` bytes of the activations; returns how many
+    /// bytes of them the output takes.
+    #[inline(always)]
+    fn run_layers(
+        &mut self,
+        input: Option<&[u8]>,
+        mut len: usize,
+        mut trace: impl FnMut(usize, &[u8]),
+    ) -> usize {
+        let (mut layers, mut index) = (self.model.layers(), 0usize);
+        let mut from = input;
+        // By reference: a layer that is moved is copied on the stack.
+        while let Some(layer) = &next(&mut layers) {
+            len = self.run_layer(layer, from.take(), len);
+            trace(index, output(self.activations, len));
+            index = index.wrapping_add(1);
+        }
+        len
+    }
+
+    /// Runs a layer on `input`, or on the first `len` bytes of the activations; returns how many
+    /// bytes of them its output takes.
+    // Out of line, so that the layer is not taken apart on the stack.
+    #[inline(never)]
+    fn run_layer(&mut self, layer: &Layer<'_>, input: Option<&[u8]>, len: usize) -> usize {
+        if let Layer::Dense(dense) = layer {
+            let known = dense.specialize::<C>();
+            let bytes = match input {
+                Some(input) => input,
+                None => self.activations.get(..len).unwrap_or_default(),
+            };
+            let x = Values { bytes, data_type: known.input.data_type };
+            // The input is used up once it is prepared: the output may take its place.
+            let prepared = kernels::prepare::<C>(dense, x, &mut self.workspace);
+            let output_len = known.outputs().wrapping_mul(known.output.data_type.bytes());
+            let output = self.activations.get_mut(..output_len).unwrap_or_default();
+            kernels::compute::<C>(dense, &prepared, output);
+            return output_len;
+        }
+        if !C::OPS.table && !C::OPS.softmax {
+            return 0;
+        }
+        // The others work in place.
+        let output_len = layer.outputs().wrapping_mul(layer.output().data_type.bytes());
+        let values = self.activations.get_mut(..output_len).unwrap_or_default();
+        if let Some(input) = input {
+            copy(input, values);
+        }
+        match layer {
+            Layer::Table(table) if C::OPS.table => look_up(table, values),
+            Layer::Softmax(layer) if C::OPS.softmax => softmax(layer, values),
+            _ => {}
+        }
+        output_len
+    }
+}
+
+/// The bytes of a layer's output.
+fn output(activations: &[u8], len: usize) -> &[u8] {
+    activations.get(..len).unwrap_or_default()
+}
+
+// Out of line where a kernel takes much of the stack: what reading a layer takes of it is then free
+// again while the layer runs. Elsewhere that would only be larger.
+#[cfg_attr(any(kernel_mve, kernel_v6m, kernel_v7m), inline(never))]
+fn next<'m, C: Capabilities>(layers: &mut Layers<'m, C>) -> Option<Layer<'m>> {
+    layers.next()
+}
+
+#[inline(never)]
+fn look_up(table: &Table<'_>, values: &mut [u8]) {
+    match table.input.data_type {
+        DataType::Int8 => {
+            for value in values {
+                *value = table.look_up_int8(*value as i8) as u8;
+            }
+        }
+        DataType::Int16 => {
+            for value in values.as_chunks_mut().0 {
+                *value = table.look_up_int16(i16::from_le_bytes(*value)).to_le_bytes();
+            }
+        }
+    }
+}
+
+/// Copies as much as there is: `copy_from_slice` would bring a panic along.
+fn copy(from: &[u8], to: &mut [u8]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
+    use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
+
+    use super::*;
+
+    /// 3-2-1: relu of (x₀ + 2·x₁ + 4·x₂) / 8 and of its negative, then their difference, halved.
+    fn model() -> Vec<u8> {
+        let one = Quantization::int8(1.0, 0);
+        let dense = |inputs, outputs, weights: &[i8], real, low| {
+            LayerSpec::Dense(DenseSpec {
+                inputs,
+                outputs,
+                weights: weights.to_vec(),
+                biases: vec![0; outputs],
+                multipliers: vec![Multiplier::from_real(real).unwrap(); outputs],
+                output: one,
+                clamp: Clamp { low, high: 127 },
+                layout: WeightLayout::RowMajor,
+            })
+        };
+        ModelSpec {
+            name: "engine".into(),
+            input: InputSpec { shape: vec![3], quantization: one, encoding: Encoding::Quantized },
+            output: OutputSpec::Values(vec![]),
+            layers: vec![
+                dense(3, 2, &[1, 2, 4, -1, -2, -4], 0.125, 0),
+                dense(2, 1, &[1, -1], 0.5, -128),
+            ],
+            self_tests: vec![],
+            details: Default::default(),
+        }
+        .to_bytes()
+        .unwrap()
+    }
+
+    #[test]
+    fn runs_layer_by_layer() {
+        let file = model();
+        let model = Model::parse(&file).unwrap();
+        let mut scratch = vec![0xdead_beef; model.scratch_len()];
+        let mut engine = Engine::new(model, &mut scratch).unwrap();
+        let mut seen = vec![];
+        // 8 + 32 + 64 = 104; 104 / 8 = 13; 13 / 2 = 6.5, and the high multiply sends ties up.
+        let output = engine
+            .run_traced(&[8, 16, 16], |layer, output| seen.push((layer, output.to_vec())))
+            .unwrap()
+            .to_vec();
+        assert_eq!(seen, [(0, vec![13, 0]), (1, vec![7])]);
+        assert_eq!(output, [7]);
+        assert_eq!(engine.run(&[-8, -16, -16]).unwrap().values().collect::<Vec<_>>(), [-6]);
+        assert_eq!(engine.run(&[0, 0, 0]).unwrap().bytes(), [0]);
+    }
+
+    #[test]
+    fn wrong_lengths_are_refused() {
+        let file = model();
+        let model = Model::parse(&file).unwrap();
+        let needed = model.scratch_len();
+        let mut scratch = vec![0; needed];
+        let short = Engine::new(model.clone(), &mut scratch[1..]).err();
+        assert_eq!(short, Some(EngineError::Scratch { needed, given: needed - 1 }));
+        let mut engine = Engine::new(model, &mut scratch).unwrap();
+        let length = InputError::Length { expected: 3, given: 2 };
+        assert_eq!(engine.run(&[1, 2]).err(), Some(length));
+        let length = InputError::ByteLength { expected: 3, given: 4 };
+        assert_eq!(engine.run_bytes(&[0; 4]), Err(length));
+        assert_eq!(engine.run_i16(&[1, 2, 3]).err(), Some(InputError::DataType));
+    }
+
+    #[test]
+    fn int16_models_have_a_method_of_their_own() {
+        let file = model();
+        let mut spec = ModelSpec::from(&Model::parse(&file).unwrap());
+        spec.input.quantization = Quantization::int16(1.0);
+        for layer in &mut spec.layers {
+            let LayerSpec::Dense(dense) = layer else { panic!("not dense") };
+            dense.output = Quantization::int16(1.0);
+            dense.clamp = Clamp { low: dense.clamp.low.max(-128), high: 127 };
+        }
+        let file = spec.to_bytes().unwrap();
+        let model = Model::parse(&file).unwrap();
+        let mut scratch = vec![0; model.scratch_len()];
+        let mut engine = Engine::new(model, &mut scratch).unwrap();
+        assert_eq!(engine.run_i16(&[8, 16, 16]).unwrap().values().collect::<Vec<_>>(), [7]);
+        assert_eq!(engine.run(&[8, 16, 16]).err(), Some(InputError::DataType));
+        let short = InputError::Length { expected: 3, given: 2 };
+        assert_eq!(engine.run_i16(&[8, 16]).err(), Some(short));
+    }
+}

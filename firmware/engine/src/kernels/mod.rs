@@ -1,0 +1,151 @@
+//! The kernels: what a dense layer computes, on each core.
+//!
+//! A layer runs in two steps. [`prepare`] reads the whole input and brings it into the form that
+//! the layer's kernel wants, once for all rows; [`compute`] then writes the output, which may lie
+//! where the input was.
+//!
+//! [`portable`] says in plain Rust what every kernel must compute, and reads every layout. The
+//! kernel of a core reads the layouts that were made for it.
+
+#[cfg(kernel_mve)]
+mod mve;
+mod portable;
+mod requantize;
+mod values;
+mod widen;
+
+#[cfg(any(kernel_v7m, kernel_rv32))]
+mod columns;
+#[cfg(kernel_dsp)]
+mod dsp;
+#[cfg(any(kernel_dsp, kernel_v7m, kernel_rv32))]
+mod entries;
+#[cfg(kernel_rv32)]
+mod rv32;
+#[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
+mod tiles;
+#[cfg(kernel_v6m)]
+mod v6m;
+#[cfg(kernel_v7m)]
+mod v7m;
+
+#[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
+use model_format::WeightLayout;
+use model_format::{Capabilities, Dense, Kernels, OpSet};
+
+pub(crate) use requantize::multiply_add;
+pub(crate) use values::Values;
+
+/// Where a kernel keeps what it makes of the input.
+pub(crate) struct Workspace<'s> {
+    /// Two words for every block of four inputs of the widest layer.
+    pub(crate) words: &'s mut [u32],
+    /// A number for every such block.
+    pub(crate) blocks: &'s mut [u16],
+}
+
+/// What a kernel has made of a layer's input.
+pub(crate) struct Prepared<'s> {
+    /// The activations, in the kernel's own form.
+    words: &'s [u32],
+    /// The numbers of the blocks to visit, if not all are visited.
+    list: Option<&'s [u16]>,
+}
+
+/// The kernels of this build.
+const BUILT: Kernels = Kernels {
+    dsp: cfg!(kernel_dsp),
+    mve: cfg!(kernel_mve),
+    v7m: cfg!(kernel_v7m),
+    v6m: cfg!(kernel_v6m),
+    rv32: cfg!(kernel_rv32),
+    // On a device, none has to read those layouts that are another core's.
+    host: cfg!(not(target_os = "none")),
+};
+
+/// Whether this build has kernels for all layers of these operators, whatever the model.
+pub(crate) const fn read_all(ops: OpSet) -> bool {
+    BUILT.read_all(ops)
+}
+
+/// Whether this build has a kernel that reads the layer's weights.
+pub(crate) fn reads(layer: &Dense<'_>) -> bool {
+    BUILT.read(layer)
+}
+
+/// Whether a model that lies so is read by its kernels: by words, but for the portable one.
+pub(crate) const fn needs_alignment() -> bool {
+    cfg!(target_os = "none")
+}
+
+/// Reads the input of a layer.
+///
+/// # Shapes
+/// `x` has the layer's inputs; the workspace is that of the layer's model.
+pub(crate) fn prepare<'s, C: Capabilities>(
+    layer: &Dense<'_>,
+    x: Values<'_>,
+    workspace: &'s mut Workspace<'_>,
+) -> Prepared<'s> {
+    let used = C::OPS;
+    match layer.specialize::<C>().layout {
+        #[cfg(kernel_dsp)]
+        WeightLayout::Pairs4 if used.reads(WeightLayout::Pairs4) => {
+            dsp::pairs::prepare::<C>(layer, x, workspace)
+        }
+        #[cfg(kernel_dsp)]
+        WeightLayout::Int4Tiles4 if used.reads(WeightLayout::Int4Tiles4) => {
+            dsp::int4::prepare(layer, x, workspace)
+        }
+        #[cfg(any(kernel_v7m, kernel_rv32))]
+        WeightLayout::Columns8 if used.reads(WeightLayout::Columns8) => {
+            entries::prepare::<C>(layer, x, workspace)
+        }
+        #[cfg(kernel_v6m)]
+        WeightLayout::ColumnsUnsigned4 if used.reads(WeightLayout::ColumnsUnsigned4) => {
+            v6m::prepare(layer, x, workspace)
+        }
+        #[cfg(kernel_mve)]
+        WeightLayout::FoldedRows if used.reads(WeightLayout::FoldedRows) => {
+            mve::prepare(layer, x, workspace)
+        }
+        _ if portable::is_used(used) => widen::widen(layer, x, workspace),
+        _ => Prepared { words: &[], list: None },
+    }
+}
+
+/// Writes the output of a layer.
+///
+/// # Shapes
+/// `x` is what [`prepare`] made for this layer; `output` has the bytes of the layer's outputs.
+pub(crate) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+    let used = C::OPS;
+    match layer.specialize::<C>().layout {
+        #[cfg(kernel_dsp)]
+        WeightLayout::Pairs4 if used.reads(WeightLayout::Pairs4) => {
+            dsp::pairs::compute::<C>(layer, x, output)
+        }
+        #[cfg(kernel_dsp)]
+        WeightLayout::Int4Tiles4 if used.reads(WeightLayout::Int4Tiles4) => {
+            dsp::int4::compute::<C>(layer, x, output)
+        }
+        #[cfg(kernel_v7m)]
+        WeightLayout::Columns8 if used.reads(WeightLayout::Columns8) => {
+            v7m::compute::<C>(layer, x, output)
+        }
+        #[cfg(kernel_v6m)]
+        WeightLayout::ColumnsUnsigned4 if used.reads(WeightLayout::ColumnsUnsigned4) => {
+            v6m::compute::<C>(layer, x, output)
+        }
+        #[cfg(kernel_mve)]
+        WeightLayout::FoldedRows if used.reads(WeightLayout::FoldedRows) => {
+            mve::compute::<C>(layer, x, output)
+        }
+        #[cfg(kernel_rv32)]
+        WeightLayout::Columns8 if used.reads(WeightLayout::Columns8) => {
+            rv32::compute::<C>(layer, x, output)
+        }
+        _ if portable::is_used(used) => portable::compute(layer, x, output),
+        _ => {}
+    }
+}

@@ -1,0 +1,306 @@
+//! The kernel for cores with Helium, the M-profile vector extension: Cortex-M55 and M85.
+//!
+//! Weights are [`FoldedRows`](model_format::WeightLayout::FoldedRows), inputs as they are. A
+//! VMLADAVA adds sixteen products to a register; one load of sixteen inputs serves six rows, for
+//! whose sums and addresses the registers just suffice. Loops are tail-predicated: what lies beyond
+//! the last input, or the last row, takes no part.
+//!
+//! Requantization takes four rows at a time: VQRDMULH is the rounding doubling high multiply, and
+//! VRSHL, after one is taken off a negative number, divides with ties away from zero.
+#![allow(unsafe_code)]
+
+use core::arch::global_asm;
+use core::mem::MaybeUninit;
+
+use model_format::{Capabilities, DataType, Dense, padded};
+
+use super::requantize::Output;
+use super::{Prepared, Values, Workspace};
+
+/// Rows whose sums are kept before they are requantized: whole tiles of six, and fours.
+const CHUNK: usize = 24;
+
+/// Keeps the input, whose place the output may take.
+#[inline(never)]
+pub(super) fn prepare<'s>(
+    layer: &Dense<'_>,
+    x: Values<'_>,
+    workspace: &'s mut Workspace<'_>,
+) -> Prepared<'s> {
+    let words = workspace.words.get_mut(..padded(layer.inputs()) / 4).unwrap_or_default();
+    let places: &mut [u8] = bytemuck::must_cast_slice_mut(words);
+    let len = places.len().min(x.bytes.len());
+    // SAFETY: both are valid for as many bytes, and a slice that is borrowed mutably overlaps none.
+    unsafe { thimble_mve_copy(x.bytes.as_ptr(), places.as_mut_ptr(), len) };
+    Prepared { words, list: None }
+}
+
+/// Writes the output of a layer with row-major weights and folded biases.
+#[inline(never)]
+pub(super) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+    let outputs = layer.outputs();
+    if output.len() != outputs.wrapping_mul(layer.output.data_type.bytes()) {
+        return;
+    }
+    let (inputs, row_len) = (layer.inputs(), padded(layer.inputs()));
+    let mut sums = [const { MaybeUninit::<i32>::uninit() }; CHUNK];
+    let (biases, weights) = (layer.folded().as_ptr(), layer.weight_bytes().as_ptr());
+    let (mantissas, shifts) = (layer.mantissas().as_ptr(), layer.shifts().as_ptr());
+    let mut start = 0;
+    while start < outputs {
+        let rows = outputs.wrapping_sub(start).min(CHUNK);
+        // SAFETY: a layer has an entry an output of each parameter and rows of `row_len` bytes,
+        // and `start` and the rows behind it are among them; the input has `inputs` bytes.
+        unsafe {
+            thimble_mve_rows(&Rows {
+                biases: biases.add(start),
+                weights: weights.add(start.wrapping_mul(row_len)),
+                x: x.words.as_ptr().cast(),
+                inputs_by_64: inputs / 64,
+                row_len,
+                sums: sums.as_mut_ptr().cast(),
+                rows,
+                inputs_left: inputs % 64,
+            });
+        }
+        match layer.output.data_type {
+            // SAFETY: there are `rows` values of each kind.
+            DataType::Int8 => unsafe {
+                thimble_mve_requantize(&Requantize {
+                    sums: sums.as_ptr().cast(),
+                    mantissas: mantissas.add(start),
+                    shifts: shifts.add(start),
+                    output: output.as_mut_ptr().add(start),
+                    rows,
+                    output_of: Output::of(layer),
+                });
+            },
+            // SAFETY: as many sums have been written, and as many outputs have room from `start` on.
+            DataType::Int16 if C::OPS.int16 => unsafe {
+                requantize_int16(layer, start, sums.as_ptr().cast(), output.as_mut_ptr());
+            },
+            DataType::Int16 => {}
+        }
+        start = start.wrapping_add(CHUNK);
+    }
+}
+
+/// Outputs of 16 bits from `first` on, of a chunk or what is left.
+///
+/// # Safety
+/// `sums` and, from `first` on, `outputs` must be valid for as many rows.
+// By pointers: more than four words of arguments would take room on the stack, all the way down.
+#[inline(never)]
+unsafe fn requantize_int16(layer: &Dense<'_>, first: usize, sums: *const i32, outputs: *mut u8) {
+    let rows = layer.outputs().wrapping_sub(first).min(CHUNK);
+    // SAFETY: the caller says so.
+    let (sums, outputs) = unsafe {
+        let outputs = outputs.cast::<[u8; 2]>().add(first);
+        (core::slice::from_raw_parts(sums, rows), core::slice::from_raw_parts_mut(outputs, rows))
+    };
+    let output_of = Output::of(layer);
+    let multipliers = layer.multipliers().skip(first);
+    for ((sum, multiplier), y) in sums.iter().zip(multipliers).zip(outputs) {
+        *y = (output_of.quantize(*sum, multiplier) as i16).to_le_bytes();
+    }
+}
+
+/// What the loop over rows reads, in the order in which it does.
+#[repr(C)]
+struct Rows {
+    biases: *const [u8; 4],
+    weights: *const u8,
+    x: *const u8,
+    inputs_by_64: usize,
+    row_len: usize,
+    sums: *mut i32,
+    rows: usize,
+    inputs_left: usize,
+}
+
+/// What requantization reads, in the order in which it does.
+#[repr(C)]
+struct Requantize {
+    sums: *const i32,
+    mantissas: *const [u8; 4],
+    shifts: *const u8,
+    output: *mut u8,
+    rows: usize,
+    output_of: Output,
+}
+
+// SAFETY: the assembly below takes and gives what is declared here.
+unsafe extern "C" {
+    fn thimble_mve_copy(from: *const u8, to: *mut u8, len: usize);
+    fn thimble_mve_rows(rows: *const Rows);
+    fn thimble_mve_requantize(requantize: *const Requantize);
+}
+
+global_asm!(
+    r#"
+    .syntax unified
+    .cpu cortex-m55
+
+    .macro MVE_FUNCTION name
+    .section .text.\name, "ax", %progbits
+    .balign 4
+    .thumb_func
+    .global \name
+    .type \name, %function
+    \name:
+    .endm
+
+    MVE_FUNCTION thimble_mve_copy
+    push {{r7, lr}}
+    wlstp.8 lr, r2, 2f
+1:  vldrb.u8 q0, [r0], #16
+    vstrb.8 q0, [r1], #16
+    letp lr, 1b
+2:  pop {{r7, pc}}
+
+    @ The argument is copied to the stack, where it is kept up to date: biases at 0, weights at 4,
+    @ x at 8, inputs by 64 at 12, row length at 16, sums at 20, rows at 24, inputs left at 28.
+
+    .macro BIAS number, n, sum
+    .if \number < \n
+    ldr \sum, [lr, #4 * \number]
+    .endif
+    .endm
+
+    .macro ADDRESS number, n, address, before
+    .if \number < \n
+    add \address, \before, r12
+    .endif
+    .endm
+
+    .macro NEXT n
+    .if \n == 6
+    add r12, r11, r12
+    .elseif \n == 4
+    add r12, r7, r12
+    .elseif \n == 2
+    add r12, r3, r12
+    .endif
+    .endm
+
+    .macro PRODUCTS number, n, sum, address
+    .if \number < \n
+    vldrb.u8 q1, [\address], #16
+    vmladava.s8 \sum, q0, q1
+    .endif
+    .endm
+
+    .macro SUM number, n, sum
+    .if \number < \n
+    str \sum, [lr, #4 * \number]
+    .endif
+    .endm
+
+    @ Sixteen inputs for n rows.
+    .macro SIXTEEN n
+    vldrb.u8 q0, [r12], #16
+    PRODUCTS 0, \n, r0, r1
+    PRODUCTS 1, \n, r2, r3
+    PRODUCTS 2, \n, r4, r5
+    PRODUCTS 3, \n, r6, r7
+    PRODUCTS 4, \n, r8, r9
+    PRODUCTS 5, \n, r10, r11
+    .endm
+
+    @ The next n rows: sums in even registers, as VMLADAVA wants them, addresses in odd ones.
+    .macro TILE n
+    ldrd lr, r1, [sp]
+    BIAS 1, \n, r2
+    BIAS 2, \n, r4
+    BIAS 3, \n, r6
+    BIAS 4, \n, r8
+    BIAS 5, \n, r10
+    ldr r0, [lr], #4 * \n
+    ldr r12, [sp, #16]
+    ADDRESS 1, \n, r3, r1
+    ADDRESS 2, \n, r5, r3
+    ADDRESS 3, \n, r7, r5
+    ADDRESS 4, \n, r9, r7
+    ADDRESS 5, \n, r11, r9
+    @ Behind the last row lie the next ones.
+    NEXT \n
+    strd lr, r12, [sp]
+    ldrd r12, lr, [sp, #8]
+    @ Whole 64 inputs without predication, four times sixteen to a loop; then what remains.
+    wls lr, lr, 2f
+1:  SIXTEEN \n
+    SIXTEEN \n
+    SIXTEEN \n
+    SIXTEEN \n
+    le lr, 1b
+2:  ldr lr, [sp, #28]
+    wlstp.8 lr, lr, 4f
+3:  SIXTEEN \n
+    letp lr, 3b
+4:
+    ldrd lr, r1, [sp, #20]
+    SUM 1, \n, r2
+    SUM 2, \n, r4
+    SUM 3, \n, r6
+    SUM 4, \n, r8
+    SUM 5, \n, r10
+    str r0, [lr], #4 * \n
+    subs r1, #\n
+    strd lr, r1, [sp, #20]
+    .endm
+
+    MVE_FUNCTION thimble_mve_rows
+    push {{r4-r11, lr}}
+    ldm r0, {{r1-r8}}
+    sub sp, #32
+    stm sp, {{r1-r8}}
+    mov r1, r7
+    cmp r1, #6
+    blt 6f
+5:  TILE 6
+    cmp r1, #6
+    bge 5b
+    cmp r1, #0
+    beq 9f
+6:  cmp r1, #4
+    blt 7f
+    TILE 4
+    beq 9f
+7:  cmp r1, #2
+    blt 8f
+    TILE 2
+    beq 9f
+8:  TILE 1
+9:  add sp, #32
+    pop {{r4-r11, pc}}
+
+    MVE_FUNCTION thimble_mve_requantize
+    push {{r4-r8, lr}}
+    vpush {{d8-d13}}
+    ldm r0, {{r1-r8}}
+    vmov.i32 q4, #0
+    vdup.32 q5, r7
+    vdup.32 q6, r8
+    wlstp.32 lr, r5, 2f
+1:  vldrw.u32 q0, [r1], #16
+    vldrb.s32 q1, [r3], #4
+    @ Shifts to the left come before the multiplication, those to the right behind it.
+    vmax.s32 q3, q1, q4
+    vshl.s32 q0, q0, q3
+    vldrw.u32 q2, [r2], #16
+    vqrdmulh.s32 q0, q0, q2
+    vmin.s32 q1, q1, q4
+    @ Where a negative number is shifted to the right, -1.
+    vand q3, q0, q1
+    vshr.s32 q3, q3, #31
+    vadd.i32 q0, q0, q3
+    vrshl.s32 q0, q0, q1
+    vqadd.s32 q0, q0, r6
+    vmax.s32 q0, q0, q5
+    vmin.s32 q0, q0, q6
+    vstrb.32 q0, [r4], #4
+    letp lr, 1b
+2:  vpop {{d8-d13}}
+    pop {{r4-r8, pc}}
+"#
+);

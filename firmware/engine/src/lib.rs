@@ -1,0 +1,67 @@
+//! Runs quantized multilayer perceptrons on microcontrollers.
+//!
+//! A model file (int8 or int16 activations, int8 or int4 weights) is trained and quantized on a
+//! computer. [`Engine`] runs it from flash, in memory that the caller lends: without a heap,
+//! without a panic, with the same output bytes on every core.
+//!
+//! # Three lines to a prediction
+//!
+//! ```
+//! thimble_nn::include_model!(WEATHER, "../models/weather.thimble");
+//! static mut SCRATCH: [u32; 64] = [0; 64]; // or a `static_cell`, or a local array
+//!
+//! # fn main() -> Result<(), Box<dyn core::error::Error>> {
+//! # let scratch = unsafe { &mut *(&raw mut SCRATCH) };
+//! let mut engine = thimble_nn::Engine::new(WEATHER, scratch)?;
+//! let answer = engine.run_reals(&[21.5, 48.0, 1013.2])?;
+//! let class = answer.class().expect("a classifier");
+//! println!("{}: {:?}", class.index(), class.label());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Which `run` method fits depends on the model's [`Encoding`]:
+//!
+//! | input of the model | call |
+//! |---|---|
+//! | real numbers in their own units | [`Engine::run_reals`] |
+//! | raw counts of converters and sensors | [`Engine::run_counts`] |
+//! | quantized values, pixels | [`Engine::run`], [`Engine::run_i16`] |
+//!
+//! # Models that change
+//!
+//! [`Model::parse`] checks a file that came over a link or lies in a slot of flash: every length,
+//! every field, its checksum, and that no input can overflow an accumulator. What it accepts
+//! cannot fail afterwards. `model.scratch_len()` is the exact number of words of memory that
+//! [`Engine::new`] needs.
+//!
+//! # Models that are built in
+//!
+//! [`include_model!`] needs no build script. With `thimble-build` in a build script a model that
+//! does not fit is a compile error, the scratch memory has the right size by itself, and only
+//! the operators that the model uses are linked.
+//!
+//! # Features
+//!
+//! All are off by default.
+//!
+//! - `defmt`: `defmt::Format` for the errors and for [`Class`].
+//! - `helium`: the core has Helium (Cortex-M55, M85), which no target name states.
+#![cfg_attr(not(test), no_std)]
+
+mod answer;
+mod engine;
+mod input_stage;
+mod kernels;
+mod softmax;
+mod source;
+
+pub use answer::{Answer, Class};
+pub use engine::{Engine, EngineError, InputError};
+pub use input_stage::{encode_counts, encode_reals};
+pub use model_format::{
+    AllOps, Capabilities, Channel, Channels, Clamp, DataType, Details, Encoding, Error, Feature,
+    Input, Kernels, Labels, Layer, Model, OpSet, Output, OutputKind, Quantization, RealChannel,
+    RealChannels, SelfTest, SelfTests, Shape, ValueScale, ValueScales, WeightLayout,
+};
+pub use source::{ModelSource, StaticModel};

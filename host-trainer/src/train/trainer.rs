@@ -1,0 +1,438 @@
+//! One step of training: a batch spread over threads, gradients summed in a fixed order.
+
+use std::ops::Range;
+
+use super::optimizer::{Optimizer, Piece, StepRule};
+use super::settings::Clip;
+use super::threads::{for_each_parallel, join};
+use crate::data::{Shift, Subset, TargetBuffer};
+use crate::network::{
+    BatchScore, GradientMemory, GradientPlan, Network, Noise, Objective, Penalty, Real, Tape,
+};
+use crate::vectorized::{Loop, vectorized};
+
+/// Work below which another thread costs more than it saves, in floating-point operations of a
+/// batch: handing results over takes some microseconds, and far more where another program has the
+/// other core.
+const FLOPS_PER_WORKER: usize = 4_000_000;
+
+/// A network in training.
+///
+/// Each batch is cut into as many parts as there are workers; each takes its part through the
+/// network and back on its own tape. Then the workers share the parameters out, and each computes
+/// the gradients of its share over the whole batch, a few rows of weights at a time, and makes the
+/// optimizer's step with them while they are in its cache: gradients are never stored as a whole.
+/// All sums go over the rows in their order, so that the weights do not depend on the number of
+/// workers, nor on their speed.
+#[derive(Debug)]
+pub struct Trainer<T> {
+    network: Network<T>,
+    optimizer: Optimizer<T>,
+    objective: Objective,
+    /// The network's own, where they can be read while its parameters change.
+    penalties: Vec<Penalty>,
+    clip: Option<Clip>,
+    seed: u64,
+    workers: Vec<Worker<T>>,
+    plan: GradientPlan,
+    shares: Vec<Share<T>>,
+}
+
+/// The parameters of which one thread computes gradients, and what it needs for that.
+#[derive(Debug)]
+struct Share<T> {
+    span: Range<usize>,
+    memory: GradientMemory<T>,
+    /// Gradients of the span, kept only where they are clipped by the norm of all.
+    gradients: Vec<T>,
+}
+
+/// What one thread needs for its part of a batch.
+#[derive(Debug)]
+struct Worker<T> {
+    tape: Tape<T>,
+    targets: TargetBuffer<T>,
+    score: BatchScore,
+}
+
+/// Rows of a training set, in the order in which they are learnt.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// The set.
+    pub subset: &'a Subset,
+    /// Positions in the set.
+    pub positions: &'a [u32],
+    /// How each row is moved; as many as positions.
+    pub shifts: &'a [Shift],
+}
+
+impl<T: Real> Trainer<T> {
+    /// A network to be trained in batches of at most `batch_size` rows on so many threads. The seed
+    /// decides what dropout drops.
+    pub fn new(
+        network: Network<T>,
+        optimizer: Optimizer<T>,
+        objective: Objective,
+        batch_size: usize,
+        threads: usize,
+        seed: u64,
+    ) -> Self {
+        let worth = network.training_flops().saturating_mul(batch_size) / FLOPS_PER_WORKER;
+        let workers = match network.state().is_empty() {
+            true => threads.min(worth).min(batch_size).max(1),
+            // Batch normalization is over the whole batch, which so must stay in one piece.
+            false => 1,
+        };
+        let rows = batch_size.div_ceil(workers);
+        let worker = || Worker {
+            tape: Tape::new(&network, rows),
+            targets: TargetBuffer::default(),
+            score: BatchScore::default(),
+        };
+        let workers = (0..workers).map(|_| worker()).collect();
+        let penalties = network.penalties().to_vec();
+        let plan = GradientPlan::new(&network);
+        let share = |span| Share { span, memory: GradientMemory::default(), gradients: Vec::new() };
+        let spans = plan.spans(if worth > 1 { threads.min(worth) } else { 1 });
+        let shares = spans.into_iter().map(share).collect();
+        let clip = None;
+        Trainer { network, optimizer, objective, penalties, clip, seed, workers, plan, shares }
+    }
+
+    /// With gradients that are no larger than this.
+    pub fn clipped(mut self, clip: Option<Clip>) -> Self {
+        self.clip = clip;
+        for share in &mut self.shares {
+            let stored = if matches!(clip, Some(Clip::Norm(_))) { share.span.len() } else { 0 };
+            share.gradients.resize(stored, T::zero());
+        }
+        self
+    }
+
+    /// The network as it is now.
+    pub fn network(&self) -> &Network<T> {
+        &self.network
+    }
+
+    /// The network and its optimizer, to be put back to where a training stopped.
+    pub(super) fn parts_mut(&mut self) -> (&mut Network<T>, &mut Optimizer<T>) {
+        (&mut self.network, &mut self.optimizer)
+    }
+
+    /// The optimizer as it is now.
+    pub fn optimizer(&self) -> &Optimizer<T> {
+        &self.optimizer
+    }
+
+    /// The network, training being over.
+    pub fn into_network(self) -> Network<T> {
+        self.network
+    }
+
+    /// Number of threads that share each batch.
+    pub fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Learns one batch, which has at least one row and at most as many as stated at the start.
+    /// To be called inside [`Threads::install_awake`](super::Threads::install_awake). Allocates
+    /// nothing.
+    pub fn step(&mut self, batch: Batch<'_>, learning_rate: f64) -> BatchScore {
+        let rows = batch.positions.len();
+        let part = rows.div_ceil(self.workers.len());
+        let weight = T::one() / T::from_f64(rows as f64);
+        let (network, objective) = (&self.network, self.objective);
+        let noise = Noise::of_step(self.seed, self.optimizer.memory().2 as usize);
+        // A small last batch may not have a part for every worker.
+        let busy = rows.div_ceil(part);
+        for_each_parallel(&mut self.workers[..busy], 0, &|index, worker: &mut Worker<T>| {
+            let start = index * part;
+            let end = (start + part).min(rows);
+            worker.learn(
+                network,
+                objective,
+                weight,
+                Noise { first_row: start, ..noise },
+                Batch {
+                    subset: batch.subset,
+                    positions: &batch.positions[start..end],
+                    shifts: &batch.shifts[start..end],
+                },
+            );
+        });
+        let workers = &self.workers[..busy];
+        if let [worker] = workers {
+            self.network.follow(worker.tape.statistics());
+        }
+        let gradients = Gradients { workers, plan: &self.plan, penalties: &self.penalties };
+        let (rule, piece) = self.optimizer.begin_step(self.network.parameters_mut(), learning_rate);
+        if let Some(Clip::Norm(most)) = self.clip {
+            let parameters = &*piece.parameters;
+            for_each_parallel(&mut self.shares, 0, &|_, share: &mut Share<T>| {
+                let Share { span, memory, gradients: all } = share;
+                gradients.visit(span.clone(), memory, parameters, 0, |first, some| {
+                    all[first - span.start..][..some.len()].copy_from_slice(some);
+                });
+            });
+            let norm = sum_of_squares(self.shares.iter().map(|share| &*share.gradients)).sqrt();
+            let factor = T::from_f64((most / norm).min(1.0));
+            update(&mut self.shares, piece, &|share, piece| {
+                share.gradients.iter_mut().for_each(|g| *g *= factor);
+                rule.apply(piece, 0, &share.gradients);
+            });
+        } else {
+            let most = match self.clip {
+                Some(Clip::Value(most)) => Some(T::from_f64(most)),
+                _ => None,
+            };
+            update(&mut self.shares, piece, &|share, piece| {
+                gradients.step(share.span.clone(), &mut share.memory, piece, rule, most);
+            });
+        }
+        workers.iter().fold(BatchScore::default(), |mut sum, worker| {
+            sum.add(worker.score);
+            sum
+        })
+    }
+}
+
+impl<T: Real> Worker<T> {
+    fn learn(
+        &mut self,
+        network: &Network<T>,
+        objective: Objective,
+        weight: T,
+        noise: Noise,
+        part: Batch<'_>,
+    ) {
+        let (rows, width) = (part.positions.len(), network.inputs());
+        let input = self.tape.input_mut(rows).chunks_exact_mut(width);
+        for ((&position, &shift), out) in part.positions.iter().zip(part.shifts).zip(input) {
+            part.subset.gather(position as usize, shift, out);
+        }
+        self.targets.gather(part.subset, part.positions.iter().map(|&position| position as usize));
+        self.tape.forward_training(network, rows, noise);
+        self.score = self.tape.backward(network, objective, self.targets.rows(), rows, weight);
+    }
+}
+
+/// Where the gradients of a batch come from.
+#[derive(Clone, Copy)]
+struct Gradients<'a, T> {
+    workers: &'a [Worker<T>],
+    plan: &'a GradientPlan,
+    penalties: &'a [Penalty],
+}
+
+impl<T: Real> Gradients<'_, T> {
+    /// Visits the gradients of a span of parameters, with the penalties in them, block by block.
+    /// The first element of `parameters` has the index `offset` among all.
+    fn visit(
+        &self,
+        span: Range<usize>,
+        memory: &mut GradientMemory<T>,
+        parameters: &[T],
+        offset: usize,
+        mut visit: impl FnMut(usize, &mut [T]),
+    ) {
+        let tapes = self.workers.iter().map(|worker| &worker.tape);
+        self.plan.sum(tapes, span, memory, |first, some| {
+            let parameters = &parameters[first - offset..][..some.len()];
+            for penalty in self.penalties {
+                penalty.add_gradient(first, parameters, some);
+            }
+            visit(first, some);
+        });
+    }
+
+    /// Makes the optimizer's step for a span of parameters, with gradients cut at a magnitude.
+    fn step(
+        &self,
+        span: Range<usize>,
+        memory: &mut GradientMemory<T>,
+        piece: &mut Piece<'_, T>,
+        rule: StepRule<T>,
+        most: Option<T>,
+    ) {
+        let tapes = self.workers.iter().map(|worker| &worker.tape);
+        self.plan.sum(tapes, span, memory, |first, some| {
+            vectorized::<Step, _>((self.penalties, most, rule, &mut *piece, first, some));
+        });
+    }
+}
+
+struct Step;
+
+impl<T: Real> Loop<(&[Penalty], Option<T>, StepRule<T>, &mut Piece<'_, T>, usize, &mut [T])>
+    for Step
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn run(
+        (penalties, most, rule, piece, first, gradients): (
+            &[Penalty],
+            Option<T>,
+            StepRule<T>,
+            &mut Piece<'_, T>,
+            usize,
+            &mut [T],
+        ),
+    ) {
+        let from = first - piece.offset;
+        for penalty in penalties {
+            let parameters = &piece.parameters[from..from + gradients.len()];
+            penalty.add_gradient(first, parameters, gradients);
+        }
+        if let Some(most) = most {
+            for g in &mut *gradients {
+                *g = if g.abs() > most { most * g.signum() } else { *g };
+            }
+        }
+        rule.apply(piece, from, gradients);
+    }
+}
+
+/// Works on each share with its part of the parameters, all at once.
+fn update<T: Real>(
+    shares: &mut [Share<T>],
+    mut piece: Piece<'_, T>,
+    work: &(impl Fn(&mut Share<T>, &mut Piece<'_, T>) + Sync),
+) {
+    match shares {
+        [] => {}
+        [share] => work(share, &mut piece),
+        _ => {
+            let (left, right) = shares.split_at_mut(shares.len() / 2);
+            let middle = right[0].span.start - piece.offset;
+            let (left_piece, right_piece) = piece.split_at(middle);
+            join(|| update(left, left_piece, work), || update(right, right_piece, work));
+        }
+    }
+}
+
+/// Sum of the squares of all elements, in an order that does not depend on how they are cut.
+fn sum_of_squares<'a, T: Real>(parts: impl Iterator<Item = &'a [T]>) -> f64 {
+    const LANES: usize = 16;
+    let (mut sums, mut lane) = ([0.0; LANES], 0);
+    for &value in parts.flatten() {
+        let value = Real::to_f64(value);
+        sums[lane] += value * value;
+        lane = (lane + 1) % LANES;
+    }
+    sums.iter().sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZero;
+    use std::sync::Arc;
+
+    use ndarray::Array2;
+
+    use super::super::{OptimizerSettings, Threads};
+    use super::*;
+    use crate::data::{Dataset, Features, Labels};
+    use crate::network::{Activation, DenseSpec, Head, LayerSpec, Loss};
+    use crate::train::optimizer::SgdSettings;
+
+    fn subset(rows: usize, width: usize) -> Subset {
+        let values =
+            Array2::from_shape_fn((rows, width), |(i, j)| ((i * 31 + j * 7) % 17) as f32 / 17.0);
+        let labels = Labels {
+            indices: (0..rows).map(|row| (row % 3) as u16).collect(),
+            names: vec!["a".into(), "b".into(), "c".into()],
+        };
+        let features = Features::Reals(values);
+        Subset::all(Arc::new(Dataset::new("d", vec![width], features, labels).unwrap()))
+    }
+
+    fn network(width: usize) -> Network<f32> {
+        let hidden = DenseSpec { l1: 1e-4, l2: 1e-3, ..DenseSpec::new(3000, Activation::Relu) };
+        let layers = [
+            LayerSpec::Dense(hidden),
+            LayerSpec::Dropout(0.1),
+            LayerSpec::Dense(DenseSpec::new(3, Activation::Linear)),
+        ];
+        Network::new(width, &layers, 1).unwrap()
+    }
+
+    const OBJECTIVE: Objective = Objective {
+        loss: Loss::SparseCategoricalCrossEntropy,
+        label_smoothing: 0.0,
+        head: Head::None,
+        threshold: 0.5,
+    };
+
+    /// The network after a few batches, the last of them small.
+    fn trained(threads: usize, clip: Option<Clip>) -> (usize, Network<f32>, BatchScore) {
+        let (rows, width, batch_size) = (151, 20, 75);
+        let subset = subset(rows, width);
+        let settings = OptimizerSettings::Sgd(SgdSettings {
+            learning_rate: 0.1,
+            momentum: 0.9,
+            nesterov: false,
+        });
+        let network = network(width);
+        let optimizer = Optimizer::new(settings, network.parameters().len());
+        let trainer = Trainer::new(network, optimizer, OBJECTIVE, batch_size, threads, 1);
+        let mut trainer = trainer.clipped(clip);
+        let (positions, shifts) = ((0..rows as u32).collect::<Vec<_>>(), vec![Shift::NONE; rows]);
+        let threads = Threads::new(NonZero::new(threads)).unwrap();
+        let mut score = BatchScore::default();
+        for (positions, shifts) in positions.chunks(batch_size).zip(shifts.chunks(batch_size)) {
+            let batch = Batch { subset: &subset, positions, shifts };
+            score.add(threads.install(|| trainer.step(batch, 0.1)));
+        }
+        (trainer.workers(), trainer.into_network(), score)
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_no_bit() {
+        for clip in [None, Some(Clip::Norm(1e-3)), Some(Clip::Value(1e-4))] {
+            let (workers, single, score) = trained(1, clip);
+            assert_eq!((workers, score.rows), (1, 151));
+            for threads in [2, 3, 4] {
+                let (workers, network, parallel_score) = trained(threads, clip);
+                assert_eq!(workers, threads);
+                assert_eq!(parallel_score.correct, score.correct);
+                assert!(network == single, "{threads} threads, {clip:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn little_networks_stay_on_one_thread() {
+        let layers = [LayerSpec::Dense(DenseSpec::new(3, Activation::Linear))];
+        let network = Network::<f32>::new(4, &layers, 1).unwrap();
+        let settings = OptimizerSettings::Sgd(SgdSettings {
+            learning_rate: 0.1,
+            momentum: 0.0,
+            nesterov: false,
+        });
+        let optimizer = Optimizer::new(settings, network.parameters().len());
+        assert_eq!(Trainer::new(network, optimizer, OBJECTIVE, 32, 8, 1).workers(), 1);
+    }
+
+    #[test]
+    fn clipping_shortens_the_step() {
+        let moved = |clip, threads| {
+            let (_, trained, _) = trained(threads, clip);
+            let before = network(20);
+            let pairs = trained.parameters().iter().zip(before.parameters());
+            let moves: Vec<f64> = pairs.map(|(a, b)| f64::from((a - b).abs())).collect();
+            let norm = moves.iter().map(|m| m * m).sum::<f64>().sqrt();
+            (norm, moves.into_iter().fold(0.0, f64::max))
+        };
+        // Three steps at rate 0.1 and momentum 0.9: 0.1 · (1 + 1.9 + 2.71) times the gradient.
+        let reach = 0.1 * (1.0 + 1.9 + 2.71);
+        for threads in [1, 2] {
+            let (free, _) = moved(None, threads);
+            let (norm, _) = moved(Some(Clip::Norm(1e-3)), threads);
+            assert!(norm <= reach * 1e-3 * (1.0 + 1e-4) && norm > 0.5e-3 * reach, "{norm}");
+            let (_, most) = moved(Some(Clip::Value(1e-4)), threads);
+            assert!(most <= reach * 1e-4 * (1.0 + 1e-4) && most > 0.5e-4 * reach, "{most}");
+            assert!(free > 10.0 * norm);
+        }
+    }
+}

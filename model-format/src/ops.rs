@@ -1,0 +1,131 @@
+//! What a build has to be able to read and to compute.
+//!
+//! A board that fixes its model at build time names what the model uses, and the compiler leaves
+//! out the rest: of the parser, of the checks, of the engine. A model that needs more is refused.
+
+use crate::{DataType, Dense, Encoding, Layer, Model, WeightLayout};
+
+/// Kinds of inputs and layers, weight layouts and precisions, as a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpSet {
+    /// A bit for each weight layout, counted by its code in the file.
+    pub layouts: u16,
+    /// Whether any values have 16 bits.
+    pub int16: bool,
+    /// Whether there are element-wise functions.
+    pub table: bool,
+    /// Whether there is a softmax.
+    pub softmax: bool,
+    /// Whether the input is what sensors count.
+    pub counts: bool,
+    /// Whether the input is real numbers.
+    pub reals: bool,
+    /// Whether names, units and the like are checked and can be read.
+    pub details: bool,
+}
+
+impl OpSet {
+    /// All that the format has.
+    pub const ALL: OpSet = OpSet {
+        layouts: u16::MAX,
+        int16: true,
+        table: true,
+        softmax: true,
+        counts: true,
+        reals: true,
+        details: true,
+    };
+
+    /// Exactly what an engine needs to run a model.
+    pub fn of(model: &Model<'_>) -> Self {
+        let input = model.input();
+        let int16 = input.quantization.data_type == DataType::Int16;
+        let counts = matches!(input.encoding, Encoding::Counts(_));
+        let reals = matches!(input.encoding, Encoding::Reals(_));
+        let none = OpSet {
+            layouts: 0,
+            int16,
+            table: false,
+            softmax: false,
+            counts,
+            reals,
+            details: false,
+        };
+        model.layers().fold(none, |used, layer| used.with(&layer))
+    }
+
+    fn with(mut self, layer: &Layer<'_>) -> Self {
+        match layer {
+            Layer::Dense(dense) => self.layouts |= 1 << dense.layout as u8,
+            Layer::Table(_) => self.table = true,
+            Layer::Softmax(_) => self.softmax = true,
+        }
+        self.int16 |= layer.output().data_type == DataType::Int16;
+        self
+    }
+
+    /// Whether weights of this layout are in the set.
+    pub const fn reads(self, layout: WeightLayout) -> bool {
+        self.layouts >> layout as u8 & 1 != 0
+    }
+
+    /// The layout of a layer, as a constant where the set leaves but one.
+    #[inline(always)]
+    pub(crate) const fn specialize(self, layout: WeightLayout) -> WeightLayout {
+        if !self.layouts.is_power_of_two() {
+            return layout;
+        }
+        match WeightLayout::from_code(self.layouts.trailing_zeros()) {
+            Some(only) => only,
+            None => layout,
+        }
+    }
+}
+
+/// The choice of [`OpSet`] for a [`Model`] and what runs it, known to the compiler.
+pub trait Capabilities {
+    /// What is in it.
+    const OPS: OpSet;
+}
+
+/// Every operator.
+#[derive(Clone, Copy, Debug)]
+pub struct AllOps;
+
+impl Capabilities for AllOps {
+    const OPS: OpSet = OpSet::ALL;
+}
+
+impl Dense<'_> {
+    /// The same layer; the compiler sees its layout and data_type where `C` leaves but one.
+    #[inline(always)]
+    pub fn specialize<C: Capabilities>(mut self) -> Self {
+        self.layout = C::OPS.specialize(self.layout);
+        if !C::OPS.int16 {
+            self.input.data_type = DataType::Int8;
+            self.output.data_type = DataType::Int8;
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_has_every_layout() {
+        assert!(WeightLayout::ALL.iter().all(|layout| OpSet::ALL.reads(*layout)));
+        let one = OpSet { layouts: 1 << WeightLayout::Pairs4 as u8, ..OpSet::ALL };
+        assert!(one.reads(WeightLayout::Pairs4) && !one.reads(WeightLayout::RowMajor));
+    }
+
+    #[test]
+    fn one_layout_is_known_and_of_more_none() {
+        let only = |layout| OpSet { layouts: 1 << layout as u8, ..OpSet::ALL };
+        for layout in WeightLayout::ALL {
+            assert_eq!(only(layout).specialize(WeightLayout::RowMajor), layout);
+            assert_eq!(OpSet::ALL.specialize(layout), layout);
+        }
+    }
+}
