@@ -111,11 +111,11 @@ mod tests {
     }
 
     #[test]
-    fn precision_must_stay() {
+    fn data_type_must_stay() {
         // int16, scale 1, zero point 0.
         let mut reader = Reader::new(&[1, 0, 0, 0x80, 0x3f, 0], 22);
         reader.place = Location::Layer(0);
         assert!(Table::read::<AllOps>(&mut reader, 1, Quantization::int8(1.0, 0)).is_none());
-        assert_eq!(reader.refusal().to_string(), "layer 0, data_type: 1 where 0 is needed");
+        assert_eq!(reader.refusal().to_string(), "layer 0, data type: 1 where 0 is needed");
     }
 }

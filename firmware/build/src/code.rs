@@ -67,7 +67,7 @@ mod tests {
             "pub const OUTPUTS: usize = 10;",
             "pub const LABELS: [&str; 10] = [\"0\", \"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\", \"8\", \"9\"];",
             "int16: false,",
-            "softmax: true,",
+            "softmax: false,",
             &format!("struct Aligned([u8; {}]);", file.len()),
             &format!("pub const SCRATCH_LEN: usize = {};", model.scratch_len()),
         ] {

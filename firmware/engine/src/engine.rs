@@ -29,7 +29,7 @@ use crate::source::ModelSource;
 /// let mut engine = Engine::new(model, &mut scratch)?;
 /// let image = [0_i8; 64];
 /// let answer = engine.run(&image)?;
-/// println!("{:?}: scores {:?}", answer.class().and_then(|class| class.label()), answer.bytes());
+/// println!("{:?}: scores {:?}", answer.class().map(|class| class.label()), answer.bytes());
 /// # Ok(())
 /// # }
 /// ```

@@ -7,15 +7,15 @@
 //! # Three lines to a prediction
 //!
 //! ```
-//! thimble_nn::include_model!(WEATHER, "../models/weather.thimble");
-//! static mut SCRATCH: [u32; 64] = [0; 64]; // or a `static_cell`, or a local array
+//! thimble_nn::include_model!(WINE, "../../models/wine.thimble");
 //!
 //! # fn main() -> Result<(), Box<dyn core::error::Error>> {
-//! # let scratch = unsafe { &mut *(&raw mut SCRATCH) };
-//! let mut engine = thimble_nn::Engine::new(WEATHER, scratch)?;
-//! let answer = engine.run_reals(&[21.5, 48.0, 1013.2])?;
-//! let class = answer.class().expect("a classifier");
-//! println!("{}: {:?}", class.index(), class.label());
+//! # let measurements = [14.23, 1.71, 2.43, 15.6, 127.0, 2.8, 3.06, 0.28, 2.29, 5.64, 1.04, 3.92, 1065.0];
+//! let mut scratch = [0; 64];
+//! let mut engine = thimble_nn::Engine::new(WINE, &mut scratch)?;
+//! let answer = engine.run_reals(&measurements)?;
+//! let class = answer.class().expect("the model is a classifier");
+//! assert_eq!((class.index(), class.label()), (0, "class_0"));
 //! # Ok(())
 //! # }
 //! ```

@@ -80,8 +80,8 @@ pub struct TrainArgs {
     #[arg(default_value = "digits", value_name = "PRESET|FILE.toml")]
     pub preset: String,
     /// Folder for everything that the run writes [default: runs/PRESET]
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
+    #[arg(long, short, value_name = "DIR")]
+    pub output: Option<PathBuf>,
     /// Replace a setting, such as training.epochs=3 or network.layers.0.dense.units=64; may be
     /// given again
     #[arg(long, value_name = "KEY=VALUE")]
@@ -124,8 +124,8 @@ pub struct SweepArgs {
     pub set: Vec<String>,
     /// Folder with a folder for each run [default: runs/sweep-PRESET]; runs that it has already are
     /// not made again
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
+    #[arg(long, short, value_name = "DIR")]
+    pub output: Option<PathBuf>,
     /// Make only the Ith of N parts of the runs, so that N machines can share them
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
@@ -352,7 +352,7 @@ impl Default for Command {
     fn default() -> Self {
         Command::Train(TrainArgs {
             preset: "digits".to_string(),
-            out: None,
+            output: None,
             set: Vec::new(),
             resume: false,
             core: None,

@@ -40,8 +40,8 @@ pub struct FeaturesArgs {
     #[arg(long, value_name = "D", default_value_t = 0.1, value_parser = min_distance)]
     pub min_distance: f32,
     /// Folder to write into [default: the run's folder]
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
+    #[arg(long, short, value_name = "DIR")]
+    pub output: Option<PathBuf>,
     /// Where data comes from
     #[command(flatten)]
     pub data: DataArgs,
@@ -132,7 +132,7 @@ pub fn run(args: &FeaturesArgs, quiet: bool) -> anyhow::Result<()> {
     let placed = place(&outputs, args, saved.preset.seed);
     spinner.finish_and_clear();
     let (places, projection) = placed?;
-    let folder = files::run_folder(args.out.as_ref().unwrap_or(&args.run))?;
+    let folder = files::run_folder(args.output.as_ref().unwrap_or(&args.run))?;
     // Names of layers are free text, and no path.
     let plain = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
     let layer: String = args.layer.chars().map(plain).collect();

@@ -35,7 +35,7 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     let mut preset = preset::find(&args.preset)?.with_settings(&args.set)?;
     preset.seed = args.seed.unwrap_or(preset.seed);
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
-    let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&preset.name));
+    let out = args.output.clone().unwrap_or_else(|| Path::new("runs").join(&preset.name));
     let locations = Locations::from_environment(args.data.data_dir.clone())
         .with_progress(terminal::loading(quiet || args.json));
     let plan = Plan::new(preset, &locations)?;

@@ -32,8 +32,10 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
     let points = points(&args.grid)?;
     let presets: Vec<Preset> =
         points.iter().map(|point| base.with_settings(point)).collect::<Result<_, _>>()?;
-    let out =
-        args.out.clone().unwrap_or_else(|| Path::new("runs").join(format!("sweep-{}", base.name)));
+    let out = args
+        .output
+        .clone()
+        .unwrap_or_else(|| Path::new("runs").join(format!("sweep-{}", base.name)));
     // Its parts share it; each point has one writer.
     let folder = RunFolder::shared(&out)?;
     grid::keep(&folder, &args.grid, &base.to_toml())?;
