@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use host_trainer::device::Error;
-use host_trainer::device::board::{BOARDS, Board, DEFAULT_MODEL};
+use host_trainer::device::board::{BOARDS, Board, DEFAULT_MODEL, Signed};
 use host_trainer::device::client::Client;
 use host_trainer::device::emulator::{Emulator, Options, Uart};
 
@@ -60,14 +60,14 @@ pub fn serving_firmware(board: &'static Board, model: &[u8]) -> PathBuf {
     build("serving", board, model, |model, elf| board.build(&root(), model, elf))
 }
 
-/// The program of this board that takes only models which the holder of the public key in this file
-/// has signed.
+/// The program of this board that takes models, or models and commands, only if the holder of the
+/// public key in this file has signed them.
 ///
 /// # Panics
 /// When it can't be built, with cargo's words.
-pub fn signed_firmware(board: &'static Board, model: &[u8], key: &Path) -> PathBuf {
-    let what = format!("signed-{}", content_key(&[&read(key)]));
-    build(&what, board, model, |model, elf| board.build_signed(&root(), model, key, elf))
+pub fn signed_firmware(board: &'static Board, model: &[u8], signed: Signed, key: &Path) -> PathBuf {
+    let what = format!("{}-{}", signed.feature(), content_key(&[&read(key)]));
+    build(&what, board, model, |model, elf| board.build_signed(&root(), model, signed, key, elf))
 }
 
 fn build(

@@ -117,6 +117,21 @@ pub fn symbols(elf: &Path) -> Vec<String> {
     file.symbols().filter_map(|symbol| symbol.name().ok().map(String::from)).collect()
 }
 
+/// The address at which the stack begins, and the lowest one of a static: it grows away from them.
+///
+/// # Panics
+/// When the file is none, or has no such things.
+pub fn stack_and_statics(elf: &Path) -> (u64, u64) {
+    let bytes = read(elf);
+    let file = object::File::parse(&*bytes).expect("an ELF file");
+    let stack = file.symbol_by_name("_stack_start").expect("the start of the stack").address();
+    let statics = file.sections().filter(|section| {
+        let SectionFlags::Elf { sh_flags } = section.flags() else { return false };
+        sh_flags & u64::from(object::elf::SHF_WRITE) != 0 && section.size() > 0
+    });
+    (stack, statics.map(|section| section.address()).min().expect("statics"))
+}
+
 /// What the image has done once its status is there.
 #[derive(Clone, Copy, Debug)]
 pub struct Ran {
@@ -147,9 +162,9 @@ pub fn run(machine: &Machine, elf: &Path) -> Ran {
         let at = (status - ram) as usize;
         let word = memory[at..at + 4].try_into().map(u32::from_le_bytes).expect("four bytes");
         if word != 0 {
-            let used = Sizes::of(elf).ram as usize;
-            let deepest = memory[used..].iter().position(|byte| *byte != 0);
-            let stack = deepest.map_or(0, |free| memory.len() - used - free);
+            let stack = &memory[..(stack_and_statics(elf).0 - ram) as usize];
+            let deepest = stack.iter().position(|byte| *byte != 0);
+            let stack = deepest.map_or(0, |free| stack.len() - free);
             return Ran { status: word, stack };
         }
         assert!(start.elapsed() < LIMIT, "{}: no status after {LIMIT:?}", machine.machine);

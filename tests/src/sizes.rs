@@ -6,7 +6,7 @@ use std::path::Path;
 
 use firmware::link::{STACK_OVERRUN, frame_len};
 use host_trainer::chips::{BoardRam, Code, Measured};
-use host_trainer::device::board::Board;
+use host_trainer::device::board::{Board, Signed};
 use host_trainer::device::signing::{SigningKey, Version};
 use host_trainer::pack::{Core, pack};
 use model_format::build::{
@@ -204,7 +204,8 @@ pub fn board_ram(board: &'static Board) -> BoardRam {
     let folder = empty_dir(&format!("sizes-{}", board.name));
     let key = SigningKey::generate();
     let public = key.write(&folder.join("owner")).unwrap_or_else(|error| panic!("{error}"));
-    let stack_signed = deepest(board, &signed_firmware(board, &model, &public), Some(&key));
+    let signed = signed_firmware(board, &model, Signed::Models, &public);
+    let stack_signed = deepest(board, &signed, Some(&key));
     let statics = match board.name {
         // The others have the emulator's log, and no drivers.
         "microbit" => {
@@ -233,7 +234,7 @@ pub fn deepest(board: &'static Board, elf: &Path, key: Option<&SigningKey>) -> u
     let input = model.self_tests().next().expect("a test vector").input;
     client.self_test().unwrap_or_else(|error| failed(error));
     client.infer_bytes(input).unwrap_or_else(|error| failed(error));
-    client.benchmark(1, input).unwrap_or_else(|error| failed(error));
+    client.benchmark(1, input, |_| true).unwrap_or_else(|error| failed(error));
     client.trace(input).unwrap_or_else(|error| failed(error));
     let mut stack = client.info().unwrap_or_else(|error| failed(error)).stack_bytes;
     if client.info().unwrap_or_else(|error| failed(error)).slots.is_some() {
@@ -242,7 +243,7 @@ pub fn deepest(board: &'static Board, elf: &Path, key: Option<&SigningKey>) -> u
         client.set_timeout(LIMIT);
         client.update(&sent, |_| ()).unwrap_or_else(|error| failed(error));
         stack = stack.max(client.info().unwrap_or_else(|error| failed(error)).stack_bytes);
-        client.restart().unwrap_or_else(|error| failed(error));
+        client.restart(None).unwrap_or_else(|error| failed(error));
         let now = client.wait_for_start(LIMIT).unwrap_or_else(|error| failed(error));
         assert!(now.slots.is_some_and(|slots| slots.running.is_some()), "{}", board.name);
         client.infer(&[0; 64]).unwrap_or_else(|error| failed(error));

@@ -3,9 +3,13 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use firmware::link::{Message, Received, Receiver, Request, RequestError, Response, encode};
+use firmware::app::NONCE_LEN;
+use firmware::link::{
+    Benchmark, Message, Received, Receiver, Request, RequestError, Response, encode,
+};
 use host_trainer::device::board::Board;
 use host_trainer::device::emulator::Emulator;
 use model_format::Model;
@@ -34,6 +38,10 @@ pub enum Answer {
     Refused(RequestError),
     /// What the board knows of frames that it could not read.
     BadFrames(u32),
+    /// What runs of the model took.
+    Benchmark(Benchmark),
+    /// A nonce for a signed command.
+    Challenge([u8; NONCE_LEN]),
 }
 
 impl Wire {
@@ -42,8 +50,16 @@ impl Wire {
     /// # Panics
     /// When it cannot be built, or does not answer.
     pub fn to(board: &'static Board) -> Wire {
+        Wire::to_firmware(board, &serving_firmware(board, &own_model(board)))
+    }
+
+    /// The same, with firmware that has the board's own model.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub fn to_firmware(board: &'static Board, elf: &Path) -> Wire {
         let model = own_model(board);
-        let mut emulator = serving_on(board, &serving_firmware(board, &model));
+        let mut emulator = serving_on(board, elf);
         let name = board.name;
         let mut client = emulator.connect().unwrap_or_else(|error| panic!("{name}: {error}"));
         client.info().unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -84,6 +100,8 @@ impl Wire {
                     Response::Output { output } => Answer::Output(signed(output)),
                     Response::Refused(refusal) => Answer::Refused(refusal),
                     Response::Info(info) => Answer::BadFrames(info.bad_frames),
+                    Response::Benchmark(benchmark) => Answer::Benchmark(benchmark),
+                    Response::Challenge { nonce } => Answer::Challenge(nonce),
                     other => panic!("nobody has asked {} for {other:?}", self.name),
                 };
                 return (sequence, answer);

@@ -1,4 +1,4 @@
-//! What Ctrl-C and a full disk leave behind: all that was learnt.
+//! What Ctrl-C and a full disk leave behind: all that was learnt or measured.
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader, Read};
@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use thimble_tests::command::{Finished, host_trainer, host_trainer_path};
+use thimble_tests::emulated::{board, default_model, listening, serving_firmware};
 use thimble_tests::workspace::{empty_dir, read};
 
 /// A training of some seconds, so that it is still at it when its first line is read.
@@ -97,6 +98,18 @@ fn an_interrupted_sweep_goes_on_where_it_was() {
     // All is done: nothing is trained again.
     let again = run(&folder, &sweep(&[][..])).success();
     assert!(!again.stderr.contains("1/2"), "{again:?}");
+}
+
+#[test]
+fn an_interrupted_benchmark_shows_what_it_has_measured() {
+    let folder = empty_dir("interrupt_bench");
+    let (_emulator, address) = listening(&serving_firmware(board(), &default_model()));
+    let arguments = ["device", "bench", "--runs=65535", "--tcp", &address];
+    let said = interrupted(&folder, &arguments, "65,535 runs");
+    let runs = said.lines().find_map(|line| line.strip_prefix("runs")).map(str::trim);
+    let runs: u32 = runs.expect("how many").parse().expect("a number");
+    assert!((1..65_535).contains(&runs) && said.contains("mean"), "{said}");
+    run(&folder, &["device", "self-test", "--tcp", &address]).success();
 }
 
 /// Trains in a shell that lets no file grow beyond so many blocks of 512 bytes.

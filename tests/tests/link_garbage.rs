@@ -1,11 +1,12 @@
-//! Whatever arrives on the board's UART, the next good frame is answered.
+//! Whatever arrives on the board's UART, and whatever it was asked before, the next good frame is
+//! answered.
 //!
 //! The frames are made and read here byte by byte, without the client, which would repeat what
 //! the board refuses.
 
-use firmware::link::{Request, RequestError, frame_len};
+use firmware::link::{Benchmark, Request, RequestError, frame_len};
 use model_format::Model;
-use thimble_tests::emulated::board;
+use thimble_tests::emulated::{board, on_every_board};
 use thimble_tests::wire::{Answer, Wire, frame};
 
 #[test]
@@ -118,4 +119,25 @@ fn requests_that_cannot_be_served_are_refused_under_their_number() {
     wire.send(&frame(sequence, (0u32, 1u8)));
     assert_eq!(wire.receive(), (sequence, Answer::Refused(RequestError::UnknownRequest)));
     assert_eq!(wire.good_frame_is_answered(), []);
+}
+
+/// An eighth of a second by the board's own clock, and the round of test vectors that it is at.
+#[test]
+fn a_benchmark_of_many_runs_does_not_make_the_board_deaf() {
+    on_every_board(|board| {
+        let mut wire = Wire::to(board);
+        let vectors = Model::parse(&wire.model).expect("a valid model").self_tests().len() as u64;
+        let (number, bytes) = wire.request(Request::Benchmark { runs: u16::MAX, input: &[] });
+        wire.send(&bytes);
+        let (sequence, Answer::Benchmark(benchmark)) = wire.receive() else {
+            panic!("{}: no benchmark", board.name)
+        };
+        assert_eq!(sequence, number, "{}", board.name);
+        let Benchmark { hz, runs, mean, most, .. } = benchmark;
+        assert!((1..u16::MAX).contains(&runs), "{}: {benchmark:?}", board.name);
+        let ticks = u64::from(runs) * u64::from(mean);
+        let limit = u64::from(hz) / 8 + vectors * u64::from(most);
+        assert!(ticks <= limit, "{}: {benchmark:?}", board.name);
+        assert_eq!(wire.good_frame_is_answered(), [], "{}", board.name);
+    });
 }

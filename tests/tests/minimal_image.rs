@@ -3,7 +3,7 @@
 use host_trainer::pack::{Core, pack};
 use model_format::Model;
 use thimble_tests::emulated::default_model;
-use thimble_tests::minimal::{MACHINES, Machine, Sizes, image, run, symbols};
+use thimble_tests::minimal::{MACHINES, Machine, Sizes, image, run, stack_and_statics, symbols};
 use thimble_tests::sizes::notebook_model;
 
 /// The most bytes of flash beside the model: 6 KiB on the M4, 6.5 KiB on the M0, 7 KiB on RV32.
@@ -31,6 +31,8 @@ fn check(machine: &Machine, core: Core, max_code: u64) {
         assert!(code <= max_code, "{core}, {name}: {code} bytes of code, at most {max_code}");
         assert!(static_ram <= MOST_STATIC, "{core}, {name}: {static_ram} bytes beside the scratch");
         assert!(stack <= MOST_STACK, "{core}, {name}: {stack} bytes of stack");
+        let (stack, statics) = stack_and_statics(&elf);
+        assert!(stack <= statics, "{core}, {name}: the stack from {stack:#x} overwrites statics");
         // The linker has refused it if there is: this says that it was asked to.
         let panics: Vec<String> = symbols(&elf)
             .into_iter()

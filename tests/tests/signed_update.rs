@@ -3,11 +3,17 @@
 
 use std::path::{Path, PathBuf};
 
+use firmware::app::Command;
+use firmware::link::{Request, RequestError};
+use host_trainer::device::board::{Board, Signed};
 use host_trainer::device::client::Client;
 use host_trainer::device::signing::{SigningKey, Version};
 use thimble_tests::command::{Finished, cargo, host_trainer};
-use thimble_tests::emulated::{board, default_model, listening, serving_firmware, signed_firmware};
+use thimble_tests::emulated::{
+    board, default_model, listening, own_model, serving_firmware, signed_firmware,
+};
 use thimble_tests::variant::variant;
+use thimble_tests::wire::{Answer, Wire};
 use thimble_tests::workspace::{empty_dir, root, write};
 
 /// `host-trainer device` with these arguments, in this folder.
@@ -35,7 +41,8 @@ const PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\n\
 fn what_the_holder_of_the_key_has_signed_is_taken_and_nothing_else() {
     let folder = folder("signed_update");
     let key = folder.join("owner.pub");
-    let (_emulator, address) = listening(&signed_firmware(board(), &default_model(), &key));
+    let (_emulator, address) =
+        listening(&signed_firmware(board(), &default_model(), Signed::Models, &key));
     let new = variant(3);
     write(folder.join("new.thimble"), &new);
     let at = ["--tcp", address.as_str()];
@@ -70,7 +77,8 @@ fn what_the_holder_of_the_key_has_signed_is_taken_and_nothing_else() {
 fn an_older_version_needs_a_signed_downgrade() {
     let folder = folder("signed_versions");
     let key = folder.join("owner.pub");
-    let (_emulator, address) = listening(&signed_firmware(board(), &default_model(), &key));
+    let (_emulator, address) =
+        listening(&signed_firmware(board(), &default_model(), Signed::Models, &key));
     for number in 1..=3 {
         write(folder.join(format!("{number}.thimble")), variant(number));
     }
@@ -88,6 +96,78 @@ fn an_older_version_needs_a_signed_downgrade() {
     // What is signed without a version is signed as of now.
     let info = ask(&["update", "3.thimble", "--sign", "owner"]).success().stdout;
     assert!(info.contains("digits 3"), "{info}");
+}
+
+/// A board that asks for it goes back and restarts for the holder of its key alone.
+#[test]
+fn commands_need_a_signature_where_the_board_asks_for_one() {
+    let folder = folder("signed_commands");
+    let key = folder.join("owner.pub");
+    let elf = signed_firmware(board(), &default_model(), Signed::ModelsAndCommands, &key);
+    let (_emulator, address) = listening(&elf);
+    write(folder.join("new.thimble"), variant(3));
+    device(&folder, &["new-key", "another"]).success();
+    let ask = |arguments: &[&str]| device(&folder, &[arguments, &["--tcp", &address]].concat());
+    let before = ask(&["info"]).success().stdout;
+    assert!(before.contains("need a signature"), "{before}");
+
+    ask(&["restart"]).refused(1, &["holder of its key", "--key KEYFILE"]);
+    ask(&["restart", "--key", "another"]).refused(1, &["signature", "--key KEYFILE"]);
+    ask(&["restart", "--key", "owner"]).success();
+    // An update restarts the board at its end, with the key that has signed the model or another.
+    let update = ["update", "new.thimble", "--sign", "owner"];
+    ask(&[&update[..], &["--key", "another"]].concat()).refused(1, &["the command's signature"]);
+    assert_eq!(model_line(&ask(&["info"]).success().stdout), model_line(&before), "not yet");
+    let updated = ask(&update).success().stdout;
+    assert!(updated.contains("digits 3"), "{updated}");
+
+    ask(&["update", "--rollback"]).refused(1, &["holder of its key", "--key KEYFILE"]);
+    assert_eq!(model_line(&ask(&["info"]).success().stdout), model_line(&updated));
+    let back = ask(&["update", "--rollback", "--key", "owner"]).success().stdout;
+    assert!(back.contains("digits"), "{back}");
+}
+
+/// What was recorded on the wire is refused, at this start and at the next.
+#[test]
+fn a_recorded_command_is_refused() {
+    let folder = folder("recorded_commands");
+    let key = folder.join("owner.pub");
+    let owner = SigningKey::read(&folder.join("owner")).unwrap_or_else(|error| panic!("{error}"));
+    for board in [board(), Board::named("microbit").unwrap_or_else(|error| panic!("{error}"))] {
+        let model = own_model(board);
+        let elf = signed_firmware(board, &model, Signed::ModelsAndCommands, &key);
+        let start = || {
+            let mut wire = Wire::to_firmware(board, &elf);
+            let Answer::Challenge(nonce) = ask(&mut wire, Request::Challenge) else {
+                panic!("{}: no nonce", board.name)
+            };
+            (wire, nonce)
+        };
+        let (mut wire, nonce) = start();
+        let command = Command::RollBack;
+        let recorded = owner.sign_command(command, nonce);
+        let signed = Request::Signed { command, signature: &recorded };
+        // It is taken: there is only no model to go back to.
+        assert_eq!(ask(&mut wire, signed), Answer::Refused(RequestError::NothingBefore));
+        assert_eq!(ask(&mut wire, signed), Answer::Refused(RequestError::NoChallenge));
+        assert!(
+            matches!(ask(&mut wire, Request::Challenge), Answer::Challenge(new) if new != nonce)
+        );
+        assert_eq!(ask(&mut wire, signed), Answer::Refused(RequestError::CommandSignature));
+        drop(wire);
+        let (mut wire, new) = start();
+        assert_ne!(new, nonce, "{}", board.name);
+        assert_eq!(ask(&mut wire, signed), Answer::Refused(RequestError::CommandSignature));
+        assert_eq!(wire.good_frame_is_answered(), []);
+    }
+}
+
+fn ask(wire: &mut Wire, request: Request<'_>) -> Answer {
+    let (number, bytes) = wire.request(request);
+    wire.send(&bytes);
+    let (sequence, answer) = wire.receive();
+    assert_eq!(sequence, number);
+    answer
 }
 
 fn model_line(info: &str) -> &str {

@@ -44,7 +44,7 @@ fn a_model_that_faults_at_every_start_is_revoked() {
         let mut client = emulator.connect().unwrap_or_else(|e| panic!("{name}: {e}"));
         let before = client.info().unwrap_or_else(|e| panic!("{name}: {e}"));
         client.update(&variant(1), |_| ()).unwrap_or_else(|e| panic!("{name}: {e}"));
-        client.restart().unwrap_or_else(|e| panic!("{name}: {e}"));
+        client.restart(None).unwrap_or_else(|e| panic!("{name}: {e}"));
         let now = client.wait_for_start(START).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(now.checksum, before.checksum, "{name}");
         assert_eq!(now.slots.expect("slots").running, None, "{name}");

@@ -59,15 +59,15 @@ fn every_board_with_slots_takes_an_update_and_goes_back() {
         assert_eq!((updated.slot, updated.sequence), (0, 1), "{name}");
         assert!(updated.erased_blocks > 0, "{name}");
         assert_eq!(client.info().expect("information").checksum, before.checksum, "not yet");
-        client.restart().unwrap_or_else(|error| panic!("{name}: {error}"));
+        client.restart(None).unwrap_or_else(|error| panic!("{name}: {error}"));
         let now = client.wait_for_start(START).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!((now.checksum, now.model.as_str()), (checksum(&new), "digits 1"), "{name}");
         let slots = now.slots.expect("it had some");
         assert_eq!((slots.running, slots.updates), (Some(0), 1), "{name}");
         assert_eq!(client.infer(&digits[7]).expect("an answer"), expected, "{name}");
         assert_eq!(client.read_model().expect("its model"), new, "{name}");
-        client.roll_back().unwrap_or_else(|error| panic!("{name}: {error}"));
-        client.restart().unwrap_or_else(|error| panic!("{name}: {error}"));
+        client.roll_back(None).unwrap_or_else(|error| panic!("{name}: {error}"));
+        client.restart(None).unwrap_or_else(|error| panic!("{name}: {error}"));
         let now = client.wait_for_start(START).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(now.checksum, before.checksum, "{name} goes back");
         assert_eq!(now.slots.expect("it had some").running, None, "{name}");
@@ -123,7 +123,7 @@ fn bad_updates_are_refused_and_the_model_goes_on() {
         matches!(error, Error::Refused(RequestError::Rejected(ModelRejected::Frame { .. }))),
         "too wide: {error}"
     );
-    client.restart().expect("it starts anew");
+    client.restart(None).expect("it starts anew");
     assert_eq!(client.wait_for_start(START).expect("it answers").checksum, before);
 }
 

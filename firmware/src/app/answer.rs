@@ -4,6 +4,8 @@ use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 use model_format::Model;
 use model_format::limits::MAX_LAYERS;
 
+#[cfg(feature = "signed-commands")]
+use super::command::{self, Challenge, Command};
 use super::{Board, Buffers, ModelRejected, SignaturePolicy, accept, self_test};
 use crate::link::{Benchmark, Info, PROTOCOL, Request, RequestError, Response, SlotsInfo, Updated};
 use crate::slots::{LastRun, MappedFlash, Slots, Started, Update, UpdateError};
@@ -42,11 +44,15 @@ pub(super) struct Device<'m, 's, B> {
     pub bad_frames: u32,
     /// Counts of sensors that lay beyond what the model's input can say.
     pub saturated_inputs: u32,
+    /// The nonce of the next signed command.
+    #[cfg(feature = "signed-commands")]
+    pub challenge: Challenge,
 }
 
 impl<'m, B: Board> Device<'m, '_, B> {
-    /// Does what is asked, and replies.
-    pub fn answer(&mut self, request: Request<'_>, reply: Reply<'_>) {
+    /// Does what is asked, and replies. Returns whether the board is to restart after the reply.
+    pub fn answer(&mut self, request: Request<'_>, reply: Reply<'_>) -> bool {
+        let mut restart = false;
         let answered = match request {
             Request::Info => {
                 reply(Response::Info(self.info()));
@@ -65,15 +71,41 @@ impl<'m, B: Board> Device<'m, '_, B> {
             Request::UpdateBegin { len } => self.update_begin(len, reply),
             Request::UpdateChunk { offset, bytes } => self.update_chunk(offset, bytes, reply),
             Request::UpdateFinish => self.update_finish(reply),
-            Request::RollBack => self.roll_back(reply),
-            Request::Restart => {
+            Request::RollBack => self.unsigned().and_then(|()| self.roll_back(reply)),
+            Request::Restart => self.unsigned().map(|()| {
                 reply(Response::Done);
-                Ok(())
+                restart = true;
+            }),
+            #[cfg(feature = "signed-commands")]
+            Request::Challenge => self
+                .challenge
+                .issue(&mut self.board)
+                .map(|nonce| reply(Response::Challenge { nonce })),
+            #[cfg(feature = "signed-commands")]
+            Request::Signed { command, signature } => {
+                let signed =
+                    self.challenge.redeem(self.board.signature_policy(), command, signature);
+                signed.and_then(|()| match command {
+                    Command::RollBack => self.roll_back(reply),
+                    Command::Restart => {
+                        reply(Response::Done);
+                        restart = true;
+                        Ok(())
+                    }
+                })
             }
         };
         if let Err(refusal) = answered {
             reply(Response::Refused(refusal));
         }
+        restart
+    }
+
+    /// Refuses a command without a signature where it needs one.
+    fn unsigned(&mut self) -> Result<(), RequestError> {
+        #[cfg(feature = "signed-commands")]
+        command::unsigned(&mut self.board)?;
+        Ok(())
     }
 
     fn info(&mut self) -> Info<'_> {
@@ -94,12 +126,13 @@ impl<'m, B: Board> Device<'m, '_, B> {
         let signed = None;
         #[cfg(feature = "signed")]
         let signed = match (self.board.signature_policy(), self.board.slots()) {
-            (SignaturePolicy::NotRequired, _) | (_, None) => None,
-            (SignaturePolicy::Required(_), Some(slots)) => {
+            (policy, Some(slots)) if policy.key().is_some() => {
                 let record = slots.running().and_then(|slot| slots.record(slot));
                 let version = record.map(|record| record.version);
-                Some(crate::link::SignedInfo { version, floor: slots.floor() })
+                let commands = policy.command_key().is_some();
+                Some(crate::link::SignedInfo { version, floor: slots.floor(), commands })
             }
+            _ => None,
         };
         let model = &self.model;
         Info {

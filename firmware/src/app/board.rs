@@ -6,6 +6,9 @@ use super::SignaturePolicy;
 use crate::link::Counter;
 use crate::slots::{MappedFlash, Slots};
 
+/// Bytes of a nonce.
+pub const NONCE_LEN: usize = 16;
+
 /// What the application asks of the board that it runs on.
 pub trait Board {
     /// A light that shows life.
@@ -43,6 +46,12 @@ pub trait Board {
     /// Whose models the board takes.
     fn signature_policy(&self) -> SignaturePolicy {
         SignaturePolicy::NotRequired
+    }
+
+    /// Random bytes that nobody can predict and that do not repeat after a restart, if the board has
+    /// a source of them. Without, a board whose commands need a signature refuses them.
+    fn entropy(&mut self) -> Option<[u8; NONCE_LEN]> {
+        None
     }
 
     /// Starts the board anew; returns only where there is nothing to start, as in a test.

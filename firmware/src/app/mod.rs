@@ -3,6 +3,8 @@
 mod accept;
 mod answer;
 mod board;
+#[cfg(feature = "signed-commands")]
+mod command;
 mod signature_policy;
 
 use embedded_hal::digital::StatefulOutputPin;
@@ -11,7 +13,9 @@ use thimble_nn::{Engine, Model};
 
 pub use self::accept::{Accepted, Buffers, ModelRejected, accept, self_test};
 pub use self::answer::start;
-pub use self::board::{Board, NoLed};
+pub use self::board::{Board, NONCE_LEN, NoLed};
+#[cfg(feature = "signed-commands")]
+pub use self::command::{COMMAND_LEN, COMMAND_MAGIC, Command};
 pub use self::signature_policy::{Checked, SignaturePolicy};
 #[cfg(feature = "signed")]
 pub use self::signature_policy::{PUBLIC_KEY_LEN, SIGNATURE_LEN, VERSION_LEN, VERSION_MAGIC};
@@ -65,6 +69,8 @@ impl<'m, 's, 'b, B: Board> App<'m, 's, 'b, B> {
             buffers,
             bad_frames: 0,
             saturated_inputs: 0,
+            #[cfg(feature = "signed-commands")]
+            challenge: Default::default(),
         };
         Ok(App { device, receiver: Receiver::new(receive), send })
     }
@@ -131,10 +137,7 @@ impl<'m, 's, 'b, B: Board> App<'m, 's, 'b, B> {
         };
         let mut restart = false;
         match message.body {
-            Ok(request) => {
-                restart = request == Request::Restart;
-                self.device.answer(request, &mut reply);
-            }
+            Ok(request) => restart = self.device.answer(request, &mut reply),
             Err(refusal) => {
                 if refusal != RequestError::UnknownRequest {
                     self.device.bad_frames = self.device.bad_frames.saturating_add(1);

@@ -58,16 +58,40 @@ pub enum SignaturePolicy {
     /// Those that the holder of this key's secret half has signed.
     #[cfg(feature = "signed")]
     Required([u8; PUBLIC_KEY_LEN]),
+    /// The same, and [commands](super::Command) of nobody else.
+    #[cfg(feature = "signed-commands")]
+    RequiredForCommands([u8; PUBLIC_KEY_LEN]),
 }
 
 impl SignaturePolicy {
+    /// The key that models are signed with, if they need a signature.
+    #[cfg(feature = "signed")]
+    pub fn key(self) -> Option<[u8; PUBLIC_KEY_LEN]> {
+        match self {
+            SignaturePolicy::NotRequired => None,
+            SignaturePolicy::Required(key) => Some(key),
+            #[cfg(feature = "signed-commands")]
+            SignaturePolicy::RequiredForCommands(key) => Some(key),
+        }
+    }
+
+    /// The key that commands are signed with, if they need a signature.
+    #[cfg(feature = "signed")]
+    pub fn command_key(self) -> Option<[u8; PUBLIC_KEY_LEN]> {
+        match self {
+            SignaturePolicy::NotRequired | SignaturePolicy::Required(_) => None,
+            #[cfg(feature = "signed-commands")]
+            SignaturePolicy::RequiredForCommands(key) => Some(key),
+        }
+    }
+
     /// The model file of a slot whose model was checked before.
     pub fn model_file(self, slot: &[u8]) -> &[u8] {
-        match self {
-            SignaturePolicy::NotRequired => slot,
-            #[cfg(feature = "signed")]
-            SignaturePolicy::Required(_) => split(slot).map_or(&[], |(checked, _)| checked.file),
+        #[cfg(feature = "signed")]
+        if self.key().is_some() {
+            return split(slot).map_or(&[], |(checked, _)| checked.file);
         }
+        slot
     }
 
     /// The model file of what an update has brought, and its version, if it may be run.
@@ -78,7 +102,7 @@ impl SignaturePolicy {
     #[cfg(feature = "signed")]
     pub fn check(self, slot: &[u8]) -> Result<Checked<'_>, ModelRejected> {
         use ed25519_compact::{PublicKey, Signature};
-        let SignaturePolicy::Required(key) = self else {
+        let Some(key) = self.key() else {
             return Ok(Checked { file: slot, version: 0, replaces: 0 });
         };
         let header = Header::read(slot).map_err(|_| ModelRejected::Unreadable)?;

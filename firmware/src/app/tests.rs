@@ -20,6 +20,7 @@ struct Bench {
     slots: Option<Slots<Flash>>,
     restarts: usize,
     policy: SignaturePolicy,
+    entropy: Option<u8>,
 }
 
 #[derive(Default)]
@@ -86,6 +87,13 @@ impl Board for Bench {
 
     fn signature_policy(&self) -> SignaturePolicy {
         self.policy
+    }
+
+    /// The next number, in all bytes.
+    fn entropy(&mut self) -> Option<[u8; NONCE_LEN]> {
+        let entropy = self.entropy.as_mut()?;
+        *entropy += 1;
+        Some([*entropy; NONCE_LEN])
     }
 
     fn restart(&mut self) {
@@ -165,6 +173,8 @@ struct Bed {
     restarts: usize,
     light_is_on: bool,
     policy: SignaturePolicy,
+    /// The number that random bytes go on from, if there are any.
+    entropy: Option<u8>,
     last: LastRun,
 }
 
@@ -186,8 +196,9 @@ impl Bed {
             }
             _ => built_in,
         };
+        let (policy, entropy) = (self.policy, self.entropy);
         let board =
-            Bench { light: Light::default(), ticks: 8, slots, restarts: 0, policy: self.policy };
+            Bench { light: Light::default(), ticks: 8, slots, restarts: 0, policy, entropy };
         let mut wire = Wire { to_device: sent.to_vec().into(), from_device: vec![] };
         let (mut receive, mut send) = ([0; 300], [0; 300]);
         let start = Start { file: &file, slot: slot.map(|slot| slot as u8) };
@@ -196,6 +207,7 @@ impl Bed {
         let board = app.device.board;
         self.flash = board.slots.map(Slots::into_flash);
         (self.restarts, self.light_is_on) = (board.restarts, board.light.on);
+        self.entropy = board.entropy;
         self.answers.clear();
         let mut buffer = [0; 300];
         let mut receiver = Receiver::new(&mut buffer);
@@ -498,5 +510,7 @@ fn what_cannot_run_here_is_rejected_with_the_reason() {
     assert_eq!(of(&file[..40], 64, buffers), Err(ModelRejected::Unreadable));
 }
 
+#[cfg(feature = "signed-commands")]
+mod commands;
 #[cfg(feature = "signed")]
 mod signed;

@@ -261,7 +261,7 @@ mod tests {
                 updates: u32::MAX,
                 erases: [u32::MAX; 2],
             }),
-            signed: Some(SignedInfo { version: Some(u32::MAX), floor: u32::MAX }),
+            signed: Some(SignedInfo { version: Some(u32::MAX), floor: u32::MAX, commands: true }),
         };
         let mut buffer = vec![0; frame_len(1)];
         let message = Message { sequence: u16::MAX, body: Response::Info(info) };

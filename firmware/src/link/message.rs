@@ -5,9 +5,11 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::app::ModelRejected;
+#[cfg(feature = "signed-commands")]
+use crate::app::{Command, NONCE_LEN};
 
 /// Version of the protocol; a computer that speaks another one says so and stops.
-pub const PROTOCOL: u8 = 3;
+pub const PROTOCOL: u8 = 4;
 
 /// What [`Info::stack_bytes`] is when no byte of the stack was left unused.
 pub const STACK_OVERRUN: u32 = u32::MAX;
@@ -84,6 +86,17 @@ pub enum Request<'a> {
         /// A number per input, binary32 little-endian.
         reals: &'a [u8],
     },
+    /// Give a nonce to sign a command with. Answered by [`Response::Challenge`].
+    #[cfg(feature = "signed-commands")]
+    Challenge,
+    /// Execute a command that is signed. Answered by [`Response::Done`].
+    #[cfg(feature = "signed-commands")]
+    Signed {
+        /// The command.
+        command: Command,
+        /// Ed25519 of the command and of the last nonce: [`Command::signed_bytes`].
+        signature: &'a [u8],
+    },
 }
 
 /// What a device answers. New responses are added at the end.
@@ -117,6 +130,12 @@ pub enum Response<'a> {
     Done,
     /// The new model is the one that runs from the next start on.
     Updated(Updated),
+    /// A nonce for one signed command.
+    #[cfg(feature = "signed-commands")]
+    Challenge {
+        /// Random bytes, which the device forgets once a signature was checked with them.
+        nonce: [u8; NONCE_LEN],
+    },
 }
 
 /// Who the device is and what it runs.
@@ -162,6 +181,8 @@ pub struct SignedInfo {
     pub version: Option<u32>,
     /// The highest version that the device has accepted: a smaller one is refused.
     pub floor: u32,
+    /// Whether going back and restarting need a signature, too.
+    pub commands: bool,
 }
 
 /// What there is to know of a device's slots.
@@ -313,6 +334,18 @@ pub enum RequestError {
     },
     /// Both slots are needed: one runs, and the next start runs the other.
     RestartFirst,
+    /// The command needs a signature.
+    #[cfg(feature = "signed-commands")]
+    CommandUnsigned,
+    /// The signature is not one of this command and of the last nonce by the key that the device has.
+    #[cfg(feature = "signed-commands")]
+    CommandSignature,
+    /// There is no nonce: none was asked for, it was used, or the device has restarted since.
+    #[cfg(feature = "signed-commands")]
+    NoChallenge,
+    /// The board has no source of random numbers to make a nonce of.
+    #[cfg(feature = "signed-commands")]
+    NoEntropy,
 }
 
 impl fmt::Display for RequestError {
@@ -376,6 +409,25 @@ impl fmt::Display for RequestError {
             RequestError::NothingBefore => {
                 f.write_str("it runs the model that is built in, there is none before")
             }
+            #[cfg(feature = "signed-commands")]
+            RequestError::CommandUnsigned => f.write_str(
+                "it takes this command only from the holder of its key: give the key file with \
+                 --key KEYFILE",
+            ),
+            #[cfg(feature = "signed-commands")]
+            RequestError::CommandSignature => f.write_str(
+                "the command's signature is not by the key that the device was built for, or \
+                 another challenge came in between: check --key KEYFILE, and try again",
+            ),
+            #[cfg(feature = "signed-commands")]
+            RequestError::NoChallenge => {
+                f.write_str("its challenge was used, or it has restarted since: try again")
+            }
+            #[cfg(feature = "signed-commands")]
+            RequestError::NoEntropy => f.write_str(
+                "it takes this command only with a signature, and its board has no source of \
+                 random numbers for one: switch it off and on to restart it",
+            ),
         }
     }
 }

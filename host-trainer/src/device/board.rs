@@ -38,6 +38,25 @@ pub(super) enum Log {
     Memory,
 }
 
+/// What a board takes only with a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signed {
+    /// Models.
+    Models,
+    /// Models, and commands to go back and to restart.
+    ModelsAndCommands,
+}
+
+impl Signed {
+    /// The feature of the board's crate.
+    pub fn feature(self) -> &'static str {
+        match self {
+            Signed::Models => "signed",
+            Signed::ModelsAndCommands => "signed-commands",
+        }
+    }
+}
+
 const MEGABYTE: usize = 1 << 20;
 
 /// The model that most boards have unless another is chosen, in the repository.
@@ -138,8 +157,8 @@ impl Board {
         self.build_program(self.name.into(), repository, model, None, destination)
     }
 
-    /// Builds as [`Board::build`] does, for a board that takes only models which the holder of the
-    /// public key in this file has signed.
+    /// Builds as [`Board::build`] does, for a board that takes models, or models and commands, only
+    /// if the holder of the public key in this file has signed them.
     ///
     /// # Errors
     /// [`Error::Build`] with cargo's words, which say so if the key is bad.
@@ -147,10 +166,11 @@ impl Board {
         &'static self,
         repository: &Path,
         model: &Path,
+        signed: Signed,
         key: &Path,
         destination: &Path,
     ) -> Result<(), Error> {
-        self.build_program(self.name.into(), repository, model, Some(key), destination)
+        self.build_program(self.name.into(), repository, model, Some((signed, key)), destination)
     }
 
     /// Builds as [`Board::build`] does, but the program that takes the commands of
@@ -177,7 +197,7 @@ impl Board {
         program: String,
         repository: &Path,
         model: &Path,
-        key: Option<&Path>,
+        signed: Option<(Signed, &Path)>,
         destination: &Path,
     ) -> Result<(), Error> {
         let boards = repository.join("firmware/boards");
@@ -202,10 +222,10 @@ impl Board {
             true => cargo.env_remove("THIMBLE_MODEL"),
             false => cargo.env("THIMBLE_MODEL", model),
         };
-        match key {
-            Some(key) => {
+        match signed {
+            Some((signed, key)) => {
                 let key = key.canonicalize().map_err(Error::file(key))?;
-                cargo.args(["--features", "signed"]).env("THIMBLE_PUBLIC_KEY", key)
+                cargo.args(["--features", signed.feature()]).env("THIMBLE_PUBLIC_KEY", key)
             }
             None => cargo.env_remove("THIMBLE_PUBLIC_KEY"),
         };

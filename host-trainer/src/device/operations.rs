@@ -3,12 +3,14 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
+use firmware::app::{Command, NONCE_LEN};
 use firmware::link::{Benchmark, Request, RequestError, Response, SlotsInfo, Updated};
 use model_format::HEADER_LEN;
 
 use super::Error;
 use super::client::{Client, unexpected};
 use super::info::DeviceInfo;
+use super::signing::SigningKey;
 
 /// How many times as long as usual a device may take to erase a slot, or to test a model: a large
 /// block takes seconds.
@@ -27,15 +29,21 @@ impl<S: Read + Write> Client<S> {
     /// Has the device run its model so many times, or a few more for whole rounds of its own test
     /// vectors, which it runs if `input` is empty.
     ///
-    /// A device that would be busy for long answers with fewer runs, and is asked for the rest:
-    /// between two answers others are heard, and who stops asking has stopped the benchmark.
+    /// A device that would be busy for long answers with fewer runs, and is asked for the rest as
+    /// long as `go_on` returns true, which gets what was measured so far: between two answers others
+    /// are heard, and who stops asking has stopped the benchmark.
     ///
     /// # Errors
     /// [`Error::Refused`] where nothing counts, otherwise what went wrong on the way.
-    pub fn benchmark(&mut self, runs: u16, input: &[u8]) -> Result<Benchmark, Error> {
+    pub fn benchmark(
+        &mut self,
+        runs: u16,
+        input: &[u8],
+        mut go_on: impl FnMut(&Benchmark) -> bool,
+    ) -> Result<Benchmark, Error> {
         let mut total = self.benchmark_once(runs.max(1), input)?;
         let mut sum = u64::from(total.mean) * u64::from(total.runs);
-        while total.runs < runs {
+        while go_on(&total) && total.runs < runs {
             let more = self.benchmark_once(runs - total.runs, input)?;
             sum += u64::from(more.mean) * u64::from(more.runs);
             total.runs = total.runs.saturating_add(more.runs);
@@ -161,20 +169,48 @@ impl<S: Read + Write> Client<S> {
         }
     }
 
-    /// Has the model before run from the next start on.
+    /// Has the model before run from the next start on. The key signs the command if the device
+    /// asks for a signature.
     ///
     /// # Errors
-    /// [`Error::Refused`] if there is none, otherwise what went wrong on the way.
-    pub fn roll_back(&mut self) -> Result<(), Error> {
-        self.done(Request::RollBack)
+    /// [`Error::Refused`] if there is none, or without the key that the device asks for; otherwise
+    /// what went wrong on the way.
+    pub fn roll_back(&mut self, key: Option<&SigningKey>) -> Result<(), Error> {
+        self.command(Command::RollBack, key)
     }
 
-    /// Starts the device anew; it answers again in a moment.
+    /// Starts the device anew; it answers again in a moment. The key signs the command if the
+    /// device asks for a signature.
     ///
     /// # Errors
-    /// What went wrong on the way.
-    pub fn restart(&mut self) -> Result<(), Error> {
-        self.done(Request::Restart)
+    /// [`Error::Refused`] without the key that the device asks for, otherwise what went wrong on the
+    /// way.
+    pub fn restart(&mut self, key: Option<&SigningKey>) -> Result<(), Error> {
+        self.command(Command::Restart, key)
+    }
+
+    fn command(&mut self, command: Command, key: Option<&SigningKey>) -> Result<(), Error> {
+        // A device that asks for no signature does not know of challenges.
+        let key = match key {
+            Some(key) if self.info()?.signed.is_some_and(|signed| signed.commands) => key,
+            _ => {
+                return self.done(match command {
+                    Command::RollBack => Request::RollBack,
+                    Command::Restart => Request::Restart,
+                });
+            }
+        };
+        let nonce = self.challenge()?;
+        let signature = key.sign_command(command, nonce);
+        self.done(Request::Signed { command, signature: &signature })
+    }
+
+    /// A nonce for one signed command.
+    fn challenge(&mut self) -> Result<[u8; NONCE_LEN], Error> {
+        self.exchange(Request::Challenge, |response| match response {
+            Response::Challenge { nonce } => Ok(nonce),
+            other => Err(unexpected(&other)),
+        })
     }
 
     /// Waits until a device that starts anew answers.

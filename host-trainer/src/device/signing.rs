@@ -1,5 +1,5 @@
-//! Keys, and signatures of models, as `firmware` checks them: Ed25519 of the model file and of the
-//! version that it is signed as.
+//! Keys, and signatures of models and of commands, as `firmware` checks them: Ed25519 of the model
+//! file and of the version that it is signed as, or of the command and of the device's nonce.
 //!
 //! Keys are PEM as OpenSSL writes and reads it: PKCS#8 for the secret half, SubjectPublicKeyInfo
 //! for the public one.
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ed25519_compact::KeyPair;
-use firmware::app::{SIGNATURE_LEN, VERSION_MAGIC};
+use firmware::app::{Command, NONCE_LEN, SIGNATURE_LEN, VERSION_MAGIC};
 
 use super::Error;
 
@@ -32,7 +32,7 @@ impl Version {
     }
 }
 
-/// A key that signs models.
+/// A key that signs models and commands.
 pub struct SigningKey(KeyPair);
 
 impl SigningKey {
@@ -83,6 +83,11 @@ impl SigningKey {
         signed.extend_from_slice(&replaces.to_le_bytes());
         signed.extend_from_slice(&self.signature(&signed));
         signed
+    }
+
+    /// The signature of a command for a device that has given this nonce.
+    pub fn sign_command(&self, command: Command, nonce: [u8; NONCE_LEN]) -> [u8; SIGNATURE_LEN] {
+        self.signature(&command.signed_bytes(nonce))
     }
 
     /// The signature of these bytes.

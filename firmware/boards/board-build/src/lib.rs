@@ -16,7 +16,7 @@ use std::{env, fs, process};
 
 use model_format::Model;
 
-pub use memory::memory;
+pub use memory::{fixed_memory, memory};
 pub use signature_policy::signature_policy;
 
 /// The environment variable that names another model than the board's default.

@@ -22,11 +22,21 @@ const STATICS_RISCV: &str = "((SIZEOF(.data) + SIZEOF(.bss) + SIZEOF(.uninit) + 
 /// The build ends if the stack that is left is smaller than boards of this target were measured to
 /// need, with signatures or without.
 pub fn memory(script: &str) {
+    let what = if cfg!(feature = "signed") { "requests and signatures" } else { "requests" };
+    split_ram(script, Needs::of_target().stack(), what);
+}
+
+/// As [`memory()`], for a program that runs one model and answers no requests: its stack is that of
+/// `firmware/boards/minimal`.
+pub fn fixed_memory(script: &str) {
+    split_ram(script, with_margin(fixed_stack()), "the checks of a model");
+}
+
+fn split_ram(script: &str, needed: usize, what: &str) {
     let Some((before, ram, after)) = ram_line(script) else {
         fail("memory.x has no line `RAM : ORIGIN = …, LENGTH = …`")
     };
     let Ram { origin, length } = ram;
-    let needed = Needs::of_target().stack();
     let statics = match env::var("CARGO_CFG_TARGET_ARCH").as_deref() {
         Ok("arm") => STATICS_ARM,
         _ => STATICS_RISCV,
@@ -45,7 +55,6 @@ pub fn memory(script: &str) {
          the model does not fit into this board's RAM: statics and the {needed} bytes of stack that \
          {what} need are more than it has. Set THIMBLE_MODEL to a model with fewer inputs or \
          narrower layers{remedy}.\");\n",
-        what = if cfg!(feature = "signed") { "requests and signatures" } else { "requests" },
         remedy = if cfg!(feature = "signed") { ", or build without --features signed" } else { "" },
     );
     linker_script("memory.x", &new.replace("REGION_STACK\", RAM", "REGION_STACK\", STACK"));
@@ -148,27 +157,43 @@ impl Needs {
         let Some((_, rest)) = MEASURED.split_once(&section) else {
             fail(&format!("host-trainer/src/chips/measured.toml has no figures for {measured}"))
         };
-        let figure = |name: &str| {
+        let of_target = |name: &str| {
             let lines = rest.lines().skip(1).take_while(|line| !line.starts_with('['));
-            lines
-                .filter_map(|line| line.split_once('='))
-                .find(|(key, _)| key.trim() == name)
-                .and_then(|(_, value)| value.trim().parse().ok())
+            figure(lines, name)
                 .unwrap_or_else(|| fail(&format!("measured.toml has no {name} for {measured}")))
         };
         Needs {
-            statics: figure("statics"),
-            stack: figure("stack"),
-            stack_signed: figure("stack_signed"),
+            statics: of_target("statics"),
+            stack: of_target("stack"),
+            stack_signed: of_target("stack_signed"),
         }
     }
 
-    /// With what a fault handler or an interrupt may take beyond what was measured.
+    /// Of all that requests need, in bytes.
     fn stack(&self) -> usize {
-        const MARGIN: usize = 256;
-        let measured = if cfg!(feature = "signed") { self.stack_signed } else { self.stack };
-        (measured + MARGIN).next_multiple_of(8)
+        with_margin(if cfg!(feature = "signed") { self.stack_signed } else { self.stack })
     }
+}
+
+/// A stack with what a fault handler or an interrupt may take beyond what was measured.
+fn with_margin(measured: usize) -> usize {
+    const MARGIN: usize = 256;
+    (measured + MARGIN).next_multiple_of(8)
+}
+
+/// The stack of the minimal image as it was measured, on any core.
+fn fixed_stack() -> usize {
+    println!("cargo::rerun-if-changed={}", measured_path().display());
+    let top = MEASURED.lines().take_while(|line| !line.starts_with('['));
+    figure(top, "stack").unwrap_or_else(|| fail("measured.toml has no stack of the minimal image"))
+}
+
+/// A number of these lines of `measured.toml`.
+fn figure<'l>(lines: impl Iterator<Item = &'l str>, name: &str) -> Option<usize> {
+    lines
+        .filter_map(|line| line.split_once('='))
+        .find(|(key, _)| key.trim() == name)
+        .and_then(|(_, value)| value.trim().parse().ok())
 }
 
 fn measured_path() -> PathBuf {

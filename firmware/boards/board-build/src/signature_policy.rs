@@ -10,8 +10,8 @@ const KEY_VARIABLE: &str = "THIMBLE_PUBLIC_KEY";
 
 /// Writes `signature_policy.rs`: `SIGNATURE_POLICY`, the signatures that a model needs.
 ///
-/// With the feature `signed` that is the holder of the key that `THIMBLE_PUBLIC_KEY` names; without
-/// it, anybody. One without the other ends the build: a board that somebody thinks is locked must
+/// With the feature `signed` that is the holder of the key that `THIMBLE_PUBLIC_KEY` names; with
+/// `signed-commands` commands of nobody else are taken, either; without a feature, anybody is trusted. One without the other ends the build: a board that somebody thinks is locked must
 /// not take everything.
 pub fn signature_policy() {
     println!("cargo::rerun-if-env-changed={KEY_VARIABLE}");
@@ -57,5 +57,6 @@ fn policy_of(key: Option<PathBuf>) -> String {
     let key = ed25519_compact::PublicKey::from_pem(&text)
         .and_then(|key| key.validate().map(|()| key))
         .unwrap_or_else(|_| refuse(&"there is no public key of Ed25519 in it"));
-    format!("Required({:?})", *key)
+    let holder = if cfg!(feature = "signed-commands") { "RequiredForCommands" } else { "Holder" };
+    format!("{holder}({:?})", *key)
 }

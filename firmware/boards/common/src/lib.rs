@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `signature_policy` | the signatures that models need |
 //! | [`parts`] | a board, put together of its light, clock, flash |
+//! | `entropy` | random numbers of the chip |
 //! | [`uart`] | sleeping until a byte comes |
 //! | `plic` | RISC-V: the interrupt that ends the sleep |
 //! | [`flash`] | the part of a flash that holds models |
@@ -16,6 +17,7 @@
 
 pub mod attempts;
 pub mod clock;
+mod entropy;
 pub mod fault;
 pub mod flash;
 pub mod parts;
@@ -36,6 +38,7 @@ pub use static_cell::ConstStaticCell;
 use thimble_nn::{Engine, Model};
 
 use crate::clock::Clock;
+pub use crate::entropy::Entropy;
 pub use crate::parts::{Parts, Watchdog};
 
 /// Memory that a board lends, sized by its model at build time.

@@ -1,11 +1,12 @@
 //! A board, put together of its parts.
 
 use embedded_hal::digital::StatefulOutputPin;
-use firmware::app::{Board, SignaturePolicy};
+use firmware::app::{Board, NONCE_LEN, SignaturePolicy};
 use firmware::link::{Counter, STACK_OVERRUN};
 use firmware::slots::{MappedFlash, NoFlash, Slots};
 
 use crate::clock::Clock;
+use crate::entropy::Entropy;
 use crate::{signature_policy, stack};
 
 /// A board, put together of its parts.
@@ -18,6 +19,8 @@ pub struct Parts<L, K, F = NoFlash> {
     pub clock: K,
     /// Slots for models, if the board has some.
     pub slots: Option<Slots<F>>,
+    /// The chip's source of random numbers.
+    pub entropy: Entropy,
     /// Starts the board anew.
     pub restart: fn() -> !,
     /// What starts it anew when it hangs.
@@ -72,6 +75,10 @@ impl<L: StatefulOutputPin, K: Clock, F: MappedFlash> Board for Parts<L, K, F> {
 
     fn signature_policy(&self) -> SignaturePolicy {
         signature_policy::SIGNATURE_POLICY
+    }
+
+    fn entropy(&mut self) -> Option<[u8; NONCE_LEN]> {
+        self.entropy.next()
     }
 
     fn restart(&mut self) {

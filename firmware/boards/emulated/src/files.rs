@@ -1,4 +1,5 @@
-//! Files of the computer, by semihosting: as fast as the host, unlike the emulated UART.
+//! Files of the computer, by semihosting: as fast as the host, unlike the emulated UART; among them
+//! that of random numbers.
 
 use semihosting::fs::File;
 use semihosting::io::{Read, Write};
@@ -46,6 +47,14 @@ impl InputFile {
             Err(Failure::Content("IN ends in the middle of a record"))
         }
     }
+}
+
+/// Random bytes of the computer's kernel; none where it has no such file.
+pub fn random<const N: usize>() -> Option<[u8; N]> {
+    let mut file = InputFile(File::open(c"/dev/urandom").ok()?);
+    let mut bytes = [0; N];
+    file.read_exact(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 /// A file that is written from its beginning.

@@ -11,10 +11,10 @@ use embedded_io::{Read, ReadReady, Write};
 use thimble_board::clock::SysTick;
 use thimble_board::parts::reset;
 use thimble_board::uart::Sleeping;
-use thimble_board::{Memory, Parts, Watchdog};
+use thimble_board::{Entropy, Memory, Parts, Watchdog};
 use volatile_register::RW;
 
-use crate::ram;
+use crate::{files, ram};
 
 /// What the images differ in.
 ///
@@ -54,6 +54,7 @@ pub fn run<I: Image, const SCRATCH: usize, const RECEIVE: usize, const SEND: usi
         clock: SysTick::start(core.SYST, I::CLOCK_HZ),
         // SAFETY: the image promises that the memory is there.
         slots: unsafe { ram::slots(I::SLOTS) },
+        entropy: Entropy::new(files::random),
         restart: reset,
         watchdog: Watchdog::NONE,
     };

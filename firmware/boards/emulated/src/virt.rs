@@ -7,10 +7,10 @@ use firmware::app::NoLed;
 use thimble_board::clock::Cycles;
 use thimble_board::plic::Plic;
 use thimble_board::uart::Sleeping;
-use thimble_board::{Memory, Parts, Watchdog, stack};
+use thimble_board::{Entropy, Memory, Parts, Watchdog, stack};
 use volatile_register::RW;
 
-use crate::ram;
+use crate::{files, ram};
 
 /// Starts the machine, and does what the command line asks.
 pub fn run<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
@@ -30,6 +30,7 @@ pub fn run<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
         clock: Cycles { clock_hz: 10_000_000 },
         // SAFETY: memory.x leaves what is behind its 16 MB alone.
         slots: unsafe { ram::slots(SLOTS) },
+        entropy: Entropy::new(files::random),
         restart,
         watchdog: Watchdog::NONE,
     };

@@ -10,7 +10,7 @@ use esp_hal::usb::usb_serial_jtag::UsbSerialJtag;
 use firmware::link::Counter;
 use firmware::slots::NoFlash;
 use thimble_board::clock::Clock;
-use thimble_board::{Parts, Watchdog};
+use thimble_board::{Entropy, Parts, Watchdog};
 use thimble_board_hardware as _;
 
 esp_bootloader_esp_idf::esp_app_desc!();
@@ -49,6 +49,8 @@ fn main() -> ! {
         clock: Microseconds,
         // The core reads its flash through a cache, which an update would have to be mapped into.
         slots: None,
+        // Without slots there is nothing to sign. The chip's generator is none without radio or ADC.
+        entropy: Entropy::NONE,
         restart: || esp_hal::system::software_reset(),
         watchdog: Watchdog::NONE,
     };

@@ -8,7 +8,7 @@ mod watchdog;
 use thimble_board::clock::Cycles;
 use thimble_board::plic::Plic;
 use thimble_board::uart::Sleeping;
-use thimble_board::{Parts, Watchdog, stack};
+use thimble_board::{Entropy, Parts, Watchdog, stack};
 use volatile_register::RW;
 
 pub use crate::led::Led;
@@ -40,6 +40,8 @@ pub fn start() -> (Hifive1, impl embedded_io::Read + embedded_io::Write) {
         led,
         clock: Cycles { clock_hz: CLOCK_HZ },
         slots: None,
+        // The chip has no random number generator.
+        entropy: Entropy::NONE,
         restart,
         watchdog: Watchdog::NONE,
     };

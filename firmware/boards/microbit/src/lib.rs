@@ -4,16 +4,18 @@
 mod flash;
 
 use cortex_m::peripheral::NVIC;
+use firmware::app::NONCE_LEN;
 use firmware::link::Counter;
 use nrf51_hal::Clocks;
 use nrf51_hal::gpio::{Level, Output, Pin, PushPull, p0};
 use nrf51_hal::pac::{Interrupt, POWER, Peripherals, TIMER0, UART0, WDT};
+use nrf51_hal::rng::Rng;
 use nrf51_hal::uart::{Baudrate, Parity, Pins, Uart};
 use thimble_board::clock::Clock;
 use thimble_board::flash::Partition;
 use thimble_board::parts::reset;
 use thimble_board::uart::Sleeping;
-use thimble_board::{Parts, Watchdog};
+use thimble_board::{Entropy, Parts, Watchdog};
 
 pub use crate::flash::Nvmc;
 
@@ -72,10 +74,20 @@ pub fn start() -> Microbit<impl embedded_io::Read + embedded_io::Write> {
         slots: unsafe {
             Partition::new(Nvmc::new(chip.NVMC), SLOTS, SLOTS_LEN, SLOTS as usize).slots()
         },
+        entropy: Entropy::new(entropy),
         restart: reset,
         watchdog,
     };
     (parts, uart)
+}
+
+/// Random bytes of the chip's generator, which takes a millisecond for each at the most.
+fn entropy() -> Option<[u8; NONCE_LEN]> {
+    // SAFETY: nobody else uses the generator.
+    let generator = unsafe { Peripherals::steal() }.RNG;
+    let mut bytes = [0; NONCE_LEN];
+    Rng::new(generator).random(&mut bytes);
+    Some(bytes)
 }
 
 /// What feeds the watchdog (nRF51 Series Reference Manual, chapter 21).

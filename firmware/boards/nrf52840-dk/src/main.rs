@@ -6,11 +6,13 @@ use cortex_m_rt::entry;
 use embassy_nrf::buffered_uarte::{self, BufferedUarte};
 use embassy_nrf::gpio::{Level, Output, OutputDrive};
 use embassy_nrf::nvmc::Nvmc;
+use embassy_nrf::rng::Rng;
 use embassy_nrf::{Peri, bind_interrupts, pac, peripherals, uarte, wdt};
+use firmware::app::NONCE_LEN;
 use thimble_board::flash::Partition;
 use thimble_board::parts::reset;
 use thimble_board::uart::Waiting;
-use thimble_board::{ConstStaticCell, Parts, Watchdog};
+use thimble_board::{ConstStaticCell, Entropy, Parts, Watchdog};
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
@@ -55,10 +57,21 @@ fn main() -> ! {
         slots: unsafe {
             Partition::new(Nvmc::new(chip.NVMC), SLOTS, SLOTS_LEN, SLOTS as usize).slots()
         },
+        entropy: Entropy::new(entropy),
         restart: reset,
         watchdog,
     };
     thimble_board::run(parts, MODEL, MEMORY.take(), Waiting(uart, watchdog.feed))
+}
+
+/// Random bytes of the chip's generator, which takes a tenth of a millisecond for each.
+fn entropy() -> Option<[u8; NONCE_LEN]> {
+    // SAFETY: nobody else uses the generator.
+    let mut generator = Rng::new_blocking(unsafe { peripherals::RNG::steal() });
+    generator.set_bias_correction(true);
+    let mut bytes = [0; NONCE_LEN];
+    generator.blocking_fill_bytes(&mut bytes);
+    Some(bytes)
 }
 
 /// Starts the watchdog, which stands still while the core sleeps or a debugger has halted it.

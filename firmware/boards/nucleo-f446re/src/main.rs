@@ -11,7 +11,7 @@ use embassy_stm32::{Peri, bind_interrupts, pac, peripherals};
 use thimble_board::flash::Partition;
 use thimble_board::parts::reset;
 use thimble_board::uart::Waiting;
-use thimble_board::{ConstStaticCell, Parts, Watchdog};
+use thimble_board::{ConstStaticCell, Entropy, Parts, Watchdog};
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
@@ -50,6 +50,8 @@ fn main() -> ! {
             let flash = Flash::new_blocking(chip.FLASH);
             Partition::new(flash, SLOTS, SLOTS_LEN, (FLASH + SLOTS) as usize).slots()
         },
+        // The chip has no random number generator.
+        entropy: Entropy::NONE,
         restart: reset,
         watchdog,
     };

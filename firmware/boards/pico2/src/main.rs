@@ -3,16 +3,18 @@
 #![no_main]
 
 use cortex_m_rt::entry;
+use embassy_rp::clocks::RoscRng;
 use embassy_rp::flash::{Blocking, Flash};
 use embassy_rp::gpio::{Level, Output};
 use embassy_rp::uart::{self, BufferedUart};
 use embassy_rp::watchdog::{self, ResetReason};
 use embassy_rp::{Peri, bind_interrupts, peripherals};
 use embassy_time::Duration;
+use firmware::app::NONCE_LEN;
 use thimble_board::flash::Partition;
 use thimble_board::parts::reset;
 use thimble_board::uart::Waiting;
-use thimble_board::{ConstStaticCell, Parts, Watchdog};
+use thimble_board::{ConstStaticCell, Entropy, Parts, Watchdog};
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
@@ -52,10 +54,18 @@ fn main() -> ! {
             let flash = Flash::<_, Blocking, FLASH_LEN>::new_blocking(chip.FLASH);
             Partition::new(flash, SLOTS, SLOTS_LEN, (FLASH + SLOTS) as usize).slots()
         },
+        entropy: Entropy::new(entropy),
         restart: reset,
         watchdog,
     };
     thimble_board::run(parts, MODEL, MEMORY.take(), Waiting(uart, watchdog.feed))
+}
+
+/// Random bytes of the ring oscillator. It is read more often than it turns, and its bits are biased:
+/// hence each byte is the exclusive or of many.
+fn entropy() -> Option<[u8; NONCE_LEN]> {
+    const SAMPLES: usize = 64;
+    Some(core::array::from_fn(|_| (0..SAMPLES).fold(0, |byte, _| byte ^ RoscRng::next_u8())))
 }
 
 /// Starts the watchdog, which counts while the core sleeps, too.

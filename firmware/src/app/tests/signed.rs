@@ -8,7 +8,7 @@ fn signed(model: &[u8], seed: u8) -> Vec<u8> {
     signed_as(model, seed, 1, 0)
 }
 
-fn signed_as(model: &[u8], seed: u8, version: u32, replaces: u32) -> Vec<u8> {
+pub fn signed_as(model: &[u8], seed: u8, version: u32, replaces: u32) -> Vec<u8> {
     let key = KeyPair::from_seed(Seed::new([seed; 32]));
     let numbers = [version.to_le_bytes(), replaces.to_le_bytes()].concat();
     let signed = [model, &VERSION_MAGIC, &numbers].concat();
@@ -81,7 +81,10 @@ fn an_older_version_is_taken_only_as_a_signed_downgrade() {
     let runs = |factor: u8| says(Response::Output { output: &[factor, 2 * factor] });
     let (_, answer, info) = send(3, 5, 0);
     assert_eq!(answer, runs(3));
-    assert!(info.contains("signed: Some(SignedInfo { version: Some(5), floor: 5 })"), "{info}");
+    assert!(
+        info.contains("signed: Some(SignedInfo { version: Some(5), floor: 5, commands: false })"),
+        "{info}"
+    );
     let (last, answer, _) = send(4, 4, 0);
     assert_eq!((last, answer), (older(4, 5), runs(3)));
     // The same version again, a newer one, and what may replace less than there is.

@@ -23,7 +23,7 @@ const DEFAULT_PORT: u16 = 7878;
 /// The environment variable that names another.
 const PORT_VARIABLE: &str = "THIMBLE_PORT";
 /// What a shell gives a program that Ctrl-C ended.
-const INTERRUPTED: i32 = 130;
+pub(super) const INTERRUPTED: i32 = 130;
 
 /// Emulates a board until it ends or the user has enough. Ends this program with the firmware's
 /// exit code: whoever runs `cargo run` wants that one.

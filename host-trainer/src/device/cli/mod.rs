@@ -1,5 +1,6 @@
 //! `host-trainer device …`.
 
+mod bench;
 mod emulate;
 mod evaluate;
 mod infer;
@@ -37,7 +38,7 @@ pub enum DeviceArgs {
     /// Send the test rows of a dataset through the device, and compare every byte with this machine
     Evaluate(evaluate::EvaluateArgs),
     /// Measure how long an inference takes the device
-    Bench(show::BenchArgs),
+    Bench(bench::BenchArgs),
     /// Compare the device with this machine layer by layer
     Trace(show::TraceArgs),
     /// Give the device another model, or the one that it had before
@@ -48,7 +49,7 @@ pub enum DeviceArgs {
         file: PathBuf,
     },
     /// Start the device anew
-    Restart(Link),
+    Restart(update::RestartArgs),
     /// Show every second what changes in the device
     Monitor(show::MonitorArgs),
     /// Emulate a board; `cargo run --release` in a board's folder does this
@@ -99,11 +100,11 @@ pub fn run(args: DeviceArgs, quiet: bool) -> anyhow::Result<()> {
         DeviceArgs::Predict(args) => predict::run(args),
         DeviceArgs::SelfTest(link) => link.ask(show::self_test),
         DeviceArgs::Evaluate(args) => evaluate::run(args, quiet),
-        DeviceArgs::Bench(args) => show::bench(args),
+        DeviceArgs::Bench(args) => bench::run(args, quiet),
         DeviceArgs::Trace(args) => show::trace(args),
         DeviceArgs::Update(args) => update::run(args, quiet),
         DeviceArgs::NewKey { file } => update::new_key(&file),
-        DeviceArgs::Restart(link) => link.ask(update::restart),
+        DeviceArgs::Restart(args) => update::run_restart(args),
         DeviceArgs::Monitor(args) => show::monitor(&args),
         DeviceArgs::Emulate { board, elf, port } => Ok(emulate::run(&board, &elf, port)?),
     }

@@ -1,4 +1,4 @@
-//! `host-trainer device list | info | self-test | bench | trace | monitor`.
+//! `host-trainer device list | info | self-test | trace | monitor`.
 
 use std::path::PathBuf;
 use std::thread;
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use clap::Args;
-use firmware::link::{Counter, STACK_OVERRUN};
+use firmware::link::STACK_OVERRUN;
 use model_format::Model;
 
 use super::Link;
@@ -15,21 +15,7 @@ use crate::device::connection::{self, AnyClient};
 use crate::device::info::DeviceInfo;
 use crate::device::{Error, local};
 use crate::foreign_text::shown;
-use crate::report::{clipping_text, feature_ranges, grouped};
-
-/// `device bench`.
-#[derive(Debug, Args)]
-pub struct BenchArgs {
-    /// How often the model runs
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    runs: u16,
-    /// A file of raw input, int8 or int16 little-endian [default: the model's own test vectors]
-    #[arg(long, value_name = "FILE")]
-    input: Option<PathBuf>,
-    /// Where the device is
-    #[command(flatten)]
-    link: Link,
-}
+use crate::report::{clipping_text, feature_ranges};
 
 /// `device trace`.
 #[derive(Debug, Args)]
@@ -141,6 +127,9 @@ pub fn print_info(info: &DeviceInfo) {
             None => "the model that is built in runs".into(),
         };
         println!("signed      {version}; updates from version {} on are taken", signed.floor);
+        if signed.commands {
+            println!("commands    going back and restarting need a signature: --key KEYFILE");
+        }
     }
     println!("dropped     {} frames since it started", info.bad_frames);
     println!("saturated   {} counts of sensors since it started", info.saturated_inputs);
@@ -167,36 +156,6 @@ pub fn self_test(client: &mut AnyClient) -> anyhow::Result<()> {
     }
     println!("{} of {} test vectors passed", report.passed, report.vectors);
     Ok(())
-}
-
-/// Measures how long an inference takes.
-pub fn bench(args: BenchArgs) -> anyhow::Result<()> {
-    let input = args.input.as_deref().map(files::read).transpose()?.unwrap_or_default();
-    let emulated = args.link.place.qemu.is_some();
-    args.link.ask_counting(emulated, |client| {
-        let result = client.benchmark(args.runs, &input)?;
-        let figure = |ticks| match emulated {
-            true => result.counter.instructions(ticks, result.hz),
-            false => u64::from(ticks),
-        };
-        let what = match (emulated, result.counter) {
-            (true, _) => "executed instructions".to_string(),
-            (false, Counter::Cycles) => format!("cycles at {} Hz", grouped(result.hz.into())),
-            (false, Counter::Timer) => {
-                format!("ticks of a timer of {} Hz", grouped(result.hz.into()))
-            }
-        };
-        println!("runs        {}", result.runs);
-        println!("an inference, in {what}");
-        println!("  least     {}", grouped(figure(result.least)));
-        println!("  mean      {}", grouped(figure(result.mean)));
-        println!("  most      {}", grouped(figure(result.most)));
-        if !emulated && result.hz > 0 {
-            let microseconds = f64::from(result.mean) / f64::from(result.hz) * 1e6;
-            println!("  mean      {microseconds:.0} µs");
-        }
-        Ok(())
-    })
 }
 
 /// Compares layer by layer.

@@ -41,6 +41,21 @@ pub struct UpdateArgs {
     /// Go back to the model before instead
     #[arg(long)]
     rollback: bool,
+    /// The secret key for a device that goes back and restarts only when that is signed [default:
+    /// that of --sign]
+    #[arg(long, value_name = "KEYFILE")]
+    key: Option<PathBuf>,
+    /// Where the device is
+    #[command(flatten)]
+    link: Link,
+}
+
+/// `device restart`.
+#[derive(Debug, Args)]
+pub struct RestartArgs {
+    /// The secret key for a device that restarts only when that is signed
+    #[arg(long, value_name = "KEYFILE")]
+    key: Option<PathBuf>,
     /// Where the device is
     #[command(flatten)]
     link: Link,
@@ -48,17 +63,19 @@ pub struct UpdateArgs {
 
 /// Gives the device another model, and starts it anew.
 pub fn run(args: UpdateArgs, quiet: bool) -> anyhow::Result<()> {
-    let UpdateArgs { model, sign, model_version, downgrade, link, .. } = args;
+    let UpdateArgs { model, sign, model_version, downgrade, key: command_key, link, .. } = args;
+    let command_key = command_key.as_deref().map(SigningKey::read).transpose()?;
     let Some(path) = model else {
         return link.ask(|client| {
-            client.roll_back()?;
-            restart(client)
+            client.roll_back(command_key.as_ref())?;
+            restart(client, command_key.as_ref())
         });
     };
     let file = read_model(&path)?;
     // What is bad is refused here, with all that there is to say, before a byte is sent.
     let checksum = Model::parse(&file).with_context(|| path.display().to_string())?.checksum();
     let key = sign.as_deref().map(SigningKey::read).transpose()?;
+    let command_key = command_key.as_ref().or(key.as_ref());
     link.ask(|client| {
         let sent = match &key {
             Some(key) => {
@@ -79,7 +96,7 @@ pub fn run(args: UpdateArgs, quiet: bool) -> anyhow::Result<()> {
         let mut updated = send(client);
         if let Err(Error::Refused(RequestError::RestartFirst)) = updated {
             // It has been updated or sent back since its start, and needs both models until then.
-            client.restart()?;
+            client.restart(command_key)?;
             client.wait_for_start(START)?;
             updated = send(client);
         }
@@ -101,7 +118,7 @@ pub fn run(args: UpdateArgs, quiet: bool) -> anyhow::Result<()> {
             updated.erased_blocks,
             updated.sequence
         );
-        restart(client)?;
+        restart(client, command_key)?;
         let running = client.info()?;
         if running.checksum != checksum {
             // It has started with another one: the new model failed its self-test there.
@@ -124,9 +141,15 @@ pub fn new_key(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Starts a device anew.
+pub fn run_restart(args: RestartArgs) -> anyhow::Result<()> {
+    let key = args.key.as_deref().map(SigningKey::read).transpose()?;
+    args.link.ask(|client| restart(client, key.as_ref()))
+}
+
 /// Starts the device anew, and shows who it is then.
-pub fn restart(client: &mut AnyClient) -> anyhow::Result<()> {
-    client.restart()?;
+fn restart(client: &mut AnyClient, key: Option<&SigningKey>) -> anyhow::Result<()> {
+    client.restart(key)?;
     print_info(&client.wait_for_start(START)?);
     Ok(())
 }

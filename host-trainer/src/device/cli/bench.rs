@@ -1,0 +1,98 @@
+//! `host-trainer device bench`.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::Args;
+use firmware::link::{Benchmark, Counter};
+
+use super::Link;
+use super::emulate::INTERRUPTED;
+use crate::cli::{files, terminal};
+use crate::device::Error;
+use crate::device::connection::AnyClient;
+use crate::report::grouped;
+use crate::train::StopFlag;
+
+/// `device bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// How often the model runs; Ctrl-C ends it with what was measured until then
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    runs: u16,
+    /// A file of raw input, int8 or int16 little-endian [default: the model's own test vectors]
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// Where the device is
+    #[command(flatten)]
+    link: Link,
+}
+
+/// Measures how long an inference takes.
+pub fn run(args: BenchArgs, quiet: bool) -> anyhow::Result<()> {
+    let input = args.input.as_deref().map(files::read).transpose()?.unwrap_or_default();
+    let emulated = args.link.place.qemu.is_some();
+    args.link.ask_counting(emulated, |client| {
+        let result = measure(client, args.runs, &input, quiet)?;
+        if result.runs < args.runs {
+            terminal::note(&format!("stopped after {} of {} runs", result.runs, args.runs));
+        }
+        print(&result, emulated);
+        Ok(())
+    })
+}
+
+/// Runs the model until there are as many runs, or the user has enough.
+fn measure(
+    client: &mut AnyClient,
+    runs: u16,
+    input: &[u8],
+    quiet: bool,
+) -> anyhow::Result<Benchmark> {
+    let stop = StopFlag::default();
+    let on_signal = stop.clone();
+    // Where no handler can be installed, Ctrl-C ends the program at once, as it does anywhere.
+    let _ = ctrlc::set_handler(move || {
+        if on_signal.is_stopped() {
+            std::process::exit(INTERRUPTED);
+        }
+        on_signal.stop();
+    });
+    let bar = terminal::bar(runs.into(), "runs", quiet);
+    let mut measured = None;
+    let result = client.benchmark(runs, input, |so_far| {
+        bar.set_position(so_far.runs.into());
+        measured = Some(*so_far);
+        !stop.is_stopped()
+    });
+    bar.finish_and_clear();
+    match result {
+        // Ctrl-C in a terminal ends the emulator, too.
+        Err(Error::Closed | Error::Connection(_)) if stop.is_stopped() => match measured {
+            Some(so_far) => Ok(so_far),
+            None => bail!("stopped before the first runs were measured"),
+        },
+        result => Ok(result?),
+    }
+}
+
+fn print(result: &Benchmark, emulated: bool) {
+    let figure = |ticks| match emulated {
+        true => result.counter.instructions(ticks, result.hz),
+        false => u64::from(ticks),
+    };
+    let what = match (emulated, result.counter) {
+        (true, _) => "executed instructions".to_string(),
+        (false, Counter::Cycles) => format!("cycles at {} Hz", grouped(result.hz.into())),
+        (false, Counter::Timer) => format!("ticks of a timer of {} Hz", grouped(result.hz.into())),
+    };
+    println!("runs        {}", result.runs);
+    println!("an inference, in {what}");
+    println!("  least     {}", grouped(figure(result.least)));
+    println!("  mean      {}", grouped(figure(result.mean)));
+    println!("  most      {}", grouped(figure(result.most)));
+    if !emulated && result.hz > 0 {
+        let microseconds = f64::from(result.mean) / f64::from(result.hz) * 1e6;
+        println!("  mean      {microseconds:.0} µs");
+    }
+}
