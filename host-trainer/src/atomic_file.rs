@@ -13,8 +13,11 @@ const SUFFIX: &str = ".tmp";
 /// folder.
 ///
 /// # Errors
-/// What the system says; the old content is still there then.
-pub(crate) fn replace(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+/// What the system or `write` says; the old content is still there then.
+pub(crate) fn replace<T, E: From<io::Error>>(
+    path: &Path,
+    write: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, E> {
     let folder = folder(path);
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX).suffix(SUFFIX);
@@ -25,14 +28,14 @@ pub(crate) fn replace(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) 
     // Says to `remove_leftovers` that its writer lives; some file systems have no locks.
     let _ = file.as_file().try_lock();
     let permissions = fs::metadata(file.path())?.permissions();
-    write(file.path())?;
+    let value = write(file.path())?;
     // The writer may have put a file of its own there.
     fs::set_permissions(file.path(), permissions)?;
     // The content must be on the disk before the name is: see `man 2 rename`, `man 2 fsync`.
     File::open(file.path())?.sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     sync_folder(folder);
-    Ok(())
+    Ok(value)
 }
 
 /// Makes renamed and removed names of a folder durable, where the system can.
@@ -100,7 +103,7 @@ mod tests {
         replace(&path, |path| fs::write(path, "old")).unwrap();
         let failed = replace(&path, |path| {
             fs::write(path, "new, but")?;
-            Err(io::Error::other("no space"))
+            Err::<(), _>(io::Error::other("no space"))
         });
         assert!(failed.is_err());
         assert_eq!(fs::read(&path).unwrap(), b"old");

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::path::Path;
 
 /// Characters that [`shown`] leaves of a text: about one line of a terminal.
 const LINE: usize = 120;
@@ -35,6 +36,12 @@ pub fn escaped(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     text.chars().for_each(|character| push(&mut line, character));
     line
+}
+
+/// Returns the path of a file as [`escaped`] does: names of files may hold newlines and escape
+/// sequences too. What is not Unicode in it becomes U+FFFD.
+pub fn path(path: &Path) -> String {
+    escaped(&path.to_string_lossy())
 }
 
 /// Returns a page of output without anything that a terminal would obey, except newlines, tabs and
@@ -155,6 +162,13 @@ mod tests {
             assert_eq!(shown(foreign), expected);
             assert_eq!(escaped(foreign), expected);
         }
+    }
+
+    #[test]
+    fn paths_are_whole_and_one_line() {
+        let folder = "f/".repeat(LINE);
+        let named = path(Path::new(&format!("{folder}a\n\x1b[31m.csv")));
+        assert_eq!(named, format!(r"{folder}a\n\u{{1b}}[31m.csv"));
     }
 
     #[test]

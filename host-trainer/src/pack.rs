@@ -120,6 +120,8 @@ pub fn pack(model: &Model<'_>, core: Core) -> Result<Vec<u8>, PackError> {
         };
     }
     let bytes = spec.to_bytes()?;
+    // A model may be larger than half of the memory.
+    drop(spec);
     check(model, &Model::parse(&bytes)?)?;
     Ok(bytes)
 }

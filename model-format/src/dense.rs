@@ -1,6 +1,6 @@
 //! Dense layers.
 
-use crate::layout::WeightLayout;
+use crate::layout::{Strides, WeightLayout};
 use crate::limits::MAX_WIDTH;
 use crate::reader::Reader;
 use crate::sizes::padded;
@@ -211,17 +211,24 @@ impl<'a> Dense<'a> {
             .map(|(number, weights)| (u16::from_le_bytes(*number).into(), weights))
     }
 
-    /// A weight of a layout that stores all of them; may lie outside the layout's range in a file
-    /// that has not been checked.
-    pub fn stored_weight(&self, row: usize, column: usize) -> i16 {
-        let offset = self.layout.offset(self.inputs(), self.outputs(), row, column);
-        let byte = |offset: usize| self.weight_bytes().get(offset).copied().unwrap_or(0);
+    /// The weights of a row of a layout that stores all of them; may lie outside the layout's range
+    /// in a file that has not been checked.
+    #[inline(always)]
+    pub fn stored_weights(&self, row: usize) -> impl Iterator<Item = i16> + use<'a> {
+        let (dense, weights) = (*self, self.weight_bytes());
+        let strides = self.layout.strides(self.inputs(), self.outputs(), row);
+        (0..self.inputs()).map(move |column| dense.weight_of(weights, &strides, column))
+    }
+
+    /// A weight of a row whose weights lie so in these bytes.
+    #[inline(always)]
+    fn weight_of(&self, weights: &[u8], strides: &Strides, column: usize) -> i16 {
+        let offset = strides.offset(if self.layout.is_int4() { column / 2 } else { column });
+        let byte = |offset: usize| weights.get(offset).copied().unwrap_or(0);
         let weight = byte(offset);
         match self.layout {
             WeightLayout::ColumnsUnsigned4 => i16::from(weight) - 128,
-            WeightLayout::Pairs4
-                if self.layout.strides(self.inputs(), self.outputs(), row).is_second_of_pair() =>
-            {
+            WeightLayout::Pairs4 if strides.is_second_of_pair() => {
                 let first = byte(offset.wrapping_sub(1)) as i8;
                 i16::from(weight as i8) + i16::from(first < 0)
             }
@@ -237,12 +244,14 @@ impl<'a> Dense<'a> {
 impl<'a> Row<'a> {
     /// The weights, one an input, whatever the layout.
     pub fn weights(&self) -> impl Iterator<Item = i8> + use<'a> {
-        let row = *self;
-        let mut blocks = self.dense.sparse_row(self.index).peekable();
-        (0..self.dense.inputs()).map(move |column| {
-            if row.dense.layout != WeightLayout::Sparse {
+        let dense = self.dense;
+        let weights = dense.weight_bytes();
+        let strides = dense.layout.strides(dense.inputs(), dense.outputs(), self.index);
+        let mut blocks = dense.sparse_row(self.index).peekable();
+        (0..dense.inputs()).map(move |column| {
+            if dense.layout != WeightLayout::Sparse {
                 // A checked weight fits.
-                return row.dense.stored_weight(row.index, column) as i8;
+                return dense.weight_of(weights, &strides, column) as i8;
             }
             while blocks.next_if(|(number, _)| *number < column / 4).is_some() {}
             match blocks.peek() {

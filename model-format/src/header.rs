@@ -1,6 +1,6 @@
 //! The sixteen bytes before the payload.
 
-use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
+use crc::{CRC_32_ISO_HDLC, Crc};
 
 use crate::Error;
 
@@ -11,9 +11,14 @@ pub const VERSION: u32 = 2;
 /// Bytes of the header.
 pub const HEADER_LEN: usize = 16;
 
-/// CRC-32/ISO-HDLC, the checksum of zlib and Ethernet. Without a table: a table is a kilobyte of
-/// flash, and a model is checked once.
-const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
+/// CRC-32/ISO-HDLC, the checksum of zlib and Ethernet. On a device without a table: a table is a
+/// kilobyte of flash, and a model is checked once.
+const CRC: Crc<u32, Lookup> = Crc::<u32, Lookup>::new(&CRC_32_ISO_HDLC);
+
+#[cfg(not(feature = "std"))]
+type Lookup = crc::NoTable;
+#[cfg(feature = "std")]
+type Lookup = crc::Table<16>;
 
 /// What the header of a model file states.
 ///

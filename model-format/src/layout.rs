@@ -168,18 +168,6 @@ impl WeightLayout {
             _ => Strides { start: tile.wrapping_add(row_in_tile << 2), block, byte: 1 },
         }
     }
-
-    /// Offset of the byte that holds a weight, and for int4 half of it.
-    ///
-    /// Not for [`Sparse`](Self::Sparse), which has no formula.
-    pub const fn offset(self, inputs: usize, outputs: usize, row: usize, column: usize) -> usize {
-        let Strides { start, block, byte } = self.strides(inputs, outputs, row);
-        // Bytes are what is counted from here on.
-        let column = if self.is_int4() { column / 2 } else { column };
-        start
-            .wrapping_add((column >> 2).wrapping_mul(block))
-            .wrapping_add((column & 3).wrapping_mul(byte))
-    }
 }
 
 /// Where the weights of a row lie: in blocks of four bytes.
@@ -193,6 +181,14 @@ pub(crate) struct Strides {
 }
 
 impl Strides {
+    /// Offset of the n-th byte of the row.
+    #[inline(always)]
+    pub(crate) const fn offset(&self, byte: usize) -> usize {
+        self.start
+            .wrapping_add((byte >> 2).wrapping_mul(self.block))
+            .wrapping_add((byte & 3).wrapping_mul(self.byte))
+    }
+
     /// For a row of [`WeightLayout::Pairs4`], whether its weights are coded by those of the row
     /// before, which lie a byte before them.
     pub(crate) const fn is_second_of_pair(&self) -> bool {
@@ -203,6 +199,17 @@ impl Strides {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Offset of the byte that holds a weight, and for int4 half of it.
+    fn offset(
+        layout: WeightLayout,
+        [inputs, outputs]: [usize; 2],
+        row: usize,
+        column: usize,
+    ) -> usize {
+        let byte = if layout.is_int4() { column / 2 } else { column };
+        layout.strides(inputs, outputs, row).offset(byte)
+    }
 
     #[test]
     fn every_byte_has_one_place() {
@@ -220,7 +227,7 @@ mod tests {
                     let mut seen = vec![0; layout.weights_len(inputs, outputs)];
                     for row in 0..outputs {
                         for column in 0..layout.columns(inputs) {
-                            seen[layout.offset(inputs, outputs, row, column)] += 1;
+                            seen[offset(layout, [inputs, outputs], row, column)] += 1;
                         }
                     }
                     let times = if layout.is_int4() { 2 } else { 1 };
@@ -233,7 +240,7 @@ mod tests {
     #[test]
     fn tiles_are_in_the_order_that_kernels_read() {
         // 5 rows of 8 columns: one tile row of four rows, and one row that remains.
-        let at = |layout: WeightLayout, row, column| layout.offset(8, 5, row, column);
+        let at = |layout, row, column| offset(layout, [8, 5], row, column);
         assert_eq!(at(WeightLayout::Pairs4, 0, 1), 2);
         assert_eq!(at(WeightLayout::Pairs4, 1, 1), 3);
         assert_eq!(at(WeightLayout::Pairs4, 3, 2), 13);
@@ -244,7 +251,7 @@ mod tests {
         // The rows of int4 have 4 bytes.
         assert_eq!(at(WeightLayout::Int4Tiles4, 1, 7), 7);
         assert_eq!(at(WeightLayout::Int4Tiles4, 4, 2), 17);
-        assert_eq!(WeightLayout::Columns8.offset(8, 9, 1, 1), 9);
+        assert_eq!(offset(WeightLayout::Columns8, [8, 9], 1, 1), 9);
     }
 
     #[test]

@@ -202,3 +202,138 @@ fn an_output_folder_that_cannot_be_made_is_refused_before_training() {
     write(folder.join("runs"), "in the way");
     run(&folder, &[]).refused(1, &["runs/digits", "--output"]);
 }
+
+/// The name of a file that would color the terminal, and forge a line of output.
+#[cfg(unix)]
+const FOREIGN: &str = "a\x1b[31mb\nforged";
+
+#[cfg(unix)]
+#[test]
+fn names_of_files_do_not_steer_the_terminal() {
+    let folder = empty_dir("foreign_names");
+    let named = |ending: &str| format!("{FOREIGN}{ending}");
+    let is_harmless = |said: &Finished| {
+        for stream in [&said.stdout, &said.stderr] {
+            assert!(!stream.contains('\x1b'), "{said:#?}");
+            assert!(!stream.lines().any(|line| line.starts_with("forged")), "{said:#?}");
+        }
+    };
+    // What is answered names the file all the same.
+    let check = |arguments: &[&str], code: i32| {
+        let said = run(&folder, arguments);
+        is_harmless(&said);
+        assert_eq!(said.code, Some(code), "{said:#?}");
+        let both = format!("{}{}", said.stdout, said.stderr);
+        let json = arguments.contains(&"--json");
+        let escaped = if json { r"a\u001b[31mb\nforged" } else { r"a\u{1b}[31mb\nforged" };
+        assert!(both.contains(escaped), "{said:#?}");
+    };
+    let (model, csv, toml) = (named(".thimble"), named(".csv"), named(".toml"));
+    for missing in [
+        &["train", &toml][..],
+        &["inspect", &model],
+        &["trace", &model],
+        &["infer", &model, &named(".png"), "-o", "x"],
+        &["predict", &model, &csv],
+        &["evaluate", &model, "digits"],
+        &["quantize", &model, "-o", "x.thimble"],
+        &["pack", &model, "--for", "any", "-o", "x.thimble"],
+        &["import", &named(".tflite"), "-o", "x.thimble"],
+        &["report", FOREIGN],
+        &["compare", FOREIGN, FOREIGN],
+        &["train", "mnist", "--data-dir", FOREIGN],
+        &["device", "update", &model, "--tcp", "127.0.0.1:1"],
+        &["device", "info", "--qemu", "microbit", "--elf", &named(".elf")],
+    ] {
+        check(missing, 1);
+    }
+
+    // A table and a preset of such a name, and what is made of them.
+    let rows = (0..40).map(|row| format!("{},{},{}\n", row % 7, row % 5, ["a", "b"][row % 2]));
+    let table = format!("x,y,kind\n{}", rows.collect::<String>());
+    let preset = r#"
+        name = "rows"
+        [data]
+        dataset = { csv = { file = "a\u001b[31mb\nforged.csv", target = { classes = "kind" } } }
+        test = { stratified = { fraction = 0.25 } }
+        [network]
+        layers = [{ dense = { units = 2 } }]
+        [training]
+        epochs = 1
+        batch_size = 8
+        optimizer = { adam = { learning_rate = 0.02 } }
+    "#;
+    write(folder.join(&toml), preset);
+    check(&["train", &toml], 1);
+    write(folder.join(&csv), table.replace("\n3,3", "\n?,3"));
+    check(&["train", &toml], 1);
+    write(folder.join(&toml), format!("{preset}\nmistake = 1"));
+    check(&["train", &toml], 1);
+    write(folder.join(&toml), preset);
+    write(folder.join(&csv), &table);
+    check(&["train", &toml, "--output", FOREIGN], 0);
+    check(&["report", FOREIGN], 0);
+    check(&["report", FOREIGN, "--json"], 0);
+    check(&["compare", FOREIGN, FOREIGN], 0);
+    check(&["compare", FOREIGN, FOREIGN, "--html", &named(".html")], 0);
+    check(&["quantize", FOREIGN], 0);
+    check(&["quantize", FOREIGN, "--weights", "int4", "-o", &model], 0);
+    check(&["pack", &model, "--for", "any", "-o", &named(".any.thimble")], 0);
+    check(&["sweep", &toml, "--grid", "seed=1,2", "--output", &named(".sweep")], 0);
+    is_harmless(&run(&folder, &["train", &toml, "--output", FOREIGN, "--json"]).success());
+    is_harmless(&run(&folder, &["inspect", &model]).success());
+    is_harmless(&run(&folder, &["predict", FOREIGN, "--row", "3"]).success());
+    is_harmless(&run(&folder, &["predict", FOREIGN, &csv, "-o", &named(".out")]).success());
+    // The data has changed since.
+    write(folder.join(&csv), table.replace("1,1,", "1,2,"));
+    check(&["report", FOREIGN], 1);
+    write(folder.join(&csv), "x,y\n1,?\n");
+    check(&["predict", FOREIGN, &csv], 1);
+
+    // Folders of images, whose names are those of classes.
+    let images = folder.join("images");
+    for class in [FOREIGN, "other"] {
+        std::fs::create_dir_all(images.join(class)).expect("a folder");
+        write(images.join(class).join(named(".txt")), "no image");
+    }
+    let data = r#"{ images = { folder = "images" } }"#;
+    let start = preset.find("{ csv").expect("a table");
+    let end = preset.find("\n        test").expect("test rows");
+    write(folder.join("images.toml"), format!("{}{data}{}", &preset[..start], &preset[end..]));
+    let said = run(&folder, &["train", "images.toml"]);
+    is_harmless(&said);
+    said.refused(1, &[r"a\u{1b}[31mb\nforged"]);
+}
+
+#[test]
+fn a_huge_cell_is_a_short_message() {
+    let folder = empty_dir("huge_cell");
+    let preset = r#"
+        name = "rows"
+        [data]
+        dataset = { csv = { file = "rows.csv", target = { classes = "kind" } } }
+        test = { random = { fraction = 0.25 } }
+        [network]
+        layers = [{ dense = { units = 2 } }]
+        [training]
+        epochs = 1
+        batch_size = 8
+        optimizer = { adam = { learning_rate = 0.02 } }
+    "#;
+    write(folder.join("rows.toml"), preset);
+    let huge = "x".repeat(30_000_000);
+    for (what, table) in [
+        ("feature", format!("x,kind\n1,a\n{huge},b\n3,a\n")),
+        ("quoted feature", format!("x,kind\n1,a\n\"{huge}\",b\n3,a\n")),
+        ("class", format!("x,kind\n1,a\n2,{huge}\n3,a\n")),
+        ("name of a column", format!("{huge},kind\n1,a\n2,b\n?,a\n")),
+        ("whole file", huge.clone()),
+    ] {
+        write(folder.join("rows.csv"), table);
+        let said = run(&folder, &["train", "rows.toml"]).refused(1, &["rows.csv"]);
+        let (lines, length) = (said.stderr.lines().count(), said.stderr.len());
+        assert!(lines == 1 && length < 1_000, "{what}: {lines} lines, {length} bytes");
+        assert!(said.stdout.is_empty(), "{what}: {}", said.stdout.len());
+    }
+    std::fs::remove_file(folder.join("rows.csv")).expect("it is there");
+}

@@ -229,9 +229,11 @@ fn a_class_without_rows_is_a_warning_that_nobody_misses() {
     write(folder.join("faults.csv"), table);
     let preset = FAULTS.replace("units = 2 ", "units = 3 ").replace("epochs = 60", "epochs = 2");
     write(folder.join("faults.toml"), preset);
-    let said = run(&folder, &["train", "faults.toml"]).success().stdout;
-    let warning = "class `new` has no test rows";
-    assert_eq!(said.matches(warning).count(), 2, "before training and with the result: {said}");
+    let said = run(&folder, &["train", "faults.toml"]).success();
+    let warning = "class `new` has no validation and no test rows";
+    let both = format!("{}{}", said.stderr, said.stdout);
+    assert_eq!(both.matches("class `new`").count(), 1, "said once: {both}");
+    assert!(said.stderr.contains(warning), "{both}");
     let report = text(folder.join("runs/faults/report.html"));
     assert!(report.split("id=\"data\"").next().expect("a top").contains(warning), "{report}");
     assert!(metrics(folder.join("runs/faults"))["warnings"].to_string().contains(warning));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 use super::terminal;
-use crate::foreign_text::shown;
+use crate::foreign_text::{self, shown};
 use crate::network::Network;
 use crate::preset::Preset;
 use crate::run_folder::RunFolder;
@@ -100,7 +100,10 @@ pub fn read(
 ) -> anyhow::Result<Checkpoint<'static>> {
     let path = folder.path().join(FILE);
     let bytes = fs::read(&path).with_context(|| {
-        format!("{}: there is no checkpoint to go on from: train without --resume", path.display())
+        format!(
+            "{}: there is no checkpoint to go on from: train without --resume",
+            foreign_text::path(&path)
+        )
     })?;
     let (checkpoint, was) = Checkpoint::from_bytes(&bytes, &path)?;
     let is = training(preset);
@@ -108,7 +111,7 @@ pub fn read(
         bail!(
             "{}: it is of another training, with `{}` in place of `{}`: give the same \
              settings, or train without --resume",
-            path.display(),
+            foreign_text::path(&path),
             shown(was),
             shown(is)
         );
@@ -117,7 +120,7 @@ pub fn read(
         bail!(
             "{}: the data was changed since the training was stopped. Put back what it was, or train \
              without --resume",
-            path.display()
+            foreign_text::path(&path)
         );
     }
     Ok(checkpoint)

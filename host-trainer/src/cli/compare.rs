@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{files, terminal};
 use crate::experiment::{Experiment, read_metrics};
+use crate::foreign_text;
 use crate::report::html::{Compared, columns, compare_html};
 use crate::report::style::STRONG;
 use crate::report::{Cell, Table, results_of};
@@ -48,7 +49,7 @@ pub fn run(args: &CompareArgs, quiet: bool) -> anyhow::Result<()> {
         let title = format!("{} runs side by side", runs.len());
         files::write(path, compare_html(&title, None, &runs).as_bytes())?;
         if !quiet && !args.json {
-            terminal::print(&format!("\n{}\n", path.display()))?;
+            terminal::print(&format!("\n{}\n", foreign_text::path(path)))?;
         }
     }
     Ok(())

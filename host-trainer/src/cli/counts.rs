@@ -7,6 +7,7 @@ use model_format::Model;
 use thimble_nn::{InputError, encode_counts};
 
 use super::files;
+use crate::foreign_text;
 
 /// The rows of a file of counts: int16 little-endian, as many a row as the model has inputs.
 pub(crate) fn read_rows(model: &Model<'_>, path: &Path) -> anyhow::Result<Vec<Vec<i16>>> {
@@ -19,7 +20,7 @@ pub(crate) fn read_rows(model: &Model<'_>, path: &Path) -> anyhow::Result<Vec<Ve
         bail!(
             "{} has {} bytes, which are no whole rows: the model takes rows of {} counts in {row} \
              bytes, one after the other",
-            path.display(),
+            foreign_text::path(path),
             bytes.len(),
             model.input_len()
         );

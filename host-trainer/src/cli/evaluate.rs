@@ -15,7 +15,7 @@ use crate::atomic_file;
 use crate::data::{Locations, Results, Source, Subset};
 use crate::evaluate::{evaluate_float, evaluate_int8};
 use crate::experiment::{Experiment, check_data, check_run};
-use crate::foreign_text::shown;
+use crate::foreign_text::{self, shown};
 use crate::preset::{self, Preset, nearest};
 use crate::quantize::DataTypes;
 use crate::report::style::{BAD, FAINT, HEADING, paint};
@@ -28,7 +28,7 @@ use crate::train::Threads;
 /// Evaluates a model on the test rows of a dataset.
 pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
     let bytes = read_model(&args.model)?;
-    let model = Model::parse(&bytes).with_context(|| args.model.display().to_string())?;
+    let model = Model::parse(&bytes).with_context(|| foreign_text::path(&args.model))?;
     if let Some(file) = args.dataset.as_deref().map(Path::new).filter(|path| is_table(path)) {
         return another_file(args, &model, file, quiet);
     }
@@ -165,7 +165,7 @@ fn another_file(
         matrices.insert(0, ("float", &float.confusion));
     }
     let name = paint(HEADING, model.name());
-    let mut text = format!("{name}  on all {count} rows of {}\n\n", file.display());
+    let mut text = format!("{name}  on all {count} rows of {}\n\n", foreign_text::path(file));
     text += &quality_text(&columns, Results::Test);
     text += &confusions_text(&matrices);
     if let Err(reason) = &float {
@@ -198,11 +198,11 @@ pub(crate) fn read_model(path: &Path) -> anyhow::Result<Vec<u8>> {
         return Err(ManifestError::Missing(folder.to_path_buf()).into());
     }
     fs::read(path).with_context(|| match path.exists() {
-        true => format!("{}: the model cannot be read", path.display()),
+        true => format!("{}: the model cannot be read", foreign_text::path(path)),
         false => format!(
             "{}: there is no such file; `host-trainer train digits` writes a model, \
              runs/digits/model.thimble",
-            path.display()
+            foreign_text::path(path)
         ),
     })
 }
@@ -212,7 +212,7 @@ pub(crate) fn read_model(path: &Path) -> anyhow::Result<Vec<u8>> {
 fn split_preset(model: &Path, dataset: Option<&str>) -> anyhow::Result<(Preset, String)> {
     let beside = model.with_file_name("preset.toml");
     if let Ok(text) = fs::read_to_string(&beside) {
-        let name = beside.display().to_string();
+        let name = foreign_text::path(&beside);
         let preset = Preset::read(&text, &name)?;
         if dataset.is_none_or(|dataset| preset.data.dataset.name() == dataset) {
             return Ok((preset, name));
@@ -222,7 +222,7 @@ fn split_preset(model: &Path, dataset: Option<&str>) -> anyhow::Result<(Preset, 
         bail!(
             "{}: no preset.toml beside it says what to test it on: name a dataset, such as digits, or \
              the file of a preset",
-            model.display()
+            foreign_text::path(model)
         );
     };
     Ok((find_preset(dataset)?, format!("the preset {dataset}")))

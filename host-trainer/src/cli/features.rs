@@ -13,7 +13,7 @@ use crate::experiment::SavedRun;
 use crate::features::{
     Components, LayerOutputs, UmapSettings, collect, principal_components, umap,
 };
-use crate::foreign_text::spreadsheet_cell;
+use crate::foreign_text::{self, spreadsheet_cell};
 use crate::report::html::{Projection, scatter_html};
 use crate::report::{grouped, percent};
 
@@ -172,8 +172,8 @@ pub fn run(args: &FeaturesArgs, quiet: bool) -> anyhow::Result<()> {
             "{} rows of {} outputs{explained}\n  {}\n  {}\n",
             grouped(subset.len() as u64),
             grouped(outputs.width as u64),
-            csv.display(),
-            page.display()
+            foreign_text::path(&csv),
+            foreign_text::path(&page)
         ))?;
     }
     Ok(())

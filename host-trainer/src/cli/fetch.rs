@@ -11,6 +11,7 @@ use super::args::FetchArgs;
 use super::evaluate::source;
 use super::terminal;
 use crate::data::{FetchProgress, cache_folder, fetch};
+use crate::foreign_text;
 
 /// Downloads a dataset.
 pub fn run(args: &FetchArgs, quiet: bool) -> anyhow::Result<()> {
@@ -31,7 +32,7 @@ pub fn run(args: &FetchArgs, quiet: bool) -> anyhow::Result<()> {
         let hint = if args.data_dir.is_some() { " --data-dir with this folder" } else { "" };
         terminal::print(&format!(
             "{source} is in {}: host-trainer train {source}{hint}\n",
-            folder.display()
+            foreign_text::path(&folder)
         ))?;
     }
     Ok(())
@@ -56,7 +57,7 @@ impl Display {
 
 impl FetchProgress for Display {
     fn present(&mut self, path: &Path) {
-        self.line(&format!("  {}: already there", path.display()));
+        self.line(&format!("  {}: already there", foreign_text::path(path)));
     }
 
     fn start(&mut self, file: &str, mirror: &str, received: u64, total: Option<u64>) {
@@ -91,6 +92,6 @@ impl FetchProgress for Display {
     }
 
     fn done(&mut self, path: &Path) {
-        self.line(&format!("  {}: complete and checked", path.display()));
+        self.line(&format!("  {}: complete and checked", foreign_text::path(path)));
     }
 }

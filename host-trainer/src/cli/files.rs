@@ -1,6 +1,7 @@
 //! Files that commands read and write.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use anyhow::{Context, bail};
 
 use super::terminal;
 use crate::atomic_file;
+use crate::foreign_text;
 use crate::run_folder::RunFolder;
 
 /// Age at which a temporary file that nobody holds is a leftover of a killed program.
@@ -15,18 +17,58 @@ const LEFT: Duration = Duration::from_secs(60);
 
 /// Reads a file whole; the error names it.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
+    fs::read(path).with_context(|| format!("{} cannot be read", foreign_text::path(path)))
 }
 
 /// Writes a file whole or not at all: whatever was there stays until the new content is complete.
 pub(crate) fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
-    let cannot = || format!("{} cannot be written", path.display());
+    write_by(path, |out| out.write_all(content).with_context(|| cannot_be_written(path)))
+}
+
+/// Writes a file as [`write`] does, by what writes its content.
+///
+/// # Errors
+/// That of the writer as it is, or that the file cannot be written.
+pub(crate) fn write_by<T>(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let write = |path: &Path| {
+        let mut file = BufWriter::new(File::create(path)?);
+        let value = write(&mut file).map_err(WriteError::Content)?;
+        file.flush()?;
+        Ok(value)
+    };
     // A device such as /dev/stdout is written to, not replaced.
-    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
-        return fs::write(path, content).with_context(cannot);
+    let written = match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => write(path),
+        _ => {
+            atomic_file::remove_leftovers(atomic_file::folder(path), LEFT);
+            atomic_file::replace(path, write)
+        }
+    };
+    written.map_err(|error| match error {
+        WriteError::Content(error) => error,
+        WriteError::File(error) => anyhow::Error::new(error).context(cannot_be_written(path)),
+    })
+}
+
+/// Why a file was not written.
+enum WriteError {
+    /// The system does not take it.
+    File(io::Error),
+    /// There is no content.
+    Content(anyhow::Error),
+}
+
+impl From<io::Error> for WriteError {
+    fn from(error: io::Error) -> Self {
+        WriteError::File(error)
     }
-    atomic_file::remove_leftovers(atomic_file::folder(path), LEFT);
-    atomic_file::replace(path, |path| fs::write(path, content)).with_context(cannot)
+}
+
+fn cannot_be_written(path: &Path) -> String {
+    format!("{} cannot be written", foreign_text::path(path))
 }
 
 /// Opens the folder of a run to write into; says whose lock was taken over.
@@ -35,7 +77,7 @@ pub(crate) fn run_folder(path: &Path) -> anyhow::Result<RunFolder> {
     if let Some(process) = folder.killed_process() {
         terminal::note(&format!(
             "{}: process {process} ended while it was writing here. Its lock is taken over",
-            path.display()
+            foreign_text::path(path)
         ));
     }
     Ok(folder)
@@ -48,7 +90,7 @@ pub(crate) fn refuse_input_as_output(output: &Path, inputs: &[&Path]) -> anyhow:
             bail!(
                 "{}: it is read by this command, and would be overwritten. Give another file to \
                  write to",
-                output.display()
+                foreign_text::path(output)
             );
         }
     }

@@ -8,7 +8,7 @@ use model_format::limits::MAX_TEXT;
 
 use super::args::ImportArgs;
 use super::{files, terminal};
-use crate::foreign_text::escaped;
+use crate::foreign_text::{self, escaped};
 use crate::import::{Options, OutputMeaning, import};
 use crate::report::inspect_text;
 use crate::report::style::{FAINT, paint};
@@ -32,7 +32,7 @@ pub fn run(args: &ImportArgs, quiet: bool) -> anyhow::Result<()> {
             (None, false) => OutputMeaning::Guess,
         },
     };
-    let imported = import(&file, &options).with_context(|| args.model.display().to_string())?;
+    let imported = import(&file, &options).with_context(|| foreign_text::path(&args.model))?;
     files::write(&output, &imported.bytes)?;
     if !quiet {
         let model = Model::parse(&imported.bytes)?;
@@ -40,7 +40,7 @@ pub fn run(args: &ImportArgs, quiet: bool) -> anyhow::Result<()> {
         for note in &imported.notes {
             text += &format!("\n{}", paint(FAINT, format!("note: {}", escaped(&note.to_string()))));
         }
-        text += &format!("\nwritten to {}\n", output.display());
+        text += &format!("\nwritten to {}\n", foreign_text::path(&output));
         terminal::print(&text)?;
     }
     Ok(())
@@ -49,12 +49,12 @@ pub fn run(args: &ImportArgs, quiet: bool) -> anyhow::Result<()> {
 /// Labels, one a line; empty lines at the end are nobody's.
 fn read_labels(path: &Path) -> anyhow::Result<Vec<String>> {
     let text = String::from_utf8(files::read(path)?)
-        .with_context(|| format!("{}: labels must be UTF-8 text", path.display()))?;
+        .with_context(|| format!("{}: labels must be UTF-8 text", foreign_text::path(path)))?;
     let labels: Vec<String> = text.trim_end().lines().map(|line| line.trim().into()).collect();
     if let Some(long) = labels.iter().position(|label| label.len() > MAX_TEXT) {
         anyhow::bail!(
             "{}: line {} has more than {MAX_TEXT} bytes, which is as long as a label can be",
-            path.display(),
+            foreign_text::path(path),
             long + 1
         );
     }

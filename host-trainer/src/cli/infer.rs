@@ -14,6 +14,7 @@ use super::args::InferArgs;
 use super::evaluate::read_model;
 use super::predict::{answer_all, look, preset_in};
 use super::{counts, files, terminal};
+use crate::foreign_text;
 use crate::predict::{ChosenPreparation, input, preparation};
 use crate::report::grouped;
 
@@ -28,7 +29,7 @@ pub fn run(args: &InferArgs, quiet: bool) -> anyhow::Result<()> {
         files::refuse_input_as_output(output, &inputs)?;
     }
     let bytes = read_model(&args.model)?;
-    let model = Model::parse(&bytes).with_context(|| args.model.display().to_string())?;
+    let model = Model::parse(&bytes).with_context(|| foreign_text::path(&args.model))?;
     let (inputs, saturated) = match (&args.counts, args.images.as_slice()) {
         (Some(path), _) => counts::encode(&model, &counts::read_rows(&model, path)?)?,
         (None, []) => (values(args, &model)?, 0),
@@ -68,7 +69,7 @@ pub fn run(args: &InferArgs, quiet: bool) -> anyhow::Result<()> {
             grouped(model.input_len() as u64),
             model.name(),
             grouped(model.output_len() as u64),
-            output.display()
+            foreign_text::path(output)
         ))?;
         if args.counts.is_some() {
             let saturated = grouped(saturated.into());
@@ -105,7 +106,10 @@ fn values(args: &InferArgs, model: &Model<'_>) -> anyhow::Result<Vec<u8>> {
             DataType::Int8 => ("int8", "--raw-i8"),
             DataType::Int16 => ("int16", "--raw-i16"),
         };
-        bail!("{}: the model takes {takes}: give the inputs by {option}", args.model.display());
+        bail!(
+            "{}: the model takes {takes}: give the inputs by {option}",
+            foreign_text::path(&args.model)
+        );
     }
     let inputs = files::read(path)?;
     check_len(model, path, &inputs)?;
@@ -116,13 +120,13 @@ fn check_len(model: &Model<'_>, path: &Path, inputs: &[u8]) -> anyhow::Result<()
     let row = model.input_bytes();
     let (len, rest) = (inputs.len(), inputs.len() % row);
     if len == 0 {
-        bail!("{} is empty: the model takes rows of {row} bytes", path.display());
+        bail!("{} is empty: the model takes rows of {row} bytes", foreign_text::path(path));
     }
     if rest != 0 {
         bail!(
             "{} has {len} bytes, which is {} whole rows and {rest} bytes: the model takes rows of \
              {} values in {row} bytes, one after the other",
-            path.display(),
+            foreign_text::path(path),
             len / row,
             model.input_len()
         );

@@ -9,12 +9,13 @@ use super::args::InspectArgs;
 use super::evaluate::read_model;
 use super::terminal;
 use crate::chips::{CHIPS, Chip, Prediction};
+use crate::foreign_text;
 use crate::report::{chips_text, inspect_text, prediction_text};
 
 /// Shows what is in a model file, and runs its self-tests; or what it takes of a chip.
 pub fn run(args: &InspectArgs) -> anyhow::Result<()> {
     let bytes = read_model(&args.model)?;
-    let place = || args.model.display().to_string();
+    let place = || foreign_text::path(&args.model);
     let model = Model::parse(&bytes).with_context(place)?;
     let text = match args.chip.as_deref() {
         None => inspect_text(&model, passed(&model)?),

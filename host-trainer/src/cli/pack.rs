@@ -6,7 +6,7 @@ use model_format::{Layer, Model};
 use super::args::PackArgs;
 use super::evaluate::read_model;
 use super::{files, terminal};
-use crate::foreign_text::shown;
+use crate::foreign_text::{self, shown};
 use crate::pack::{pack, strip};
 use crate::report::bytes as in_bytes;
 
@@ -14,7 +14,7 @@ use crate::report::bytes as in_bytes;
 pub fn run(args: &PackArgs, quiet: bool) -> anyhow::Result<()> {
     files::refuse_input_as_output(&args.output, &[&args.model])?;
     let bytes = read_model(&args.model)?;
-    let place = || args.model.display().to_string();
+    let place = || foreign_text::path(&args.model);
     let model = Model::parse(&bytes).with_context(place)?;
     let mut packed = match args.core {
         Some(core) => pack(&model, core).with_context(place)?,
@@ -40,7 +40,7 @@ pub fn run(args: &PackArgs, quiet: bool) -> anyhow::Result<()> {
             "{}{} in {}: the same outputs, {} in place of {}\n",
             shown(model.name()),
             args.core.map_or(String::new(), |core| format!(" for {core}")),
-            args.output.display(),
+            foreign_text::path(&args.output),
             in_bytes(packed.len() as u64),
             in_bytes(bytes.len() as u64)
         );

@@ -14,6 +14,7 @@ use super::predict_rows::{Rows, is_table};
 use super::terminal;
 use crate::data::{Locations, Prepared, ScalingMethod, read_image};
 use crate::experiment::SavedRun;
+use crate::foreign_text;
 use crate::network::Network;
 use crate::predict::{Answers, AskedPreparation, ChosenPreparation, predict, preparation, show};
 use crate::preset::Preset;
@@ -89,7 +90,7 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<()> {
         };
     }
     let bytes = read_model(&args.model)?;
-    let model = Model::parse(&bytes).with_context(|| args.model.display().to_string())?;
+    let model = Model::parse(&bytes).with_context(|| foreign_text::path(&args.model))?;
     let beside = match &args.run {
         Some(folder) => preset_in(Some(folder))?,
         None => preset_in(args.model.parent())?,
@@ -146,7 +147,7 @@ fn saved_run(args: &PredictArgs) -> anyhow::Result<Option<SavedRun>> {
         (_, Some(folder)) => bail!(
             "{}: the float network takes inputs scaled by its training rows, and an image's are \
              not: leave --run out to ask the model alone",
-            folder.display()
+            foreign_text::path(folder)
         ),
     }
 }
@@ -155,7 +156,7 @@ fn saved_run(args: &PredictArgs) -> anyhow::Result<Option<SavedRun>> {
 pub(crate) fn preset_in(folder: Option<&Path>) -> anyhow::Result<Option<Preset>> {
     let Some(path) = folder.map(|folder| folder.join("preset.toml")) else { return Ok(None) };
     match fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(Preset::read(&text, &path.display().to_string())?)),
+        Ok(text) => Ok(Some(Preset::read(&text, &foreign_text::path(&path))?)),
         Err(_) => Ok(None),
     }
 }
@@ -163,7 +164,7 @@ pub(crate) fn preset_in(folder: Option<&Path>) -> anyhow::Result<Option<Preset>>
 /// Reads an image and prepares it.
 pub(crate) fn look(path: &Path, chosen: ChosenPreparation) -> anyhow::Result<Prepared> {
     let prepared = chosen.preparation.apply(read_image(path)?);
-    prepared.with_context(|| path.display().to_string())
+    prepared.with_context(|| foreign_text::path(path))
 }
 
 /// The image as the network sees it, and the answers.
@@ -179,7 +180,7 @@ pub(crate) fn text(
     let seen = format!("as the network sees it, {height} × {width}{inverted}: {fit} ({origin})");
     format!(
         "{} {}\n{}",
-        paint(HEADING, path.display()),
+        paint(HEADING, foreign_text::path(path)),
         paint(FAINT, seen),
         show(image, answers, terminal::has_colors())
     )

@@ -1,6 +1,5 @@
 //! `host-trainer predict` of rows: of another table, or one of the run's own dataset.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,13 +8,15 @@ use model_format::Model;
 use serde_json::{Value, json};
 
 use super::evaluate::read_model;
-use super::terminal;
+use super::{files, terminal};
+use crate::atomic_file;
 use crate::data::{
     Dataset, FeatureLabel, Labels, Locations, Missing, RowReader, RowSpec, Source, Table,
-    TableTarget, Targets, Values, shown,
+    TableTarget, Targets, Values,
 };
 use crate::experiment::{Plan, SavedRun};
-use crate::predict::{FloatSide, RowPredictor, class_of, probabilities};
+use crate::foreign_text::{self, shown};
+use crate::predict::{FloatSide, RowPredictor, probabilities};
 use crate::report::style::{FAINT, HEADING, STRONG, paint};
 use crate::report::{grouped, percent, significant};
 use crate::train::Threads;
@@ -40,11 +41,7 @@ pub(crate) fn is_table(path: &Path) -> bool {
 impl RowsRun {
     /// Opens the run that a model lies in, and reads its data where it is still there.
     pub fn open(model: &Path, locations: &Locations) -> anyhow::Result<Self> {
-        let folder = match model.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let saved = SavedRun::open(folder).context(
+        let saved = SavedRun::open(atomic_file::folder(model)).context(
             "rows are answered with the run that made the model, which says what its columns are",
         )?;
         let plan = saved.plan(locations).map_err(|error| terminal::message(&error.into()));
@@ -164,7 +161,7 @@ impl Rows<'_> {
     pub fn answer(&self, files: &[PathBuf]) -> anyhow::Result<()> {
         let [file] = files else { bail!("one file of rows at a time: {} were given", files.len()) };
         let bytes = read_model(self.model)?;
-        let model = Model::parse(&bytes).with_context(|| self.model.display().to_string())?;
+        let model = Model::parse(&bytes).with_context(|| foreign_text::path(self.model))?;
         let run = RowsRun::open(self.model, &self.locations)?;
         let spec = run.spec(&model, false)?;
         let table = run.table()?.clone();
@@ -172,11 +169,11 @@ impl Rows<'_> {
         let notes = reader.notes().to_vec();
         let (predictor, note) = run.predictor(model, &spec, &self.threads)?;
         let no_rows = || {
-            let file = file.display();
+            let file = foreign_text::path(file);
             anyhow::anyhow!("{file}: there is no row below the names: nothing is answered")
         };
         let answered = match self.output {
-            Some(path) => write_whole(path, |out| {
+            Some(path) => files::write_by(path, |out| {
                 let answered = predictor.answer_all(&mut reader, out, &self.threads)?;
                 // Nothing is written for nothing.
                 if answered.rows == 0 { Err(no_rows()) } else { Ok(answered) }
@@ -214,7 +211,7 @@ impl Rows<'_> {
     /// Answers one row of the run's own dataset.
     pub fn row(&self, index: usize) -> anyhow::Result<()> {
         let bytes = read_model(self.model)?;
-        let model = Model::parse(&bytes).with_context(|| self.model.display().to_string())?;
+        let model = Model::parse(&bytes).with_context(|| foreign_text::path(self.model))?;
         let run = RowsRun::open(self.model, &self.locations)?;
         let plan = match run.plan {
             Ok(plan) => plan,
@@ -261,7 +258,7 @@ fn row_text(
     let mut text =
         format!("{} of {}\n", paint(HEADING, format!("row {index}")), shown(dataset.name()));
     let labels = dataset.feature_labels();
-    let width = labels.iter().map(|label| label.name.chars().count().min(41)).max().unwrap_or(0);
+    let width = labels.iter().map(|label| shown(&label.name).chars().count()).max().unwrap_or(0);
     for (label, &value) in labels.iter().zip(features) {
         text += &format!("  {:<width$}  {}\n", shown(&label.name), with_unit(value, &label.unit));
     }
@@ -271,7 +268,7 @@ fn row_text(
             let truth = rows.class(0).map_or(String::new(), |class| name(class.into()));
             text += &format!("{}  {truth}\n", paint(FAINT, "truth"));
             for (side, answer) in answers {
-                let class = class_of(answer, 0);
+                let Some(class) = answer.class(0) else { continue };
                 let share = probabilities(answer, 0).get(class).copied().unwrap_or(f32::NAN);
                 let (name, share) = (paint(STRONG, name(class)), percent(share.into()));
                 text += &format!("{}  {name}, {share}\n", paint(FAINT, side));
@@ -326,7 +323,7 @@ fn row_json(
                 let shares = labels.names.iter().cloned();
                 let shares = shares.zip(probabilities(answer, 0).into_iter().map(|p| json!(p)));
                 value[*side] = json!({
-                    "class": labels.names.get(class_of(answer, 0)),
+                    "class": answer.class(0).and_then(|class| labels.names.get(class)),
                     "probabilities": Value::Object(shares.collect()),
                 });
             }
@@ -343,32 +340,6 @@ fn row_json(
         }
     }
     value
-}
-
-/// Writes a file whole or not at all.
-fn write_whole<T>(
-    path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
-    let cannot = || format!("{} cannot be written", path.display());
-    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
-        let mut file = BufWriter::new(File::create(path).with_context(cannot)?);
-        let value = write(&mut file)?;
-        file.flush().with_context(cannot)?;
-        return Ok(value);
-    }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::Builder::new();
-    #[cfg(unix)]
-    file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = BufWriter::new(file.tempfile_in(folder).with_context(cannot)?);
-    let value = write(&mut file)?;
-    let file = file.into_inner().map_err(|error| error.into_error()).with_context(cannot)?;
-    file.persist(path).map_err(|error| error.error).with_context(cannot)?;
-    Ok(value)
 }
 
 /// An error of writing as one of input and output, so that a closed pipe is known for one.

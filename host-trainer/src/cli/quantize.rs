@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use model_format::{Layer, Model, WeightLayout};
+use model_format::{Dense, Layer, Model, WeightLayout};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -18,12 +18,13 @@ use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
 use crate::experiment::{
     Choice, Experiment, Plan, QuantizationLoss, SavedRun, check_data, judged_rows, quantize_network,
 };
-use crate::foreign_text::shown;
+use crate::foreign_text::{self, shown};
 use crate::memory;
+use crate::network::Network;
 use crate::pack::{Core, pack};
 use crate::preset::Preset;
 use crate::quantize::Activations;
-use crate::quantize::weights::{real_weights, signal_to_noise, with_weights};
+use crate::quantize::weights::{dense_layers, real_weights, signal_to_noise, with_weights};
 use crate::report::style::{HEADING, paint};
 use crate::report::{
     Cell, Table, bytes as in_bytes, evaluation_json, grouped, percent, significant,
@@ -32,7 +33,7 @@ use crate::run_folder::RunFolder;
 use crate::train::Threads;
 
 /// Memory that making another model of a model takes, for each byte of its file.
-const MEMORY_PER_BYTE: u64 = 26;
+const MEMORY_PER_BYTE: u64 = 6;
 
 /// `quantize`.
 #[derive(Debug, Args)]
@@ -104,8 +105,9 @@ pub(super) fn budget(text: &str) -> Result<f64, String> {
 struct Source {
     /// The model as it is quantized, with int8 weights.
     quantized: Vec<u8>,
-    /// The weights that quantized ones stand for, a list a dense layer.
-    reference: Vec<Vec<f64>>,
+    /// The float network whose weights the quantized ones stand for; none where all that there is
+    /// of them is the model.
+    reference: Option<Network<f32>>,
     /// The rows on which it is judged, where there are any.
     rows: Option<Subset>,
     /// The float network on these rows, where it is at hand.
@@ -155,7 +157,7 @@ pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
         (None, false) if args.source.exists() => bail!(
             "{}: give the file to write the model to with -o. Only the folder of a run has a place \
              for it",
-            args.source.display()
+            foreign_text::path(&args.source)
         ),
         (None, false) => (PathBuf::new(), None),
     };
@@ -181,7 +183,7 @@ pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
     let (made, finished) = made?;
     let Made { source, int8, bytes, evaluations: [before, after] } = made;
     let model = Model::parse(&bytes)?;
-    let layers = layers(&source.reference, &Model::parse(&int8)?, &model);
+    let layers = layers(&source, &Model::parse(&int8)?, &model)?;
     let figures = [source.float.as_ref(), before.as_ref(), after.as_ref()];
     let rows = source.rows.as_ref().map_or(0, Subset::len);
     if args.json {
@@ -201,11 +203,11 @@ pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
         let next = match &finished {
             Some(_) => format!(
                 "the run in {} is complete: model, figures and report are written\n",
-                args.source.display()
+                foreign_text::path(&args.source)
             ),
             None => format!(
                 "to lay it out for a core: host-trainer pack {} --for CORE -o FILE\n",
-                output.display()
+                foreign_text::path(&output)
             ),
         };
         let text = layers_text(&layers)
@@ -213,7 +215,7 @@ pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
             + &format!(
                 "{} in {}: {} of flash in place of {}\n{next}",
                 paint(HEADING, shown(model.name())),
-                output.display(),
+                foreign_text::path(&output),
                 in_bytes(bytes.len() as u64),
                 in_bytes(int8.len() as u64),
             );
@@ -229,7 +231,7 @@ pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
         _ if args.max_loss.max_loss.is_some() => bail!(
             "{}: --max-loss needs rows to judge on, and there is no preset.toml beside the model that \
              says which: give the folder of a run",
-            args.source.display()
+            foreign_text::path(&args.source)
         ),
         _ => Ok(()),
     }
@@ -276,17 +278,17 @@ fn make(args: &QuantizeArgs, is_finishing: bool, threads: &Threads) -> anyhow::R
         true => of_run(args, &locations, threads)?,
         false if !args.source.exists() => bail!(
             "{}: there is no such folder of a run, such as runs/digits, and no such model file",
-            args.source.display()
+            foreign_text::path(&args.source)
         ),
         false => of_model(args, &locations)?,
     };
     let model = Model::parse(&source.quantized)?;
     let rows = source.rows.as_ref();
     let evaluate = |bytes: &[u8]| -> anyhow::Result<Option<Evaluation>> {
-        let model = Model::parse(bytes)?;
-        Ok(rows.map(|rows| evaluate_int8(&model, rows, threads)).transpose()?)
+        let Some(rows) = rows else { return Ok(None) };
+        Ok(Some(evaluate_int8(&Model::parse(bytes)?, rows, threads)?))
     };
-    let layers = source.reference.len();
+    let layers = dense_layers(&model).count();
     let int8 = match args.weights {
         None if is_finishing => source.quantized.clone(),
         _ => with_weights(&model, &vec![false; layers])?,
@@ -305,7 +307,7 @@ fn make(args: &QuantizeArgs, is_finishing: bool, threads: &Threads) -> anyhow::R
         (Weights::Auto, ..) => bail!(
             "{}: `--weights auto` needs rows to judge on, and there is no preset.toml beside the \
              model that says which: give the folder of a run, or choose int8 or int4",
-            args.source.display()
+            foreign_text::path(&args.source)
         ),
     };
     let bytes = match &source.run {
@@ -327,16 +329,11 @@ fn of_run(args: &QuantizeArgs, locations: &Locations, threads: &Threads) -> anyh
     let objective = plan.objective_of(&saved.network, threads);
     let (quantized, choice) =
         quantize_network(&saved.preset, &saved.network, objective, &plan.splits, threads)?;
-    let reference = quantized.prepared.network.dense_layers().map(|(dense, parameters)| {
-        let (weights, _) = dense.view(parameters);
-        weights.iter().map(|weight| f64::from(*weight)).collect()
-    });
-    let reference = reference.collect();
     let rows = judged_rows(&plan.splits);
     let float = evaluate_float(&saved.network, &rows, objective, threads);
     Ok(Source {
         quantized: quantized.bytes,
-        reference,
+        reference: Some(quantized.prepared.network),
         rows: Some(rows),
         float: Some(float),
         run: Some(OfRun { saved, plan, data_type: quantized.data_types.name(), choice }),
@@ -345,7 +342,7 @@ fn of_run(args: &QuantizeArgs, locations: &Locations, threads: &Threads) -> anyh
 
 /// A model file, judged on the rows of the preset beside it, if there is one.
 fn of_model(args: &QuantizeArgs, locations: &Locations) -> anyhow::Result<Source> {
-    let path = args.source.display();
+    let path = foreign_text::path(&args.source);
     if args.activations.is_some() || !args.set.is_empty() {
         bail!(
             "{path}: only a float network can be given other activations: give the folder of a run, \
@@ -355,17 +352,16 @@ fn of_model(args: &QuantizeArgs, locations: &Locations) -> anyhow::Result<Source
     let quantized = read_model(&args.source)?;
     let remedy = "Close other programs, or do it on a machine with more memory";
     memory::check("quantizing this model", quantized.len() as u64 * MEMORY_PER_BYTE, remedy)?;
-    let model = Model::parse(&quantized).with_context(|| path.to_string())?;
-    let reference = real_weights(&model);
+    Model::parse(&quantized).with_context(|| path.to_string())?;
     let rows = rows_beside(&args.source, locations)?;
-    Ok(Source { quantized, reference, rows, float: None, run: None })
+    Ok(Source { quantized, reference: None, rows, float: None, run: None })
 }
 
 /// The rows that the preset.toml beside a model says may be judged on.
 fn rows_beside(model: &Path, locations: &Locations) -> anyhow::Result<Option<Subset>> {
     let path = model.with_file_name("preset.toml");
     let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
-    let preset = Preset::read(&text, &path.display().to_string())?;
+    let preset = Preset::read(&text, &foreign_text::path(&path))?;
     let plan = Plan::new(preset, locations)?;
     check_data(atomic_file::folder(model), &plan.data, &plan.origin)?;
     Ok(Some(judged_rows(&plan.splits)))
@@ -379,7 +375,8 @@ fn within_budget(
     budget: f64,
     threads: &Threads,
 ) -> anyhow::Result<Vec<u8>> {
-    let weights: Vec<usize> = real_weights(model).iter().map(Vec::len).collect();
+    let weights: Vec<usize> =
+        dense_layers(model).map(|dense| dense.inputs() * dense.outputs()).collect();
     let mut order: Vec<usize> = (0..weights.len()).collect();
     order.sort_by_key(|layer| std::cmp::Reverse(weights[*layer]));
     let mut int4 = vec![false; weights.len()];
@@ -414,33 +411,47 @@ struct LayerFigures {
     sqnr_db_before: Option<f64>,
 }
 
-fn layers(reference: &[Vec<f64>], before: &Model<'_>, after: &Model<'_>) -> Vec<LayerFigures> {
-    let (now, then) = (real_weights(after), real_weights(before));
-    let ratio = |reference: &[f64], weights: &[f64]| {
-        Some(signal_to_noise(reference, weights)).filter(|decibels| decibels.is_finite())
-    };
-    let dense = after.layers().enumerate().filter_map(|(index, layer)| match layer {
-        Layer::Dense(dense) => Some((index, dense)),
+fn layers(
+    source: &Source,
+    before: &Model<'_>,
+    after: &Model<'_>,
+) -> anyhow::Result<Vec<LayerFigures>> {
+    let quantized = Model::parse(&source.quantized)?;
+    let mut floats = source.reference.iter().flat_map(Network::dense_layers);
+    let indices = after.layers().enumerate().filter_map(|(index, layer)| match layer {
+        Layer::Dense(_) => Some(index),
         _ => None,
     });
-    let weights = reference.iter().zip(now.iter().zip(&then));
-    let figures = dense.zip(weights).map(|((layer, dense), (reference, (now, then)))| {
-        let weights = match dense.layout {
+    let triples = dense_layers(&quantized).zip(dense_layers(before).zip(dense_layers(after)));
+    let figures = indices.zip(triples).map(|(layer, (quantized, (then, now)))| {
+        let float = floats.next().map(|(dense, parameters)| dense.view(parameters).0);
+        let ratio = |dense: &Dense<'_>| {
+            let weights = real_weights(dense);
+            let decibels = match float {
+                Some(float) => {
+                    let rows = float.rows().into_iter();
+                    signal_to_noise(rows.map(|row| row.into_iter().map(|w| f64::from(*w))), weights)
+                }
+                None => signal_to_noise(real_weights(&quantized), weights),
+            };
+            Some(decibels).filter(|decibels| decibels.is_finite())
+        };
+        let weights = match now.layout {
             layout if layout.is_int4() => "int4",
             WeightLayout::Sparse => "sparse int8",
             _ => "int8",
         };
         LayerFigures {
             layer,
-            inputs: dense.inputs(),
-            outputs: dense.outputs(),
+            inputs: now.inputs(),
+            outputs: now.outputs(),
             weights,
-            bytes: dense.flash_len(),
-            sqnr_db: ratio(reference, now),
-            sqnr_db_before: ratio(reference, then),
+            bytes: now.flash_len(),
+            sqnr_db: ratio(&now),
+            sqnr_db_before: ratio(&then),
         }
     });
-    figures.collect()
+    Ok(figures.collect())
 }
 
 fn layers_text(layers: &[LayerFigures]) -> String {

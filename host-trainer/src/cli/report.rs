@@ -10,6 +10,7 @@ use super::args::{DataArgs, ThreadArgs};
 use super::{files, terminal};
 use crate::data::Locations;
 use crate::experiment::{Experiment, SavedRun};
+use crate::foreign_text;
 use crate::train::Threads;
 
 /// `report`.
@@ -39,11 +40,11 @@ pub fn run(args: &ReportArgs, quiet: bool) -> anyhow::Result<()> {
     spinner.finish_and_clear();
     let (name, what) = Experiment::REPORT;
     folder.write(name, page?.as_bytes())?;
-    let page = args.run.join(name).display().to_string();
+    let page = args.run.join(name);
     if args.json {
-        terminal::json(&json!({ "page": page }))?;
+        terminal::json(&json!({ "page": page.display().to_string() }))?;
     } else if !quiet {
-        terminal::print(&format!("{page}: {what}\n"))?;
+        terminal::print(&format!("{}: {what}\n", foreign_text::path(&page)))?;
     }
     Ok(())
 }

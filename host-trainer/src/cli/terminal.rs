@@ -56,7 +56,7 @@ pub fn error(error: &anyhow::Error) {
 
 /// Writes warnings to standard error.
 pub fn warn(text: &str) -> io::Result<()> {
-    anstream::stderr().lock().write_all(text.as_bytes())
+    anstream::stderr().lock().write_all(foreign_text::screen(text).as_bytes())
 }
 
 /// Columns of the terminal that standard output is, or of a file.

@@ -7,7 +7,7 @@ use thimble_nn::Engine;
 use super::args::TraceArgs;
 use super::evaluate::read_model;
 use super::{counts, files, terminal};
-use crate::foreign_text::shown;
+use crate::foreign_text::{self, shown};
 use crate::report::style::{HEADING, paint};
 
 /// How many values of a layer are shown.
@@ -19,7 +19,7 @@ const SHOWN: usize = 8;
 /// layer by layer.
 pub fn run(args: &TraceArgs) -> anyhow::Result<()> {
     let bytes = read_model(&args.model)?;
-    let model = Model::parse(&bytes).with_context(|| args.model.display().to_string())?;
+    let model = Model::parse(&bytes).with_context(|| foreign_text::path(&args.model))?;
     let input = input(&model, args)?;
     let mut scratch = vec![0; model.scratch_len()];
     let mut engine = Engine::new(model.clone(), &mut scratch)?;

@@ -16,13 +16,13 @@ use super::{files, terminal};
 use crate::data::{Locations, Results};
 use crate::evaluate::{Confusion, Threshold};
 use crate::experiment::{Experiment, Plan, Trained};
-use crate::foreign_text::{escaped, shown};
+use crate::foreign_text::{self, escaped, shown};
 use crate::pack::Core;
 use crate::preset;
 use crate::report::{
-    Column, attempts_text, clipping_text, confusion_text, feature_ranges, grouped, intake_text,
-    intake_warnings, metrics, missing_classes, model_text, percent, quality_text, seconds,
-    significant, warnings, warnings_text,
+    Column, attempts_text, clipping_text, confusion_text, constant_warnings, feature_ranges,
+    grouped, intake_text, intake_warnings, metrics, model_text, percent, quality_text, seconds,
+    significant, warnings_text,
 };
 use crate::run_folder::RunFolder;
 use crate::train::{StopFlag, Threads};
@@ -114,7 +114,7 @@ pub(super) fn complete(
         // Ctrl-C came after the last batch, when there was no training to end.
         leave(writer.folder().path());
     }
-    let learnt = writer.folder().path().display().to_string();
+    let learnt = foreign_text::path(writer.folder().path());
     let experiment = trained.quantize(core, threads).with_context(|| {
         format!("what was learnt is in {learnt}, and `host-trainer quantize {learnt}` goes on from there")
     })?;
@@ -137,7 +137,7 @@ pub(super) fn complete(
         }
         (Some(error), None) => Err(error.into()),
         (Some(error), Some(place)) => Err(anyhow::Error::new(error)
-            .context(format!("the run was written to {} instead", place.display()))),
+            .context(format!("the run was written to {} instead", foreign_text::path(&place)))),
     }
 }
 
@@ -164,7 +164,7 @@ impl Spare {
 
 /// Ends the program that was interrupted, and says how to go on.
 fn leave(folder: &Path) -> ! {
-    let folder = folder.display();
+    let folder = foreign_text::path(folder);
     terminal::note(&format!(
         "\nstopped: what was learnt is in {folder}, and `host-trainer quantize {folder}` goes on from \
          there"
@@ -209,7 +209,7 @@ impl Interrupt {
 
 /// What is going to happen.
 fn introduction(plan: &Plan) -> String {
-    use crate::report::style::{BAD, HEADING, paint};
+    use crate::report::style::{HEADING, paint};
 
     let preset = &plan.preset;
     let validation = match &plan.splits.validation {
@@ -241,9 +241,6 @@ fn introduction(plan: &Plan) -> String {
         preset.training.loss.name(),
     );
     text += &class_weights_text(plan);
-    for warning in missing_classes(&plan.splits) {
-        text += &format!("  {}\n", paint(BAD, format!("warning: {warning}")));
-    }
     text + "\n"
 }
 
@@ -305,7 +302,7 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
     let name = experiment.precision_name();
     let columns =
         [Column { title: "float", evaluation: float }, Column { title: name, evaluation: int8 }];
-    for warning in warnings(&experiment.splits, &columns) {
+    for warning in constant_warnings(&columns) {
         text += &format!("{}\n\n", paint(BAD, format!("warning: {warning}")));
     }
     text += &quality_text(&columns, experiment.splits.results);
@@ -320,8 +317,8 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
     let files = Experiment::FILES.into_iter().chain([Experiment::REPORT]);
     for (name, what) in files.filter(|(n, _)| experiment.has_classes() || *n != "confusion.svg") {
         let path: PathBuf = folder.path().join(name);
-        let width = folder.path().display().to_string().len() + 22;
-        text += &format!("  {:<width$} {}\n", path.display(), paint(FAINT, what));
+        let width = foreign_text::path(folder.path()).len() + 22;
+        text += &format!("  {:<width$} {}\n", foreign_text::path(&path), paint(FAINT, what));
     }
     Ok(text)
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use model_format::limits::MAX_TEXT;
 use ndarray::Array2;
 
-use super::{Error, Intake, Preparation, Raw, shown};
+use super::{Error, Intake, Preparation, Raw};
+use crate::foreign_text::shown;
 
 /// The inputs of all rows of a dataset.
 #[derive(Clone, Debug, PartialEq)]
@@ -367,7 +368,7 @@ fn check_values(values: &Values, rows: usize) -> Result<(), String> {
     }
     match values.values.indexed_iter().find(|(_, value)| !value.is_finite()) {
         Some(((row, column), value)) => {
-            let name = crate::foreign_text::shown(&values.names[column]);
+            let name = shown(&values.names[column]);
             Err(format!("row {row}, target {name}: {value}"))
         }
         None => Ok(()),

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::foreign_text;
+
 /// Why data cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -20,7 +22,7 @@ pub enum Error {
         looked_in: Vec<String>,
     },
     /// A file or folder cannot be read or written.
-    #[error("{}: {action}: {error}", .path.display())]
+    #[error("{}: {action}: {error}", foreign_text::path(.path))]
     File {
         /// The file or folder.
         path: PathBuf,
@@ -41,7 +43,7 @@ pub enum Error {
         remedy: &'static str,
     },
     /// A table cannot be used.
-    #[error("{}: {place}: {problem}", .file.display())]
+    #[error("{}: {place}: {problem}", foreign_text::path(.file))]
     Table {
         /// The file.
         file: PathBuf,
@@ -51,7 +53,7 @@ pub enum Error {
         problem: String,
     },
     /// An image, or a folder of images, cannot be used.
-    #[error("{}: {problem}", .path.display())]
+    #[error("{}: {problem}", foreign_text::path(.path))]
     Image {
         /// The file or folder.
         path: PathBuf,
@@ -59,7 +61,7 @@ pub enum Error {
         problem: String,
     },
     /// Features and labels of a dataset do not fit together.
-    #[error("dataset {dataset}: {problem}")]
+    #[error("dataset {}: {problem}", foreign_text::shown(.dataset))]
     Dataset {
         /// Name of the dataset.
         dataset: String,
@@ -78,7 +80,7 @@ pub enum Error {
     #[error(
         "{file} could not be downloaded:{}\nTry again (what arrived is kept and continued), or put \
          the file into {} by hand",
-        list(.attempts), .folder.display()
+        list(.attempts), foreign_text::path(.folder)
     )]
     Download {
         /// The file.

@@ -14,6 +14,7 @@ use super::mnist::{self, FASHION_MNIST_FILES, MNIST_FILES, MnistFile};
 use super::{Error, Source};
 use crate::atomic_file;
 use crate::folder_lock::{FolderLock, LockError};
+use crate::foreign_text;
 
 /// Where the four gzipped files can be had: the URL of their folder.
 pub type Mirror = String;
@@ -112,7 +113,7 @@ fn lock(folder: &Path, progress: &mut dyn FetchProgress) -> Result<FolderLock, E
             Ok((lock, _)) => return Ok(lock),
             Err(LockError::Held(process)) => {
                 if !waits {
-                    let folder = folder.display();
+                    let folder = foreign_text::path(folder);
                     progress.failed(&format!(
                         "{folder}: process {process} fetches into it; waiting until it has ended"
                     ));

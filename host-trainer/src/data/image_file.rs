@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
+use crate::foreign_text;
+
 /// Largest side in pixels: more than any camera's.
 const MAX_SIDE: u32 = 30_000;
 
@@ -34,7 +36,7 @@ const ENDINGS: [&str; 25] = [
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     /// The file cannot be opened or read.
-    #[error("{}: {error}", .path.display())]
+    #[error("{}: {error}", foreign_text::path(.path))]
     File {
         /// The file.
         path: PathBuf,
@@ -43,7 +45,7 @@ pub enum ImageError {
         error: io::Error,
     },
     /// The file is no image, one of another format, a damaged one, or too large.
-    #[error("{}: {problem}", .path.display())]
+    #[error("{}: {problem}", foreign_text::path(.path))]
     Content {
         /// The file.
         path: PathBuf,

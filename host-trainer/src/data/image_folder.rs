@@ -8,6 +8,7 @@ use model_format::limits::MAX_TEXT;
 
 use super::Error;
 use super::image_file::{ImageError, Kind, kind_of};
+use crate::foreign_text;
 
 /// Files of a kind that a note names; the others are counted.
 const NAMED: usize = 8;
@@ -37,7 +38,7 @@ pub(super) struct PassedOver(Vec<(&'static str, Vec<String>)>);
 impl PassedOver {
     /// Adds a file, named as seen from the folder.
     pub fn add(&mut self, reason: &'static str, folder: &Path, path: &Path) {
-        let name = path.strip_prefix(folder).unwrap_or(path).display().to_string();
+        let name = foreign_text::path(path.strip_prefix(folder).unwrap_or(path));
         match self.0.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, names)) => names.push(name),
             None => self.0.push((reason, vec![name])),

@@ -12,6 +12,7 @@ use super::image_folder::{Found, OnUnreadable, PassedOver, UNREADABLE, refused, 
 use super::preparation::{Background, ColorMode, Fit, Invert, Preparation};
 use super::table::{classes, stem};
 use super::{Dataset, Error, Features, Labels, LoadProgress, Loaded};
+use crate::foreign_text::{self, shown};
 
 /// Images that are decoded before progress is reported.
 const CHUNK: usize = 64;
@@ -153,9 +154,10 @@ fn known_classes(names: &[String], split: &str, words: &[String]) -> Result<Labe
     let index = |word: &String| {
         let place = names.iter().position(|name| name == word).ok_or_else(|| {
             format!(
-                "the {split} images have the class `{word}`, which the training images have not: \
-                 theirs are {}",
-                names.join(", ")
+                "the {split} images have the class `{}`, which the training images have not: theirs \
+                 are {}",
+                shown(word),
+                names.iter().map(|name| shown(name)).collect::<Vec<_>>().join(", ")
             )
         });
         place.map(|place| place as u16)
@@ -281,7 +283,7 @@ fn check_size(
     let problem = format!(
         "it has {height} × {width} pixels, but {} has {} × {}: set resize = [height, width] to \
          bring all to one size",
-        sample.display(),
+        foreign_text::path(sample),
         preparation.height,
         preparation.width
     );

@@ -7,6 +7,7 @@ use ndarray::Array2;
 
 use super::idx::Idx;
 use super::{Dataset, Error, Features, Labels};
+use crate::foreign_text;
 
 /// One of the four files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,12 +98,12 @@ pub(super) fn load(
                 return Ok((train, test, folder.clone()));
             }
             4 if !folder.is_dir() => {
-                looked_in.push(format!("{}: no such folder", folder.display()))
+                looked_in.push(format!("{}: no such folder", foreign_text::path(folder)))
             }
-            4 => looked_in.push(format!("{}: none of the four files", folder.display())),
+            4 => looked_in.push(format!("{}: none of the four files", foreign_text::path(folder))),
             _ => looked_in.push(format!(
                 "{}: lacks {} (or the same with .gz)",
-                folder.display(),
+                foreign_text::path(folder),
                 missing.join(", ")
             )),
         }
@@ -159,7 +160,7 @@ fn read_file<const N: usize>(
     // The file was there a moment ago; should it have gone, reading says so.
     let path = find(folder, file).unwrap_or_else(|| folder.join(file.name));
     let content = fs::read(&path).map_err(Error::file(&path, "cannot be read"))?;
-    let name = path.display().to_string();
+    let name = foreign_text::path(&path);
     Ok((Idx::read(content, &name, remedy)?, name))
 }
 

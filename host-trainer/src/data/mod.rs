@@ -46,5 +46,4 @@ pub use source::{Loaded, Locations, Source, TargetKind, cache_folder};
 pub use split::{Amount, HoldOut, Results, Splits, TestRows};
 pub use stage::Stage;
 pub use subset::{Subset, TargetBuffer};
-pub(crate) use table::shown;
 pub use table::{Intake, Missing, Row, RowReader, RowSpec, Table, TableTarget};

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use firmware::link::RequestError;
 
+use crate::foreign_text;
+
 /// What can go wrong between the computer and a device.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -128,14 +130,14 @@ pub enum Error {
     #[error(
         "{}: there is no secret key of Ed25519 in it (PEM, PKCS#8); `host-trainer device new-key` \
          makes one",
-        path.display()
+        foreign_text::path(.path)
     )]
     Key {
         /// The file.
         path: PathBuf,
     },
     /// A file can't be used.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", foreign_text::path(.path))]
     File {
         /// The file.
         path: PathBuf,
@@ -146,7 +148,7 @@ pub enum Error {
     #[error(
         "{} is not there; build it with `cargo build --release` in firmware/boards/{board}, or \
          name another one with --elf",
-        path.display()
+        foreign_text::path(.path)
     )]
     NotBuilt {
         /// Where it should be.
@@ -169,7 +171,7 @@ pub enum Error {
         output: String,
     },
     /// The firmware's log can't be decoded.
-    #[error("{}: {problem}; it is not firmware that logs by defmt, or built by another version", path.display())]
+    #[error("{}: {problem}; it is not firmware that logs by defmt, or built by another version", foreign_text::path(.path))]
     Log {
         /// The firmware.
         path: PathBuf,

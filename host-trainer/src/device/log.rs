@@ -7,6 +7,7 @@ use std::{env, fmt};
 use defmt_decoder::{DecodeError, Location, StreamDecoder, Table};
 
 use super::Error;
+use crate::foreign_text;
 
 /// One line of the firmware's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +109,7 @@ impl Decoder<'_> {
                         message: frame.display_message().to_string(),
                         place: place.map(|at| {
                             let file = at.file.strip_prefix(&self.strings.here);
-                            format!("{}:{}", file.unwrap_or(&at.file).display(), at.line)
+                            format!("{}:{}", foreign_text::path(file.unwrap_or(&at.file)), at.line)
                         }),
                     });
                 }

@@ -88,6 +88,11 @@ impl Evaluation {
         }
     }
 
+    /// Returns the class that a row is taken for; `None` where there are no classes.
+    pub fn class(&self, row: usize) -> Option<usize> {
+        self.answers.get(row).map(|class| usize::from(*class))
+    }
+
     /// The figure that says most: accuracy where there are classes, else R².
     pub fn accuracy_or_r_squared(&self) -> f64 {
         self.regression.map_or_else(|| self.confusion.accuracy(), |r| r.r_squared)

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::write::LEARNT;
 use super::{Error, Experiment, Plan};
 use crate::data::Locations;
+use crate::foreign_text;
 use crate::network::{Layer, Network, NetworkError, NotFinite};
 use crate::preset::{self, Preset};
 use crate::run_folder::{MANIFEST, Manifest, ManifestError, State};
@@ -18,7 +19,7 @@ use crate::run_folder::{MANIFEST, Manifest, ManifestError, State};
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// A file cannot be read.
-    #[error("{}: {error}. A run's folder is what `host-trainer train` wrote, such as runs/digits", .path.display())]
+    #[error("{}: {error}. A run's folder is what `host-trainer train` wrote, such as runs/digits", foreign_text::path(.path))]
     File {
         /// The file.
         path: PathBuf,
@@ -27,7 +28,7 @@ pub enum ReadError {
         error: io::Error,
     },
     /// A file is not what it should be.
-    #[error("{}: {problem}: train again to write it anew", .path.display())]
+    #[error("{}: {problem}: train again to write it anew", foreign_text::path(.path))]
     Content {
         /// The file.
         path: PathBuf,
@@ -49,7 +50,7 @@ pub enum ReadError {
     /// The weights.
     #[error(
         "{}: {error}. Train again: such weights come of a loss that diverged, or of a damaged file",
-        .path.display()
+        foreign_text::path(.path)
     )]
     NotFinite {
         /// The file.
@@ -60,8 +61,8 @@ pub enum ReadError {
     },
     /// The data is not what the run was trained on.
     #[error(
-        "{}: {origin} is not the data that this run was trained on: it was changed since. Put the \
-         data back, or train again", .folder.display()
+        "{}: {} is not the data that this run was trained on: it was changed since. Put the \
+         data back, or train again", foreign_text::path(.folder), foreign_text::escaped(.origin)
     )]
     Data {
         /// The run.
@@ -109,7 +110,7 @@ impl SavedRun {
         manifest.check(folder, Some(&LEARNT))?;
         let path = folder.join("preset.toml");
         let text = read_text(&path)?;
-        let preset = Preset::read(&text, &path.display().to_string())?;
+        let preset = Preset::read(&text, &foreign_text::path(&path))?;
         let path = folder.join("weights.safetensors");
         let network = read_network(&path, &preset)?;
         let error = |error| ReadError::NotFinite { path: path.clone(), error };

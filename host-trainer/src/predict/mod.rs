@@ -7,7 +7,5 @@ mod show;
 
 pub use answer::{Answers, PredictError, input, predict};
 pub use preparation::{AskedPreparation, ChosenPreparation, Origin, preparation};
-pub use rows::{
-    Answered, FloatSide, RowPredictor, RowsError, class_of, for_spreadsheets, probabilities,
-};
+pub use rows::{Answered, FloatSide, RowPredictor, RowsError, for_spreadsheets, probabilities};
 pub use show::show;

@@ -10,7 +10,7 @@ use crate::data::{
     self, Dataset, FeatureLabel, Features, Labels, Raw, Row, RowReader, Subset, Targets, Values,
 };
 use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
-use crate::network::{Network, Objective, first_largest};
+use crate::network::{Network, Objective};
 use crate::quantize::DataTypes;
 use crate::train::Threads;
 
@@ -107,7 +107,7 @@ impl RowPredictor<'_> {
                 write(&mut out, cells)?;
                 if let Some(class) = row.class {
                     answered.judged += 1;
-                    answered.right += u64::from(class_of(&int8, at) == usize::from(class));
+                    answered.right += u64::from(int8.class(at) == Some(class.into()));
                 }
             }
             answered.rows += batch.len() as u64;
@@ -213,15 +213,16 @@ impl RowPredictor<'_> {
         let sides = || std::iter::once(int8).chain(float);
         match &self.targets {
             Targets::Classes(labels) => {
-                let name = |class: usize| {
-                    for_spreadsheets(labels.names.get(class).map_or("", String::as_str))
+                let name = |class: Option<usize>| {
+                    let name = class.and_then(|class| labels.names.get(class));
+                    for_spreadsheets(name.map_or("", String::as_str))
                 };
-                cells.extend(sides().map(|side| name(class_of(side, at))));
+                cells.extend(sides().map(|side| name(side.class(at))));
                 for side in sides() {
                     cells.extend(probabilities(side, at).iter().map(f32::to_string));
                 }
                 if has_truth {
-                    cells.push(row.class.map_or(String::new(), |class| name(class.into())));
+                    cells.push(name(row.class.map(usize::from)));
                 }
             }
             Targets::Values(values) => {
@@ -251,18 +252,6 @@ pub fn probabilities(evaluation: &Evaluation, row: usize) -> Vec<f32> {
         // A single one is that of the second class.
         [second] => vec![1.0 - second, *second],
         all => all.to_vec(),
-    }
-}
-
-/// The class that a row is taken for.
-pub fn class_of(evaluation: &Evaluation, row: usize) -> usize {
-    // With the threshold of the model, where it has one.
-    if let Some(&class) = evaluation.answers.get(row) {
-        return class.into();
-    }
-    match outputs(evaluation, row) {
-        [second] => usize::from(*second > 0.5),
-        all => first_largest(all).0,
     }
 }
 

@@ -1,8 +1,9 @@
 //! Checking what only follows from several settings of a preset together.
 
 use super::{Error, Preset};
-use crate::data::{Dataset, ScalingMethod, Source, TargetKind, TestRows, shown};
+use crate::data::{Dataset, ScalingMethod, Source, TargetKind, TestRows};
 use crate::evaluate::Threshold;
+use crate::foreign_text::shown;
 use crate::network::{Activation, Head, Loss, Network, NetworkError};
 
 /// The most rows that are made from a seed; they are held in memory.

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::{Error, Preset, nearest};
+use crate::foreign_text;
 
 /// A preset that comes with the program.
 #[derive(Clone, Copy, Debug)]
@@ -128,7 +129,7 @@ pub fn find(name: &str) -> Result<Preset, Error> {
     if Path::new(name).extension().is_some_and(|extension| extension == "toml") {
         let text =
             fs::read_to_string(name).map_err(|error| Error::File { path: name.into(), error })?;
-        return Preset::read(&text, name);
+        return Preset::read(&text, &foreign_text::path(Path::new(name)));
     }
     match EMBEDDED.iter().find(|preset| preset.name == name) {
         Some(preset) => Preset::read(preset.text, &format!("preset {name}")),

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::foreign_text::{escaped, shown};
+use crate::foreign_text::{self, escaped, shown};
 
 /// Why a preset cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +20,7 @@ pub enum Error {
         nearest: Option<String>,
     },
     /// The file cannot be read.
-    #[error("{}: {}: {error}", .path.display(), match .error.kind() {
+    #[error("{}: {}: {error}", foreign_text::path(.path), match .error.kind() {
         io::ErrorKind::NotFound => "there is no such file, and a preset of your own is one like the \
                                     preset.toml that every run writes",
         _ => "the preset cannot be read",

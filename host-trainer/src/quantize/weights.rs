@@ -3,7 +3,7 @@
 //! A model with int8 weights is where int4 ones are made from: what the first rounding did to a
 //! weight is a fortieth of what the second does.
 
-use model_format::build::{DenseSpec, LayerSpec, ModelSpec};
+use model_format::build::{DenseSpec, LayerSpec, ModelSpec, SelfTestSpec};
 use model_format::{Dense, Error, Layer, Model, Multiplier, WeightLayout, padded};
 use thimble_nn::Engine;
 
@@ -14,7 +14,15 @@ use crate::evaluate::Int8Error;
 const MOST: f64 = 7.0;
 /// Scales that are tried for a row, as parts of the one at which its largest weight just fits:
 /// clipping few large weights lets all others have finer steps.
-const TRIED: std::ops::RangeInclusive<u32> = 50..=100;
+const TRIED: [u32; 51] = {
+    let mut percents = [0; 51];
+    let mut index = 0;
+    while index < 51 {
+        percents[index] = 50 + index as u32;
+        index += 1;
+    }
+    percents
+};
 
 /// Gives the dense layers for which `int4` says so weights of 4 bits, all others the smaller of
 /// dense and block-sparse int8, and makes the self-tests' outputs anew.
@@ -44,16 +52,25 @@ pub fn with_weights(model: &Model<'_>, int4: &[bool]) -> Result<Vec<u8>, Quantiz
             dense.layout = WeightLayout::Sparse;
         }
     }
-    // A file with self-tests that fail is none, so they are made from one without.
-    let inputs: Vec<Vec<u8>> = spec.self_tests.iter().map(|test| test.input.clone()).collect();
     let bytes = spec.to_bytes()?;
-    let other = Model::parse(&bytes)?;
-    let mut scratch = vec![0; other.scratch_len()];
-    let mut engine = Engine::new(other, &mut scratch).map_err(Int8Error::Engine)?;
-    for (test, input) in spec.self_tests.iter_mut().zip(inputs) {
-        test.output = engine.run_bytes(&input).map_err(Int8Error::Input)?.to_vec();
+    if spec.self_tests.is_empty() {
+        return Ok(bytes);
     }
+    answer(&bytes, &mut spec.self_tests)?;
+    // A model may be larger than half of the memory.
+    drop(bytes);
     Ok(spec.to_bytes()?)
+}
+
+/// Makes the outputs of self-tests those that a model gives.
+fn answer(bytes: &[u8], self_tests: &mut [SelfTestSpec]) -> Result<(), QuantizeError> {
+    let model = Model::parse(bytes)?;
+    let mut scratch = vec![0; model.scratch_len()];
+    let mut engine = Engine::new(model, &mut scratch).map_err(Int8Error::Engine)?;
+    for test in self_tests {
+        test.output = engine.run_bytes(&test.input).map_err(Int8Error::Input)?.to_vec();
+    }
+    Ok(())
 }
 
 fn len(dense: &DenseSpec, layout: WeightLayout) -> usize {
@@ -73,9 +90,10 @@ fn sparse_len(dense: &DenseSpec) -> usize {
 /// Rounds the weights of each row to int4, at the scale that loses least.
 fn to_int4(dense: &mut DenseSpec) -> Result<(), Error> {
     dense.layout = WeightLayout::Int4;
+    let mut chooser = ScaleChooser::new();
     let rows = dense.weights.chunks_mut(dense.inputs.max(1));
     for ((row, bias), multiplier) in rows.zip(&mut dense.biases).zip(&mut dense.multipliers) {
-        let scale = scale_of(row);
+        let scale = chooser.scale_of(row);
         for weight in row {
             *weight = rounded(*weight, scale) as i8;
         }
@@ -85,55 +103,88 @@ fn to_int4(dense: &mut DenseSpec) -> Result<(), Error> {
     Ok(())
 }
 
-/// Which of the scales that are tried gives the least squared error, in steps of the int8 weights.
-fn scale_of(row: &[i8]) -> f64 {
-    let most = row.iter().map(|weight| f64::from(*weight).abs()).fold(0.0, f64::max);
-    if most == 0.0 {
-        return 1.0;
+/// Chooses the scale of a row. A row has far more weights than there are magnitudes of them, so
+/// that the error of each magnitude is computed once per row.
+struct ScaleChooser {
+    /// Squared errors at all scales, by the magnitude of the int8 weight.
+    errors: Vec<[f64; TRIED.len()]>,
+}
+
+impl ScaleChooser {
+    fn new() -> Self {
+        ScaleChooser { errors: vec![[0.0; TRIED.len()]; 129] }
     }
-    let error = |scale: f64| -> f64 {
-        row.iter().map(|w| (f64::from(*w) - scale * rounded(*w, scale)).powi(2)).sum()
-    };
-    let tried = TRIED.map(|percent| most / MOST * f64::from(percent) / 100.0);
-    let tried = tried.map(|scale| (scale, error(scale)));
-    tried.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(1.0, |(scale, _)| scale)
+
+    /// Which of the scales that are tried gives the least squared error, in steps of the int8
+    /// weights.
+    fn scale_of(&mut self, row: &[i8]) -> f64 {
+        let most = row.iter().map(|weight| weight.unsigned_abs()).max().unwrap_or(0);
+        if most == 0 {
+            return 1.0;
+        }
+        let scales = TRIED.map(|percent| f64::from(most) / MOST * f64::from(percent) / 100.0);
+        let (mut is_known, mut sums) = ([false; 129], [0.0; TRIED.len()]);
+        for &weight in row {
+            let magnitude = usize::from(weight.unsigned_abs());
+            let errors = &mut self.errors[magnitude];
+            if !is_known[magnitude] {
+                is_known[magnitude] = true;
+                // The same for both signs: rounding is symmetric.
+                let error = |scale| (f64::from(weight) - scale * rounded(weight, scale)).powi(2);
+                *errors = scales.map(error);
+            }
+            sums.iter_mut().zip(errors).for_each(|(sum, error)| *sum += *error);
+        }
+        let tried = scales.into_iter().zip(sums);
+        tried.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(1.0, |(scale, _)| scale)
+    }
 }
 
 fn rounded(weight: i8, scale: f64) -> f64 {
     (f64::from(weight) / scale).round().clamp(-MOST, MOST)
 }
 
-/// The weights of each dense layer as the real numbers that they stand for.
-pub fn real_weights(model: &Model<'_>) -> Vec<Vec<f64>> {
-    let dense = model.layers().filter_map(|layer| match layer {
+/// The dense layers of a model, first to last.
+pub fn dense_layers<'m>(model: &Model<'m>) -> impl Iterator<Item = Dense<'m>> {
+    model.layers().filter_map(|layer| match layer {
         Layer::Dense(dense) => Some(dense),
         Layer::Table(_) | Layer::Softmax(_) => None,
-    });
-    dense.map(|dense| layer_weights(&dense)).collect()
+    })
 }
 
-fn layer_weights(dense: &Dense<'_>) -> Vec<f64> {
-    let row = |row: model_format::Row<'_>| {
+/// The rows of weights of a dense layer as the real numbers that they stand for.
+pub fn real_weights<'m>(
+    dense: &Dense<'m>,
+) -> impl Iterator<Item = impl Iterator<Item = f64> + use<'m>> + use<'m> {
+    let dense = *dense;
+    dense.rows().map(move |row| {
         let scale = dense.weight_scale(&row);
-        row.weights().map(move |weight| f64::from(weight) * scale).collect::<Vec<f64>>()
-    };
-    dense.rows().flat_map(row).collect()
+        row.weights().map(move |weight| f64::from(weight) * scale)
+    })
 }
 
 /// The ratio of the power of `reference` to that of what `quantized` differs from it, in decibels;
 /// infinite where it does not.
 ///
 /// # Shapes
-/// Both have the same length.
-pub fn signal_to_noise(reference: &[f64], quantized: &[f64]) -> f64 {
-    let signal: f64 = reference.iter().map(|weight| weight * weight).sum();
-    let noise: f64 = reference.iter().zip(quantized).map(|(a, b)| (a - b) * (a - b)).sum();
+/// Both have the same rows, of the same length.
+pub fn signal_to_noise(
+    reference: impl Iterator<Item = impl Iterator<Item = f64>>,
+    quantized: impl Iterator<Item = impl Iterator<Item = f64>>,
+) -> f64 {
+    let (mut signal, mut noise) = (0.0_f64, 0.0_f64);
+    for (reference, quantized) in reference.zip(quantized) {
+        for (a, b) in reference.zip(quantized) {
+            signal += a * a;
+            noise += (a - b) * (a - b);
+        }
+    }
     10.0 * (signal / noise).log10()
 }
 
 #[cfg(test)]
 mod tests {
-    use model_format::build::{InputSpec, OutputSpec, SelfTestSpec};
+    use model_format::build::{InputSpec, OutputSpec};
     use model_format::{Clamp, Encoding, Quantization};
 
     use super::*;
@@ -180,9 +231,10 @@ mod tests {
         assert_eq!(dense.layout, WeightLayout::Int4);
         assert!(dense.weights.iter().all(|weight| (-7..=7).contains(weight)));
         let int4 = Model::parse(&int4).unwrap();
-        let found = signal_to_noise(&real_weights(&int8)[0], &real_weights(&int4)[0]);
+        let first_of = |model| real_weights(&dense_layers(model).next().unwrap());
+        let found = signal_to_noise(first_of(&int8), first_of(&int4));
         assert!((18.0..35.0).contains(&found), "{found} dB");
-        assert!(signal_to_noise(&real_weights(&int8)[0], &real_weights(&int8)[0]).is_infinite());
+        assert!(signal_to_noise(first_of(&int8), first_of(&int8)).is_infinite());
         // Its bias is as large in what it stands for, to half a step.
         let real = f64::from(dense.biases[0]) * dense.multipliers[0].to_real();
         let step = dense.multipliers[0].to_real();

@@ -3,7 +3,9 @@
 use super::number::{grouped, percent, significant};
 use super::style::{BAD, FAINT, HEADING, paint};
 use super::table::Table;
-use crate::data::{Dataset, Source, Splits, Spread, Subset, TargetKind, Targets, shown};
+use crate::data::{Dataset, Source, Splits, Spread, Subset, TargetKind, Targets};
+use crate::foreign_text::shown;
+use crate::train::class_counts;
 
 /// Features or classes that are listed one by one; of more, a summary is shown.
 const LISTED: usize = 40;
@@ -24,25 +26,8 @@ pub fn intake_text(source: &Source, splits: &Splits) -> String {
 
 /// What is likely to be a mistake in the data, a line each.
 pub fn intake_warnings(splits: &Splits) -> Vec<String> {
-    let mut warnings = Vec::new();
+    let mut warnings = missing_classes(splits);
     let dataset = splits.train.dataset();
-    for (class, name) in dataset.class_names().iter().enumerate() {
-        for (part, rows) in parts(splits) {
-            if count(rows, class) == 0 {
-                let name = shown(name);
-                warnings.push(match part {
-                    "training" => format!(
-                        "class `{name}` has no training rows: the network cannot learn it. Split \
-                         the data by stratified, or add rows"
-                    ),
-                    part => format!(
-                        "class `{name}` has no {part} rows: results say nothing about it. Split \
-                         the data by stratified, or add rows"
-                    ),
-                });
-            }
-        }
-    }
     let Some(intake) = dataset.intake() else { return warnings };
     let name = |feature: usize| match dataset.feature_labels().get(feature) {
         Some(label) => shown(&label.name),
@@ -101,6 +86,28 @@ pub fn intake_warnings(splits: &Splits) -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// A warning for each class that lacks training, validation or test rows.
+pub fn missing_classes(splits: &Splits) -> Vec<String> {
+    let parts: Vec<_> =
+        parts(splits).into_iter().map(|(name, rows)| (name, class_counts(rows))).collect();
+    let warning = |(class, name): (usize, &String)| {
+        let without = parts.iter().filter(|(_, counts)| counts.get(class).is_none_or(|n| *n == 0));
+        let without: Vec<&str> = without.map(|(part, _)| *part).collect();
+        let consequence = match without.as_slice() {
+            [] => return None,
+            ["training", ..] => "the network cannot learn it",
+            _ => "no figure on these rows is about it",
+        };
+        Some(format!(
+            "class `{}` has no {} rows: {consequence}. Split by stratified = {{ … }}, or add rows \
+             of it",
+            shown(name),
+            without.join(" and no ")
+        ))
+    };
+    splits.train.dataset().class_names().iter().enumerate().filter_map(warning).collect()
 }
 
 /// Warnings as the terminal shows them.
@@ -231,8 +238,14 @@ fn indented(table: &Table) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use ndarray::Array2;
+
     use super::*;
-    use crate::data::{Amount, HoldOut, Loaded, Table as Csv, TableTarget};
+    use crate::data::{
+        Amount, Features, HoldOut, Labels, Loaded, Results, Table as Csv, TableTarget,
+    };
 
     fn splits(text: &str, target: TableTarget, test: HoldOut) -> (Source, Splits) {
         let folder = tempfile::tempdir().unwrap();
@@ -284,6 +297,25 @@ mod tests {
         let shown = plain(&intake_text(&source, &splits));
         assert!(shown.contains("50 features, f0 to f49: 0.500 to 2.50, 0 constant"), "{shown}");
         assert!(shown.contains("y 1.00 3.00 2.00 target"), "{shown}");
+    }
+
+    #[test]
+    fn classes_without_rows_are_named() {
+        let names = ["a", "b", "c", "d"].map(String::from).to_vec();
+        let labels = Labels { indices: vec![0, 1, 0, 2], names };
+        let features = Features::Reals(Array2::zeros((4, 1)));
+        let all = Subset::all(Arc::new(Dataset::new("d", vec![1], features, labels).unwrap()));
+        let splits = Splits {
+            results: Results::Test,
+            train: all.with_rows(vec![0, 1]),
+            validation: None,
+            test: all.with_rows(vec![2, 3]),
+        };
+        let said = missing_classes(&splits);
+        assert_eq!(said.len(), 3);
+        assert!(said[0].starts_with("class `b` has no test rows"), "{said:?}");
+        assert!(said[1].starts_with("class `c` has no training rows"), "{said:?}");
+        assert!(said[2].starts_with("class `d` has no training and no test rows"), "{said:?}");
     }
 
     fn splits_of(text: &str, test: HoldOut) -> (Source, Splits) {

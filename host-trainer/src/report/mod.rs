@@ -20,7 +20,7 @@ pub use chips::{chips_text, prediction_text};
 pub use confusion::confusion_text;
 pub use features::{FeatureRange, clipping_text, feature_ranges};
 pub use inspect::inspect_text;
-pub use intake::{intake_text, intake_warnings, warnings_text};
+pub use intake::{intake_text, intake_warnings, missing_classes, warnings_text};
 pub use metrics::{
     ModelMetrics, evaluation as evaluation_json, metrics, metrics_json, results_of,
     training_metrics,
@@ -29,4 +29,4 @@ pub use number::{bytes, grouped, percent, seconds, significant};
 pub use summary::{Column, model_text, quality_text};
 pub use svg::{confusion_svg, curves_svg};
 pub(crate) use table::{Cell, Table};
-pub use warnings::{constant_warnings, missing_classes, warnings};
+pub use warnings::{constant_warnings, warnings};

@@ -1,36 +1,15 @@
 //! Warnings about a result: what nobody should miss, in plain sentences.
 
+use super::intake::missing_classes;
 use super::number::{percent, r_squared};
 use super::summary::Column;
-use crate::data::{Splits, Subset};
+use crate::data::Splits;
 use crate::evaluate::{ConstantAnswer, constant_answers};
-use crate::train::class_counts;
 
 /// Everything that deserves a warning: classes without rows, and answers no better than a constant.
 pub fn warnings(splits: &Splits, columns: &[Column<'_>]) -> Vec<String> {
     let mut all = missing_classes(splits);
     all.extend(constant_warnings(columns));
-    all
-}
-
-/// A warning for each class that has no row among the training rows, or among the test rows.
-pub fn missing_classes(splits: &Splits) -> Vec<String> {
-    let names = splits.train.dataset().class_names();
-    let counts = |rows: &Subset| class_counts(rows);
-    let (train, test) = (counts(&splits.train), counts(&splits.test));
-    let count = |counts: &[usize], class: usize| counts.get(class).copied().unwrap_or(0);
-    let mut all = Vec::new();
-    for (class, name) in names.iter().enumerate() {
-        let problem = match (count(&train, class), count(&test, class)) {
-            (0, 0) => "has neither training nor test rows: it cannot be learnt",
-            (0, _) => "has no training rows: it cannot be learnt, and its test rows count as wrong",
-            (_, 0) => "has no test rows: no figure below is about it",
-            _ => continue,
-        };
-        all.push(format!(
-            "class `{name}` {problem}. Split by stratified = {{ … }}, or add rows of it"
-        ));
-    }
     all
 }
 
@@ -97,12 +76,7 @@ pub fn constant_warnings(columns: &[Column<'_>]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use ndarray::Array2;
-
     use super::*;
-    use crate::data::{Dataset, Features, Labels};
     use crate::evaluate::{Confusion, Evaluation, OutputRegression, Regression};
 
     fn evaluation() -> Evaluation {
@@ -158,24 +132,5 @@ mod tests {
         assert!(said[0].contains("75.00 % in float, 75.00 % in int8"), "{said:?}");
         assert!(said[0].contains("class_weight"), "{said:?}");
         assert!(of(&classes(1), &classes(1)).is_empty());
-    }
-
-    #[test]
-    fn classes_without_rows_are_named() {
-        let names = ["a", "b", "c", "d"].map(String::from).to_vec();
-        let labels = Labels { indices: vec![0, 1, 0, 2], names };
-        let features = Features::Reals(Array2::zeros((4, 1)));
-        let all = Subset::all(Arc::new(Dataset::new("d", vec![1], features, labels).unwrap()));
-        let splits = Splits {
-            results: crate::data::Results::Test,
-            train: all.with_rows(vec![0, 1]),
-            validation: None,
-            test: all.with_rows(vec![2, 3]),
-        };
-        let said = missing_classes(&splits);
-        assert_eq!(said.len(), 3);
-        assert!(said[0].starts_with("class `b` has no test rows"), "{said:?}");
-        assert!(said[1].starts_with("class `c` has no training rows"), "{said:?}");
-        assert!(said[2].starts_with("class `d` has neither"), "{said:?}");
     }
 }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{RunFolder, RunFolderError};
 use crate::atomic_file;
-use crate::foreign_text::shown;
+use crate::foreign_text::{self, shown};
 
 /// Name of the file.
 pub const MANIFEST: &str = "run.json";
@@ -57,11 +57,11 @@ pub enum ManifestError {
     #[error(
         "{}: there is no run.json, which says that the files beside it are of one run. It was being \
          written when the program was killed, or it is of an earlier version. Train again into this \
-         folder, with --resume if it has a checkpoint", .0.display()
+         folder, with --resume if it has a checkpoint", foreign_text::path(.0)
     )]
     Missing(PathBuf),
     /// `run.json` cannot be read.
-    #[error("{}: {problem}. Train again into this folder", .path.display())]
+    #[error("{}: {problem}. Train again into this folder", foreign_text::path(.path))]
     Content {
         /// The file.
         path: PathBuf,
@@ -69,7 +69,7 @@ pub enum ManifestError {
         problem: String,
     },
     /// Some files are not those of the run.
-    #[error("{}: {}. Put back what the run wrote, or {remedy}", .folder.display(), .files.join(", "))]
+    #[error("{}: {}. Put back what the run wrote, or {remedy}", foreign_text::path(.folder), .files.join(", "))]
     Files {
         /// The folder.
         folder: PathBuf,
@@ -81,7 +81,7 @@ pub enum ManifestError {
     /// There is no model yet.
     #[error(
         "{}: the run is trained, but not quantized yet. `host-trainer quantize {}` goes on from \
-         there", .folder.display(), .folder.display()
+         there", foreign_text::path(.folder), foreign_text::path(.folder)
     )]
     NotQuantized {
         /// The folder.
@@ -153,7 +153,7 @@ impl Manifest {
             return Ok(());
         }
         let remedy = match wrong.iter().all(|line| line.starts_with("model.thimble")) {
-            true => format!("make it again: host-trainer quantize {}", folder.display()),
+            true => format!("make it again: host-trainer quantize {}", foreign_text::path(folder)),
             false => "train again".to_string(),
         };
         Err(ManifestError::Files { folder: folder.to_path_buf(), files: wrong, remedy })

@@ -10,6 +10,7 @@ use std::time::Duration;
 pub use self::manifest::{MANIFEST, Manifest, ManifestError, RunWriter, State};
 use crate::atomic_file;
 use crate::folder_lock::{FolderLock, LockError};
+use crate::foreign_text;
 
 /// Name of the file whose lock a writer holds.
 const LOCK: &str = "run.lock";
@@ -18,7 +19,7 @@ const LOCK: &str = "run.lock";
 #[derive(Debug, thiserror::Error)]
 pub enum RunFolderError {
     /// The system refuses.
-    #[error("{}: {action}: {error}. Choose another folder with --output, or free some space", .path.display())]
+    #[error("{}: {action}: {error}. Choose another folder with --output, or free some space", foreign_text::path(.path))]
     Write {
         /// The folder, or the file in it.
         path: PathBuf,
@@ -31,7 +32,7 @@ pub enum RunFolderError {
     /// Another process writes there.
     #[error(
         "{}: {process} is writing there (run.lock). Wait until it ends, or choose another folder \
-         with --output", .path.display()
+         with --output", foreign_text::path(.path)
     )]
     Locked {
         /// The folder.

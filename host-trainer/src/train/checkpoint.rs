@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::callbacks::Best;
 use super::{EpochRecord, History};
+use crate::foreign_text;
 use crate::network::BatchScore;
 
 /// Numbers of a training, borrowed from it or read from a file.
@@ -68,7 +69,7 @@ pub struct Place {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CheckpointError {
     /// The file is no checkpoint, or is damaged.
-    #[error("{}: not a checkpoint of this program ({problem}): train anew, without --resume", .path.display())]
+    #[error("{}: not a checkpoint of this program ({problem}): train anew, without --resume", foreign_text::path(.path))]
     Format {
         /// The file.
         path: PathBuf,

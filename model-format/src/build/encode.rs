@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::weights::{folded_biases, lay_out};
+use super::weights::{folded_biases, lay_out, weights_len};
 use super::{DenseSpec, DetailsSpec, FeatureSpec, LayerSpec, ModelSpec, OutputSpec, TableSpec};
 use crate::{
     DataType, Encoding, Error, Field, FieldError, HEADER_LEN, Header, Location, Model,
@@ -16,7 +16,8 @@ impl ModelSpec {
     /// What [`Model::parse`] says of the file, or that a layer has more or fewer weights, biases
     /// or multipliers than its shape asks for.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        let mut payload = Payload(Vec::new());
+        // The header is known when all behind it is.
+        let mut payload = Payload(vec![0; HEADER_LEN]);
         payload.put(&self.name);
         payload.put_count(self.input.shape.len());
         for dimension in &self.input.shape {
@@ -71,9 +72,8 @@ impl ModelSpec {
                 LayerSpec::Softmax(softmax) => {
                     payload.put(&2u32);
                     let exponentials = &softmax.exponentials;
-                    let bytes: Vec<u8> =
-                        exponentials.iter().flat_map(|e| e.to_le_bytes()).collect();
-                    payload.put_aligned(&bytes);
+                    payload.put_aligned_len(4 * exponentials.len());
+                    payload.0.extend(exponentials.iter().flat_map(|e| e.to_le_bytes()));
                     input = Softmax::OUTPUT;
                 }
             }
@@ -84,8 +84,9 @@ impl ModelSpec {
             payload.put_bytes(&test.output);
         }
         payload.put_bytes(&self.details.to_bytes());
-        let mut file = Header::bytes_for(&payload.0)?.to_vec();
-        file.extend_from_slice(&payload.0);
+        let Payload(mut file) = payload;
+        let header = Header::bytes_for(&file[HEADER_LEN..])?;
+        file[..HEADER_LEN].copy_from_slice(&header);
         Model::parse(&file)?;
         Ok(file)
     }
@@ -136,14 +137,14 @@ impl Payload {
         self.put(&quantization.zero_point);
     }
 
-    /// Writes the bytes so that they start on a 4-byte boundary of the file.
-    fn put_aligned(&mut self, bytes: &[u8]) {
+    /// Writes the length of bytes so that these start on a 4-byte boundary of the file.
+    fn put_aligned_len(&mut self, len: usize) {
         let mut length = Payload(Vec::new());
-        length.put_count(bytes.len());
+        length.put_count(len);
         // Behind the padding's own length, a byte, and the length of the bytes.
-        let start = HEADER_LEN + self.0.len() + 1 + length.0.len();
+        let start = self.0.len() + 1 + length.0.len();
         self.put_bytes(&[0; 3][..start.next_multiple_of(4) - start]);
-        self.put_bytes(bytes);
+        self.0.extend_from_slice(&length.0);
     }
 
     fn put_dense(
@@ -170,16 +171,18 @@ impl Payload {
         self.put(&i32::from(dense.clamp.low));
         self.put(&i32::from(dense.clamp.high));
         self.put(&(dense.layout as u32));
-        let mut parameters = Vec::new();
-        for bias in dense.biases.iter().chain(&folded_biases(dense, input)) {
+        let folded = folded_biases(dense, input);
+        self.put_aligned_len(4 * (2 * outputs + folded.len()) + weights_len(dense) + outputs);
+        // Straight into the file: a layer may have megabytes.
+        let parameters = &mut self.0;
+        for bias in dense.biases.iter().chain(&folded) {
             parameters.extend_from_slice(&bias.to_le_bytes());
         }
         for multiplier in &dense.multipliers {
             parameters.extend_from_slice(&multiplier.mantissa.to_le_bytes());
         }
-        parameters.extend(lay_out(dense));
+        lay_out(dense, parameters);
         parameters.extend(dense.multipliers.iter().map(|multiplier| multiplier.shift as u8));
-        self.put_aligned(&parameters);
         Ok(())
     }
 

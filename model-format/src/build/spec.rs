@@ -221,10 +221,12 @@ impl From<&Details<'_>> for DetailsSpec {
 
 impl From<&Dense<'_>> for DenseSpec {
     fn from(dense: &Dense<'_>) -> Self {
+        let mut weights = Vec::with_capacity(dense.inputs() * dense.outputs());
+        dense.rows().for_each(|row| weights.extend(row.weights()));
         DenseSpec {
             inputs: dense.inputs(),
             outputs: dense.outputs(),
-            weights: dense.rows().flat_map(|row| row.weights()).collect(),
+            weights,
             biases: dense.rows().map(|row| row.bias).collect(),
             multipliers: dense.rows().map(|row| row.multiplier).collect(),
             output: dense.output,

@@ -4,54 +4,80 @@ use super::DenseSpec;
 use crate::layout::WeightLayout;
 use crate::{Quantization, padded};
 
-/// The bytes of a layer's weights in its layout.
-pub(super) fn lay_out(dense: &DenseSpec) -> Vec<u8> {
-    let (layout, inputs, outputs) = (dense.layout, dense.inputs, dense.outputs);
-    if layout == WeightLayout::Sparse {
-        return lay_out_sparse(dense);
-    }
-    let empty = if layout == WeightLayout::ColumnsUnsigned4 { 128 } else { 0 };
-    let mut bytes = vec![empty; layout.weights_len(inputs, outputs)];
-    // A layer without inputs is for the reader to refuse.
-    for (row, weights) in dense.weights.chunks(inputs.max(1)).enumerate() {
-        let is_coded = layout == WeightLayout::Pairs4
-            && layout.strides(inputs, outputs, row).is_second_of_pair();
-        for (column, weight) in weights.iter().enumerate() {
-            let byte = &mut bytes[layout.offset(inputs, outputs, row, column)];
-            *byte = match layout {
-                WeightLayout::ColumnsUnsigned4 => (*weight as u8).wrapping_add(128),
-                WeightLayout::Pairs4 if is_coded => {
-                    let first = dense.weights[(row - 1) * inputs + column];
-                    weight.wrapping_sub(i8::from(first < 0)) as u8
-                }
-                WeightLayout::Int4 | WeightLayout::Int4Tiles4 if column % 2 == 1 => {
-                    *byte & 0x0f | (*weight as u8) << 4
-                }
-                WeightLayout::Int4 | WeightLayout::Int4Tiles4 => *weight as u8 & 0x0f,
-                _ => *weight as u8,
-            };
+/// Bytes of a layer's weights in its layout.
+pub(super) fn weights_len(dense: &DenseSpec) -> usize {
+    let len = dense.layout.weights_len(dense.inputs, dense.outputs);
+    match dense.layout {
+        WeightLayout::Sparse => {
+            let blocks = sparse_blocks(dense).flatten().count();
+            len + padded(2 * blocks) + 4 * blocks
         }
+        _ => len,
     }
-    bytes
 }
 
-fn lay_out_sparse(dense: &DenseSpec) -> Vec<u8> {
-    let mut starts = vec![0u32];
-    let (mut numbers, mut weights) = (Vec::new(), Vec::new());
-    for row in dense.weights.chunks(dense.inputs.max(1)) {
-        for (number, block) in row.chunks(4).enumerate() {
-            if block.iter().any(|weight| *weight != 0) {
-                numbers.extend((number as u16).to_le_bytes());
-                weights.extend((0..4).map(|k| block.get(k).map_or(0, |weight| *weight as u8)));
+/// Appends a layer's weights in its layout.
+pub(super) fn lay_out(dense: &DenseSpec, file: &mut Vec<u8>) {
+    let (layout, inputs, outputs) = (dense.layout, dense.inputs, dense.outputs);
+    if layout == WeightLayout::Sparse {
+        return lay_out_sparse(dense, file);
+    }
+    let empty = if layout == WeightLayout::ColumnsUnsigned4 { 128 } else { 0 };
+    let start = file.len();
+    file.resize(start + layout.weights_len(inputs, outputs), empty);
+    let bytes = &mut file[start..];
+    // A layer without inputs is for the reader to refuse.
+    for (row, weights) in dense.weights.chunks(inputs.max(1)).enumerate() {
+        let strides = layout.strides(inputs, outputs, row);
+        match layout {
+            WeightLayout::ColumnsUnsigned4 => {
+                for (column, weight) in weights.iter().enumerate() {
+                    bytes[strides.offset(column)] = (*weight as u8).wrapping_add(128);
+                }
+            }
+            WeightLayout::Pairs4 if strides.is_second_of_pair() => {
+                let before = &dense.weights[(row - 1) * inputs..];
+                for (column, (weight, first)) in weights.iter().zip(before).enumerate() {
+                    bytes[strides.offset(column)] = weight.wrapping_sub(i8::from(*first < 0)) as u8;
+                }
+            }
+            WeightLayout::Int4 | WeightLayout::Int4Tiles4 => {
+                for (byte, pair) in weights.chunks(2).enumerate() {
+                    let high = pair.get(1).copied().unwrap_or(0);
+                    bytes[strides.offset(byte)] = pair[0] as u8 & 0x0f | (high as u8) << 4;
+                }
+            }
+            _ => {
+                for (column, weight) in weights.iter().enumerate() {
+                    bytes[strides.offset(column)] = *weight as u8;
+                }
             }
         }
-        starts.push(weights.len() as u32 / 4);
     }
-    let mut bytes: Vec<u8> = starts.iter().flat_map(|start| start.to_le_bytes()).collect();
-    numbers.resize(padded(numbers.len()), 0);
-    bytes.extend(numbers);
-    bytes.extend(weights);
-    bytes
+}
+
+/// The blocks of each row of a sparse layer, those of zeros left out, each with its number.
+fn sparse_blocks(dense: &DenseSpec) -> impl Iterator<Item = impl Iterator<Item = (usize, &[i8])>> {
+    dense.weights.chunks(dense.inputs.max(1)).map(|row| {
+        row.chunks(4).enumerate().filter(|(_, block)| block.iter().any(|weight| *weight != 0))
+    })
+}
+
+fn lay_out_sparse(dense: &DenseSpec, file: &mut Vec<u8>) {
+    let mut starts = 0_u32;
+    file.extend(starts.to_le_bytes());
+    for row in sparse_blocks(dense) {
+        starts += row.count() as u32;
+        file.extend(starts.to_le_bytes());
+    }
+    let start = file.len();
+    for (number, _) in sparse_blocks(dense).flatten() {
+        file.extend((number as u16).to_le_bytes());
+    }
+    file.resize(start + padded(file.len() - start), 0);
+    for (_, block) in sparse_blocks(dense).flatten() {
+        file.extend((0..4).map(|k| block.get(k).map_or(0, |weight| *weight as u8)));
+    }
 }
 
 /// The biases with the input's zero point folded into them; none for layouts that fold nothing.
@@ -86,11 +112,18 @@ mod tests {
         }
     }
 
+    fn laid_out(dense: &DenseSpec) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        lay_out(dense, &mut bytes);
+        assert_eq!(bytes.len(), weights_len(dense));
+        bytes
+    }
+
     #[test]
     fn the_second_of_a_pair_is_lower_behind_a_negative_first() {
         // Four rows of two columns, and one that is beside the tile.
         let weights = [-1, 1, 5, 5, 2, -2, -127, -127, -3, 4];
-        let coded = lay_out(&dense(WeightLayout::Pairs4, &weights, 5));
+        let coded = laid_out(&dense(WeightLayout::Pairs4, &weights, 5));
         let tile = [0xff, 4, 1, 5, 0, 0, 0, 0, 2, 0x81, 0xfe, 0x80, 0, 0, 0, 0];
         assert_eq!(coded, [&tile[..], &[0xfd, 4, 0, 0]].concat());
     }
@@ -98,7 +131,7 @@ mod tests {
     #[test]
     fn sparse_rows_leave_blocks_of_zeros_out() {
         let weights = [0, 0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0];
-        let coded = lay_out(&dense(WeightLayout::Sparse, &weights, 1));
+        let coded = laid_out(&dense(WeightLayout::Sparse, &weights, 1));
         // Starts 0 and 1; block 1, padded; its weights.
         assert_eq!(coded, [0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 2, 3, 4]);
     }

@@ -93,11 +93,9 @@ fn sparse(layer: &Dense<'_>, row: usize, x: &Prepared<'_>) -> i32 {
 
 #[inline(never)]
 fn by_weight(layer: &Dense<'_>, row: usize, x: &Prepared<'_>) -> i32 {
-    let inputs = blocks(x).as_flattened().iter().take(layer.inputs());
-    inputs.enumerate().fold(0, |sum, (column, x)| {
-        let weight = i32::from(layer.stored_weight(row, column));
-        sum.wrapping_add(weight.wrapping_mul(i32::from(*x)))
-    })
+    let products = layer.stored_weights(row).zip(blocks(x).as_flattened());
+    products
+        .fold(0, |sum, (weight, x)| sum.wrapping_add(i32::from(weight).wrapping_mul(i32::from(*x))))
 }
 
 #[inline(always)]

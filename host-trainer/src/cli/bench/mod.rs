@@ -18,6 +18,7 @@ use super::terminal;
 use crate::data::Locations;
 use crate::evaluate::score_float;
 use crate::experiment::Plan;
+use crate::foreign_text;
 use crate::network::{Network, Objective, PackedOperand, Real};
 use crate::preset;
 use crate::train::{self, EpochRecord, Flow, Observer, Outcome, StopFlag, Threads, Training};
@@ -67,7 +68,7 @@ pub fn run(args: &BenchArgs, quiet: bool) -> anyhow::Result<()> {
     let memory = peak_memory();
     let (others, epoch) = match &args.python {
         Some(python) => {
-            let name = python.display();
+            let name = foreign_text::path(python);
             let spinner = terminal::spinner(&format!("as many epochs by {name}"), quiet);
             let others = peers(python, &plan, threads.count());
             spinner.finish_and_clear();

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::data::{Shift, Subset, Targets};
 use crate::experiment::Plan;
+use crate::foreign_text;
 use crate::train::{self, Schedule};
 
 /// The script that trains the same network elsewhere; it knows torch and keras.
@@ -57,15 +58,15 @@ pub(super) fn peers(python: &Path, plan: &Plan, threads: usize) -> anyhow::Resul
     let output = Command::new(python)
         .args(["-c", SCRIPT, &task.to_string()])
         .output()
-        .with_context(|| format!("{}: cannot be started", python.display()))?;
+        .with_context(|| format!("{}: cannot be started", foreign_text::path(python)))?;
     if !output.status.success() {
         let problem = String::from_utf8_lossy(&output.stderr);
-        bail!("{}: {}", python.display(), problem.lines().last().unwrap_or("it failed"));
+        bail!("{}: {}", foreign_text::path(python), problem.lines().last().unwrap_or("it failed"));
     }
     let found: Peers = serde_json::from_slice(&output.stdout)
-        .with_context(|| format!("{}: its answer is not understood", python.display()))?;
+        .with_context(|| format!("{}: its answer is not understood", foreign_text::path(python)))?;
     if found.epochs.is_empty() {
-        bail!("{} has neither torch nor keras: pip install torch", python.display());
+        bail!("{} has neither torch nor keras: pip install torch", foreign_text::path(python));
     }
     Ok(found)
 }

@@ -6,7 +6,7 @@ use std::num::NonZero;
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::foreign_text::shown;
+use crate::foreign_text::{self, shown};
 use crate::run_folder::RunFolder;
 
 /// A part of a sweep: the points whose number, modulo `count`, is `index`.
@@ -77,7 +77,7 @@ pub(super) fn keep(folder: &RunFolder, grid: &[String], preset: &str) -> anyhow:
         Err(_) if folder.path().join("0001").exists() => bail!(
             "{}: it has runs, and no {FILE} that says which sweep they are of. Choose another folder \
              with --output",
-            folder.path().display()
+            foreign_text::path(folder.path())
         ),
         Err(_) => {
             // Strings: this cannot fail.
@@ -86,7 +86,7 @@ pub(super) fn keep(folder: &RunFolder, grid: &[String], preset: &str) -> anyhow:
         }
     };
     let there: Sweep = serde_json::from_slice(&there).with_context(|| {
-        format!("{}: it does not say which sweep the folder is of", path.display())
+        format!("{}: it does not say which sweep the folder is of", foreign_text::path(&path))
     })?;
     if there == own {
         return Ok(());
@@ -106,7 +106,7 @@ pub(super) fn keep(folder: &RunFolder, grid: &[String], preset: &str) -> anyhow:
     bail!(
         "{}: the folder is of another sweep, with `{}` in place of `{}`. Choose another folder with \
          --output",
-        folder.path().display(),
+        foreign_text::path(folder.path()),
         shown(&was),
         shown(&is)
     )

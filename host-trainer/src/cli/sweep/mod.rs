@@ -22,6 +22,7 @@ use super::train::{Interrupt, complete};
 use super::{files, quantize, terminal};
 use crate::data::{Locations, Source};
 use crate::experiment::{Error, Experiment, Plan, SavedRun, check_run, read_metrics};
+use crate::foreign_text;
 use crate::preset::{self, Preset};
 use crate::run_folder::{MANIFEST, ManifestError, RunFolder, RunFolderError};
 use crate::train::{Threads, TrainError};
@@ -126,7 +127,7 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
     }
     terminal::print(&table(&args.grid, &rows))?;
     let (csv, page) = (out.join(csv_name), out.join(page_name));
-    terminal::print(&format!("\n{}\n{}\n", csv.display(), page.display()))?;
+    terminal::print(&format!("\n{}\n{}\n", foreign_text::path(&csv), foreign_text::path(&page)))?;
     Ok(())
 }
 
@@ -185,13 +186,13 @@ fn left_to_do(
         Ok(saved) if is_of(&saved.preset, preset) => saved,
         // The base preset is the same, so that it was written by hand.
         Ok(_) => {
-            let why = format!("{}: it was trained with other settings", folder.display());
+            let why = format!("{}: it was trained with other settings", foreign_text::path(folder));
             return Some(Todo::Train(Some(why)));
         }
         Err(error) => return Some(Todo::Train(Some(error.to_string()))),
     };
     if data().is_some_and(|data| data != saved.manifest.data) {
-        let why = format!("{}: it was trained on other data", folder.display());
+        let why = format!("{}: it was trained on other data", foreign_text::path(folder));
         return Some(Todo::Train(Some(why)));
     }
     match check_run(&saved.folder) {

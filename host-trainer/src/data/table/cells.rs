@@ -2,7 +2,7 @@
 
 use super::decode::text;
 use super::dialect::Decimal;
-use super::problem::shown;
+use crate::foreign_text::shown;
 
 /// Longest number that is read with a decimal comma.
 const LONGEST: usize = 64;

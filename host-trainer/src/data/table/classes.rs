@@ -8,7 +8,8 @@ use model_format::limits::{MAX_LABELS, MAX_TEXT};
 use super::super::Labels;
 use super::cells::is_missing_class;
 use super::decode::text;
-use super::problem::{Problem, listed, shown};
+use super::problem::{Problem, listed};
+use crate::foreign_text::shown;
 
 /// Different words after which a column is taken for one of other things than classes.
 const MOST: usize = 4096;

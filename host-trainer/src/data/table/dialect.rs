@@ -1,9 +1,10 @@
 //! Separator and decimal mark, said or found by looking at the first lines.
 
 use super::decode::{Decoded, text};
-use super::problem::{Problem, shown};
+use super::problem::Problem;
 use super::records::{Format, Record, Records, Separator};
 use super::settings::{Table, TableTarget};
+use crate::foreign_text::shown;
 
 /// Lines that are looked at.
 const LINES: usize = 100;

@@ -2,9 +2,10 @@
 
 use model_format::limits::{MAX_TEXT, MAX_WIDTH};
 
-use super::problem::{Problem, listed, shown};
+use super::problem::{Problem, listed};
 use super::rows::RowSpec;
 use super::settings::Table;
+use crate::foreign_text::shown;
 use crate::preset::nearest;
 
 /// Columns of a file.

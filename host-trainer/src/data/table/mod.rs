@@ -21,7 +21,6 @@ use std::path::Path;
 pub(super) use classes::classes;
 pub use load::Intake;
 pub(super) use load::means;
-pub(crate) use problem::shown;
 pub use rows::{Row, RowReader, RowSpec};
 pub use settings::{Missing, Table, TableTarget};
 

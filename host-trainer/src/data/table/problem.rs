@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use super::super::Error;
-
-/// Characters of a foreign text that a message shows.
-const SHOWN: usize = 40;
+use crate::foreign_text::shown;
 
 /// Names that a message lists.
 const LISTED: usize = 20;
@@ -46,28 +44,6 @@ impl Problem {
     }
 }
 
-/// Returns a foreign text as messages show it: control characters escaped, and cut where it is
-/// long.
-pub(crate) fn shown(text: &str) -> String {
-    let mut out = String::new();
-    let mut characters = text.chars();
-    for character in characters.by_ref().take(SHOWN) {
-        match character {
-            // What turns the direction of text is invisible, and steers a terminal as well.
-            '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}'
-            | '\u{feff}' => out.extend(character.escape_unicode()),
-            c if c.is_control() => out.extend(c.escape_debug()),
-            c => out.push(c),
-        }
-    }
-    if characters.next().is_some() {
-        out.push('…');
-    }
-    out
-}
-
 /// Returns names as messages list them.
 pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut names = names.into_iter();
@@ -84,13 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn foreign_text_is_escaped_and_cut() {
-        assert_eq!(shown("21,5 °C"), "21,5 °C");
-        assert_eq!(shown("\u{1b}[31mred\0\r\n"), "\\u{1b}[31mred\\0\\r\\n");
-        assert_eq!(shown("a\u{202e}b"), "a\\u{202e}b");
-        let long = shown(&"x".repeat(7000));
-        assert_eq!(long.chars().count(), 41);
-        assert!(long.ends_with("x…"));
+    fn a_long_list_is_cut() {
         let names: Vec<String> = (0..25).map(|n| n.to_string()).collect();
         let list = listed(names.iter().map(String::as_str));
         assert!(list.ends_with("19 and 5 more") && list.starts_with("0, 1"), "{list}");

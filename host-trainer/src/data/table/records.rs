@@ -9,7 +9,8 @@ use std::path::PathBuf;
 
 use super::super::Error;
 use super::decode::text;
-use super::problem::{Problem, shown};
+use super::problem::Problem;
+use crate::foreign_text::shown;
 
 /// Bytes of a line that are read: a file without line ends is none of lines.
 const MAX_LINE: u64 = 4 << 20;

@@ -8,9 +8,10 @@ use super::classes::ClassNames;
 use super::decode::{open, text};
 use super::dialect::{self, Decimal, Dialect};
 use super::header::{Columns, resolve};
-use super::problem::{Problem, shown};
+use super::problem::Problem;
 use super::records::{Record, Records};
 use super::settings::{Missing, Table, TableTarget};
+use crate::foreign_text::shown;
 
 /// The columns and classes that a file is read for.
 #[derive(Clone, Debug, Default)]

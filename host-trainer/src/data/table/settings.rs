@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use model_format::limits::MAX_TEXT;
 use serde::{Deserialize, Serialize};
 
-use super::problem::{Problem, shown};
+use super::problem::Problem;
+use crate::foreign_text::shown;
 
 /// A CSV file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

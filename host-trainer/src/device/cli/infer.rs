@@ -15,6 +15,7 @@ use crate::cli::{counts, files, terminal};
 use crate::device::command::{read_rows, write_rows};
 use crate::device::connection::AnyClient;
 use crate::device::local;
+use crate::foreign_text;
 use crate::predict::{input, predict, preparation};
 
 /// `device infer`.
@@ -68,11 +69,11 @@ fn about_image(
         None => preparation(&model, &prepare.into(), None)?,
         Some(path) => {
             let file = read_model(path)?;
-            let described = Model::parse(&file).with_context(|| path.display().to_string())?;
+            let described = Model::parse(&file).with_context(|| foreign_text::path(path))?;
             if described.input_len() != model.input_len() {
                 bail!(
                     "{}: it takes {} values, the model on the device {}: they are two models",
-                    path.display(),
+                    foreign_text::path(path),
                     described.input_len(),
                     model.input_len()
                 );

@@ -14,6 +14,7 @@ use crate::data::{Row, RowReader, RowSpec, Table, TableTarget};
 use crate::device::connection::AnyClient;
 use crate::device::local;
 use crate::evaluate::{AnswerReader, Reading, encode_reading};
+use crate::foreign_text;
 use crate::predict::for_spreadsheets;
 use crate::report::grouped;
 
@@ -81,7 +82,7 @@ fn answer(client: &mut AnyClient, path: &Path, out: &mut Vec<u8>) -> anyhow::Res
     let mut input = vec![0; model.input_bytes()];
     while reader.read(&mut row)? {
         let reading = reading(&model, &features, &row.features)?;
-        let place = || format!("{}, line {}", path.display(), row.line);
+        let place = || format!("{}, line {}", foreign_text::path(path), row.line);
         encode_reading(&model, &reading, &mut input).with_context(place)?;
         let device = match &reading {
             Reading::Counts(counts) => client.infer_counts(counts.iter().copied())?,
@@ -104,7 +105,7 @@ fn answer(client: &mut AnyClient, path: &Path, out: &mut Vec<u8>) -> anyhow::Res
         count += 1;
     }
     if count == 0 {
-        bail!("{}: there is no row below the names: nothing is answered", path.display());
+        bail!("{}: there is no row below the names: nothing is answered", foreign_text::path(path));
     }
     writer.flush()?;
     Ok(count)

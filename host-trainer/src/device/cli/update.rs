@@ -17,6 +17,7 @@ use crate::cli::terminal;
 use crate::device::Error;
 use crate::device::connection::AnyClient;
 use crate::device::signing::{SigningKey, Version};
+use crate::foreign_text;
 
 /// How long a device may take to start.
 const START: Duration = Duration::from_secs(20);
@@ -73,7 +74,7 @@ pub fn run(args: UpdateArgs, quiet: bool) -> anyhow::Result<()> {
     };
     let file = read_model(&path)?;
     // What is bad is refused here, with all that there is to say, before a byte is sent.
-    let checksum = Model::parse(&file).with_context(|| path.display().to_string())?.checksum();
+    let checksum = Model::parse(&file).with_context(|| foreign_text::path(&path))?.checksum();
     let key = sign.as_deref().map(SigningKey::read).transpose()?;
     let command_key = command_key.as_ref().or(key.as_ref());
     link.ask(|client| {
@@ -132,11 +133,11 @@ pub fn run(args: UpdateArgs, quiet: bool) -> anyhow::Result<()> {
 /// Makes a key that signs models.
 pub fn new_key(path: &Path) -> anyhow::Result<()> {
     let public = SigningKey::generate().write(path)?;
-    println!("secret key  {}, for `device update MODEL --sign`; keep it", path.display());
+    println!("secret key  {}, for `device update MODEL --sign`; keep it", foreign_text::path(path));
     println!(
         "public key  {0}, for a board: `THIMBLE_PUBLIC_KEY={0} cargo run --release --features \
          signed` in its folder",
-        public.canonicalize().unwrap_or(public).display()
+        foreign_text::path(&public.canonicalize().unwrap_or(public))
     );
     Ok(())
 }
