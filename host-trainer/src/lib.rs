@@ -1,45 +1,38 @@
 //! Trains multilayer perceptrons, quantizes them to int8, and talks to the boards that run them.
 //!
-//! | module | what |
+//! This crate is the program: the command line, the run folder, reports. The work is done by the
+//! crates below it:
+//!
+//! | crate | content |
 //! |---|---|
-//! | [`data`] | datasets: where they come from, how they are parted |
-//! | [`network`] | the float network, forward and back |
-//! | [`train`] | batches, optimizers, schedules, the loop |
-//! | [`quantize`] | from float to an int8 model file |
-//! | [`evaluate`] | how well a network does, in float and by the device's own engine |
-//! | [`preset`] | the TOML files that say everything about a training |
-//! | [`experiment`] | all of the above in one go, and the files that it leaves |
-//! | [`import`] | from int8 TensorFlow Lite models to model files |
-//! | [`pack`] | weights laid out for one core |
-//! | [`chips`] | chips by name, and what a model takes of them |
-//! | [`report`] | tables on the terminal, pictures and a page in the run's folder |
-//! | [`predict`] | what a model says about a photograph |
-//! | [`features`] | a layer's outputs, and how to see them |
-//! | [`foreign_text`] | text that somebody else wrote, printed as text |
-//! | [`memory`] | whether there is enough |
-//! | [`device`] | devices, real and emulated |
+//! | [`thimble_train`] | datasets, network, training, quantization, evaluation, presets |
+//! | [`thimble_convert`] | import of TensorFlow Lite models, packing for a core |
+//! | `thimble_device` | the link to boards, the emulator, signatures (feature `device`) |
+//! | [`thimble_support`] | files, foreign text, random numbers |
+//!
+//! | module | content |
+//! |---|---|
 //! | [`cli`] | the command line |
+//! | [`experiment`] | a whole training: data, network, quantization, and the files that it writes |
+//! | [`run_folder`] | the folder of a run: its manifest, its lock |
+//! | [`report`] | tables on the terminal, pictures and the page of a run |
+//! | [`predict`] | the answers of a run's networks to images and rows |
+//! | [`chips`] | chips by name, and the flash and RAM that a model takes of them |
+//! | `features` | the outputs of a layer, and their projections (feature `projection`) |
 
-mod atomic_file;
 pub mod chips;
 pub mod cli;
-pub mod data;
-pub mod device;
-pub mod evaluate;
 pub mod experiment;
+#[cfg(feature = "projection")]
 pub mod features;
-mod folder_lock;
-pub mod foreign_text;
-pub mod import;
-pub mod memory;
-pub mod network;
-pub mod pack;
 pub mod predict;
-pub mod preset;
-pub mod quantize;
-pub mod random;
 pub mod report;
 pub mod run_folder;
-pub mod train;
-mod validators;
-mod vectorized;
+
+pub use thimble_convert::{import, pack};
+#[cfg(feature = "device")]
+pub use thimble_device as device;
+pub use thimble_support::{foreign_text, memory, random};
+pub use thimble_train::{data, evaluate, network, preset, quantize, train};
+
+use thimble_support::{atomic_file, folder_lock};

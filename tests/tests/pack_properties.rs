@@ -3,7 +3,6 @@
 //!
 //! proptest shrinks what fails, so that the smallest network that differs is what is printed.
 
-use clap::ValueEnum;
 use host_trainer::pack::{Core, pack};
 use model_format::build::{
     DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec, SoftmaxSpec, TableSpec,
@@ -257,9 +256,9 @@ proptest! {
                 };
                 let inputs = network.inputs(data_type);
                 let expected = run(&bytes, &inputs);
-                for core in Core::value_variants() {
+                for core in Core::ALL {
                     let model = Model::parse(&bytes).expect("what to_bytes has checked");
-                    let packed = pack(&model, *core).expect("every model can be packed");
+                    let packed = pack(&model, core).expect("every model can be packed");
                     prop_assert_eq!(&run(&packed, &inputs), &expected, "{}", core);
                 }
             }

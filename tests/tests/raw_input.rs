@@ -1,7 +1,6 @@
 //! Whatever a sensor counts: the engine makes the same values of it as the plain implementation,
 //! counts the same values that are beyond, and answers the same; and packing changes none of it.
 
-use clap::ValueEnum;
 use host_trainer::pack::{Core, pack};
 use model_format::build::{LayerSpec, ModelSpec};
 use model_format::{Channel, Clamp, Encoding, Model, Multiplier, Quantization, RealChannel};
@@ -87,9 +86,9 @@ fn holds(case: &Case) -> Result<(), TestCaseError> {
     let network = Network::new(&model);
     let tensor = model.input_quantization();
     let output = model.output().quantization.data_type;
-    let packed: Vec<Vec<u8>> = Core::value_variants()
+    let packed: Vec<Vec<u8>> = Core::ALL
         .iter()
-        .map(|core| pack(&model, *core).expect("every model can be packed"))
+        .map(|core| pack(&model, core).expect("every model can be packed"))
         .collect();
     for row in &case.rows {
         let counts = &row[..model.input_len()];
@@ -138,8 +137,8 @@ fn real_holds(
     let mut input = vec![0x5a; model.input_bytes()];
     prop_assert_eq!(encode_reals(&model, reals.iter().copied(), &mut input), Ok(beyond));
     prop_assert_eq!(&input, &bytes(&values, tensor.data_type));
-    for core in Core::value_variants() {
-        let file = pack(&model, *core).expect("every model can be packed");
+    for core in Core::ALL {
+        let file = pack(&model, core).expect("every model can be packed");
         let model = Model::parse(&file).expect("what was packed");
         let output = model.output().quantization.data_type;
         let mut scratch = vec![u32::MAX; model.scratch_len()];

@@ -7,13 +7,17 @@ use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use super::compare::CompareArgs;
+#[cfg(feature = "device")]
+use super::device::DeviceArgs;
+#[cfg(feature = "projection")]
 use super::features::FeaturesArgs;
+#[cfg(not(all(feature = "device", feature = "fetch", feature = "projection")))]
+use super::left_out::LeftOut;
 use super::max_loss::MaxLoss;
 use super::predict::{PredictArgs, PrepareArgs};
 use super::quantize::QuantizeArgs;
 use super::report::ReportArgs;
 use super::sweep::Shard;
-use crate::device::cli::DeviceArgs;
 use crate::experiment::Experiment;
 use crate::pack::Core;
 use crate::train::MAX_THREADS;
@@ -43,7 +47,11 @@ pub enum Command {
     /// Measure how fast training is, beside the machine's own bound and other programs
     Bench(BenchArgs),
     /// Download a dataset into the cache folder
+    #[cfg(feature = "fetch")]
     Fetch(FetchArgs),
+    /// Download a dataset into the cache folder
+    #[cfg(not(feature = "fetch"))]
+    Fetch(LeftOut),
     /// Show how well a model does on a dataset, by the engine that devices run
     Evaluate(EvaluateArgs),
     /// Show layers, shapes, scales, and what a model needs
@@ -61,7 +69,11 @@ pub enum Command {
     /// Classify photographs or rows of a table, in float and in integers, with probabilities
     Predict(PredictArgs),
     /// Write a layer's outputs as CSV, and as a scatter plot of their principal components
+    #[cfg(feature = "projection")]
     Features(FeaturesArgs),
+    /// Write a layer's outputs as CSV, and as a scatter plot of their principal components
+    #[cfg(not(feature = "projection"))]
+    Features(LeftOut),
     /// Write the report of a finished run again
     Report(ReportArgs),
     /// Show runs side by side
@@ -70,7 +82,11 @@ pub enum Command {
     Presets(PresetsArgs),
     /// Ask a device, or emulate one
     #[command(subcommand)]
+    #[cfg(feature = "device")]
     Device(DeviceArgs),
+    /// Ask a device, or emulate one
+    #[cfg(not(feature = "device"))]
+    Device(LeftOut),
 }
 
 /// `train`.

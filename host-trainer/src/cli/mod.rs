@@ -1,30 +1,36 @@
 //! The command line: what the user typed becomes checked options, then work, then an exit code.
 
-pub(crate) mod args;
+mod args;
 mod bench;
 mod checkpoint;
 mod compare;
-pub(crate) mod counts;
-pub(crate) mod evaluate;
+mod counts;
+#[cfg(feature = "device")]
+mod device;
+mod evaluate;
+#[cfg(feature = "projection")]
 mod features;
+#[cfg(feature = "fetch")]
 mod fetch;
-pub(crate) mod files;
+mod files;
 mod hint;
 mod import;
 mod infer;
 mod inspect;
+#[cfg(not(all(feature = "device", feature = "fetch", feature = "projection")))]
+mod left_out;
 mod max_loss;
 mod pack;
-pub(crate) mod predict;
-pub(crate) mod predict_rows;
+mod predict;
+mod predict_rows;
 mod presets;
 mod progress;
 mod quantize;
 mod report;
 mod sweep;
-pub(crate) mod terminal;
+mod terminal;
 mod trace;
-pub(crate) mod train;
+mod train;
 
 use std::process::ExitCode;
 
@@ -57,7 +63,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Train(args) => train::run(&args, quiet),
         Command::Sweep(args) => sweep::run(&args, quiet),
         Command::Bench(args) => bench::run(&args, quiet),
+        #[cfg(feature = "fetch")]
         Command::Fetch(args) => fetch::run(&args, quiet),
+        #[cfg(not(feature = "fetch"))]
+        Command::Fetch(args) => args.refuse("fetch"),
         Command::Evaluate(args) => evaluate::run(&args, quiet),
         Command::Inspect(args) => inspect::run(&args),
         Command::Import(args) => import::run(&args, quiet),
@@ -66,11 +75,17 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Pack(args) => pack::run(&args, quiet),
         Command::Trace(args) => trace::run(&args),
         Command::Predict(args) => predict::run(&args),
+        #[cfg(feature = "projection")]
         Command::Features(args) => features::run(&args, quiet),
+        #[cfg(not(feature = "projection"))]
+        Command::Features(args) => args.refuse("features"),
         Command::Report(args) => report::run(&args, quiet),
         Command::Compare(args) => compare::run(&args, quiet),
         Command::Presets(args) => presets::run(&args),
-        Command::Device(args) => crate::device::cli::run(args, quiet),
+        #[cfg(feature = "device")]
+        Command::Device(args) => device::run(args, quiet),
+        #[cfg(not(feature = "device"))]
+        Command::Device(args) => args.refuse("device"),
     }
 }
 

@@ -1,0 +1,365 @@
+//! From the graph's operators to a chain of layers.
+
+use std::collections::HashMap;
+
+use model_format::build::{EncodingSpec, InputSpec, LayerSpec};
+use model_format::limits::{MAX_DIMENSIONS, MAX_LAYERS};
+use model_format::{Clamp, Encoding, Quantization, Softmax};
+
+use super::dense::dense;
+use super::element_wise;
+use super::error::{ImportError, OperatorProblem};
+use super::schema::{Graph, Kind, Operator, Type};
+use super::tensor::Tensor;
+use crate::tables;
+
+/// The most operators that are followed: four for each layer that a model can have.
+const MAX_OPERATORS: usize = 4 * MAX_LAYERS;
+
+/// What a graph becomes.
+#[derive(Clone, Debug)]
+pub(super) struct Chain {
+    pub(super) input: InputSpec,
+    pub(super) layers: Vec<LayerSpec>,
+    /// Values that come out.
+    pub(super) outputs: usize,
+    /// What was left out, for people.
+    pub(super) notes: Vec<String>,
+}
+
+/// The value that the next operator takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Value {
+    /// Before the int8 part.
+    Before,
+    /// In it.
+    Int8(Quantization),
+    /// Behind it.
+    Behind,
+}
+
+impl Chain {
+    /// Follows the operators from the input to the output.
+    pub(super) fn follow(graph: Graph<'_>) -> Result<Chain, ImportError> {
+        let input = graph.tensor(graph.input)?;
+        let (value, quantization) = match input.kind {
+            Type::INT8 => (Value::Int8(input.int8()?), Some(input.int8()?)),
+            // Whatever is no int8 must be turned into it by a QUANTIZE.
+            _ => (Value::Before, None),
+        };
+        let mut walk = Walk {
+            graph,
+            at: graph.input,
+            value,
+            elements: input.elements()?,
+            input: quantization.map(|quantization| (quantization, Encoding::Quantized)),
+            layers: Vec::new(),
+            notes: Vec::new(),
+        };
+        for operator in path(graph)? {
+            walk.step(&operator).map_err(|error| at_operator(&operator, error))?;
+        }
+        let Some((quantization, encoding)) = walk.input.filter(|_| !walk.layers.is_empty()) else {
+            return Err(ImportError::Empty);
+        };
+        Ok(Chain {
+            input: InputSpec { shape: shape(&input)?, quantization, encoding },
+            layers: walk.layers,
+            outputs: walk.elements,
+            notes: walk.notes,
+        })
+    }
+}
+
+/// An error with a tensor, with the operator that uses it.
+fn at_operator(operator: &Operator<'_>, error: ImportError) -> ImportError {
+    match error {
+        ImportError::Tensor { index, name, problem } => {
+            operator.refuse(OperatorProblem::Tensor { index, name, problem })
+        }
+        error => error,
+    }
+}
+
+/// The operators between input and output, in the order in which they run.
+///
+/// Each takes its data as its first input, what else it takes are constants. The converter also
+/// writes operators that only compute the shape for a RESHAPE (SHAPE, STRIDED_SLICE, PACK): they
+/// are not on the path, and the shape of the output is known without them.
+fn path(graph: Graph<'_>) -> Result<Vec<Operator<'_>>, ImportError> {
+    let mut giver = HashMap::new();
+    for index in 0..graph.operator_count() {
+        giver.extend(graph.first_output(index)?.map(|output| (output, index)));
+    }
+    let mut path: Vec<Operator<'_>> = Vec::new();
+    let mut at = graph.output;
+    while at != graph.input {
+        // An operator that takes what a later one gives would make a circle.
+        let later = path.last().map_or(usize::MAX, |operator| operator.index);
+        let Some(index) = giver.get(&at).copied().filter(|index| *index < later) else {
+            return Err(match path.last() {
+                None => ImportError::Output(at),
+                Some(operator) if matches!(operator.kind, Kind::Other(_)) => {
+                    operator.refuse(OperatorProblem::Unsupported)
+                }
+                Some(operator) => operator.refuse(OperatorProblem::NotAChain(at)),
+            });
+        };
+        if path.len() == MAX_OPERATORS {
+            return Err(ImportError::TooDeep { limit: MAX_OPERATORS });
+        }
+        let operator = graph.operator(index)?;
+        at = operator.input(0).unwrap_or(-1);
+        path.push(operator);
+    }
+    path.reverse();
+    Ok(path)
+}
+
+/// The dimensions of the input, without that of the batch.
+fn shape(input: &Tensor<'_>) -> Result<Vec<usize>, ImportError> {
+    let dimensions: Vec<usize> =
+        input.shape.iter().map(|dimension| usize::try_from(*dimension).unwrap_or(0)).collect();
+    Ok(match &dimensions[..] {
+        [1, rest @ ..] if !rest.is_empty() && rest.len() <= MAX_DIMENSIONS => rest.to_vec(),
+        all if !all.is_empty() && all.len() <= MAX_DIMENSIONS => all.to_vec(),
+        _ => vec![input.elements()?],
+    })
+}
+
+struct Walk<'a> {
+    graph: Graph<'a>,
+    /// The tensor that the next operator takes.
+    at: i32,
+    value: Value,
+    elements: usize,
+    input: Option<(Quantization, EncodingSpec)>,
+    layers: Vec<LayerSpec>,
+    notes: Vec<String>,
+}
+
+impl Walk<'_> {
+    fn step(&mut self, operator: &Operator<'_>) -> Result<(), ImportError> {
+        if let Kind::Other(_) = operator.kind {
+            return Err(operator.refuse(OperatorProblem::Unsupported));
+        }
+        check_inputs(operator)?;
+        let output = operator.output()?;
+        let y = self.graph.tensor(output)?;
+        let x = self.graph.tensor(self.at)?;
+        match (&operator.kind, self.value) {
+            (Kind::Quantize, _) => self.quantize(operator, &x, &y)?,
+            (Kind::Reshape, _) => {
+                if x.describe() != y.describe() {
+                    return Err(operator.refuse(OperatorProblem::Requantizes));
+                }
+                self.same_elements(operator, &y)?;
+            }
+            (_, Value::Behind) => return Err(operator.refuse(OperatorProblem::BehindTheEnd)),
+            (_, Value::Before) => {
+                let found = x.kind.name();
+                return Err(operator.refuse(OperatorProblem::NotInt8 { found }));
+            }
+            (Kind::Dequantize, Value::Int8(_)) => {
+                if y.kind != Type::FLOAT32 {
+                    let supported = "int8 to float32";
+                    return Err(conversion(operator, &x, &y, supported));
+                }
+                self.same_elements(operator, &y)?;
+                self.leave_out(operator, "the model gives int8 instead of float32");
+                self.value = Value::Behind;
+            }
+            (Kind::FullyConnected, Value::Int8(quantization)) => {
+                self.check_depth()?;
+                let layer = dense(self.graph, operator, quantization, self.elements, &y)?;
+                self.elements = layer.outputs;
+                self.value = Value::Int8(layer.output);
+                self.layers.push(LayerSpec::Dense(layer));
+            }
+            (_, Value::Int8(quantization)) => {
+                self.check_depth()?;
+                self.same_elements(operator, &y)?;
+                self.element_wise(operator, quantization, &y)?;
+                self.value = Value::Int8(y.int8()?);
+            }
+        }
+        self.at = output;
+        Ok(())
+    }
+
+    /// Before a layer is made: the same weights may stand for many layers of a small file.
+    fn check_depth(&self) -> Result<(), ImportError> {
+        match self.layers.len() < MAX_LAYERS {
+            true => Ok(()),
+            false => Err(ImportError::TooDeep { limit: MAX_LAYERS }),
+        }
+    }
+
+    fn same_elements(&self, operator: &Operator<'_>, y: &Tensor<'_>) -> Result<(), ImportError> {
+        let (found, needed) = (y.elements()?, self.elements);
+        match found == needed {
+            true => Ok(()),
+            false => {
+                let what = "outputs";
+                Err(operator.refuse(OperatorProblem::Elements { what, found, needed }))
+            }
+        }
+    }
+
+    fn leave_out(&mut self, operator: &Operator<'_>, why: &str) {
+        let (index, name) = (operator.index, operator.kind.name());
+        self.notes.push(format!("operator {index} ({name}) is left out: {why}"));
+    }
+
+    /// QUANTIZE: at the start, in the middle, at the end.
+    fn quantize(
+        &mut self,
+        operator: &Operator<'_>,
+        x: &Tensor<'_>,
+        y: &Tensor<'_>,
+    ) -> Result<(), ImportError> {
+        const SUPPORTED: &str = "float32 to int8 at the start, uint8 to int8 and back with the \
+                                 same scale at the ends, and int8 to int8";
+        self.same_elements(operator, y)?;
+        match (self.value, x.kind, y.kind) {
+            (Value::Before, Type::FLOAT32, Type::INT8) => {
+                let quantization = y.int8()?;
+                self.input = Some((quantization, Encoding::Quantized));
+                self.value = Value::Int8(quantization);
+                self.leave_out(operator, "the model takes int8 instead of float32");
+            }
+            (Value::Before, Type::UINT8, Type::INT8) if is_moved_by_128(y, x)? => {
+                let quantization = y.int8()?;
+                self.input = Some((quantization, Encoding::Unsigned8));
+                self.value = Value::Int8(quantization);
+                self.leave_out(operator, "raw bytes b become q = b − 128, the same numbers");
+            }
+            (Value::Int8(from), Type::INT8, Type::INT8) => {
+                let to = y.int8()?;
+                if from != to {
+                    let table = element_wise::requantize(from, to);
+                    self.layers.push(LayerSpec::Table(table.ok_or_else(|| {
+                        let real = f64::from(from.scale) / f64::from(to.scale);
+                        operator.refuse(OperatorProblem::Multiplier { row: 0, real })
+                    })?));
+                }
+                self.value = Value::Int8(to);
+            }
+            (Value::Int8(_), Type::INT8, Type::UINT8) if is_moved_by_128(x, y)? => {
+                self.leave_out(operator, "the model gives int8 q instead of uint8 q + 128");
+                self.value = Value::Behind;
+            }
+            _ => return Err(conversion(operator, x, y, SUPPORTED)),
+        }
+        Ok(())
+    }
+
+    /// RELU, RELU6, TANH, LOGISTIC, SOFTMAX.
+    fn element_wise(
+        &mut self,
+        operator: &Operator<'_>,
+        x: Quantization,
+        tensor: &Tensor<'_>,
+    ) -> Result<(), ImportError> {
+        let y = tensor.int8()?;
+        let check = |needed: Quantization, name: &'static str| match y == needed {
+            true => Ok(()),
+            false => {
+                let found = tensor.describe();
+                let problem = OperatorProblem::OutputQuantization { found, needed: name };
+                Err(operator.refuse(problem))
+            }
+        };
+        let layer = match operator.kind {
+            Kind::Relu if x == y => {
+                return self.clamp(Clamp { low: y.zero_point as i16, high: 127 });
+            }
+            Kind::Relu => element_wise::relu(x, y).ok_or_else(|| {
+                let real = f64::from(x.scale / y.scale);
+                operator.refuse(OperatorProblem::Multiplier { row: 0, real })
+            })?,
+            Kind::Relu6 if x == y => return self.clamp(element_wise::relu6_bounds(x)),
+            Kind::Relu6 => element_wise::relu6(x, y),
+            Kind::Tanh => {
+                check(Quantization::int8(1.0 / 128.0, 0), "steps of 1/128 around 0")?;
+                tables::tanh_int8(x)
+            }
+            Kind::Logistic => {
+                check(Softmax::OUTPUT, "steps of 1/256 from −128")?;
+                tables::logistic_int8(x)
+            }
+            // The kinds that are left are softmax alone.
+            _ => {
+                check(Softmax::OUTPUT, "steps of 1/256 from −128")?;
+                return self.softmax(operator, x, tensor);
+            }
+        };
+        self.layers.push(LayerSpec::Table(layer));
+        Ok(())
+    }
+
+    fn softmax(
+        &mut self,
+        operator: &Operator<'_>,
+        x: Quantization,
+        y: &Tensor<'_>,
+    ) -> Result<(), ImportError> {
+        // Softmax goes over the last dimension: all others must be 1.
+        let last = y.shape.last().and_then(|last| usize::try_from(*last).ok()).unwrap_or(0);
+        if last != self.elements {
+            let (what, found, needed) = ("values of a softmax", last, self.elements);
+            return Err(operator.refuse(OperatorProblem::Elements { what, found, needed }));
+        }
+        let beta = operator.beta()?;
+        if !(beta.is_normal() && beta > 0.0) {
+            return Err(operator.refuse(OperatorProblem::Beta(beta)));
+        }
+        self.layers.push(LayerSpec::Softmax(tables::softmax(x, beta)));
+        Ok(())
+    }
+
+    /// Clamps the values, by the dense layer before if there is one: it costs nothing there.
+    fn clamp(&mut self, bounds: Clamp) -> Result<(), ImportError> {
+        let Value::Int8(quantization) = self.value else { return Ok(()) };
+        if let Some(LayerSpec::Dense(dense)) = self.layers.last_mut() {
+            let Clamp { low, high } = dense.clamp;
+            let within = |bound: i16| bound.clamp(bounds.low, bounds.high);
+            dense.clamp = Clamp { low: within(low), high: within(high) };
+        } else {
+            let mut table = element_wise::relu6(quantization, quantization);
+            let entries = (-128..128).map(|q: i16| q.clamp(bounds.low, bounds.high));
+            table.entries = entries.collect();
+            self.layers.push(LayerSpec::Table(table));
+        }
+        Ok(())
+    }
+}
+
+fn check_inputs(operator: &Operator<'_>) -> Result<(), ImportError> {
+    let found = operator.input_count();
+    let (fits, needed) = match operator.kind {
+        Kind::FullyConnected => ((2..=3).contains(&found), "2 or 3"),
+        Kind::Reshape => ((1..=2).contains(&found), "1 or 2"),
+        _ => (found == 1, "1"),
+    };
+    match fits {
+        true => Ok(()),
+        false => Err(operator.refuse(OperatorProblem::Arity { found, what: "inputs", needed })),
+    }
+}
+
+fn conversion(
+    operator: &Operator<'_>,
+    x: &Tensor<'_>,
+    y: &Tensor<'_>,
+    supported: &'static str,
+) -> ImportError {
+    let (from, to) = (x.describe(), y.describe());
+    operator.refuse(OperatorProblem::Conversion { from, to, supported })
+}
+
+/// Whether uint8 values stand for the same numbers as int8 values that are lower by 128.
+fn is_moved_by_128(int8: &Tensor<'_>, uint8: &Tensor<'_>) -> Result<bool, ImportError> {
+    let zero_points = (int8.zero_point()?, uint8.zero_point()?);
+    Ok(int8.scale()? == uint8.scale()? && zero_points.0.checked_add(128) == Some(zero_points.1))
+}

@@ -1,0 +1,174 @@
+//! From a TensorFlow Lite model of dense layers in int8 to a model file that gives the same bytes.
+//!
+//! The operators are those of DESIGN.md, the arithmetic is TensorFlow Lite Micro's: weights,
+//! biases and scales are taken as they are, multipliers and tables are made by its algorithms.
+//! Whatever cannot be taken is refused by name: no file makes this panic, loop or take more memory
+//! than a small multiple of its size.
+
+mod chain;
+mod dense;
+mod element_wise;
+mod error;
+mod flatbuffer;
+mod foreign;
+mod schema;
+mod tensor;
+
+use model_format::build::{LayerSpec, ModelSpec, OutputSpec, SelfTestSpec};
+use model_format::limits::{MAX_LABELS, MAX_TEXT};
+use model_format::{Encoding, Model, Quantization, Softmax};
+use rand::RngExt;
+use thimble_nn::Engine;
+
+pub use error::{ImportError, OperatorProblem, TensorProblem};
+
+use chain::Chain;
+use schema::Graph;
+
+use thimble_support::random::{Stream, stream};
+
+/// The scale of pixels: 1 stands for the byte 255.
+const PIXEL: f32 = 1.0 / 255.0;
+/// Self-tests that an imported model carries.
+const SELF_TESTS: usize = 2;
+
+/// What an import adds to the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// What people shall call the model; cut off at what the format takes.
+    pub name: String,
+    /// What its outputs say.
+    pub kind: OutputMeaning,
+}
+
+/// What the outputs of an imported model say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutputMeaning {
+    /// Classes, called 0, 1, 2, …, behind a softmax; else values.
+    Guess,
+    /// Classes, called 0, 1, 2, ….
+    Classes,
+    /// Classes of these names.
+    Labels(Vec<String>),
+}
+
+/// An imported model.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// The model file.
+    pub bytes: Vec<u8>,
+    /// What was left out or guessed, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Imports a `.tflite` file.
+///
+/// # Errors
+/// [`ImportError`] names the operator or tensor, what is wrong with it, and what to do.
+pub fn import(file: &[u8], options: &Options) -> Result<Imported, ImportError> {
+    let graph = Graph::read(file).map_err(|error| match error {
+        ImportError::Identifier => foreign::refuse(file),
+        other => other,
+    })?;
+    let Chain { mut input, layers, outputs, mut notes } = Chain::follow(graph)?;
+    if input.quantization == Quantization::int8(PIXEL, -128) {
+        input.encoding = Encoding::Unsigned8;
+    }
+    let mut spec = ModelSpec {
+        name: cut(&options.name),
+        input,
+        output: kind(&options.kind, &layers, outputs, &mut notes)?,
+        layers,
+        self_tests: Vec::new(),
+        details: Default::default(),
+    };
+    spec.self_tests = self_tests(&spec.to_bytes()?)?;
+    Ok(Imported { bytes: spec.to_bytes()?, notes })
+}
+
+/// As much of a name as the format takes.
+fn cut(name: &str) -> String {
+    let fits = |end: &usize| *end <= MAX_TEXT;
+    let ends = name.char_indices().map(|(at, char)| at + char.len_utf8());
+    name[..ends.take_while(fits).last().unwrap_or(0)].into()
+}
+
+fn kind(
+    kind: &OutputMeaning,
+    layers: &[LayerSpec],
+    outputs: usize,
+    notes: &mut Vec<String>,
+) -> Result<OutputSpec, ImportError> {
+    let numbers = || OutputSpec::classes((0..outputs).map(|class| class.to_string()));
+    let probability = |labels: Vec<String>| {
+        let scores = match layers.last() {
+            Some(LayerSpec::Table(table)) => table.output,
+            Some(LayerSpec::Dense(dense)) => dense.output,
+            _ => Softmax::OUTPUT,
+        };
+        // The last step that is not above one half.
+        let threshold = (0.5 / f64::from(scores.scale)).floor() as i32 + scores.zero_point;
+        OutputSpec::Probability { labels, threshold }
+    };
+    let is_softmax = matches!(layers.last(), Some(LayerSpec::Softmax(_)));
+    Ok(match kind {
+        // One output tells two classes apart.
+        OutputMeaning::Labels(labels) if labels.len() == 2 && outputs == 1 => {
+            probability(labels.clone())
+        }
+        OutputMeaning::Labels(labels) if labels.len() != outputs => {
+            return Err(ImportError::Labels { labels: labels.len(), outputs });
+        }
+        OutputMeaning::Labels(labels) => OutputSpec::classes(labels),
+        OutputMeaning::Classes if outputs == 1 => probability(vec!["0".into(), "1".into()]),
+        OutputMeaning::Classes => numbers(),
+        OutputMeaning::Guess if is_softmax && outputs <= MAX_LABELS => numbers(),
+        OutputMeaning::Guess => {
+            notes.push("the outputs are taken for values, since no softmax ends the model".into());
+            OutputSpec::Values(vec![])
+        }
+    })
+}
+
+/// Random inputs, always the same for a model, with the outputs of the device's own engine.
+fn self_tests(file: &[u8]) -> Result<Vec<SelfTestSpec>, ImportError> {
+    let model = Model::parse(file)?;
+    let mut random = stream(model.checksum().into(), Stream::SelfTests);
+    let mut scratch = vec![0; model.scratch_len()];
+    // Whatever can be parsed can be run: the host's engine reads all layouts.
+    let Ok(mut engine) = Engine::new(model.clone(), &mut scratch) else { return Ok(Vec::new()) };
+    let tests = (0..SELF_TESTS).filter_map(|_| {
+        let input: Vec<u8> = (0..model.input_bytes()).map(|_| random.random()).collect();
+        let output = engine.run_bytes(&input).ok()?.to_vec();
+        Some(SelfTestSpec { input, output })
+    });
+    Ok(tests.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_cut_between_characters() {
+        assert_eq!(cut("short"), "short");
+        assert_eq!(cut(&"é".repeat(40)), "é".repeat(32));
+        assert_eq!(cut(&format!("a{}", "é".repeat(40))), format!("a{}", "é".repeat(31)));
+        assert_eq!(cut(""), "");
+    }
+
+    #[test]
+    fn what_is_no_model_is_refused() {
+        let options = Options { name: "x".into(), kind: OutputMeaning::Guess };
+        for file in [&b""[..], b"TFL3", b"<html></html>", &[0xff; 64]] {
+            assert_eq!(import(file, &options).unwrap_err(), ImportError::Identifier);
+        }
+        let mut file = [0u8; 64];
+        file[4..8].copy_from_slice(b"TFL3");
+        // The root table is the file's own beginning, and holds nonsense.
+        assert!(import(&file, &options).is_err());
+        file[..4].copy_from_slice(&[0xff; 4]);
+        let message = import(&file, &options).unwrap_err().to_string();
+        assert!(message.contains("cut off or damaged"), "{message}");
+    }
+}

@@ -1,0 +1,268 @@
+//! Weights laid out as the kernels of one core read them.
+//!
+//! A packed model computes what the one that it was made from computes, with the same self-tests;
+//! only the order of the weights in the file differs. Which layout is the fastest on which core is
+//! the kernels' knowledge (`firmware/src/kernels`), this table is its mirror.
+
+use std::fmt;
+
+use model_format::build::{DenseSpec, LayerSpec, ModelSpec};
+use model_format::{DataType, Error, Model, Quantization, Softmax, WeightLayout};
+use rand::RngExt;
+use thimble_nn::{Engine, EngineError};
+
+use thimble_support::random::{Stream, stream};
+
+/// Random inputs on which a packed model must give the same bytes as the one it was made from.
+const CHECKS: usize = 32;
+
+/// Multiply-accumulates that these inputs may take: a model of 200 MB is checked within seconds.
+const MOST_MACS: u64 = 1 << 29;
+
+/// The core that a model is packed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+pub enum Core {
+    /// Cortex-M0, M0+, M1 and M23: Armv6-M and Armv8-M baseline
+    #[cfg_attr(
+        feature = "clap",
+        value(alias = "cortex-m0plus", alias = "cortex-m0+", alias = "cortex-m23")
+    )]
+    CortexM0,
+    /// Cortex-M3: Armv7-M without DSP
+    CortexM3,
+    /// Cortex-M4 and M4F: Armv7-M with DSP
+    #[cfg_attr(feature = "clap", value(alias = "cortex-m4f"))]
+    CortexM4,
+    /// Cortex-M7
+    CortexM7,
+    /// Cortex-M33: Armv8-M mainline with DSP
+    CortexM33,
+    /// Cortex-M55, with Helium
+    CortexM55,
+    /// RISC-V RV32IM and RV32IMAC
+    #[cfg_attr(feature = "clap", value(alias = "riscv32"))]
+    Rv32,
+    /// Whatever has a kernel: weights row by row
+    Any,
+}
+
+impl Core {
+    /// All cores.
+    pub const ALL: [Core; 8] = [
+        Core::CortexM0,
+        Core::CortexM3,
+        Core::CortexM4,
+        Core::CortexM7,
+        Core::CortexM33,
+        Core::CortexM55,
+        Core::Rv32,
+        Core::Any,
+    ];
+
+    /// The fastest layout for a layer with such weights and inputs.
+    fn layout(self, dense: &DenseSpec, input: Quantization) -> WeightLayout {
+        use WeightLayout::{
+            Columns8, ColumnsUnsigned4, FoldedRows, Int4, Int4Tiles4, Pairs4, RowMajor, Sparse,
+        };
+        if dense.layout == WeightLayout::Sparse {
+            // What is not stored cannot be read faster in another order.
+            return Sparse;
+        }
+        let has_dsp =
+            matches!(self, Core::CortexM4 | Core::CortexM7 | Core::CortexM33 | Core::CortexM55);
+        match (self, dense.layout.is_int4(), input.data_type) {
+            (_, true, DataType::Int8) if has_dsp => Int4Tiles4,
+            (_, true, _) => Int4,
+            (Core::CortexM55, false, DataType::Int8) => FoldedRows,
+            (Core::CortexM0, false, DataType::Int8) => ColumnsUnsigned4,
+            (Core::CortexM3 | Core::Rv32, false, _) => Columns8,
+            _ if has_dsp => Pairs4,
+            _ => RowMajor,
+        }
+    }
+}
+
+impl fmt::Display for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Core::CortexM0 => "Cortex-M0",
+            Core::CortexM3 => "Cortex-M3",
+            Core::CortexM4 => "Cortex-M4",
+            Core::CortexM7 => "Cortex-M7",
+            Core::CortexM33 => "Cortex-M33",
+            Core::CortexM55 => "Cortex-M55",
+            Core::Rv32 => "RV32",
+            Core::Any => "any core",
+        })
+    }
+}
+
+/// Why a model cannot be packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PackError {
+    /// The format refuses the packed model.
+    #[error("the packed model is refused: {0}")]
+    Format(#[from] Error),
+    /// The engine of this machine refuses it.
+    #[error("the packed model cannot be checked: {0}")]
+    Engine(#[from] EngineError),
+    /// The packed model answers something else.
+    #[error(
+        "the packed model gives another output for check {check}: this is an error in Thimble, \
+         please report it with the model; the model was not written"
+    )]
+    Differs {
+        /// The number of the input, the self-tests first.
+        check: usize,
+    },
+}
+
+/// Lays the weights of a model out for a core, and checks that it computes the same.
+///
+/// # Errors
+/// [`PackError`]; what can be parsed can be packed, but for an error in this program.
+pub fn pack(model: &Model<'_>, core: Core) -> Result<Vec<u8>, PackError> {
+    let mut spec = ModelSpec::from(model);
+    let mut input = spec.input.quantization;
+    for layer in &mut spec.layers {
+        input = match layer {
+            LayerSpec::Dense(dense) => {
+                dense.layout = core.layout(dense, input);
+                dense.output
+            }
+            LayerSpec::Table(table) => table.output,
+            LayerSpec::Softmax(_) => Softmax::OUTPUT,
+        };
+    }
+    let bytes = spec.to_bytes()?;
+    // A model may be larger than half of the memory.
+    drop(spec);
+    check(model, &Model::parse(&bytes)?)?;
+    Ok(bytes)
+}
+
+/// Leaves out the details of a model: names and units of features and values, and the preparation of
+/// images. Everything that is computed stays.
+///
+/// # Errors
+/// [`PackError`], as for [`pack`].
+pub fn strip(model: &Model<'_>) -> Result<Vec<u8>, PackError> {
+    let spec = ModelSpec { details: Default::default(), ..ModelSpec::from(model) };
+    Ok(spec.to_bytes()?)
+}
+
+/// Runs the self-tests and random inputs through both models.
+fn check(model: &Model<'_>, packed: &Model<'_>) -> Result<(), PackError> {
+    let mut scratch = vec![0; model.scratch_len()];
+    let mut packed_scratch = vec![0; packed.scratch_len()];
+    let mut engine = Engine::new(model.clone(), &mut scratch)?;
+    let mut packed_engine = Engine::new(packed.clone(), &mut packed_scratch)?;
+    let mut random = stream(model.checksum().into(), Stream::Packing);
+    let checks = (MOST_MACS / model.macs().max(1)).clamp(1, CHECKS as u64);
+    let random =
+        (0..checks).map(|_| (0..model.input_bytes()).map(|_| random.random()).collect::<Vec<u8>>());
+    // The extremes of every input, and the zero point, at which kernels skip.
+    let extremes = [0x80, 0x7f, model.input().quantization.zero_point as u8]
+        .map(|byte| vec![byte; model.input_bytes()]);
+    // All that there are for any usual model, at least one of each kind for a huge one.
+    let few = if model.macs() > MOST_MACS { 1 } else { usize::MAX };
+    let tests = model.self_tests().map(|test| test.input.to_vec()).take(few);
+    let inputs = tests.chain(extremes.into_iter().take(few)).chain(random);
+    for (check, input) in inputs.enumerate() {
+        if engine.run_bytes(&input).ok() != packed_engine.run_bytes(&input).ok() {
+            return Err(PackError::Differs { check });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use model_format::build::{InputSpec, OutputSpec};
+    use model_format::{Clamp, Encoding, Multiplier};
+
+    use super::*;
+
+    fn dense(inputs: usize, outputs: usize, weight: i8, layout: WeightLayout) -> LayerSpec {
+        LayerSpec::Dense(DenseSpec {
+            inputs,
+            outputs,
+            weights: (0..inputs * outputs).map(|k| weight - (k % 5) as i8).collect(),
+            biases: vec![100; outputs],
+            multipliers: vec![Multiplier { mantissa: 1 << 30, shift: -8 }; outputs],
+            output: Quantization::int8(0.1, -3),
+            clamp: Clamp::INT8,
+            layout,
+        })
+    }
+
+    fn model(quantization: Quantization, layers: Vec<LayerSpec>) -> Vec<u8> {
+        let LayerSpec::Dense(first) = &layers[0] else { panic!("the first layer is dense") };
+        ModelSpec {
+            name: "pack".into(),
+            input: InputSpec {
+                shape: vec![first.inputs],
+                quantization,
+                encoding: Encoding::Quantized,
+            },
+            output: OutputSpec::Values(vec![]),
+            layers,
+            self_tests: vec![],
+            details: Default::default(),
+        }
+        .to_bytes()
+        .unwrap()
+    }
+
+    fn layouts(bytes: &[u8], core: Core) -> Vec<WeightLayout> {
+        let packed = pack(&Model::parse(bytes).unwrap(), core).unwrap();
+        let spec = ModelSpec::from(&Model::parse(&packed).unwrap());
+        let layout = |layer: &LayerSpec| match layer {
+            LayerSpec::Dense(dense) => dense.layout,
+            _ => panic!("all layers are dense"),
+        };
+        spec.layers.iter().map(layout).collect()
+    }
+
+    #[test]
+    fn each_core_gets_its_layout_and_the_way_back_is_the_same_file() {
+        use WeightLayout::*;
+        let bytes = model(
+            Quantization::int8(0.1, 3),
+            vec![dense(9, 5, 40, RowMajor), dense(5, 3, 7, Int4)],
+        );
+        for (core, expected) in [
+            (Core::CortexM0, [ColumnsUnsigned4, Int4]),
+            (Core::CortexM3, [Columns8, Int4]),
+            (Core::CortexM4, [Pairs4, Int4Tiles4]),
+            (Core::CortexM7, [Pairs4, Int4Tiles4]),
+            (Core::CortexM33, [Pairs4, Int4Tiles4]),
+            (Core::CortexM55, [FoldedRows, Int4Tiles4]),
+            (Core::Rv32, [Columns8, Int4]),
+            (Core::Any, [RowMajor, Int4]),
+        ] {
+            assert_eq!(layouts(&bytes, core), expected, "{core}");
+            let packed = pack(&Model::parse(&bytes).unwrap(), core).unwrap();
+            assert_eq!(pack(&Model::parse(&packed).unwrap(), Core::Any).unwrap(), bytes);
+        }
+    }
+
+    #[test]
+    fn int16_and_sparse_layers_keep_what_folds_nothing() {
+        use WeightLayout::*;
+        let int16 = model(Quantization::int16(0.1), vec![dense(9, 5, 40, RowMajor)]);
+        for (core, layout) in [
+            (Core::CortexM4, Pairs4),
+            (Core::CortexM0, RowMajor),
+            (Core::CortexM55, Pairs4),
+            (Core::Rv32, Columns8),
+        ] {
+            assert_eq!(layouts(&int16, core), [layout], "{core}");
+        }
+        let sparse = model(Quantization::int8(0.1, 0), vec![dense(9, 5, 40, Sparse)]);
+        for core in Core::ALL {
+            assert_eq!(layouts(&sparse, *core), [Sparse], "{core}");
+        }
+    }
+}

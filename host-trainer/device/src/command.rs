@@ -1,0 +1,286 @@
+//! Bulk work in the emulator, by files instead of the slow UART.
+//!
+//! The formats are those of `firmware/boards/emulated`, the firmware is what
+//! [`Board::build_for_commands`] makes.
+
+use std::path::Path;
+use std::time::Duration;
+use std::{fs, io};
+
+use super::Error;
+use super::board::Board;
+use super::emulator::{Emulator, Options, Uart};
+
+/// A model for the firmware to load, and what to run through it.
+pub struct Vector<'a> {
+    /// The model file.
+    pub model: &'a [u8],
+    /// Any number of rows of inputs.
+    pub inputs: &'a [i8],
+}
+
+/// What one inference costs, over all rows that were measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// Rows that were measured.
+    pub rows: u64,
+    /// Executed instructions of the cheapest; to the resolution of the board's timer.
+    pub instructions_min: u64,
+    /// Executed instructions on average.
+    pub instructions_mean: u64,
+    /// Executed instructions of the dearest.
+    pub instructions_max: u64,
+    /// Bytes of stack that the deepest used.
+    pub stack_bytes: u64,
+}
+
+/// The length that stands for a refused model in the firmware's answers.
+const REFUSED: u32 = u32::MAX;
+
+/// Runs rows of inputs through the model that is built into the firmware; gives rows of outputs.
+///
+/// # Errors
+/// [`Error::Ended`] with the firmware's own words if it fails, [`Error::TooSlow`] after `limit`.
+pub fn bulk(
+    board: &'static Board,
+    elf: &Path,
+    inputs: &[i8],
+    limit: Duration,
+) -> Result<Vec<i8>, Error> {
+    let output = run(board, elf, "bulk", &unsigned(inputs), limit)?;
+    Ok(signed(&output))
+}
+
+/// What a board senses that plays a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sensing {
+    /// Two analog channels, for a PWM pin: pairs of i16.
+    Dial,
+    /// An accelerometer, for a light: samples of three i16.
+    Motion,
+}
+
+/// Runs the application of a sensor on a recording, with this model; gives what
+/// `firmware/boards/emulated/src/sensors.rs` says it answers, or nothing for a model that was refused.
+///
+/// # Errors
+/// [`Error::Ended`] with the firmware's own words if it fails, [`Error::TooSlow`] after `limit`.
+pub fn sense(
+    board: &'static Board,
+    elf: &Path,
+    sensing: Sensing,
+    model: &[u8],
+    recording: &[i16],
+    limit: Duration,
+) -> Result<Option<Vec<u8>>, Error> {
+    let command = match sensing {
+        Sensing::Dial => "dial",
+        Sensing::Motion => "motion",
+    };
+    let inputs: Vec<u8> = recording.iter().flat_map(|count| count.to_le_bytes()).collect();
+    let records = [Vector { model, inputs: &signed(&inputs) }];
+    let answers = answers(board, elf, command, &records, limit)?;
+    Ok(answers.into_iter().flatten().next().map(|answer| unsigned(&answer)))
+}
+
+/// Runs other models than the one that is built in; gives the rows of outputs of each, or nothing
+/// for a model that was refused.
+///
+/// # Errors
+/// [`Error::Ended`] with the firmware's own words if it fails, [`Error::TooSlow`] after `limit`.
+pub fn vectors(
+    board: &'static Board,
+    elf: &Path,
+    vectors: &[Vector<'_>],
+    limit: Duration,
+) -> Result<Vec<Option<Vec<i8>>>, Error> {
+    answers(board, elf, "vectors", vectors, limit)
+}
+
+/// Counts the executed instructions of one inference of other models than the one that is built
+/// in, on average over the rows of each; nothing for a model that was refused.
+///
+/// # Errors
+/// [`Error::Ended`] with the firmware's own words if it fails, [`Error::TooSlow`] after `limit`.
+pub fn costs(
+    board: &'static Board,
+    elf: &Path,
+    vectors: &[Vector<'_>],
+    limit: Duration,
+) -> Result<Vec<Option<u32>>, Error> {
+    let answers = answers(board, elf, "costs", vectors, limit)?;
+    let count = |bytes: Vec<i8>| {
+        unsigned(&bytes).try_into().map(u32::from_le_bytes).map_err(|bytes: Vec<u8>| {
+            Error::Output {
+                board: board.name,
+                what: format!("{} bytes that are no count of instructions", bytes.len()),
+            }
+        })
+    };
+    answers.into_iter().map(|answer| answer.map(count).transpose()).collect()
+}
+
+/// What a command says to each record.
+fn answers(
+    board: &'static Board,
+    elf: &Path,
+    command: &str,
+    vectors: &[Vector<'_>],
+    limit: Duration,
+) -> Result<Vec<Option<Vec<i8>>>, Error> {
+    let mut input = Vec::new();
+    for vector in vectors {
+        put_blob(&mut input, vector.model);
+        put_blob(&mut input, &unsigned(vector.inputs));
+    }
+    let output = run(board, elf, command, &input, limit)?;
+    let answers = take_answers(&output).filter(|answers| answers.len() == vectors.len());
+    answers.ok_or_else(|| Error::Output {
+        board: board.name,
+        what: format!("{} bytes that are not {} answers", output.len(), vectors.len()),
+    })
+}
+
+/// Counts the instructions of one inference for every row, and measures the stack.
+///
+/// # Errors
+/// [`Error::Ended`] with the firmware's own words if it fails, [`Error::TooSlow`] after `limit`.
+pub fn count(
+    board: &'static Board,
+    elf: &Path,
+    inputs: &[i8],
+    limit: Duration,
+) -> Result<Cost, Error> {
+    let output = run(board, elf, "count", &unsigned(inputs), limit)?;
+    let line = String::from_utf8_lossy(&output);
+    parse_cost(&line).ok_or_else(|| Error::Output {
+        board: board.name,
+        what: format!("{:?} instead of what an inference costs", line.trim_end()),
+    })
+}
+
+/// Starts the firmware with a command, a file to read and a file to write.
+fn run(
+    board: &'static Board,
+    elf: &Path,
+    command: &str,
+    input: &[u8],
+    limit: Duration,
+) -> Result<Vec<u8>, Error> {
+    let folder = tempfile::tempdir().map_err(Error::file(std::env::temp_dir()))?;
+    // Short names in a folder of their own: the firmware's command line is short and has no
+    // spaces within words, a user's folders may.
+    let (input_path, output_path) = (folder.path().join("in"), folder.path().join("out"));
+    fs::write(&input_path, input).map_err(Error::file(&input_path))?;
+    let mut emulator = Emulator::start(Options {
+        uart: Uart::None,
+        command: &[command, "in", "out"],
+        count_instructions: matches!(command, "count" | "costs"),
+        folder: Some(folder.path()),
+        ..Options::serve(board, elf)
+    })?;
+    emulator.wait_for_success(limit)?;
+    fs::read(&output_path).map_err(Error::file(&output_path))
+}
+
+/// Appends length, bytes, and zeros up to a multiple of four bytes.
+fn put_blob(to: &mut Vec<u8>, bytes: &[u8]) {
+    // No model and no inputs of a test come near 4 GB; a length cut short is refused as a record.
+    to.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+    to.extend_from_slice(bytes);
+    to.resize(to.len().next_multiple_of(4), 0);
+}
+
+/// All answers, unless they end in the middle of one.
+fn take_answers(mut output: &[u8]) -> Option<Vec<Option<Vec<i8>>>> {
+    let mut answers = Vec::new();
+    while !output.is_empty() {
+        let (len, rest) = output.split_first_chunk::<4>()?;
+        let len = u32::from_le_bytes(*len);
+        if len == REFUSED {
+            answers.push(None);
+            output = rest;
+            continue;
+        }
+        let len = len as usize;
+        let (padded, rest) = rest.split_at_checked(len.checked_next_multiple_of(4)?)?;
+        answers.push(Some(signed(&padded[..len])));
+        output = rest;
+    }
+    Some(answers)
+}
+
+/// Reads `rows=R instructions_min=… instructions_mean=… instructions_max=… stack=B`.
+fn parse_cost(line: &str) -> Option<Cost> {
+    let field = |name: &str| {
+        line.split_whitespace()
+            .find_map(|word| word.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
+    };
+    Some(Cost {
+        rows: field("rows")?,
+        instructions_min: field("instructions_min")?,
+        instructions_mean: field("instructions_mean")?,
+        instructions_max: field("instructions_max")?,
+        stack_bytes: field("stack")?,
+    })
+}
+
+fn unsigned(values: &[i8]) -> Vec<u8> {
+    values.iter().map(|value| *value as u8).collect()
+}
+
+fn signed(bytes: &[u8]) -> Vec<i8> {
+    bytes.iter().map(|byte| *byte as i8).collect()
+}
+
+/// Reads a file of int8 rows.
+///
+/// # Errors
+/// [`Error::File`] if it cannot be read, [`Error::Rows`] if it has no whole number of rows.
+pub fn read_rows(path: &Path, inputs: usize) -> Result<Vec<i8>, Error> {
+    let bytes = fs::read(path).map_err(Error::file(path))?;
+    if bytes.is_empty() || bytes.len() % inputs != 0 {
+        return Err(Error::Rows { given: bytes.len(), inputs });
+    }
+    Ok(signed(&bytes))
+}
+
+/// Writes a file of int8 rows.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn write_rows(path: &Path, rows: &[i8]) -> Result<(), Error> {
+    let written: io::Result<()> = fs::write(path, unsigned(rows));
+    written.map_err(Error::file(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blobs_are_padded_to_words() {
+        let mut bytes = Vec::new();
+        put_blob(&mut bytes, &[1, 2, 3, 4, 5]);
+        assert_eq!(bytes, [5, 0, 0, 0, 1, 2, 3, 4, 5, 0, 0, 0]);
+        put_blob(&mut bytes, &[]);
+        assert_eq!(bytes.len(), 16);
+    }
+
+    #[test]
+    fn answers_are_told_apart() {
+        let bytes = [2, 0, 0, 0, 7, 255, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0];
+        assert_eq!(take_answers(&bytes), Some(vec![Some(vec![7, -1]), None, Some(vec![])]));
+        assert_eq!(take_answers(&bytes[..7]), None);
+        assert_eq!(take_answers(&bytes[..3]), None);
+    }
+
+    #[test]
+    fn a_cost_needs_every_figure() {
+        let line =
+            "rows=2 instructions_min=40 instructions_mean=60 instructions_max=80 stack=372\n";
+        let cost = parse_cost(line).unwrap();
+        assert_eq!((cost.rows, cost.instructions_mean, cost.stack_bytes), (2, 60, 372));
+        assert_eq!(parse_cost("rows=2 stack=372"), None);
+    }
+}

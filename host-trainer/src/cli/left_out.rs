@@ -1,0 +1,29 @@
+//! Commands that a build without their feature leaves out.
+
+use anyhow::bail;
+use clap::Args;
+
+/// The arguments of a command that this build leaves out: whatever was typed.
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+pub struct LeftOut {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    arguments: Vec<String>,
+}
+
+impl LeftOut {
+    /// Names the command that does it.
+    ///
+    /// # Errors
+    /// Always: this build has no such command.
+    pub fn refuse(&self, command: &str) -> anyhow::Result<()> {
+        let words = self.arguments.iter().map(|word| crate::foreign_text::escaped(word));
+        let typed: Vec<String> = words.map(|word| format!(" {word}")).collect();
+        bail!(
+            "`{command}` is not in this build, which has what the first training needs and no \
+             more. In Thimble's folder, `cargo thimble {command}{}` builds it and runs it; \
+             elsewhere, install host-trainer with --features full",
+            typed.concat()
+        )
+    }
+}

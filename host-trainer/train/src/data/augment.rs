@@ -1,0 +1,125 @@
+//! Small changes to training images, so that a network learns what does not matter.
+
+use ndarray::ArrayView1;
+use rand::RngExt;
+use rand::rngs::ChaCha8Rng;
+
+use crate::network::Real;
+
+/// How far an image is moved: what leaves one side is lost, what enters on the other is zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Shift {
+    /// Pixels to the right.
+    pub right: i8,
+    /// Pixels down.
+    pub down: i8,
+}
+
+impl Shift {
+    /// Not moved at all.
+    pub const NONE: Shift = Shift { right: 0, down: 0 };
+
+    /// Writes the moved image. A row whose shape is not height × width is not moved.
+    pub(super) fn apply<T: Real>(
+        self,
+        shape: &[usize],
+        image: ArrayView1<'_, u8>,
+        out: &mut [T],
+        to_real: impl Fn(u8) -> T,
+    ) {
+        let &[height, width] = shape else {
+            out.iter_mut().zip(image).for_each(|(out, &byte)| *out = to_real(byte));
+            return;
+        };
+        for y in 0..height {
+            for x in 0..width {
+                let from_y = y.checked_add_signed(-isize::from(self.down)).filter(|&y| y < height);
+                let from_x = x.checked_add_signed(-isize::from(self.right)).filter(|&x| x < width);
+                out[y * width + x] = match (from_y, from_x) {
+                    (Some(from_y), Some(from_x)) => to_real(image[from_y * width + from_x]),
+                    _ => to_real(0),
+                };
+            }
+        }
+    }
+}
+
+/// Draws a shift for each image of an epoch: each direction by −`most`..=`most` pixels, all
+/// equally likely, for a share of the images.
+#[derive(Debug)]
+pub struct Shifts {
+    most: i8,
+    share: f64,
+    generator: ChaCha8Rng,
+}
+
+impl Shifts {
+    /// Shifts of at most `most` pixels each way, for `share` of the images (0 to 1).
+    pub fn new(most: u8, share: f64, generator: ChaCha8Rng) -> Self {
+        Shifts { most: i8::try_from(most).unwrap_or(i8::MAX), share, generator }
+    }
+
+    /// Where the generator stands.
+    pub fn word_position(&self) -> u128 {
+        self.generator.get_word_pos()
+    }
+
+    /// Puts the generator where it stood.
+    pub fn set_word_position(&mut self, words: u128) {
+        self.generator.set_word_pos(words);
+    }
+
+    /// Fills `shifts`, one for each row of the epoch. All are drawn at once and in order, so that
+    /// the number of threads does not change them.
+    pub fn draw(&mut self, shifts: &mut [Shift]) {
+        if self.most == 0 {
+            return;
+        }
+        let range = -self.most..=self.most;
+        for shift in shifts {
+            *shift = Shift::NONE;
+            if self.generator.random::<f64>() >= self.share {
+                continue;
+            }
+            shift.right = self.generator.random_range(range.clone());
+            shift.down = self.generator.random_range(range.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use thimble_support::random::{Stream, stream};
+
+    #[test]
+    fn an_image_moves_and_zeros_follow() {
+        let image = array![1, 2, 3, 4, 5, 6];
+        let moved = |right, down| {
+            let mut out = [9.0_f32; 6];
+            Shift { right, down }.apply(&[2, 3], image.view(), &mut out, f32::from);
+            out
+        };
+        assert_eq!(moved(0, 0), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(moved(1, 0), [0.0, 1.0, 2.0, 0.0, 4.0, 5.0]);
+        assert_eq!(moved(-1, 1), [0.0, 0.0, 0.0, 2.0, 3.0, 0.0]);
+        assert_eq!(moved(3, 0), [0.0; 6]);
+        assert_eq!(moved(-128, 127), [0.0; 6]);
+    }
+
+    #[test]
+    fn all_nine_shifts_of_a_pixel_come_up() {
+        let mut shifts = vec![Shift::NONE; 900];
+        Shifts::new(1, 0.9, stream(1, Stream::Augmentation)).draw(&mut shifts);
+        for right in -1..=1 {
+            for down in -1..=1 {
+                let count = shifts.iter().filter(|&&s| s == Shift { right, down }).count();
+                // 90 expected, and 90 more that are not moved; five standard deviations are 45.
+                let expected = if (right, down) == (0, 0) { 180 } else { 90 };
+                assert!(count.abs_diff(expected) < 50, "({right}, {down}): {count} of 900");
+            }
+        }
+    }
+}

@@ -1,0 +1,434 @@
+//! Features and targets, held as compactly as they came.
+
+use std::sync::Arc;
+
+use model_format::limits::MAX_TEXT;
+use ndarray::Array2;
+
+use super::{Error, Intake, Preparation, Raw};
+use thimble_support::foreign_text::shown;
+
+/// The inputs of all rows of a dataset.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Features {
+    /// Bytes, such as pixels: the network sees `scale · byte`.
+    ///
+    /// They stay bytes in memory (a quarter of the room of floats) and become floats a batch at a
+    /// time. An int8 input represents them exactly: q = byte − 128 at the same scale.
+    Bytes {
+        /// The bytes. Shape: rows × features.
+        values: Array2<u8>,
+        /// What a step of one is worth: 1/255 for MNIST, 1/16 for the digits.
+        scale: f32,
+    },
+    /// What sensors count, of which the network sees the real numbers.
+    ///
+    /// They stay counts, so that a quantized model is tried on what a device gives it.
+    Counts {
+        /// The counts. Shape: rows × features.
+        values: Array2<i16>,
+        /// What the counts of each feature stand for.
+        raw: Vec<Raw>,
+    },
+    /// Real numbers, which the network sees as they are. Shape: rows × features.
+    Reals(Array2<f32>),
+}
+
+impl Features {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        match self {
+            Features::Bytes { values, .. } => values.nrows(),
+            Features::Counts { values, .. } => values.nrows(),
+            Features::Reals(values) => values.nrows(),
+        }
+    }
+
+    /// Number of features of a row.
+    pub fn width(&self) -> usize {
+        match self {
+            Features::Bytes { values, .. } => values.ncols(),
+            Features::Counts { values, .. } => values.ncols(),
+            Features::Reals(values) => values.ncols(),
+        }
+    }
+
+    /// What sensors count for these features, with `raw` for each of them, or one for all.
+    ///
+    /// # Errors
+    /// What is wrong, in words: bytes are no real numbers, and `raw` must have as many entries as
+    /// there are features.
+    pub fn counted(self, raw: &[Raw]) -> Result<Self, String> {
+        let width = self.width();
+        let Features::Reals(reals) = self else {
+            return Err("its features are bytes or counts already: leave data.raw out".into());
+        };
+        let raw = match raw {
+            [all] => vec![*all; width],
+            each if each.len() == width => each.to_vec(),
+            each => {
+                let found = each.len();
+                return Err(format!(
+                    "data.raw has {found} entries, a row has {width} features: give one for each, \
+                     or one for all"
+                ));
+            }
+        };
+        let count = |(at, real): ((usize, usize), &f32)| raw[at.1].count(f64::from(*real));
+        let counts = reals.indexed_iter().map(count).collect();
+        match Array2::from_shape_vec(reals.dim(), counts) {
+            Ok(values) => Ok(Features::Counts { values, raw }),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// The class of each row, and what the classes are called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Labels {
+    /// The class of each row, an index into `names`.
+    pub indices: Vec<u16>,
+    /// What each class is called.
+    pub names: Vec<String>,
+}
+
+/// The numbers that each row stands for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Values {
+    /// The numbers. Shape: rows × names.
+    pub values: Array2<f32>,
+    /// What each number of a row is called.
+    pub names: Vec<String>,
+    /// The unit of each number, which may be empty.
+    pub units: Vec<String>,
+}
+
+/// Name and unit of a feature or of a target, as its table has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FeatureLabel {
+    /// Its name.
+    pub name: String,
+    /// Its unit, which may be empty.
+    pub unit: String,
+}
+
+/// What is to be learnt of each row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets {
+    /// Its class.
+    Classes(Labels),
+    /// Numbers.
+    Values(Values),
+}
+
+impl From<Labels> for Targets {
+    fn from(labels: Labels) -> Self {
+        Targets::Classes(labels)
+    }
+}
+
+impl From<Values> for Targets {
+    fn from(values: Values) -> Self {
+        Targets::Values(values)
+    }
+}
+
+/// Rows of features, each with what is to be learnt of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    name: String,
+    shape: Vec<usize>,
+    features: Features,
+    targets: Targets,
+    feature_labels: Vec<FeatureLabel>,
+    intake: Option<Arc<Intake>>,
+    preparation: Option<Preparation>,
+}
+
+impl Dataset {
+    /// Joins features and targets.
+    ///
+    /// # Shapes
+    /// `shape` is the shape of one row, its product the width of `features`.
+    ///
+    /// # Errors
+    /// [`Error::Dataset`] when there is no row, the shapes or lengths differ, a label has no name,
+    /// or a number is not finite.
+    pub fn new(
+        name: impl Into<String>,
+        shape: Vec<usize>,
+        features: Features,
+        targets: impl Into<Targets>,
+    ) -> Result<Self, Error> {
+        let (name, targets) = (name.into(), targets.into());
+        let fail = |problem: String| Error::Dataset { dataset: name.clone(), problem };
+        let (rows, width) = (features.rows(), features.width());
+        if rows == 0 || width == 0 {
+            return Err(fail(format!(
+                "{rows} rows of {width} features: there is nothing to learn"
+            )));
+        }
+        if shape.iter().product::<usize>() != width {
+            return Err(fail(format!("shape {shape:?} is not that of {width} features")));
+        }
+        match &targets {
+            Targets::Classes(labels) => check_labels(labels, rows).map_err(fail)?,
+            Targets::Values(values) => check_values(values, rows).map_err(fail)?,
+        }
+        match &features {
+            Features::Bytes { scale, .. } if !(scale.is_normal() && *scale > 0.0) => {
+                return Err(fail(format!("scale {scale} is not a positive number")));
+            }
+            Features::Bytes { .. } => {}
+            Features::Counts { raw, .. } => {
+                if raw.len() != width {
+                    return Err(fail(format!(
+                        "{} lines of counts, but {width} features",
+                        raw.len()
+                    )));
+                }
+                if let Some(problem) = raw.iter().find_map(Raw::problem) {
+                    return Err(fail(problem));
+                }
+            }
+            Features::Reals(values) => {
+                if let Some(((row, column), value)) =
+                    values.indexed_iter().find(|(_, value)| !value.is_finite())
+                {
+                    return Err(fail(format!("row {row}, feature {column}: {value}")));
+                }
+            }
+        }
+        let (feature_labels, intake, preparation) = (Vec::new(), None, None);
+        Ok(Dataset { name, shape, features, targets, feature_labels, intake, preparation })
+    }
+
+    /// The same rows as sensors count them: see [`Features::counted`].
+    ///
+    /// # Errors
+    /// [`Error::Dataset`] when the features are no real numbers, or `raw` is for other features.
+    pub fn counted(self, raw: &[Raw]) -> Result<Self, Error> {
+        let Dataset { name, shape, features, targets, feature_labels, intake, preparation } = self;
+        match features.counted(raw) {
+            Ok(features) => {
+                let dataset = Dataset::new(name, shape, features, targets)?;
+                Ok(Dataset { feature_labels, intake, preparation, ..dataset })
+            }
+            Err(problem) => Err(Error::Dataset { dataset: name, problem }),
+        }
+    }
+
+    /// The same rows with a name and a unit for each feature.
+    ///
+    /// # Errors
+    /// [`Error::Dataset`] when there are not as many as features.
+    pub fn with_feature_labels(self, labels: Vec<FeatureLabel>) -> Result<Self, Error> {
+        let (found, width) = (labels.len(), self.width());
+        if found != width {
+            let problem = format!("{found} names of features, but {width} features");
+            return Err(Error::Dataset { dataset: self.name, problem });
+        }
+        Ok(Dataset { feature_labels: labels, ..self })
+    }
+
+    /// The same rows with what reading their table showed.
+    pub fn with_intake(self, intake: Arc<Intake>) -> Self {
+        Dataset { intake: Some(intake), ..self }
+    }
+
+    /// What reading the table showed; `None` where it was no table.
+    pub fn intake(&self) -> Option<&Intake> {
+        self.intake.as_deref()
+    }
+
+    /// Whether means stand for missing values of a table.
+    pub(super) fn is_filled(&self) -> bool {
+        self.intake.as_ref().is_some_and(|intake| !intake.filled.is_empty())
+    }
+
+    /// Mean of each feature over the values of these rows that were there.
+    pub fn means_for_missing(&self, rows: &[u32]) -> Vec<f32> {
+        let value = |row: u32, feature: usize| match &self.features {
+            Features::Reals(values) => f64::from(values[(row as usize, feature)]),
+            Features::Counts { values, raw } => raw[feature].real(values[(row as usize, feature)]),
+            Features::Bytes { values, .. } => f64::from(values[(row as usize, feature)]),
+        };
+        let filled = self.intake.as_ref().map_or(&[][..], |intake| &intake.filled);
+        super::table::means(self.width(), rows.iter().copied(), filled, value)
+    }
+
+    /// Replaces the missing values of a table by these means of features.
+    pub(super) fn fill(&mut self, means: &[f32]) {
+        let Some(intake) = self.intake.clone() else { return };
+        for &(row, feature) in &intake.filled {
+            let (at, mean) = ((row as usize, feature as usize), means[feature as usize]);
+            match &mut self.features {
+                Features::Reals(values) => values[at] = mean,
+                Features::Counts { values, raw } => {
+                    values[at] = raw[feature as usize].count(f64::from(mean));
+                }
+                Features::Bytes { .. } => {}
+            }
+        }
+    }
+
+    /// Name and unit of each feature; none where features have no names, as pixels.
+    pub fn feature_labels(&self) -> &[FeatureLabel] {
+        &self.feature_labels
+    }
+
+    /// The same rows, which are images that were prepared so.
+    pub fn with_preparation(self, preparation: Preparation) -> Self {
+        Dataset { preparation: Some(preparation), ..self }
+    }
+
+    /// Preparation of the images that the rows are; `None` where rows are no images.
+    pub fn preparation(&self) -> Option<Preparation> {
+        self.preparation
+    }
+
+    /// Name of the dataset.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Shape of one row, such as `[28, 28]`.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The inputs of all rows.
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// What is to be learnt of each row.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// The class of each row, where rows have one.
+    pub fn labels(&self) -> Option<&Labels> {
+        match &self.targets {
+            Targets::Classes(labels) => Some(labels),
+            Targets::Values(_) => None,
+        }
+    }
+
+    /// Number of rows, at least 1.
+    pub fn rows(&self) -> usize {
+        self.features.rows()
+    }
+
+    /// Number of features of a row, at least 1.
+    pub fn width(&self) -> usize {
+        self.features.width()
+    }
+
+    /// Number of classes; 0 where rows have none.
+    pub fn classes(&self) -> usize {
+        self.class_names().len()
+    }
+
+    /// What the classes are called; nothing where rows have none.
+    pub fn class_names(&self) -> &[String] {
+        self.labels().map_or(&[], |labels| &labels.names)
+    }
+}
+
+fn check_labels(labels: &Labels, rows: usize) -> Result<(), String> {
+    if labels.indices.len() != rows {
+        let count = labels.indices.len();
+        return Err(format!("{rows} rows of features, but {count} labels"));
+    }
+    let classes = labels.names.len();
+    if let Some(long) = labels.names.iter().find(|name| name.len() > MAX_TEXT) {
+        return Err(format!(
+            "the class `{}` has {} bytes, a model's have {MAX_TEXT} at most: shorten it",
+            shown(long),
+            long.len()
+        ));
+    }
+    match labels.indices.iter().position(|&label| usize::from(label) >= classes) {
+        Some(row) => {
+            let label = labels.indices[row];
+            Err(format!("row {row}: label {label}, but there are {classes} classes"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_values(values: &Values, rows: usize) -> Result<(), String> {
+    let (count, width) = values.values.dim();
+    if count != rows {
+        return Err(format!("{rows} rows of features, but {count} of targets"));
+    }
+    if width == 0 || width != values.names.len() {
+        return Err(format!("{width} targets a row with {} names", values.names.len()));
+    }
+    match values.values.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        Some(((row, column), value)) => {
+            let name = shown(&values.names[column]);
+            Err(format!("row {row}, target {name}: {value}"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Names of the ten digits, for the datasets whose classes they are.
+pub(super) fn digit_names() -> Vec<String> {
+    (0..10).map(|digit| digit.to_string()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    fn labels(indices: &[u16]) -> Labels {
+        Labels { indices: indices.to_vec(), names: vec!["no".into(), "yes".into()] }
+    }
+
+    fn problem(features: Features, indices: &[u16]) -> String {
+        let width = features.width();
+        match Dataset::new("d", vec![width], features, labels(indices)) {
+            Err(error) => error.to_string(),
+            Ok(_) => panic!("must be refused"),
+        }
+    }
+
+    #[test]
+    fn reals_become_what_a_sensor_counts() {
+        let raw = |range| Raw { counts: [0, 100], range };
+        let reals = || Features::Reals(array![[0.0, 5.0], [0.504, 99.0]]);
+        let counted = reals().counted(&[raw([0.0, 1.0]), raw([0.0, 10.0])]).unwrap();
+        let Features::Counts { values, .. } = &counted else { panic!("counts") };
+        assert_eq!(*values, array![[0, 50], [50, 100]]);
+        assert!(reals().counted(&[raw([0.0, 1.0])]).is_ok());
+        assert!(reals().counted(&[raw([0.0, 1.0]); 3]).unwrap_err().contains("3 entries"));
+        assert!(counted.counted(&[raw([0.0, 1.0])]).unwrap_err().contains("counts already"));
+        let flat = reals().counted(&[raw([1.0, 1.0])]).unwrap();
+        assert!(problem(flat, &[0, 1]).contains("range must go up or down"));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_the_row() {
+        let bytes = || Features::Bytes { values: array![[1, 2], [3, 4]], scale: 0.5 };
+        assert!(Dataset::new("d", vec![2], bytes(), labels(&[0, 1])).is_ok());
+        assert!(problem(bytes(), &[0]).contains("2 rows of features, but 1 labels"));
+        assert!(problem(bytes(), &[0, 2]).contains("row 1: label 2"));
+        let reals = Features::Reals(array![[0.0, 1.0], [f32::NAN, 2.0]]);
+        assert!(problem(reals, &[0, 1]).contains("row 1, feature 0: NaN"));
+        let nothing = Features::Reals(Array2::zeros((0, 2)));
+        assert!(problem(nothing, &[]).contains("nothing to learn"));
+        assert!(Dataset::new("d", vec![3], bytes(), labels(&[0, 1])).is_err());
+        let values =
+            |values| Values { values, names: vec!["z".into()], units: vec![String::new()] };
+        let refused = |targets| Dataset::new("d", vec![2], bytes(), targets).unwrap_err();
+        let message = refused(values(array![[1.0], [f32::INFINITY]])).to_string();
+        assert!(message.contains("row 1, target z: inf"), "{message}");
+        assert!(refused(values(array![[1.0]])).to_string().contains("but 1 of targets"));
+        assert!(refused(values(array![[1.0, 2.0], [1.0, 2.0]])).to_string().contains("1 names"));
+    }
+}

@@ -1,0 +1,51 @@
+//! Datasets: where they come from, what they hold, how they are parted.
+
+mod augment;
+mod clothing;
+mod counts;
+mod dataset;
+mod digits;
+mod error;
+#[cfg(feature = "fetch")]
+mod fetch;
+mod fingerprint;
+mod generate;
+mod gray;
+mod handwriting;
+mod idx;
+mod image_file;
+mod image_folder;
+mod images;
+mod mnist;
+mod motion;
+mod preparation;
+mod progress;
+mod scaling;
+mod source;
+mod split;
+mod stage;
+mod subset;
+mod table;
+mod target_scaling;
+
+pub use augment::{Shift, Shifts};
+pub use counts::Raw;
+pub use dataset::{Dataset, FeatureLabel, Features, Labels, Targets, Values};
+pub use error::Error;
+#[cfg(feature = "fetch")]
+pub use fetch::{FetchProgress, Mirror, fetch};
+pub use generate::{Function, Spirals, Surface};
+pub use image_file::{ImageError, read_image};
+pub use images::{Images, Unreadable};
+pub use mnist::{FASHION_MNIST_FILES, MNIST_FILES, MnistFile};
+pub use motion::{CLASSES as MOTION_CLASSES, Motion};
+pub use preparation::{
+    Background, ColorMode, Fit, Invert, Preparation, PreparationError, PrepareError, Prepared,
+};
+pub use progress::LoadProgress;
+pub use scaling::{Scaling, ScalingMethod, Spread};
+pub use source::{Loaded, Locations, Source, TargetKind, cache_folder};
+pub use split::{Amount, HoldOut, Results, Splits, TestRows};
+pub use stage::Stage;
+pub use subset::{Subset, TargetBuffer};
+pub use table::{Intake, Missing, Row, RowReader, RowSpec, Table, TableTarget};

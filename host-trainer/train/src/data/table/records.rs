@@ -1,0 +1,341 @@
+//! Lines of a file to cells, with the line numbers that an editor shows.
+//!
+//! RFC 4180 with what programs write besides: blanks around quotes, quotes inside plain cells,
+//! lines that end in CR alone. A quoted cell may span lines; one that never ends is refused where
+//! it begins, instead of being read to the end of the file.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+
+use super::super::Error;
+use super::decode::text;
+use super::problem::Problem;
+use thimble_support::foreign_text::shown;
+
+/// Bytes of a line that are read: a file without line ends is none of lines.
+const MAX_LINE: u64 = 4 << 20;
+
+/// Lines that a quoted cell may span.
+const MAX_QUOTED_LINES: u64 = 200;
+
+/// Mark between two cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Separator {
+    /// A byte.
+    Byte(u8),
+    /// Any number of blanks and tabs.
+    Blanks,
+}
+
+/// How lines and cells are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Format {
+    /// Mark between two cells.
+    pub separator: Separator,
+    /// Last byte of a line.
+    pub terminator: u8,
+    /// First byte of a line that is passed over.
+    pub comment: Option<u8>,
+}
+
+/// Cells of a line.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    /// The line, counted from 1.
+    pub line: u64,
+    bytes: Vec<u8>,
+    /// First byte of each cell, and the one after its last.
+    cells: Vec<(u32, u32)>,
+}
+
+impl Record {
+    /// Number of cells.
+    pub fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// A cell, without blanks around it; empty where the line has none.
+    #[inline]
+    pub fn cell(&self, index: usize) -> &[u8] {
+        match self.cells.get(index) {
+            Some(&(start, end)) => &self.bytes[start as usize..end as usize],
+            None => &[],
+        }
+    }
+
+    /// All cells.
+    pub fn cells(&self) -> impl DoubleEndedIterator<Item = &[u8]> + ExactSizeIterator {
+        (0..self.len()).map(|index| self.cell(index))
+    }
+
+    fn push(&mut self, start: usize, end: usize) {
+        let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r');
+        let (mut start, mut end) = (start, end);
+        while start < end && blank(&self.bytes[start]) {
+            start += 1;
+        }
+        while start < end && blank(&self.bytes[end - 1]) {
+            end -= 1;
+        }
+        self.cells.push((start as u32, end as u32));
+    }
+}
+
+/// Reads records one after another.
+pub(super) struct Records {
+    path: PathBuf,
+    lines: BufReader<Box<dyn Read + Send>>,
+    format: Format,
+    /// Number of the next line.
+    next: u64,
+    line: Vec<u8>,
+    /// Names of the columns, for errors.
+    pub names: Vec<String>,
+}
+
+impl Records {
+    pub fn new(path: PathBuf, stream: Box<dyn Read + Send>, format: Format) -> Self {
+        let lines = BufReader::with_capacity(1 << 16, stream);
+        Records { path, lines, format, next: 1, line: Vec::new(), names: Vec::new() }
+    }
+
+    /// Reads the next record; `false` at the end of the file. Blank lines and comments are passed
+    /// over.
+    pub fn read(&mut self, record: &mut Record) -> Result<bool, Error> {
+        loop {
+            self.line.clear();
+            if !self.append_line()? {
+                return Ok(false);
+            }
+            let start = self.line.trim_ascii_start();
+            let comment = self.format.comment.is_some_and(|mark| start.first() == Some(&mark));
+            if !start.is_empty() && !comment {
+                break;
+            }
+        }
+        record.line = self.next - 1;
+        record.cells.clear();
+        match self.line.contains(&b'"') {
+            true => self.split_quoted(record)?,
+            false => {
+                std::mem::swap(&mut self.line, &mut record.bytes);
+                split(self.format.separator, record);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Mark between two cells.
+    pub fn separator(&self) -> Separator {
+        self.format.separator
+    }
+
+    /// Passes over a line.
+    pub fn skip_line(&mut self) -> Result<(), Error> {
+        self.line.clear();
+        self.append_line().map(|_| ())
+    }
+
+    /// Appends a line without its end; `false` at the end of the file.
+    fn append_line(&mut self) -> Result<bool, Error> {
+        let before = self.line.len();
+        let mut lines = (&mut self.lines).take(MAX_LINE);
+        lines
+            .read_until(self.format.terminator, &mut self.line)
+            .map_err(Error::file(&self.path, "cannot be read"))?;
+        let count = self.line.len() - before;
+        if count == 0 {
+            return Ok(false);
+        }
+        if count as u64 == MAX_LINE {
+            let text = format!("it has more than {MAX_LINE} bytes: this is no table of lines");
+            return Err(Problem::line(self.next, text).of(&self.path));
+        }
+        if self.line.last() == Some(&self.format.terminator) {
+            self.line.pop();
+        }
+        if self.line.len() > before && self.line.last() == Some(&b'\r') {
+            self.line.pop();
+        }
+        self.next += 1;
+        Ok(true)
+    }
+
+    fn split_quoted(&mut self, record: &mut Record) -> Result<(), Error> {
+        record.bytes.clear();
+        let separator = self.format.separator;
+        let ends = |byte: u8| match separator {
+            Separator::Byte(mark) => byte == mark,
+            Separator::Blanks => matches!(byte, b' ' | b'\t'),
+        };
+        let blank = |byte: u8| matches!(byte, b' ' | b'\t') && separator != Separator::Byte(byte);
+        let mut at = 0;
+        loop {
+            while self.line.get(at).is_some_and(|&byte| blank(byte)) {
+                at += 1;
+            }
+            if separator == Separator::Blanks && at >= self.line.len() && record.len() > 0 {
+                return Ok(());
+            }
+            let start = record.bytes.len();
+            if self.line.get(at) == Some(&b'"') {
+                let (opened, from) = (self.next - 1, at);
+                at += 1;
+                loop {
+                    match self.line.get(at) {
+                        Some(b'"') if self.line.get(at + 1) == Some(&b'"') => {
+                            record.bytes.push(b'"');
+                            at += 2;
+                        }
+                        Some(b'"') => break,
+                        Some(&byte) => {
+                            record.bytes.push(byte);
+                            at += 1;
+                        }
+                        None => {
+                            self.line.push(b'\n');
+                            if self.next - opened > MAX_QUOTED_LINES || !self.append_line()? {
+                                return Err(self.unclosed(opened, record.len(), from));
+                            }
+                        }
+                    }
+                }
+                at += 1;
+                let end = record.bytes.len();
+                while let Some(&byte) = self.line.get(at).filter(|&&byte| !ends(byte)) {
+                    record.bytes.push(byte);
+                    at += 1;
+                }
+                let behind = record.bytes[end..].trim_ascii();
+                if opened + 1 < self.next && !behind.is_empty() {
+                    // Two quotes that were never closed look like one cell that was.
+                    return Err(self.unclosed(opened, record.len(), from));
+                }
+            } else {
+                while let Some(&byte) = self.line.get(at).filter(|&&byte| !ends(byte)) {
+                    record.bytes.push(byte);
+                    at += 1;
+                }
+            }
+            record.push(start, record.bytes.len());
+            if at >= self.line.len() {
+                return Ok(());
+            }
+            at += 1;
+        }
+    }
+
+    fn unclosed(&self, line: u64, column: usize, from: usize) -> Error {
+        let rest = self.line[from..].split(|&byte| byte == b'\n').next().unwrap_or_default();
+        let problem = format!(
+            "the quote in `{}` is not closed: close it, or take it out",
+            shown(&text(rest))
+        );
+        match self.names.get(column) {
+            Some(name) => Problem::cell(line, name, problem).of(&self.path),
+            None => Problem { place: format!("line {line}, column {}", column + 1), text: problem }
+                .of(&self.path),
+        }
+    }
+}
+
+/// Finds the cells of a line without quotes.
+fn split(separator: Separator, record: &mut Record) {
+    match separator {
+        Separator::Byte(mark) => {
+            let mut start = 0;
+            for at in 0..record.bytes.len() {
+                if record.bytes[at] == mark {
+                    record.push(start, at);
+                    start = at + 1;
+                }
+            }
+            record.push(start, record.bytes.len());
+        }
+        Separator::Blanks => {
+            let mut start = None;
+            for at in 0..=record.bytes.len() {
+                let blank = record.bytes.get(at).is_none_or(|byte| matches!(byte, b' ' | b'\t'));
+                match (start, blank) {
+                    (None, false) => start = Some(at),
+                    (Some(from), true) => {
+                        record.push(from, at);
+                        start = None;
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(text: &str, separator: Separator) -> Result<Vec<(u64, Vec<String>)>, String> {
+        let terminator = if text.contains('\n') { b'\n' } else { b'\r' };
+        let format = Format { separator, terminator, comment: Some(b'#') };
+        let stream = Box::new(std::io::Cursor::new(text.as_bytes().to_vec()));
+        let mut records = Records::new("x.csv".into(), stream, format);
+        records.names = vec!["first".into(), "second".into()];
+        let (mut found, mut record) = (Vec::new(), Record::default());
+        while records.read(&mut record).map_err(|error| error.to_string())? {
+            let cells = record.cells().map(|cell| super::text(cell).into_owned()).collect();
+            found.push((record.line, cells));
+        }
+        Ok(found)
+    }
+
+    fn commas(text: &str) -> Vec<(u64, Vec<String>)> {
+        all(text, Separator::Byte(b',')).unwrap()
+    }
+
+    fn row(line: u64, cells: &[&str]) -> (u64, Vec<String>) {
+        (line, cells.iter().map(|cell| cell.to_string()).collect())
+    }
+
+    #[test]
+    fn lines_are_numbered_as_an_editor_shows_them() {
+        let text = "\r\na, b\r\n\r\n   \r\n# none\r\n\"x\r\ny\",2\r\n\r\n3,4";
+        assert_eq!(
+            commas(text),
+            [row(2, &["a", "b"]), row(6, &["x\ny", "2"]), row(9, &["3", "4"])]
+        );
+        assert_eq!(
+            commas("a,b\r1,2\r\r3,4\r"),
+            [row(1, &["a", "b"]), row(2, &["1", "2"]), row(4, &["3", "4"])]
+        );
+    }
+
+    #[test]
+    fn quotes_and_blanks_are_read_as_programs_write_them() {
+        assert_eq!(
+            commas("\"a,b\", \"say \"\"hi\"\"\" ,5\" pipe,"),
+            [row(1, &["a,b", "say \"hi\"", "5\" pipe", ""])]
+        );
+        assert_eq!(commas("\"\",\"b\"c,,"), [row(1, &["", "bc", "", ""])]);
+        let blanks = all("  1   2\t\"a b\"  3 \n4 5\n", Separator::Blanks).unwrap();
+        assert_eq!(blanks, [row(1, &["1", "2", "a b", "3"]), row(2, &["4", "5"])]);
+        let tabs = all("1\t\t\"x\"\t\n", Separator::Byte(b'\t')).unwrap();
+        assert_eq!(tabs, [row(1, &["1", "", "x", ""])]);
+    }
+
+    #[test]
+    fn an_unclosed_quote_is_refused_where_it_begins() {
+        let rest = "1,mild\n".repeat(900);
+        for text in [
+            format!("a,b\n1,\"co ol\n{rest}"),
+            "a,b\n1,\"co ol\n2,x\n".to_string(),
+            // Another quote later makes it look closed.
+            format!("a,b\n1,\"co ol\n{}2,\"mild\"\n", "1,mild\n".repeat(9)),
+        ] {
+            let message = all(&text, Separator::Byte(b',')).unwrap_err();
+            let expected = "line 2, column `second`: the quote in `\"co ol` is not closed";
+            assert!(message.contains(expected), "{message}");
+            assert!(message.len() < 150, "{message}");
+        }
+        let long = "x".repeat(MAX_LINE as usize + 1);
+        assert!(all(&long, Separator::Byte(b',')).unwrap_err().contains("no table of lines"));
+    }
+}

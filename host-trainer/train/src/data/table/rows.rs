@@ -1,0 +1,415 @@
+//! Rows of a table, one at a time: files of any length.
+
+use std::path::{Path, PathBuf};
+
+use super::super::Error;
+use super::cells::{NoNumber, explain, number};
+use super::classes::ClassNames;
+use super::decode::{open, text};
+use super::dialect::{self, Decimal, Dialect};
+use super::header::{Columns, resolve};
+use super::problem::Problem;
+use super::records::{Record, Records};
+use super::settings::{Missing, Table, TableTarget};
+use thimble_support::foreign_text::shown;
+
+/// The columns and classes that a file is read for.
+#[derive(Clone, Debug, Default)]
+pub struct RowSpec {
+    /// Names of the features in the order of the model; where there are none, all columns but the
+    /// target.
+    pub features: Vec<String>,
+    /// Classes of the model, where they are known: others are refused.
+    pub classes: Option<Vec<String>>,
+    /// Whether each row must have its target. Else it is read where the file has it.
+    pub needs_target: bool,
+    /// Numbers that stand for missing features, where `missing = "mean"`; NaN without them.
+    pub means: Option<Vec<f32>>,
+    /// Whether it is another file than the one that the settings name.
+    pub is_another_file: bool,
+}
+
+/// A row.
+#[derive(Clone, Debug, Default)]
+pub struct Row {
+    /// Its line, counted from 1.
+    pub line: u64,
+    /// Its features.
+    pub features: Vec<f32>,
+    /// Features that are missing in the file.
+    pub missing: Vec<u32>,
+    /// Its class, where there are classes and it has one.
+    pub class: Option<u16>,
+    /// Its values, where there are values and it has all of them.
+    pub values: Vec<f32>,
+}
+
+/// Reads the rows of a CSV file one at a time.
+pub struct RowReader {
+    path: PathBuf,
+    records: Records,
+    record: Record,
+    /// Whether the record is a row that was not given out yet.
+    waiting: bool,
+    columns: Columns,
+    decimal: Decimal,
+    decimal_is_said: bool,
+    missing: Missing,
+    classes: Option<ClassNames>,
+    spec: RowSpec,
+    header: bool,
+    /// Line of the first row, 0 before it is read.
+    first_row: u64,
+    /// Whether the first row has words where those below it have numbers.
+    has_units_below_names: bool,
+    left_out: u64,
+    notes: Vec<String>,
+    expected_rows: Option<usize>,
+}
+
+impl RowReader {
+    /// Opens a file that is written as the table's settings say.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be read, [`Error::Table`] with the place and the remedy when
+    /// it is no table, or has not the columns that are needed.
+    pub fn open(path: &Path, table: &Table, spec: RowSpec) -> Result<Self, Error> {
+        let fail = |problem: Problem| problem.of(path);
+        table.check().map_err(fail)?;
+        let file = open(path)?;
+        let mut wanted: Vec<&str> = spec.features.iter().map(String::as_str).collect();
+        if spec.needs_target {
+            wanted.extend(table.target.names());
+        }
+        let dialect = dialect::find(&file, table, &wanted).map_err(fail)?;
+        let mut notes = dialect::notes(&dialect, table);
+        notes.extend(file.encoding.map(|encoding| format!("it is read as {encoding}")));
+        let Dialect { format, decimal, skip, sample, line_bytes } = dialect;
+        let expected_rows = file.bytes.map(|bytes| (bytes as f64 / line_bytes) as usize + 1);
+        let mut records = Records::new(path.to_path_buf(), file.stream, format);
+        for _ in 0..skip {
+            records.skip_line()?;
+        }
+        let mut record = Record::default();
+        if !records.read(&mut record)? {
+            let text = "there are only blank lines: it needs a line of names and rows".to_string();
+            return Err(fail(Problem::line(1, text)));
+        }
+        let first_line = record.line;
+        check_first(&record, table).map_err(fail)?;
+        let mut columns = resolve(table, &spec, &sample).map_err(fail)?;
+        let is_number = |row: &[String], at: &usize| {
+            row.get(*at).is_some_and(|cell| number(cell.as_bytes(), decimal).is_ok())
+        };
+        let is_word = |row: &[String], at: &usize| {
+            let is_sign = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.');
+            row.get(*at).is_some_and(|cell| !cell.is_empty() && !cell.starts_with(is_sign))
+        };
+        let has_units_below_names = match sample.as_slice() {
+            [_, units, row, ..] => {
+                let mut features = columns.features.iter();
+                features.all(|at| is_word(units, at) && is_number(row, at))
+            }
+            _ => false,
+        };
+        notes.append(&mut columns.notes);
+        records.names = columns.names.clone();
+        let classes = match (&table.target, &spec.classes) {
+            (TableTarget::Values(_), _) => None,
+            (TableTarget::Classes(_), Some(names)) => Some(ClassNames::known(names)),
+            (TableTarget::Classes(_), None) => Some(ClassNames::default()),
+        };
+        Ok(RowReader {
+            path: path.to_path_buf(),
+            records,
+            record,
+            waiting: !table.header,
+            columns,
+            decimal,
+            decimal_is_said: table.decimal.is_some(),
+            missing: table.missing,
+            classes,
+            spec,
+            header: table.header,
+            first_row: if table.header { 0 } else { first_line },
+            has_units_below_names,
+            left_out: 0,
+            notes,
+            expected_rows,
+        })
+    }
+
+    /// Reads the next row; `false` at the end of the file.
+    ///
+    /// # Errors
+    /// [`Error::Table`] with line and column, and the remedy.
+    pub fn read(&mut self, row: &mut Row) -> Result<bool, Error> {
+        loop {
+            if !std::mem::take(&mut self.waiting) && !self.records.read(&mut self.record)? {
+                return Ok(false);
+            }
+            if self.record.cell(0).is_empty() && self.record.cells().all(<[u8]>::is_empty) {
+                continue;
+            }
+            if self.first_row == 0 {
+                self.first_row = self.record.line;
+            }
+            match self.row(row) {
+                Ok(true) => return Ok(true),
+                Ok(false) => self.left_out += 1,
+                Err(problem) => return Err(problem.of(&self.path)),
+            }
+        }
+    }
+
+    /// Reads a row from the record; `false` for one to be left out.
+    fn row(&mut self, row: &mut Row) -> Result<bool, Problem> {
+        let columns = &self.columns;
+        let (record, line) = (&self.record, self.record.line);
+        if record.len() != columns.width {
+            let more = record.cells().skip(columns.width).any(|cell| !cell.is_empty());
+            if record.len() < columns.width || more {
+                return Err(self.wrong_count());
+            }
+        }
+        row.line = line;
+        row.features.clear();
+        row.missing.clear();
+        row.values.clear();
+        row.class = None;
+        for (at, &column) in columns.features.iter().enumerate() {
+            match number(record.cell(column), self.decimal) {
+                Ok(value) => row.features.push(value),
+                Err(NoNumber::Missing) => match self.missing {
+                    Missing::Refuse => return Err(self.missing_value(column)),
+                    Missing::Drop => return Ok(false),
+                    Missing::Mean => {
+                        let mean = self.spec.means.as_ref().and_then(|means| means.get(at));
+                        row.features.push(mean.copied().unwrap_or(f32::NAN));
+                        row.missing.push(at as u32);
+                    }
+                },
+                Err(NoNumber::Other) => return Err(self.no_number(column)),
+            }
+        }
+        let Some(&first) = columns.targets.first() else { return Ok(true) };
+        if let Some(classes) = &mut self.classes {
+            row.class = classes.find(record.cell(first), line, &columns.names[first])?;
+            return match row.class {
+                None if self.spec.needs_target => self.without_target(first),
+                _ => Ok(true),
+            };
+        }
+        for &column in &columns.targets {
+            match number(record.cell(column), self.decimal) {
+                Ok(value) => row.values.push(value),
+                Err(NoNumber::Other) => return Err(self.no_number(column)),
+                Err(NoNumber::Missing) if self.spec.needs_target => {
+                    return self.without_target(column);
+                }
+                Err(NoNumber::Missing) => {
+                    row.values.clear();
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn without_target(&self, column: usize) -> Result<bool, Problem> {
+        match self.missing {
+            Missing::Refuse => Err(self.missing_value(column)),
+            Missing::Drop | Missing::Mean => Ok(false),
+        }
+    }
+
+    fn missing_value(&self, column: usize) -> Problem {
+        let cell = text(self.record.cell(column));
+        let cell = match cell.is_empty() {
+            true => String::new(),
+            false => format!(" (`{}`)", shown(&cell)),
+        };
+        let text = format!(
+            "the value is missing{cell}: fill it in, or set missing = \"drop\" (the row) or \
+             \"mean\" (its feature's) in data.dataset.csv"
+        );
+        Problem::cell(self.record.line, &self.columns.names[column], text)
+    }
+
+    fn no_number(&self, column: usize) -> Problem {
+        let (cell, name) = (self.record.cell(column), &self.columns.names[column]);
+        let (line, words) = (self.record.line, text(cell));
+        let first = text(self.record.cell(0));
+        let fail = |text: String| Problem::cell(line, name, text);
+        if self.header && words == name.as_str() {
+            return fail("the names of the first line come again: take the line out".into());
+        }
+        if first.starts_with(['#', '%', '!']) || first.starts_with("//") {
+            return self.comment(&first);
+        }
+        if self.header && line == self.first_row && self.has_units_below_names {
+            return fail(format!(
+                "`{}` is no number: where the line below the names has units, take it out, and \
+                 set units = {{ \"{}\" = \"{}\" }} in data.dataset.csv",
+                shown(&words),
+                shown(name),
+                shown(&words)
+            ));
+        }
+        if !self.header && line == self.first_row {
+            return fail(format!(
+                "`{}` is no number: where the first line names the columns, leave header = false \
+                 out",
+                shown(&words)
+            ));
+        }
+        let mut text = explain(cell, name, self.decimal, self.decimal_is_said);
+        if self.columns.targets.contains(&column) && text.contains("ignore = ") {
+            let (word, name) = (shown(&words), shown(name));
+            text = format!(
+                "`{word}` is no number: where the column names classes, set target = {{ classes = \
+                 \"{name}\" }} in data.dataset.csv"
+            );
+        }
+        fail(text)
+    }
+
+    fn comment(&self, first: &str) -> Problem {
+        let mark = first.chars().next().unwrap_or('#');
+        let text = format!(
+            "`{}` seems to be a comment: take the line out, or set comment = \"{mark}\" in \
+             data.dataset.csv",
+            shown(first)
+        );
+        Problem::line(self.record.line, text)
+    }
+
+    /// Explains a line with too few cells, or too many.
+    fn wrong_count(&self) -> Problem {
+        let (found, width) = (self.record.len(), self.columns.width);
+        let cells: Vec<_> = self.record.cells().map(text).collect();
+        let first = cells.first().map(|cell| cell.as_ref()).unwrap_or_default();
+        if first.starts_with(['#', '%', '!']) || first.starts_with("//") {
+            return self.comment(first);
+        }
+        let named = match self.header {
+            true => format!("the first line names {width}"),
+            false => format!("the first line has {width}"),
+        };
+        let fields = format!("{found} fields, but {named}");
+        let is_number = |cell: &str| cell.parse::<f64>().is_ok();
+        let names = &self.columns.names;
+        let remedy = if found < width
+            && self.record.line == self.first_row
+            && names.iter().any(|name| is_number(name))
+        {
+            "the names and the first row seem to stand in one line: break it between them".into()
+        } else if width == 1 && found > 1 && self.header {
+            format!(
+                "lines above the names (`{}`) are no part of the table: take them out, or set \
+                 comment in data.dataset.csv to the character that they begin with",
+                shown(&names[0])
+            )
+        } else if found < width {
+            "complete the line".to_string()
+        } else if let Some(cell) =
+            self.merged(&cells.iter().map(|c| c.as_ref()).collect::<Vec<_>>())
+        {
+            format!("two lines have run into one at `{}`: break it there", shown(&cell))
+        } else if self.decimal_commas(&cells.iter().map(|c| is_number(c)).collect::<Vec<_>>()) {
+            "where commas stand within its numbers, as decimal marks or between thousands, \
+             another mark must stand between columns: write the file with `;`"
+                .to_string()
+        } else {
+            let cell = &cells[width.min(cells.len() - 1)];
+            format!(
+                "take `{}` and what follows out, or put quotes around a cell that has the \
+                 separator in it",
+                shown(cell)
+            )
+        };
+        Problem::line(self.record.line, format!("{fields}: {remedy}"))
+    }
+
+    /// The place at which two lines have run into one: the last cell of the first and the first of
+    /// the second are one, or stand side by side.
+    fn merged(&self, cells: &[&str]) -> Option<String> {
+        let width = self.columns.width;
+        let is_number = |cell: &str| cell.replace(',', ".").parse::<f64>().is_ok();
+        let fits = |cells: &[&str], skip: usize| {
+            self.columns.features.iter().filter(|&&at| at >= skip).all(|&at| {
+                cells.get(at - skip).is_some_and(|cell| is_number(cell) || cell.is_empty())
+            })
+        };
+        let joint = cells.get(width - 1)?;
+        if cells.len() + 1 == 2 * width && width > 1 {
+            let inner =
+                self.columns.features.iter().all(|&at| at + 1 == width || is_number(cells[at]));
+            let has_both = joint.chars().any(|c| c.is_ascii_digit()) && !is_number(joint);
+            return (inner && has_both && fits(&cells[width..], 1)).then(|| joint.to_string());
+        }
+        let both = cells.len() == 2 * width && fits(cells, 0) && fits(&cells[width..], 0);
+        both.then(|| format!("{joint} {}", cells[width]))
+    }
+
+    /// Whether there are as many cells too many as numbers stand side by side, halves of numbers
+    /// with decimal commas.
+    fn decimal_commas(&self, are_numbers: &[bool]) -> bool {
+        let too_many = are_numbers.len().saturating_sub(self.columns.width);
+        let pairs = are_numbers.windows(2).filter(|pair| pair[0] && pair[1]).count();
+        let targets = if self.classes.is_some() { 0 } else { self.columns.targets.len() };
+        let is_comma = self.records.separator() == super::records::Separator::Byte(b',');
+        is_comma && pairs >= too_many && too_many <= self.columns.features.len() + targets
+    }
+
+    /// Names of the features, in their order.
+    pub fn feature_names(&self) -> Vec<&str> {
+        self.columns.features.iter().map(|&at| self.columns.names[at].as_str()).collect()
+    }
+
+    /// Whether the file has the target.
+    pub fn has_target(&self) -> bool {
+        !self.columns.targets.is_empty()
+    }
+
+    /// Rows that were left out because something is missing in them.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    /// Notes on what was found by looking, for the user.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Rows that the file may have, by its size; `None` for what is no plain file.
+    pub fn expected_rows(&self) -> Option<usize> {
+        self.expected_rows
+    }
+
+    /// Classes that were found, or were known.
+    pub(super) fn classes(&self) -> Option<&ClassNames> {
+        self.classes.as_ref()
+    }
+
+    /// Name of the column of a target.
+    pub(super) fn target_name(&self) -> &str {
+        self.columns.targets.first().map_or("", |&at| self.columns.names[at].as_str())
+    }
+}
+
+/// Refuses a first line that is no line of names.
+fn check_first(record: &Record, table: &Table) -> Result<(), Problem> {
+    let first = text(record.cell(0));
+    let mark = first.chars().next();
+    if table.header && record.len() == 1 && matches!(mark, Some('#' | '%' | '!')) {
+        let text = format!(
+            "`{}` seems to be a comment, not the names of columns: take the line out, or set \
+             comment = \"{}\" in data.dataset.csv",
+            shown(&first),
+            mark.unwrap_or('#')
+        );
+        return Err(Problem::line(record.line, text));
+    }
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! The float network: what it computes, and how its error flows back.
+
+mod activation;
+mod batch_normalization;
+mod dense;
+mod dropout;
+mod finite;
+mod gradients;
+mod head;
+mod initializer;
+mod loss;
+mod matmul;
+mod model;
+mod objective;
+mod penalty;
+mod real;
+mod spec;
+mod tape;
+mod transpose;
+
+pub use activation::Activation;
+pub use batch_normalization::BatchNormalization;
+pub use dense::Dense;
+pub use dropout::Noise;
+pub use finite::NotFinite;
+pub(crate) use gradients::{GradientMemory, GradientPlan};
+pub use head::Head;
+pub use initializer::Initializer;
+pub use loss::{BatchScore, Loss, TargetRows};
+pub use matmul::PackedOperand;
+pub use model::{Layer, LayerView, Network};
+pub use objective::Objective;
+pub use objective::first_largest;
+pub use penalty::Penalty;
+pub use real::Real;
+pub use spec::{DenseSpec, LayerSpec, NetworkError};
+pub use tape::Tape;

@@ -1,0 +1,381 @@
+//! Checking what only follows from several settings of a preset together.
+
+use super::{Error, Preset};
+use crate::data::{Dataset, ScalingMethod, Source, TargetKind, TestRows};
+use crate::evaluate::Threshold;
+use crate::network::{Activation, Head, Loss, Network, NetworkError};
+use thimble_support::foreign_text::shown;
+
+/// The most rows that are made from a seed; they are held in memory.
+const MAX_MADE_ROWS: usize = 20_000_000;
+
+/// A key, and what is wrong with it.
+type Wrong = (String, String);
+
+impl Preset {
+    /// Checks all that can be checked before the data is read.
+    pub(super) fn check(&self, origin: &str) -> Result<(), Error> {
+        self.check_name()
+            .and_then(|()| self.check_data())
+            .and_then(|()| self.check_network())
+            .and_then(|()| self.check_training())
+            .and_then(|()| match self.data.dataset.target_kind() {
+                Some(kind) => self.check_targets(kind),
+                None => Ok(()),
+            })
+            .map_err(|(key, problem)| Error::Setting { origin: origin.to_string(), key, problem })
+    }
+
+    /// Checks that network and loss fit what is to be learnt.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the key and the remedy.
+    pub fn check_target_kind(&self, dataset: &Dataset) -> Result<(), Error> {
+        let check =
+            self.check_targets(dataset.target_kind()).map_err(|(key, problem)| {
+                match dataset.class_names() {
+                    [] => (key, problem),
+                    names if key.contains("units") => (key, problem + &explained(names)),
+                    _ => (key, problem),
+                }
+            });
+        check.map_err(|(key, problem)| Error::Setting {
+            origin: "preset".to_string(),
+            key,
+            problem,
+        })
+    }
+
+    fn check_name(&self) -> Result<(), Wrong> {
+        let most = model_format::limits::MAX_TEXT;
+        if self.name.is_empty() || self.name.len() > most {
+            return wrong("name", format!("must have 1 to {most} bytes, as a model's name"));
+        }
+        let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if !self.name.chars().all(plain) || self.name.starts_with('.') {
+            // It names the run's folder too.
+            return wrong("name", "must be of letters, digits, `-`, `_`, `.`".to_string());
+        }
+        Ok(())
+    }
+
+    fn check_data(&self) -> Result<(), Wrong> {
+        let dataset = &self.data.dataset;
+        if let Some((key, rows)) = dataset.made_rows()
+            && rows > MAX_MADE_ROWS
+        {
+            let problem = format!("{rows} rows would be made, and {MAX_MADE_ROWS} is the most");
+            return wrong(&format!("data.dataset.{key}"), problem);
+        }
+        if let Some(TargetKind::Classes(classes)) = dataset.target_kind()
+            && classes > model_format::limits::MAX_WIDTH
+        {
+            let most = model_format::limits::MAX_WIDTH;
+            let problem = format!("{classes} classes are more than a model can have: {most}");
+            return wrong(&format!("data.dataset.{dataset}"), problem);
+        }
+        let is_table = matches!(dataset, Source::Csv(_));
+        match (&self.data.test, dataset.has_test()) {
+            (Some(TestRows::File(_)), _) if !is_table => {
+                let problem = format!("{dataset} takes no file of test rows, only csv does");
+                wrong("data.test", problem)
+            }
+            (Some(_), Some(true)) => {
+                wrong("data.test", format!("{dataset} has test rows of its own: leave it out"))
+            }
+            (None, Some(false)) if self.data.validation.is_none() => {
+                let example = "test = { stratified = { fraction = 0.2 } }";
+                let problem = format!(
+                    "{dataset} has no test rows of its own: set {example}, or \
+                                       data.validation, on whose rows results then are"
+                );
+                wrong("data.test", problem)
+            }
+            _ => Ok(()),
+        }?;
+        if let Source::Images(images) = dataset
+            && let Some(problem) = images.problem()
+        {
+            return wrong("data.dataset.images", problem);
+        }
+        let problems = self.data.raw.iter().enumerate();
+        match problems.filter_map(|(index, raw)| Some((index, raw.problem()?))).next() {
+            Some((index, problem)) => wrong(&format!("data.raw[{index}]"), problem),
+            None => Ok(()),
+        }
+    }
+
+    fn check_network(&self) -> Result<(), Wrong> {
+        let layers = &self.network.layers;
+        let dense = layers.iter().filter(|layer| layer.dense().is_some()).count();
+        // What is more becomes tables, of which there may be one a dense layer, and one at the end.
+        let most = model_format::limits::MAX_LAYERS / 2;
+        if dense > most {
+            let problem = format!("{dense} dense layers are more than a model can have: {most}");
+            return wrong("network.layers", problem);
+        }
+        // One input: only places are checked here.
+        match Network::<f32>::new(1, &narrow(&self.network.specs()), 1) {
+            Ok(_) => {}
+            Err(NetworkError::NoLayer) => {
+                return wrong("network.layers", "there must be at least one dense layer".into());
+            }
+            Err(NetworkError::Place { layer, problem }) => {
+                return wrong(&format!("network.layers[{layer}]"), problem.to_string());
+            }
+            Err(error) => return wrong("network.layers", error.to_string()),
+        }
+        let names: Vec<&String> =
+            layers.iter().filter_map(|layer| layer.dense()?.name.as_ref()).collect();
+        for (index, name) in names.iter().enumerate() {
+            if names[..index].contains(name) {
+                return wrong("network.layers", format!("two layers have the name `{name}`"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that there are validation rows where callbacks watch them.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the key and the remedy.
+    pub fn check_validation(&self, has_validation: bool) -> Result<(), Error> {
+        self.check_monitors(has_validation).map_err(|(key, problem)| Error::Setting {
+            origin: "preset".to_string(),
+            key,
+            problem,
+        })
+    }
+
+    fn check_monitors(&self, has_validation: bool) -> Result<(), Wrong> {
+        let training = &self.training;
+        let monitors = [
+            ("training.early_stopping", training.early_stopping.map(|s| s.monitor)),
+            ("training.reduce_lr_on_plateau", training.reduce_lr_on_plateau.map(|p| p.monitor)),
+        ];
+        for (key, monitor) in monitors {
+            if monitor.is_some_and(|m| m.needs_validation()) && !has_validation {
+                let problem = "it watches validation rows, but there are none: set \
+                               data.validation, or monitor = \"loss\"";
+                return wrong(key, problem.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    fn check_training(&self) -> Result<(), Wrong> {
+        // A folder of images may have validation images of its own.
+        let unknown = self.data.dataset.has_test().is_none();
+        self.check_monitors(unknown || self.data.validation.is_some())?;
+        let training = &self.training;
+        if training.label_smoothing > 0.0 && training.loss.is_distance() {
+            let problem = format!("{} has no labels to smooth: leave it out", training.loss.name());
+            return wrong("training.label_smoothing", problem);
+        }
+        let categorical = training.loss.is_categorical();
+        match (self.head(), categorical) {
+            (Head::Softmax, false) => wrong(
+                "training.loss",
+                "softmax outputs need categorical_cross_entropy or its sparse form".to_string(),
+            ),
+            (Head::Sigmoid, true) => wrong(
+                "training.loss",
+                format!("{} needs softmax or linear outputs, not sigmoid", training.loss.name()),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the last layer's outputs go through.
+    fn head(&self) -> Head {
+        match self.network.last_activation() {
+            Activation::Sigmoid => Head::Sigmoid,
+            Activation::Softmax => Head::Softmax,
+            _ => Head::None,
+        }
+    }
+
+    /// Checks the settings that are for values alone, or for classes alone.
+    fn check_kind(&self, kind: TargetKind) -> Result<(), Wrong> {
+        let (dataset, training) = (&self.data.dataset, &self.training);
+        let scales = self.data.target_scaling.is_some_and(|method| method != ScalingMethod::None);
+        if let TargetKind::Values(_) = kind {
+            if scales && !training.loss.is_distance() {
+                let name = training.loss.name();
+                let problem = format!("{name} takes probabilities as they are: leave it out");
+                return wrong("data.target_scaling", problem);
+            }
+            let about = format!("{dataset} has numbers for targets, not classes: leave it out");
+            if training.class_weight.is_some() {
+                return wrong("training.class_weight", about);
+            }
+            return match training.threshold == Threshold::default() {
+                true => Ok(()),
+                false => wrong("training.threshold", about),
+            };
+        }
+        if scales {
+            let problem = format!(
+                "{dataset} has classes for targets, which have no scale: leave it out (data.scaling \
+                 is for features)"
+            );
+            return wrong("data.target_scaling", problem);
+        }
+        if training.threshold == Threshold::default() {
+            return Ok(());
+        }
+        match (kind, self.outputs(), training.loss) {
+            (TargetKind::Classes(2), 1, _) => Ok(()),
+            (TargetKind::Classes(2), _, loss) if loss.is_categorical() => Ok(()),
+            (TargetKind::Classes(2), ..) => wrong(
+                "training.threshold",
+                "two outputs have one probability of the second class only with softmax: set \
+                 training.loss = \"sparse_categorical_cross_entropy\", or give the last layer one \
+                 output"
+                    .to_string(),
+            ),
+            (TargetKind::Classes(classes) | TargetKind::Values(classes), ..) => {
+                let problem = format!(
+                    "a threshold decides between two classes, but {dataset} has {classes}: leave it out"
+                );
+                wrong("training.threshold", problem)
+            }
+        }
+    }
+
+    /// Units of the last dense layer.
+    fn outputs(&self) -> usize {
+        let mut layers = self.network.layers.iter().rev();
+        layers.find_map(|layer| Some(layer.dense()?.units)).unwrap_or_default()
+    }
+
+    fn check_targets(&self, kind: TargetKind) -> Result<(), Wrong> {
+        self.check_kind(kind)?;
+        let dataset = &self.data.dataset;
+        let layers = self.network.layers.iter().enumerate().rev();
+        let last = layers.filter_map(|(index, layer)| Some((index, layer.dense()?.units))).next();
+        let (index, units) = last.unwrap_or_default();
+        let (loss, name) = (self.training.loss, self.training.loss.name());
+        let (wanted, what) = match (kind, loss) {
+            (TargetKind::Values(_), Loss::SparseCategoricalCrossEntropy) => {
+                let problem = format!(
+                    "{dataset} is about numbers, {name} about classes: use mean_squared_error"
+                );
+                return wrong("training.loss", problem);
+            }
+            (TargetKind::Values(count), _) => (count, format!("{count} numbers")),
+            (TargetKind::Classes(classes), _) if classes < 2 => {
+                let problem =
+                    format!("{dataset} has one class only: there is nothing to tell apart");
+                return wrong("data.dataset", problem);
+            }
+            // One output is enough to tell two classes apart.
+            (TargetKind::Classes(2), _) if units == 1 && !loss.is_categorical() => return Ok(()),
+            (TargetKind::Classes(classes), _) => (classes, format!("{classes} classes")),
+        };
+        if units != wanted {
+            let key = format!("network.layers[{index}].dense.units");
+            let problem = format!(
+                "the last layer has {units} outputs, but {dataset} has {what}: make it {wanted}"
+            );
+            return wrong(&key, problem);
+        }
+        Ok(())
+    }
+}
+
+/// Names of classes, for whoever counted others.
+fn explained(names: &[String]) -> String {
+    const LISTED: usize = 12;
+    let list: Vec<String> = names.iter().take(LISTED).map(|name| shown(name)).collect();
+    let more = if names.len() > LISTED { ", …" } else { "" };
+    let numbers = match names.iter().all(|name| name.parse::<f64>().is_ok()) {
+        true => {
+            "; where these are numbers to be learnt as such, set target = { values = [...] } in \
+             data.dataset.csv"
+        }
+        false => "",
+    };
+    format!(" (classes: {}{more}{numbers})", list.join(", "))
+}
+
+fn wrong(key: &str, problem: String) -> Result<(), Wrong> {
+    Err((key.to_string(), problem))
+}
+
+/// The same layers, one unit wide: as good for checking, and nothing to allocate.
+fn narrow(layers: &[crate::network::LayerSpec]) -> Vec<crate::network::LayerSpec> {
+    let mut layers = layers.to_vec();
+    for layer in &mut layers {
+        if let crate::network::LayerSpec::Dense(dense) = layer {
+            dense.units = 1;
+        }
+    }
+    layers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+        name = "x"
+        [data]
+        dataset = { spirals = { arms = 2, points_per_arm = 50, classes = 2 } }
+        test = { random = { fraction = 0.2 } }
+        [network]
+        layers = [
+            { dense = { units = 8, activation = "tanh", name = "a" } },
+            { dense = { units = 1, activation = "sigmoid" } },
+        ]
+        [training]
+        loss = "binary_cross_entropy"
+        epochs = 1
+        batch_size = 10
+        optimizer = { adam = {} }
+    "#;
+
+    #[test]
+    fn settings_that_do_not_go_together_are_refused_with_the_remedy() {
+        Preset::read(TEXT, "x").unwrap();
+        let surface = r#"{ surface = { function = "egg_crate", points = 9, radius = 4.0 } }"#;
+        for (from, to, expected) in [
+            ("units = 1,", "units = 3,", "3 outputs, but spirals has 2 classes: make it 2"),
+            ("classes = 2", "classes = 3", "1 outputs, but spirals has 3 classes: make it 3"),
+            ("classes = 2", "classes = 1", "has one class only"),
+            ("\"binary_cross_entropy\"", "\"sparse_categorical_cross_entropy\"", "not sigmoid"),
+            ("\"sigmoid\"", "\"softmax\"", "need categorical_cross_entropy"),
+            ("epochs = 1", "epochs = 1\nearly_stopping = { patience = 2 }", "set data.validation"),
+            (
+                "[network]",
+                "raw = [{ counts = [9, 9], range = [0.0, 1.0] }]\n[network]",
+                "data.raw[0]: counts must go up, but are 9 and 9",
+            ),
+            (
+                "\"binary_cross_entropy\"",
+                "\"mean_squared_error\"\nlabel_smoothing = 0.1",
+                "no labels to smooth",
+            ),
+            ("activation = \"sigmoid\"", "name = \"a\"", "two layers have the name `a`"),
+            ("{ spirals = { arms = 2, points_per_arm = 50, classes = 2 } }", surface, ""),
+        ] {
+            assert!(TEXT.contains(from), "{from}");
+            match Preset::read(&TEXT.replacen(from, to, 1), "x") {
+                // Sigmoid outputs may well be values.
+                Ok(preset) => assert_eq!((expected, preset.data.dataset.name()), ("", "surface")),
+                Err(error) => {
+                    let message = error.to_string();
+                    assert!(!expected.is_empty() && message.contains(expected), "{to}: {message}");
+                }
+            }
+        }
+        let sparse = TEXT.replacen("\"sigmoid\"", "\"linear\"", 1).replacen(
+            "{ spirals = { arms = 2, points_per_arm = 50, classes = 2 } }",
+            surface,
+            1,
+        );
+        let sparse = sparse.replacen("binary", "sparse_categorical", 1);
+        let message = Preset::read(&sparse, "x").unwrap_err().to_string();
+        assert!(message.contains("use mean_squared_error"), "{message}");
+    }
+}

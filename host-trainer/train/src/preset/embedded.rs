@@ -1,0 +1,239 @@
+//! The presets that come with the program.
+
+use std::fs;
+use std::path::Path;
+
+use super::{Error, Preset, nearest};
+use thimble_support::foreign_text;
+
+/// A preset that comes with the program.
+#[derive(Clone, Copy, Debug)]
+pub struct EmbeddedPreset {
+    /// Its name.
+    pub name: &'static str,
+    /// Its TOML file.
+    pub text: &'static str,
+    /// What it reached on its test rows, the mean of three seeds.
+    pub reached: &'static str,
+}
+
+/// All of them, the default one first.
+pub const EMBEDDED: [EmbeddedPreset; 20] = [
+    EmbeddedPreset {
+        name: "digits",
+        text: include_str!("../../presets/digits.toml"),
+        reached: "98.89 % in float, 98.79 % in int8",
+    },
+    EmbeddedPreset {
+        name: "mnist",
+        text: include_str!("../../presets/mnist.toml"),
+        reached: "97.66 % in float, 97.65 % in int8",
+    },
+    EmbeddedPreset {
+        name: "mnist-700-500",
+        text: include_str!("../../presets/mnist-700-500.toml"),
+        reached: "97.90 % in float, 97.88 % in int8",
+    },
+    EmbeddedPreset {
+        name: "mnist-512-sgd",
+        text: include_str!("../../presets/mnist-512-sgd.toml"),
+        reached: "82.14 % in float, 82.15 % in int8",
+    },
+    EmbeddedPreset {
+        name: "mnist-200-200",
+        text: include_str!("../../presets/mnist-200-200.toml"),
+        reached: "97.58 % in float, 97.59 % in int8",
+    },
+    EmbeddedPreset {
+        name: "mnist-1024-sigmoid",
+        text: include_str!("../../presets/mnist-1024-sigmoid.toml"),
+        reached: "98.00 % in float, 98.01 % in int8",
+    },
+    EmbeddedPreset {
+        name: "mnist-16k",
+        text: include_str!("../../presets/mnist-16k.toml"),
+        reached: "98.01 % in float, 98.00 % in int8",
+    },
+    EmbeddedPreset {
+        name: "mnist-8",
+        text: include_str!("../../presets/mnist-8.toml"),
+        reached: "92.33 % in float, 92.29 % in int8",
+    },
+    EmbeddedPreset {
+        name: "mnist-200-linear",
+        text: include_str!("../../presets/mnist-200-linear.toml"),
+        reached: "92.35 % in float, 92.28 % in int8",
+    },
+    EmbeddedPreset {
+        name: "mnist-200-tanh",
+        text: include_str!("../../presets/mnist-200-tanh.toml"),
+        reached: "97.99 % in float, 97.97 % in int8",
+    },
+    EmbeddedPreset {
+        name: "mnist-100-200-100",
+        text: include_str!("../../presets/mnist-100-200-100.toml"),
+        reached: "97.97 % in float and in int8",
+    },
+    EmbeddedPreset {
+        name: "mnist-200-500-200",
+        text: include_str!("../../presets/mnist-200-500-200.toml"),
+        reached: "97.81 % in float, 97.80 % in int8",
+    },
+    EmbeddedPreset {
+        name: "mnist-50-50",
+        text: include_str!("../../presets/mnist-50-50.toml"),
+        reached: "96.22 % in float, 96.19 % in int8",
+    },
+    EmbeddedPreset {
+        name: "fashion-mnist",
+        text: include_str!("../../presets/fashion-mnist.toml"),
+        reached: "89.49 % in float, 89.50 % in int8",
+    },
+    EmbeddedPreset {
+        name: "spiral-6",
+        text: include_str!("../../presets/spiral-6.toml"),
+        reached: "100.00 % in float and in int8",
+    },
+    EmbeddedPreset {
+        name: "spiral-2",
+        text: include_str!("../../presets/spiral-2.toml"),
+        reached: "100.00 % in float and in int8",
+    },
+    EmbeddedPreset {
+        name: "spiral-2-fit",
+        text: include_str!("../../presets/spiral-2-fit.toml"),
+        reached: "100.00 % in float and in int8",
+    },
+    EmbeddedPreset {
+        name: "eggcrate",
+        text: include_str!("../../presets/eggcrate.toml"),
+        reached: "a mean squared error of 0.000100 in float, 0.000274 in int8",
+    },
+    EmbeddedPreset {
+        name: "eggcrate-adc",
+        text: include_str!("../../presets/eggcrate-adc.toml"),
+        reached: "a mean squared error of 0.000065 in float, 0.000067 in int16",
+    },
+    EmbeddedPreset {
+        name: "motion",
+        text: include_str!("../../presets/motion.toml"),
+        reached: "98.13 % in float, 98.15 % in int8",
+    },
+];
+
+/// The preset of this name, or in this file when the name ends in `.toml`.
+///
+/// # Errors
+/// [`Error`] when there is none, or it is not valid.
+pub fn find(name: &str) -> Result<Preset, Error> {
+    if Path::new(name).extension().is_some_and(|extension| extension == "toml") {
+        let text =
+            fs::read_to_string(name).map_err(|error| Error::File { path: name.into(), error })?;
+        return Preset::read(&text, &foreign_text::path(Path::new(name)));
+    }
+    match EMBEDDED.iter().find(|preset| preset.name == name) {
+        Some(preset) => Preset::read(preset.text, &format!("preset {name}")),
+        None => Err(Error::Unknown {
+            name: name.to_string(),
+            known: EMBEDDED.map(|preset| preset.name).join(", "),
+            nearest: nearest(name, EMBEDDED.map(|preset| preset.name)).map(String::from),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_valid_and_survive_being_written_and_read() {
+        for embedded in EMBEDDED {
+            let preset = find(embedded.name).unwrap();
+            assert_eq!(preset.name, embedded.name);
+            let written = preset.to_toml();
+            assert_eq!(Preset::read(&written, "written").unwrap(), preset);
+            // Everything is spelt out, so that a later default changes nothing.
+            assert_eq!(written, Preset::read(&written, "written").unwrap().to_toml());
+        }
+    }
+
+    #[test]
+    fn the_readme_shows_every_key_of_a_preset() {
+        /// All keys of a value, however deep.
+        fn keys(value: &toml::Value, found: &mut std::collections::BTreeSet<String>) {
+            match value {
+                toml::Value::Table(table) => {
+                    for (key, value) in table {
+                        found.insert(key.clone());
+                        keys(value, found);
+                    }
+                }
+                toml::Value::Array(values) => values.iter().for_each(|value| keys(value, found)),
+                _ => {}
+            }
+        }
+        let readme = include_str!("../../README.md");
+        let blocks: Vec<&str> = readme.split("```toml").skip(1).collect();
+        let block = |index: usize| blocks[index].split("```").next().unwrap();
+        Preset::read(block(0), "README.md").unwrap();
+        for line in block(1).lines().filter(|line| line.starts_with("dataset")) {
+            let digits = "dataset = \"digits\"";
+            let text = EMBEDDED[0].text;
+            assert!(text.contains(digits));
+            let loss = if line.contains("values") || line.contains("surface") {
+                "mean_squared_error"
+            } else {
+                "sparse_categorical_cross_entropy"
+            };
+            let units = match line {
+                _ if loss == "mean_squared_error" => 1,
+                _ if line.contains("spirals") => 2,
+                _ if line.contains("motion") => 5,
+                _ => 10,
+            };
+            let text = text
+                .replace(digits, line)
+                .replace("[training]", &format!("[training]\nloss = \"{loss}\""));
+            let text = text.replace("units = 10", &format!("units = {units}"));
+            Preset::read(&text, line).unwrap();
+        }
+        // What the program writes of its presets, it explains.
+        let (mut known, mut shown) = Default::default();
+        for embedded in EMBEDDED {
+            keys(
+                &find(embedded.name).unwrap().to_toml().parse::<toml::Table>().unwrap().into(),
+                &mut known,
+            );
+        }
+        keys(&block(0).parse::<toml::Table>().unwrap().into(), &mut shown);
+        let elsewhere = |key: &String| readme.contains(key.as_str());
+        let missing: Vec<_> = known.difference(&shown).filter(|key| !elsewhere(key)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn what_presets_reached_is_what_the_readme_says() {
+        let readme = include_str!("../../README.md");
+        let figures = readme.split("## Figures").nth(1).unwrap().split("Sweeps of").next().unwrap();
+        for embedded in EMBEDDED {
+            let row = figures.lines().find_map(|line| {
+                let mut cells = line.trim_matches('|').split('|').map(str::trim);
+                let name = cells.next()?.split(',').next()?;
+                (name == embedded.name).then(|| cells.collect::<Vec<_>>())
+            });
+            let row = row.unwrap_or_else(|| panic!("{} has no row", embedded.name));
+            for cell in row {
+                let figure = cell.split(" ±").next().unwrap();
+                assert!(embedded.reached.contains(figure), "{}: {figure}", embedded.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_misspelt_name_is_answered_with_the_right_one() {
+        let message = find("minst").unwrap_err().to_string();
+        assert!(message.contains("did you mean `mnist`?"), "{message}");
+        let message = find("no/such.toml").unwrap_err().to_string();
+        assert!(message.starts_with("no/such.toml: there is no such file"), "{message}");
+    }
+}

@@ -1,0 +1,37 @@
+//! From a float network to an int8 model.
+//!
+//! The scheme is TensorFlow Lite's (<https://ai.google.dev/edge/litert/models/quantization_spec>):
+//! symmetric weights with a scale a row, asymmetric activations with ranges seen on training data,
+//! biases in i32. The arithmetic that will run it is that of `model-format` and `firmware`.
+
+mod bias;
+mod calibrate;
+mod center_logits;
+mod clamp_ranges;
+mod data_types;
+mod dense;
+mod equalize;
+mod export;
+mod fold;
+mod logits;
+mod prepare;
+mod range;
+mod refit;
+mod settings;
+mod spec;
+mod stage;
+
+pub mod weights;
+
+pub use calibrate::{Calibration, calibrate};
+pub use center_logits::center_logits;
+pub use data_types::DataTypes;
+pub use dense::{QuantizedDense, quantize_dense};
+pub use equalize::equalize;
+pub use export::{QuantizeError, Quantized, Recipe, quantize};
+pub use fold::fold;
+pub use logits::clips_logits;
+pub use prepare::{OutputRange, Prepared, prepared};
+pub use range::Range;
+pub use settings::{Activations, CalibrationMethod, Settings};
+pub use stage::ChosenStage;

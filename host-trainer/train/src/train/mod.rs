@@ -1,0 +1,28 @@
+//! Training: batches, optimizer, schedule, the loop, and those who watch it.
+
+mod callbacks;
+mod checkpoint;
+mod class_weight;
+mod history;
+mod observe;
+mod optimizer;
+mod run;
+mod schedule;
+mod settings;
+mod threads;
+mod trainer;
+
+pub use callbacks::{Best, EarlyStopping, Monitor, Plateau};
+pub use checkpoint::{Checkpoint, CheckpointError, Place};
+pub use class_weight::ClassWeight;
+pub use class_weight::class_counts;
+pub use history::{EpochRecord, History};
+pub use observe::{Flow, Observer, Progress, StopFlag};
+pub use optimizer::{
+    AdamSettings, AdamWSettings, Optimizer, OptimizerSettings, RmsPropSettings, SgdSettings,
+};
+pub use run::{Outcome, TrainError, Training, train};
+pub use schedule::{OneCycleSettings, Schedule, StepSettings};
+pub use settings::{Augmentation, Clip, Settings};
+pub use threads::{MAX_THREADS, Threads};
+pub use trainer::{Batch, Trainer};

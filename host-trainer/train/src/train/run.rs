@@ -1,0 +1,569 @@
+//! The training loop.
+
+use std::borrow::Cow;
+use std::time::Instant;
+
+use rand::seq::SliceRandom;
+
+use super::checkpoint::{Checkpoint, CheckpointError, Place};
+use super::observe::{Flow, Observer, Progress, StopFlag};
+use super::schedule::warm_up;
+use super::trainer::Batch;
+use super::{EpochRecord, History, Optimizer, Settings, Threads, Trainer};
+use crate::data::{Shift, Shifts, Splits};
+use crate::evaluate::score_float;
+use crate::network::{BatchScore, Network, Objective, Real};
+use thimble_support::random::{Stream, stream};
+
+/// What training gave.
+#[derive(Clone, Debug)]
+pub struct Outcome<T> {
+    /// The trained network.
+    pub network: Network<T>,
+    /// What each epoch reached.
+    pub history: History,
+    /// Whether the user ended it early.
+    pub interrupted: bool,
+    /// The epoch whose network this is, where early stopping chose one.
+    pub best_epoch: Option<usize>,
+    /// Threads that shared each batch.
+    pub workers: usize,
+}
+
+impl<T> Outcome<T> {
+    /// The record of the epoch whose network this is: that which early stopping chose, else the
+    /// last one. `None` when there was none.
+    pub fn kept_epoch(&self) -> Option<&EpochRecord> {
+        let epochs = &self.history.epochs;
+        let is_kept = |record: &&EpochRecord| Some(record.epoch) == self.best_epoch;
+        epochs.iter().find(is_kept).or(epochs.last())
+    }
+}
+
+/// Why training gave nothing.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum TrainError {
+    /// A batch is larger than the training set.
+    #[error(
+        "training.batch_size: {batch_size} rows are more than the {rows} there are to train with: \
+         lower it"
+    )]
+    BatchSize {
+        /// Rows of a batch.
+        batch_size: usize,
+        /// Rows there are.
+        rows: usize,
+    },
+    /// The loss is no longer a number.
+    #[error(
+        "training diverged: the loss is {loss} in epoch {epoch}, batch {batch}: lower \
+         training.optimizer's learning_rate, or set training.clip = {{ norm = 1.0 }}"
+    )]
+    Diverged {
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// The batch in it, counted from 1.
+        batch: usize,
+        /// The loss of that batch.
+        loss: f64,
+    },
+    /// The checkpoint to go on from does not fit.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+}
+
+/// Everything about a training but the network.
+#[derive(Debug)]
+pub struct Training<'a> {
+    /// The parts of the data.
+    pub splits: &'a Splits,
+    /// How it is trained.
+    pub settings: &'a Settings,
+    /// Where everything random comes from.
+    pub seed: u64,
+    /// The threads to train on.
+    pub threads: &'a Threads,
+    /// Asks for the end.
+    pub stop: &'a StopFlag,
+    /// Where to go on from.
+    pub resume: Option<Checkpoint<'static>>,
+}
+
+/// Trains a network.
+///
+/// The same network, settings, seed and number of threads give the same weights, bit for bit, on
+/// processors of the same kind, whether training went through or was resumed.
+///
+/// # Errors
+/// [`TrainError`] when a batch is larger than the data, the loss is no longer finite, or the
+/// checkpoint is of another training.
+pub fn train<T: Real>(
+    network: Network<T>,
+    training: Training<'_>,
+    observer: &mut dyn Observer<T>,
+) -> Result<Outcome<T>, TrainError> {
+    let Training { splits, settings, seed, threads, stop, resume } = training;
+    let rows = splits.train.len();
+    let batch_size = settings.batch_size;
+    if batch_size > rows {
+        return Err(TrainError::BatchSize { batch_size, rows });
+    }
+    let objective = settings.objective(network.head());
+    let optimizer = Optimizer::new(settings.optimizer, network.parameters().len());
+    let trainer = Trainer::new(network, optimizer, objective, batch_size, threads.count(), seed)
+        .clipped(settings.clip);
+    let mut shift_source = Shifts::new(
+        settings.augmentation.shift,
+        settings.augmentation.share,
+        stream(seed, Stream::Augmentation),
+    );
+    let mut shuffle = stream(seed, Stream::Shuffle);
+    let mut run = Run {
+        splits,
+        settings,
+        place: Place {
+            epoch: 1,
+            plateau_share: 1.0,
+            workers: trainer.workers(),
+            shift_words: shift_source.word_position(),
+            ..Place::default()
+        },
+        trainer,
+        positions: (0..rows as u32).collect(),
+        shifts: vec![Shift::NONE; rows],
+        best: None,
+    };
+    if let Some(checkpoint) = resume {
+        run.take_up(checkpoint)?;
+        shuffle.set_word_pos(run.place.shuffle_words);
+        shift_source.set_word_position(run.place.shift_words);
+    }
+    let mut best_epoch = None;
+    while run.place.epoch <= settings.epochs && !run.has_lost_patience() {
+        let start = Instant::now();
+        // An epoch that was stopped has its order already.
+        if settings.shuffle && run.place.batch == 0 {
+            run.positions.shuffle(&mut shuffle);
+        }
+        run.place.shuffle_words = shuffle.get_word_pos();
+        run.place.shift_words = shift_source.word_position();
+        shift_source.draw(&mut run.shifts);
+        let workers = run.place.workers;
+        let mut record =
+            threads.install_awake(workers, || run.epoch(start, stop, &mut *observer))?;
+        if run.place.batch < run.batches() {
+            // Stopped in the middle: what is there is kept, and the checkpoint knows the place.
+            observer.resumable(&|| run.checkpoint());
+            run.validate(&mut record, objective, threads);
+            observer.epoch_done(&record, run.trainer.network());
+            run.place.history.epochs.push(record);
+            break;
+        }
+        run.validate(&mut record, objective, threads);
+        if let Some(plateau) = &settings.reduce_lr_on_plateau {
+            let share = run.place.plateau_share;
+            run.place.plateau_share = plateau.next_share(&mut run.place.plateau, share, &record);
+        }
+        if let Some(stopping) = &settings.early_stopping {
+            let is_best = stopping.judge(&mut run.place.stopping, &record);
+            if is_best && stopping.restore_best_weights {
+                run.keep_best();
+            }
+        }
+        let flow = observer.epoch_done(&record, run.trainer.network());
+        run.place.history.epochs.push(record);
+        run.place.epoch += 1;
+        run.place.batch = 0;
+        run.place.score = BatchScore::default();
+        // As the next epoch finds them.
+        run.place.shuffle_words = shuffle.get_word_pos();
+        run.place.shift_words = shift_source.word_position();
+        observer.resumable(&|| run.checkpoint());
+        if flow == Flow::Stop || stop.is_stopped() {
+            break;
+        }
+    }
+    observer.trained();
+    let Run { mut trainer, place, best, .. } = run;
+    if let Some((parameters, state)) = best {
+        let (network, _) = trainer.parts_mut();
+        network.parameters_mut().copy_from_slice(&parameters);
+        network.state_mut().copy_from_slice(&state);
+        best_epoch = Some(place.epoch.saturating_sub(1 + place.stopping.waited));
+    }
+    Ok(Outcome {
+        workers: trainer.workers(),
+        network: trainer.into_network(),
+        history: place.history,
+        interrupted: stop.is_stopped(),
+        best_epoch,
+    })
+}
+
+/// A training under way.
+struct Run<'a, T> {
+    splits: &'a Splits,
+    settings: &'a Settings,
+    trainer: Trainer<T>,
+    /// Positions in the training set, in the order of this epoch.
+    positions: Vec<u32>,
+    /// How the row of each position is moved in this epoch.
+    shifts: Vec<Shift>,
+    /// Parameters and state of the best epoch.
+    best: Option<(Vec<T>, Vec<T>)>,
+    place: Place,
+}
+
+impl<T: Real> Run<'_, T> {
+    /// Whether early stopping ends training here, be it that it just did, or that it had when the
+    /// checkpoint was made.
+    fn has_lost_patience(&self) -> bool {
+        let stopping = self.settings.early_stopping.as_ref();
+        stopping.is_some_and(|stopping| stopping.is_over(&self.place.stopping))
+    }
+
+    fn batches(&self) -> usize {
+        self.positions.len().div_ceil(self.settings.batch_size)
+    }
+
+    /// What is left of one pass over the training rows, which began at `start`, or a part of it
+    /// when it is stopped: a batch at least, since batch 0 is where the order of an epoch is yet to
+    /// be drawn.
+    fn epoch(
+        &mut self,
+        start: Instant,
+        stop: &StopFlag,
+        observer: &mut dyn Observer<T>,
+    ) -> Result<EpochRecord, TrainError> {
+        let Settings { epochs, batch_size, schedule, optimizer, .. } = self.settings;
+        let batches = self.batches();
+        let warm_up_steps = (self.settings.warm_up_epochs * batches as f64).round() as usize;
+        let (epoch, mut learning_rate) = (self.place.epoch, 0.0);
+        while self.place.batch < batches {
+            let first = self.place.batch * batch_size;
+            let range = first..(first + batch_size).min(self.positions.len());
+            let steps = self.place.steps;
+            learning_rate = optimizer.learning_rate()
+                * schedule.factor(steps, epochs * batches, batches)
+                * warm_up(steps, warm_up_steps)
+                * self.place.plateau_share;
+            let rows = Batch {
+                subset: &self.splits.train,
+                positions: &self.positions[range.clone()],
+                shifts: &self.shifts[range],
+            };
+            let batch_score = self.trainer.step(rows, learning_rate);
+            self.place.steps += 1;
+            self.place.batch += 1;
+            let batch = self.place.batch;
+            if !batch_score.loss_sum.is_finite() {
+                return Err(TrainError::Diverged { epoch, batch, loss: batch_score.loss() });
+            }
+            self.place.score.add(batch_score);
+            let score = self.place.score;
+            observer.batch_done(&Progress { epoch, epochs: *epochs, batch, batches, score });
+            if stop.is_stopped() {
+                break;
+            }
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        let train = self.place.score;
+        Ok(EpochRecord { epoch, learning_rate, train, validation: None, seconds })
+    }
+
+    fn validate(&self, record: &mut EpochRecord, objective: Objective, threads: &Threads) {
+        record.validation =
+            self.splits.validation.as_ref().map(|validation| {
+                score_float(self.trainer.network(), validation, objective, threads)
+            });
+    }
+
+    fn keep_best(&mut self) {
+        let network = self.trainer.network();
+        match &mut self.best {
+            Some((parameters, state)) => {
+                parameters.copy_from_slice(network.parameters());
+                state.copy_from_slice(network.state());
+            }
+            None => self.best = Some((network.parameters().to_vec(), network.state().to_vec())),
+        }
+    }
+
+    /// All that is needed to go on from here.
+    fn checkpoint(&self) -> Checkpoint<'_> {
+        let (first, second, _) = self.trainer.optimizer().memory();
+        let best = self.best.as_ref();
+        Checkpoint {
+            parameters: T::as_f32(self.trainer.network().parameters()),
+            state: T::as_f32(self.trainer.network().state()),
+            first: T::as_f32(first),
+            second: T::as_f32(second),
+            best: best.map(|(parameters, state)| (T::as_f32(parameters), T::as_f32(state))),
+            positions: Cow::Borrowed(&self.positions),
+            place: self.place.clone(),
+        }
+    }
+
+    /// Goes to where the checkpoint was made.
+    fn take_up(&mut self, checkpoint: Checkpoint<'_>) -> Result<(), CheckpointError> {
+        let other = |problem: &str| CheckpointError::Other(problem.to_string());
+        let place = checkpoint.place;
+        let workers = self.trainer.workers();
+        if place.workers != workers {
+            let was = place.workers;
+            return Err(CheckpointError::Other(format!(
+                "its batches were shared by {was} threads, now it would be {workers}: use \
+                 --threads {was}"
+            )));
+        }
+        let reals = |values: &[f32]| values.iter().map(|&v| T::from_f32(v)).collect::<Vec<T>>();
+        let steps = i32::try_from(place.steps).unwrap_or(i32::MAX);
+        let (network, optimizer) = self.trainer.parts_mut();
+        let fits = |parameters: &[f32], state: &[f32]| {
+            parameters.len() == network.parameters().len() && state.len() == network.state().len()
+        };
+        let (parameters, state) = (&checkpoint.parameters, &checkpoint.state);
+        if !fits(parameters, state) || checkpoint.best.iter().any(|(p, s)| !fits(p, s)) {
+            return Err(other("its network has another number of parameters"));
+        }
+        network.parameters_mut().copy_from_slice(&reals(parameters));
+        network.state_mut().copy_from_slice(&reals(state));
+        if !optimizer.load_state(&reals(&checkpoint.first), &reals(&checkpoint.second), steps) {
+            return Err(other("it was trained by another optimizer"));
+        }
+        let mut sorted = checkpoint.positions.to_vec();
+        sorted.sort_unstable();
+        if !sorted.into_iter().eq(0..self.positions.len() as u32) {
+            return Err(other("it was trained with another number of rows"));
+        }
+        let network = self.trainer.network();
+        network.check_finite().map_err(|error| CheckpointError::Beyond(error.to_string()))?;
+        let best = checkpoint.best.iter().flat_map(|(parameters, state)| [parameters, state]);
+        for numbers in best.chain([&checkpoint.first, &checkpoint.second]) {
+            if numbers.iter().any(|number| !number.is_finite()) {
+                let problem = "numbers of its optimizer or its best epoch are NaN or infinite";
+                return Err(CheckpointError::Beyond(problem.to_string()));
+            }
+        }
+        check_place(&place, self.settings, self.positions.len())
+            .map_err(CheckpointError::Beyond)?;
+        self.best = checkpoint.best.map(|(p, s)| (reals(&p), reals(&s)));
+        self.positions = checkpoint.positions.into_owned();
+        self.place = place;
+        Ok(())
+    }
+}
+
+/// Checks that a training with these settings can have come to this place.
+fn check_place(place: &Place, settings: &Settings, rows: usize) -> Result<(), String> {
+    /// Words that ChaCha gives before it repeats: see `rand_chacha::ChaCha8Rng::set_word_pos`.
+    const WORDS: u128 = 1 << 68;
+    let batches = rows.div_ceil(settings.batch_size);
+    let done = place.epoch.checked_sub(1).filter(|&done| done <= settings.epochs);
+    let Some(done) = done.filter(|_| place.batch < batches) else {
+        let (epoch, batch) = (place.epoch, place.batch);
+        return Err(format!(
+            "it stands at epoch {epoch}, batch {batch}, of {} epochs of {batches} batches",
+            settings.epochs
+        ));
+    };
+    // No overflow: both are below what a preset may have.
+    let steps = done * batches + place.batch;
+    if place.steps != steps {
+        return Err(format!("it has {} steps where there were {steps}", place.steps));
+    }
+    let scores =
+        place.history.epochs.iter().flat_map(|epoch| [Some(epoch.train), epoch.validation]);
+    let scores = scores.flatten().chain([place.score]);
+    let numbers =
+        place.history.epochs.iter().flat_map(|epoch| [epoch.learning_rate, epoch.seconds]);
+    let sound = place.history.epochs.len() == done
+        && scores.into_iter().all(|score| score.correct <= score.rows && !score.loss_sum.is_nan())
+        && numbers.chain([place.plateau_share]).all(|number| number.is_finite() && number >= 0.0)
+        && place.plateau_share <= 1.0
+        && [place.stopping, place.plateau].iter().all(|b| b.waited <= done && !b.cost.is_nan())
+        && place.score.rows <= rows
+        && place.shuffle_words < WORDS
+        && place.shift_words < WORDS;
+    match sound {
+        true => Ok(()),
+        false => Err("its counters are beyond those of its epoch".to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::num::NonZero;
+
+    use super::*;
+    use crate::data::Locations;
+    use crate::experiment::Plan;
+    use crate::preset::Preset;
+
+    const PRESET: &str = r#"
+        name = "test"
+        [data]
+        dataset = "digits"
+        test = { stratified = { fraction = 0.2 } }
+        validation = { random = { fraction = 0.2 } }
+        [network]
+        layers = [
+            { dense = { units = 16, l2 = 1e-4 } },
+            { batch_normalization = {} },
+            { activation = "tanh" },
+            { dropout = { rate = 0.2 } },
+            { dense = { units = 10 } },
+        ]
+        [training]
+        epochs = 6
+        batch_size = 64
+        schedule = "cosine"
+        optimizer = { adamw = { learning_rate = 0.01 } }
+        clip = { norm = 0.5 }
+        augmentation = { shift = 1 }
+        reduce_lr_on_plateau = { patience = 1, factor = 0.5 }
+        early_stopping = { patience = 5 }
+    "#;
+
+    /// Stops after so many batches, and keeps the last checkpoint.
+    struct Watch {
+        batches: usize,
+        stop: StopFlag,
+        checkpoint: Option<Checkpoint<'static>>,
+    }
+
+    impl Observer<f32> for Watch {
+        fn batch_done(&mut self, _: &Progress) {
+            self.batches = self.batches.saturating_sub(1);
+            if self.batches == 0 {
+                self.stop.stop();
+            }
+        }
+
+        fn resumable<'a>(&mut self, make: &dyn Fn() -> Checkpoint<'a>) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("checkpoint");
+            make().write("", "", &path).unwrap();
+            let (read, _) = Checkpoint::from_bytes(&fs::read(&path).unwrap(), &path).unwrap();
+            self.checkpoint = Some(read);
+        }
+    }
+
+    fn run(
+        text: &str,
+        batches: usize,
+        resume: Option<Checkpoint<'static>>,
+    ) -> Result<(Outcome<f32>, Checkpoint<'static>), TrainError> {
+        let preset = Preset::read(text, "test").unwrap();
+        let plan = Plan::new(preset, &Locations::default()).unwrap();
+        let threads = Threads::new(NonZero::new(1)).unwrap();
+        let stop = StopFlag::default();
+        if batches == 0 {
+            stop.stop();
+        }
+        let mut watch = Watch { batches, stop: stop.clone(), checkpoint: resume.clone() };
+        let training = Training {
+            splits: &plan.splits,
+            settings: &plan.preset.training,
+            seed: plan.preset.seed,
+            threads: &threads,
+            stop: &stop,
+            resume,
+        };
+        let outcome = train(plan.network, training, &mut watch)?;
+        Ok((outcome, watch.checkpoint.unwrap()))
+    }
+
+    #[test]
+    fn resuming_anywhere_gives_the_same_bits() {
+        let (whole, _) = run(PRESET, usize::MAX, None).unwrap();
+        // 18 batches an epoch: before the first, in the first, at the end of one, in a later one.
+        for stop_after in [0, 5, 36, 50] {
+            let (part, checkpoint) = run(PRESET, stop_after, None).unwrap();
+            assert!(part.interrupted);
+            let (resumed, _) = run(PRESET, usize::MAX, Some(checkpoint)).unwrap();
+            assert_eq!(resumed.network, whole.network, "stopped after {stop_after}");
+            let scores = |outcome: &Outcome<f32>| {
+                let records = outcome.history.epochs.iter();
+                records.map(|r| (r.train, r.validation, r.learning_rate)).collect::<Vec<_>>()
+            };
+            assert_eq!(scores(&resumed), scores(&whole));
+            assert_eq!(resumed.best_epoch, whole.best_epoch);
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_of_another_training_is_refused() {
+        let (_, checkpoint) = run(PRESET, 5, None).unwrap();
+        for (from, to, expected) in [
+            ("units = 16", "units = 17", "another number of parameters"),
+            ("adamw", "rmsprop", "another optimizer"),
+            ("random = { fraction = 0.2 }", "random = { fraction = 0.3 }", "number of rows"),
+        ] {
+            let text = PRESET.replacen(from, to, 1);
+            let error = run(&text, usize::MAX, Some(checkpoint.clone())).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+        let mut parallel = checkpoint;
+        parallel.place.workers = 3;
+        let error = run(PRESET, usize::MAX, Some(parallel)).unwrap_err().to_string();
+        assert!(error.contains("--threads 3"), "{error}");
+    }
+
+    #[test]
+    fn a_checkpoint_beyond_reason_is_refused() {
+        type Damage = fn(&mut Checkpoint<'static>);
+        let (_, checkpoint) = run(PRESET, 23, None).unwrap();
+        let damages: [(Damage, &str); 12] = [
+            (|c| c.place.steps = usize::MAX, "steps"),
+            (|c| c.place.steps = 0, "steps"),
+            (|c| c.place.epoch = usize::MAX, "epoch"),
+            (|c| c.place.epoch = 0, "epoch"),
+            (|c| c.place.batch = 18, "batch 18"),
+            (|c| c.place.batch = usize::MAX, "batch"),
+            (|c| c.place.shuffle_words = u128::MAX, "counters"),
+            (|c| c.place.stopping.waited = usize::MAX, "counters"),
+            (|c| c.place.score.correct = usize::MAX, "counters"),
+            (|c| c.place.plateau_share = f64::NAN, "counters"),
+            (|c| c.parameters.to_mut()[3] = f32::NAN, "layers.0.weight"),
+            (|c| c.first.to_mut()[3] = f32::INFINITY, "optimizer"),
+        ];
+        for (damage, expected) in damages {
+            let mut damaged = checkpoint.clone();
+            damage(&mut damaged);
+            let error = run(PRESET, usize::MAX, Some(damaged)).unwrap_err().to_string();
+            assert!(error.contains(expected) && error.contains("--resume"), "{error}");
+        }
+    }
+
+    #[test]
+    fn early_stopping_gives_back_the_best_epoch() {
+        // A learning rate that spoils what was reached.
+        let text = PRESET
+            .replacen("epochs = 6", "epochs = 60", 1)
+            .replacen("learning_rate = 0.01", "learning_rate = 0.3", 1)
+            .replacen("patience = 5 }", "patience = 3 }", 1);
+        let (outcome, checkpoint) = run(&text, usize::MAX, None).unwrap();
+        let epochs = &outcome.history.epochs;
+        let best = outcome.best_epoch.unwrap();
+        assert!(epochs.len() < 60 && best + 3 == epochs.len(), "{best} of {}", epochs.len());
+        let losses = epochs.iter().map(|record| record.validation.unwrap().loss());
+        let least = losses.clone().fold(f64::INFINITY, f64::min);
+        assert_eq!(losses.collect::<Vec<_>>()[best - 1], least);
+        assert_eq!(outcome.kept_epoch(), Some(&epochs[best - 1]));
+        // Taken up where it ended, it does not begin again.
+        let (again, _) = run(&text, usize::MAX, Some(checkpoint)).unwrap();
+        assert_eq!((again.network, again.best_epoch), (outcome.network, Some(best)));
+    }
+
+    #[test]
+    fn divergence_says_where() {
+        let text = PRESET
+            .replacen("adamw = { learning_rate = 0.01", "sgd = { learning_rate = 1e30", 1)
+            .replacen("clip = { norm = 0.5 }", "", 1);
+        let error = run(&text, usize::MAX, None).unwrap_err().to_string();
+        assert!(error.contains("training diverged: the loss is"), "{error}");
+        assert!(error.contains("epoch 1, batch "), "{error}");
+    }
+}
