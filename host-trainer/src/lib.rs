@@ -5,7 +5,8 @@
 //!
 //! | crate | content |
 //! |---|---|
-//! | [`thimble_train`] | datasets, network, training, quantization, evaluation, presets |
+//! | [`thimble_train`] | datasets, network, training, quantization, evaluation |
+//! | [`thimble_preset`] | the TOML files that describe a training |
 //! | [`thimble_convert`] | import of TensorFlow Lite models, packing for a core |
 //! | `thimble_device` | the link to boards, the emulator, signatures (feature `device`) |
 //! | [`thimble_support`] | files, foreign text, random numbers |
@@ -32,7 +33,8 @@ pub mod run_folder;
 pub use thimble_convert::{import, pack};
 #[cfg(feature = "device")]
 pub use thimble_device as device;
+pub use thimble_preset as preset;
 pub use thimble_support::{foreign_text, memory, random};
-pub use thimble_train::{data, evaluate, network, preset, quantize, train};
+pub use thimble_train::{data, evaluate, network, quantize, train};
 
 use thimble_support::{atomic_file, folder_lock};

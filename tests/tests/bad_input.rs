@@ -152,7 +152,7 @@ fn models_that_are_none_are_refused() {
 
 /// The digits preset with one piece of it replaced.
 fn preset(folder: &Path, from: &str, to: &str) -> Finished {
-    let text = read(root().join("host-trainer/presets/digits.toml"));
+    let text = read(root().join("host-trainer/preset/presets/digits.toml"));
     let text = String::from_utf8(text).expect("a preset is text");
     assert!(text.contains(from), "the preset has no '{from}'");
     write(folder.join("my.toml"), text.replacen(from, to, 1));

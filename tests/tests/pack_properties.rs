@@ -172,7 +172,7 @@ impl FloatNetwork {
 impl Then {
     /// The layer, with its output.
     fn layer(self, x: Quantization) -> Option<(LayerSpec, Quantization)> {
-        use host_trainer::quantize::tables;
+        use thimble_convert::tables;
         let table = |table: TableSpec| Some((table.output, LayerSpec::Table(table)));
         let made = match (self, x.data_type) {
             (Then::Nothing, _) => None,

@@ -88,7 +88,7 @@ fn holds(case: &Case) -> Result<(), TestCaseError> {
     let output = model.output().quantization.data_type;
     let packed: Vec<Vec<u8>> = Core::ALL
         .iter()
-        .map(|core| pack(&model, core).expect("every model can be packed"))
+        .map(|core| pack(&model, *core).expect("every model can be packed"))
         .collect();
     for row in &case.rows {
         let counts = &row[..model.input_len()];

@@ -211,7 +211,7 @@ fn a_file_of_another_run_is_named_by_every_command() {
 fn what_was_learnt_survives_a_refusal_of_the_quantizer() {
     let folder = empty_dir("refused_model");
     let preset = String::from_utf8(read(
-        thimble_tests::workspace::root().join("host-trainer/presets/digits.toml"),
+        thimble_tests::workspace::root().join("host-trainer/preset/presets/digits.toml"),
     ))
     .expect("text");
     // Wider than a softmax of the format.

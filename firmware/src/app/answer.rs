@@ -5,11 +5,12 @@ use model_format::Model;
 use model_format::limits::MAX_LAYERS;
 
 #[cfg(feature = "signed-commands")]
+use thimble_nn::{Engine, InputError};
+
 use super::command::{self, Challenge, Command};
 use super::{Board, Buffers, ModelRejected, SignaturePolicy, accept, self_test};
 use crate::link::{Benchmark, Info, PROTOCOL, Request, RequestError, Response, SlotsInfo, Updated};
 use crate::slots::{LastRun, MappedFlash, Slots, Started, Update, UpdateError};
-use thimble_nn::{Engine, InputError};
 
 const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 

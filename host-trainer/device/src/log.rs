@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::{env, fmt};
 
 use defmt_decoder::{DecodeError, Location, StreamDecoder, Table};
+use thimble_support::foreign_text;
 
 use super::Error;
-use thimble_support::foreign_text;
 
 /// One line of the firmware's log.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,9 +6,11 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use model_format::Model;
 use serde_json::json;
+use thimble_support::nearest;
 
 use super::args::EvaluateArgs;
 use super::predict_rows::{RowsRun, is_table};
+
 use super::terminal;
 use super::train::confusions_text;
 use crate::atomic_file;
@@ -16,7 +18,7 @@ use crate::data::{Locations, Results, Source, Subset};
 use crate::evaluate::{evaluate_float, evaluate_int8};
 use crate::experiment::{Experiment, check_data, check_run};
 use crate::foreign_text::{self, shown};
-use crate::preset::{self, Preset, nearest};
+use crate::preset::{self, Preset};
 use crate::quantize::DataTypes;
 use crate::report::style::{BAD, FAINT, HEADING, paint};
 use crate::report::{

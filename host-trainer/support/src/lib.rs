@@ -6,10 +6,14 @@
 //! | [`folder_lock`] | one writer per folder |
 //! | [`foreign_text`] | text from elsewhere, printed as text |
 //! | [`memory`] | whether there is enough memory |
+//! | [`nearest`] | the known word that was probably meant |
 //! | [`random`] | streams of random numbers from one seed |
 
 pub mod atomic_file;
 pub mod folder_lock;
 pub mod foreign_text;
 pub mod memory;
+mod nearest;
 pub mod random;
+
+pub use nearest::nearest;

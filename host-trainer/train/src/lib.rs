@@ -7,13 +7,12 @@
 //! | [`train`] | the training loop: optimizers, schedules, callbacks, checkpoints |
 //! | [`quantize`] | calibration and quantization: from a float network to a model file |
 //! | [`evaluate`] | accuracy and errors, in float and by the device's own engine |
-//! | [`preset`] | the TOML files that describe a training |
+//! | [`validators`] | checks of the numbers of settings, as they are read |
 
 pub mod data;
 pub mod evaluate;
 pub mod network;
-pub mod preset;
 pub mod quantize;
 pub mod train;
-mod validators;
+pub mod validators;
 mod vectorized;

@@ -4,10 +4,10 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 /// The largest count that a preset may have: no product of an epoch's and a row's count overflows.
-pub(crate) const MAX_COUNT: usize = 1_000_000_000;
+pub const MAX_COUNT: usize = 1_000_000_000;
 
 /// A whole number, 1 or more.
-pub(crate) fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+pub fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let value = i64::deserialize(deserializer)?;
     match usize::try_from(value) {
         Ok(count) if count > MAX_COUNT => {
@@ -19,7 +19,7 @@ pub(crate) fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result
 }
 
 /// The number of outputs of a layer: what the model format takes.
-pub(crate) fn width<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+pub fn width<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let width = at_least_one(deserializer)?;
     match width <= model_format::limits::MAX_WIDTH {
         true => Ok(width),
@@ -31,32 +31,32 @@ pub(crate) fn width<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize,
 }
 
 /// A number above zero.
-pub(crate) fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+pub fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     check(deserializer, "must be above 0", |value| value > 0.0 && value.is_finite())
 }
 
 /// A number from zero on.
-pub(crate) fn not_negative<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+pub fn not_negative<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     check(deserializer, "must be 0 or more", |value| value >= 0.0 && value.is_finite())
 }
 
 /// A number from 0 to below 1, such as a momentum.
-pub(crate) fn below_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+pub fn below_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     check(deserializer, "must be from 0 to below 1", |value| (0.0..1.0).contains(&value))
 }
 
 /// A number between 0 and 1, neither included.
-pub(crate) fn proper_fraction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+pub fn proper_fraction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     check(deserializer, "must be between 0 and 1", |value| value > 0.0 && value < 1.0)
 }
 
 /// A number from 0 to 1.
-pub(crate) fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+pub fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     check(deserializer, "must be from 0 to 1", |value| (0.0..=1.0).contains(&value))
 }
 
 /// A share in percent of which most is kept.
-pub(crate) fn percentile<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+pub fn percentile<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     check(deserializer, "must be above 50 and at most 100", |value| value > 50.0 && value <= 100.0)
 }
 

@@ -9,11 +9,11 @@ use core::fmt::Write;
 use heapless::String;
 use thimble_board::stack;
 use thimble_nn::Engine;
+use thimble_board::clock::Clock;
 
 use crate::command::FileName;
 use crate::failure::Failure;
 use crate::files::{InputFile, OutputFile};
-use thimble_board::clock::Clock;
 
 /// Measures every row of `input` and writes the line; returns how many rows there were.
 ///

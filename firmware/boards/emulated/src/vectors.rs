@@ -17,12 +17,12 @@
 //! instructions of one inference, on average over the rows.
 
 use thimble_nn::{Engine, Model};
+use thimble_board::clock::Clock;
 
 use crate::command::FileName;
 use crate::count::instructions_of;
 use crate::failure::Failure;
 use crate::files::{InputFile, OutputFile};
-use thimble_board::clock::Clock;
 
 /// The length that stands for "this model was refused", or its inputs were not whole rows.
 pub const REFUSED: u32 = u32::MAX;

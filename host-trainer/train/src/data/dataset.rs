@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use model_format::limits::MAX_TEXT;
 use ndarray::Array2;
+use thimble_support::foreign_text::shown;
 
 use super::{Error, Intake, Preparation, Raw};
-use thimble_support::foreign_text::shown;
 
 /// The inputs of all rows of a dataset.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
+use thimble_support::atomic_file;
+use thimble_support::folder_lock::{FolderLock, LockError};
+use thimble_support::foreign_text;
 use ureq::Agent;
 
 use super::mnist::{self, FASHION_MNIST_FILES, MNIST_FILES, MnistFile};
 use super::{Error, Source};
-use thimble_support::atomic_file;
-use thimble_support::folder_lock::{FolderLock, LockError};
-use thimble_support::foreign_text;
 
 /// Where the four gzipped files can be had: the URL of their folder.
 pub type Mirror = String;

@@ -6,10 +6,10 @@ use ndarray::Array2;
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+use thimble_support::random::{Stream, stream};
 
 use super::{Dataset, Error, Features, Labels, Values};
 use crate::validators::{at_least_one, not_negative, positive};
-use thimble_support::random::{Stream, stream};
 
 /// Arms that wind around a centre. Point i of n on arm a lies, with t = i / (n − 1), at radius
 /// `gap` + t · (`radius` − `gap`) and angle 2π · (a / `arms` + `screw` · t), each coordinate with

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use model_format::limits::MAX_TEXT;
+use thimble_support::foreign_text;
 
 use super::Error;
 use super::image_file::{ImageError, Kind, kind_of};
-use thimble_support::foreign_text;
 
 /// Files of a kind that a note names; the others are counted.
 const NAMED: usize = 8;

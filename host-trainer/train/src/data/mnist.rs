@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
+use thimble_support::foreign_text;
 
 use super::idx::Idx;
 use super::{Dataset, Error, Features, Labels};
-use thimble_support::foreign_text;
 
 /// One of the four files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,11 +13,11 @@ use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use thimble_features::{COUNTS_PER_G, FEATURES, PARTS, RATE_HZ, Sample, WINDOW, features};
+use thimble_support::random::{Stream, stream};
 
 use super::generate::normal_pair;
 use super::{Dataset, Error, Features, Labels, Raw};
 use crate::validators::{at_least_one, not_negative};
-use thimble_support::random::{Stream, stream};
 
 /// What moves, and how: windows of acceleration, of which all classes have as many.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

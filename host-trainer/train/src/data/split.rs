@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
+use thimble_support::random::{Stream, stream};
 
 use super::{Dataset, Error, Loaded, Scaling, ScalingMethod, Subset};
 use crate::validators::{at_least_one, proper_fraction};
-use thimble_support::random::{Stream, stream};
 
 /// Which and how many rows are taken out of a dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

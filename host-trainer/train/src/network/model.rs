@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use thimble_support::random::{Stream, stream};
+
 use super::spec::{check_places, split_head};
 use super::{Activation, BatchNormalization, Dense, Head, LayerSpec, NetworkError, Penalty, Real};
-use thimble_support::random::{Stream, stream};
 
 /// A layer of a network.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use safetensors::{Dtype, SafeTensorError, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use thimble_support::foreign_text;
 
 use super::callbacks::Best;
 use super::{EpochRecord, History};
 use crate::network::BatchScore;
-use thimble_support::foreign_text;
 
 /// Numbers of a training, borrowed from it or read from a file.
 type Floats<'a> = Cow<'a, [f32]>;

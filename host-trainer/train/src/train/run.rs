@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use rand::seq::SliceRandom;
+use thimble_support::random::{Stream, stream};
 
 use super::checkpoint::{Checkpoint, CheckpointError, Place};
 use super::observe::{Flow, Observer, Progress, StopFlag};
@@ -13,7 +14,6 @@ use super::{EpochRecord, History, Optimizer, Settings, Threads, Trainer};
 use crate::data::{Shift, Shifts, Splits};
 use crate::evaluate::score_float;
 use crate::network::{BatchScore, Network, Objective, Real};
-use thimble_support::random::{Stream, stream};
 
 /// What training gave.
 #[derive(Clone, Debug)]
@@ -388,182 +388,5 @@ fn check_place(place: &Place, settings: &Settings, rows: usize) -> Result<(), St
     match sound {
         true => Ok(()),
         false => Err("its counters are beyond those of its epoch".to_string()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::num::NonZero;
-
-    use super::*;
-    use crate::data::Locations;
-    use crate::experiment::Plan;
-    use crate::preset::Preset;
-
-    const PRESET: &str = r#"
-        name = "test"
-        [data]
-        dataset = "digits"
-        test = { stratified = { fraction = 0.2 } }
-        validation = { random = { fraction = 0.2 } }
-        [network]
-        layers = [
-            { dense = { units = 16, l2 = 1e-4 } },
-            { batch_normalization = {} },
-            { activation = "tanh" },
-            { dropout = { rate = 0.2 } },
-            { dense = { units = 10 } },
-        ]
-        [training]
-        epochs = 6
-        batch_size = 64
-        schedule = "cosine"
-        optimizer = { adamw = { learning_rate = 0.01 } }
-        clip = { norm = 0.5 }
-        augmentation = { shift = 1 }
-        reduce_lr_on_plateau = { patience = 1, factor = 0.5 }
-        early_stopping = { patience = 5 }
-    "#;
-
-    /// Stops after so many batches, and keeps the last checkpoint.
-    struct Watch {
-        batches: usize,
-        stop: StopFlag,
-        checkpoint: Option<Checkpoint<'static>>,
-    }
-
-    impl Observer<f32> for Watch {
-        fn batch_done(&mut self, _: &Progress) {
-            self.batches = self.batches.saturating_sub(1);
-            if self.batches == 0 {
-                self.stop.stop();
-            }
-        }
-
-        fn resumable<'a>(&mut self, make: &dyn Fn() -> Checkpoint<'a>) {
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("checkpoint");
-            make().write("", "", &path).unwrap();
-            let (read, _) = Checkpoint::from_bytes(&fs::read(&path).unwrap(), &path).unwrap();
-            self.checkpoint = Some(read);
-        }
-    }
-
-    fn run(
-        text: &str,
-        batches: usize,
-        resume: Option<Checkpoint<'static>>,
-    ) -> Result<(Outcome<f32>, Checkpoint<'static>), TrainError> {
-        let preset = Preset::read(text, "test").unwrap();
-        let plan = Plan::new(preset, &Locations::default()).unwrap();
-        let threads = Threads::new(NonZero::new(1)).unwrap();
-        let stop = StopFlag::default();
-        if batches == 0 {
-            stop.stop();
-        }
-        let mut watch = Watch { batches, stop: stop.clone(), checkpoint: resume.clone() };
-        let training = Training {
-            splits: &plan.splits,
-            settings: &plan.preset.training,
-            seed: plan.preset.seed,
-            threads: &threads,
-            stop: &stop,
-            resume,
-        };
-        let outcome = train(plan.network, training, &mut watch)?;
-        Ok((outcome, watch.checkpoint.unwrap()))
-    }
-
-    #[test]
-    fn resuming_anywhere_gives_the_same_bits() {
-        let (whole, _) = run(PRESET, usize::MAX, None).unwrap();
-        // 18 batches an epoch: before the first, in the first, at the end of one, in a later one.
-        for stop_after in [0, 5, 36, 50] {
-            let (part, checkpoint) = run(PRESET, stop_after, None).unwrap();
-            assert!(part.interrupted);
-            let (resumed, _) = run(PRESET, usize::MAX, Some(checkpoint)).unwrap();
-            assert_eq!(resumed.network, whole.network, "stopped after {stop_after}");
-            let scores = |outcome: &Outcome<f32>| {
-                let records = outcome.history.epochs.iter();
-                records.map(|r| (r.train, r.validation, r.learning_rate)).collect::<Vec<_>>()
-            };
-            assert_eq!(scores(&resumed), scores(&whole));
-            assert_eq!(resumed.best_epoch, whole.best_epoch);
-        }
-    }
-
-    #[test]
-    fn a_checkpoint_of_another_training_is_refused() {
-        let (_, checkpoint) = run(PRESET, 5, None).unwrap();
-        for (from, to, expected) in [
-            ("units = 16", "units = 17", "another number of parameters"),
-            ("adamw", "rmsprop", "another optimizer"),
-            ("random = { fraction = 0.2 }", "random = { fraction = 0.3 }", "number of rows"),
-        ] {
-            let text = PRESET.replacen(from, to, 1);
-            let error = run(&text, usize::MAX, Some(checkpoint.clone())).unwrap_err();
-            assert!(error.to_string().contains(expected), "{error}");
-        }
-        let mut parallel = checkpoint;
-        parallel.place.workers = 3;
-        let error = run(PRESET, usize::MAX, Some(parallel)).unwrap_err().to_string();
-        assert!(error.contains("--threads 3"), "{error}");
-    }
-
-    #[test]
-    fn a_checkpoint_beyond_reason_is_refused() {
-        type Damage = fn(&mut Checkpoint<'static>);
-        let (_, checkpoint) = run(PRESET, 23, None).unwrap();
-        let damages: [(Damage, &str); 12] = [
-            (|c| c.place.steps = usize::MAX, "steps"),
-            (|c| c.place.steps = 0, "steps"),
-            (|c| c.place.epoch = usize::MAX, "epoch"),
-            (|c| c.place.epoch = 0, "epoch"),
-            (|c| c.place.batch = 18, "batch 18"),
-            (|c| c.place.batch = usize::MAX, "batch"),
-            (|c| c.place.shuffle_words = u128::MAX, "counters"),
-            (|c| c.place.stopping.waited = usize::MAX, "counters"),
-            (|c| c.place.score.correct = usize::MAX, "counters"),
-            (|c| c.place.plateau_share = f64::NAN, "counters"),
-            (|c| c.parameters.to_mut()[3] = f32::NAN, "layers.0.weight"),
-            (|c| c.first.to_mut()[3] = f32::INFINITY, "optimizer"),
-        ];
-        for (damage, expected) in damages {
-            let mut damaged = checkpoint.clone();
-            damage(&mut damaged);
-            let error = run(PRESET, usize::MAX, Some(damaged)).unwrap_err().to_string();
-            assert!(error.contains(expected) && error.contains("--resume"), "{error}");
-        }
-    }
-
-    #[test]
-    fn early_stopping_gives_back_the_best_epoch() {
-        // A learning rate that spoils what was reached.
-        let text = PRESET
-            .replacen("epochs = 6", "epochs = 60", 1)
-            .replacen("learning_rate = 0.01", "learning_rate = 0.3", 1)
-            .replacen("patience = 5 }", "patience = 3 }", 1);
-        let (outcome, checkpoint) = run(&text, usize::MAX, None).unwrap();
-        let epochs = &outcome.history.epochs;
-        let best = outcome.best_epoch.unwrap();
-        assert!(epochs.len() < 60 && best + 3 == epochs.len(), "{best} of {}", epochs.len());
-        let losses = epochs.iter().map(|record| record.validation.unwrap().loss());
-        let least = losses.clone().fold(f64::INFINITY, f64::min);
-        assert_eq!(losses.collect::<Vec<_>>()[best - 1], least);
-        assert_eq!(outcome.kept_epoch(), Some(&epochs[best - 1]));
-        // Taken up where it ended, it does not begin again.
-        let (again, _) = run(&text, usize::MAX, Some(checkpoint)).unwrap();
-        assert_eq!((again.network, again.best_epoch), (outcome.network, Some(best)));
-    }
-
-    #[test]
-    fn divergence_says_where() {
-        let text = PRESET
-            .replacen("adamw = { learning_rate = 0.01", "sgd = { learning_rate = 1e30", 1)
-            .replacen("clip = { norm = 0.5 }", "", 1);
-        let error = run(&text, usize::MAX, None).unwrap_err().to_string();
-        assert!(error.contains("training diverged: the loss is"), "{error}");
-        assert!(error.contains("epoch 1, batch "), "{error}");
     }
 }

@@ -1,8 +1,9 @@
 //! Texts of cells to numbers, and words for what is none.
 
+use thimble_support::foreign_text::shown;
+
 use super::decode::text;
 use super::dialect::Decimal;
-use thimble_support::foreign_text::shown;
 
 /// Longest number that is read with a decimal comma.
 const LONGEST: usize = 64;

@@ -4,12 +4,12 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use model_format::limits::{MAX_LABELS, MAX_TEXT};
+use thimble_support::foreign_text::shown;
 
 use super::super::Labels;
 use super::cells::is_missing_class;
 use super::decode::text;
 use super::problem::{Problem, listed};
-use thimble_support::foreign_text::shown;
 
 /// Different words after which a column is taken for one of other things than classes.
 const MOST: usize = 4096;

@@ -1,10 +1,11 @@
 //! Separator and decimal mark, said or found by looking at the first lines.
 
+use thimble_support::foreign_text::shown;
+
 use super::decode::{Decoded, text};
 use super::problem::Problem;
 use super::records::{Format, Record, Records, Separator};
 use super::settings::{Table, TableTarget};
-use thimble_support::foreign_text::shown;
 
 /// Lines that are looked at.
 const LINES: usize = 100;

@@ -1,12 +1,12 @@
 //! Names of columns to the columns of a file.
 
 use model_format::limits::{MAX_TEXT, MAX_WIDTH};
+use thimble_support::foreign_text::shown;
+use thimble_support::nearest;
 
 use super::problem::{Problem, listed};
 use super::rows::RowSpec;
 use super::settings::Table;
-use crate::preset::nearest;
-use thimble_support::foreign_text::shown;
 
 /// Columns of a file.
 #[derive(Debug, Default)]

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::super::Error;
 use thimble_support::foreign_text::shown;
+
+use super::super::Error;
 
 /// Names that a message lists.
 const LISTED: usize = 20;

@@ -7,10 +7,11 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 
+use thimble_support::foreign_text::shown;
+
 use super::super::Error;
 use super::decode::text;
 use super::problem::Problem;
-use thimble_support::foreign_text::shown;
 
 /// Bytes of a line that are read: a file without line ends is none of lines.
 const MAX_LINE: u64 = 4 << 20;

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use thimble_support::foreign_text::shown;
+
 use super::super::Error;
 use super::cells::{NoNumber, explain, number};
 use super::classes::ClassNames;
@@ -11,7 +13,6 @@ use super::header::{Columns, resolve};
 use super::problem::Problem;
 use super::records::{Record, Records};
 use super::settings::{Missing, Table, TableTarget};
-use thimble_support::foreign_text::shown;
 
 /// The columns and classes that a file is read for.
 #[derive(Clone, Debug, Default)]

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use model_format::limits::MAX_TEXT;
 use serde::{Deserialize, Serialize};
+use thimble_support::foreign_text::shown;
 
 use super::problem::Problem;
-use thimble_support::foreign_text::shown;
 
 /// A CSV file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,10 +1,11 @@
 //! Checking what only follows from several settings of a preset together.
 
-use super::{Error, Preset};
-use crate::data::{Dataset, ScalingMethod, Source, TargetKind, TestRows};
-use crate::evaluate::Threshold;
-use crate::network::{Activation, Head, Loss, Network, NetworkError};
 use thimble_support::foreign_text::shown;
+use thimble_train::data::{Dataset, ScalingMethod, Source, TargetKind, TestRows};
+use thimble_train::evaluate::Threshold;
+use thimble_train::network::{Activation, Head, Loss, Network, NetworkError};
+
+use super::{Error, Preset};
 
 /// The most rows that are made from a seed; they are held in memory.
 const MAX_MADE_ROWS: usize = 20_000_000;
@@ -304,10 +305,10 @@ fn wrong(key: &str, problem: String) -> Result<(), Wrong> {
 }
 
 /// The same layers, one unit wide: as good for checking, and nothing to allocate.
-fn narrow(layers: &[crate::network::LayerSpec]) -> Vec<crate::network::LayerSpec> {
+fn narrow(layers: &[thimble_train::network::LayerSpec]) -> Vec<thimble_train::network::LayerSpec> {
     let mut layers = layers.to_vec();
     for layer in &mut layers {
-        if let crate::network::LayerSpec::Dense(dense) = layer {
+        if let thimble_train::network::LayerSpec::Dense(dense) = layer {
             dense.units = 1;
         }
     }

@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{self, HoldOut, Loaded, Locations, Raw, ScalingMethod, Source, Splits, TestRows};
-use crate::network::{Activation, DenseSpec, Initializer, LayerSpec};
-use crate::validators::{below_one, not_negative, positive, width};
-use crate::{quantize, train};
+use thimble_train::data::{
+    self, HoldOut, Loaded, Locations, Raw, ScalingMethod, Source, Splits, TestRows,
+};
+use thimble_train::network::{Activation, DenseSpec, Initializer, LayerSpec};
+use thimble_train::validators::{below_one, not_negative, positive, width};
+use thimble_train::{quantize, train};
 
 /// Everything about a training: written as TOML, read by [`Preset::read`], which checks it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

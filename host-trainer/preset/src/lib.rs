@@ -1,4 +1,6 @@
-//! Presets: one TOML file that says everything about a training.
+//! Presets: TOML files that describe a training completely.
+//!
+//! A crate of its own, since reading them is much generated code that need not be fast.
 
 mod check;
 mod embedded;
@@ -7,7 +9,7 @@ mod read;
 mod types;
 
 pub use embedded::{EMBEDDED, EmbeddedPreset, find};
-pub use error::{Error, nearest};
+pub use error::Error;
 pub use types::{
     BatchNormalizationSettings, DataSettings, DenseSettings, DropoutSettings, LayerSettings,
     NetworkSettings, Preset,

@@ -1,6 +1,8 @@
 //! Reading a preset, and checking it.
 
-use super::{Error, Preset, nearest};
+use thimble_support::nearest;
+
+use super::{Error, Preset};
 
 impl Preset {
     /// Reads a preset from TOML. `origin` is what errors call it: its file.
