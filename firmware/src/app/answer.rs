@@ -3,10 +3,9 @@
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 use model_format::Model;
 use model_format::limits::MAX_LAYERS;
-
-#[cfg(feature = "signed-commands")]
 use thimble_nn::{Engine, InputError};
 
+#[cfg(feature = "signed-commands")]
 use super::command::{self, Challenge, Command};
 use super::{Board, Buffers, ModelRejected, SignaturePolicy, accept, self_test};
 use crate::link::{Benchmark, Info, PROTOCOL, Request, RequestError, Response, SlotsInfo, Updated};

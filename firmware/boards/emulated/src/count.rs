@@ -7,9 +7,9 @@
 use core::fmt::Write;
 
 use heapless::String;
+use thimble_board::clock::Clock;
 use thimble_board::stack;
 use thimble_nn::Engine;
-use thimble_board::clock::Clock;
 
 use crate::command::FileName;
 use crate::failure::Failure;

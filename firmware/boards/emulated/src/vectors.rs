@@ -16,8 +16,8 @@
 //! `costs IN OUT` takes the same records. Instead of outputs it answers with a u32: the executed
 //! instructions of one inference, on average over the rows.
 
-use thimble_nn::{Engine, Model};
 use thimble_board::clock::Clock;
+use thimble_nn::{Engine, Model};
 
 use crate::command::FileName;
 use crate::count::instructions_of;
