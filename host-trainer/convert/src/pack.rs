@@ -262,7 +262,7 @@ mod tests {
         }
         let sparse = model(Quantization::int8(0.1, 0), vec![dense(9, 5, 40, Sparse)]);
         for core in Core::ALL {
-            assert_eq!(layouts(&sparse, *core), [Sparse], "{core}");
+            assert_eq!(layouts(&sparse, core), [Sparse], "{core}");
         }
     }
 }

@@ -8,12 +8,12 @@ use indicatif::ProgressBar;
 use model_format::{DataType, Model};
 use rayon::prelude::*;
 use serde_json::json;
-use thimble_nn::Engine;
 
 use super::args::InferArgs;
 use super::evaluate::read_model;
 use super::predict::{answer_all, look, preset_in};
 use super::{counts, files, terminal};
+use crate::evaluate::HostEngine;
 use crate::foreign_text;
 use crate::predict::{ChosenPreparation, input, preparation};
 use crate::report::grouped;
@@ -138,11 +138,10 @@ fn check_len(model: &Model<'_>, path: &Path, inputs: &[u8]) -> anyhow::Result<()
 fn run_rows(model: &Model<'_>, inputs: &[u8], progress: &ProgressBar) -> anyhow::Result<Vec<u8>> {
     let row = model.input_bytes();
     let chunks = inputs.par_chunks(row * CHUNK).map(|chunk| -> anyhow::Result<Vec<u8>> {
-        let mut scratch = vec![0; model.scratch_len()];
-        let mut engine = Engine::new(model.clone(), &mut scratch)?;
+        let mut engine = HostEngine::new(model)?;
         let mut outputs = Vec::with_capacity(chunk.len() / row * model.output_bytes());
         for input in chunk.chunks_exact(row) {
-            outputs.extend_from_slice(engine.run_bytes(input)?);
+            outputs.extend_from_slice(&engine.run(input)?);
         }
         progress.inc((chunk.len() / row) as u64);
         Ok(outputs)

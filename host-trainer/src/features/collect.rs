@@ -1,7 +1,8 @@
 //! Running rows through a network up to a layer.
 
-use crate::data::{Shift, Subset};
-use crate::network::{Network, Tape};
+use crate::data::Subset;
+use crate::evaluate::layer_outputs;
+use crate::network::Network;
 
 /// Rows that go through the network together.
 const CHUNK: usize = 256;
@@ -44,15 +45,10 @@ pub fn collect(
         let known: Vec<String> = names.iter().map(|names| names.join(" or ")).collect();
         FeatureError::Layer { layer: layer.to_string(), known: known.join(", ") }
     })?;
-    let mut tape = Tape::forward_only(network, CHUNK);
     let mut outputs = LayerOutputs { width: 0, values: Vec::new() };
     for start in (0..subset.len()).step_by(CHUNK) {
         let rows = CHUNK.min(subset.len() - start);
-        let input = tape.input_mut(rows).chunks_exact_mut(network.inputs());
-        for (offset, out) in input.enumerate() {
-            subset.gather(start + offset, Shift::NONE, out);
-        }
-        tape.forward(network, rows);
+        let tape = layer_outputs(network, subset, start..start + rows);
         let values = tape.activation(place + 1, rows);
         outputs.width = values.len() / rows;
         outputs.values.extend_from_slice(values);

@@ -36,9 +36,27 @@ pub(crate) fn over_chunks<T: Real, R: Send>(
     threads.install(|| starts.into_par_iter().map_init(start_tape, run).collect())
 }
 
+/// Runs a network on some rows; the tape has the outputs of every layer.
+pub fn layer_outputs(
+    network: &Network<f32>,
+    subset: &Subset,
+    positions: Range<usize>,
+) -> Tape<f32> {
+    let rows = positions.len();
+    let mut tape = Tape::forward_only(network, rows);
+    let inputs = tape.input_mut(rows).chunks_exact_mut(network.inputs());
+    for (position, out) in positions.zip(inputs) {
+        subset.gather(position, Shift::NONE, out);
+    }
+    tape.forward(network, rows);
+    tape
+}
+
 /// Loss and accuracy of a network on some rows.
-pub fn score_float<T: Real>(
-    network: &Network<T>,
+// For f32 alone, as `evaluate_float`, so that it is compiled with this crate's optimization and not
+// the caller's.
+pub fn score_float(
+    network: &Network<f32>,
     subset: &Subset,
     objective: Objective,
     threads: &Threads,
@@ -73,8 +91,8 @@ fn sum(scores: impl Iterator<Item = BatchScore>) -> BatchScore {
 
 /// How well a network does on some rows. Values are in the target's own unit; the loss is what
 /// training made small, of scaled targets where they are scaled.
-pub fn evaluate_float<T: Real>(
-    network: &Network<T>,
+pub fn evaluate_float(
+    network: &Network<f32>,
     subset: &Subset,
     objective: Objective,
     threads: &Threads,
@@ -87,9 +105,9 @@ pub fn evaluate_float<T: Real>(
         let answers: Vec<usize> =
             outputs.chunks_exact(width).map(|row| objective.class(row)).collect();
         outputs.chunks_exact_mut(width).for_each(|row| head.apply(row));
-        let value = |(index, &y): (usize, &T)| match subset.target_scaling() {
-            Some(scaling) => scaling.unscale(index % width, Real::to_f64(y)) as f32,
-            None => Real::to_f64(y) as f32,
+        let value = |(index, &y): (usize, &f32)| match subset.target_scaling() {
+            Some(scaling) => scaling.unscale(index % width, f64::from(y)) as f32,
+            None => y,
         };
         (outputs.iter().enumerate().map(value).collect::<Vec<f32>>(), answers, score)
     });

@@ -1,6 +1,5 @@
 //! The numbers that a network may be made of.
 
-use std::borrow::Cow;
 use std::fmt::{Debug, Display};
 use std::iter::Sum;
 use std::ops::{AddAssign, MulAssign, SubAssign};
@@ -35,9 +34,6 @@ pub trait Real:
     fn from_u8(value: u8) -> Self;
     /// As an `f64`, exactly.
     fn to_f64(self) -> f64;
-    /// As `f32`: the same numbers, or those nearest.
-    fn as_f32(values: &[Self]) -> Cow<'_, [f32]>;
-
     /// tanh, written so that a loop of it vectorizes where the type has such a form.
     fn vector_tanh(self) -> Self;
 
@@ -69,10 +65,6 @@ pub trait Real:
 }
 
 impl Real for f32 {
-    fn as_f32(values: &[Self]) -> Cow<'_, [f32]> {
-        Cow::Borrowed(values)
-    }
-
     #[inline(always)]
     fn from_f32(value: f32) -> Self {
         value
@@ -141,10 +133,6 @@ impl Real for f32 {
 }
 
 impl Real for f64 {
-    fn as_f32(values: &[Self]) -> Cow<'_, [f32]> {
-        values.iter().map(|value| *value as f32).collect()
-    }
-
     #[inline(always)]
     fn from_f32(value: f32) -> Self {
         f64::from(value)

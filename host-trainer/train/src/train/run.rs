@@ -13,7 +13,7 @@ use super::trainer::Batch;
 use super::{EpochRecord, History, Optimizer, Settings, Threads, Trainer};
 use crate::data::{Shift, Shifts, Splits};
 use crate::evaluate::score_float;
-use crate::network::{BatchScore, Network, Objective, Real};
+use crate::network::{BatchScore, Network, Objective};
 
 /// What training gave.
 #[derive(Clone, Debug)]
@@ -97,11 +97,12 @@ pub struct Training<'a> {
 /// # Errors
 /// [`TrainError`] when a batch is larger than the data, the loss is no longer finite, or the
 /// checkpoint is of another training.
-pub fn train<T: Real>(
-    network: Network<T>,
+// For f32 alone, so that it is compiled with this crate's optimization and not the caller's.
+pub fn train(
+    network: Network<f32>,
     training: Training<'_>,
-    observer: &mut dyn Observer<T>,
-) -> Result<Outcome<T>, TrainError> {
+    observer: &mut dyn Observer<f32>,
+) -> Result<Outcome<f32>, TrainError> {
     let Training { splits, settings, seed, threads, stop, resume } = training;
     let rows = splits.train.len();
     let batch_size = settings.batch_size;
@@ -201,20 +202,20 @@ pub fn train<T: Real>(
 }
 
 /// A training under way.
-struct Run<'a, T> {
+struct Run<'a> {
     splits: &'a Splits,
     settings: &'a Settings,
-    trainer: Trainer<T>,
+    trainer: Trainer<f32>,
     /// Positions in the training set, in the order of this epoch.
     positions: Vec<u32>,
     /// How the row of each position is moved in this epoch.
     shifts: Vec<Shift>,
     /// Parameters and state of the best epoch.
-    best: Option<(Vec<T>, Vec<T>)>,
+    best: Option<(Vec<f32>, Vec<f32>)>,
     place: Place,
 }
 
-impl<T: Real> Run<'_, T> {
+impl Run<'_> {
     /// Whether early stopping ends training here, be it that it just did, or that it had when the
     /// checkpoint was made.
     fn has_lost_patience(&self) -> bool {
@@ -233,7 +234,7 @@ impl<T: Real> Run<'_, T> {
         &mut self,
         start: Instant,
         stop: &StopFlag,
-        observer: &mut dyn Observer<T>,
+        observer: &mut dyn Observer<f32>,
     ) -> Result<EpochRecord, TrainError> {
         let Settings { epochs, batch_size, schedule, optimizer, .. } = self.settings;
         let batches = self.batches();
@@ -294,11 +295,11 @@ impl<T: Real> Run<'_, T> {
         let (first, second, _) = self.trainer.optimizer().memory();
         let best = self.best.as_ref();
         Checkpoint {
-            parameters: T::as_f32(self.trainer.network().parameters()),
-            state: T::as_f32(self.trainer.network().state()),
-            first: T::as_f32(first),
-            second: T::as_f32(second),
-            best: best.map(|(parameters, state)| (T::as_f32(parameters), T::as_f32(state))),
+            parameters: Cow::Borrowed(self.trainer.network().parameters()),
+            state: Cow::Borrowed(self.trainer.network().state()),
+            first: Cow::Borrowed(first),
+            second: Cow::Borrowed(second),
+            best: best.map(|(p, s)| (Cow::Borrowed(p.as_slice()), Cow::Borrowed(s.as_slice()))),
             positions: Cow::Borrowed(&self.positions),
             place: self.place.clone(),
         }
@@ -316,7 +317,6 @@ impl<T: Real> Run<'_, T> {
                  --threads {was}"
             )));
         }
-        let reals = |values: &[f32]| values.iter().map(|&v| T::from_f32(v)).collect::<Vec<T>>();
         let steps = i32::try_from(place.steps).unwrap_or(i32::MAX);
         let (network, optimizer) = self.trainer.parts_mut();
         let fits = |parameters: &[f32], state: &[f32]| {
@@ -326,9 +326,9 @@ impl<T: Real> Run<'_, T> {
         if !fits(parameters, state) || checkpoint.best.iter().any(|(p, s)| !fits(p, s)) {
             return Err(other("its network has another number of parameters"));
         }
-        network.parameters_mut().copy_from_slice(&reals(parameters));
-        network.state_mut().copy_from_slice(&reals(state));
-        if !optimizer.load_state(&reals(&checkpoint.first), &reals(&checkpoint.second), steps) {
+        network.parameters_mut().copy_from_slice(parameters);
+        network.state_mut().copy_from_slice(state);
+        if !optimizer.load_state(&checkpoint.first, &checkpoint.second, steps) {
             return Err(other("it was trained by another optimizer"));
         }
         let mut sorted = checkpoint.positions.to_vec();
@@ -347,7 +347,7 @@ impl<T: Real> Run<'_, T> {
         }
         check_place(&place, self.settings, self.positions.len())
             .map_err(CheckpointError::Beyond)?;
-        self.best = checkpoint.best.map(|(p, s)| (reals(&p), reals(&s)));
+        self.best = checkpoint.best.map(|(p, s)| (p.to_vec(), s.to_vec()));
         self.positions = checkpoint.positions.into_owned();
         self.place = place;
         Ok(())

@@ -2,13 +2,10 @@
 
 use model_format::Quantization;
 use rayon::prelude::*;
-use thimble_nn::Engine;
 
 use super::layers::{self, LayerMeasure};
 use super::{GatherError, RunParts};
-use crate::data::Shift;
-use crate::evaluate::{InputEncoder, Int8Error};
-use crate::network::Tape;
+use crate::evaluate::{HostEngine, InputEncoder, Int8Error, layer_outputs};
 use crate::quantize::clips_logits;
 use crate::train::Threads;
 
@@ -42,21 +39,15 @@ pub fn over_test_rows(
     let starts: Vec<usize> = (0..subset.len()).step_by(CHUNK).collect();
     let chunk = |start: usize| -> Result<Vec<LayerMeasure>, GatherError> {
         let rows = CHUNK.min(subset.len() - start);
-        let mut tape = Tape::forward_only(folded, rows);
-        let inputs = tape.input_mut(rows).chunks_exact_mut(folded.inputs());
-        for (offset, out) in inputs.enumerate() {
-            subset.gather(start + offset, Shift::NONE, out);
-        }
-        tape.forward(folded, rows);
-        let mut scratch = vec![0_u32; model.scratch_len()];
-        let mut engine = Engine::new(model.clone(), &mut scratch).map_err(Int8Error::Engine)?;
+        let tape = layer_outputs(folded, &subset, start..start + rows);
+        let mut engine = HostEngine::new(model).map_err(Int8Error::Engine)?;
         let mut input = vec![0; model.input_bytes()];
         let mut trace = vec![Vec::new(); quantizations.len()];
         let mut measures = empty.clone();
         for row in 0..rows {
             encoder.encode(&subset, start + row, &mut input);
             engine
-                .run_traced(&input, |layer, bytes| {
+                .run_traced(&input, &mut |layer, bytes| {
                     let of_layer = trace.get_mut(layer).zip(quantizations.get(layer));
                     if let Some((reals, &quantization)) = of_layer {
                         *reals = dequantize(bytes, quantization);
