@@ -73,7 +73,14 @@ pub fn host_trainer_path() -> &'static Path {
     PATH.get_or_init(|| {
         let profile_dir = workspace::profile_dir();
         let mut build = cargo();
-        build.current_dir(workspace::root()).args(["build", "--quiet", "-p", "host-trainer"]);
+        build.current_dir(workspace::root()).args([
+            "build",
+            "--quiet",
+            "-p",
+            "host-trainer",
+            "--features",
+            "full",
+        ]);
         // `--bin` is not given: the package has one program, and default-run names it.
         build.arg("--target-dir").arg(profile_dir.parent().expect("target"));
         if profile_dir.ends_with("release") {

@@ -64,7 +64,7 @@ pub fn run(board: &str, elf: &Path, port: Option<u16>) -> Result<(), Error> {
         if !greeted && (board.log == Log::Memory || started.recv_timeout(POLL).is_ok()) {
             greeted = true;
             anstream::eprintln!(
-                "its UART is at {address}: ask it with `cargo run -p host-trainer -- device info \
+                "its UART is at {address}: ask it with `cargo thimble device info \
                  --tcp {address}` from another terminal; Ctrl-C ends it"
             );
         } else {
