@@ -170,7 +170,11 @@ mod tests {
             ("fraction = 0.2", "fraction = 1.5", "fraction: must be between 0 and 1"),
             ("seed = 1", "seed = -1", "seed: must be 0 or more"),
             ("\"min_max\"", "{ percentile = 40.0 }", "percentile: must be above 50"),
-            ("share = 0.2", "share = 2.0", "share: must be from 0 to 1"),
+            (
+                "fraction = 0.2 }\n\n[quant",
+                "fraction = 2.0 }\n\n[quant",
+                "fraction: must be from 0 to 1",
+            ),
         ] {
             let message = message(from, to);
             assert!(message.contains(expected), "{to}: {message}");

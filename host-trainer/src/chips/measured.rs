@@ -80,7 +80,7 @@ impl Measured {
             let _ = write!(
                 text,
                 "\n[targets.\"{target}\"]\nram = {ram}\nint16 = {int16}\ntable = {table}\n\
-                 softmax = {softmax}\nraw = {counts}\nreals = {reals}\nlayouts = [{}]\nseveral = {several}\n",
+                 softmax = {softmax}\ncounts = {counts}\nreals = {reals}\nlayouts = [{}]\nseveral = {several}\n",
                 layouts.join(", ")
             );
         }

@@ -35,7 +35,7 @@ pub enum UmapError {
     #[cfg(not(feature = "umap"))]
     #[error(
         "UMAP is not in this program, as its library takes long to build. Build it in with\n    cargo \
-         run -p host-trainer --features umap -- features …"
+         run -p host-trainer --features full,umap -- features …"
     )]
     Missing,
 }

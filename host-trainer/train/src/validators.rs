@@ -51,7 +51,7 @@ pub fn proper_fraction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64
 }
 
 /// A number from 0 to 1.
-pub fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+pub fn fraction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     check(deserializer, "must be from 0 to 1", |value| (0.0..=1.0).contains(&value))
 }
 

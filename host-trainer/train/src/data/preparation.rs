@@ -18,12 +18,12 @@ use super::{clothing, handwriting};
 /// [`MAX_TEXT`](model_format::limits::MAX_TEXT) bytes, and can stand in a model file.
 ///
 /// ```
-/// use host_trainer::data::{Fit, Preparation};
+/// use thimble_train::data::{Fit, Preparation};
 ///
 /// let preparation: Preparation =
 ///     "28x28 grayscale fit=mnist invert=auto background=white".parse()?;
 /// assert_eq!((preparation.height, preparation.fit), (28, Fit::Mnist));
-/// # Ok::<(), host_trainer::data::PreparationError>(())
+/// # Ok::<(), thimble_train::data::PreparationError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preparation {

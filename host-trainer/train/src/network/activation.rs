@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Head, Real};
-use crate::validators::share;
+use crate::validators::fraction;
 use crate::vectorized::{Loop, vectorized};
 
 /// What is applied to each output of a layer.
@@ -18,7 +18,7 @@ pub enum Activation {
     /// y = min(max(x, 0), 6).
     Relu6,
     /// y = x for x > 0, and this slope (0 to 1) times x below.
-    LeakyRelu(#[serde(deserialize_with = "share")] f64),
+    LeakyRelu(#[serde(deserialize_with = "fraction")] f64),
     /// y = tanh x.
     Tanh,
     /// y = 1 / (1 + e^−x).

@@ -11,8 +11,10 @@ use crate::validators::{at_least_one, not_negative, proper_fraction};
 pub enum Monitor {
     /// The loss on the validation rows.
     #[default]
+    #[serde(rename = "val_loss")]
     ValidationLoss,
     /// The accuracy on the validation rows.
+    #[serde(rename = "val_accuracy")]
     ValidationAccuracy,
     /// The loss on the training rows.
     Loss,
@@ -69,9 +71,9 @@ pub struct Plateau {
     /// By how much it must get better to count.
     #[serde(default = "small", deserialize_with = "not_negative")]
     pub min_delta: f64,
-    /// The share of the first learning rate that it never falls below.
+    /// The learning rate that it never falls below.
     #[serde(default, deserialize_with = "not_negative")]
-    pub min_share: f64,
+    pub min_lr: f64,
 }
 
 fn yes() -> bool {
@@ -123,12 +125,20 @@ impl EarlyStopping {
 
 impl Plateau {
     /// The share of the learning rate for the next epoch, after that of this one.
-    pub(super) fn next_share(&self, best: &mut Best, share: f64, record: &EpochRecord) -> f64 {
+    ///
+    /// `learning_rate` is that of the first epoch.
+    pub(super) fn next_share(
+        &self,
+        best: &mut Best,
+        share: f64,
+        record: &EpochRecord,
+        learning_rate: f64,
+    ) -> f64 {
         best.see(self.monitor.cost(record), self.min_delta);
         match best.waited >= self.patience {
             true => {
                 best.waited = 0;
-                (share * self.factor).max(self.min_share.min(share))
+                (share * self.factor).max((self.min_lr / learning_rate).min(share))
             }
             false => share,
         }
@@ -175,16 +185,16 @@ mod tests {
             factor: 0.5,
             monitor: Monitor::ValidationLoss,
             min_delta: 0.0,
-            min_share: 0.2,
+            min_lr: 0.02,
         };
         let (mut best, mut share) = (Best::default(), 1.0);
         let shares: Vec<f64> = [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
             .into_iter()
             .map(|loss| {
-                share = plateau.next_share(&mut best, share, &record(loss));
+                share = plateau.next_share(&mut best, share, &record(loss), 0.1);
                 share
             })
             .collect();
-        assert_eq!(shares, [1.0, 1.0, 0.5, 0.5, 0.5, 0.25, 0.25, 0.2, 0.2]);
+        assert_eq!(shares, [1.0, 1.0, 0.5, 0.5, 0.5, 0.25, 0.25, 0.02 / 0.1, 0.02 / 0.1]);
     }
 }

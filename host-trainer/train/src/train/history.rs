@@ -30,8 +30,8 @@ impl History {
     /// As CSV, with a header.
     pub fn to_csv(&self) -> String {
         let mut csv = String::from(
-            "epoch,learning_rate,loss,accuracy,mean_absolute_error,validation_loss,\
-             validation_accuracy,validation_mean_absolute_error,seconds\n",
+            "epoch,learning_rate,loss,accuracy,mean_absolute_error,val_loss,\
+             val_accuracy,val_mean_absolute_error,seconds\n",
         );
         // Loss, accuracy where there are classes, mean absolute error where there are numbers.
         let score = |score: &BatchScore| {

@@ -115,7 +115,7 @@ pub fn train(
         .clipped(settings.clip);
     let mut shift_source = Shifts::new(
         settings.augmentation.shift,
-        settings.augmentation.share,
+        settings.augmentation.fraction,
         stream(seed, Stream::Augmentation),
     );
     let mut shuffle = stream(seed, Stream::Shuffle);
@@ -163,7 +163,9 @@ pub fn train(
         run.validate(&mut record, objective, threads);
         if let Some(plateau) = &settings.reduce_lr_on_plateau {
             let share = run.place.plateau_share;
-            run.place.plateau_share = plateau.next_share(&mut run.place.plateau, share, &record);
+            let rate = settings.optimizer.learning_rate();
+            run.place.plateau_share =
+                plateau.next_share(&mut run.place.plateau, share, &record, rate);
         }
         if let Some(stopping) = &settings.early_stopping {
             let is_best = stopping.judge(&mut run.place.stopping, &record);

@@ -4,7 +4,7 @@ use std::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
 
-use crate::validators::{at_least_one, positive, proper_fraction, share};
+use crate::validators::{at_least_one, fraction, positive, proper_fraction};
 
 /// How the learning rate changes.
 #[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
@@ -43,10 +43,10 @@ pub struct OneCycleSettings {
     #[serde(default = "peak", deserialize_with = "proper_fraction")]
     pub peak: f64,
     /// Share of the full rate that it begins with.
-    #[serde(default = "start", deserialize_with = "share")]
+    #[serde(default = "start", deserialize_with = "fraction")]
     pub start: f64,
     /// Share of the full rate that it ends with.
-    #[serde(default = "end", deserialize_with = "share")]
+    #[serde(default = "end", deserialize_with = "fraction")]
     pub end: f64,
 }
 

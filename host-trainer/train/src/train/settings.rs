@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{ClassWeight, EarlyStopping, OptimizerSettings, Plateau, Schedule};
 use crate::evaluate::Threshold;
 use crate::network::{Head, Loss, Objective};
-use crate::validators::{at_least_one, below_one, not_negative, positive, share};
+use crate::validators::{at_least_one, below_one, fraction, not_negative, positive};
 
 /// How a network is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -86,13 +86,13 @@ pub struct Augmentation {
     #[serde(default)]
     pub shift: u8,
     /// Share of the images that are moved.
-    #[serde(default = "all", deserialize_with = "share")]
-    pub share: f64,
+    #[serde(default = "all", deserialize_with = "fraction")]
+    pub fraction: f64,
 }
 
 impl Default for Augmentation {
     fn default() -> Self {
-        Augmentation { shift: 0, share: all() }
+        Augmentation { shift: 0, fraction: all() }
     }
 }
 

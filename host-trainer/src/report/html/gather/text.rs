@@ -43,9 +43,9 @@ pub fn curves(csv: &str) -> Vec<Curve> {
         .iter()
         .enumerate()
         .filter(|(_, name)| !matches!(**name, "epoch" | "seconds" | "learning_rate"))
-        .filter(|(_, name)| !name.starts_with("validation_"))
+        .filter(|(_, name)| !name.starts_with("val_"))
         .map(|(column, name)| {
-            let validation = format!("validation_{name}");
+            let validation = format!("val_{name}");
             let other = header.iter().position(|name| *name == validation);
             Curve {
                 name: name.to_string(),
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn columns_become_curves() {
-        let csv = "epoch,learning_rate,loss,accuracy,validation_loss,seconds\n\
+        let csv = "epoch,learning_rate,loss,accuracy,val_loss,seconds\n\
                    1,1e-3,0.5,NaN,0.6,1.0\n2,1e-4,0.25,,,1.0\n";
         let curves = curves(csv);
         let names: Vec<&str> = curves.iter().map(|curve| curve.name.as_str()).collect();
