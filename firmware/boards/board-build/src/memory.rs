@@ -51,10 +51,15 @@ fn split_ram(script: &str, needed: usize, what: &str) {
          {after}\n\
          _stack_start = ORIGIN(STACK) + LENGTH(STACK);\n\
          _stack_end = ORIGIN(STACK);\n\
+         {slots}\
          ASSERT({length} >= {statics} + {needed}, \"\n\
          the model does not fit into this board's RAM: statics and the {needed} bytes of stack that \
          {what} need are more than it has. Set THIMBLE_MODEL to a model with fewer inputs or \
          narrower layers{remedy}.\");\n",
+        slots = match has_region(script, "SLOTS") {
+            true => "_slots_start = ORIGIN(SLOTS);\n_slots_end = ORIGIN(SLOTS) + LENGTH(SLOTS);\n",
+            false => "",
+        },
         remedy = if cfg!(feature = "signed") { ", or build without --features signed" } else { "" },
     );
     linker_script("memory.x", &new.replace("REGION_STACK\", RAM", "REGION_STACK\", STACK"));
@@ -135,6 +140,12 @@ fn ram_line(script: &str) -> Option<(&str, Ram<'_>, &str)> {
         at = end;
     }
     None
+}
+
+/// Whether `memory.x` has a region of this name.
+fn has_region(script: &str, name: &str) -> bool {
+    let is_region = |rest: &str| rest.trim_start().starts_with(':');
+    script.lines().any(|line| line.trim_start().strip_prefix(name).is_some_and(is_region))
 }
 
 /// RAM of the boards of a target that does not depend on the model, in bytes.

@@ -1,5 +1,7 @@
 //! Flash that holds models.
 
+use core::ops::Range;
+
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use firmware::slots::{MappedFlash, Slots};
 
@@ -11,7 +13,30 @@ pub struct Partition<F> {
     address: usize,
 }
 
+unsafe extern "C" {
+    /// The first byte of the region `SLOTS` of memory.x.
+    static _slots_start: u8;
+    /// The first byte behind it.
+    static _slots_end: u8;
+}
+
+/// The addresses of the region `SLOTS` of memory.x.
+pub fn slots_region() -> Range<usize> {
+    &raw const _slots_start as usize..&raw const _slots_end as usize
+}
+
 impl<F: NorFlash> Partition<F> {
+    /// The region `SLOTS` of the board's memory.x, in a flash whose first byte the core reads at
+    /// `base`.
+    ///
+    /// # Safety
+    /// Nobody but `flash` changes this region.
+    pub unsafe fn of_linker_script(flash: F, base: usize) -> Self {
+        let Range { start, end } = slots_region();
+        // SAFETY: the linker gives the region to nothing else; the caller promises the rest.
+        unsafe { Self::new(flash, (start - base) as u32, (end - start) as u32, start) }
+    }
+
     /// The `len` bytes from `offset` of the flash on, of which the core reads the first at
     /// `address`.
     ///

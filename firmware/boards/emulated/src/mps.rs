@@ -19,8 +19,7 @@ use crate::{files, ram};
 /// What the images differ in.
 ///
 /// # Safety
-/// `UART` is the address of a CMSDK APB UART and `LIGHTS` that of a register for lights, for ever;
-/// `SLOTS` is that of 512 KB of memory that nobody else uses.
+/// `UART` is the address of a CMSDK APB UART and `LIGHTS` that of a register for lights, for ever.
 pub unsafe trait Image {
     /// The board's name.
     const NAME: &'static str;
@@ -32,8 +31,6 @@ pub unsafe trait Image {
     const UART_INTERRUPT: u16;
     /// Register LED0 of the FPGA's I/O block, whose bit 0 is the first light.
     const LIGHTS: usize;
-    /// Memory that stands for a flash with slots for models.
-    const SLOTS: usize;
 }
 
 /// Starts the board, and does what the command line asks.
@@ -52,8 +49,7 @@ pub fn run<I: Image, const SCRATCH: usize, const RECEIVE: usize, const SEND: usi
         name: I::NAME,
         led: Light::<I>(PhantomData),
         clock: SysTick::start(core.SYST, I::CLOCK_HZ),
-        // SAFETY: the image promises that the memory is there.
-        slots: unsafe { ram::slots(I::SLOTS) },
+        slots: ram::slots(),
         entropy: Entropy::new(files::random),
         restart: reset,
         watchdog: Watchdog::NONE,

@@ -24,13 +24,11 @@ impl NorFlashError for NotErased {
     }
 }
 
-/// Two slots in 512 KB of memory at this address.
-///
-/// # Safety
-/// There is that much memory, for ever, and nobody else uses it.
-pub unsafe fn slots(address: usize) -> Option<Slots<Partition<Ram>>> {
-    // SAFETY: the caller promises the same of the memory.
-    unsafe { Partition::new(Ram { address }, 0, LEN as u32, address) }.slots()
+/// Two slots in the region `SLOTS` of memory.x, which is memory that outlasts a reset.
+pub fn slots() -> Option<Slots<Partition<Ram>>> {
+    let address = thimble_board::flash::slots_region().start;
+    // SAFETY: the linker gives the region to nothing else, and this driver alone changes it.
+    unsafe { Partition::of_linker_script(Ram { address }, address) }.slots()
 }
 
 impl Ram {

@@ -28,8 +28,7 @@ pub fn run<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
         led: NoLed,
         // What the machine says of its time; under `-icount` it counts instructions anyway.
         clock: Cycles { clock_hz: 10_000_000 },
-        // SAFETY: memory.x leaves what is behind its 16 MB alone.
-        slots: unsafe { ram::slots(SLOTS) },
+        slots: ram::slots(),
         entropy: Entropy::new(files::random),
         restart,
         watchdog: Watchdog::NONE,
@@ -53,8 +52,6 @@ fn guard_code() {
     }
 }
 
-/// Memory behind what the program has, which stands for a flash.
-const SLOTS: usize = 0x8100_0000;
 /// The machine's device that ends or resets it, and the word for a reset.
 const TEST_DEVICE: usize = 0x10_0000;
 const RESET: u32 = 0x7777;

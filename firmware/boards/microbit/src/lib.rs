@@ -28,10 +28,6 @@ pub type Light = Pin<Output<PushPull>>;
 /// 115,200 baud.
 pub type Microbit<U> = (Parts<Light, Timer, Partition<Nvmc>>, U);
 
-/// Two slots of 36 KB at the end of the flash, behind what memory.x gives to the program.
-const SLOTS: u32 = 0x0002_E000;
-const SLOTS_LEN: u32 = 72 * 1024;
-
 /// Starts clock, pins and UART.
 pub fn start() -> Microbit<impl embedded_io::Read + embedded_io::Write> {
     // Masked for ever: they only end the core's sleep.
@@ -70,10 +66,8 @@ pub fn start() -> Microbit<impl embedded_io::Read + embedded_io::Write> {
         name: env!("CARGO_PKG_NAME"),
         led,
         clock: Timer::start(chip.TIMER0),
-        // SAFETY: memory.x leaves this part alone, and only this driver writes the flash.
-        slots: unsafe {
-            Partition::new(Nvmc::new(chip.NVMC), SLOTS, SLOTS_LEN, SLOTS as usize).slots()
-        },
+        // SAFETY: only this driver writes the flash.
+        slots: unsafe { Partition::of_linker_script(Nvmc::new(chip.NVMC), 0).slots() },
         entropy: Entropy::new(entropy),
         restart: reset,
         watchdog,

@@ -23,9 +23,6 @@ bind_interrupts!(struct Interrupts {
 /// What the UART has received and not yet been read, and what it has still to send.
 static BUFFERS: ConstStaticCell<([u8; 512], [u8; 64])> = ConstStaticCell::new(([0; 512], [0; 64]));
 
-/// Two slots of 256 KB at the end of the flash, behind what memory.x gives to the program.
-const SLOTS: u32 = 0x0008_0000;
-const SLOTS_LEN: u32 = 512 * 1024;
 const CLOCK_HZ: u32 = 64_000_000;
 /// Eight seconds of the watchdog's 32,768 Hz.
 const WATCHDOG_TICKS: u32 = 8 * 32_768;
@@ -53,10 +50,8 @@ fn main() -> ! {
         // LED 1.
         led: Output::new(chip.P0_13, Level::High, OutputDrive::Standard),
         clock: thimble_board_hardware::cycle_counter(CLOCK_HZ),
-        // SAFETY: memory.x leaves this part alone, and only this driver writes the flash.
-        slots: unsafe {
-            Partition::new(Nvmc::new(chip.NVMC), SLOTS, SLOTS_LEN, SLOTS as usize).slots()
-        },
+        // SAFETY: only this driver writes the flash.
+        slots: unsafe { Partition::of_linker_script(Nvmc::new(chip.NVMC), 0).slots() },
         entropy: Entropy::new(entropy),
         restart: reset,
         watchdog,

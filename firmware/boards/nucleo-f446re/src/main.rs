@@ -22,11 +22,8 @@ bind_interrupts!(struct Interrupts {
 /// What the UART has received and not yet been read, and what it has still to send.
 static BUFFERS: ConstStaticCell<([u8; 512], [u8; 64])> = ConstStaticCell::new(([0; 512], [0; 64]));
 
-/// Two slots, the last two sectors of 128 KB, behind what memory.x gives to the program.
-const SLOTS: u32 = 0x0004_0000;
-const SLOTS_LEN: u32 = 256 * 1024;
 /// Where the core reads the flash.
-const FLASH: u32 = 0x0800_0000;
+const FLASH: usize = 0x0800_0000;
 const CLOCK_HZ: u32 = 16_000_000;
 const WATCHDOG_US: u32 = 8_000_000;
 
@@ -45,10 +42,10 @@ fn main() -> ! {
         // The green light, LD2.
         led: Output::new(chip.PA5, Level::Low, Speed::Low),
         clock: thimble_board_hardware::cycle_counter(CLOCK_HZ),
-        // SAFETY: memory.x leaves this part alone, and only this driver writes the flash.
+        // SAFETY: only this driver writes the flash.
         slots: unsafe {
             let flash = Flash::new_blocking(chip.FLASH);
-            Partition::new(flash, SLOTS, SLOTS_LEN, (FLASH + SLOTS) as usize).slots()
+            Partition::of_linker_script(flash, FLASH).slots()
         },
         // The chip has no random number generator.
         entropy: Entropy::NONE,

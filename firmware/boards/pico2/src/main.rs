@@ -25,12 +25,9 @@ bind_interrupts!(struct Interrupts {
 /// What the UART has received and not yet been read, and what it has still to send.
 static BUFFERS: ConstStaticCell<([u8; 512], [u8; 64])> = ConstStaticCell::new(([0; 512], [0; 64]));
 
-/// Two slots of 512 KB behind what memory.x gives to the program.
-const SLOTS: u32 = 0x0020_0000;
-const SLOTS_LEN: u32 = 1024 * 1024;
 /// All of the flash, and where the core reads it.
 const FLASH_LEN: usize = 4 * 1024 * 1024;
-const FLASH: u32 = 0x1000_0000;
+const FLASH: usize = 0x1000_0000;
 const CLOCK_HZ: u32 = 150_000_000;
 const WATCHDOG: Duration = Duration::from_secs(8);
 
@@ -49,10 +46,10 @@ fn main() -> ! {
         // The light on the board.
         led: Output::new(chip.PIN_25, Level::Low),
         clock: thimble_board_hardware::cycle_counter(CLOCK_HZ),
-        // SAFETY: memory.x leaves this part alone, and only this driver writes the flash.
+        // SAFETY: only this driver writes the flash.
         slots: unsafe {
             let flash = Flash::<_, Blocking, FLASH_LEN>::new_blocking(chip.FLASH);
-            Partition::new(flash, SLOTS, SLOTS_LEN, (FLASH + SLOTS) as usize).slots()
+            Partition::of_linker_script(flash, FLASH).slots()
         },
         entropy: Entropy::new(entropy),
         restart: reset,

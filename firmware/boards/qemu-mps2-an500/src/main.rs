@@ -13,14 +13,13 @@ static WORK: ConstStaticCell<[u32; 768 * 1024]> = ConstStaticCell::new([0; 768 *
 
 struct An500;
 
-// SAFETY: memory.x leaves the memory for slots alone; the other addresses are those of the image's documentation (Arm DAI 0500).
+// SAFETY: the addresses are those of the image's documentation (Arm DAI 0500).
 unsafe impl Image for An500 {
     const NAME: &'static str = env!("CARGO_PKG_NAME");
     const CLOCK_HZ: u32 = 25_000_000;
     const UART: usize = 0x4000_4000;
     const UART_INTERRUPT: u16 = 0;
     const LIGHTS: usize = 0x4002_8000;
-    const SLOTS: usize = 0x2038_0000;
 }
 
 #[entry]

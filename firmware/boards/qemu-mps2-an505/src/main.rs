@@ -13,14 +13,13 @@ static WORK: ConstStaticCell<[u32; 768 * 1024]> = ConstStaticCell::new([0; 768 *
 
 struct An505;
 
-// SAFETY: memory.x leaves the memory for slots alone; the other addresses are those of the image's documentation (Arm DAI 0505).
+// SAFETY: the addresses are those of the image's documentation (Arm DAI 0505).
 unsafe impl Image for An505 {
     const NAME: &'static str = env!("CARGO_PKG_NAME");
     const CLOCK_HZ: u32 = 20_000_000;
     const UART: usize = 0x5020_0000;
     const UART_INTERRUPT: u16 = 42;
     const LIGHTS: usize = 0x5030_2000;
-    const SLOTS: usize = 0x3838_0000;
 }
 
 #[entry]

@@ -13,14 +13,13 @@ static WORK: ConstStaticCell<[u32; 768 * 1024]> = ConstStaticCell::new([0; 768 *
 
 struct An547;
 
-// SAFETY: memory.x leaves the memory for slots alone; the other addresses are those of the image's documentation (Arm DAI 0547).
+// SAFETY: the addresses are those of the image's documentation (Arm DAI 0547).
 unsafe impl Image for An547 {
     const NAME: &'static str = env!("CARGO_PKG_NAME");
     const CLOCK_HZ: u32 = 32_000_000;
     const UART: usize = 0x5930_3000;
     const UART_INTERRUPT: u16 = 43;
     const LIGHTS: usize = 0x5930_2000;
-    const SLOTS: usize = 0x3138_0000;
 }
 
 #[entry]
