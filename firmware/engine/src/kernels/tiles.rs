@@ -128,9 +128,9 @@ unsafe fn quantize<const R: usize, Y>(
             unsafe { (*sums.add(row), *mantissas.add(row), *shifts.add(row) as i8) };
         *output = store(output_of.quantize(sum, Multiplier { mantissa, shift }));
     };
-    match outputs.as_mut_array::<R>() {
+    match <&mut [Y; R]>::try_from(&mut *outputs) {
         // Where a product costs an instruction and less, a loop over four outputs is felt.
-        Some(tile) if cfg!(kernel_dsp) => tile.iter_mut().enumerate().for_each(one),
+        Ok(tile) if cfg!(kernel_dsp) => tile.iter_mut().enumerate().for_each(one),
         _ => outputs.iter_mut().enumerate().for_each(one),
     }
 }
