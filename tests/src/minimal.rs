@@ -64,7 +64,7 @@ pub fn image(target: &str, model: &[u8]) -> PathBuf {
             .env("THIMBLE_MODEL", &model_path)
             .env_remove("CARGO_TARGET_DIR");
         Finished::of(&mut build).success();
-        let built = boards.join("target").join(target).join("small/minimal");
+        let built = boards.join("target").join(target).join("small/thimble-minimal");
         fs::copy(&built, elf).unwrap_or_else(|error| panic!("{}: {error}", built.display()));
     })
 }
