@@ -42,6 +42,8 @@ impl<'m, C> ModelSource<'m, C> for Model<'m, C> {
 }
 
 impl<C: Capabilities> ModelSource<'static, C> for StaticModel<C> {
+    // A program that drops the error does not link what describes it.
+    #[inline(always)]
     fn into_model(self) -> Result<Model<'static, C>, Error> {
         Model::parse_with_ops(self.file)
     }

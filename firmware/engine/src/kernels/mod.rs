@@ -109,7 +109,7 @@ pub(crate) fn prepare<'s, C: Capabilities>(
         WeightLayout::FoldedRows if used.reads(WeightLayout::FoldedRows) => {
             mve::prepare(layer, x, workspace)
         }
-        _ if portable::is_used(used) => widen::widen(layer, x, workspace),
+        _ if const { portable::is_used(C::OPS) } => widen::widen(layer, x, workspace),
         _ => Prepared { words: &[], list: None },
     }
 }
@@ -145,7 +145,7 @@ pub(crate) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, outp
         WeightLayout::Columns8 if used.reads(WeightLayout::Columns8) => {
             rv32::compute::<C>(layer, x, output)
         }
-        _ if portable::is_used(used) => portable::compute(layer, x, output),
+        _ if const { portable::is_used(C::OPS) } => portable::compute(layer, x, output),
         _ => {}
     }
 }
