@@ -172,16 +172,11 @@ impl<'m, 's, C: Capabilities> Engine<'m, 's, C> {
     /// fewer words than [`Model::scratch_len`]; [`EngineError::Layout`] if the model is packed for
     /// another core; [`EngineError::Unaligned`] if its file does not lie on a 4-byte boundary, which
     /// kernels in assembly need.
-    // Inlined, so that a program that drops the error does not link what describes it.
-    #[inline(always)]
     pub fn new(
         model: impl ModelSource<'m, C>,
         scratch: &'s mut [u32],
     ) -> Result<Self, EngineError> {
-        Self::with_model(model.into_model()?, scratch)
-    }
-
-    fn with_model(model: Model<'m, C>, scratch: &'s mut [u32]) -> Result<Self, EngineError> {
+        let model = model.into_model()?;
         if kernels::needs_alignment() && !model.is_aligned() {
             return Err(EngineError::Unaligned);
         }

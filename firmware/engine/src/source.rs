@@ -25,6 +25,16 @@ impl<C> StaticModel<C> {
     }
 }
 
+impl<C: Capabilities> StaticModel<C> {
+    /// Parses the model, as [`Engine::new`](crate::Engine::new) does by itself.
+    ///
+    /// # Errors
+    /// Those of [`Model::parse`].
+    pub fn parse(self) -> Result<Model<'static, C>, Error> {
+        Model::parse_with_ops(self.file)
+    }
+}
+
 /// Sources of a [`Model`] for [`Engine::new`](crate::Engine::new).
 pub trait ModelSource<'m, C> {
     /// Returns the model, checked as [`Model::parse`] checks it.
@@ -42,10 +52,8 @@ impl<'m, C> ModelSource<'m, C> for Model<'m, C> {
 }
 
 impl<C: Capabilities> ModelSource<'static, C> for StaticModel<C> {
-    // A program that drops the error does not link what describes it.
-    #[inline(always)]
     fn into_model(self) -> Result<Model<'static, C>, Error> {
-        Model::parse_with_ops(self.file)
+        self.parse()
     }
 }
 

@@ -10,7 +10,7 @@ mod start;
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use thimble_nn::{Capabilities, Engine, EngineError, StaticModel};
+use thimble_nn::{Capabilities, Engine, StaticModel};
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
@@ -44,10 +44,8 @@ fn main() -> ! {
 
 /// Checks a model and runs its own tests; the error is a status.
 fn test(model: StaticModel<Ops>, scratch: &mut [u32]) -> Result<(), u32> {
-    let mut engine = Engine::new(model, scratch).map_err(|error| match error {
-        EngineError::Model(_) => 2u32,
-        _ => 3,
-    })?;
+    let model = model.parse().map_err(|_| 2u32)?;
+    let mut engine = Engine::new(model, scratch).map_err(|_| 3u32)?;
     for test in engine.model().self_tests() {
         let output = engine.run_bytes(test.input).map_err(|_| 4u32)?;
         // Not `==`, which brings C's `memcmp` along.
