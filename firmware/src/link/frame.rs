@@ -1,4 +1,4 @@
-//! How it is said: frames of bytes.
+//! Frames: encoding of messages, and their reception from a stream of bytes.
 
 use core::fmt;
 
@@ -9,34 +9,38 @@ use serde::{Deserialize, Serialize};
 
 use super::Message;
 
-/// With a table of a kilobyte, unlike a model file's, which is checked once: bit by bit the CRC of a
-/// frame would take a third of the time of the inference that it asks for.
+/// CRC-32 with a table of a kilobyte, unlike that of a model file, which is checked once: bit by bit
+/// the CRC of a frame would take a third of the time of the inference that it asks for.
 static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
-/// Bytes that sequence number, variant, integers, texts of the longest names and the CRC take
-/// beside an input or output vector, at the most.
+/// Maximum bytes of a frame beside an input or output vector: sequence number, variant, integers,
+/// the longest names, and the CRC.
 const OVERHEAD: usize = 256;
 
-/// A buffer of this many bytes holds every frame of a model with so many inputs or outputs.
+/// Bytes of a buffer that holds every frame of a model whose input or output has `values` bytes.
+#[must_use]
 pub const fn frame_len(values: usize) -> usize {
     let message = values + OVERHEAD;
     // COBS adds a byte to every 254, and one; two zeros enclose the frame.
     message + message / 254 + 1 + 2
 }
 
-/// Why a frame is not a message.
+/// Error of decoding a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FrameError {
-    /// COBS or the CRC-32 do not hold.
+    /// The COBS encoding or the CRC-32 is wrong.
     Damaged,
-    /// The bytes arrived as they were sent, but are not a message that is known here.
+    /// The frame is sound, but contains no message that is known here.
     Unknown {
         /// Sequence number of the message, if it has one.
         sequence: u16,
-        /// The first two bytes after it: the kind of message, and what that kind starts with.
+        /// The first two bytes after it: the variant of the message, and the first byte of its fields.
         head: [u8; 2],
     },
 }
+
+impl core::error::Error for FrameError {}
 
 impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -49,7 +53,8 @@ impl fmt::Display for FrameError {
     }
 }
 
-/// Writes a message as a frame into `buffer`, zero bytes included; `None` if it does not fit.
+/// Encodes a message as a frame into `buffer`, zero bytes included; `None` if it does not fit.
+#[must_use]
 pub fn encode<'b, T: Serialize>(message: &Message<T>, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
     let (start, rest) = buffer.split_first_mut()?;
     *start = 0;
@@ -59,7 +64,7 @@ pub fn encode<'b, T: Serialize>(message: &Message<T>, buffer: &'b mut [u8]) -> O
     buffer.get(..len.checked_add(1)?)
 }
 
-/// Reads the message between two zero bytes; the bytes are decoded in place.
+/// Decodes the message between two zero bytes, in place.
 ///
 /// # Errors
 /// [`FrameError`]; an empty frame is [`FrameError::Damaged`].
@@ -84,7 +89,7 @@ pub fn decode<'b, T: Deserialize<'b>>(frame: &'b mut [u8]) -> Result<Message<T>,
     }
 }
 
-/// Collects bytes into frames.
+/// Splits a stream of bytes into frames.
 pub struct Receiver<'b> {
     buffer: &'b mut [u8],
     len: usize,
@@ -92,24 +97,26 @@ pub struct Receiver<'b> {
     complete: bool,
 }
 
-/// What a byte completed.
+/// Result of receiving a byte.
 #[derive(Debug, PartialEq, Eq)]
+#[must_use]
 pub enum Received {
-    /// Nothing yet.
+    /// No frame is complete.
     Nothing,
-    /// A frame, to be read by [`Receiver::message`].
+    /// A frame is complete; [`Receiver::message`] decodes it.
     Frame,
-    /// A frame that did not fit into the buffer; it is gone.
+    /// A frame did not fit into the buffer and was dropped.
     TooLong,
 }
 
 impl<'b> Receiver<'b> {
-    /// A receiver of frames of up to `buffer.len()` bytes between their zeros.
+    /// Creates a receiver of frames of up to `buffer.len()` bytes between their zeros.
     pub fn new(buffer: &'b mut [u8]) -> Self {
         Receiver { buffer, len: 0, overflowed: false, complete: false }
     }
 
-    /// Bytes of the longest frame.
+    /// Bytes of the longest frame, zeros not counted.
+    #[must_use]
     pub fn capacity(&self) -> usize {
         self.buffer.len()
     }

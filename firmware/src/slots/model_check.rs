@@ -10,8 +10,7 @@ use std::fmt;
 
 use super::header::{HEADER_LEN, Part};
 use super::simulated::{BLOCK, FIRST_HALF, Failure, NOTHING, SECOND_HALF, Simulated};
-use super::{LastRun, Slots, Update, UpdateError};
-use crate::app::{Accepted, ModelRejected};
+use super::{Accepted, FinishError, LastRun, Slots, Update, UpdateError};
 
 /// Bytes of every model; each byte is the model's number.
 const MODEL_LEN: usize = 2 * CHUNK_LEN;
@@ -229,26 +228,42 @@ impl<const UNIT: usize> State<UNIT> {
                 self.possible.retain(|expected| both(expected) == refused);
                 match begun {
                     Err(UpdateError::RestartFirst) => return Some(false),
-                    begun => begun.map(|update| self.update = Some((update, id))),
+                    Err(UpdateError::Flash(error)) => Err(error),
+                    begun => {
+                        self.update = Some((begun.unwrap(), id));
+                        Ok(())
+                    }
                 }
             }
             Request::Chunk => {
                 let (update, id) = self.update.as_mut().filter(|(u, _)| u.missing() > 0)?;
                 let offset = MODEL_LEN as u32 - update.missing();
-                slots.write(update, offset, &[*id; CHUNK_LEN])
+                match slots.write(update, offset, &[*id; CHUNK_LEN]) {
+                    Err(UpdateError::Flash(error)) => Err(error),
+                    written => {
+                        written.unwrap();
+                        Ok(())
+                    }
+                }
             }
             Request::Finish { good } => {
                 let (update, id) = self.update.take().filter(|(u, _)| u.missing() == 0)?;
                 let finished = slots.finish(update, |bytes| {
                     assert!(is_whole(bytes));
                     let accepted = Accepted { checksum: id.into(), version: 0 };
-                    good.then_some(accepted).ok_or(ModelRejected::Unreadable)
+                    good.then_some(accepted).ok_or("refused")
                 });
                 if good {
                     self.possible.iter_mut().for_each(|expected| expected.kept.push(id));
-                    finished.map(|_| ())
+                    match finished {
+                        Err(FinishError::Flash(error)) => Err(error),
+                        finished => {
+                            finished.unwrap();
+                            Ok(())
+                        }
+                    }
                 } else {
-                    assert_eq!(finished, Err(UpdateError::Refused(ModelRejected::Unreadable)));
+                    assert_eq!(finished, Err(FinishError::Rejected("refused")));
                     return Some(false);
                 }
             }
@@ -275,7 +290,7 @@ impl<const UNIT: usize> State<UNIT> {
         }
         match result {
             Ok(()) => Some(false),
-            Err(UpdateError::Flash(Failure::PowerCut)) => Some(true),
+            Err(Failure::PowerCut) => Some(true),
             other => panic!("{request:?}: {other:?}"),
         }
     }
