@@ -12,7 +12,7 @@
 //! | n + 8..n + 12 | highest version that it may replace although its own is smaller |
 //! | n + 12..n + 76 | Ed25519 (RFC 8032, without context or prehash) of exactly the n + 12 bytes before |
 //!
-//! What is not signed is not parsed beyond the length in its header.
+//! An update without a good signature is not parsed beyond the length in its header.
 //!
 //! **Versions.** The device keeps the highest version that it has accepted, in the records of its
 //! slots. An update with a smaller one is refused, unless its owner has signed that it may replace

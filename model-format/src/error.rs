@@ -1,9 +1,10 @@
-//! Why a model is refused: what is wrong, and where.
+//! Errors of parsing: the field that is wrong, and its location.
 
 use core::fmt;
 
-/// Why bytes are not a model that this build can run.
+/// Error of parsing or encoding a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Error {
     /// The bytes do not begin with the magic of a model file.
     Magic,
@@ -69,6 +70,7 @@ pub enum Error {
 
 /// A part of the model file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Location {
     /// The model as a whole.
     Model,
@@ -92,6 +94,7 @@ pub enum Location {
 
 /// A field of the model file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Field {
     /// Name of the model.
     Name,
@@ -179,8 +182,9 @@ pub enum Field {
     End,
 }
 
-/// What is wrong with a field.
+/// Error of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FieldError {
     /// The payload ends inside it, or its encoding is not valid.
     Malformed,

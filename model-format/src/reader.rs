@@ -316,6 +316,43 @@ mod tests {
     }
 
     #[test]
+    fn counts_and_texts_have_limits() {
+        let problem_of = |error| match error {
+            Error::Field { place: Location::Layer(3), field: Field::Inputs, problem } => problem,
+            other => panic!("{other:?}"),
+        };
+        let count = |value: u8| {
+            let mut reader = Reader::new(core::slice::from_ref(&value), 17);
+            reader.place = Location::Layer(3);
+            let taken = reader.take_count(Field::Inputs, 2, 5);
+            taken.ok_or_else(|| problem_of(reader.refusal()))
+        };
+        assert_eq!([2, 3, 5].map(count), [Ok(2), Ok(3), Ok(5)]);
+        assert_eq!(count(1), Err(FieldError::OutOfRange(1)));
+        assert_eq!(count(6), Err(FieldError::TooLarge { value: 6, limit: 5 }));
+        assert_eq!(count(99), Err(FieldError::TooLarge { value: 99, limit: 5 }));
+        let text = |len: u8| {
+            let bytes = [&[len][..], &vec![b'x'; len.into()]].concat();
+            let mut reader = Reader::new(&bytes, 16 + bytes.len());
+            reader.place = Location::Layer(3);
+            let taken = reader.take_text(Field::Inputs).map(|text| text.as_str().len());
+            taken.ok_or_else(|| problem_of(reader.refusal()))
+        };
+        assert_eq!([text(0), text(63), text(64)], [Ok(0), Ok(63), Ok(64)]);
+        assert_eq!(text(65), Err(FieldError::TooLarge { value: 65, limit: 64 }));
+        assert_eq!(text(99), Err(FieldError::TooLarge { value: 99, limit: 64 }));
+    }
+
+    #[test]
+    fn nothing_follows_the_last_field() {
+        let mut reader = Reader::new(&[7, 8], 18);
+        assert_eq!((reader.rest(), reader.finish()), (&[7, 8][..], None));
+        let (place, field) = (Location::Model, Field::End);
+        let problem = FieldError::Trailing(2);
+        assert_eq!(reader.refusal(), Error::Field { place, field, problem });
+    }
+
+    #[test]
     fn aligned_bytes_must_be_aligned() {
         let take = |bytes, offset| {
             Reader::new(bytes, offset + bytes.len()).take_aligned(Field::Parameters)

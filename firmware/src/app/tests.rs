@@ -101,7 +101,7 @@ impl Board for Bench {
     }
 }
 
-/// What was sent to the device, and what it answered.
+/// A stream: bytes for the device, and its answers.
 struct Wire {
     to_device: VecDeque<u8>,
     from_device: Vec<u8>,

@@ -2,7 +2,7 @@
 //!
 //! The states of flash and device that differ in anything that the slots read are visited, until
 //! there is no new one: all sequences of six requests are among the paths there, and longer ones.
-//! What the slots never read, the remains in a slot without a record, differs between sequences
+//! The remains in a slot without a record, which the slots never read, differ between sequences
 //! that are held for the same; random sequences without that simplification are tried beside them.
 
 use std::collections::{HashSet, VecDeque};
@@ -53,7 +53,7 @@ struct Cut {
     hung: bool,
 }
 
-/// What must be current.
+/// The models that must be current.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Expected {
     /// The models that are installed, oldest first: the next start runs the last.
@@ -85,7 +85,7 @@ impl Expected {
 #[derive(Clone)]
 struct State<const UNIT: usize> {
     flash: Simulated<UNIT>,
-    /// How the last run ended, of a device that is off.
+    /// The end of the last run, of a device that is off.
     off: Option<LastRun>,
     running: Option<usize>,
     runs: Option<u8>,
@@ -296,7 +296,7 @@ impl<const UNIT: usize> State<UNIT> {
     }
 }
 
-/// What is asked of a model at a start.
+/// The acceptance of a model at a start.
 fn is_whole(bytes: &[u8]) -> bool {
     bytes.len() == MODEL_LEN && bytes.iter().all(|byte| *byte == bytes[0] && *byte != 0)
 }

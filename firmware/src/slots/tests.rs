@@ -295,7 +295,7 @@ fn a_start_goes_on_when_the_flash_cannot_be_written() {
     assert_eq!(slots.begin(100).map(|update| update.slot()), Ok(1));
 }
 
-/// What a slot may hold before the first update: another program, or nothing.
+/// Before the first update a slot may hold another program, or nothing.
 #[test]
 fn slots_may_hold_anything_at_first() {
     for garbage in [0u8, 0x5a, 0xa5] {
