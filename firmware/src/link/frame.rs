@@ -280,4 +280,83 @@ mod tests {
             assert!(encode(&Message { sequence: u16::MAX, body }, &mut buffer).is_some());
         }
     }
+
+    #[test]
+    fn frame_len_counts_every_byte() {
+        // Message and 256 bytes, a byte of COBS for every 254 and one, two zeros.
+        assert_eq!([0, 1, 251, 252, 784].map(frame_len), [260, 261, 511, 513, 1047]);
+    }
+
+    #[test]
+    fn a_frame_takes_the_bytes_that_it_has() {
+        let message = Message { sequence: 7, body: Request::Infer { input: &[1, 2, 3] } };
+        let mut buffer = [0xaa; 64];
+        let frame = encode(&message, &mut buffer).unwrap().to_vec();
+        assert_eq!(frame.len(), 13);
+        let mut exact = [0xaa; 13];
+        assert_eq!(encode(&message, &mut exact), Some(&frame[..]));
+        for len in 0..13 {
+            assert_eq!(encode(&message, &mut exact[..len]), None, "{len}");
+        }
+    }
+
+    /// A block of 254 bytes at the end may have an empty one behind it, or not.
+    #[test]
+    fn both_forms_of_a_last_block_are_read() {
+        let input = [1; 246];
+        let message = Message { sequence: 7, body: Request::Infer { input: &input } };
+        let content = {
+            let mut bytes = [0; 300];
+            let len = postcard::to_slice(&message, &mut bytes).unwrap().len();
+            let mut bytes = bytes[..len].to_vec();
+            bytes.extend(CRC.checksum(&bytes).to_le_bytes());
+            bytes
+        };
+        assert!(content.len() == 254 && !content.contains(&0));
+        let short = [&[0xff][..], &content].concat();
+        let long = [&short[..], &[1]].concat();
+        for mut form in [short, long] {
+            assert_eq!(decode::<Request<'_>>(&mut form), Ok(message));
+        }
+    }
+
+    #[test]
+    fn a_receiver_takes_frames_of_its_capacity() {
+        let frame = frame_of(Request::Infer { input: &[1, 2, 3] });
+        let content = frame.len() - 2;
+        let mut buffer = [0; 64];
+        for (len, last) in [(content, Received::Frame), (content - 1, Received::TooLong)] {
+            let mut receiver = Receiver::new(&mut buffer[..len]);
+            assert_eq!(receiver.capacity(), len);
+            for _ in 0..2 {
+                let (end, start) = frame.split_last().unwrap();
+                assert!(start.iter().all(|byte| receiver.push(*byte) == Received::Nothing));
+                assert_eq!(receiver.push(*end), last);
+            }
+            let body = Request::Infer { input: &[1, 2, 3] };
+            let expected = match last {
+                Received::Frame => Ok(Message { sequence: 7, body }),
+                _ => Err(FrameError::Damaged),
+            };
+            assert_eq!(receiver.message(), expected);
+            // It is used up.
+            assert_eq!(receiver.message::<Request<'_>>(), Err(FrameError::Damaged));
+            assert_eq!(receiver.push(0), Received::Nothing);
+        }
+    }
+
+    #[test]
+    fn an_unknown_message_keeps_its_first_bytes() {
+        let mut buffer = [0; 64];
+        let message = Message { sequence: 1, body: (99u8, 3u8, "board") };
+        let frame = encode(&message, &mut buffer).unwrap();
+        let error = decode::<Response<'_>>(&mut frame[1..frame.len() - 1].to_vec()).unwrap_err();
+        assert_eq!(error, FrameError::Unknown { sequence: 1, head: [99, 3] });
+        assert_eq!(error.to_string(), "message 1 is of a kind that is not known here");
+        assert_eq!(FrameError::Damaged.to_string(), "the frame is damaged");
+        // Something behind a known message.
+        let frame = encode(&Message { sequence: 1, body: (0u8, 5u8) }, &mut buffer).unwrap();
+        let error = decode::<Request<'_>>(&mut frame[1..frame.len() - 1].to_vec()).unwrap_err();
+        assert_eq!(error, FrameError::Unknown { sequence: 1, head: [0, 5] });
+    }
 }

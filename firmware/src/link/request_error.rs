@@ -164,3 +164,22 @@ impl fmt::Display for RequestError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_to_do() {
+        let rejected = RequestError::Rejected(ModelRejected::Layout { layer: 1, layout: 3 });
+        assert_eq!(
+            rejected.to_string(),
+            "it goes on with its model: layer 1: the device's core reads no columns of 8 rows \
+             weights: pack the model for it"
+        );
+        let unknown = RequestError::Rejected(ModelRejected::Layout { layer: 1, layout: 99 });
+        assert!(unknown.to_string().contains("reads no such weights"), "{unknown}");
+        let order = RequestError::OutOfOrder { expected: 64 };
+        assert_eq!(order.to_string(), "the next chunk of the model starts at byte 64");
+    }
+}
