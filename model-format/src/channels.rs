@@ -210,6 +210,8 @@ mod tests {
             (1.0, f64::NAN, 1.0),
             (1.0, 70_000.0, 1.0),
             (20_000.0, 0.0, 1.0),
+            // Its multiplier would be 0.
+            (1e-30, 0.0, 1.0),
         ] {
             let refused = Channel::from_line(slope, intercept, scale);
             assert_eq!(refused, None, "{slope} {intercept} {scale}");
