@@ -3,7 +3,7 @@
 use model_format::build::{
     DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec, SoftmaxSpec, TableSpec,
 };
-use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
+use model_format::{Capabilities, Clamp, Encoding, Multiplier, OpSet, Quantization, WeightLayout};
 use thimble_nn::{Engine, Model};
 
 fn model(width: usize, values: Quantization, layers: Vec<LayerSpec>) -> Vec<u8> {
@@ -119,4 +119,30 @@ fn exponentials_may_end_early() {
     let file = model(3, Quantization::int8(1.0, 0), vec![softmax]);
     // 1 and 1/2 of 3/2, and nothing.
     assert_eq!(outputs(&file, &int8(&[5, 4, 3])), int8(&[43, -43, -128]));
+}
+
+/// A build for one operator alone, beside dense layers.
+#[test]
+fn one_operator_runs_without_the_other() {
+    struct Table;
+    impl Capabilities for Table {
+        const OPS: OpSet = OpSet { softmax: false, ..OpSet::ALL };
+    }
+    struct Softmax;
+    impl Capabilities for Softmax {
+        const OPS: OpSet = OpSet { table: false, ..OpSet::ALL };
+    }
+    fn output<C: Capabilities>(layer: LayerSpec) -> Option<Vec<u8>> {
+        let file = model(2, Quantization::int8(1.0, 0), vec![layer]);
+        let model = Model::<C>::parse_with_ops(&file).ok()?;
+        let mut scratch = [0; 16];
+        let mut engine = Engine::new(model, &mut scratch).unwrap();
+        Some(engine.run(&[5, 4]).unwrap().bytes().to_vec())
+    }
+    let entries = (-128..128).collect();
+    let table = LayerSpec::Table(TableSpec { output: Quantization::int8(1.0, 0), entries });
+    let softmax = LayerSpec::Softmax(SoftmaxSpec { exponentials: vec![i32::MAX] });
+    assert_eq!(output::<Table>(table.clone()), Some(vec![5, 4]));
+    assert_eq!(output::<Softmax>(softmax.clone()), Some(int8(&[127, -128])));
+    assert_eq!((output::<Softmax>(table), output::<Table>(softmax)), (None, None));
 }
