@@ -322,6 +322,8 @@ fn power_may_fail_while_rolling_back() {
     }
 }
 
+mod edges;
+
 /// As [`power_may_fail_at_any_operation`], on a device that asks for signatures.
 #[cfg(feature = "signed")]
 mod signed {
