@@ -9,7 +9,7 @@ use crate::{Field, FieldError, Location, Multiplier};
 /// is taken the other way round: (offset − 256 · count) · multiplier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Channel {
-    /// Where the channel's zero lies, in 1/256 of a count; in [`OFFSETS`](Self::OFFSETS).
+    /// The channel's zero, in 1/256 of a count; in [`OFFSETS`](Self::OFFSETS).
     pub offset: i32,
     /// Values of the input for 1/256 of a count; its shift is at most
     /// [`MAX_SHIFT`](Self::MAX_SHIFT).

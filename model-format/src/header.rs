@@ -15,7 +15,7 @@ pub const HEADER_LEN: usize = 16;
 /// flash, and a model is checked once.
 const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 
-/// What the header of a model file states.
+/// The header of a model file.
 ///
 /// | bytes | content |
 /// |---|---|

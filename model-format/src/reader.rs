@@ -13,9 +13,9 @@ use crate::{Error, Field, FieldError, Location};
 #[derive(Clone, Debug)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
-    /// Where the payload ends in the file.
+    /// Offset of the end of the payload in the file.
     end: usize,
-    /// What refusals name.
+    /// The location that refusals name.
     pub(crate) place: Location,
     refusal: Error,
 }
@@ -71,12 +71,12 @@ impl<'a> Reader<'a> {
         Reader { rest, end, place, refusal }
     }
 
-    /// What has not been taken yet.
+    /// The bytes that have not been taken yet.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// Why a field was refused.
+    /// The error of the field that was refused.
     pub(crate) fn refusal(&self) -> Error {
         self.refusal
     }

@@ -65,7 +65,7 @@ mod tests {
 
     use super::*;
 
-    /// What becomes of `x` when a layer takes it.
+    /// The blocks and the list that `x` becomes as the input of a layer.
     fn widened(x: &[u8], input: Quantization) -> (Vec<[i16; 4]>, Option<Vec<u16>>) {
         let inputs = x.len() / input.data_type.bytes();
         let file = ModelSpec {
