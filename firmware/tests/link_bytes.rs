@@ -1,12 +1,14 @@
-//! The examples of LINK.md, byte by byte.
+//! The examples of LINK.md, byte by byte, and the codes in its tables.
 #![cfg(feature = "link")]
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 use firmware::link::{
-    Command, Info, Message, ModelRejected, PROTOCOL, Received, Receiver, Request, RequestError,
-    Response, SlotsInfo, Updated, encode,
+    Benchmark, Command, Counter, Info, Message, ModelRejected, PROTOCOL, Received, Receiver,
+    Request, RequestError, Response, SelfTestReport, SlotsInfo, Updated, encode,
 };
+use serde::Serialize;
 
 const DOCUMENT: &str = include_str!("../LINK.md");
 
@@ -94,4 +96,96 @@ fn the_examples_are_what_is_sent() {
         "challenge-response" = 400, Response::Challenge { nonce };
     );
     assert!(examples.is_empty(), "examples that no test checks: {:?}", examples.keys());
+}
+
+/// Asserts that the table under a heading has this variant at the code that is sent for it.
+fn check_code<T: Serialize + Debug>(section: &str, variant: T) {
+    let mut buffer = [0; 300];
+    let code = postcard::to_slice(&variant, &mut buffer).expect("it fits")[0];
+    let shown = format!("{variant:?}");
+    let name = shown.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    let start = DOCUMENT.find(section).unwrap_or_else(|| panic!("no section {section}"));
+    let row = format!("\n| {code} | {name} |");
+    let table = DOCUMENT[start..].find("\n\n|").expect("a table") + start;
+    let end = DOCUMENT[table + 2..].find("\n\n").expect("the table ends") + table + 2;
+    assert!(DOCUMENT[table..end].contains(&row), "LINK.md, {section}: no row{row}");
+}
+
+#[test]
+fn the_tables_have_the_codes_that_are_sent() {
+    let bytes = &[][..];
+    for request in [
+        Request::Info,
+        Request::Infer { input: bytes },
+        Request::SelfTest,
+        Request::Benchmark { runs: 0, input: bytes },
+        Request::Trace { input: bytes },
+        Request::ReadModel { offset: 0, len: 0 },
+        Request::UpdateBegin { len: 0 },
+        Request::UpdateChunk { offset: 0, bytes },
+        Request::UpdateFinish,
+        Request::RollBack,
+        Request::Restart,
+        Request::InferCounts { counts: bytes },
+        Request::InferReals { reals: bytes },
+        Request::Challenge,
+        Request::Signed { command: Command::RollBack, signature: bytes },
+    ] {
+        check_code("## Request\n", request);
+    }
+    let benchmark = Benchmark { counter: Counter::Cycles, hz: 0, runs: 0, min: 0, mean: 0, max: 0 };
+    for response in [
+        Response::Output { output: bytes },
+        Response::SelfTest(SelfTestReport { vectors: 0, passed: 0 }),
+        Response::Error(RequestError::Damaged),
+        Response::Benchmark(benchmark),
+        Response::Trace { hashes: bytes },
+        Response::Model { bytes },
+        Response::Done,
+        Response::Updated(Updated { slot: 0, sequence: 0, erased_blocks: 0 }),
+        Response::Challenge { nonce: [0; 16] },
+    ] {
+        check_code("## Response\n", response);
+    }
+    for error in [
+        RequestError::Damaged,
+        RequestError::TooLong { limit: 0 },
+        RequestError::UnknownRequest,
+        RequestError::InputLength { expected: 0, given: 0 },
+        RequestError::ResponseTooLong,
+        RequestError::NoCounter,
+        RequestError::NoInput,
+        RequestError::NoSlots,
+        RequestError::NoUpdate,
+        RequestError::TooLarge { capacity: 0 },
+        RequestError::OutOfOrder { expected: 0 },
+        RequestError::ChunkSize { unit: 0 },
+        RequestError::Incomplete { missing: 0 },
+        RequestError::Rejected(ModelRejected::Unreadable),
+        RequestError::Flash,
+        RequestError::NothingBefore,
+        RequestError::NotCounts,
+        RequestError::NotReals,
+        RequestError::NotANumber { input: 0 },
+        RequestError::RestartFirst,
+        RequestError::CommandUnsigned,
+        RequestError::CommandSignature,
+        RequestError::NoChallenge,
+        RequestError::NoEntropy,
+    ] {
+        check_code("### RequestError\n", error);
+    }
+    for reason in [
+        ModelRejected::Unreadable,
+        ModelRejected::Layout { layer: 0, layout: 0 },
+        ModelRejected::Unaligned,
+        ModelRejected::Scratch { needed: 0, given: 0 },
+        ModelRejected::Frame { needed: 0, given: 0 },
+        ModelRejected::SelfTest { vectors: 0, passed: 0 },
+        ModelRejected::Unsigned,
+        ModelRejected::Signature,
+        ModelRejected::Older { version: 0, floor: 0 },
+    ] {
+        check_code("\nModelRejected:\n", reason);
+    }
 }
