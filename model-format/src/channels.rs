@@ -9,7 +9,7 @@ use crate::{Field, FieldError, Location, Multiplier};
 /// is taken the other way round: (offset − 256 · count) · multiplier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Channel {
-    /// Where the channel's zero lies, in 1/256 of a count; in [`OFFSETS`](Self::OFFSETS).
+    /// The channel's zero, in 1/256 of a count; in [`OFFSETS`](Self::OFFSETS).
     pub offset: i32,
     /// Values of the input for 1/256 of a count; its shift is at most
     /// [`MAX_SHIFT`](Self::MAX_SHIFT).
@@ -210,6 +210,8 @@ mod tests {
             (1.0, f64::NAN, 1.0),
             (1.0, 70_000.0, 1.0),
             (20_000.0, 0.0, 1.0),
+            // Its multiplier would be 0.
+            (1e-30, 0.0, 1.0),
         ] {
             let refused = Channel::from_line(slope, intercept, scale);
             assert_eq!(refused, None, "{slope} {intercept} {scale}");

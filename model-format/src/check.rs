@@ -1,4 +1,4 @@
-//! What must hold of a dense layer's parameters beyond their number.
+//! Checks of a dense layer's parameters beyond their number.
 
 use crate::layout::WeightLayout;
 use crate::reader::Reader;
@@ -12,7 +12,7 @@ struct Sums {
     magnitude: u32,
 }
 
-/// What is wrong with a row.
+/// Error of a row.
 enum Fault {
     Field(Field, FieldError),
     Overflow { bound: u64, limit: u32 },

@@ -12,13 +12,13 @@ use crate::{Capabilities, Clamp, DataType, Field, FieldError, Multiplier, Quanti
 pub struct Dense<'a> {
     inputs: u16,
     outputs: u16,
-    /// What the input's values stand for.
+    /// Quantization of the input's values.
     pub input: Quantization,
-    /// What the output's values stand for.
+    /// Quantization of the output's values.
     pub output: Quantization,
-    /// What the output is clamped to.
+    /// Range that the output is clamped to.
     pub clamp: Clamp,
-    /// How the weights lie.
+    /// Order of the weights.
     pub layout: WeightLayout,
     /// Biases, folded biases, multipliers, weights, shifts.
     parameters: &'a [u8],

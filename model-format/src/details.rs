@@ -118,7 +118,7 @@ impl<'a> Details<'a> {
             .map(move |_| take_output(&mut reader).unwrap_or(OutputLabel { name: "", unit: "" }))
     }
 
-    /// How images were prepared for training, in words that a program knows; empty where the
+    /// Preparation of images for training, in words that a program knows; empty where the
     /// inputs are no images, or images were taken as they were.
     pub fn preparation(&self) -> &'a str {
         self.preparation

@@ -1,9 +1,10 @@
-//! Why a model is refused: what is wrong, and where.
+//! Errors of parsing: the field that is wrong, and its location.
 
 use core::fmt;
 
-/// Why bytes are not a model that this build can run.
+/// Error of parsing or encoding a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Error {
     /// The bytes do not begin with the magic of a model file.
     Magic,
@@ -37,7 +38,7 @@ pub enum Error {
         place: Location,
         /// The field.
         field: Field,
-        /// What is wrong with it.
+        /// Its error.
         problem: FieldError,
     },
     /// A row's parameter cannot be taken.
@@ -48,7 +49,7 @@ pub enum Error {
         row: u16,
         /// Weight, multiplier or shift.
         field: Field,
-        /// What is wrong with it.
+        /// Its error.
         problem: FieldError,
     },
     /// A row's accumulator could overflow 32 bits for some input.
@@ -59,7 +60,7 @@ pub enum Error {
         row: u16,
         /// The largest magnitude that the accumulator can reach.
         bound: u64,
-        /// What it must stay below: 2³¹, divided by two as often as the row's multiplier shifts
+        /// The limit that it must stay below: 2³¹, halved as often as the row's multiplier shifts
         /// left.
         limit: u32,
     },
@@ -69,6 +70,7 @@ pub enum Error {
 
 /// A part of the model file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Location {
     /// The model as a whole.
     Model,
@@ -92,6 +94,7 @@ pub enum Location {
 
 /// A field of the model file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Field {
     /// Name of the model.
     Name,
@@ -105,15 +108,15 @@ pub enum Field {
     Scale,
     /// Zero point of a tensor.
     ZeroPoint,
-    /// How raw bytes become quantized input.
+    /// Conversion of raw bytes to quantized input.
     Encoding,
     /// The channels of a sensor.
     Channels,
-    /// Where the zero of a channel or of an output lies.
+    /// Zero of a channel or of an output.
     Offset,
     /// Input values per unit of a feature.
     Factor,
-    /// Where the second of two classes begins.
+    /// Threshold between two classes.
     Threshold,
     /// Scale and offset of each output.
     ValueScales,
@@ -127,7 +130,7 @@ pub enum Field {
     ClippedShare,
     /// Preparation of images.
     Preparation,
-    /// What the outputs mean.
+    /// Kind of the outputs.
     OutputKind,
     /// Text of a label or a unit.
     Text,
@@ -135,7 +138,7 @@ pub enum Field {
     LabelCount,
     /// Number of layers.
     LayerCount,
-    /// What a layer computes.
+    /// Operator of a layer.
     Operator,
     /// Inputs of a layer.
     Inputs,
@@ -157,7 +160,7 @@ pub enum Field {
     WeightPadding,
     /// A bias with the zero point of the input folded into it.
     FoldedBias,
-    /// Where the blocks of a row of a sparse layer start.
+    /// Start of the blocks of a row of a sparse layer.
     BlockStart,
     /// The number of a block of a sparse layer.
     BlockNumber,
@@ -179,8 +182,9 @@ pub enum Field {
     End,
 }
 
-/// What is wrong with a field.
+/// Error of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FieldError {
     /// The payload ends inside it, or its encoding is not valid.
     Malformed,
@@ -192,16 +196,16 @@ pub enum FieldError {
     OutOfRange(i32),
     /// It is larger than this build's limit.
     TooLarge {
-        /// What the file has.
+        /// The value in the file.
         value: u32,
-        /// What this build takes.
+        /// The limit of this build.
         limit: u32,
     },
     /// It is not what the fields before it ask for.
     Mismatch {
-        /// What they ask for.
+        /// The value that they ask for.
         expected: u32,
-        /// What is there.
+        /// The value in the file.
         found: u32,
     },
     /// A scale that is not a positive, normal number (its bits).

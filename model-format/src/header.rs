@@ -20,7 +20,7 @@ type Lookup = crc::NoTable;
 #[cfg(feature = "std")]
 type Lookup = crc::Table<16>;
 
-/// What the header of a model file states.
+/// The header of a model file.
 ///
 /// | bytes | content |
 /// |---|---|

@@ -1,4 +1,4 @@
-//! What goes into a model and what comes out of it.
+//! Inputs and outputs of a model.
 
 use heapless::Vec;
 
@@ -17,13 +17,13 @@ pub type Shape = Vec<u16, MAX_DIMENSIONS>;
 pub struct Input<'a> {
     /// Its dimensions; their product is the number of inputs.
     pub shape: Shape,
-    /// What its values stand for.
+    /// Quantization of its values.
     pub quantization: Quantization,
-    /// How raw bytes become these values.
+    /// Conversion of raw bytes to these values.
     pub encoding: Encoding<Channels<'a>, RealChannels<'a>>,
 }
 
-/// How the readings of a source become the model's input.
+/// Conversion of a source's readings to the model's input.
 ///
 /// `C` holds the channels of sensors that count, `R` those of real numbers: views of the file, or
 /// vectors in a model to be written.
@@ -56,13 +56,13 @@ impl<C, R> Encoding<C, R> {
 /// The output of a model.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Output<'a> {
-    /// What its values stand for.
+    /// Quantization of its values.
     pub quantization: Quantization,
-    /// What it says.
+    /// Its kind.
     pub kind: OutputKind<'a>,
 }
 
-/// What the outputs of a model say.
+/// Kind of the outputs of a model.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum OutputKind<'a> {
     /// One score per class: the largest wins, the first of equal ones.
@@ -185,7 +185,7 @@ impl<'a> Input<'a> {
     }
 }
 
-/// What a meaning asks of the number of outputs.
+/// Number of outputs that an output kind asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OutputsNeeded {
     Any,

@@ -1,4 +1,4 @@
-//! Which weight layouts the kernels of a core read.
+//! Families of kernels, and the weight layouts that they read.
 
 use crate::{DataType, Dense, OpSet, WeightLayout};
 

@@ -46,7 +46,7 @@ impl<'a> Layer<'a> {
         }
     }
 
-    /// What it computes, in a word.
+    /// The name of its operator.
     pub fn name(&self) -> &'static str {
         match self {
             Layer::Dense(_) => "dense",
@@ -73,7 +73,7 @@ impl<'a> Layer<'a> {
         }
     }
 
-    /// What the input's values stand for.
+    /// Quantization of the input's values.
     pub fn input(&self) -> Quantization {
         match self {
             Layer::Dense(dense) => dense.input,
@@ -82,7 +82,7 @@ impl<'a> Layer<'a> {
         }
     }
 
-    /// What the output's values stand for.
+    /// Quantization of the output's values.
     pub fn output(&self) -> Quantization {
         match self {
             Layer::Dense(dense) => dense.output,

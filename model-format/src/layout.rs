@@ -1,4 +1,4 @@
-//! How a layer's weights lie in the file.
+//! Weight layouts: the order of a layer's weights in the file.
 //!
 //! The layouts hold the same numbers in the order in which some core's kernel reads them. Four of
 //! them arrange rows in tiles: a tile is R rows by four columns; the tiles of the first R rows
@@ -7,7 +7,7 @@
 
 use crate::sizes::padded;
 
-/// How a layer's weights lie in the file.
+/// Order of a layer's weights in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum WeightLayout {
@@ -84,8 +84,8 @@ impl WeightLayout {
         matches!(self, WeightLayout::ColumnsUnsigned4 | WeightLayout::FoldedRows)
     }
 
-    /// What a row's bias becomes when the zero point of the input is folded into it, so that a
-    /// kernel can work on the input as it is. Modulo 2³², as accumulators are; 0 for layouts
+    /// Folds the zero point of the input into a row's bias, so that a kernel can work on the input
+    /// as it is. Modulo 2³², as accumulators are; 0 for layouts
     /// that fold nothing.
     ///
     /// `sum` is that of all weights of the row.
@@ -147,7 +147,7 @@ impl WeightLayout {
         1 << self.tile_rows_log2()
     }
 
-    /// Where the weights of a row lie. Not for [`Sparse`](Self::Sparse), which has no formula.
+    /// Position of a row's weights. Not for [`Sparse`](Self::Sparse), which has no formula.
     pub(crate) const fn strides(self, inputs: usize, outputs: usize, row: usize) -> Strides {
         let row_len = self.row_len(inputs);
         let log2 = self.tile_rows_log2();
@@ -170,7 +170,7 @@ impl WeightLayout {
     }
 }
 
-/// Where the weights of a row lie: in blocks of four bytes.
+/// Position of a row's weights, in blocks of four bytes.
 pub(crate) struct Strides {
     /// Offset of the first byte.
     pub(crate) start: usize,

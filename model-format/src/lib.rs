@@ -1,4 +1,4 @@
-//! What a quantized Thimble model *is*: its types, its byte layout, its validation, its sizes.
+//! The format of a quantized Thimble model: its types, byte layout, validation and sizes.
 //!
 //! A model file is one [postcard](https://docs.rs/postcard) value behind a small fixed header
 //! (magic, version, length, CRC-32); `FORMAT.md` beside this crate specifies every byte. It is

@@ -56,7 +56,7 @@ impl<'a, C: Capabilities> Model<'a, C> {
     ///
     /// # Errors
     /// Those of [`parse`](Model::parse), and [`FieldError::LeftOut`](crate::FieldError::LeftOut) for an
-    /// operator, a weight layout or a data_type that is not in `C`.
+    /// operator, a weight layout or a data type that is not in `C`.
     pub fn parse_with_ops(bytes: &'a [u8]) -> Result<Self, Error> {
         let (header, payload) = Header::open(bytes)?;
         let mut reader = Reader::new(payload, header.file_len);
@@ -139,21 +139,21 @@ impl<'a, C: Capabilities> Model<'a, C> {
         Reader::new(self.payload, self.file_len())
     }
 
-    /// What people call it.
+    /// The model's name.
     pub fn name(&self) -> &'a str {
         // Here and below: `parse` has read these bytes in the same way, so there is no error to
         // lose.
         self.reader().take_text(Field::Name).map(Text::as_str).unwrap_or_default()
     }
 
-    /// What goes in.
+    /// The input.
     pub fn input(&self) -> Input<'a> {
         let mut reader = self.reader();
         reader.take_text(Field::Name);
         Input::read::<C>(&mut reader, self.input.tensor)
     }
 
-    /// What the values of the input stand for.
+    /// Quantization of the input's values.
     pub fn input_quantization(&self) -> Quantization {
         self.input.tensor
     }
@@ -194,7 +194,7 @@ impl<'a, C: Capabilities> Model<'a, C> {
         Details::take(&mut reader, self.input_len(), self.output_len()).unwrap_or(Details::NONE)
     }
 
-    /// What comes out.
+    /// The output.
     pub fn output(&self) -> Output<'a> {
         let mut reader = self.reader();
         reader.take_text(Field::Name);
@@ -239,7 +239,7 @@ impl<'a, C: Capabilities> Model<'a, C> {
         bytes::<C>(self.output_len(), self.output_data_type)
     }
 
-    /// How an engine divides the scratch memory for this model.
+    /// Division of the scratch memory of an engine for this model.
     pub fn scratch_layout(&self) -> ScratchLayout {
         ScratchLayout::new(self.max_inputs.into(), self.max_output_bytes.into())
     }
@@ -287,12 +287,12 @@ fn bytes<C: Capabilities>(len: usize, data_type: DataType) -> usize {
     if C::OPS.int16 { len.wrapping_mul(data_type.bytes()) } else { len }
 }
 
-/// What a layer hands to the next.
+/// The values that a layer hands to the next.
 #[derive(Clone, Copy, Debug)]
 struct Chain {
     /// Number of values.
     width: usize,
-    /// What they stand for.
+    /// Their quantization.
     tensor: Quantization,
     /// The values that there can be.
     range: Clamp,

@@ -1,4 +1,4 @@
-//! What a build has to be able to read and to compute.
+//! Operator sets: the subset of the format that a build reads and computes.
 //!
 //! A board that fixes its model at build time names what the model uses, and the compiler leaves
 //! out the rest: of the parser, of the checks, of the engine. A model that needs more is refused.
@@ -84,7 +84,7 @@ impl OpSet {
 
 /// The choice of [`OpSet`] for a [`Model`] and what runs it, known to the compiler.
 pub trait Capabilities {
-    /// What is in it.
+    /// The operators of the build.
     const OPS: OpSet;
 }
 
@@ -97,7 +97,7 @@ impl Capabilities for AllOps {
 }
 
 impl Dense<'_> {
-    /// The same layer; the compiler sees its layout and data_type where `C` leaves but one.
+    /// The same layer; the compiler sees its layout and data type where `C` leaves but one.
     #[inline(always)]
     pub fn specialize<C: Capabilities>(mut self) -> Self {
         self.layout = C::OPS.specialize(self.layout);

@@ -33,7 +33,7 @@ impl DataType {
     }
 }
 
-/// How an integer tensor stands for real numbers: real = scale · (q − zero point).
+/// Quantization of an integer tensor: real = scale · (q − zero point).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quantization {
     /// The integers.
@@ -110,7 +110,7 @@ impl Clamp {
     /// All of int16: no activation function.
     pub const INT16: Clamp = Clamp { low: i16::MIN, high: i16::MAX };
 
-    /// All values of a data_type.
+    /// All values of a data type.
     pub const fn all(data_type: DataType) -> Self {
         match data_type {
             DataType::Int8 => Clamp::INT8,

@@ -13,9 +13,9 @@ use crate::{Error, Field, FieldError, Location};
 #[derive(Clone, Debug)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
-    /// Where the payload ends in the file.
+    /// Offset of the end of the payload in the file.
     end: usize,
-    /// What refusals name.
+    /// The location that refusals name.
     pub(crate) place: Location,
     refusal: Error,
 }
@@ -71,12 +71,12 @@ impl<'a> Reader<'a> {
         Reader { rest, end, place, refusal }
     }
 
-    /// What has not been taken yet.
+    /// The bytes that have not been taken yet.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// Why a field was refused.
+    /// The error of the field that was refused.
     pub(crate) fn refusal(&self) -> Error {
         self.refusal
     }
@@ -313,6 +313,43 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn counts_and_texts_have_limits() {
+        let problem_of = |error| match error {
+            Error::Field { place: Location::Layer(3), field: Field::Inputs, problem } => problem,
+            other => panic!("{other:?}"),
+        };
+        let count = |value: u8| {
+            let mut reader = Reader::new(core::slice::from_ref(&value), 17);
+            reader.place = Location::Layer(3);
+            let taken = reader.take_count(Field::Inputs, 2, 5);
+            taken.ok_or_else(|| problem_of(reader.refusal()))
+        };
+        assert_eq!([2, 3, 5].map(count), [Ok(2), Ok(3), Ok(5)]);
+        assert_eq!(count(1), Err(FieldError::OutOfRange(1)));
+        assert_eq!(count(6), Err(FieldError::TooLarge { value: 6, limit: 5 }));
+        assert_eq!(count(99), Err(FieldError::TooLarge { value: 99, limit: 5 }));
+        let text = |len: u8| {
+            let bytes = [&[len][..], &vec![b'x'; len.into()]].concat();
+            let mut reader = Reader::new(&bytes, 16 + bytes.len());
+            reader.place = Location::Layer(3);
+            let taken = reader.take_text(Field::Inputs).map(|text| text.as_str().len());
+            taken.ok_or_else(|| problem_of(reader.refusal()))
+        };
+        assert_eq!([text(0), text(63), text(64)], [Ok(0), Ok(63), Ok(64)]);
+        assert_eq!(text(65), Err(FieldError::TooLarge { value: 65, limit: 64 }));
+        assert_eq!(text(99), Err(FieldError::TooLarge { value: 99, limit: 64 }));
+    }
+
+    #[test]
+    fn nothing_follows_the_last_field() {
+        let mut reader = Reader::new(&[7, 8], 18);
+        assert_eq!((reader.rest(), reader.finish()), (&[7, 8][..], None));
+        let (place, field) = (Location::Model, Field::End);
+        let problem = FieldError::Trailing(2);
+        assert_eq!(reader.refusal(), Error::Field { place, field, problem });
     }
 
     #[test]

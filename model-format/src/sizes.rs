@@ -1,4 +1,4 @@
-//! How much memory and work a model needs.
+//! Memory and work of a model.
 
 use crate::{Capabilities, Model};
 
@@ -8,7 +8,7 @@ pub const fn padded(inputs: usize) -> usize {
     inputs.wrapping_add(3) & !3
 }
 
-/// How an engine divides its scratch memory; everything in it is 4-byte aligned.
+/// Division of the scratch memory of an engine; everything in it is 4-byte aligned.
 ///
 /// | part | size | content |
 /// |---|---|---|

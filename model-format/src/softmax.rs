@@ -11,13 +11,13 @@ pub const MAX_SOFTMAX: usize = 4095;
 #[derive(Clone, Copy, Debug)]
 pub struct Softmax<'a> {
     width: u16,
-    /// What the logits stand for.
+    /// Quantization of the logits.
     pub input: Quantization,
     exponentials: &'a [u8],
 }
 
 impl<'a> Softmax<'a> {
-    /// What the output's values stand for: 1/256 at −128.
+    /// Quantization of the output's values: 1/256 at −128.
     pub const OUTPUT: Quantization = Quantization::int8(1.0 / 256.0, -128);
 
     pub(crate) fn read(reader: &mut Reader<'a>, width: usize, input: Quantization) -> Option<Self> {

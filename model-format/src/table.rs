@@ -12,9 +12,9 @@ pub const TABLE_INT16_LEN: usize = 257;
 #[derive(Clone, Copy, Debug)]
 pub struct Table<'a> {
     width: u16,
-    /// What the input's values stand for.
+    /// Quantization of the input's values.
     pub input: Quantization,
-    /// What the output's values stand for; of the data_type of the input.
+    /// Quantization of the output's values; of the data type of the input.
     pub output: Quantization,
     bytes: &'a [u8],
 }

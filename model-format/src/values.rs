@@ -10,7 +10,7 @@ use crate::{Field, FieldError, Location, Quantization};
 pub struct ValueScale {
     /// Real distance of two neighboring values; positive and finite.
     pub scale: f32,
-    /// What the zero point stands for; finite.
+    /// Real value of the zero point; finite.
     pub offset: f32,
 }
 

@@ -6,9 +6,8 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use firmware::app::NONCE_LEN;
 use firmware::link::{
-    Benchmark, Message, Received, Receiver, Request, RequestError, Response, encode,
+    Benchmark, Message, NONCE_LEN, Received, Receiver, Request, RequestError, Response, encode,
 };
 use host_trainer::device::board::Board;
 use host_trainer::device::emulator::Emulator;
@@ -34,11 +33,11 @@ pub struct Wire {
 pub enum Answer {
     /// The outputs of an inference.
     Output(Vec<i8>),
-    /// Why there are none.
-    Refused(RequestError),
-    /// What the board knows of frames that it could not read.
+    /// The request failed.
+    Error(RequestError),
+    /// The number of frames that the board could not read.
     BadFrames(u32),
-    /// What runs of the model took.
+    /// Timing statistics.
     Benchmark(Benchmark),
     /// A nonce for a signed command.
     Challenge([u8; NONCE_LEN]),
@@ -98,7 +97,7 @@ impl Wire {
                 let Message { sequence, body } = message.expect("the board's frames are sound");
                 let answer = match body {
                     Response::Output { output } => Answer::Output(signed(output)),
-                    Response::Refused(refusal) => Answer::Refused(refusal),
+                    Response::Error(error) => Answer::Error(error),
                     Response::Info(info) => Answer::BadFrames(info.bad_frames),
                     Response::Benchmark(benchmark) => Answer::Benchmark(benchmark),
                     Response::Challenge { nonce } => Answer::Challenge(nonce),
@@ -131,7 +130,7 @@ impl Wire {
         }
     }
 
-    /// Asks for an inference, and asserts that the answer is the right one. Refusals of what was
+    /// Asks for an inference, and asserts that the answer is the right one. Errors of what was
     /// sent before are returned.
     ///
     /// # Panics
@@ -144,13 +143,13 @@ impl Wire {
         let expected = engine_outputs(&self.model, [input.as_slice()]).remove(0);
         let (sequence, bytes) = self.request(Request::Infer { input: &unsigned(&input) });
         self.send(&bytes);
-        let mut refusals = Vec::new();
+        let mut errors = Vec::new();
         loop {
             match self.receive() {
-                (0, Answer::Refused(refusal)) => refusals.push(refusal),
+                (0, Answer::Error(error)) => errors.push(error),
                 answer => {
                     assert_eq!(answer, (sequence, Answer::Output(expected)), "{}", self.name);
-                    return refusals;
+                    return errors;
                 }
             }
         }

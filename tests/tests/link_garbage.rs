@@ -108,16 +108,16 @@ fn requests_that_cannot_be_served_are_refused_under_their_number() {
         let (sequence, bytes) = wire.request(Request::Infer { input: &input });
         wire.send(&bytes);
         let refusal = RequestError::InputLength { expected, given };
-        assert_eq!(wire.receive(), (sequence, Answer::Refused(refusal)));
+        assert_eq!(wire.receive(), (sequence, Answer::Error(refusal)));
     }
     // Postcard writes an enum's variant as it writes a number: this is a request from the future.
     let sequence = wire.next_sequence();
     wire.send(&frame(sequence, 99u32));
-    assert_eq!(wire.receive(), (sequence, Answer::Refused(RequestError::UnknownRequest)));
+    assert_eq!(wire.receive(), (sequence, Answer::Error(RequestError::UnknownRequest)));
     // A known request with something behind it.
     let sequence = wire.next_sequence();
     wire.send(&frame(sequence, (0u32, 1u8)));
-    assert_eq!(wire.receive(), (sequence, Answer::Refused(RequestError::UnknownRequest)));
+    assert_eq!(wire.receive(), (sequence, Answer::Error(RequestError::UnknownRequest)));
     assert_eq!(wire.good_frame_is_answered(), []);
 }
 
@@ -133,10 +133,10 @@ fn a_benchmark_of_many_runs_does_not_make_the_board_deaf() {
             panic!("{}: no benchmark", board.name)
         };
         assert_eq!(sequence, number, "{}", board.name);
-        let Benchmark { hz, runs, mean, most, .. } = benchmark;
+        let Benchmark { hz, runs, mean, max, .. } = benchmark;
         assert!((1..u16::MAX).contains(&runs), "{}: {benchmark:?}", board.name);
         let ticks = u64::from(runs) * u64::from(mean);
-        let limit = u64::from(hz) / 8 + vectors * u64::from(most);
+        let limit = u64::from(hz) / 8 + vectors * u64::from(max);
         assert!(ticks <= limit, "{}: {benchmark:?}", board.name);
         assert_eq!(wire.good_frame_is_answered(), [], "{}", board.name);
     });

@@ -3,8 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use firmware::app::Command;
-use firmware::link::{Request, RequestError};
+use firmware::link::{Command, Request, RequestError};
 use host_trainer::device::board::{Board, Signed};
 use host_trainer::device::client::Client;
 use host_trainer::device::signing::{SigningKey, Version};
@@ -148,16 +147,16 @@ fn a_recorded_command_is_refused() {
         let recorded = owner.sign_command(command, nonce);
         let signed = Request::Signed { command, signature: &recorded };
         // It is taken: there is only no model to go back to.
-        assert_eq!(ask(&mut wire, signed), Answer::Refused(RequestError::NothingBefore));
-        assert_eq!(ask(&mut wire, signed), Answer::Refused(RequestError::NoChallenge));
+        assert_eq!(ask(&mut wire, signed), Answer::Error(RequestError::NothingBefore));
+        assert_eq!(ask(&mut wire, signed), Answer::Error(RequestError::NoChallenge));
         assert!(
             matches!(ask(&mut wire, Request::Challenge), Answer::Challenge(new) if new != nonce)
         );
-        assert_eq!(ask(&mut wire, signed), Answer::Refused(RequestError::CommandSignature));
+        assert_eq!(ask(&mut wire, signed), Answer::Error(RequestError::CommandSignature));
         drop(wire);
         let (mut wire, new) = start();
         assert_ne!(new, nonce, "{}", board.name);
-        assert_eq!(ask(&mut wire, signed), Answer::Refused(RequestError::CommandSignature));
+        assert_eq!(ask(&mut wire, signed), Answer::Error(RequestError::CommandSignature));
         assert_eq!(wire.good_frame_is_answered(), []);
     }
 }

@@ -7,8 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use firmware::app::ModelRejected;
-use firmware::link::RequestError;
+use firmware::link::{ModelRejected, RequestError};
 use host_trainer::device::Error;
 use host_trainer::device::board::Board;
 use host_trainer::device::emulator::{Emulator, Options};

@@ -184,7 +184,9 @@ fn class_index(kind: &OutputKind<'_>, outputs: impl IntoIterator<Item = i16>) ->
 
 #[cfg(test)]
 mod tests {
-    use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
+    use model_format::build::{
+        DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec, SoftmaxSpec,
+    };
     use model_format::{
         Clamp, Encoding, Model, Multiplier, Quantization, ValueScale, WeightLayout,
     };
@@ -265,5 +267,53 @@ mod tests {
         let model = Model::parse(&file).unwrap();
         let answer = Answer::new(&model, &[0, 12]);
         assert_eq!(answer.reals().collect::<Vec<_>>(), [-5.0, 1.0]);
+    }
+
+    fn labels() -> Vec<String> {
+        vec!["ok".into(), "fault".into()]
+    }
+
+    #[test]
+    fn a_class_has_its_label() {
+        let file = model(OutputSpec::Classes { labels: labels(), threshold: 0 }, 2);
+        let model = Model::parse(&file).unwrap();
+        let class = Answer::new(&model, &[3, 5]).class().unwrap();
+        assert_eq!((class.index(), class.label(), class.probability()), (1, "fault", None));
+        assert_eq!(format!("{class:?}"), "Class(1)");
+    }
+
+    /// The outputs' scale is 1/2, their zero point 10.
+    #[test]
+    fn one_output_gives_the_probability_of_either_class() {
+        let file = model(OutputSpec::Probability { labels: labels(), threshold: 10 }, 1);
+        let model = Model::parse(&file).unwrap();
+        let class = |value| Answer::new(&model, value).class().unwrap();
+        assert_eq!((class(&[10]).index(), class(&[10]).probability()), (0, Some(1.0)));
+        assert_eq!((class(&[12]).index(), class(&[12]).probability()), (1, Some(1.0)));
+        assert_eq!((class(&[11]).label(), class(&[11]).probability()), ("fault", Some(0.5)));
+        assert_eq!((class(&[9]).label(), class(&[9]).probability()), ("ok", Some(1.5)));
+    }
+
+    #[test]
+    fn a_softmax_gives_the_probability_of_the_class() {
+        let file = model(OutputSpec::Classes { labels: labels(), threshold: 0 }, 2);
+        let mut spec = ModelSpec::from(&Model::parse(&file).unwrap());
+        spec.layers.push(LayerSpec::Softmax(SoftmaxSpec { exponentials: vec![i32::MAX, 1 << 30] }));
+        let file = spec.to_bytes().unwrap();
+        let model = Model::parse(&file).unwrap();
+        // Of scale 1/256 and zero point −128.
+        let class = Answer::new(&model, &[0x80, 64]).class().unwrap();
+        assert_eq!((class.index(), class.probability()), (1, Some(0.75)));
+    }
+
+    #[test]
+    fn an_answer_has_the_bytes_and_the_saturated_readings() {
+        let file = model(OutputSpec::Values(vec![]), 2);
+        let model = Model::parse(&file).unwrap();
+        let answer = Answer::new(&model, &[0xff, 12]);
+        assert_eq!((answer.bytes(), answer.saturated()), (&[0xff, 12][..], 0));
+        assert!(answer.values().eq([-1, 12]));
+        assert_eq!(format!("{answer:?}"), "Answer { bytes: [255, 12], saturated: 0 }");
+        assert_eq!(Answer::with_saturated(&model, &[1, 2], 3).saturated(), 3);
     }
 }

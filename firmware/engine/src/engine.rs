@@ -511,6 +511,29 @@ mod tests {
     }
 
     #[test]
+    fn errors_have_a_source_and_say_what_to_do() {
+        use core::error::Error as _;
+        let error = Engine::new(&b"no model"[..], &mut []).err().unwrap();
+        assert_eq!(error.source().map(|source| source.to_string()), Some(refusal().to_string()));
+        assert_eq!(error.to_string(), format!("the model is refused: {}", refusal()));
+        assert!(EngineError::Unaligned.source().is_none());
+        let error = InputError::NotANumber { input: 3 };
+        assert_eq!(error.to_string(), "the value for input 3 is not a number");
+    }
+
+    fn refusal() -> Error {
+        Model::parse(b"no model").unwrap_err()
+    }
+
+    #[test]
+    fn an_engine_has_its_model() {
+        let file = model();
+        let mut scratch = [0; 64];
+        let engine = Engine::new(&file[..], &mut scratch).unwrap();
+        assert_eq!(engine.model().name(), "engine");
+    }
+
+    #[test]
     fn int16_models_have_a_method_of_their_own() {
         let file = model();
         let mut spec = ModelSpec::from(&Model::parse(&file).unwrap());

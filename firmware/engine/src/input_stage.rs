@@ -111,7 +111,7 @@ fn value(channel: Channel, count: i16, zero_point: i32) -> i32 {
     multiply_add(channel.distance(count), channel.multiplier, zero_point)
 }
 
-/// What lies beyond the range of any input, zero point and all.
+/// A number of steps beyond the range of any input, zero point and all.
 const FAR: f32 = 100_000.0;
 
 /// The number of steps from the zero point to a reading: rounded to nearest, ties away from zero.

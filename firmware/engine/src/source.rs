@@ -94,3 +94,23 @@ macro_rules! include_model {
         });
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    include_model!(DIGITS, "../../models/digits.thimble");
+
+    #[test]
+    fn a_model_that_is_built_in_is_parsed() {
+        let file: &[u8] = include_bytes!("../../models/digits.thimble");
+        assert_eq!(DIGITS.file(), file);
+        let of = |model: Result<Model<'_>, Error>| model.map(|model| model.checksum());
+        let expected = of(Model::parse(file));
+        assert!(expected.is_ok());
+        assert_eq!(of(DIGITS.into_model()), expected);
+        assert_eq!(of(file.into_model()), expected);
+        assert_eq!(of(Model::parse(file).unwrap().into_model()), expected);
+        assert!(of(file[1..].into_model()).is_err());
+    }
+}

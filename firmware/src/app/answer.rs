@@ -1,4 +1,4 @@
-//! What is answered to each request.
+//! Answers to requests.
 
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 use model_format::Model;
@@ -6,21 +6,25 @@ use model_format::limits::MAX_LAYERS;
 use thimble_nn::{Engine, InputError};
 
 #[cfg(feature = "signed-commands")]
-use super::command::{self, Challenge, Command};
-use super::{Board, Buffers, ModelRejected, SignaturePolicy, accept, self_test};
-use crate::link::{Benchmark, Info, PROTOCOL, Request, RequestError, Response, SlotsInfo, Updated};
-use crate::slots::{LastRun, MappedFlash, Slots, Started, Update, UpdateError};
+use super::challenge::{self, Challenge};
+use super::{Board, Buffers, SignaturePolicy, accept, self_test};
+#[cfg(feature = "signed-commands")]
+use crate::link::Command;
+use crate::link::{
+    Benchmark, Info, ModelRejected, PROTOCOL, Request, RequestError, Response, SlotsInfo, Updated,
+};
+use crate::slots::{FinishError, LastRun, MappedFlash, Slots, Started, Update, UpdateError};
 
 const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 
-/// Bytes that a frame has beside a chunk or a part of the model: zeros, COBS, CRC, sequence number,
-/// kind, offset, length.
+/// Bytes of a frame beside a chunk or a section of the model: zeros, COBS, CRC, sequence number,
+/// variant, offset, length.
 const OVERHEAD: usize = 32;
 
-/// A benchmark ends after this part of a second, and says how many runs that were.
-const BENCHMARKS_A_SECOND: u32 = 8;
+/// A benchmark ends after this fraction of a second, and reports the number of its runs.
+const BENCHMARKS_PER_SECOND: u32 = 8;
 
-/// What an answer is given to; it is given one.
+/// Sends an answer; called once per request.
 type Reply<'r> = &'r mut dyn FnMut(Response<'_>);
 
 /// The device between two requests.
@@ -31,18 +35,18 @@ pub(super) struct Device<'m, 's, B> {
     pub file: &'m [u8],
     /// The slot that it lies in; none for the one that is built in.
     pub running: Option<u8>,
-    /// Where an engine computes. It keeps nothing from one request to the next, so that a new
-    /// model is tested here, too.
+    /// Scratch memory of the engine. It keeps nothing from one request to the next, so that a new
+    /// model is tested in it, too.
     pub scratch: &'s mut [u32],
     /// The board.
     pub board: B,
     /// The update in progress.
     pub update: Option<Update>,
-    /// How long frames may be.
+    /// Limits of frames.
     pub buffers: Buffers,
     /// Frames that could not be read.
     pub bad_frames: u32,
-    /// Counts of sensors that lay beyond what the model's input can say.
+    /// Readings that lay beyond the range of the model's input.
     pub saturated_inputs: u32,
     /// The nonce of the next signed command.
     #[cfg(feature = "signed-commands")]
@@ -50,7 +54,7 @@ pub(super) struct Device<'m, 's, B> {
 }
 
 impl<'m, B: Board> Device<'m, '_, B> {
-    /// Does what is asked, and replies. Returns whether the board is to restart after the reply.
+    /// Executes a request, and replies. Returns whether the board is to restart after the reply.
     pub fn answer(&mut self, request: Request<'_>, reply: Reply<'_>) -> bool {
         let mut restart = false;
         let answered = match request {
@@ -76,6 +80,8 @@ impl<'m, B: Board> Device<'m, '_, B> {
                 reply(Response::Done);
                 restart = true;
             }),
+            #[cfg(not(feature = "signed-commands"))]
+            Request::Challenge | Request::Signed { .. } => Err(RequestError::UnknownRequest),
             #[cfg(feature = "signed-commands")]
             Request::Challenge => self
                 .challenge
@@ -95,8 +101,8 @@ impl<'m, B: Board> Device<'m, '_, B> {
                 })
             }
         };
-        if let Err(refusal) = answered {
-            reply(Response::Refused(refusal));
+        if let Err(error) = answered {
+            reply(Response::Error(error));
         }
         restart
     }
@@ -104,7 +110,7 @@ impl<'m, B: Board> Device<'m, '_, B> {
     /// Refuses a command without a signature where it needs one.
     fn unsigned(&mut self) -> Result<(), RequestError> {
         #[cfg(feature = "signed-commands")]
-        command::unsigned(&mut self.board)?;
+        challenge::unsigned(&mut self.board)?;
         Ok(())
     }
 
@@ -182,7 +188,7 @@ impl<'m, B: Board> Device<'m, '_, B> {
         Ok(())
     }
 
-    /// The readings of N bytes each that were sent, if there are as many as inputs.
+    /// Splits a request's readings, of N bytes each, one per input.
     fn readings<'r, const N: usize>(&self, bytes: &'r [u8]) -> Result<&'r [[u8; N]], RequestError> {
         let expected = self.model.input_len().saturating_mul(N) as u32;
         let (readings, _) = bytes.as_chunks();
@@ -202,9 +208,9 @@ impl<'m, B: Board> Device<'m, '_, B> {
         let mut engine = engine(&self.model, self.scratch)?;
         let (counter, hz) = self.board.counter().ok_or(RequestError::NoCounter)?;
         let idle = self.board.ticks_of(&mut || ()).ok_or(RequestError::NoCounter)?;
-        let (mut ran, mut least, mut most, mut sum) = (0u16, u32::MAX, 0, 0u64);
+        let (mut ran, mut min, mut max, mut sum) = (0u16, u32::MAX, 0, 0u64);
         // Longer than this the device would be deaf: whoever wants more runs asks again.
-        let enough = u64::from(hz / BENCHMARKS_A_SECOND);
+        let enough = u64::from(hz / BENCHMARKS_PER_SECOND);
         let mut tests = self.model.self_tests();
         while ran < runs.max(1) {
             let input = match input {
@@ -227,12 +233,12 @@ impl<'m, B: Board> Device<'m, '_, B> {
             });
             outcome.map_err(input_error)?;
             let ticks = ticks.ok_or(RequestError::NoCounter)?.saturating_sub(idle);
-            (least, most) = (least.min(ticks), most.max(ticks));
+            (min, max) = (min.min(ticks), max.max(ticks));
             sum = sum.saturating_add(ticks.into());
             ran = ran.saturating_add(1);
         }
         let (runs, mean) = (ran, sum.checked_div(ran.into()).unwrap_or(0) as u32);
-        reply(Response::Benchmark(Benchmark { counter, hz, runs, least, mean, most }));
+        reply(Response::Benchmark(Benchmark { counter, hz, runs, min, mean, max }));
         Ok(())
     }
 
@@ -252,16 +258,16 @@ impl<'m, B: Board> Device<'m, '_, B> {
     }
 
     fn read_model(&mut self, offset: u32, len: u16, reply: Reply<'_>) {
-        let most = self.buffers.send.saturating_sub(OVERHEAD).min(len.into());
+        let limit = self.buffers.send.saturating_sub(OVERHEAD).min(len.into());
         let rest = self.file.get(offset as usize..).unwrap_or_default();
-        let bytes = rest.get(..most).unwrap_or(rest);
+        let bytes = rest.get(..limit).unwrap_or(rest);
         reply(Response::Model { bytes });
     }
 
     fn update_begin(&mut self, len: u32, reply: Reply<'_>) -> Result<(), RequestError> {
         self.update = None;
         let slots = self.board.slots().ok_or(RequestError::NoSlots)?;
-        self.update = Some(slots.begin(len).map_err(refusal)?);
+        self.update = Some(slots.begin(len).map_err(update_error)?);
         reply(Response::Done);
         Ok(())
     }
@@ -274,7 +280,7 @@ impl<'m, B: Board> Device<'m, '_, B> {
     ) -> Result<(), RequestError> {
         let slots = self.board.slots().ok_or(RequestError::NoSlots)?;
         let update = self.update.as_mut().ok_or(RequestError::NoUpdate)?;
-        slots.write(update, offset, bytes).map_err(refusal)?;
+        slots.write(update, offset, bytes).map_err(update_error)?;
         reply(Response::Done);
         Ok(())
     }
@@ -291,7 +297,7 @@ impl<'m, B: Board> Device<'m, '_, B> {
         let (scratch, buffers, floor) = (&mut *self.scratch, self.buffers, slots.floor());
         let written = slots
             .finish(update, |model| accept(model, scratch, buffers, policy, Some(floor)))
-            .map_err(refusal)?;
+            .map_err(finish_error)?;
         reply(Response::Updated(Updated {
             slot: written.slot as u8,
             sequence: written.record.sequence,
@@ -312,8 +318,8 @@ impl<'m, B: Board> Device<'m, '_, B> {
     }
 }
 
-/// Chooses what to start with: the newest slot whose model may run here, or else none, for the
-/// model that is built in. Newer ones that may not are revoked.
+/// Chooses the model to start with: that of the newest slot whose model is accepted, or else none,
+/// for the model that is built in. Newer ones are revoked.
 pub fn start<F: MappedFlash>(
     slots: &mut Slots<F>,
     last: LastRun,
@@ -346,14 +352,20 @@ fn input_error(error: InputError) -> RequestError {
     }
 }
 
-fn refusal<E>(error: UpdateError<E>) -> RequestError {
+fn update_error<E>(error: UpdateError<E>) -> RequestError {
     match error {
         UpdateError::TooLarge { capacity } => RequestError::TooLarge { capacity },
         UpdateError::RestartFirst => RequestError::RestartFirst,
         UpdateError::OutOfOrder { expected } => RequestError::OutOfOrder { expected },
         UpdateError::ChunkSize { unit } => RequestError::ChunkSize { unit },
-        UpdateError::Incomplete { missing } => RequestError::Incomplete { missing },
-        UpdateError::Refused(rejection) => RequestError::Rejected(rejection),
         UpdateError::Flash(_) => RequestError::Flash,
+    }
+}
+
+fn finish_error<E>(error: FinishError<E, ModelRejected>) -> RequestError {
+    match error {
+        FinishError::Incomplete { missing } => RequestError::Incomplete { missing },
+        FinishError::Rejected(reason) => RequestError::Rejected(reason),
+        FinishError::Flash(_) => RequestError::Flash,
     }
 }

@@ -1,15 +1,12 @@
-//! What the application asks of the board that it runs on.
+//! Interface of the application to the board that it runs on.
 
 use embedded_hal::digital::{ErrorType, OutputPin, StatefulOutputPin};
 
-use super::SignaturePolicy;
-use crate::link::Counter;
+use crate::link::{Counter, NONCE_LEN};
+use crate::signature::SignaturePolicy;
 use crate::slots::{MappedFlash, Slots};
 
-/// Bytes of a nonce.
-pub const NONCE_LEN: usize = 16;
-
-/// What the application asks of the board that it runs on.
+/// Interface of the application to the board that it runs on.
 pub trait Board {
     /// A light that shows life.
     type Led: StatefulOutputPin;
@@ -27,12 +24,12 @@ pub trait Board {
         None
     }
 
-    /// What counts how long work takes, and how many ticks a second it makes.
+    /// The counter that measures time, and its frequency in Hz.
     fn counter(&self) -> Option<(Counter, u32)> {
         None
     }
 
-    /// Ticks of the counter while `work` runs; none if they are more than it can tell.
+    /// Ticks of the counter while `work` runs; none if it overflowed.
     fn ticks_of(&mut self, work: &mut dyn FnMut()) -> Option<u32> {
         work();
         None
@@ -43,7 +40,7 @@ pub trait Board {
         None
     }
 
-    /// Whose models the board takes.
+    /// The signatures that the board asks for.
     fn signature_policy(&self) -> SignaturePolicy {
         SignaturePolicy::NotRequired
     }
@@ -54,7 +51,7 @@ pub trait Board {
         None
     }
 
-    /// Starts the board anew; returns only where there is nothing to start, as in a test.
+    /// Restarts the board; returns only where there is nothing to restart, as in a test.
     fn restart(&mut self) {}
 }
 

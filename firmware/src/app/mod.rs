@@ -4,24 +4,23 @@ mod accept;
 mod answer;
 mod board;
 #[cfg(feature = "signed-commands")]
-mod command;
-mod signature_policy;
+mod challenge;
 
 use embedded_hal::digital::StatefulOutputPin;
 use embedded_io::{Read, Write};
 use thimble_nn::{Engine, Model};
 
-pub use self::accept::{Accepted, Buffers, ModelRejected, accept, self_test};
+pub use self::accept::{Buffers, accept, self_test};
 pub use self::answer::start;
-pub use self::board::{Board, NONCE_LEN, NoLed};
-#[cfg(feature = "signed-commands")]
-pub use self::command::{COMMAND_LEN, COMMAND_MAGIC, Command};
-pub use self::signature_policy::{Checked, SignaturePolicy};
-#[cfg(feature = "signed")]
-pub use self::signature_policy::{PUBLIC_KEY_LEN, SIGNATURE_LEN, VERSION_LEN, VERSION_MAGIC};
+pub use self::board::{Board, NoLed};
+// What a `Board` is implemented with.
+pub use crate::link::NONCE_LEN;
+pub use crate::signature::SignaturePolicy;
 
 use self::answer::Device;
-use crate::link::{self, FrameError, Message, Received, Receiver, Request, RequestError, Response};
+use crate::link::{
+    self, FrameError, Message, ModelRejected, Received, Receiver, Request, RequestError, Response,
+};
 
 /// A model to start with, and where it lies.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +39,7 @@ pub struct App<'m, 's, 'b, B> {
 }
 
 impl<'m, 's, 'b, B: Board> App<'m, 's, 'b, B> {
-    /// The application that runs this model on this board.
+    /// Creates the application that runs this model on this board.
     ///
     /// # Shapes
     /// `scratch` has at least the model's [`scratch_len`](Model::scratch_len) words; `receive` and
@@ -83,7 +82,7 @@ impl<'m, 's, 'b, B: Board> App<'m, 's, 'b, B> {
     /// Answers requests until the stream ends.
     ///
     /// # Errors
-    /// What reading or writing the stream says.
+    /// Errors of the stream.
     pub fn serve<S: Read + Write>(&mut self, stream: &mut S) -> Result<(), S::Error> {
         let mut bytes = [0; 32];
         loop {
@@ -120,17 +119,13 @@ impl<'m, 's, 'b, B: Board> App<'m, 's, 'b, B> {
         let send = &mut *self.send;
         let mut reply = |body: Response<'_>| {
             #[cfg(feature = "defmt")]
-            if let Response::Refused(refusal) = &body {
-                defmt::warn!(
-                    "request {=u16} refused: {}",
-                    sequence,
-                    defmt::Display2Format(refusal)
-                );
+            if let Response::Error(error) = &body {
+                defmt::warn!("request {=u16} failed: {}", sequence, defmt::Display2Format(error));
             }
             len = match link::encode(&Message { sequence, body }, send) {
                 Some(frame) => frame.len(),
                 None => {
-                    let body = Response::Refused(RequestError::ResponseTooLong);
+                    let body = Response::Error(RequestError::ResponseTooLong);
                     link::encode(&Message { sequence, body }, send).map_or(0, <[u8]>::len)
                 }
             };
@@ -138,11 +133,11 @@ impl<'m, 's, 'b, B: Board> App<'m, 's, 'b, B> {
         let mut restart = false;
         match message.body {
             Ok(request) => restart = self.device.answer(request, &mut reply),
-            Err(refusal) => {
-                if refusal != RequestError::UnknownRequest {
+            Err(error) => {
+                if error != RequestError::UnknownRequest {
                     self.device.bad_frames = self.device.bad_frames.saturating_add(1);
                 }
-                reply(Response::Refused(refusal));
+                reply(Response::Error(error));
             }
         }
         // A light that fails must not keep the answer back.

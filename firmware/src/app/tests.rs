@@ -11,7 +11,7 @@ use model_format::{Channel, Clamp, Encoding, Multiplier, Quantization, WeightLay
 use super::*;
 use crate::link::{Counter, SelfTestReport};
 use crate::slots::simulated::Flash;
-use crate::slots::{LastRun, Slots};
+use crate::slots::{Accepted, LastRun, Slots};
 
 /// A board with a light, a counter and slots, which counts how often it starts anew.
 struct Bench {
@@ -101,7 +101,7 @@ impl Board for Bench {
     }
 }
 
-/// What was sent to the device, and what it answered.
+/// A stream: bytes for the device, and its answers.
 struct Wire {
     to_device: VecDeque<u8>,
     from_device: Vec<u8>,
@@ -240,8 +240,8 @@ fn says(body: Response<'_>) -> String {
     format!("{body:?}")
 }
 
-fn refused(refusal: RequestError) -> String {
-    says(Response::Refused(refusal))
+fn refused(error: RequestError) -> String {
+    says(Response::Error(error))
 }
 
 fn update(model: &[u8]) -> Vec<Request<'_>> {
@@ -336,9 +336,9 @@ fn a_benchmark_takes_off_what_counting_takes() {
         Request::Benchmark { runs: 0, input: &[1, 2] },
         Request::Benchmark { runs: 1, input: &[1] },
     ]);
-    let of = |runs, least, mean, most| {
+    let of = |runs, min, mean, max| {
         let (counter, hz) = (Counter::Timer, 1000);
-        says(Response::Benchmark(Benchmark { counter, hz, runs, least, mean, most }))
+        says(Response::Benchmark(Benchmark { counter, hz, runs, min, mean, max }))
     };
     assert_eq!(answers[..2], [of(3, 2, 4, 6), of(1, 2, 2, 2)]);
     assert_eq!(answers[2], refused(RequestError::InputLength { expected: 2, given: 1 }));
@@ -355,9 +355,9 @@ fn a_benchmark_ends_before_the_device_is_deaf() {
     ]);
     // An eighth of 1000 ticks: 2 + 4 + … + 22 are 132, and 24 end the round of two vectors. The
     // second counts from there on, and what counting takes off is more.
-    let of = |runs, least, mean, most| {
+    let of = |runs, min, mean, max| {
         let (counter, hz) = (Counter::Timer, 1000);
-        says(Response::Benchmark(Benchmark { counter, hz, runs, least, mean, most }))
+        says(Response::Benchmark(Benchmark { counter, hz, runs, min, mean, max }))
     };
     assert_eq!(answers, [of(12, 2, 13, 24), of(11, 2, 12, 22)]);
 }

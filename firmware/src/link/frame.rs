@@ -1,4 +1,4 @@
-//! How it is said: frames of bytes.
+//! Frames: encoding of messages, and their reception from a stream of bytes.
 
 use core::fmt;
 
@@ -9,34 +9,38 @@ use serde::{Deserialize, Serialize};
 
 use super::Message;
 
-/// With a table of a kilobyte, unlike a model file's, which is checked once: bit by bit the CRC of a
-/// frame would take a third of the time of the inference that it asks for.
+/// CRC-32 with a table of a kilobyte, unlike that of a model file, which is checked once: bit by bit
+/// the CRC of a frame would take a third of the time of the inference that it asks for.
 static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
-/// Bytes that sequence number, variant, integers, texts of the longest names and the CRC take
-/// beside an input or output vector, at the most.
+/// Maximum bytes of a frame beside an input or output vector: sequence number, variant, integers,
+/// the longest names, and the CRC.
 const OVERHEAD: usize = 256;
 
-/// A buffer of this many bytes holds every frame of a model with so many inputs or outputs.
+/// Bytes of a buffer that holds every frame of a model whose input or output has `values` bytes.
+#[must_use]
 pub const fn frame_len(values: usize) -> usize {
     let message = values + OVERHEAD;
     // COBS adds a byte to every 254, and one; two zeros enclose the frame.
     message + message / 254 + 1 + 2
 }
 
-/// Why a frame is not a message.
+/// Error of decoding a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FrameError {
-    /// COBS or the CRC-32 do not hold.
+    /// The COBS encoding or the CRC-32 is wrong.
     Damaged,
-    /// The bytes arrived as they were sent, but are not a message that is known here.
+    /// The frame is sound, but contains no message that is known here.
     Unknown {
         /// Sequence number of the message, if it has one.
         sequence: u16,
-        /// The first two bytes after it: the kind of message, and what that kind starts with.
+        /// The first two bytes after it: the variant of the message, and the first byte of its fields.
         head: [u8; 2],
     },
 }
+
+impl core::error::Error for FrameError {}
 
 impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -49,7 +53,8 @@ impl fmt::Display for FrameError {
     }
 }
 
-/// Writes a message as a frame into `buffer`, zero bytes included; `None` if it does not fit.
+/// Encodes a message as a frame into `buffer`, zero bytes included; `None` if it does not fit.
+#[must_use]
 pub fn encode<'b, T: Serialize>(message: &Message<T>, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
     let (start, rest) = buffer.split_first_mut()?;
     *start = 0;
@@ -59,7 +64,7 @@ pub fn encode<'b, T: Serialize>(message: &Message<T>, buffer: &'b mut [u8]) -> O
     buffer.get(..len.checked_add(1)?)
 }
 
-/// Reads the message between two zero bytes; the bytes are decoded in place.
+/// Decodes the message between two zero bytes, in place.
 ///
 /// # Errors
 /// [`FrameError`]; an empty frame is [`FrameError::Damaged`].
@@ -84,7 +89,7 @@ pub fn decode<'b, T: Deserialize<'b>>(frame: &'b mut [u8]) -> Result<Message<T>,
     }
 }
 
-/// Collects bytes into frames.
+/// Splits a stream of bytes into frames.
 pub struct Receiver<'b> {
     buffer: &'b mut [u8],
     len: usize,
@@ -92,24 +97,26 @@ pub struct Receiver<'b> {
     complete: bool,
 }
 
-/// What a byte completed.
+/// Result of receiving a byte.
 #[derive(Debug, PartialEq, Eq)]
+#[must_use]
 pub enum Received {
-    /// Nothing yet.
+    /// No frame is complete.
     Nothing,
-    /// A frame, to be read by [`Receiver::message`].
+    /// A frame is complete; [`Receiver::message`] decodes it.
     Frame,
-    /// A frame that did not fit into the buffer; it is gone.
+    /// A frame did not fit into the buffer and was dropped.
     TooLong,
 }
 
 impl<'b> Receiver<'b> {
-    /// A receiver of frames of up to `buffer.len()` bytes between their zeros.
+    /// Creates a receiver of frames of up to `buffer.len()` bytes between their zeros.
     pub fn new(buffer: &'b mut [u8]) -> Self {
         Receiver { buffer, len: 0, overflowed: false, complete: false }
     }
 
-    /// Bytes of the longest frame.
+    /// Bytes of the longest frame, zeros not counted.
+    #[must_use]
     pub fn capacity(&self) -> usize {
         self.buffer.len()
     }
@@ -272,5 +279,84 @@ mod tests {
             let body = Response::Output { output: &output };
             assert!(encode(&Message { sequence: u16::MAX, body }, &mut buffer).is_some());
         }
+    }
+
+    #[test]
+    fn frame_len_counts_every_byte() {
+        // Message and 256 bytes, a byte of COBS for every 254 and one, two zeros.
+        assert_eq!([0, 1, 251, 252, 784].map(frame_len), [260, 261, 511, 513, 1047]);
+    }
+
+    #[test]
+    fn a_frame_takes_the_bytes_that_it_has() {
+        let message = Message { sequence: 7, body: Request::Infer { input: &[1, 2, 3] } };
+        let mut buffer = [0xaa; 64];
+        let frame = encode(&message, &mut buffer).unwrap().to_vec();
+        assert_eq!(frame.len(), 13);
+        let mut exact = [0xaa; 13];
+        assert_eq!(encode(&message, &mut exact), Some(&frame[..]));
+        for len in 0..13 {
+            assert_eq!(encode(&message, &mut exact[..len]), None, "{len}");
+        }
+    }
+
+    /// A block of 254 bytes at the end may have an empty one behind it, or not.
+    #[test]
+    fn both_forms_of_a_last_block_are_read() {
+        let input = [1; 246];
+        let message = Message { sequence: 7, body: Request::Infer { input: &input } };
+        let content = {
+            let mut bytes = [0; 300];
+            let len = postcard::to_slice(&message, &mut bytes).unwrap().len();
+            let mut bytes = bytes[..len].to_vec();
+            bytes.extend(CRC.checksum(&bytes).to_le_bytes());
+            bytes
+        };
+        assert!(content.len() == 254 && !content.contains(&0));
+        let short = [&[0xff][..], &content].concat();
+        let long = [&short[..], &[1]].concat();
+        for mut form in [short, long] {
+            assert_eq!(decode::<Request<'_>>(&mut form), Ok(message));
+        }
+    }
+
+    #[test]
+    fn a_receiver_takes_frames_of_its_capacity() {
+        let frame = frame_of(Request::Infer { input: &[1, 2, 3] });
+        let content = frame.len() - 2;
+        let mut buffer = [0; 64];
+        for (len, last) in [(content, Received::Frame), (content - 1, Received::TooLong)] {
+            let mut receiver = Receiver::new(&mut buffer[..len]);
+            assert_eq!(receiver.capacity(), len);
+            for _ in 0..2 {
+                let (end, start) = frame.split_last().unwrap();
+                assert!(start.iter().all(|byte| receiver.push(*byte) == Received::Nothing));
+                assert_eq!(receiver.push(*end), last);
+            }
+            let body = Request::Infer { input: &[1, 2, 3] };
+            let expected = match last {
+                Received::Frame => Ok(Message { sequence: 7, body }),
+                _ => Err(FrameError::Damaged),
+            };
+            assert_eq!(receiver.message(), expected);
+            // It is used up.
+            assert_eq!(receiver.message::<Request<'_>>(), Err(FrameError::Damaged));
+            assert_eq!(receiver.push(0), Received::Nothing);
+        }
+    }
+
+    #[test]
+    fn an_unknown_message_keeps_its_first_bytes() {
+        let mut buffer = [0; 64];
+        let message = Message { sequence: 1, body: (99u8, 3u8, "board") };
+        let frame = encode(&message, &mut buffer).unwrap();
+        let error = decode::<Response<'_>>(&mut frame[1..frame.len() - 1].to_vec()).unwrap_err();
+        assert_eq!(error, FrameError::Unknown { sequence: 1, head: [99, 3] });
+        assert_eq!(error.to_string(), "message 1 is of a kind that is not known here");
+        assert_eq!(FrameError::Damaged.to_string(), "the frame is damaged");
+        // Something behind a known message.
+        let frame = encode(&Message { sequence: 1, body: (0u8, 5u8) }, &mut buffer).unwrap();
+        let error = decode::<Request<'_>>(&mut frame[1..frame.len() - 1].to_vec()).unwrap_err();
+        assert_eq!(error, FrameError::Unknown { sequence: 1, head: [0, 5] });
     }
 }

@@ -9,13 +9,35 @@
 //! cannot read it answers with sequence number 0 and a [`RequestError`], so a computer counts its
 //! requests from 1. The device never speaks first.
 //!
-//! Both sides use the types of this module: there is no second description to fall out of step.
+//! Both sides use the types of this module. `firmware/LINK.md` specifies the bytes for programs
+//! that cannot; its examples are tests.
 
+mod command;
 mod frame;
-mod message;
+mod info;
+mod model_rejected;
+mod request;
+mod request_error;
+mod response;
 
+use serde::{Deserialize, Serialize};
+
+pub use command::{COMMAND_LEN, COMMAND_MAGIC, Command, NONCE_LEN};
 pub use frame::{FrameError, Received, Receiver, encode, frame_len};
-pub use message::{
-    Benchmark, Counter, Info, Message, PROTOCOL, Request, RequestError, Response, STACK_OVERRUN,
-    SelfTestReport, SignedInfo, SlotsInfo, Updated,
-};
+pub use info::{Info, STACK_OVERRUN, SignedInfo, SlotsInfo};
+pub use model_rejected::ModelRejected;
+pub use request::Request;
+pub use request_error::RequestError;
+pub use response::{Benchmark, Counter, Response, SelfTestReport, Updated};
+
+/// Version of the protocol. A computer that speaks another one reports both and stops.
+pub const PROTOCOL: u8 = 4;
+
+/// A request or a response, with the number that ties the two together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message<T> {
+    /// Counted by the computer from 1; 0 answers a frame that could not be read.
+    pub sequence: u16,
+    /// The request or the response.
+    pub body: T,
+}

@@ -54,7 +54,7 @@ impl MappedFlash for NoFlash {
 pub struct Slots<F> {
     pub(super) flash: F,
     slot_len: u32,
-    /// How often each was erased.
+    /// Number of times that each was erased.
     pub(super) erases: [u32; 2],
     /// The slot whose model runs.
     pub(super) running: Option<usize>,
@@ -64,8 +64,9 @@ pub struct Slots<F> {
     pub(super) feed: fn(),
 }
 
-/// Why a flash cannot hold slots.
+/// Error of a flash that cannot hold slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SlotsError {
     /// Two slots of whole erase blocks, with room for a model each, do not fit.
     TooSmall,
@@ -121,7 +122,7 @@ impl<F: MappedFlash> Slots<F> {
         self.feed = feed;
     }
 
-    /// How often each slot has been erased. An erase that a power cut ends is not counted.
+    /// Number of times that each slot has been erased. An erase that a power cut ends is not counted.
     pub fn erases(&self) -> [u32; 2] {
         self.erases
     }

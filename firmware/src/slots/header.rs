@@ -1,4 +1,4 @@
-//! The header of a slot: what makes its model current, and what has become of it.
+//! Headers of slots: the record that makes a model current, and the marks that revoke it.
 
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 
@@ -18,7 +18,7 @@ const NOTE_LEN: usize = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(super) enum Part {
-    /// How often both slots have been erased; written after the erase.
+    /// Erase counts of both slots; written after the erase.
     Tally = 0,
     /// The record of the model; written when an update ends.
     Record = 32,
@@ -37,7 +37,7 @@ pub(super) enum Part {
 pub struct Record {
     /// Counts the updates of the device from 1, and on from 1 behind the largest number.
     pub sequence: u32,
-    /// Bytes of the model file, and of what is signed with it.
+    /// Bytes of the model file, and of its version and signature.
     pub len: u32,
     /// CRC-32 that the model file states of itself.
     pub checksum: u32,
@@ -117,7 +117,7 @@ impl Header<'_> {
         self.part(part).iter().all(|byte| *byte == 0xff)
     }
 
-    /// How often this slot and the other had been erased when this one was erased last.
+    /// Erase counts of this slot and the other, as of the last erase of this one.
     pub fn tally(&self) -> Option<[u32; 2]> {
         let [own, other, ..] = opened(self.part(Part::Tally))?;
         Some([own, other])

@@ -1,4 +1,4 @@
-//! Two places for models in flash, of which one is current whatever happens.
+//! Slots: two places for models in flash, of which one is current whatever happens.
 //!
 //! A new model goes to a slot that neither runs nor is the one that the next start runs: it is
 //! written in chunks, read back, checked whole, tested, and only then made current, by one record.
@@ -35,8 +35,8 @@
 //! its number from being given again. After both slots are gone (erased by a programmer) numbers
 //! start at 1, erase counts and the highest version at 0.
 //!
-//! Where a device asks for signatures (see [`SignaturePolicy`](crate::app::SignaturePolicy)), what was signed and the
-//! signature lie behind the model file and count to its length.
+//! Where a device asks for signatures, version and signature lie behind the model file and count to
+//! its length.
 
 mod flash;
 mod header;
@@ -46,7 +46,7 @@ mod update;
 pub use flash::{MappedFlash, NoFlash, Slots, SlotsError};
 pub use header::{HEADER_LEN, Record};
 pub use start::{LastRun, Started};
-pub use update::{Update, UpdateError, Written};
+pub use update::{Accepted, FinishError, Update, UpdateError, Written};
 
 #[cfg(test)]
 mod model_check;

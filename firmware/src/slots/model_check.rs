@@ -2,7 +2,7 @@
 //!
 //! The states of flash and device that differ in anything that the slots read are visited, until
 //! there is no new one: all sequences of six requests are among the paths there, and longer ones.
-//! What the slots never read, the remains in a slot without a record, differs between sequences
+//! The remains in a slot without a record, which the slots never read, differ between sequences
 //! that are held for the same; random sequences without that simplification are tried beside them.
 
 use std::collections::{HashSet, VecDeque};
@@ -10,8 +10,7 @@ use std::fmt;
 
 use super::header::{HEADER_LEN, Part};
 use super::simulated::{BLOCK, FIRST_HALF, Failure, NOTHING, SECOND_HALF, Simulated};
-use super::{LastRun, Slots, Update, UpdateError};
-use crate::app::{Accepted, ModelRejected};
+use super::{Accepted, FinishError, LastRun, Slots, Update, UpdateError};
 
 /// Bytes of every model; each byte is the model's number.
 const MODEL_LEN: usize = 2 * CHUNK_LEN;
@@ -54,7 +53,7 @@ struct Cut {
     hung: bool,
 }
 
-/// What must be current.
+/// The models that must be current.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Expected {
     /// The models that are installed, oldest first: the next start runs the last.
@@ -86,7 +85,7 @@ impl Expected {
 #[derive(Clone)]
 struct State<const UNIT: usize> {
     flash: Simulated<UNIT>,
-    /// How the last run ended, of a device that is off.
+    /// The end of the last run, of a device that is off.
     off: Option<LastRun>,
     running: Option<usize>,
     runs: Option<u8>,
@@ -229,26 +228,42 @@ impl<const UNIT: usize> State<UNIT> {
                 self.possible.retain(|expected| both(expected) == refused);
                 match begun {
                     Err(UpdateError::RestartFirst) => return Some(false),
-                    begun => begun.map(|update| self.update = Some((update, id))),
+                    Err(UpdateError::Flash(error)) => Err(error),
+                    begun => {
+                        self.update = Some((begun.unwrap(), id));
+                        Ok(())
+                    }
                 }
             }
             Request::Chunk => {
                 let (update, id) = self.update.as_mut().filter(|(u, _)| u.missing() > 0)?;
                 let offset = MODEL_LEN as u32 - update.missing();
-                slots.write(update, offset, &[*id; CHUNK_LEN])
+                match slots.write(update, offset, &[*id; CHUNK_LEN]) {
+                    Err(UpdateError::Flash(error)) => Err(error),
+                    written => {
+                        written.unwrap();
+                        Ok(())
+                    }
+                }
             }
             Request::Finish { good } => {
                 let (update, id) = self.update.take().filter(|(u, _)| u.missing() == 0)?;
                 let finished = slots.finish(update, |bytes| {
                     assert!(is_whole(bytes));
                     let accepted = Accepted { checksum: id.into(), version: 0 };
-                    good.then_some(accepted).ok_or(ModelRejected::Unreadable)
+                    good.then_some(accepted).ok_or("refused")
                 });
                 if good {
                     self.possible.iter_mut().for_each(|expected| expected.kept.push(id));
-                    finished.map(|_| ())
+                    match finished {
+                        Err(FinishError::Flash(error)) => Err(error),
+                        finished => {
+                            finished.unwrap();
+                            Ok(())
+                        }
+                    }
                 } else {
-                    assert_eq!(finished, Err(UpdateError::Refused(ModelRejected::Unreadable)));
+                    assert_eq!(finished, Err(FinishError::Rejected("refused")));
                     return Some(false);
                 }
             }
@@ -275,13 +290,13 @@ impl<const UNIT: usize> State<UNIT> {
         }
         match result {
             Ok(()) => Some(false),
-            Err(UpdateError::Flash(Failure::PowerCut)) => Some(true),
+            Err(Failure::PowerCut) => Some(true),
             other => panic!("{request:?}: {other:?}"),
         }
     }
 }
 
-/// What is asked of a model at a start.
+/// The acceptance of a model at a start.
 fn is_whole(bytes: &[u8]) -> bool {
     bytes.len() == MODEL_LEN && bytes.iter().all(|byte| *byte == bytes[0] && *byte != 0)
 }

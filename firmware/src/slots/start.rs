@@ -1,10 +1,9 @@
-//! Choosing the model to start with, and taking back one that does not do.
+//! Starts: the choice of the model, and going back to the one before.
 
 use super::flash::{MappedFlash, Slots};
 use super::header::{MARK, Part};
-use super::update::UpdateError;
 
-/// How the run before a start ended.
+/// End of the run before a start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LastRun {
     /// By a restart that was asked for, a power cut, or a fault while it served.
@@ -16,7 +15,7 @@ pub enum LastRun {
     NeverServed,
 }
 
-/// What a start has chosen.
+/// Result of a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Started {
     /// The slot whose model runs; none for the one that is built in.
@@ -70,15 +69,15 @@ impl<F: MappedFlash> Slots<F> {
     /// is built in, is current then; `false` if there is no slot to revoke.
     ///
     /// # Errors
-    /// What writing the flash says.
-    pub fn roll_back(&mut self) -> Result<bool, UpdateError<F::Error>> {
+    /// Errors of the flash.
+    pub fn roll_back(&mut self) -> Result<bool, F::Error> {
         match self.newest_first().next() {
             Some(newest) => self.write_part(newest, Part::Revoked, &MARK).map(|()| true),
             None => Ok(false),
         }
     }
 
-    /// Revokes a slot at the start; whether the flash took it.
+    /// Revokes a slot at the start. Returns whether the flash could be written.
     fn refuse(&mut self, slot: usize) -> bool {
         if let Some(refused) = self.refused.get_mut(slot) {
             *refused = true;
@@ -87,7 +86,7 @@ impl<F: MappedFlash> Slots<F> {
     }
 
     /// Marks a slot as one that a start has found as it is.
-    fn settle(&mut self, slot: usize) -> Result<(), UpdateError<F::Error>> {
+    fn settle(&mut self, slot: usize) -> Result<(), F::Error> {
         let Some(header) = self.header(slot).filter(|header| !header.is_settled()) else {
             return Ok(());
         };

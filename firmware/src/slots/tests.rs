@@ -1,12 +1,11 @@
 //! Updates that succeed, that are refused, and that power cuts end at every operation.
 
-use model_format::Model;
 use model_format::build::*;
 use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
+use thimble_nn::{Engine, Model};
 
 use super::simulated::{BLOCK, Failure, Flash};
 use super::*;
-use crate::app::{self, Accepted, Buffers, ModelRejected, SignaturePolicy};
 
 /// A model that can be told from the others by its bias, and whose self-test may be wrong.
 fn model(bias: i8, self_test_passes: bool) -> Vec<u8> {
@@ -35,26 +34,47 @@ fn model(bias: i8, self_test_passes: bool) -> Vec<u8> {
     .unwrap()
 }
 
-/// What a device asks of a model before it runs it: whether it parses and passes.
-fn accept(bytes: &[u8]) -> Result<Accepted, ModelRejected> {
-    accept_from(bytes, SignaturePolicy::NotRequired)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    Untrusted,
+    Unreadable,
+    SelfTest,
 }
 
-fn accept_from(bytes: &[u8], policy: SignaturePolicy) -> Result<Accepted, ModelRejected> {
-    app::accept(bytes, &mut [0; 64], Buffers { receive: 300, send: 300 }, policy, None)
+/// The model file in what an update has brought, if its signature is good.
+type Verify = fn(&[u8]) -> Option<&[u8]>;
+
+/// Takes any model.
+fn anybody(bytes: &[u8]) -> Option<&[u8]> {
+    Some(bytes)
+}
+
+/// Whether a model parses and passes its self-tests.
+fn accept(bytes: &[u8]) -> Result<Accepted, Reason> {
+    accept_from(bytes, anybody)
+}
+
+fn accept_from(bytes: &[u8], verify: Verify) -> Result<Accepted, Reason> {
+    let file = verify(bytes).ok_or(Reason::Untrusted)?;
+    let model = Model::parse(file).map_err(|_| Reason::Unreadable)?;
+    let checksum = model.checksum();
+    let mut scratch = [0; 64];
+    let mut engine = Engine::new(model.clone(), &mut scratch).unwrap();
+    let passed = model.self_tests().all(|test| engine.run_bytes(test.input) == Ok(test.output));
+    passed.then_some(Accepted { checksum, version: 0 }).ok_or(Reason::SelfTest)
 }
 
 /// Starts a device: the name of the model that it runs.
 fn start(flash: &mut Flash) -> Option<String> {
-    start_with(flash, SignaturePolicy::NotRequired)
+    start_with(flash, anybody)
 }
 
-fn start_with(flash: &mut Flash, policy: SignaturePolicy) -> Option<String> {
+fn start_with(flash: &mut Flash, verify: Verify) -> Option<String> {
     flash.power = usize::MAX;
     let mut slots = Slots::new(flash.clone()).unwrap();
-    let slot = slots.start(LastRun::Ended, |bytes| accept_from(bytes, policy).is_ok()).slot;
+    let slot = slots.start(LastRun::Ended, |bytes| accept_from(bytes, verify).is_ok()).slot;
     let name = slot.map(|slot| {
-        let file = policy.model_file(slots.model(slot).unwrap());
+        let file = verify(slots.model(slot).unwrap()).unwrap();
         Model::parse(file).unwrap().name().to_string()
     });
     *flash = slots.into_flash();
@@ -62,23 +82,26 @@ fn start_with(flash: &mut Flash, policy: SignaturePolicy) -> Option<String> {
 }
 
 /// Sends a model to a device in chunks, as far as its power lasts.
-fn update(flash: &mut Flash, model: &[u8]) -> Result<Written, UpdateError<Failure>> {
-    update_with(flash, model, SignaturePolicy::NotRequired)
+fn update(flash: &mut Flash, model: &[u8]) -> Result<Written, Failed> {
+    update_with(flash, model, anybody)
 }
 
-fn update_with(
-    flash: &mut Flash,
-    model: &[u8],
-    policy: SignaturePolicy,
-) -> Result<Written, UpdateError<Failure>> {
+/// The end of an update that did not succeed.
+#[derive(Debug, PartialEq, Eq)]
+enum Failed {
+    Sending(UpdateError<Failure>),
+    Finishing(FinishError<Failure, Reason>),
+}
+
+fn update_with(flash: &mut Flash, model: &[u8], verify: Verify) -> Result<Written, Failed> {
     let mut slots = Slots::new(flash.clone()).unwrap();
-    slots.start(LastRun::Ended, |bytes| accept_from(bytes, policy).is_ok());
+    slots.start(LastRun::Ended, |bytes| accept_from(bytes, verify).is_ok());
     let result = (|| {
-        let mut update = slots.begin(model.len() as u32)?;
+        let mut update = slots.begin(model.len() as u32).map_err(Failed::Sending)?;
         for (k, chunk) in model.chunks(64).enumerate() {
-            slots.write(&mut update, k as u32 * 64, chunk)?;
+            slots.write(&mut update, k as u32 * 64, chunk).map_err(Failed::Sending)?;
         }
-        slots.finish(update, |bytes| accept_from(bytes, policy))
+        slots.finish(update, |bytes| accept_from(bytes, verify)).map_err(Failed::Finishing)
     })();
     *flash = slots.into_flash();
     result
@@ -86,14 +109,14 @@ fn update_with(
 
 /// A flash whose device runs `old`, after so many updates.
 fn running(old: &[u8], updates: usize) -> Flash {
-    updated(&vec![old; updates + 1], SignaturePolicy::NotRequired)
+    updated(&vec![old; updates + 1], anybody)
 }
 
 /// A flash after these updates.
-fn updated(models: &[&[u8]], policy: SignaturePolicy) -> Flash {
+fn updated(models: &[&[u8]], verify: Verify) -> Flash {
     let mut flash = Flash::erased(8);
     for model in models {
-        update_with(&mut flash, model, policy).unwrap();
+        update_with(&mut flash, model, verify).unwrap();
     }
     flash
 }
@@ -125,18 +148,19 @@ fn a_bad_model_never_becomes_current() {
     let failing = model(2, false);
     let mut damaged = model(2, true);
     damaged[40] ^= 1;
-    let wrong = ModelRejected::SelfTest { vectors: 1, passed: 0 };
     for (bad, reason) in [
-        (&failing, wrong),
-        (&damaged, ModelRejected::Unreadable),
-        (&vec![0xff; 100], ModelRejected::Unreadable),
+        (&failing, Reason::SelfTest),
+        (&damaged, Reason::Unreadable),
+        (&vec![0xff; 100], Reason::Unreadable),
     ] {
-        assert_eq!(update(&mut flash, bad), Err(UpdateError::Refused(reason)));
+        let failed = Failed::Finishing(FinishError::Rejected(reason));
+        assert_eq!(update(&mut flash, bad), Err(failed));
         assert_eq!(start(&mut flash).as_deref(), Some("model 1"));
     }
     let too_large = vec![0; 4 * BLOCK];
     let capacity = 4 * BLOCK as u32 - HEADER_LEN as u32;
-    assert_eq!(update(&mut flash, &too_large), Err(UpdateError::TooLarge { capacity }));
+    let failed = Failed::Sending(UpdateError::TooLarge { capacity });
+    assert_eq!(update(&mut flash, &too_large), Err(failed));
     assert_eq!(start(&mut flash).as_deref(), Some("model 1"));
 }
 
@@ -156,7 +180,7 @@ fn chunks_must_come_in_order_and_complete() {
         Err(UpdateError::ChunkSize { unit: 4 })
     );
     let missing = model.len() as u32 - 64;
-    assert_eq!(slots.finish(update, accept), Err(UpdateError::Incomplete { missing }));
+    assert_eq!(slots.finish(update, accept), Err(FinishError::Incomplete { missing }));
     assert_eq!(start(&mut slots.into_flash()).as_deref(), Some("model 1"));
 }
 
@@ -177,28 +201,28 @@ fn a_model_that_fails_at_start_up_is_revoked_for_good() {
 
 #[test]
 fn power_may_fail_at_any_operation() {
-    cut_power_everywhere(SignaturePolicy::NotRequired, |number| model(number, true));
+    cut_power_everywhere(anybody, |number| model(number, true));
 }
 
 /// Cuts the power of a device that runs `make(1)` at every operation of an update to `make(2)`.
-fn cut_power_everywhere(policy: SignaturePolicy, make: impl Fn(i8) -> Vec<u8>) {
+fn cut_power_everywhere(verify: Verify, make: impl Fn(i8) -> Vec<u8>) {
     let (old, new, next) = (make(1), make(2), make(3));
     // Miri is slow: one number of updates, some operations and ways of tearing.
     let (updates, step) = if cfg!(miri) { (1, 7) } else { (3, 1) };
     let tears: Vec<_> = (0..8).step_by(step).collect();
     for updates in 0..updates {
-        let before = updated(&vec![old.as_slice(); updates + 1], policy);
+        let before = updated(&vec![old.as_slice(); updates + 1], verify);
         let mut whole = before.clone();
         whole.operations = 0;
-        update_with(&mut whole, &new, policy).unwrap();
+        update_with(&mut whole, &new, verify).unwrap();
         let operations = whole.operations;
         assert!(operations > 20, "{operations}");
         let mut became_new = 0;
         for power in (1..=operations).rev().step_by(step) {
             for &tear in &tears {
                 let mut flash = Flash { power, tear, ..before.clone() };
-                let _ = update_with(&mut flash, &new, policy);
-                let now = start_with(&mut flash, policy);
+                let _ = update_with(&mut flash, &new, verify);
+                let now = start_with(&mut flash, verify);
                 // At the last operation the record may have been written all the same.
                 match now.as_deref() {
                     Some("model 1") => {}
@@ -207,8 +231,8 @@ fn cut_power_everywhere(policy: SignaturePolicy, make: impl Fn(i8) -> Vec<u8>) {
                 }
                 // And the device can be updated again.
                 flash.power = usize::MAX;
-                update_with(&mut flash, &next, policy).unwrap();
-                assert_eq!(start_with(&mut flash, policy).as_deref(), Some("model 3"));
+                update_with(&mut flash, &next, verify).unwrap();
+                assert_eq!(start_with(&mut flash, verify).as_deref(), Some("model 3"));
             }
         }
         assert!(became_new < tears.len(), "the tearing never tears");
@@ -271,7 +295,7 @@ fn a_start_goes_on_when_the_flash_cannot_be_written() {
     assert_eq!(slots.begin(100).map(|update| update.slot()), Ok(1));
 }
 
-/// What a slot may hold before the first update: another program, or nothing.
+/// Before the first update a slot may hold another program, or nothing.
 #[test]
 fn slots_may_hold_anything_at_first() {
     for garbage in [0u8, 0x5a, 0xa5] {
@@ -298,53 +322,56 @@ fn power_may_fail_while_rolling_back() {
     }
 }
 
+mod edges;
+
 /// As [`power_may_fail_at_any_operation`], on a device that asks for signatures.
 #[cfg(feature = "signed")]
 mod signed {
     use ed25519_compact::{KeyPair, Seed};
 
     use super::*;
+    use crate::signature::{SignaturePolicy, VERSION_MAGIC};
 
     fn key() -> KeyPair {
         KeyPair::from_seed(Seed::new([7; 32]))
     }
 
     fn signed(mut model: Vec<u8>) -> Vec<u8> {
-        model.extend_from_slice(&app::VERSION_MAGIC);
+        model.extend_from_slice(&VERSION_MAGIC);
         model.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0]);
         let signature = key().sk.sign(&model, None);
         model.extend_from_slice(&*signature);
         model
     }
 
+    fn by_the_key(bytes: &[u8]) -> Option<&[u8]> {
+        Some(SignaturePolicy::Required(*key().pk).check(bytes).ok()?.file)
+    }
+
     #[test]
     fn power_may_fail_at_any_operation() {
-        cut_power_everywhere(SignaturePolicy::Required(*key().pk), |number| {
-            signed(model(number, true))
-        });
+        cut_power_everywhere(by_the_key, |number| signed(model(number, true)));
     }
 
     /// Slots that were written by firmware that took any model.
     #[test]
     fn what_is_not_signed_is_not_started() {
-        let policy = SignaturePolicy::Required(*key().pk);
         let mut flash = running(&model(1, true), 1);
         assert_eq!(start(&mut flash).as_deref(), Some("model 1"));
-        assert_eq!(start_with(&mut flash, policy), None, "the one that is built in");
-        update_with(&mut flash, &signed(model(2, true)), policy).unwrap();
-        assert_eq!(start_with(&mut flash, policy).as_deref(), Some("model 2"));
+        assert_eq!(start_with(&mut flash, by_the_key), None, "the one that is built in");
+        update_with(&mut flash, &signed(model(2, true)), by_the_key).unwrap();
+        assert_eq!(start_with(&mut flash, by_the_key).as_deref(), Some("model 2"));
     }
 
     /// Whatever byte of model or signature changes in the flash afterwards.
     #[test]
     fn what_is_changed_in_the_flash_is_not_started() {
-        let policy = SignaturePolicy::Required(*key().pk);
         let new = signed(model(2, true));
-        let flash = updated(&[&new], policy);
+        let flash = updated(&[&new], by_the_key);
         for at in (0..new.len()).step_by(7).chain(new.len() - 64..new.len()) {
             let mut changed = flash.clone();
             changed.bytes[HEADER_LEN + at] ^= 0x10;
-            assert_eq!(start_with(&mut changed, policy), None, "byte {at}");
+            assert_eq!(start_with(&mut changed, by_the_key), None, "byte {at}");
         }
     }
 }

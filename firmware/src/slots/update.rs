@@ -1,10 +1,9 @@
-//! Writing a new model.
+//! Updates: writing a new model.
 
 use core::fmt;
 
 use super::flash::{MappedFlash, Slots};
 use super::header::{HEADER_LEN, PART_LEN, Part, Record, note, note_pitch, sealed};
-use crate::app::{Accepted, ModelRejected};
 
 /// An update in progress. Dropping it leaves the slot without a record: nothing has changed.
 #[derive(Debug)]
@@ -29,7 +28,16 @@ impl Update {
     }
 }
 
-/// What an update has done.
+/// Result of accepting a model: what its record keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The CRC-32 that the model states of itself.
+    pub checksum: u32,
+    /// The version that it was signed with; 0 where nobody signs.
+    pub version: u32,
+}
+
+/// Result of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
     /// The slot that is current at the next start.
@@ -40,8 +48,9 @@ pub struct Written {
     pub erased_blocks: u32,
 }
 
-/// Why an update does not go on. The model that was current still is.
+/// Error of beginning an update or writing a chunk. The model that was current still is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum UpdateError<E> {
     /// The model does not fit into a slot.
     TooLarge {
@@ -55,18 +64,11 @@ pub enum UpdateError<E> {
         /// Offset of the next one.
         expected: u32,
     },
-    /// A chunk that is not the last one is no multiple of the flash's unit of writing.
+    /// A chunk that is not the last one is no multiple of the flash's write unit.
     ChunkSize {
-        /// That unit, in bytes.
+        /// The write unit, in bytes.
         unit: u32,
     },
-    /// The model is not complete.
-    Incomplete {
-        /// Bytes that are still missing.
-        missing: u32,
-    },
-    /// What was written, read back, is refused.
-    Refused(ModelRejected),
     /// The flash could not be written or erased.
     Flash(E),
 }
@@ -88,20 +90,45 @@ impl<E: fmt::Debug> fmt::Display for UpdateError<E> {
             UpdateError::ChunkSize { unit } => {
                 write!(f, "chunks but the last one must be multiples of {unit} bytes")
             }
-            UpdateError::Incomplete { missing } => {
-                write!(f, "{missing} bytes of the model are missing")
-            }
-            UpdateError::Refused(reason) => {
-                write!(f, "what was written is refused when it is read back: {reason}")
-            }
             UpdateError::Flash(error) => write!(f, "the flash reports {error:?}"),
         }
     }
 }
 
+/// Error of completing an update. The model that was current still is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FinishError<E, R> {
+    /// The model is not complete.
+    Incomplete {
+        /// Bytes that are still missing.
+        missing: u32,
+    },
+    /// The model, read back, was not accepted.
+    Rejected(R),
+    /// The flash could not be written.
+    Flash(E),
+}
+
+impl<E: fmt::Debug, R: fmt::Debug + fmt::Display> core::error::Error for FinishError<E, R> {}
+
+impl<E: fmt::Debug, R: fmt::Display> fmt::Display for FinishError<E, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FinishError::Incomplete { missing } => {
+                write!(f, "{missing} bytes of the model are missing")
+            }
+            FinishError::Rejected(reason) => {
+                write!(f, "the model is refused when it is read back: {reason}")
+            }
+            FinishError::Flash(error) => write!(f, "the flash reports {error:?}"),
+        }
+    }
+}
+
 impl<F: MappedFlash> Slots<F> {
-    /// Begins an update with a model of so many bytes: erases what it needs of a slot that neither
-    /// runs nor is the one that the next start runs.
+    /// Begins an update with a model of `len` bytes: erases as many blocks as it needs of a slot that
+    /// neither runs nor is the one that the next start runs.
     ///
     /// # Errors
     /// [`UpdateError::TooLarge`] and [`UpdateError::RestartFirst`], before anything is erased;
@@ -121,13 +148,13 @@ impl<F: MappedFlash> Slots<F> {
         // 0 is no number, so that a slot of zeros has no record.
         let sequence = newest.map_or(1, |record| record.sequence.wrapping_add(1).max(1));
         // Zeros: the slot is known from now on as one whose update has begun.
-        self.write_part(slot, Part::Closed, &[0; PART_LEN])?;
+        self.write_part(slot, Part::Closed, &[0; PART_LEN]).map_err(UpdateError::Flash)?;
         let block = F::ERASE_SIZE as u32;
         let blocks = len.saturating_add(HEADER_LEN as u32).div_ceil(block);
         let start = self.start_of(slot);
         // The first block first: without its record the slot is no model, whatever else of it is
         // gone when power fails.
-        self.erase_header(slot)?;
+        self.erase_header(slot).map_err(UpdateError::Flash)?;
         for number in 1..blocks {
             let from = start.saturating_add(number.saturating_mul(block));
             (self.feed)();
@@ -137,7 +164,7 @@ impl<F: MappedFlash> Slots<F> {
         Ok(Update { slot, sequence, len, written: 0, erased_blocks: blocks })
     }
 
-    /// The slot that an update may have.
+    /// The slot that an update may overwrite.
     fn idle_slot(&self) -> Option<usize> {
         match (self.running, self.newest_first().next()) {
             (Some(running), Some(next)) if running != next => None,
@@ -155,7 +182,7 @@ impl<F: MappedFlash> Slots<F> {
     }
 
     /// Notes the highest version in the slot that stays, if it is the other that knows it.
-    fn keep_floor(&mut self, stays: usize) -> Result<(), UpdateError<F::Error>> {
+    fn keep_floor(&mut self, stays: usize) -> Result<(), F::Error> {
         let floor = self.floor();
         let Some(header) = self.header(stays) else { return Ok(()) };
         if header.written().is_none() || header.floor(F::WRITE_SIZE) >= floor {
@@ -168,18 +195,18 @@ impl<F: MappedFlash> Slots<F> {
         }
         let bytes = bytes.get(..note_pitch(F::WRITE_SIZE)).unwrap_or_default();
         let offset = self.start_of(stays).saturating_add(offset);
-        self.flash.write(offset, bytes).map_err(UpdateError::Flash)
+        self.flash.write(offset, bytes)
     }
 
     /// Erases the block of a slot that its header lies in, and counts.
-    pub(super) fn erase_header(&mut self, slot: usize) -> Result<(), UpdateError<F::Error>> {
+    pub(super) fn erase_header(&mut self, slot: usize) -> Result<(), F::Error> {
         self.keep_floor(1usize.saturating_sub(slot))?;
         let start = self.start_of(slot);
         (self.feed)();
         // An erase that is cut off must not bring a revoked record back.
         self.write_part(slot, Part::Record, &[0; PART_LEN])?;
         let end = start.saturating_add(F::ERASE_SIZE as u32);
-        self.flash.erase(start, end).map_err(UpdateError::Flash)?;
+        self.flash.erase(start, end)?;
         if let Some(erases) = self.erases.get_mut(slot) {
             *erases = erases.saturating_add(1);
         }
@@ -196,9 +223,9 @@ impl<F: MappedFlash> Slots<F> {
         slot: usize,
         part: Part,
         bytes: &[u8; PART_LEN],
-    ) -> Result<(), UpdateError<F::Error>> {
+    ) -> Result<(), F::Error> {
         let offset = self.start_of(slot).saturating_add(part as u32);
-        self.flash.write(offset, bytes).map_err(UpdateError::Flash)
+        self.flash.write(offset, bytes)
     }
 
     /// Writes the next chunk of the model. All but the last are multiples of the flash's
@@ -246,28 +273,27 @@ impl<F: MappedFlash> Slots<F> {
         Ok(())
     }
 
-    /// Ends an update: reads the model back, has `accept` parse and test it, and makes it current
-    /// from the next start on. `accept` gives the CRC-32 that the model states of itself, and the
-    /// version that it was signed with.
+    /// Completes an update: reads the model back, has `accept` parse and test it, and makes it
+    /// current from the next start on. `R` is the reason with which `accept` rejects a model.
     ///
     /// # Errors
-    /// [`UpdateError::Incomplete`], [`UpdateError::Refused`], [`UpdateError::Flash`].
-    pub fn finish(
+    /// [`FinishError`].
+    pub fn finish<R>(
         &mut self,
         update: Update,
-        accept: impl FnOnce(&[u8]) -> Result<Accepted, ModelRejected>,
-    ) -> Result<Written, UpdateError<F::Error>> {
+        accept: impl FnOnce(&[u8]) -> Result<Accepted, R>,
+    ) -> Result<Written, FinishError<F::Error, R>> {
         let missing = update.missing();
         let Update { slot, sequence, len, erased_blocks, .. } = update;
         let start = self.start_of(slot).saturating_add(HEADER_LEN as u32);
         let model = self.flash.mapped(start, len);
         let Some(model) = model.filter(|_| missing == 0) else {
-            return Err(UpdateError::Incomplete { missing });
+            return Err(FinishError::Incomplete { missing });
         };
-        let Accepted { checksum, version } = accept(model).map_err(UpdateError::Refused)?;
+        let Accepted { checksum, version } = accept(model).map_err(FinishError::Rejected)?;
         let floor = self.floor().max(version);
         let record = Record { sequence, len, checksum, version, floor };
-        self.write_part(slot, Part::Record, &record.to_bytes())?;
+        self.write_part(slot, Part::Record, &record.to_bytes()).map_err(FinishError::Flash)?;
         Ok(Written { slot, record, erased_blocks })
     }
 }

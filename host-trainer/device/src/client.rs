@@ -196,12 +196,12 @@ impl<S: Read + Write> Client<S> {
             match receiver.message::<Response<'_>>() {
                 Ok(Message { sequence, body }) if sequence == self.sequence => {
                     return match body {
-                        Response::Refused(refusal) => Err(Error::Refused(refusal)),
+                        Response::Error(error) => Err(Error::Refused(error)),
                         answer => accept(answer),
                     };
                 }
                 // Meant for this request, or for garbage that came before it: nobody can tell.
-                Ok(Message { sequence: 0, body: Response::Refused(refusal) }) => {
+                Ok(Message { sequence: 0, body: Response::Error(refusal) }) => {
                     if repeats_left > 0 {
                         repeats_left -= 1;
                         send(self.stream.get_mut(), frame, deadline)?;
@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_damaged_request_is_sent_again() {
-        let damaged = frame(0, Response::Refused(RequestError::Damaged));
+        let damaged = frame(0, Response::Error(RequestError::Damaged));
         let mut client = client(&[damaged, frame(1, OUTPUT)]);
         assert_eq!(client.infer(&[5]).unwrap(), [1, -1]);
         assert_eq!(client.stream_mut().requests, 2);
@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn silence_and_endless_damage_end() {
         assert!(matches!(client(&[]).info(), Err(Error::NoAnswer(_))));
-        let damaged = frame(0, Response::Refused(RequestError::Damaged));
+        let damaged = frame(0, Response::Error(RequestError::Damaged));
         let mut client = client(&vec![damaged; 9]);
         assert!(matches!(client.info(), Err(Error::Refused(RequestError::Damaged))));
         assert_eq!(client.stream_mut().requests, 3);
@@ -361,7 +361,7 @@ mod tests {
     #[test]
     fn a_refusal_is_an_error() {
         let refusal = RequestError::InputLength { expected: 64, given: 1 };
-        let mut client = client(&[frame(1, Response::Refused(refusal))]);
+        let mut client = client(&[frame(1, Response::Error(refusal))]);
         let error = client.infer(&[5]).unwrap_err();
         assert!(matches!(&error, Error::Refused(given) if *given == refusal));
         assert!(error.to_string().contains("64 bytes of input"), "{error}");

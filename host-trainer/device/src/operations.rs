@@ -3,8 +3,9 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use firmware::app::{Command, NONCE_LEN};
-use firmware::link::{Benchmark, Request, RequestError, Response, SlotsInfo, Updated};
+use firmware::link::{
+    Benchmark, Command, NONCE_LEN, Request, RequestError, Response, SlotsInfo, Updated,
+};
 use model_format::HEADER_LEN;
 
 use super::Error;
@@ -47,8 +48,8 @@ impl<S: Read + Write> Client<S> {
             let more = self.benchmark_once(runs - total.runs, input)?;
             sum += u64::from(more.mean) * u64::from(more.runs);
             total.runs = total.runs.saturating_add(more.runs);
-            total.least = total.least.min(more.least);
-            total.most = total.most.max(more.most);
+            total.min = total.min.min(more.min);
+            total.max = total.max.max(more.max);
             total.mean = (sum / u64::from(total.runs)) as u32;
         }
         Ok(total)

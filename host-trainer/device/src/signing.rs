@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ed25519_compact::KeyPair;
-use firmware::app::{Command, NONCE_LEN, SIGNATURE_LEN, VERSION_MAGIC};
+use firmware::link::{Command, NONCE_LEN};
+use firmware::signature::{PUBLIC_KEY_LEN, SIGNATURE_LEN, VERSION_MAGIC};
 
 use super::Error;
 
@@ -96,7 +97,7 @@ impl SigningKey {
     }
 
     /// The public half, as firmware has it built in.
-    pub fn public(&self) -> [u8; firmware::app::PUBLIC_KEY_LEN] {
+    pub fn public(&self) -> [u8; PUBLIC_KEY_LEN] {
         *self.0.pk
     }
 }
@@ -123,7 +124,8 @@ fn create(path: &Path, content: &str, secret: bool) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use firmware::app::{Checked, ModelRejected, SignaturePolicy, VERSION_LEN};
+    use firmware::link::ModelRejected;
+    use firmware::signature::{Checked, SignaturePolicy, VERSION_LEN};
 
     use super::*;
 

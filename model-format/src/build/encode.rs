@@ -13,7 +13,7 @@ impl ModelSpec {
     /// Writes the model file, and checks it as a reader will.
     ///
     /// # Errors
-    /// What [`Model::parse`] says of the file, or that a layer has more or fewer weights, biases
+    /// Those of [`Model::parse`] on the file, or that a layer has more or fewer weights, biases
     /// or multipliers than its shape asks for.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
         // The header is known when all behind it is.

@@ -8,11 +8,11 @@ use crate::{
 /// A model to be written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelSpec {
-    /// What people call it.
+    /// The model's name.
     pub name: String,
-    /// What goes in.
+    /// The input.
     pub input: InputSpec,
-    /// What the outputs say; one label an output, if they are classes.
+    /// Kind of the outputs; one label per output, if they are classes.
     pub output: OutputSpec,
     /// The layers, first to last.
     pub layers: Vec<LayerSpec>,
@@ -29,7 +29,7 @@ pub struct DetailsSpec {
     pub features: Vec<FeatureSpec>,
     /// Name and unit of each output, or none.
     pub outputs: Vec<(String, String)>,
-    /// How images were prepared for training.
+    /// Preparation of images for training.
     pub preparation: String,
 }
 
@@ -46,7 +46,7 @@ pub struct FeatureSpec {
     pub line: [f32; 2],
 }
 
-/// How readings become the input of a model to be written.
+/// Encoding of the input of a model to be written.
 pub type EncodingSpec = Encoding<Vec<Channel>, Vec<RealChannel>>;
 
 /// The input of a model to be written.
@@ -54,13 +54,13 @@ pub type EncodingSpec = Encoding<Vec<Channel>, Vec<RealChannel>>;
 pub struct InputSpec {
     /// Dimensions, outermost first; their product is the number of inputs.
     pub shape: Vec<usize>,
-    /// What the values stand for.
+    /// Quantization of the values.
     pub quantization: Quantization,
-    /// How raw bytes become these values.
+    /// Conversion of raw bytes to these values.
     pub encoding: EncodingSpec,
 }
 
-/// What the outputs of a model to be written say.
+/// Kind of the outputs of a model to be written.
 #[derive(Clone, Debug, PartialEq)]
 pub enum OutputSpec {
     /// One score per class.
@@ -114,18 +114,18 @@ pub struct DenseSpec {
     pub biases: Vec<i32>,
     /// One an output: input scale · the row's weight scale / output scale.
     pub multipliers: Vec<Multiplier>,
-    /// What the output's values stand for.
+    /// Quantization of the output's values.
     pub output: Quantization,
-    /// What the output is clamped to.
+    /// Range that the output is clamped to.
     pub clamp: Clamp,
-    /// How the weights are to lie in the file.
+    /// Order of the weights in the file.
     pub layout: WeightLayout,
 }
 
 /// An element-wise layer to be written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TableSpec {
-    /// What the output's values stand for; of the data_type of the input.
+    /// Quantization of the output's values; of the data type of the input.
     pub output: Quantization,
     /// For int8, the outputs for −128, −127, … 127; for int16, those for −32768, −32512, … 32512
     /// and 32768.

@@ -57,6 +57,6 @@ fn policy_of(key: Option<PathBuf>) -> String {
     let key = ed25519_compact::PublicKey::from_pem(&text)
         .and_then(|key| key.validate().map(|()| key))
         .unwrap_or_else(|_| refuse(&"there is no public key of Ed25519 in it"));
-    let holder = if cfg!(feature = "signed-commands") { "RequiredForCommands" } else { "Holder" };
+    let holder = if cfg!(feature = "signed-commands") { "RequiredForCommands" } else { "Required" };
     format!("{holder}({:?})", *key)
 }

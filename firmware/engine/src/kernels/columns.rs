@@ -1,4 +1,4 @@
-//! What kernels have in common that multiply one weight at a time by a 16-bit input.
+//! Parts of kernels that multiply one weight at a time by a 16-bit input.
 //!
 //! Their layout is [`WeightLayout::Columns8`](model_format::WeightLayout::Columns8): an input is
 //! loaded once for the eight rows of a tile, whose weights for it are eight bytes in a row.
@@ -12,7 +12,7 @@ use super::tiles::{self, Loops, Walk};
 /// Writes the output of a layer, with one pair of loops for a whole input and one for entries.
 ///
 /// # Safety
-/// What [`Walk::new`] asks of the loops; entries may be none.
+/// Those of [`Walk::new`] for both pairs of loops; entries may be none.
 #[inline(always)]
 pub(super) unsafe fn compute<C: Capabilities>(
     layer: &Dense<'_>,

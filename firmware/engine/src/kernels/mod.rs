@@ -36,7 +36,7 @@ use model_format::{Capabilities, Dense, Kernels, OpSet};
 pub(crate) use requantize::multiply_add;
 pub(crate) use values::Values;
 
-/// Where a kernel keeps what it makes of the input.
+/// Memory of a kernel for its form of the input.
 pub(crate) struct Workspace<'s> {
     /// Two words for every block of four inputs of the widest layer.
     pub(crate) words: &'s mut [u32],
@@ -44,7 +44,7 @@ pub(crate) struct Workspace<'s> {
     pub(crate) blocks: &'s mut [u16],
 }
 
-/// What a kernel has made of a layer's input.
+/// A layer's input in a kernel's own form.
 pub(crate) struct Prepared<'s> {
     /// The activations, in the kernel's own form.
     words: &'s [u32],

@@ -105,7 +105,7 @@ unsafe fn requantize_int16(layer: &Dense<'_>, first: usize, sums: *const i32, ou
     }
 }
 
-/// What the loop over rows reads, in the order in which it does.
+/// Arguments of the loop over rows, in the order in which it reads them.
 #[repr(C)]
 struct Rows {
     biases: *const [u8; 4],
@@ -118,7 +118,7 @@ struct Rows {
     inputs_left: usize,
 }
 
-/// What requantization reads, in the order in which it does.
+/// Arguments of requantization, in the order in which it reads them.
 #[repr(C)]
 struct Requantize {
     sums: *const i32,

@@ -29,7 +29,7 @@ pub(crate) fn multiply_add(accumulator: i32, multiplier: Multiplier, zero_point:
     ((away.wrapping_shr(!shift as u32).wrapping_add(1)) >> 1).wrapping_add(zero_point)
 }
 
-/// What becomes of a layer's accumulators.
+/// Output stage of a layer: from accumulators to values.
 // In this order in memory, for a kernel in assembly.
 #[derive(Clone, Copy)]
 #[repr(C)]

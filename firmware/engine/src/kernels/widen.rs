@@ -65,7 +65,7 @@ mod tests {
 
     use super::*;
 
-    /// What becomes of `x` when a layer takes it.
+    /// The blocks and the list that `x` becomes as the input of a layer.
     fn widened(x: &[u8], input: Quantization) -> (Vec<[i16; 4]>, Option<Vec<u16>>) {
         let inputs = x.len() / input.data_type.bytes();
         let file = ModelSpec {
@@ -128,5 +128,17 @@ mod tests {
         assert_eq!(blocks, [[0; 4], [0, 1, 0, 0], [0; 4]]);
         assert_eq!(list, Some(vec![1]));
         assert_eq!(int8(&[7; 9], 7).1, Some(vec![]));
+        // A block whose halves are the same is not zero.
+        let (blocks, list) = int8(&[0, 0, 0, 0, 1, 2, 1, 2, 0], 0);
+        assert_eq!((blocks[1], list), ([1, 2, 1, 2], Some(vec![1])));
+    }
+
+    #[test]
+    fn zero_blocks_of_int16_are_left_out_of_the_list() {
+        let bytes: Vec<u8> =
+            [0i16, 0, 0, 0, 0, 0, 0, -3, 0].iter().flat_map(|x| x.to_le_bytes()).collect();
+        let (blocks, list) = widened(&bytes, Quantization::int16(1.0));
+        assert_eq!(blocks, [[0; 4], [0, 0, 0, -3], [0; 4]]);
+        assert_eq!(list, Some(vec![1]));
     }
 }

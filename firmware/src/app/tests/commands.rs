@@ -1,9 +1,10 @@
-//! Commands that need a signature: which ones a board with a key takes.
+//! Commands that need a signature.
 
 use ed25519_compact::{KeyPair, Seed};
 
 use super::signed::signed_as;
 use super::*;
+use crate::link::Command;
 
 fn key(seed: u8) -> KeyPair {
     KeyPair::from_seed(Seed::new([seed; 32]))
@@ -32,12 +33,6 @@ fn runs(bed: &mut Bed, factor: u8) {
         bed.ask(&[infer(&[1, 2])]),
         [says(Response::Output { output: &[factor, 2 * factor] })]
     );
-}
-
-#[test]
-fn the_bytes_that_are_signed_are_pinned() {
-    assert_eq!(Command::RollBack.signed_bytes(*b"0123456789abcdef"), *b"THMC\x000123456789abcdef");
-    assert_eq!(Command::Restart.signed_bytes(*b"0123456789abcdef"), *b"THMC\x010123456789abcdef");
 }
 
 #[test]

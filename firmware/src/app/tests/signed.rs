@@ -1,8 +1,9 @@
-//! What a board with a public key takes and what it refuses.
+//! Signed models: acceptance and rejection by a board with a public key.
 
 use ed25519_compact::{KeyPair, Seed};
 
 use super::*;
+use crate::signature::VERSION_MAGIC;
 
 fn signed(model: &[u8], seed: u8) -> Vec<u8> {
     signed_as(model, seed, 1, 0)

@@ -88,9 +88,9 @@ fn print(result: &Benchmark, emulated: bool) {
     };
     println!("runs        {}", result.runs);
     println!("an inference, in {what}");
-    println!("  least     {}", grouped(figure(result.least)));
+    println!("  min       {}", grouped(figure(result.min)));
     println!("  mean      {}", grouped(figure(result.mean)));
-    println!("  most      {}", grouped(figure(result.most)));
+    println!("  max       {}", grouped(figure(result.max)));
     if !emulated && result.hz > 0 {
         let microseconds = f64::from(result.mean) / f64::from(result.hz) * 1e6;
         println!("  mean      {microseconds:.0} µs");

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use firmware::app::ModelRejected;
-use firmware::link::RequestError;
+use firmware::link::{ModelRejected, RequestError};
 use model_format::Model;
 
 use super::Link;

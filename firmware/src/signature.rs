@@ -1,4 +1,4 @@
-//! Whose models a device takes.
+//! Signature policies, and the verification of signed models.
 //!
 //! With the feature `signed` a board can have a public key built in. It then takes only models that
 //! the holder of the secret key has signed, at the end of an update and at every start; the model
@@ -12,7 +12,7 @@
 //! | n + 8..n + 12 | highest version that it may replace although its own is smaller |
 //! | n + 12..n + 76 | Ed25519 (RFC 8032, without context or prehash) of exactly the n + 12 bytes before |
 //!
-//! What is not signed is not parsed beyond the length in its header.
+//! An update without a good signature is not parsed beyond the length in its header.
 //!
 //! **Versions.** The device keeps the highest version that it has accepted, in the records of its
 //! slots. An update with a smaller one is refused, unless its owner has signed that it may replace
@@ -22,13 +22,12 @@
 #[cfg(feature = "signed")]
 use model_format::Header;
 
-#[cfg(feature = "signed")]
-use super::ModelRejected;
+use crate::link::ModelRejected;
 
 /// Bytes of a signature.
 #[cfg(feature = "signed")]
 pub const SIGNATURE_LEN: usize = 64;
-/// What is between a model file and its signature begins with this.
+/// The first bytes of what lies between a model file and its signature.
 #[cfg(feature = "signed")]
 pub const VERSION_MAGIC: [u8; 4] = *b"THMS";
 /// Bytes between a model file and its signature.
@@ -38,7 +37,7 @@ pub const VERSION_LEN: usize = 12;
 #[cfg(feature = "signed")]
 pub const PUBLIC_KEY_LEN: usize = 32;
 
-/// What an update has brought, once its signature was checked.
+/// An update whose signature was verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checked<'b> {
     /// The model file.
@@ -49,22 +48,24 @@ pub struct Checked<'b> {
     pub replaces: u32,
 }
 
-/// Whose models a device takes, besides the one that is built in.
+/// Signatures that a device asks for. The model that is built in needs none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SignaturePolicy {
-    /// Anybody's.
+    /// Models need no signature.
     #[default]
     NotRequired,
-    /// Those that the holder of this key's secret half has signed.
+    /// Models need a signature by the secret half of this key.
     #[cfg(feature = "signed")]
     Required([u8; PUBLIC_KEY_LEN]),
-    /// The same, and [commands](super::Command) of nobody else.
+    /// Models and [commands](crate::link::Command) need a signature by the secret half of this key.
     #[cfg(feature = "signed-commands")]
     RequiredForCommands([u8; PUBLIC_KEY_LEN]),
 }
 
 impl SignaturePolicy {
     /// The key that models are signed with, if they need a signature.
+    #[must_use]
     #[cfg(feature = "signed")]
     pub fn key(self) -> Option<[u8; PUBLIC_KEY_LEN]> {
         match self {
@@ -76,6 +77,7 @@ impl SignaturePolicy {
     }
 
     /// The key that commands are signed with, if they need a signature.
+    #[must_use]
     #[cfg(feature = "signed")]
     pub fn command_key(self) -> Option<[u8; PUBLIC_KEY_LEN]> {
         match self {
@@ -85,7 +87,8 @@ impl SignaturePolicy {
         }
     }
 
-    /// The model file of a slot whose model was checked before.
+    /// The model file in a slot whose content was verified before.
+    #[must_use]
     pub fn model_file(self, slot: &[u8]) -> &[u8] {
         #[cfg(feature = "signed")]
         if self.key().is_some() {
@@ -94,7 +97,7 @@ impl SignaturePolicy {
         slot
     }
 
-    /// The model file of what an update has brought, and its version, if it may be run.
+    /// Verifies an update, and splits it into model file and version.
     ///
     /// # Errors
     /// [`ModelRejected::Unsigned`], [`ModelRejected::Signature`], or [`ModelRejected::Unreadable`] for what is
@@ -117,17 +120,17 @@ impl SignaturePolicy {
         }
     }
 
-    /// The model file of what an update has brought: all of it.
+    /// Splits an update into model file and version: all of it is the model file.
     ///
     /// # Errors
     /// None, without the feature `signed`.
     #[cfg(not(feature = "signed"))]
-    pub fn check(self, slot: &[u8]) -> Result<Checked<'_>, super::ModelRejected> {
+    pub fn check(self, slot: &[u8]) -> Result<Checked<'_>, ModelRejected> {
         Ok(Checked { file: slot, version: 0, replaces: 0 })
     }
 }
 
-/// A model file, as long as its header says, with its version, and the signature behind it.
+/// Splits a model file, as long as its header states, and its version from the signature behind.
 #[cfg(feature = "signed")]
 fn split(slot: &[u8]) -> Option<(Checked<'_>, &[u8; SIGNATURE_LEN])> {
     let (signed, signature) = slot.split_last_chunk()?;

@@ -1,50 +1,20 @@
-//! Commands that need a signature.
+//! Challenges of signed commands.
 //!
 //! With the feature `signed-commands` a board with a public key can ask for a signature of the
 //! commands to go back to the model before and to restart, by the key that models are signed with.
-//! The computer asks for a nonce, signs the command with it, and sends command and signature.
+//! The computer asks for a nonce, signs the [`Command`] with it, and sends command and signature.
 //!
-//! | bytes that are signed | content |
-//! |---|---|
-//! | 0..4 | `THMC`, with which no model file begins |
-//! | 4 | the command: 0 to go back, 1 to restart |
-//! | 5..21 | the nonce |
-//!
-//! The signature is Ed25519 (RFC 8032, without context or prehash), as that of a model. A nonce is
-//! for one signature, whether that is good or not; the next challenge and a restart replace it. It
-//! comes from the board's source of random numbers, so that a recorded command is good for nothing.
+//! A nonce is for one signature, whether that is good or not; the next challenge and a restart
+//! replace it. It comes from the board's source of random numbers, so that a recorded command is
+//! good for nothing.
 
 use ed25519_compact::{PublicKey, Signature};
-use serde::{Deserialize, Serialize};
 
-use super::{Board, NONCE_LEN, SignaturePolicy};
-use crate::link::RequestError;
+use super::Board;
+use crate::link::{Command, NONCE_LEN, RequestError};
+use crate::signature::SignaturePolicy;
 
-/// What is signed for a command begins with this.
-pub const COMMAND_MAGIC: [u8; 4] = *b"THMC";
-/// Bytes that are signed for a command.
-pub const COMMAND_LEN: usize = COMMAND_MAGIC.len() + 1 + NONCE_LEN;
-
-/// A command that a board can ask a signature of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Command {
-    /// Have the model before run from the next start on.
-    RollBack,
-    /// Start anew.
-    Restart,
-}
-
-impl Command {
-    /// The bytes that are signed.
-    pub fn signed_bytes(self, nonce: [u8; NONCE_LEN]) -> [u8; COMMAND_LEN] {
-        let mut bytes = [0; COMMAND_LEN];
-        let content = COMMAND_MAGIC.into_iter().chain([self as u8]).chain(nonce);
-        bytes.iter_mut().zip(content).for_each(|(byte, value)| *byte = value);
-        bytes
-    }
-}
-
-/// The nonce that the next signed command has to be signed with, if one was asked for.
+/// The nonce of the next signed command, if one was issued.
 #[derive(Default)]
 pub(super) struct Challenge(Option<[u8; NONCE_LEN]>);
 
