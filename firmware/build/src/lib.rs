@@ -66,6 +66,8 @@ impl ModelFile {
     /// - `MODEL: thimble_nn::StaticModel<Ops>`, for `thimble_nn::Engine::new`;
     /// - `SCRATCH_LEN: usize`, in words of 32 bits; `INPUTS: usize`; `OUTPUTS: usize`;
     /// - `LABELS: [&str; N]`, the labels of the classes, none for a regression;
+    /// - `INPUT_NAMES`, `INPUT_UNITS`, `OUTPUT_NAMES` and `OUTPUT_UNITS`, `[&str; N]`, none where
+    ///   the model file has no names;
     /// - `Ops`, the capabilities that the model needs.
     ///
     /// A model that is refused ends the build; cargo shows the message.
