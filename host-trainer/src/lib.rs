@@ -11,6 +11,7 @@
 //! | [`experiment`] | all of the above in one go, and the files that it leaves |
 //! | [`import`] | from int8 TensorFlow Lite models to model files |
 //! | [`pack`] | weights laid out for one core |
+//! | [`project`] | new firmware projects |
 //! | [`chips`] | chips by name, and what a model takes of them |
 //! | [`report`] | tables on the terminal, pictures and a page in the run's folder |
 //! | [`predict`] | what a model says about a photograph |
@@ -36,6 +37,7 @@ pub mod network;
 pub mod pack;
 pub mod predict;
 pub mod preset;
+pub mod project;
 pub mod quantize;
 pub mod random;
 pub mod report;

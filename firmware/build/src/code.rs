@@ -9,11 +9,11 @@ pub fn module(name: &str, path: &Path, model: &Model<'_>) -> String {
     let OpSet { layouts, int16, table, softmax, counts, reals, details } = OpSet::of(model);
     let labels: Vec<&str> =
         model.output().kind.labels().map(|labels| labels.iter().collect()).unwrap_or_default();
-    let details = model.details();
+    let described = model.details();
     let (names, units): (Vec<&str>, Vec<&str>) =
-        details.features().map(|feature| (feature.name, feature.unit)).unzip();
+        described.features().map(|feature| (feature.name, feature.unit)).unzip();
     let (output_names, output_units): (Vec<&str>, Vec<&str>) =
-        details.outputs().map(|output| (output.name, output.unit)).unzip();
+        described.outputs().map(|output| (output.name, output.unit)).unzip();
     format!(
         "/// The model `{title}`.\n\
          #[allow(dead_code, reason = \"a program need not use every constant\")]\n\

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use super::compare::CompareArgs;
 use super::features::FeaturesArgs;
 use super::max_loss::MaxLoss;
+use super::new::NewArgs;
 use super::predict::{PredictArgs, PrepareArgs};
 use super::quantize::QuantizeArgs;
 use super::report::ReportArgs;
@@ -56,6 +57,8 @@ pub enum Command {
     Quantize(QuantizeArgs),
     /// Lay a model's weights out for the kernels of a core; its outputs stay the same
     Pack(PackArgs),
+    /// Write a firmware project that runs a model on a chip
+    New(NewArgs),
     /// Show what every layer of a model gives for one input, with a hash to compare
     Trace(TraceArgs),
     /// Classify photographs or rows of a table, in float and in integers, with probabilities

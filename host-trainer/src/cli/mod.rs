@@ -14,6 +14,7 @@ mod import;
 mod infer;
 mod inspect;
 mod max_loss;
+mod new;
 mod pack;
 pub(crate) mod predict;
 pub(crate) mod predict_rows;
@@ -64,6 +65,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Infer(args) => infer::run(&args, quiet),
         Command::Quantize(args) => quantize::run(&args, quiet),
         Command::Pack(args) => pack::run(&args, quiet),
+        Command::New(args) => new::run(&args, quiet),
         Command::Trace(args) => trace::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Features(args) => features::run(&args, quiet),
