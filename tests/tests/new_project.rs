@@ -10,10 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
+use host_trainer::pack::{Core, pack};
 use host_trainer::project::{Runner, TARGETS, Target};
 use model_format::{DataType, Model};
 use thimble_nn::{Answer, encode_reals};
 use thimble_tests::command::{Finished, cargo, host_trainer};
+use thimble_tests::sealed::sealed;
 use thimble_tests::workspace::{empty_dir, profile_dir, read, root, write};
 
 /// The environment variable for all projects.
@@ -224,4 +226,38 @@ fn what_cannot_be_written_is_refused_and_leaves_nothing() {
     for name in ["nRF51822", "microbit", "qemu-riscv", "embassy"] {
         assert!(listed.stdout.contains(name), "{listed:#?}");
     }
+}
+
+/// Builds a project for a Cortex-M4 with another file in place of its model.
+fn build_with(case: &str, model: &[u8]) -> Finished {
+    let target = Target::named("qemu-mps2-an386").expect("an emulated machine");
+    let folder = project(target, "bare", "digits");
+    // A folder of its own for each case: tests run at the same time.
+    let own = empty_dir(&format!("new_project-bad-{case}")).join("project");
+    fs::rename(&folder, &own).expect("a folder that nobody else has");
+    write(own.join("model.thimble"), model);
+    build(&own)
+}
+
+#[test]
+fn a_model_that_cannot_run_ends_the_build_in_words() {
+    let good = read(model_path("digits"));
+
+    let mut damaged = good.clone();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    let error = Model::parse(&damaged).expect_err("it is damaged").to_string();
+    build_with("damaged", &damaged).refused(101, &["model.thimble", &error, "host-trainer"]);
+
+    let mut newer = good.clone();
+    newer[4] += 1;
+    let newer = sealed(newer);
+    let error = Model::parse(&newer).expect_err("it is of a later version").to_string();
+    assert!(error.contains("version"), "{error}");
+    build_with("newer", &newer).refused(101, &["model.thimble", &error]);
+
+    let model = Model::parse(&good).expect("a good model");
+    let of_m0 = pack(&model, Core::CortexM0).expect("it can be packed");
+    build_with("packed", &of_m0)
+        .refused(101, &["model.thimble", "layer 0", "thumbv7em", "host-trainer pack MODEL --for"]);
 }

@@ -76,7 +76,9 @@ impl ModelFile {
         println!("cargo::rerun-if-changed={}", path.display());
         let bytes = fs::read(&path).unwrap_or_else(|error| self.refuse(&path, &error));
         let model = Model::parse(&bytes).unwrap_or_else(|error| self.refuse(&path, &error));
-        fit::check(&model, &fit::kernels()).unwrap_or_else(|error| self.refuse(&path, &error));
+        fit::check(&model, &fit::kernels()).unwrap_or_else(|error| {
+            fail(&format!("the model {} cannot be built in: {error}.", path.display()))
+        });
         write(&format!("{}.rs", self.module), &code::module(&self.module, &path, &model));
     }
 
