@@ -6,13 +6,17 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
+use host_trainer::device::log::Strings;
 use host_trainer::pack::{Core, pack};
 use host_trainer::project::{Runner, TARGETS, Target};
 use model_format::{DataType, Model};
+use object::{Object, ObjectSymbol};
 use thimble_nn::{Answer, encode_reals};
 use thimble_tests::command::{Finished, cargo, host_trainer};
 use thimble_tests::sealed::sealed;
@@ -58,12 +62,17 @@ fn project(target: &Target, template: &str, model: &str) -> PathBuf {
     folder
 }
 
+/// The folder of all builds, so that each library is built once for a target.
+fn target_dir() -> PathBuf {
+    profile_dir().join("new-projects")
+}
+
 /// `cargo` in the folder of a project.
 fn cargo_in(folder: &Path) -> Command {
     let mut command = cargo();
     command
         .current_dir(folder)
-        .env("CARGO_TARGET_DIR", profile_dir().join("new-projects"))
+        .env("CARGO_TARGET_DIR", target_dir())
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS");
     // The compiler that `firmware/boards/setup` chose where rustup has no servers.
@@ -107,13 +116,13 @@ fn expected(folder: &Path) -> Vec<String> {
         encode_reals(&model, values.into_iter(), &mut bytes).expect("real numbers");
         ("--raw-i8", bytes)
     } else if model.channels().is_some() {
-        let row: Vec<String> = values.iter().map(|count| (*count as i16).to_string()).collect();
-        ("--counts", format!("{}\n", row.join(",")).into_bytes())
+        let bytes = values.iter().flat_map(|count| (*count as i16).to_le_bytes());
+        ("--counts", bytes.collect())
     } else {
         assert_eq!(input_data_type, DataType::Int8);
         ("--raw-i8", values.iter().map(|value| *value as i8 as u8).collect())
     };
-    let input_path = folder.join("input.csv");
+    let input_path = folder.join("input.raw");
     write(&input_path, input);
     let output = folder.join("output.raw");
     let arguments = [
@@ -166,14 +175,94 @@ fn counts_on_an_emulated_riscv_core() {
     run("qemu-riscv", "eggcrate-adc");
 }
 
+/// Time within which an emulated chip logs its first answer.
+const LOG_LIMIT: Duration = Duration::from_secs(60);
+
+/// The log of a program in memory, where a debugger reads it, from QEMU's machine of this name; it
+/// ends with this value.
+struct Log {
+    child: Child,
+    elf: Vec<u8>,
+    buffer: (u64, u64),
+    dump: PathBuf,
+}
+
+impl Log {
+    fn start(qemu: &str, machine: &str, elf_path: &Path) -> Self {
+        let elf = read(elf_path);
+        let file = object::File::parse(&*elf).expect("an ELF file");
+        let is_buffer = |symbol: &object::Symbol<'_, '_>| {
+            symbol.name().is_ok_and(|name| name.contains("defmt_rtt") && name.contains("BUFFER"))
+        };
+        let buffer = file.symbols().find(is_buffer).expect("the buffer of defmt-rtt");
+        let buffer = (buffer.address(), buffer.size());
+        let child = Command::new(qemu)
+            .args(["-machine", machine, "-display", "none", "-serial", "null"])
+            .args(["-monitor", "stdio", "-kernel"])
+            .arg(elf_path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{qemu}: {error}: firmware/boards/setup"));
+        Log { child, elf, buffer, dump: elf_path.with_extension("log-buffer") }
+    }
+
+    /// The lines that the program has logged until now, as many as the buffer holds.
+    fn lines(&mut self) -> Vec<String> {
+        let (address, len) = self.buffer;
+        let path = self.dump.display();
+        let input = self.child.stdin.as_mut().expect("a pipe");
+        writeln!(input, "memsave {address:#x} {len} \"{path}\"").expect("QEMU reads");
+        std::thread::sleep(Duration::from_millis(200));
+        let bytes = fs::read(&self.dump).unwrap_or_default();
+        // A zero ends each line; what is behind the last one is unfinished.
+        let end = bytes.iter().rposition(|byte| *byte == 0).map_or(0, |last| last + 1);
+        let end = bytes[..end].iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 2);
+        let strings = Strings::read(&self.elf, &self.dump).expect("strings of defmt");
+        let mut lines = vec![];
+        let bytes = &bytes[..end.min(bytes.len())];
+        strings.decoder().push(bytes, |line| lines.push(line.message));
+        lines
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_file(&self.dump);
+    }
+}
+
+/// Builds a project for a chip that QEMU emulates, and reads its log as a debugger does.
+fn log(target: &str, template: &str, model: &str, qemu: &str, machine: &str) {
+    let target = Target::named(target).expect("a chip");
+    let folder = project(target, template, model);
+    build_clean(&folder);
+    let name = folder.file_name().expect("the project's name");
+    let elf = target_dir().join(target.triple).join("release").join(name);
+    let mut log = Log::start(qemu, machine, &elf);
+    let start = Instant::now();
+    let expected = expected(&folder);
+    loop {
+        let lines = log.lines();
+        let is_there = |line: &String| lines.iter().any(|said| said.contains(line));
+        if expected.iter().all(is_there) {
+            assert!(lines[0].contains("self-tests passed"), "{lines:#?}");
+            return;
+        }
+        assert!(start.elapsed() < LOG_LIMIT, "no {expected:?} in {lines:#?}");
+    }
+}
+
 #[test]
 fn tasks_of_embassy_on_a_cortex_m0() {
-    build_clean(&project(Target::named("nRF51822").expect("a chip"), "embassy", "wine"));
+    log("nRF51822", "embassy", "wine", "qemu-system-arm", "microbit");
 }
 
 #[test]
 fn a_risc_v_chip() {
-    build_clean(&project(Target::named("FE310").expect("a chip"), "bare", "motion"));
+    log("FE310", "bare", "motion", "qemu-system-riscv32", "sifive_e,revb=true");
 }
 
 #[test]

@@ -29,7 +29,7 @@ static URGENT: InterruptExecutor = InterruptExecutor::new();
 
 /// An interrupt that no driver of this program uses: it runs the urgent tasks.
 #[interrupt]
-unsafe fn {{interrupt}}() {
+fn {{interrupt}}() {
     // SAFETY: this is the interrupt that the executor was started with.
     unsafe { URGENT.on_interrupt() }
 }
