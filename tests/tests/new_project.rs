@@ -19,6 +19,7 @@ use model_format::{DataType, Model};
 use object::{Object, ObjectSymbol};
 use thimble_nn::{Answer, encode_reals};
 use thimble_tests::command::{Finished, cargo, host_trainer};
+use thimble_tests::minimal::stack_and_statics;
 use thimble_tests::sealed::sealed;
 use thimble_tests::workspace::{empty_dir, profile_dir, read, root, write};
 
@@ -88,11 +89,19 @@ fn build(folder: &Path) -> Finished {
     Finished::of(cargo_in(folder).args(["build", "--release"]))
 }
 
-/// Builds a project without a warning, and checks its formatting.
-fn build_clean(folder: &Path) {
+/// Builds a project without a warning, and checks its formatting, and that its stack grows away from
+/// the statics; returns the program.
+fn build_clean(target: &Target, folder: &Path) -> PathBuf {
     let built = build(folder).success();
     assert!(!built.stderr.contains("warning"), "{built:#?}");
     Finished::of(cargo_in(folder).args(["fmt", "--check"])).success();
+    let name = folder.file_name().expect("the project's name");
+    let elf = target_dir().join(target.triple).join("release").join(name);
+    if target.memory.is_some() {
+        let (stack, statics) = stack_and_statics(&elf);
+        assert!(stack <= statics, "{}: {stack:#x}, {statics:#x}", target.name);
+    }
+    elf
 }
 
 /// The values of `src/example.rs`.
@@ -150,7 +159,7 @@ fn expected(folder: &Path) -> Vec<String> {
 fn run(target: &str, model: &str) {
     let target = Target::named(target).expect("an emulated machine");
     let folder = project(target, "bare", model);
-    build_clean(&folder);
+    build_clean(target, &folder);
     let _one = BUILDS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let ran = Finished::of(cargo_in(&folder).args(["run", "--release", "--quiet"])).success();
     assert!(ran.stdout.contains("self-tests passed"), "{ran:#?}");
@@ -238,9 +247,7 @@ impl Drop for Log {
 fn log(target: &str, template: &str, model: &str, qemu: &str, machine: &str) {
     let target = Target::named(target).expect("a chip");
     let folder = project(target, template, model);
-    build_clean(&folder);
-    let name = folder.file_name().expect("the project's name");
-    let elf = target_dir().join(target.triple).join("release").join(name);
+    let elf = build_clean(target, &folder);
     let mut log = Log::start(qemu, machine, &elf);
     let start = Instant::now();
     let expected = expected(&folder);
@@ -274,10 +281,12 @@ fn every_chip_and_template() {
     for target in &TARGETS {
         match target.runner {
             Runner::Qemu(..) => run(target.name, "wine"),
-            Runner::ProbeRs(_) => build_clean(&project(target, "bare", "wine")),
+            Runner::ProbeRs(_) => {
+                build_clean(target, &project(target, "bare", "wine"));
+            }
         }
         if target.has_embassy() {
-            build_clean(&project(target, "embassy", "wine"));
+            build_clean(target, &project(target, "embassy", "wine"));
         }
     }
 }

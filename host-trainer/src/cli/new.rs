@@ -52,9 +52,8 @@ pub fn run(args: &NewArgs, quiet: bool) -> anyhow::Result<()> {
     };
     let project = Project::new(folder, target, args.template)?;
     let bytes = read_model(path)?;
-    let place = || path.display().to_string();
-    let model = Model::parse(&bytes).with_context(place)?;
-    project.write(&model, &Source::find()).with_context(place)?;
+    let model = Model::parse(&bytes).with_context(|| path.display().to_string())?;
+    project.write(&model, &Source::find())?;
     if !quiet {
         let folder = folder.display();
         terminal::print(&format!(

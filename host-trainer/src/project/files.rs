@@ -282,6 +282,15 @@ fn memory_values(target: &Target, template: Template) -> Vec<(&'static str, Stri
         true => (STATICS_ARM, ""),
         false => (STATICS_RISCV, ALIASES_RISCV),
     };
+    let overflow = match target.runner {
+        Runner::ProbeRs(_) => {
+            "leaves RAM, which is a fault of the processor: it overwrites no static."
+        }
+        Runner::Qemu(..) => {
+            "overwrites no static. On a chip that is a fault; QEMU's machine has memory below, or\n     \
+             ignores what is written there."
+        }
+    };
     // Checking a model and running it takes less than 1 KB; the rest is for libraries and interrupts.
     let stack = if template == Template::Embassy { "3072" } else { "2048" };
     vec![
@@ -290,6 +299,7 @@ fn memory_values(target: &Target, template: Template) -> Vec<(&'static str, Stri
             "boot",
             if has_boot { "  BOOT2 : ORIGIN = 0x10000000, LENGTH = 0x100\n" } else { "" }.into(),
         ),
+        ("overflow", overflow.into()),
         ("flash_origin", memory.flash.0.into()),
         ("flash_length", memory.flash.1.into()),
         ("ram_origin", memory.ram.0.into()),

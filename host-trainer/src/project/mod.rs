@@ -89,7 +89,7 @@ pub enum ProjectError {
     },
     /// The model does not fit the chip.
     #[error(
-        "the model does not fit the {chip}: it needs about {} of {memory}, of which the chip has \
+        "the model does not fit the {chip}. It needs about {} of {memory}, of which the chip has \
          {}. Use a smaller network, smaller weights (`host-trainer quantize --weights int4`), or \
          another chip (`host-trainer inspect MODEL --for list` compares them)",
         in_bytes(*needed), in_bytes(*available)
