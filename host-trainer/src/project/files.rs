@@ -1,12 +1,11 @@
 //! The files of a project, rendered from `host-trainer/templates`.
 
-use std::path::{Path, PathBuf};
-
 use clap::ValueEnum;
 use model_format::Model;
 
-use super::render::render;
-use super::{Example, Project, Runner, Runtime, Target, Template};
+use super::linking::{linking, memory_values, rustflags};
+use super::render::{quoted, render};
+use super::{Example, Project, Runner, Runtime, Source, Target, Template};
 use crate::foreign_text::shown;
 use crate::pack::Core;
 
@@ -19,56 +18,12 @@ pub struct File {
     pub content: Vec<u8>,
 }
 
-/// The place that a project takes Thimble from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The top folder of a checkout.
-    Checkout(PathBuf),
-    /// crates.io.
-    Registry,
-}
-
-impl Source {
-    /// The checkout that this program was built from if it still exists, else crates.io.
-    pub fn find() -> Self {
-        let is_checkout = |folder: &&Path| folder.join("firmware/engine/Cargo.toml").is_file();
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        here.ancestors()
-            .find(is_checkout)
-            .map_or(Source::Registry, |top| Source::Checkout(top.to_path_buf()))
-    }
-
-    /// A dependency on a crate of Thimble as TOML, with the other source in a comment.
-    fn dependency(&self, name: &str, folder: &str, features: &[&str]) -> String {
-        let features = match features {
-            [] => String::new(),
-            some => format!(", features = [{}]", quoted(some)),
-        };
-        let version = env!("CARGO_PKG_VERSION");
-        let released = format!("{name} = {{ version = \"{version}\"{features} }}");
-        match self {
-            Source::Checkout(top) => {
-                let path = toml::Value::from(top.join(folder).display().to_string());
-                format!(
-                    "# From the checkout that made this project; from crates.io:\n\
-                     # {released}\n{name} = {{ path = {path}{features} }}"
-                )
-            }
-            Source::Registry => format!(
-                "# From crates.io; from a checkout of Thimble:\n\
-                 # {name} = {{ path = \"thimble/{folder}\"{features} }}\n{released}"
-            ),
-        }
-    }
-}
-
 const README: &str = include_str!("../../templates/README.md");
 const CARGO: &str = include_str!("../../templates/Cargo.toml");
 const CONFIG: &str = include_str!("../../templates/config.toml");
 const GITIGNORE: &str = include_str!("../../templates/gitignore");
 const BUILD: &str = include_str!("../../templates/build.rs");
 const MEMORY: &str = include_str!("../../templates/memory.x");
-const RP2350_SECTIONS: &str = include_str!("../../templates/rp2350.x");
 
 const BARE_EMBASSY_HAL: &str = include_str!("../../templates/bare/embassy_hal.rs");
 const BARE_ESP: &str = include_str!("../../templates/bare/esp.rs");
@@ -82,21 +37,6 @@ const ESP_CRATES: &str = include_str!("../../templates/dependencies/esp.toml");
 const RISCV_CRATES: &str = include_str!("../../templates/dependencies/riscv.toml");
 const SEMIHOSTING_ARM: &str = include_str!("../../templates/dependencies/semihosting_arm.toml");
 const SEMIHOSTING_RISCV: &str = include_str!("../../templates/dependencies/semihosting_riscv.toml");
-
-/// Statics in RAM as the linker scripts of cortex-m-rt and riscv-rt align them.
-const STATICS_ARM: &str = "((SIZEOF(.data) + SIZEOF(.bss) + SIZEOF(.uninit) + 24) & ~7)";
-const STATICS_RISCV: &str = "((SIZEOF(.data) + SIZEOF(.bss) + SIZEOF(.uninit) + 127) & ~31)";
-
-/// riscv-rt's names of memory, in order.
-const ALIASES_RISCV: &str = "\
-REGION_ALIAS(\"REGION_TEXT\", FLASH);
-REGION_ALIAS(\"REGION_RODATA\", FLASH);
-REGION_ALIAS(\"REGION_DATA\", RAM);
-REGION_ALIAS(\"REGION_BSS\", RAM);
-REGION_ALIAS(\"REGION_HEAP\", RAM);
-REGION_ALIAS(\"REGION_STACK\", STACK);
-
-";
 
 const REPORT_CLASS_DEFMT: &str = "\
 if let Some(class) = answer.class() {
@@ -271,59 +211,6 @@ fn qemu_package(program: &str) -> &'static str {
     if program.ends_with("arm") { "qemu-system-arm" } else { "qemu-system-misc" }
 }
 
-/// The linker script, and what the README says of it.
-fn memory_values(target: &Target, template: Template) -> Vec<(&'static str, String)> {
-    let Some(memory) = target.memory else {
-        return vec![("memory", String::new()), ("memory_row", String::new())];
-    };
-    let is_rp = matches!(target.runtime, Runtime::EmbassyHal { hal: "embassy-rp", .. });
-    let has_boot = is_rp && target.core == Core::CortexM0;
-    let (statics, aliases) = match target.is_arm() {
-        true => (STATICS_ARM, ""),
-        false => (STATICS_RISCV, ALIASES_RISCV),
-    };
-    let overflow = match target.runner {
-        Runner::ProbeRs(_) => {
-            "leaves RAM, which is a fault of the processor: it overwrites no static."
-        }
-        Runner::Qemu(..) => {
-            "overwrites no static. On a chip that is a fault; QEMU's machine has memory below, or\n     \
-             ignores what is written there."
-        }
-    };
-    // Checking a model and running it takes less than 1 KB; the rest is for libraries and interrupts.
-    let stack = if template == Template::Embassy { "3072" } else { "2048" };
-    vec![
-        ("memory_comment", format!("{}, all of its memory.", target.name)),
-        (
-            "boot",
-            if has_boot { "  BOOT2 : ORIGIN = 0x10000000, LENGTH = 0x100\n" } else { "" }.into(),
-        ),
-        ("overflow", overflow.into()),
-        ("flash_origin", memory.flash.0.into()),
-        ("flash_length", memory.flash.1.into()),
-        ("ram_origin", memory.ram.0.into()),
-        ("ram_length", memory.ram.1.into()),
-        ("statics", statics.into()),
-        ("aliases", aliases.into()),
-        ("stack", stack.into()),
-        ("sections", if is_rp && !has_boot { RP2350_SECTIONS } else { "" }.into()),
-        ("memory_row", "| `memory.x` | flash, RAM, and the stack below the statics |\n".into()),
-        (
-            "memory",
-            format!(
-                "\n**Memory.** `memory.x` gives the program all of the flash and the RAM. The \
-                 scratch memory of the engine is a\nstatic, {}. The build ends with an error if \
-                 less than {stack} bytes are left for the stack.\n",
-                match template {
-                    Template::Bare => "`SCRATCH`",
-                    Template::Embassy => "in the task `infer`",
-                }
-            ),
-        ),
-    ]
-}
-
 /// The dependencies beside Thimble.
 fn dependencies(target: &Target, template: Template) -> String {
     let is_v8m = target.triple.starts_with("thumbv8m");
@@ -366,42 +253,6 @@ fn dependencies(target: &Target, template: Template) -> String {
     render(crates, &values)
 }
 
-/// The lines of the build script that pass arguments to the linker.
-fn linking(target: &Target) -> String {
-    let defmt: &[&str] = match target.runner {
-        Runner::ProbeRs(_) => &["-Tdefmt.x"],
-        Runner::Qemu(..) => &[],
-    };
-    let is_rp2040 = target.name == "RP2040";
-    let arguments: &[&str] = match target.runtime {
-        Runtime::EspHal => &["-Tlinkall.x"],
-        _ if is_rp2040 => &["--nmagic", "-Tlink.x", "-Tlink-rp.x"],
-        _ => &["--nmagic", "-Tlink.x"],
-    };
-    let mut text = String::new();
-    if target.memory.is_some() {
-        text += "    // The linker finds memory.x in this folder.\n    \
-                 println!(\"cargo::rustc-link-search={}\", env!(\"CARGO_MANIFEST_DIR\"));\n    \
-                 println!(\"cargo::rerun-if-changed=memory.x\");\n";
-    }
-    text + &format!(
-        "    for argument in [{}] {{\n        \
-             println!(\"cargo::rustc-link-arg-bins={{argument}}\");\n    \
-         }}\n",
-        quoted(&[arguments, defmt].concat())
-    )
-}
-
-/// The processor, where the target alone lacks its instructions.
-fn rustflags(target: &Target) -> String {
-    target.cpu.map_or(String::new(), |cpu| {
-        format!(
-            "# The target alone has neither DSP nor Helium instructions.\n\
-             rustflags = [\"-C\", \"target-cpu={cpu}\"]\n"
-        )
-    })
-}
-
 /// The input of the model, for the README.
 fn readme_input(model: &Model<'_>, example: &Example) -> String {
     format!(
@@ -417,17 +268,12 @@ fn core_argument(core: Core) -> String {
     core.to_possible_value().map_or(String::new(), |value| value.get_name().into())
 }
 
-/// Words as strings of TOML and Rust, with commas between them.
-fn quoted(words: &[&str]) -> String {
-    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
-}
-
 /// A number with `_` between groups of three digits.
 fn grouped_by_underscores(number: u32) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.char_indices() {
-        if index != 0 && (digits.len() - index) % 3 == 0 {
+        if index != 0 && (digits.len() - index).is_multiple_of(3) {
             text.push('_');
         }
         text.push(digit);
@@ -459,18 +305,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn dependencies_name_both_sources() {
-        let checkout = Source::Checkout("/a \"b\"".into());
-        let text = checkout.dependency("thimble-nn", "firmware/engine", &["defmt"]);
-        let parsed: toml::Table = toml::from_str(&text).unwrap();
-        assert_eq!(parsed["thimble-nn"]["path"].as_str(), Some("/a \"b\"/firmware/engine"));
-        assert!(text.contains("# thimble-nn = { version = "), "{text}");
-        let text = Source::Registry.dependency("thimble-nn", "firmware/engine", &[]);
-        let parsed: toml::Table = toml::from_str(&text).unwrap();
-        assert!(parsed["thimble-nn"]["version"].is_str(), "{text}");
     }
 
     #[test]

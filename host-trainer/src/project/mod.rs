@@ -5,12 +5,16 @@
 //! | `target` | chips and emulated machines |
 //! | `example` | an example input of the model |
 //! | `files` | the files of a project |
+//! | `linking` | linker script, arguments of the linker and the compiler |
+//! | `source` | a checkout or crates.io |
 //! | `render` | templates |
 //! | `write` | the folder, written whole or not at all |
 
 mod example;
 mod files;
+mod linking;
 mod render;
+mod source;
 mod target;
 mod write;
 
@@ -19,7 +23,8 @@ use std::path::{Path, PathBuf};
 use model_format::Model;
 
 pub use example::Example;
-pub use files::{File, Source};
+pub use files::File;
+pub use source::Source;
 pub use target::{Memory, Runner, Runtime, TARGETS, Target};
 
 use crate::chips::ChipError;
