@@ -19,7 +19,8 @@ pub struct File {
 }
 
 const README: &str = include_str!("../../templates/README.md");
-const CARGO: &str = include_str!("../../templates/Cargo.toml");
+// Not Cargo.toml: cargo would take the folder for another package, and leave it out of this one.
+const CARGO: &str = include_str!("../../templates/manifest.toml");
 const CONFIG: &str = include_str!("../../templates/config.toml");
 const GITIGNORE: &str = include_str!("../../templates/gitignore");
 const BUILD: &str = include_str!("../../templates/build.rs");
