@@ -15,7 +15,9 @@ fn run(arguments: &[&str]) -> Finished {
 fn each_example_answers_three_times_and_ends() {
     for name in ["blocking", "embassy", "rtic"] {
         let said = run(&["run", "--quiet", "--release", "--locked", "--bin", name]);
-        assert_eq!(said.stdout, "class_0 = 0\n".repeat(3), "{name}: {said:#?}");
+        // On a busy computer the timer of QEMU can be faster than its core: a measurement is dropped.
+        let answers = said.stdout.lines().filter(|line| !line.contains("is dropped"));
+        assert_eq!(answers.collect::<Vec<_>>(), ["class_0 = 0"; 3], "{name}: {said:#?}");
     }
 }
 
