@@ -17,6 +17,7 @@
 //! | [`experiment`] | a whole training: data, network, quantization, and the files that it writes |
 //! | [`run_folder`] | the folder of a run: its manifest, its lock |
 //! | [`report`] | tables on the terminal, pictures and the page of a run |
+//! | [`project`] | new firmware projects |
 //! | [`predict`] | the answers of a run's networks to images and rows |
 //! | [`chips`] | chips by name, and the flash and RAM that a model takes of them |
 //! | `features` | the outputs of a layer, and their projections (feature `projection`) |
@@ -27,6 +28,7 @@ pub mod experiment;
 #[cfg(feature = "projection")]
 pub mod features;
 pub mod predict;
+pub mod project;
 pub mod report;
 pub mod run_folder;
 

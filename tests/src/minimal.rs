@@ -127,7 +127,9 @@ pub fn stack_and_statics(elf: &Path) -> (u64, u64) {
     let stack = file.symbol_by_name("_stack_start").expect("the start of the stack").address();
     let statics = file.sections().filter(|section| {
         let SectionFlags::Elf { sh_flags } = section.flags() else { return false };
-        sh_flags & u64::from(object::elf::SHF_WRITE) != 0 && section.size() > 0
+        // riscv-rt has a section for the stack itself.
+        let is_stack = section.name().is_ok_and(|name| name == ".stack");
+        sh_flags & u64::from(object::elf::SHF_WRITE) != 0 && section.size() > 0 && !is_stack
     });
     (stack, statics.map(|section| section.address()).min().expect("statics"))
 }

@@ -66,6 +66,8 @@ impl ModelFile {
     /// - `MODEL: thimble_nn::StaticModel<Ops>`, for `thimble_nn::Engine::new`;
     /// - `SCRATCH_LEN: usize`, in words of 32 bits; `INPUTS: usize`; `OUTPUTS: usize`;
     /// - `LABELS: [&str; N]`, the labels of the classes, none for a regression;
+    /// - `INPUT_NAMES`, `INPUT_UNITS`, `OUTPUT_NAMES` and `OUTPUT_UNITS`, `[&str; N]`, none where
+    ///   the model file has no names;
     /// - `Ops`, the capabilities that the model needs.
     ///
     /// A model that is refused ends the build; cargo shows the message.
@@ -74,7 +76,9 @@ impl ModelFile {
         println!("cargo::rerun-if-changed={}", path.display());
         let bytes = fs::read(&path).unwrap_or_else(|error| self.refuse(&path, &error));
         let model = Model::parse(&bytes).unwrap_or_else(|error| self.refuse(&path, &error));
-        fit::check(&model, &fit::kernels()).unwrap_or_else(|error| self.refuse(&path, &error));
+        fit::check(&model, &fit::kernels()).unwrap_or_else(|error| {
+            fail(&format!("the model {} cannot be built in: {error}.", path.display()))
+        });
         write(&format!("{}.rs", self.module), &code::module(&self.module, &path, &model));
     }
 

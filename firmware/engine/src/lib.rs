@@ -53,6 +53,7 @@ mod answer;
 mod engine;
 mod input_stage;
 mod kernels;
+mod self_test;
 mod softmax;
 mod source;
 
@@ -64,4 +65,5 @@ pub use model_format::{
     Input, Kernels, Labels, Layer, Model, OpSet, Output, OutputKind, Quantization, RealChannel,
     RealChannels, SelfTest, SelfTests, Shape, ValueScale, ValueScales, WeightLayout,
 };
+pub use self_test::SelfTestError;
 pub use source::{ModelSource, StaticModel};

@@ -14,6 +14,7 @@ use super::features::FeaturesArgs;
 #[cfg(not(all(feature = "device", feature = "fetch", feature = "projection")))]
 use super::left_out::LeftOut;
 use super::max_loss::MaxLoss;
+use super::new::NewArgs;
 use super::predict::{PredictArgs, PrepareArgs};
 use super::quantize::QuantizeArgs;
 use super::report::ReportArgs;
@@ -64,6 +65,8 @@ pub enum Command {
     Quantize(QuantizeArgs),
     /// Lay a model's weights out for the kernels of a core; its outputs stay the same
     Pack(PackArgs),
+    /// Write a firmware project that runs a model on a chip
+    New(NewArgs),
     /// Show what every layer of a model gives for one input, with a hash to compare
     Trace(TraceArgs),
     /// Classify photographs or rows of a table, in float and in integers, with probabilities

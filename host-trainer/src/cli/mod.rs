@@ -20,6 +20,7 @@ mod inspect;
 #[cfg(not(all(feature = "device", feature = "fetch", feature = "projection")))]
 mod left_out;
 mod max_loss;
+mod new;
 mod pack;
 mod predict;
 mod predict_rows;
@@ -73,6 +74,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Infer(args) => infer::run(&args, quiet),
         Command::Quantize(args) => quantize::run(&args, quiet),
         Command::Pack(args) => pack::run(&args, quiet),
+        Command::New(args) => new::run(&args, quiet),
         Command::Trace(args) => trace::run(&args),
         Command::Predict(args) => predict::run(&args),
         #[cfg(feature = "projection")]

@@ -87,6 +87,7 @@ pub(crate) fn prepare<'s, C: Capabilities>(
     x: Values<'_>,
     workspace: &'s mut Workspace<'_>,
 ) -> Prepared<'s> {
+    #[cfg_attr(not(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32)), expect(unused_variables))]
     let used = C::OPS;
     match layer.specialize::<C>().layout {
         #[cfg(kernel_dsp)]
@@ -119,6 +120,7 @@ pub(crate) fn prepare<'s, C: Capabilities>(
 /// # Shapes
 /// `x` is what [`prepare`] made for this layer; `output` has the bytes of the layer's outputs.
 pub(crate) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+    #[cfg_attr(not(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32)), expect(unused_variables))]
     let used = C::OPS;
     match layer.specialize::<C>().layout {
         #[cfg(kernel_dsp)]
