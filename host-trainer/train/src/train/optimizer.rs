@@ -114,7 +114,7 @@ mod defaults {
 }
 
 impl OptimizerSettings {
-    /// Learning rate before the schedule.
+    /// Returns the learning rate before the schedule.
     pub fn learning_rate(&self) -> f64 {
         match self {
             OptimizerSettings::Adam(adam) => adam.learning_rate,
