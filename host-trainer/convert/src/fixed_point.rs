@@ -1,13 +1,14 @@
-//! The fixed-point functions of TensorFlow Lite Micro's int8 operators.
+//! Fixed-point exp, tanh and logistic functions of TensorFlow Lite Micro's int8 operators.
 //!
-//! These are gemmlowp's (`fixedpoint/fixedpoint.h`), on raw 32-bit numbers: "Qm" is a number with
-//! m integer bits and 31 − m fractional ones. Tables made by them give the same bytes as the
-//! operators, which compute them for every value anew.
+//! These are gemmlowp's (`fixedpoint/fixedpoint.h`), on raw 32-bit numbers. "Qm" is a number with m
+//! integer bits and 31 − m fractional bits. Tables of these functions give the same bytes as the
+//! operators, which compute the functions for each value.
 
-/// 1 in Q0, as near as there is.
+/// 1 in Q0, as the nearest representable number.
 const ONE: i32 = i32::MAX;
 
-/// The high half of twice the product, ties up; saturates for −2³¹ · −2³¹.
+/// Returns the high half of twice the product, with ties rounded up: gemmlowp's
+/// `SaturatingRoundingDoublingHighMul`. Saturates for −2³¹ · −2³¹.
 fn multiply(a: i32, b: i32) -> i32 {
     if a == i32::MIN && b == i32::MIN {
         return i32::MAX;
@@ -15,19 +16,20 @@ fn multiply(a: i32, b: i32) -> i32 {
     ((i64::from(a) * i64::from(b) + (1 << 30)) >> 31) as i32
 }
 
-/// value / 2^exponent, rounded to nearest, ties away from zero.
+/// Returns value / 2^exponent, rounded to nearest, ties away from zero: gemmlowp's
+/// `RoundingDivideByPOT`.
 fn divide_by_power_of_two(value: i32, exponent: u32) -> i32 {
     let half = 1i64 << exponent >> 1;
     let magnitude = (i64::from(value).abs() + half) >> exponent;
     (magnitude * i64::from(value.signum())) as i32
 }
 
-/// value · 2^exponent, saturated.
+/// Returns value · 2^exponent, saturated.
 fn multiply_by_power_of_two(value: i32, exponent: u32) -> i32 {
     (i64::from(value) << exponent).clamp(i32::MIN.into(), i32::MAX.into()) as i32
 }
 
-/// e^a in Q0 for a in Q0 in −1/4..0: a Taylor polynomial of degree 4 around −1/8.
+/// Returns e^a in Q0 for a in Q0 in −1/4..0, by a Taylor polynomial of degree 4 around −1/8.
 fn exp_between_minus_one_quarter_and_0(a: i32) -> i32 {
     const EXP_OF_MINUS_ONE_EIGHTH: i32 = 1_895_147_668;
     const ONE_THIRD: i32 = 715_827_883;
@@ -39,7 +41,7 @@ fn exp_between_minus_one_quarter_and_0(a: i32) -> i32 {
     EXP_OF_MINUS_ONE_EIGHTH + multiply(EXP_OF_MINUS_ONE_EIGHTH, x + higher)
 }
 
-/// e^a in Q0 for a ≤ 0 in Q`integer_bits`, of which there are at most five.
+/// Returns e^a in Q0 for a ≤ 0 in Q`integer_bits`, with at most five integer bits.
 pub(super) fn exp_of_negative(a: i32, integer_bits: u32) -> i32 {
     /// e^(−2^k) in Q0 for k from −2 on.
     const POWERS: [i32; 7] =
@@ -53,13 +55,13 @@ pub(super) fn exp_of_negative(a: i32, integer_bits: u32) -> i32 {
     let remainder = in_quarter - a;
     let start =
         exp_between_minus_one_quarter_and_0(multiply_by_power_of_two(in_quarter, integer_bits));
-    // One factor for each bit of what is left, from a quarter up.
+    // One factor per bit of the remainder, from a quarter up.
     (0..integer_bits + 2).zip(POWERS).fold(start, |result, (k, power)| {
         if remainder & (quarter << k) != 0 { multiply(result, power) } else { result }
     })
 }
 
-/// 1 / ((1 + a) / 2) in Q2 for a in Q0 in 0..=1, by Newton's iteration.
+/// Returns 1 / ((1 + a) / 2) in Q2 for a in Q0 in 0..=1, by Newton's method.
 fn reciprocal_of_half_of_one_plus(a: i32) -> i32 {
     const FORTY_EIGHT_OVER_17: i32 = 1_515_870_810;
     const MINUS_32_OVER_17: i32 = -1_010_580_540;
@@ -71,26 +73,28 @@ fn reciprocal_of_half_of_one_plus(a: i32) -> i32 {
     })
 }
 
-/// tanh of a in Q`integer_bits`, of which there are at most four, in Q0.
+/// Returns tanh a in Q0 for a in Q`integer_bits`, with at most four integer bits.
 pub(super) fn tanh(a: i32, integer_bits: u32) -> i32 {
-    // (1 − e^−2|a|) / (1 + e^−2|a|): the same raw number with an integer bit more is twice it.
+    // (1 − e^−2|a|) / (1 + e^−2|a|): the same raw number with one more integer bit is twice as
+    // large.
     let exp = exp_of_negative(-a.abs(), integer_bits + 1);
     let magnitude = multiply_by_power_of_two(reciprocal_of_half_of_one_plus(exp) - (1 << 29), 2);
     magnitude * a.signum()
 }
 
-/// 1 / (1 + e^−a) of a in Q`integer_bits`, of which there are at most five, in Q0.
+/// Returns 1 / (1 + e^−a) in Q0 for a in Q`integer_bits`, with at most five integer bits.
 pub(super) fn logistic(a: i32, integer_bits: u32) -> i32 {
     if a == 0 {
         return 1 << 30;
     }
     let exp = exp_of_negative(-a.abs(), integer_bits);
-    // Half of the reciprocal of the half: from Q2 to Q0 one shift is left.
+    // Half of the reciprocal, so one shift from Q2 to Q0 remains.
     let positive = multiply_by_power_of_two(reciprocal_of_half_of_one_plus(exp), 1);
     if a > 0 { positive } else { ONE - positive }
 }
 
-/// A positive real number as mantissa / 2³¹ · 2^exponent, the mantissa in 2³⁰..2³¹: frexp.
+/// Decomposes a positive number (`frexp`) as mantissa / 2³¹ · 2^exponent, with the mantissa in
+/// 2³⁰..2³¹.
 fn mantissa_and_exponent(real: f64) -> (i32, i32) {
     let bits = real.to_bits();
     let exponent = ((bits >> 52) & 0x7ff) as i32 - 1022;
@@ -101,7 +105,7 @@ fn mantissa_and_exponent(real: f64) -> (i32, i32) {
     }
 }
 
-/// Turns steps of an int8 tensor into fixed-point numbers, as the operators do.
+/// Conversion of steps of an int8 tensor to fixed-point numbers, as in the operators.
 pub(super) struct Rescale {
     integer_bits: u32,
     mantissa: i32,
@@ -109,24 +113,24 @@ pub(super) struct Rescale {
 }
 
 impl Rescale {
-    /// Steps of `scale` to Q`integer_bits`.
+    /// Creates the conversion of steps of `scale` to Q`integer_bits`.
     pub(super) fn new(scale: f64, integer_bits: u32) -> Self {
         let real = (scale * 2f64.powi(31 - integer_bits as i32)).min(2f64.powi(31) - 1.0);
         let (mantissa, exponent) = mantissa_and_exponent(real);
         Rescale { integer_bits, mantissa, exponent }
     }
 
-    /// The most steps that are computed; what lies beyond is taken as far out.
+    /// Returns the largest number of steps in range. Inputs beyond it saturate.
     pub(super) fn radius(&self) -> i64 {
         let most = ((1i64 << self.integer_bits) - 1) << (31 - self.integer_bits);
-        // As `CalculateInputRadius`: rounded down.
+        // Rounded down, as in `CalculateInputRadius`.
         match self.exponent {
             exponent @ 0.. => most >> exponent.min(62),
             exponent => most << exponent.unsigned_abs().min(30),
         }
     }
 
-    /// The fixed-point number for so many steps, which must be within the radius.
+    /// Converts steps, which must be within the radius, to a fixed-point number.
     pub(super) fn apply(&self, steps: i32) -> i32 {
         let shifted = i64::from(steps) << self.exponent.clamp(0, 31);
         let product =

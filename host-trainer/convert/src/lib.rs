@@ -1,10 +1,10 @@
-//! Conversion of models: import from TensorFlow Lite, packing for a core.
+//! Model conversion: import from TensorFlow Lite, and packing of weights for a core.
 //!
 //! | module | content |
 //! |---|---|
-//! | [`import`] | int8 TensorFlow Lite models, to the byte |
+//! | [`import`] | import of int8 TensorFlow Lite models, bit-exact |
 //! | [`pack`] | weight layouts per core |
-//! | [`tables`] | tables of element-wise functions, as TensorFlow Lite Micro computes them |
+//! | [`tables`] | lookup tables of element-wise functions and softmax |
 //! | `fixed_point` | the fixed-point functions behind the tables |
 
 mod fixed_point;

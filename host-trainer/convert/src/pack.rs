@@ -1,8 +1,8 @@
-//! Weights laid out as the kernels of one core read them.
+//! Packing: weight layouts for the kernels of one core.
 //!
-//! A packed model computes what the one that it was made from computes, with the same self-tests;
-//! only the order of the weights in the file differs. Which layout is the fastest on which core is
-//! the kernels' knowledge (`firmware/src/kernels`), this table is its mirror.
+//! A packed model computes the same outputs as the original, with the same self-tests. Only the
+//! order of the weights in the file differs. The choice of layouts follows the engine's kernels
+//! (`firmware/engine/src/kernels`).
 
 use std::fmt;
 
@@ -13,13 +13,14 @@ use thimble_nn::{Engine, EngineError};
 
 use thimble_support::random::{Stream, stream};
 
-/// Random inputs on which a packed model must give the same bytes as the one it was made from.
+/// Number of random inputs on which a packed model must give the same bytes as the original.
 const CHECKS: usize = 32;
 
-/// Multiply-accumulates that these inputs may take: a model of 200 MB is checked within seconds.
+/// Maximum number of multiply-accumulate operations for these inputs, so that a model of 200 MB is
+/// checked within seconds.
 const MOST_MACS: u64 = 1 << 29;
 
-/// The core that a model is packed for.
+/// Target core of a packed model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum Core {
@@ -60,13 +61,13 @@ impl Core {
         Core::Any,
     ];
 
-    /// The fastest layout for a layer with such weights and inputs.
+    /// Returns the fastest layout for a layer's weights and inputs.
     fn layout(self, dense: &DenseSpec, input: Quantization) -> WeightLayout {
         use WeightLayout::{
             Columns8, ColumnsUnsigned4, FoldedRows, Int4, Int4Tiles4, Pairs4, RowMajor, Sparse,
         };
         if dense.layout == WeightLayout::Sparse {
-            // What is not stored cannot be read faster in another order.
+            // Other layouts would store the zeros, too.
             return Sparse;
         }
         let has_dsp =
@@ -98,30 +99,30 @@ impl fmt::Display for Core {
     }
 }
 
-/// Why a model cannot be packed.
+/// Errors of packing a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PackError {
-    /// The format refuses the packed model.
+    /// The model format rejected the packed model.
     #[error("the packed model is refused: {0}")]
     Format(#[from] Error),
-    /// The engine of this machine refuses it.
+    /// The host's engine rejected the packed model.
     #[error("the packed model cannot be checked: {0}")]
     Engine(#[from] EngineError),
-    /// The packed model answers something else.
+    /// The packed model gives another output.
     #[error(
         "the packed model gives another output for check {check}: this is an error in Thimble, \
          please report it with the model; the model was not written"
     )]
     Differs {
-        /// The number of the input, the self-tests first.
+        /// Index of the input. Self-tests come first.
         check: usize,
     },
 }
 
-/// Lays the weights of a model out for a core, and checks that it computes the same.
+/// Packs the weights of a model for a core, and checks that the outputs are the same.
 ///
 /// # Errors
-/// [`PackError`]; what can be parsed can be packed, but for an error in this program.
+/// [`PackError`], which a valid model does not cause unless there is a bug in Thimble.
 pub fn pack(model: &Model<'_>, core: Core) -> Result<Vec<u8>, PackError> {
     let mut spec = ModelSpec::from(model);
     let mut input = spec.input.quantization;
@@ -142,8 +143,8 @@ pub fn pack(model: &Model<'_>, core: Core) -> Result<Vec<u8>, PackError> {
     Ok(bytes)
 }
 
-/// Leaves out the details of a model: names and units of features and values, and the preparation of
-/// images. Everything that is computed stays.
+/// Removes the details of a model: names and units of features and outputs, and the preparation of
+/// images. The outputs do not change.
 ///
 /// # Errors
 /// [`PackError`], as for [`pack`].
@@ -162,10 +163,10 @@ fn check(model: &Model<'_>, packed: &Model<'_>) -> Result<(), PackError> {
     let checks = (MOST_MACS / model.macs().max(1)).clamp(1, CHECKS as u64);
     let random =
         (0..checks).map(|_| (0..model.input_bytes()).map(|_| random.random()).collect::<Vec<u8>>());
-    // The extremes of every input, and the zero point, at which kernels skip.
+    // Extremes of all inputs, and the zero point, which kernels skip.
     let extremes = [0x80, 0x7f, model.input().quantization.zero_point as u8]
         .map(|byte| vec![byte; model.input_bytes()]);
-    // All that there are for any usual model, at least one of each kind for a huge one.
+    // All inputs for usual models, one of each kind for huge ones.
     let few = if model.macs() > MOST_MACS { 1 } else { usize::MAX };
     let tests = model.self_tests().map(|test| test.input.to_vec()).take(few);
     let inputs = tests.chain(extremes.into_iter().take(few)).chain(random);

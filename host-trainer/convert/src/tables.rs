@@ -1,27 +1,29 @@
-//! Tables for element-wise layers and softmax, made as TensorFlow Lite Micro computes.
+//! Lookup tables for element-wise layers and softmax, with TensorFlow Lite Micro's arithmetic.
 
 use model_format::build::{SoftmaxSpec, TableSpec};
 use model_format::{Clamp, DataType, Quantization};
 
 use crate::fixed_point::{Rescale, exp_of_negative, logistic, tanh};
 
-/// Integer bits of what tanh and the logistic function take.
+/// Integer bits of the inputs of tanh and the logistic function.
 const FUNCTION_BITS: u32 = 4;
-/// Integer bits of what softmax takes.
+/// Integer bits of the inputs of softmax.
 const SOFTMAX_BITS: u32 = 5;
 
-/// tanh of int8, in steps of 1/128: TensorFlow Lite Micro's `Tanh`.
+/// Returns the table of tanh for int8, with output steps of 1/128: TensorFlow Lite Micro's `Tanh`.
 pub fn tanh_int8(input: Quantization) -> TableSpec {
     from_fixed_point(input, Quantization::int8(1.0 / 128.0, 0), 7, |x| tanh(x, FUNCTION_BITS))
 }
 
-/// The logistic function of int8, in steps of 1/256 from −128: TensorFlow Lite Micro's `Logistic`.
+/// Returns the table of the logistic function for int8, with output steps of 1/256 from −128:
+/// TensorFlow Lite Micro's `Logistic`.
 pub fn logistic_int8(input: Quantization) -> TableSpec {
     let output = Quantization::int8(1.0 / 256.0, -128);
     from_fixed_point(input, output, 8, |x| logistic(x, FUNCTION_BITS))
 }
 
-/// Entries for all int8 inputs; `function` is from Q4 to Q0, of which `bits` are kept.
+/// Returns the table of a fixed-point function from Q4 to Q0 for all int8 inputs. The output keeps
+/// `bits` bits.
 fn from_fixed_point(
     input: Quantization,
     output: Quantization,
@@ -47,9 +49,9 @@ fn from_fixed_point(
     TableSpec { output, entries: (-128..128).map(entry).collect() }
 }
 
-/// Any function of the real input, rounded to nearest.
+/// Returns the table of a function of the real input, rounded to nearest.
 ///
-/// For int16 the entries lie 256 steps apart, and an engine interpolates between them.
+/// For int16, entries are 256 steps apart, and the engine interpolates between them.
 pub fn of_function(
     input: Quantization,
     output: Quantization,
@@ -68,7 +70,7 @@ pub fn of_function(
     TableSpec { output, entries }
 }
 
-/// The exponentials of a softmax with β = `beta`: TensorFlow Lite Micro's int8 `Softmax`.
+/// Returns the exponentials of a softmax with β = `beta`: TensorFlow Lite Micro's int8 `Softmax`.
 pub fn softmax(input: Quantization, beta: f32) -> SoftmaxSpec {
     let rescale = Rescale::new(f64::from(beta) * f64::from(input.scale), SOFTMAX_BITS);
     let radius = rescale.radius();
@@ -76,7 +78,7 @@ pub fn softmax(input: Quantization, beta: f32) -> SoftmaxSpec {
         .take_while(|below| i64::from(*below) <= radius)
         .map(|below| exp_of_negative(rescale.apply(-below), SOFTMAX_BITS))
         .collect();
-    // What follows the last one counts as 0, and so need not be stored.
+    // Exponentials after the last one are 0 and need not be stored.
     let kept = exponentials.iter().rposition(|e| *e != 0).map_or(1, |last| last + 1);
     exponentials.truncate(kept);
     SoftmaxSpec { exponentials }

@@ -1,4 +1,4 @@
-//! Checking what only follows from several settings of a preset together.
+//! Validation of a preset's settings against each other.
 
 use thimble_support::foreign_text::shown;
 use thimble_train::data::{Dataset, ScalingMethod, Source, TargetKind, TestRows};
@@ -7,14 +7,14 @@ use thimble_train::network::{Activation, Head, Loss, Network, NetworkError};
 
 use super::{Error, Preset};
 
-/// The most rows that are made from a seed; they are held in memory.
+/// Maximum number of synthetic rows, which are kept in memory.
 const MAX_MADE_ROWS: usize = 20_000_000;
 
-/// A key, and what is wrong with it.
+/// A key and its problem.
 type Wrong = (String, String);
 
 impl Preset {
-    /// Checks all that can be checked before the data is read.
+    /// Checks all settings that do not depend on the data.
     pub(super) fn check(&self, origin: &str) -> Result<(), Error> {
         self.check_name()
             .and_then(|()| self.check_data())
@@ -27,7 +27,7 @@ impl Preset {
             .map_err(|(key, problem)| Error::Setting { origin: origin.to_string(), key, problem })
     }
 
-    /// Checks that network and loss fit what is to be learnt.
+    /// Checks that network and loss match the targets of a dataset.
     ///
     /// # Errors
     /// [`Error::Setting`] with the key and the remedy.
@@ -54,7 +54,7 @@ impl Preset {
         }
         let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
         if !self.name.chars().all(plain) || self.name.starts_with('.') {
-            // It names the run's folder too.
+            // It is also the name of the run's folder.
             return wrong("name", "must be of letters, digits, `-`, `_`, `.`".to_string());
         }
         Ok(())
@@ -109,13 +109,13 @@ impl Preset {
     fn check_network(&self) -> Result<(), Wrong> {
         let layers = &self.network.layers;
         let dense = layers.iter().filter(|layer| layer.dense().is_some()).count();
-        // What is more becomes tables, of which there may be one a dense layer, and one at the end.
+        // Activations become table layers, at most one per dense layer, and one at the end.
         let most = model_format::limits::MAX_LAYERS / 2;
         if dense > most {
             let problem = format!("{dense} dense layers are more than a model can have: {most}");
             return wrong("network.layers", problem);
         }
-        // One input: only places are checked here.
+        // With one input, because only positions of layers are checked here.
         match Network::<f32>::new(1, &narrow(&self.network.specs()), 1) {
             Ok(_) => {}
             Err(NetworkError::NoLayer) => {
@@ -136,7 +136,7 @@ impl Preset {
         Ok(())
     }
 
-    /// Checks that there are validation rows where callbacks watch them.
+    /// Checks that a validation split exists if callbacks monitor it.
     ///
     /// # Errors
     /// [`Error::Setting`] with the key and the remedy.
@@ -165,7 +165,7 @@ impl Preset {
     }
 
     fn check_training(&self) -> Result<(), Wrong> {
-        // A folder of images may have validation images of its own.
+        // A folder of images may have its own validation split.
         let unknown = self.data.dataset.has_test().is_none();
         self.check_monitors(unknown || self.data.validation.is_some())?;
         let training = &self.training;
@@ -187,7 +187,7 @@ impl Preset {
         }
     }
 
-    /// What the last layer's outputs go through.
+    /// Returns the output activation.
     fn head(&self) -> Head {
         match self.network.last_activation() {
             Activation::Sigmoid => Head::Sigmoid,
@@ -196,7 +196,7 @@ impl Preset {
         }
     }
 
-    /// Checks the settings that are for values alone, or for classes alone.
+    /// Checks the settings that apply only to regression or only to classification.
     fn check_kind(&self, kind: TargetKind) -> Result<(), Wrong> {
         let (dataset, training) = (&self.data.dataset, &self.training);
         let scales = self.data.target_scaling.is_some_and(|method| method != ScalingMethod::None);
@@ -244,7 +244,7 @@ impl Preset {
         }
     }
 
-    /// Units of the last dense layer.
+    /// Returns the units of the last dense layer.
     fn outputs(&self) -> usize {
         let mut layers = self.network.layers.iter().rev();
         layers.find_map(|layer| Some(layer.dense()?.units)).unwrap_or_default()
@@ -270,7 +270,7 @@ impl Preset {
                     format!("{dataset} has one class only: there is nothing to tell apart");
                 return wrong("data.dataset", problem);
             }
-            // One output is enough to tell two classes apart.
+            // One output suffices for two classes.
             (TargetKind::Classes(2), _) if units == 1 && !loss.is_categorical() => return Ok(()),
             (TargetKind::Classes(classes), _) => (classes, format!("{classes} classes")),
         };
@@ -285,7 +285,7 @@ impl Preset {
     }
 }
 
-/// Names of classes, for whoever counted others.
+/// Formats the names of classes for a message.
 fn explained(names: &[String]) -> String {
     const LISTED: usize = 12;
     let list: Vec<String> = names.iter().take(LISTED).map(|name| shown(name)).collect();
@@ -304,7 +304,7 @@ fn wrong(key: &str, problem: String) -> Result<(), Wrong> {
     Err((key.to_string(), problem))
 }
 
-/// The same layers, one unit wide: as good for checking, and nothing to allocate.
+/// Returns the same layers with one unit each, which suffices for the check and allocates little.
 fn narrow(layers: &[thimble_train::network::LayerSpec]) -> Vec<thimble_train::network::LayerSpec> {
     let mut layers = layers.to_vec();
     for layer in &mut layers {

@@ -1,22 +1,22 @@
-//! Why a preset cannot be used: which file, which key, what to do.
+//! Errors of presets, with the file, the key, and the remedy.
 
 use std::io;
 use std::path::PathBuf;
 
 use thimble_support::foreign_text::{self, escaped, shown};
 
-/// Why a preset cannot be used.
+/// Errors of reading and checking a preset.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no preset of this name.
     #[error("there is no preset `{name}`{}. There are: {known}; a file must end in .toml",
         suggestion(.nearest.as_deref()))]
     Unknown {
-        /// What was asked for.
+        /// The requested name.
         name: String,
-        /// The presets that there are.
+        /// Names of all embedded presets.
         known: String,
-        /// The one that was probably meant.
+        /// The most similar name.
         nearest: Option<String>,
     },
     /// The file cannot be read.
@@ -28,7 +28,7 @@ pub enum Error {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The operating system's error.
         #[source]
         error: io::Error,
     },
@@ -42,32 +42,32 @@ pub enum Error {
         line: usize,
         /// The column in it, counted from 1.
         column: usize,
-        /// The key, with its tables and `: ` behind it; empty when there is none.
+        /// The key with its tables, followed by `: `. Empty if there is none.
         key: String,
-        /// What is wrong.
+        /// Description of the problem.
         message: String,
-        /// The key or value that was probably meant.
+        /// The most similar key or value.
         nearest: Option<String>,
     },
-    /// A setting given by key and value cannot be understood.
+    /// A `key=value` setting cannot be parsed.
     #[error("setting `{}`: {}{}", shown(.setting), escaped(.problem),
         suggestion(.nearest.as_deref()))]
     Override {
-        /// What was given.
+        /// The given setting.
         setting: String,
-        /// What is wrong with it.
+        /// Description of the problem.
         problem: String,
-        /// The key or value that was probably meant.
+        /// The most similar key or value.
         nearest: Option<String>,
     },
-    /// Two settings do not go together.
+    /// Settings are incompatible.
     #[error("{origin}: {key}: {problem}")]
     Setting {
         /// The file.
         origin: String,
         /// The key.
         key: String,
-        /// What is wrong.
+        /// Description of the problem.
         problem: String,
     },
 }

@@ -1,6 +1,7 @@
-//! Presets: TOML files that describe a training completely.
+//! Presets: TOML files with all settings of a training.
 //!
-//! A crate of its own, since reading them is much generated code that need not be fast.
+//! This is a separate crate because deserialization is much generated code that needs no
+//! optimization.
 
 mod check;
 mod embedded;

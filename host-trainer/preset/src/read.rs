@@ -1,15 +1,15 @@
-//! Reading a preset, and checking it.
+//! Parsing of presets from TOML, and overrides of single settings.
 
 use thimble_support::nearest;
 
 use super::{Error, Preset};
 
 impl Preset {
-    /// Reads a preset from TOML. `origin` is what errors call it: its file.
+    /// Parses a preset from TOML. `origin` is its name in errors, such as its file.
     ///
     /// # Errors
-    /// [`Error::Toml`] with line, column and key for what is not valid by itself;
-    /// [`Error::Setting`] for settings that do not go together.
+    /// [`Error::Toml`] with line, column and key for an invalid setting. [`Error::Setting`] for
+    /// incompatible settings.
     pub fn read(text: &str, origin: &str) -> Result<Self, Error> {
         let toml_error = |error: toml::de::Error, path: String| {
             let start = error.span().map_or(0, |span| span.start);
@@ -30,18 +30,18 @@ impl Preset {
                 toml_error(error.into_inner(), path)
             })?;
         preset.check(origin)?;
-        // Written out, so that a later default changes nothing.
+        // Made explicit, so that a later change of the default has no effect.
         preset.data.scaling = Some(preset.data.scaling());
         Ok(preset)
     }
 
-    /// The preset with some settings replaced, each written as `key=value`: a key is a path such as
-    /// `training.optimizer.adam.learning_rate` or `network.layers.0.dense.units`, a value is TOML;
-    /// what is no TOML is taken for a string.
+    /// Returns the preset with some settings replaced, each in the form `key=value`. A key is a
+    /// path such as `training.optimizer.adam.learning_rate` or `network.layers.0.dense.units`. A
+    /// value is TOML, or a string if it is not valid TOML.
     ///
     /// # Errors
-    /// [`Error::Override`] for what is not written so, or names no place of the preset;
-    /// [`Error::Setting`] and [`Error::Toml`] for what the value then is.
+    /// [`Error::Override`] for a setting that cannot be parsed, or whose key or value is invalid.
+    /// [`Error::Setting`] for incompatible settings.
     pub fn with_settings(&self, settings: &[String]) -> Result<Self, Error> {
         if settings.is_empty() {
             return Ok(self.clone());
@@ -77,7 +77,7 @@ impl Preset {
                         &mut array[index]
                     }
                     other => {
-                        // Such as a schedule that was a word and becomes a table.
+                        // For example a schedule that was a word and becomes a table.
                         *other = toml::Value::Table(toml::Table::new());
                         match other {
                             toml::Value::Table(table) => table
@@ -94,7 +94,7 @@ impl Preset {
             .map_err(|error| fail(&settings.join(" "), error.to_string()))?;
         let read = Preset::read(&text, &format!("preset {} with settings", self.name));
         read.map_err(|error| match error {
-            // Lines and columns of a text that nobody has seen say nothing.
+            // Line and column of a generated text are useless to the user.
             Error::Toml { key, message, nearest, .. } => {
                 let key = key.trim_end_matches([':', ' ']);
                 let about = |setting: &&String| {
@@ -108,25 +108,26 @@ impl Preset {
         })
     }
 
-    /// As TOML with every setting spelt out, the defaults too.
+    /// Formats the preset as TOML with all settings, including defaults.
     pub fn to_toml(&self) -> String {
         let mut whole = self.clone();
         if self.data.dataset.has_values() {
             whole.data.target_scaling = Some(self.target_scaling());
         }
-        // Strings, numbers and tables: TOML can hold them all, so this cannot fail.
+        // TOML can represent strings, numbers and tables, so this cannot fail.
         toml::to_string_pretty(&whole).unwrap_or_default()
     }
 }
 
-/// Line and column, both counted from 1, of a byte of a text.
+/// Returns line and column, both counted from 1, of a byte offset.
 fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-/// What was probably meant where serde says "unknown field `x`, expected one of `y`, `z`".
+/// Returns the most similar name from serde's message "unknown field `x`, expected one of `y`,
+/// `z`".
 fn meant(message: &str) -> Option<&str> {
     if !message.starts_with("unknown ") {
         return None;

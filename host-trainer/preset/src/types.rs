@@ -1,4 +1,4 @@
-//! What a preset says.
+//! Preset types: data, network, training and quantization settings.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,61 +9,61 @@ use thimble_train::network::{Activation, DenseSpec, Initializer, LayerSpec};
 use thimble_train::validators::{below_one, not_negative, positive, width};
 use thimble_train::{quantize, train};
 
-/// Everything about a training: written as TOML, read by [`Preset::read`], which checks it.
+/// All settings of a training. [`Preset::read`] parses and checks it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preset {
-    /// What people call it, and the model that it makes.
+    /// Name of the preset and of its model.
     pub name: String,
-    /// A line about it.
+    /// Description in one line.
     #[serde(default)]
     pub description: String,
-    /// Where everything random comes from.
+    /// Seed of all random numbers.
     #[serde(default = "first_seed", deserialize_with = "seed")]
     pub seed: u64,
-    /// What is learnt.
+    /// Dataset, splits and scaling.
     pub data: DataSettings,
-    /// What learns it.
+    /// Network architecture.
     pub network: NetworkSettings,
-    /// How it is learnt.
+    /// Training settings.
     pub training: train::Settings,
-    /// How the network becomes int8.
+    /// Quantization settings.
     #[serde(default)]
     pub quantization: quantize::Settings,
 }
 
-/// What is learnt.
+/// Dataset, splits and scaling.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataSettings {
     /// The dataset.
     pub dataset: Source,
-    /// Rows set aside for the test, of a dataset that has none of its own, or the rows of another
-    /// file. Without them, results are measured on the validation rows.
+    /// Test split, for a dataset without its own, or another file. Without it, results are measured
+    /// on the validation split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<TestRows>,
-    /// Rows of the rest set aside for validation.
+    /// Validation split, from the remaining rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<HoldOut>,
-    /// How features are scaled, fitted on the training rows; where it is not given, as suits the
-    /// dataset: see [`DataSettings::scaling`].
+    /// Feature scaling, fitted on the training split. The default depends on the dataset, see
+    /// [`DataSettings::scaling`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling: Option<ScalingMethod>,
-    /// How targets that are numbers are scaled for the loss, fitted on the training rows; predictions
-    /// and figures are in the target's own unit. `None`: see [`Preset::target_scaling`].
+    /// Scaling of regression targets for the loss, fitted on the training split. Predictions and
+    /// metrics are in the target's own unit. The default depends on the network, see
+    /// [`Preset::target_scaling`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_scaling: Option<ScalingMethod>,
-    /// What sensors count for the features, one entry for each or one for all: the model then takes
-    /// counts, and rows are counted before they are learnt.
+    /// Calibration lines of raw ADC counts, one per feature or one for all. With them, the model
+    /// takes raw counts, and features are converted to counts before training.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub raw: Vec<Raw>,
 }
 
 impl Preset {
-    /// How targets that are numbers are scaled for the loss: what `data.target_scaling` says. By
-    /// default `standard` where a last layer without activation meets a squared or absolute error;
-    /// else `none`, since an activation that is bounded or one-sided was chosen for the targets as
-    /// they are.
+    /// Returns the scaling of regression targets for the loss, `data.target_scaling`. The default
+    /// is `standard` for a linear last layer with a squared or absolute error. Otherwise it is
+    /// `none`, because a bounded or one-sided activation implies unscaled targets.
     pub fn target_scaling(&self) -> ScalingMethod {
         let is_linear = self.network.last_activation() == Activation::Linear;
         match self.data.target_scaling {
@@ -80,13 +80,13 @@ impl Preset {
 }
 
 impl DataSettings {
-    /// How features are scaled: as given, else tables are standardized, and all else is left as
-    /// it is.
+    /// Returns the feature scaling. By default, tables are standardized, and other features are not
+    /// scaled.
     pub fn scaling(&self) -> ScalingMethod {
         self.scaling.unwrap_or_else(|| self.dataset.default_scaling())
     }
 
-    /// The rows as sensors count them, with the share that lies beyond their range.
+    /// Returns the rows as raw ADC counts, with the share that saturated.
     fn counted(&self, dataset: data::Dataset) -> Result<data::Dataset, data::Error> {
         let mut intake = dataset.intake().cloned().unwrap_or_default();
         if let data::Features::Reals(values) = dataset.features() {
@@ -106,7 +106,7 @@ impl DataSettings {
         Ok(dataset.counted(&self.raw)?.with_intake(std::sync::Arc::new(intake)))
     }
 
-    /// Splits what [`load`](Self::load) gave; the same seed takes the same rows.
+    /// Splits the result of [`load`](Self::load). The same seed gives the same splits.
     ///
     /// # Errors
     /// Those of [`Splits::new`].
@@ -115,10 +115,12 @@ impl DataSettings {
         Splits::new(loaded, test, self.validation, seed)
     }
 
-    /// Reads the dataset, or makes it from the seed; as sensors count it, where they do.
+    /// Reads the dataset, or generates it from the seed, and converts it to raw ADC counts if `raw`
+    /// is set.
     ///
     /// # Errors
-    /// Those of [`Source::load`], and [`data::Error::Dataset`] when `raw` does not fit.
+    /// Those of [`Source::load`], and [`data::Error::Dataset`] if `raw` does not match the
+    /// features.
     pub fn load(&self, locations: &Locations, seed: u64) -> Result<Loaded, data::Error> {
         let mut loaded = self.dataset.load(locations, seed)?;
         if let (Some(TestRows::File(file)), Source::Csv(table)) = (&self.test, &self.dataset) {
@@ -132,7 +134,7 @@ impl DataSettings {
     }
 }
 
-/// What learns.
+/// Network architecture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkSettings {
@@ -146,7 +148,7 @@ pub struct NetworkSettings {
 pub enum LayerSettings {
     /// A dense layer.
     Dense(DenseSettings),
-    /// A function of each value; a dense layer may also have it itself.
+    /// Activation layer. A dense layer may also have its own activation.
     Activation(Activation),
     /// Dropout.
     Dropout(DropoutSettings),
@@ -161,22 +163,22 @@ pub struct DenseSettings {
     /// Number of outputs.
     #[serde(deserialize_with = "width")]
     pub units: usize,
-    /// What is applied to each output.
+    /// Activation function.
     #[serde(default)]
     pub activation: Activation,
-    /// How the weights begin.
+    /// Initializer of the weights.
     #[serde(default)]
     pub weights: Initializer,
-    /// How the biases begin.
+    /// Initializer of the biases.
     #[serde(default = "zeros")]
     pub biases: Initializer,
-    /// Penalty on the magnitudes of the weights: l1 · Σ |w| is added to the loss.
+    /// L1 regularization: l1 · Σ |w| is added to the loss.
     #[serde(default, deserialize_with = "not_negative")]
     pub l1: f64,
-    /// Penalty on the squares of the weights: l2 · Σ w² is added to the loss.
+    /// L2 regularization: l2 · Σ w² is added to the loss.
     #[serde(default, deserialize_with = "not_negative")]
     pub l2: f64,
-    /// What people call it.
+    /// Name of the layer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
@@ -185,7 +187,7 @@ pub struct DenseSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DropoutSettings {
-    /// Probability of each value to be dropped.
+    /// Probability that a value is dropped.
     #[serde(deserialize_with = "below_one")]
     pub rate: f64,
 }
@@ -194,10 +196,10 @@ pub struct DropoutSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BatchNormalizationSettings {
-    /// How much of a running average stays at each step.
+    /// Momentum of the running averages.
     #[serde(default = "most", deserialize_with = "below_one")]
     pub momentum: f64,
-    /// Keeps the division by small variances finite.
+    /// ε, added to the variance to keep the division finite.
     #[serde(default = "thousandth", deserialize_with = "positive")]
     pub epsilon: f64,
 }
@@ -234,7 +236,7 @@ impl LayerSettings {
         }
     }
 
-    /// It as a dense layer, if it is one.
+    /// Returns the settings of a dense layer, or `None` for other layers.
     pub fn dense(&self) -> Option<&DenseSettings> {
         match self {
             LayerSettings::Dense(dense) => Some(dense),
@@ -244,12 +246,12 @@ impl LayerSettings {
 }
 
 impl NetworkSettings {
-    /// The layers as the network takes them.
+    /// Converts to layer specifications.
     pub fn specs(&self) -> Vec<LayerSpec> {
         self.layers.iter().map(LayerSettings::spec).collect()
     }
 
-    /// What is applied to the last layer's outputs.
+    /// Returns the activation of the last layer.
     pub fn last_activation(&self) -> Activation {
         match self.layers.last() {
             Some(LayerSettings::Dense(dense)) => dense.activation,
@@ -258,7 +260,7 @@ impl NetworkSettings {
         }
     }
 
-    /// Widths from the input to the output, such as `784-128-10`.
+    /// Formats the layer widths from input to output, such as `784-128-10`.
     pub fn shape(&self, inputs: usize) -> String {
         let dense = self.layers.iter().filter_map(LayerSettings::dense);
         let widths = dense.map(|dense| dense.units);

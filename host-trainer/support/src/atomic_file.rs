@@ -1,4 +1,4 @@
-//! Files that are replaced whole: after a crash there is the old content or the new one.
+//! Atomic file replacement: after a crash, a file has either its old or its new content.
 
 use std::fs::{self, File};
 use std::io;
@@ -8,12 +8,11 @@ use std::time::Duration;
 const PREFIX: &str = ".thimble-";
 const SUFFIX: &str = ".tmp";
 
-/// Writes a file, or replaces it: whoever opens it finds the old content or the new one, never a
-/// part, even after a power failure. `write` is given the path of a temporary file in the same
-/// folder.
+/// Writes or replaces a file atomically. A reader finds the old or the new content, never a part,
+/// even after a power failure. `write` gets the path of a temporary file in the same folder.
 ///
 /// # Errors
-/// What the system or `write` says; the old content is still there then.
+/// The error of the operating system or of `write`. The old content is unchanged then.
 pub fn replace<T, E: From<io::Error>>(
     path: &Path,
     write: impl FnOnce(&Path) -> Result<T, E>,
@@ -21,32 +20,33 @@ pub fn replace<T, E: From<io::Error>>(
     let folder = folder(path);
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX).suffix(SUFFIX);
-    // A temporary file is its owner's alone unless told otherwise; the umask still applies.
+    // By default, only its owner can read a temporary file. The umask still applies.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let file = builder.tempfile_in(folder)?;
-    // Says to `remove_leftovers` that its writer lives; some file systems have no locks.
+    // The lock tells `remove_leftovers` that the writer is running. Some file systems have no
+    // locks.
     let _ = file.as_file().try_lock();
     let permissions = fs::metadata(file.path())?.permissions();
     let value = write(file.path())?;
-    // The writer may have put a file of its own there.
+    // `write` may have replaced the file.
     fs::set_permissions(file.path(), permissions)?;
-    // The content must be on the disk before the name is: see `man 2 rename`, `man 2 fsync`.
+    // The content must be on the disk before the rename: see `man 2 rename`, `man 2 fsync`.
     File::open(file.path())?.sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     sync_folder(folder);
     Ok(value)
 }
 
-/// Makes renamed and removed names of a folder durable, where the system can.
+/// Flushes renames and removals in a folder to the disk, if the operating system supports it.
 pub fn sync_folder(folder: &Path) {
-    // The files themselves are durable; not every system lets a folder be opened.
+    // The files themselves are durable. Some operating systems cannot open a folder.
     if let Ok(folder) = File::open(folder) {
         let _ = folder.sync_all();
     }
 }
 
-/// The folder of a file.
+/// Returns the folder of a file.
 pub fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -54,7 +54,7 @@ pub fn folder(path: &Path) -> &Path {
     }
 }
 
-/// Removes the temporary files of [`replace`] whose writer was killed, if they are at least so old.
+/// Removes temporary files of [`replace`] whose writer was killed, if they are at least `age` old.
 pub fn remove_leftovers(folder: &Path, age: Duration) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
@@ -68,7 +68,7 @@ pub fn remove_leftovers(folder: &Path, age: Duration) {
         if !is_ours || !is_old() {
             continue;
         }
-        // Locked means that somebody is writing it. What cannot be removed costs space alone.
+        // A locked file is being written. A file that cannot be removed only costs space.
         if File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
             let _ = fs::remove_file(entry.path());
         }

@@ -1,28 +1,28 @@
-//! One writer at a time in a folder.
+//! Folder locks: one writing process per folder.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-/// The lock of a folder, held until it is dropped or the process ends, however it ends.
+/// Exclusive lock of a folder, held until it is dropped or the process ends, even by a kill.
 #[derive(Debug)]
 pub struct FolderLock {
     path: PathBuf,
     _file: File,
 }
 
-/// Why a folder cannot be locked.
+/// Errors of locking a folder.
 #[derive(Debug)]
 pub enum LockError {
-    /// The process of this number, as far as it is known, writes there.
+    /// Another process holds the lock. Contains its process ID, or nothing if it is unknown.
     Held(String),
     /// The file cannot be written.
     Io(io::Error),
 }
 
 impl FolderLock {
-    /// Locks a folder, by a file of this name that contains the number of the process. Returns with the lock the number of the process that left its own behind
-    /// when it was killed.
+    /// Locks a folder by a file of this name, which contains the process ID. Also returns the
+    /// process ID of a killed process that left its file behind.
     pub fn take(folder: &Path, name: &str) -> Result<(Self, Option<String>), LockError> {
         let path = folder.join(name);
         loop {
@@ -30,12 +30,12 @@ impl FolderLock {
             options.read(true).write(true).create(true).truncate(false);
             let mut file = options.open(&path).map_err(LockError::Io)?;
             match file.try_lock() {
-                // A file system without locks leaves it to the user.
+                // On a file system without locks, the user must avoid two writers.
                 Ok(()) | Err(TryLockError::Error(_)) => {}
                 Err(TryLockError::WouldBlock) => return Err(LockError::Held(process(&mut file))),
             }
             if !is_at(&file, &path) {
-                // Who held it has removed it since it was opened.
+                // The previous holder has removed the file since it was opened.
                 continue;
             }
             let dead = Some(process(&mut file)).filter(|process| !process.is_empty());
@@ -53,12 +53,12 @@ impl FolderLock {
 
 impl Drop for FolderLock {
     fn drop(&mut self) {
-        // While it is still locked: nobody can have put another in its place.
+        // Removed while locked, so no other process can have replaced it.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// The number that the file contains; nothing where it cannot be read.
+/// Returns the process ID in the file. Empty if it cannot be read.
 fn process(file: &mut File) -> String {
     let mut text = String::new();
     let _ = file.take(20).read_to_string(&mut text);
@@ -66,7 +66,7 @@ fn process(file: &mut File) -> String {
     text
 }
 
-/// Whether the path still names this file.
+/// Returns `true` if the path still refers to this file.
 fn is_at(file: &File, path: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -77,7 +77,7 @@ fn is_at(file: &File, path: &Path) -> bool {
             _ => false,
         }
     }
-    // Elsewhere an open file cannot be removed.
+    // On other systems an open file cannot be removed.
     #[cfg(not(unix))]
     {
         let _ = (file, path);

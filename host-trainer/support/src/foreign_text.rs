@@ -1,23 +1,23 @@
-//! Text that somebody else wrote, printed as text.
+//! Escaping of untrusted text for terminals, JSON, CSV and XML.
 //!
-//! Class labels, names of features and models, CSV cells, `metrics.json` and answers of a device
-//! may hold escape sequences, newlines or marks that reverse the direction of writing. On a
-//! terminal these move the cursor, rename the window or forge a line of output. [`shown`] makes a
-//! single harmless line of such text; [`screen`] and [`message`] are the last check of what is printed.
+//! Class labels, names of features and models, CSV cells, `metrics.json` and responses of a device
+//! may contain escape sequences, newlines or bidirectional control characters. On a terminal these
+//! move the cursor, rename the window or forge a line of output. [`shown`] escapes such text to a
+//! single line. [`screen`] and [`message`] are the last check before printing.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::path::Path;
 
-/// Characters that [`shown`] leaves of a text: about one line of a terminal.
+/// Maximum characters of [`shown`], about one line of a terminal.
 const LINE: usize = 120;
 
-/// Characters that [`message`] leaves of each line: more than any message of the program has.
+/// Maximum characters per line of [`message`], more than any message of the program has.
 const LONGEST_LINE: usize = 4_000;
 
-/// Returns the text on one line, without anything that a terminal would obey: control characters
-/// and marks that are not seen become escapes such as `\n` and `\u{1b}`, and what is longer than
-/// 120 characters is cut, with its length in bytes behind it.
+/// Returns the text on one line, safe for a terminal. Control characters and invisible characters
+/// become escapes such as `\n` and `\u{1b}`. Text of more than 120 characters is truncated,
+/// followed by its length in bytes.
 pub fn shown(text: &str) -> String {
     let mut line = String::new();
     for (count, character) in text.chars().enumerate() {
@@ -31,23 +31,21 @@ pub fn shown(text: &str) -> String {
     line
 }
 
-/// Returns the text on one line like [`shown`], but whole.
+/// Returns the text on one line as [`shown`] does, without truncation.
 pub fn escaped(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     text.chars().for_each(|character| push(&mut line, character));
     line
 }
 
-/// Returns the path of a file as [`escaped`] does: names of files may hold newlines and escape
-/// sequences too. What is not Unicode in it becomes U+FFFD.
+/// Escapes a path as [`escaped`] does. Invalid Unicode becomes U+FFFD.
 pub fn path(path: &Path) -> String {
     escaped(&path.to_string_lossy())
 }
 
-/// Returns a page of output without anything that a terminal would obey, except newlines, tabs and
-/// the colors of the program itself.
+/// Escapes a page of output for a terminal, except newlines, tabs and color sequences.
 ///
-/// It is the last check. Foreign text inside the page was made one line by [`shown`] before.
+/// It is the last check. Untrusted text inside the page has already been escaped by [`shown`].
 pub fn screen(text: &str) -> String {
     let mut page = String::with_capacity(text.len());
     let mut rest = text;
@@ -67,8 +65,8 @@ pub fn screen(text: &str) -> String {
     page
 }
 
-/// Returns a page or a picture with what no XML may contain, and what reverses the direction of
-/// writing, as escapes; newlines and tabs stay.
+/// Escapes characters that XML does not allow, and bidirectional control characters, in an HTML or
+/// SVG document. Newlines and tabs stay.
 pub fn document(text: String) -> String {
     match text.chars().any(is_obeyed) {
         true => screen(&text.replace('\x1b', r"\u{1b}")),
@@ -76,8 +74,7 @@ pub fn document(text: String) -> String {
     }
 }
 
-/// Returns the text of a JSON value with escapes for all that a terminal would obey: the same value
-/// to who parses it.
+/// Escapes the text of a JSON value for a terminal. The parsed value stays the same.
 pub fn json(text: &str) -> String {
     let mut json = String::with_capacity(text.len());
     for character in text.chars() {
@@ -94,8 +91,8 @@ pub fn json(text: &str) -> String {
     json
 }
 
-/// Returns a text cell of a CSV file as spreadsheets need it: what begins like a formula gets an
-/// apostrophe in front (see OWASP, "CSV injection").
+/// Returns a text cell of a CSV file that is safe for spreadsheets. A cell that begins like a
+/// formula gets a leading apostrophe (see OWASP, "CSV injection").
 pub fn spreadsheet_cell(text: &str) -> Cow<'_, str> {
     match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         true => Cow::Owned(format!("'{text}")),
@@ -103,7 +100,7 @@ pub fn spreadsheet_cell(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns an error message as [`screen`] does, with lines of at most 4,000 characters.
+/// Escapes an error message as [`screen`] does, and truncates lines to 4,000 characters.
 pub fn message(text: &str) -> String {
     let lines = text.split('\n').map(|line| match line.char_indices().nth(LONGEST_LINE) {
         Some((end, _)) => format!("{}… ({} bytes)", screen(&line[..end]), line.len()),
@@ -112,7 +109,7 @@ pub fn message(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Length of a well-formed sequence for colors (`ESC [ … m`) at the start of the text.
+/// Returns the length of a well-formed color sequence (`ESC [ … m`) at the start of the text.
 fn color_length(text: &str) -> Option<usize> {
     let parameters = text.strip_prefix("\x1b[")?;
     let end = parameters.find(|c: char| !c.is_ascii_digit() && c != ';')?;
@@ -121,7 +118,7 @@ fn color_length(text: &str) -> Option<usize> {
 
 fn push(line: &mut String, character: char) {
     match character {
-        // `\u{ad}` and the like look like nothing, and make two equal names differ.
+        // Characters such as `\u{ad}` are invisible, and make different names look equal.
         _ if is_obeyed(character) || matches!(character, '\n' | '\t') => {
             line.extend(character.escape_default());
         }
@@ -129,13 +126,13 @@ fn push(line: &mut String, character: char) {
     }
 }
 
-/// Whether it is anything but text, a newline or a tab.
+/// Returns `true` for control and format characters except newline and tab.
 fn is_obeyed(character: char) -> bool {
     (character.is_control() && !matches!(character, '\n' | '\t')) || is_unseen(character)
 }
 
-/// Format characters of Unicode: those that change the direction of writing (see "Trojan Source",
-/// CVE-2021-42574), those of no width, separators of lines, and tags.
+/// Returns `true` for Unicode format characters: bidirectional control characters (see "Trojan
+/// Source", CVE-2021-42574), zero-width characters, line separators, and tags.
 fn is_unseen(character: char) -> bool {
     matches!(
         character,

@@ -1,13 +1,13 @@
-//! Parts that Thimble's programs on a computer share.
+//! Shared utilities of Thimble's host programs.
 //!
 //! | module | content |
 //! |---|---|
-//! | [`atomic_file`] | files that are replaced whole, or not at all |
-//! | [`folder_lock`] | one writer per folder |
-//! | [`foreign_text`] | text from elsewhere, printed as text |
-//! | [`memory`] | whether there is enough memory |
-//! | [`nearest`] | the known word that was probably meant |
-//! | [`random`] | streams of random numbers from one seed |
+//! | [`atomic_file`] | atomic file replacement |
+//! | [`folder_lock`] | folder locks: one writing process per folder |
+//! | [`foreign_text`] | escaping of untrusted text |
+//! | [`memory`] | check of free memory |
+//! | [`nearest`] | suggestions for misspelled words |
+//! | [`random`] | reproducible random streams of one seed |
 
 pub mod atomic_file;
 pub mod folder_lock;

@@ -1,8 +1,8 @@
-//! Memory: whether there is enough, asked before it is taken.
+//! Check of free memory before large allocations.
 
 use std::fs;
 
-/// There is less memory than is needed.
+/// Free memory is insufficient.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{what} takes about {} MB of memory, and {} MB are free. {remedy}",
@@ -15,7 +15,7 @@ pub struct NotEnoughMemory {
     remedy: &'static str,
 }
 
-/// Checks that so many bytes are free, where the system tells.
+/// Checks that `needed` bytes are free, if the operating system reports it.
 ///
 /// # Errors
 /// [`NotEnoughMemory`] with both figures.
@@ -28,7 +28,7 @@ pub fn check(what: &str, needed: u64, remedy: &'static str) -> Result<(), NotEno
     }
 }
 
-/// Bytes that can be taken, of the machine and of the control group that the process is in.
+/// Returns the free bytes of the machine and of the process's control group.
 fn free() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let machine = available(&text)?;
@@ -39,7 +39,7 @@ fn free() -> Option<u64> {
     Some(group.map_or(machine, |(most, used)| most.saturating_sub(used).min(machine)))
 }
 
-/// `MemAvailable` of `/proc/meminfo`, in bytes.
+/// Returns `MemAvailable` of `/proc/meminfo` in bytes.
 fn available(text: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)

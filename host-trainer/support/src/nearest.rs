@@ -1,6 +1,6 @@
-//! The known word that was probably meant.
+//! Suggestions for misspelled words by Jaro–Winkler similarity.
 
-/// The candidate that is most like the word, if any is like it at all.
+/// Returns the candidate that is most similar to the word, if any is similar enough.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()

@@ -1,33 +1,33 @@
-//! Everything random comes from one seed, through one named generator.
+//! Reproducible random numbers: ChaCha8 streams of one seed.
 //!
-//! Each use draws from its own stream of ChaCha8, so that asking for one more random number in one
-//! place changes nothing anywhere else.
+//! Each use has its own stream, so that one more random number in one place does not change any
+//! other.
 
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 
-/// What random numbers are drawn for. The number is the ChaCha stream: never reuse or change one,
-/// or old presets train to other weights.
+/// Use of random numbers. The discriminant is the ChaCha stream. Never reuse or change one, or old
+/// presets train to other weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Stream {
-    /// Which rows go into which part of the data.
+    /// Splits of the data.
     Split = 1,
-    /// The initial weights.
+    /// Initial weights.
     Weights = 2,
-    /// The order of the training rows in each epoch.
+    /// Shuffling of the training rows in each epoch.
     Shuffle = 3,
-    /// The changes made to training images.
+    /// Data augmentation.
     Augmentation = 4,
-    /// Data that is made.
+    /// Synthetic data.
     Data = 5,
-    /// The inputs of an imported model's self-tests.
+    /// Inputs of an imported model's self-tests.
     SelfTests = 16,
-    /// The inputs on which a packed model is held against the one it was made from.
+    /// Inputs on which a packed model is compared with the original.
     Packing = 17,
 }
 
-/// The generator for one use of one seed.
+/// Returns the generator for one use of a seed.
 pub fn stream(seed: u64, stream: Stream) -> ChaCha8Rng {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     generator.set_stream(stream as u64);

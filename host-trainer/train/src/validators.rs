@@ -1,12 +1,13 @@
-//! Numbers that a preset may have, checked as they are read, so that the message has the place.
+//! Range checks for the numbers of a preset. They run in serde's deserialization, so that a message
+//! includes the line of the file.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-/// The largest count that a preset may have: no product of an epoch's and a row's count overflows.
+/// The largest count in a preset. The product of epochs and rows cannot overflow.
 pub const MAX_COUNT: usize = 1_000_000_000;
 
-/// A whole number, 1 or more.
+/// Deserializes an integer from 1 to [`MAX_COUNT`].
 pub fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let value = i64::deserialize(deserializer)?;
     match usize::try_from(value) {
@@ -18,7 +19,7 @@ pub fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize,
     }
 }
 
-/// The number of outputs of a layer: what the model format takes.
+/// Deserializes a layer's number of outputs, at most the model format's `MAX_WIDTH`.
 pub fn width<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let width = at_least_one(deserializer)?;
     match width <= model_format::limits::MAX_WIDTH {
@@ -30,32 +31,32 @@ pub fn width<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Err
     }
 }
 
-/// A number above zero.
+/// Deserializes a positive, finite number.
 pub fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     check(deserializer, "must be above 0", |value| value > 0.0 && value.is_finite())
 }
 
-/// A number from zero on.
+/// Deserializes a non-negative, finite number.
 pub fn not_negative<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     check(deserializer, "must be 0 or more", |value| value >= 0.0 && value.is_finite())
 }
 
-/// A number from 0 to below 1, such as a momentum.
+/// Deserializes a number in [0, 1), such as a momentum.
 pub fn below_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     check(deserializer, "must be from 0 to below 1", |value| (0.0..1.0).contains(&value))
 }
 
-/// A number between 0 and 1, neither included.
+/// Deserializes a number in (0, 1).
 pub fn proper_fraction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     check(deserializer, "must be between 0 and 1", |value| value > 0.0 && value < 1.0)
 }
 
-/// A number from 0 to 1.
+/// Deserializes a number in \[0, 1\].
 pub fn fraction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     check(deserializer, "must be from 0 to 1", |value| (0.0..=1.0).contains(&value))
 }
 
-/// A share in percent of which most is kept.
+/// Deserializes a percentile in (50, 100].
 pub fn percentile<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     check(deserializer, "must be above 50 and at most 100", |value| value > 50.0 && value <= 100.0)
 }

@@ -1,22 +1,23 @@
-//! Loops compiled for the processor that runs them, not for the oldest one that could.
+//! SIMD dispatch at run time: loops compiled for AVX2, AVX-512 and NEON, chosen by the processor.
 
 use std::marker::PhantomData;
 
 use pulp::{Simd, WithSimd};
 
-/// A loop over some arguments.
+/// A loop that is compiled once for each instruction set.
 ///
-/// It is no closure, because a closure that is too large to be inlined is compiled by itself, for
-/// the oldest processor: `run` must be `#[inline(always)]`, and so must what it calls.
+/// `run` must be `#[inline(always)]`, and so must every function that it calls. A function or
+/// closure that is not inlined is compiled for the baseline instruction set.
 pub(crate) trait Loop<Arguments> {
-    /// What the loop gives.
+    /// Result of the loop.
     type Output;
 
     /// Runs the loop.
     fn run(arguments: Arguments) -> Self::Output;
 }
 
-/// Runs a loop with the vectors of this processor: AVX2, AVX-512, NEON, or none.
+/// Runs a loop with the widest SIMD instructions of this processor: AVX-512, AVX2, NEON, or scalar
+/// code.
 #[inline]
 pub(crate) fn vectorized<L: Loop<A>, A>(arguments: A) -> L::Output {
     struct Op<L, A>(A, PhantomData<L>);

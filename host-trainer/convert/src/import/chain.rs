@@ -1,4 +1,4 @@
-//! From the graph's operators to a chain of layers.
+//! Conversion of a TensorFlow Lite graph to a chain of layers.
 
 use std::collections::HashMap;
 
@@ -13,38 +13,38 @@ use super::schema::{Graph, Kind, Operator, Type};
 use super::tensor::Tensor;
 use crate::tables;
 
-/// The most operators that are followed: four for each layer that a model can have.
+/// Maximum number of operators: four per layer of the largest model.
 const MAX_OPERATORS: usize = 4 * MAX_LAYERS;
 
-/// What a graph becomes.
+/// Input and layers of an imported graph.
 #[derive(Clone, Debug)]
 pub(super) struct Chain {
     pub(super) input: InputSpec,
     pub(super) layers: Vec<LayerSpec>,
-    /// Values that come out.
+    /// Number of outputs.
     pub(super) outputs: usize,
-    /// What was left out, for people.
+    /// Notes for the user on omitted operators.
     pub(super) notes: Vec<String>,
 }
 
-/// The value that the next operator takes.
+/// Input of the next operator.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Value {
-    /// Before the int8 part.
+    /// Before the int8 part of the graph.
     Before,
-    /// In it.
+    /// In the int8 part.
     Int8(Quantization),
-    /// Behind it.
+    /// After the int8 part.
     Behind,
 }
 
 impl Chain {
-    /// Follows the operators from the input to the output.
+    /// Converts the operators from the input to the output.
     pub(super) fn follow(graph: Graph<'_>) -> Result<Chain, ImportError> {
         let input = graph.tensor(graph.input)?;
         let (value, quantization) = match input.kind {
             Type::INT8 => (Value::Int8(input.int8()?), Some(input.int8()?)),
-            // Whatever is no int8 must be turned into it by a QUANTIZE.
+            // Other types must be converted to int8 by a QUANTIZE.
             _ => (Value::Before, None),
         };
         let mut walk = Walk {
@@ -71,7 +71,7 @@ impl Chain {
     }
 }
 
-/// An error with a tensor, with the operator that uses it.
+/// Adds the operator to an error of one of its tensors.
 fn at_operator(operator: &Operator<'_>, error: ImportError) -> ImportError {
     match error {
         ImportError::Tensor { index, name, problem } => {
@@ -81,11 +81,11 @@ fn at_operator(operator: &Operator<'_>, error: ImportError) -> ImportError {
     }
 }
 
-/// The operators between input and output, in the order in which they run.
+/// Returns the operators between input and output, in execution order.
 ///
-/// Each takes its data as its first input, what else it takes are constants. The converter also
-/// writes operators that only compute the shape for a RESHAPE (SHAPE, STRIDED_SLICE, PACK): they
-/// are not on the path, and the shape of the output is known without them.
+/// Data is the first input of each. Other inputs are constants. The converter also writes operators
+/// that only compute the shape for a RESHAPE (SHAPE, STRIDED_SLICE, PACK). They are not on the
+/// path, and the shape of the output is known without them.
 fn path(graph: Graph<'_>) -> Result<Vec<Operator<'_>>, ImportError> {
     let mut giver = HashMap::new();
     for index in 0..graph.operator_count() {
@@ -94,7 +94,7 @@ fn path(graph: Graph<'_>) -> Result<Vec<Operator<'_>>, ImportError> {
     let mut path: Vec<Operator<'_>> = Vec::new();
     let mut at = graph.output;
     while at != graph.input {
-        // An operator that takes what a later one gives would make a circle.
+        // An input from a later operator would be a cycle.
         let later = path.last().map_or(usize::MAX, |operator| operator.index);
         let Some(index) = giver.get(&at).copied().filter(|index| *index < later) else {
             return Err(match path.last() {
@@ -116,7 +116,7 @@ fn path(graph: Graph<'_>) -> Result<Vec<Operator<'_>>, ImportError> {
     Ok(path)
 }
 
-/// The dimensions of the input, without that of the batch.
+/// Returns the dimensions of the input without the batch.
 fn shape(input: &Tensor<'_>) -> Result<Vec<usize>, ImportError> {
     let dimensions: Vec<usize> =
         input.shape.iter().map(|dimension| usize::try_from(*dimension).unwrap_or(0)).collect();
@@ -129,7 +129,7 @@ fn shape(input: &Tensor<'_>) -> Result<Vec<usize>, ImportError> {
 
 struct Walk<'a> {
     graph: Graph<'a>,
-    /// The tensor that the next operator takes.
+    /// Input tensor of the next operator.
     at: i32,
     value: Value,
     elements: usize,
@@ -187,7 +187,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Before a layer is made: the same weights may stand for many layers of a small file.
+    /// Checked before a layer is made, because many layers of a small file may share the same
+    /// weights.
     fn check_depth(&self) -> Result<(), ImportError> {
         match self.layers.len() < MAX_LAYERS {
             true => Ok(()),
@@ -288,7 +289,7 @@ impl Walk<'_> {
                 check(Softmax::OUTPUT, "steps of 1/256 from −128")?;
                 tables::logistic_int8(x)
             }
-            // The kinds that are left are softmax alone.
+            // Only softmax remains.
             _ => {
                 check(Softmax::OUTPUT, "steps of 1/256 from −128")?;
                 return self.softmax(operator, x, tensor);
@@ -304,7 +305,7 @@ impl Walk<'_> {
         x: Quantization,
         y: &Tensor<'_>,
     ) -> Result<(), ImportError> {
-        // Softmax goes over the last dimension: all others must be 1.
+        // Softmax is over the last dimension, so all others must be 1.
         let last = y.shape.last().and_then(|last| usize::try_from(*last).ok()).unwrap_or(0);
         if last != self.elements {
             let (what, found, needed) = ("values of a softmax", last, self.elements);
@@ -318,7 +319,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Clamps the values, by the dense layer before if there is one: it costs nothing there.
+    /// Clamps the values, by the previous dense layer if there is one, which costs nothing.
     fn clamp(&mut self, bounds: Clamp) -> Result<(), ImportError> {
         let Value::Int8(quantization) = self.value else { return Ok(()) };
         if let Some(LayerSpec::Dense(dense)) = self.layers.last_mut() {
@@ -358,7 +359,7 @@ fn conversion(
     operator.refuse(OperatorProblem::Conversion { from, to, supported })
 }
 
-/// Whether uint8 values stand for the same numbers as int8 values that are lower by 128.
+/// Returns `true` if uint8 values represent the same numbers as int8 values that are lower by 128.
 fn is_moved_by_128(int8: &Tensor<'_>, uint8: &Tensor<'_>) -> Result<bool, ImportError> {
     let zero_points = (int8.zero_point()?, uint8.zero_point()?);
     Ok(int8.scale()? == uint8.scale()? && zero_points.0.checked_add(128) == Some(zero_points.1))

@@ -1,4 +1,4 @@
-//! FULLY_CONNECTED.
+//! Import of FULLY_CONNECTED as a dense layer.
 //!
 //! Sources: `micro/kernels/fully_connected_common.cc` for the multipliers,
 //! `kernels/kernel_util.cc` for `GetQuantizedConvolutionMultipler` and the activation ranges.
@@ -12,10 +12,10 @@ use super::error::{ImportError, OperatorProblem, TensorProblem};
 use super::schema::{Graph, Operator, Type};
 use super::tensor::Tensor;
 
-/// The most that TensorFlow Lite Micro lets the scale of a bias be off, in steps of the output.
+/// Largest deviation of a bias scale that TensorFlow Lite Micro accepts, in steps of the output.
 const BIAS_SCALE_TOLERANCE: f64 = 0.02;
 
-/// Imports a FULLY_CONNECTED of so many inputs.
+/// Imports a FULLY_CONNECTED.
 pub(super) fn dense(
     graph: Graph<'_>,
     operator: &Operator<'_>,
@@ -39,13 +39,13 @@ pub(super) fn dense(
         return Err(operator.refuse(OperatorProblem::QuantizedDimension(weights.dimension)));
     }
     let bias = match operator.input(2) {
-        // An optional tensor that is not there.
+        // A missing optional tensor.
         None | Some(-1) => None,
         Some(bias) => Some(graph.tensor(bias)?),
     };
     let multipliers = match scales {
         [scale] => {
-            // First in f32, as TensorFlow Lite Micro's.
+            // Multiplied in f32 first, as in TensorFlow Lite Micro.
             let product = f64::from(x.scale * scale);
             if let Some(bias) = &bias {
                 check_bias_scale(operator, bias, x, *scale, output)?;
@@ -93,7 +93,7 @@ fn multiplier(operator: &Operator<'_>, row: usize, real: f64) -> Result<Multipli
     Multiplier::from_real(real).map_err(refused)
 }
 
-/// What TensorFlow Lite Micro checks for models with one scale per tensor.
+/// Checks the bias scale as TensorFlow Lite Micro does for models with one scale per tensor.
 fn check_bias_scale(
     operator: &Operator<'_>,
     bias: &Tensor<'_>,
@@ -133,7 +133,7 @@ fn biases(bias: &Tensor<'_>, outputs: usize) -> Result<Vec<i32>, ImportError> {
     Ok(bias.data(outputs)?.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect())
 }
 
-/// The bounds that the activation function folds into: `CalculateActivationRangeQuantized`.
+/// Returns the clamp bounds of the fused activation: `CalculateActivationRangeQuantized`.
 fn clamp(operator: &Operator<'_>, y: Quantization) -> Result<Clamp, ImportError> {
     let low = y.zero_point as i16;
     Ok(match operator.fused_activation()? {

@@ -1,4 +1,4 @@
-//! Tables for the operators that work on each value by itself, with TensorFlow Lite Micro's
+//! Lookup tables for element-wise operators (RELU, RELU6, QUANTIZE), with TensorFlow Lite Micro's
 //! arithmetic.
 //!
 //! Sources: `micro/kernels/activations{.h,_common.cc}` for RELU and RELU6,
@@ -8,36 +8,37 @@
 use model_format::build::TableSpec;
 use model_format::{Clamp, Multiplier, Quantization};
 
-/// RELU: rescaled as QUANTIZE does, but by a multiplier that was divided in f32.
+/// Returns the table of RELU: rescaled as by QUANTIZE, but with a multiplier that is divided in
+/// f32.
 pub(super) fn relu(x: Quantization, y: Quantization) -> Option<TableSpec> {
     let low = y.zero_point as i16;
     rescaled(x, y, f64::from(x.scale / y.scale), Clamp { low, high: 127 })
 }
 
-/// RELU6: clamped where 0 and 6 lie in the *input's* quantization, never rescaled.
+/// Returns the table of RELU6: clamped to 0 and 6 in the *input's* quantization, never rescaled.
 pub(super) fn relu6(x: Quantization, y: Quantization) -> TableSpec {
     let Clamp { low, high } = relu6_bounds(x);
     TableSpec { output: y, entries: (-128..128).map(|q: i16| q.clamp(low, high)).collect() }
 }
 
-/// Where 0 and 6 lie.
+/// Returns 0 and 6 in this quantization.
 pub(super) fn relu6_bounds(x: Quantization) -> Clamp {
     Clamp { low: x.zero_point as i16, high: quantize(6.0, x) }
 }
 
-/// QUANTIZE from int8 to int8.
+/// Returns the table of QUANTIZE from int8 to int8.
 pub(super) fn requantize(x: Quantization, y: Quantization) -> Option<TableSpec> {
     rescaled(x, y, f64::from(x.scale) / f64::from(y.scale), Clamp::INT8)
 }
 
-/// A real number as a value of int8, saturated: TFLM's `Quantize` and `FloatToQuantizedType`, which
-/// divide in f32 and round ties away from zero.
+/// Quantizes a real number to int8, saturated, as TensorFlow Lite Micro's `Quantize` and
+/// `FloatToQuantizedType`. They divide in f32 and round ties away from zero.
 pub(super) fn quantize(real: f32, quantization: Quantization) -> i16 {
     let steps = (real / quantization.scale).round() as i32;
     steps.saturating_add(quantization.zero_point).clamp(-128, 127) as i16
 }
 
-/// Nothing for a multiplier without a fixed-point form.
+/// Returns `None` for a multiplier without a fixed-point form.
 fn rescaled(x: Quantization, y: Quantization, real: f64, clamp: Clamp) -> Option<TableSpec> {
     let multiplier = Multiplier::from_real(real).ok()?;
     let entry = |q: i32| {
@@ -47,7 +48,8 @@ fn rescaled(x: Quantization, y: Quantization, real: f64, clamp: Clamp) -> Option
     Some(TableSpec { output: y, entries: (-128..128).map(entry).collect() })
 }
 
-/// `MultiplyByQuantizedMultiplier`, double rounding; where that would overflow, saturated.
+/// Computes `MultiplyByQuantizedMultiplier` with double rounding, saturated where that would
+/// overflow.
 fn multiply(value: i32, multiplier: Multiplier) -> i64 {
     let shifted = i64::from(value) << multiplier.shift.max(0);
     let shifted = shifted.clamp(i32::MIN.into(), i32::MAX.into());

@@ -1,90 +1,90 @@
-//! Why a `.tflite` model cannot be imported.
+//! Errors of importing a `.tflite` model.
 
 use super::flatbuffer::OutOfFile;
 
-/// How to get a model that can be imported.
+/// Remedy for models that are not quantized to int8.
 const QUANTIZE: &str = "convert it with `converter.optimizations = [tf.lite.Optimize.DEFAULT]`, a \
 `representative_dataset` and `target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]`";
 
-/// Why a `.tflite` model cannot be imported.
+/// Errors of importing a `.tflite` model.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ImportError {
     /// The file does not have the identifier.
     #[error("not a TensorFlow Lite model: the identifier `TFL3` is not in its place")]
     Identifier,
-    /// A file of another kind, which is known.
+    /// The file is of another known type.
     #[error("this is {what}, not a TensorFlow Lite model: {remedy}")]
     Foreign {
-        /// What it is.
+        /// File type.
         what: &'static str,
-        /// What to do.
+        /// Remedy.
         remedy: &'static str,
     },
-    /// An offset leads out of the file.
+    /// An offset is beyond the end of the file.
     #[error("the file is cut off or damaged: {what} cannot be read; copy or convert it again")]
     Damaged {
-        /// What was to be read.
+        /// The object that could not be read.
         what: String,
     },
-    /// Another version of TensorFlow Lite's schema.
+    /// The schema has another version.
     #[error("schema version {0} is not known, TensorFlow Lite models have version 3")]
     Version(u32),
-    /// Not one subgraph, one input, one output.
+    /// The model has several subgraphs, inputs or outputs.
     #[error("the model has {count} {what}: export one with one input, one output and no branches")]
     Several {
-        /// How many there are.
+        /// Number found.
         count: usize,
-        /// Of what.
+        /// Object that was counted.
         what: &'static str,
     },
-    /// A tensor that cannot be taken.
+    /// A tensor cannot be imported.
     #[error("tensor {index} `{}`: {problem}", thimble_support::foreign_text::shown(.name))]
     Tensor {
-        /// Its index in the file.
+        /// Index in the file.
         index: usize,
         /// Its name.
         name: String,
-        /// What is wrong with it.
+        /// Description of the problem.
         problem: TensorProblem,
     },
-    /// An operator that cannot be taken.
+    /// An operator cannot be imported.
     #[error("operator {index} ({operator}): {problem}")]
     Operator {
-        /// Its index in the file.
+        /// Index in the file.
         index: usize,
-        /// What it computes.
+        /// Name of the operator.
         operator: String,
-        /// What is wrong with it.
+        /// Description of the problem.
         problem: OperatorProblem,
     },
-    /// No operator gives the output.
+    /// No operator computes the output.
     #[error("no operator gives the model's output, tensor {0}: the file is damaged")]
     Output(i32),
-    /// More operators between input and output than any model that fits has, or more layers.
+    /// The model has too many operators or layers.
     #[error(
         "more than {limit} operators or layers lie between input and output: the model is too deep"
     )]
     TooDeep {
-        /// The most operators.
+        /// Maximum number.
         limit: usize,
     },
-    /// There is nothing to compute.
+    /// The model has no layers.
     #[error("the model has no layers: nothing in it computes")]
     Empty,
-    /// Not as many labels as outputs.
+    /// The number of labels is not the number of outputs.
     #[error("there are {labels} labels and the model has {outputs} outputs: one a line is needed")]
     Labels {
-        /// Labels that were given.
+        /// Number of labels.
         labels: usize,
-        /// Outputs of the model.
+        /// Number of outputs.
         outputs: usize,
     },
-    /// What the format says of the model.
+    /// The model format rejected the model.
     #[error("the model does not fit the model format: {0}")]
     Format(#[from] model_format::Error),
 }
 
-/// What is wrong with a tensor.
+/// Problems of a tensor.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TensorProblem {
     /// The tensor does not exist.
@@ -108,20 +108,20 @@ pub enum TensorProblem {
     /// It has several scales where one is needed.
     #[error("it has {scales} scales and {zero_points} zero points where {needed} are needed")]
     Scales {
-        /// Scales there are.
+        /// Number of scales.
         scales: usize,
-        /// Zero points there are.
+        /// Number of zero points.
         zero_points: usize,
-        /// How many of each there must be.
+        /// Number of each that is needed.
         needed: String,
     },
-    /// A scale that is none.
+    /// A scale is not a positive, normal number.
     #[error("its scale {0:e} is not a positive, normal number")]
     Scale(f32),
-    /// A zero point outside int8.
+    /// A zero point is out of int8's range.
     #[error("its zero point {0} is out of int8's range")]
     ZeroPoint(i64),
-    /// Weights with a zero point.
+    /// Weights have a zero point other than 0.
     #[error(
         "row {row} of these weights has the zero point {zero_point}, and only 0 is supported: \
              quantize weights symmetrically, as the current converter does"
@@ -132,7 +132,7 @@ pub enum TensorProblem {
         /// Its zero point.
         zero_point: i64,
     },
-    /// A weight of −128.
+    /// A weight is −128.
     #[error(
         "row {row}, column {column}: the weight −128 is outside of −127..=127, the range of \
              symmetric weights, which the fast kernels need: convert the model again with a \
@@ -144,7 +144,7 @@ pub enum TensorProblem {
         /// The column.
         column: usize,
     },
-    /// A dimension that is no size.
+    /// A dimension is not a valid size.
     #[error(
         "its shape {shape:?} is not one of a tensor with 1 to {limit} elements: fix all \
              dimensions, and the batch to 1, before the conversion"
@@ -152,28 +152,28 @@ pub enum TensorProblem {
     Shape {
         /// The dimensions.
         shape: Vec<i32>,
-        /// The most elements.
+        /// Maximum number of elements.
         limit: usize,
     },
-    /// Not as much data as the shape asks for.
+    /// The size of the data does not match the shape.
     #[error("it has {found} bytes of data where its shape {shape:?} asks for {needed}")]
     Data {
-        /// Bytes there are.
+        /// Bytes found.
         found: usize,
-        /// Bytes there should be.
+        /// Bytes needed.
         needed: usize,
         /// The dimensions.
         shape: Vec<i32>,
     },
-    /// Data outside of the flatbuffer, or in TensorFlow Lite's own sparse code.
+    /// The data is outside of the flatbuffer, or in TensorFlow Lite's sparse encoding.
     #[error("its data is {0}, which is not supported: convert the model without it")]
     Storage(&'static str),
 }
 
-/// What is wrong with an operator.
+/// Problems of an operator.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum OperatorProblem {
-    /// Thimble has no such layer.
+    /// Thimble does not support the operator.
     #[error(
         "not supported: Thimble runs dense layers (FULLY_CONNECTED, RELU, RELU6, TANH, LOGISTIC, \
          SOFTMAX, RESHAPE, QUANTIZE and DEQUANTIZE)"
@@ -185,52 +185,52 @@ pub enum OperatorProblem {
         /// The type's name.
         found: String,
     },
-    /// One of its tensors cannot be taken.
+    /// One of its tensors cannot be imported.
     #[error("tensor {index} `{name}`: {problem}")]
     Tensor {
-        /// Its index in the file.
+        /// Index in the file.
         index: usize,
         /// Its name.
         name: String,
-        /// What is wrong with it.
+        /// Description of the problem.
         problem: TensorProblem,
     },
-    /// What it takes does not come from the model's input.
+    /// Its input does not come from the model's input.
     #[error(
         "takes tensor {0}, which does not come from the model's input: only a chain of layers from \
          one input to one output can be imported"
     )]
     NotAChain(i32),
-    /// Too few or too many inputs or outputs.
+    /// The number of inputs or outputs is wrong.
     #[error("has {found} {what}, {needed} are needed")]
     Arity {
-        /// How many there are.
+        /// Number found.
         found: usize,
-        /// Of what.
+        /// Object that was counted.
         what: &'static str,
-        /// How many there must be.
+        /// Number needed.
         needed: &'static str,
     },
-    /// The activation function that is folded into it.
+    /// Its fused activation is not supported.
     #[error("the fused activation {0} is not supported: none, RELU, RELU_N1_TO_1 and RELU6 are")]
     Activation(String),
-    /// Weights in another order.
+    /// The weights are in another format.
     #[error("weights in format {0} are not supported: only the default, row by row, is")]
     WeightsFormat(u8),
-    /// The weights are no constant matrix.
+    /// The weights are not a constant matrix.
     #[error("the weights have the shape {0:?}: a matrix is needed")]
     WeightsShape(Vec<i32>),
-    /// Shapes that do not fit.
+    /// Shapes do not match.
     #[error("{what}: {found} where {needed} is needed; a batch of more than 1 is not supported")]
     Elements {
-        /// What does not fit.
+        /// Object with the wrong size.
         what: &'static str,
-        /// Elements there are.
+        /// Elements found.
         found: usize,
-        /// Elements there must be.
+        /// Elements needed.
         needed: usize,
     },
-    /// Scales along another dimension than the rows.
+    /// The scales of the weights are not per row.
     #[error("the weights' scales lie along dimension {0}: along the rows, 0, is needed")]
     QuantizedDimension(u32),
     /// Bias and product have different scales.
@@ -244,7 +244,7 @@ pub enum OperatorProblem {
         /// The scale that it must have.
         product: f64,
     },
-    /// A multiplier without a fixed-point form.
+    /// A multiplier has no fixed-point form.
     #[error(
         "row {row}: input scale · weight scale / output scale is {real:e}, from 2^30 on: the \
              output's scale is far too small"
@@ -255,36 +255,36 @@ pub enum OperatorProblem {
         /// The real multiplier.
         real: f64,
     },
-    /// An output of a quantization that the operator does not give.
+    /// The quantization of the output is not that of the operator.
     #[error("its output is quantized as {found} where the operator gives {needed}")]
     OutputQuantization {
-        /// What the file says.
+        /// Quantization in the file.
         found: String,
-        /// What the specification says.
+        /// Quantization in the specification.
         needed: &'static str,
     },
-    /// A change of type in the middle, or of another kind than those at the ends.
+    /// A conversion of types is not supported here.
     #[error("turns {from} into {to}, which is supported for {supported} alone")]
     Conversion {
-        /// Type and quantization that go in.
+        /// Type and quantization of the input.
         from: String,
-        /// Type and quantization that come out.
+        /// Type and quantization of the output.
         to: String,
-        /// Where and what is supported.
+        /// Supported conversions.
         supported: &'static str,
     },
-    /// The softmax's β.
+    /// Softmax has an invalid β.
     #[error("beta is {0}: a positive number is needed")]
     Beta(f32),
-    /// Something follows the end of the int8 part.
+    /// An operator follows the end of the int8 part.
     #[error("follows the operator that ends the int8 part of the model")]
     BehindTheEnd,
-    /// RESHAPE changes the meaning of the values.
+    /// RESHAPE changes the quantization.
     #[error("changes scale or zero point: only the shape may change")]
     Requantizes,
 }
 
-/// Names what could not be read.
+/// Returns a function that names the unreadable object, for `map_err`.
 pub(super) fn damaged(what: impl ToString) -> impl FnOnce(OutOfFile) -> ImportError {
     move |OutOfFile| ImportError::Damaged { what: what.to_string() }
 }

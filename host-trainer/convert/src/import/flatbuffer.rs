@@ -1,12 +1,11 @@
-//! Reading FlatBuffers without trusting them.
+//! FlatBuffers reader for untrusted files.
 //!
-//! A table is a position in the file; before it lies the distance to the list of its fields'
-//! places (<https://flatbuffers.dev/internals/>). Every access is checked where it is made, in safe
-//! code and without an allocation, so that no file can do more than be refused. The `flatbuffers`
-//! crate would check all of a schema's tables beforehand and then read without checks, through
-//! `unsafe` accessors: for the dozen tables that an import looks at, this is less code.
+//! A table is a position in the file. It begins with the offset of its vtable
+//! (<https://flatbuffers.dev/internals/>). Each access is checked, in safe code and without
+//! allocation. The `flatbuffers` crate would verify all tables of a schema first and then read
+//! through `unsafe` accessors. For the dozen tables of an import, this is less code.
 
-/// A read outside of the file: it is cut off or damaged.
+/// A read beyond the end of the file, which is truncated or damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OutOfFile;
 
@@ -17,30 +16,30 @@ pub(super) struct Table<'a> {
     at: usize,
 }
 
-/// So many bytes at a position.
+/// Returns N bytes at a position.
 fn take<const N: usize>(file: &[u8], at: usize) -> Result<[u8; N], OutOfFile> {
     let bytes = file.get(at..).and_then(<[u8]>::first_chunk);
     bytes.copied().ok_or(OutOfFile)
 }
 
-/// The position that an unsigned offset leads to.
+/// Returns the position to which an unsigned offset points.
 fn follow(file: &[u8], at: usize) -> Result<usize, OutOfFile> {
     let offset = u32::from_le_bytes(take(file, at)?) as usize;
     at.checked_add(offset).filter(|to| *to < file.len()).ok_or(OutOfFile)
 }
 
 impl<'a> Table<'a> {
-    /// The table that the file begins with.
+    /// Returns the root table.
     pub(super) fn root(file: &'a [u8]) -> Result<Self, OutOfFile> {
         Ok(Table { file, at: follow(file, 0)? })
     }
 
-    /// Where a field lies, if the table has it.
+    /// Returns the position of a field, if the table has it.
     fn field(self, number: usize) -> Result<Option<usize>, OutOfFile> {
         let back = i64::from(i32::from_le_bytes(take(self.file, self.at)?));
         let fields = usize::try_from(self.at as i64 - back).map_err(|_| OutOfFile)?;
         let size = usize::from(u16::from_le_bytes(take(self.file, fields)?));
-        // Behind the sizes of the list and of the table, 2 bytes each.
+        // After the sizes of vtable and table, 2 bytes each.
         let entry = 4 + 2 * number;
         if entry + 2 > size {
             return Ok(None);
@@ -55,33 +54,33 @@ impl<'a> Table<'a> {
         self.field(number)?.map(|at| take(self.file, at)).transpose()
     }
 
-    /// A byte; the schema's default, 0, if the table does not have it.
+    /// Reads a byte. The schema's default is 0.
     pub(super) fn u8(self, number: usize) -> Result<u8, OutOfFile> {
         Ok(self.scalar(number)?.map_or(0, u8::from_le_bytes))
     }
 
-    /// An unsigned number; 0 if the table does not have it.
+    /// Reads a `u32`. The default is 0.
     pub(super) fn u32(self, number: usize) -> Result<u32, OutOfFile> {
         Ok(self.scalar(number)?.map_or(0, u32::from_le_bytes))
     }
 
-    /// An unsigned number of 64 bits; 0 if the table does not have it.
+    /// Reads a `u64`. The default is 0.
     pub(super) fn u64(self, number: usize) -> Result<u64, OutOfFile> {
         Ok(self.scalar(number)?.map_or(0, u64::from_le_bytes))
     }
 
-    /// A float; 0 if the table does not have it.
+    /// Reads an `f32`. The default is 0.
     pub(super) fn f32(self, number: usize) -> Result<f32, OutOfFile> {
         Ok(self.scalar(number)?.map_or(0.0, f32::from_le_bytes))
     }
 
-    /// Another table.
+    /// Reads another table.
     pub(super) fn table(self, number: usize) -> Result<Option<Self>, OutOfFile> {
         let Some(at) = self.field(number)? else { return Ok(None) };
         Ok(Some(Table { file: self.file, at: follow(self.file, at)? }))
     }
 
-    /// The bytes of a vector whose elements have N bytes each; none if the table lacks it.
+    /// Returns the elements of a vector, N bytes each. Empty if the table does not have it.
     pub(super) fn vector<const N: usize>(self, number: usize) -> Result<&'a [[u8; N]], OutOfFile> {
         let Some((start, count)) = self.vector_at(number)? else { return Ok(&[]) };
         let len = count.checked_mul(N).ok_or(OutOfFile)?;
@@ -89,29 +88,29 @@ impl<'a> Table<'a> {
         Ok(self.file.get(start..end).ok_or(OutOfFile)?.as_chunks().0)
     }
 
-    /// The bytes of a vector of bytes.
+    /// Returns a vector of bytes.
     pub(super) fn bytes(self, number: usize) -> Result<&'a [u8], OutOfFile> {
         self.vector::<1>(number).map(<[[u8; 1]]>::as_flattened)
     }
 
-    /// A text; what is no UTF-8 in it is replaced.
+    /// Reads a string. Invalid UTF-8 is replaced by U+FFFD.
     pub(super) fn text(self, number: usize) -> Result<String, OutOfFile> {
         self.bytes(number).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
     }
 
-    /// A vector of signed numbers.
+    /// Reads a vector of `i32`.
     pub(super) fn i32s(self, number: usize) -> Result<Vec<i32>, OutOfFile> {
         Ok(self.vector(number)?.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect())
     }
 
-    /// A vector of tables.
+    /// Returns a vector of tables.
     pub(super) fn tables(self, number: usize) -> Result<Tables<'a>, OutOfFile> {
         let offsets = self.vector(number)?;
         let at = self.vector_at(number)?.map_or(0, |(start, _)| start);
         Ok(Tables { file: self.file, at, offsets })
     }
 
-    /// Where the elements of a vector begin, and how many there are.
+    /// Returns position and number of a vector's elements.
     fn vector_at(self, number: usize) -> Result<Option<(usize, usize)>, OutOfFile> {
         let Some(at) = self.field(number)? else { return Ok(None) };
         let start = follow(self.file, at)?;
@@ -120,7 +119,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// A vector of tables, each found when it is asked for.
+/// A vector of tables, which are read on access.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tables<'a> {
     file: &'a [u8],
@@ -129,12 +128,12 @@ pub(super) struct Tables<'a> {
 }
 
 impl<'a> Tables<'a> {
-    /// How many there are.
+    /// Returns the number of tables.
     pub(super) fn len(self) -> usize {
         self.offsets.len()
     }
 
-    /// The table of this index, if there are as many.
+    /// Returns the table of this index, if it exists.
     pub(super) fn get(self, index: usize) -> Result<Option<Table<'a>>, OutOfFile> {
         if index >= self.offsets.len() {
             return Ok(None);

@@ -1,8 +1,8 @@
-//! Recognizes files of other kinds than `.tflite`, to say what to do with them.
+//! Detection of other file types (Keras, PyTorch, ONNX, C arrays), with remedies.
 
 use super::ImportError;
 
-/// How a model of Keras becomes one that can be imported.
+/// Remedy for Keras models.
 const CONVERT_KERAS: &str = "convert it in Python with \
 `tf.lite.TFLiteConverter.from_keras_model(keras.models.load_model(FILE))`, quantized to int8 by \
 `converter.optimizations`, a `representative_dataset` and \
@@ -12,7 +12,7 @@ and import that";
 const CONVERT_TORCH: &str = "export it to an int8 `.tflite` file (for example with `litert-torch`, or \
 to ONNX and from there with `onnx2tf -oiqt`), and import that";
 
-/// The error for a file that is not a TensorFlow Lite model.
+/// Returns the error for a file that is not a TensorFlow Lite model.
 pub(super) fn refuse(file: &[u8]) -> ImportError {
     match recognize(file) {
         Some((what, remedy)) => ImportError::Foreign { what, remedy },
@@ -20,7 +20,7 @@ pub(super) fn refuse(file: &[u8]) -> ImportError {
     }
 }
 
-/// What a file is, and what to do with it.
+/// Returns the type of a file and the remedy.
 fn recognize(file: &[u8]) -> Option<(&'static str, &'static str)> {
     match file {
         [0x89, b'H', b'D', b'F', b'\r', b'\n', 0x1a, b'\n', ..] => {
@@ -38,10 +38,10 @@ fn recognize(file: &[u8]) -> Option<(&'static str, &'static str)> {
             Some(("a ZIP archive", "unpack it, and import the `.tflite` file in it"))
         }
         [0x1f, 0x8b, ..] => Some(("compressed by gzip", "unpack it with `gunzip` first")),
-        // Pickle, protocols 2 to 5: how PyTorch saved before version 1.6.
+        // Pickle, protocols 2 to 5, PyTorch's format before version 1.6.
         [0x80, 2..=5, ..] => Some(("a pickled PyTorch model (`.pt`)", CONVERT_TORCH)),
-        // A protobuf whose field 1 is the version of ONNX's format, and whose next is one of
-        // producer, domain, graph or sets of operators.
+        // A protobuf whose field 1 is ONNX's IR version, followed by producer, domain, graph or
+        // operator sets.
         [8, 1..=20, 0x12 | 0x1a | 0x22 | 0x3a | 0x42, ..] => {
             Some(("an ONNX model (`.onnx`)", CONVERT_ONNX))
         }
@@ -58,7 +58,7 @@ fn contains(file: &[u8], name: &[u8]) -> bool {
     file.windows(name.len()).any(|window| window == name)
 }
 
-/// What `xxd -i` and the like write: text with an array of char or uint8_t near its beginning.
+/// Returns `true` for C source with a byte array near its beginning, as `xxd -i` writes it.
 fn is_c_array(file: &[u8]) -> bool {
     let beginning = String::from_utf8_lossy(file.get(..4096).unwrap_or(file));
     let is_text = !beginning.contains(['\0', char::REPLACEMENT_CHARACTER]);

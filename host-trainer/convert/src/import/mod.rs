@@ -1,9 +1,9 @@
-//! From a TensorFlow Lite model of dense layers in int8 to a model file that gives the same bytes.
+//! Import of int8 TensorFlow Lite models of dense layers, with bit-identical outputs.
 //!
-//! The operators are those of DESIGN.md, the arithmetic is TensorFlow Lite Micro's: weights,
-//! biases and scales are taken as they are, multipliers and tables are made by its algorithms.
-//! Whatever cannot be taken is refused by name: no file makes this panic, loop or take more memory
-//! than a small multiple of its size.
+//! The operators are those of DESIGN.md. The arithmetic is TensorFlow Lite Micro's: weights, biases
+//! and scales are copied, and multipliers and tables are computed by its algorithms. Unsupported
+//! models are rejected with the operator or tensor. No file causes a panic, an endless loop, or
+//! more memory than a small multiple of its size.
 
 mod chain;
 mod dense;
@@ -27,28 +27,28 @@ use schema::Graph;
 
 use thimble_support::random::{Stream, stream};
 
-/// The scale of pixels: 1 stands for the byte 255.
+/// Scale of pixels, where 1 is the byte 255.
 const PIXEL: f32 = 1.0 / 255.0;
-/// Self-tests that an imported model carries.
+/// Number of self-tests of an imported model.
 const SELF_TESTS: usize = 2;
 
-/// What an import adds to the file.
+/// Options of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// What people shall call the model; cut off at what the format takes.
+    /// Name of the model, truncated to the format's maximum.
     pub name: String,
-    /// What its outputs say.
+    /// Meaning of its outputs.
     pub kind: OutputMeaning,
 }
 
-/// What the outputs of an imported model say.
+/// Meaning of the outputs of an imported model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OutputMeaning {
-    /// Classes, called 0, 1, 2, …, behind a softmax; else values.
+    /// Classes named 0, 1, 2, and so on, after a softmax, else values.
     Guess,
-    /// Classes, called 0, 1, 2, ….
+    /// Classes named 0, 1, 2, and so on.
     Classes,
-    /// Classes of these names.
+    /// Classes with these names.
     Labels(Vec<String>),
 }
 
@@ -57,14 +57,14 @@ pub enum OutputMeaning {
 pub struct Imported {
     /// The model file.
     pub bytes: Vec<u8>,
-    /// What was left out or guessed, a sentence each.
+    /// Notes on omitted operators and assumptions.
     pub notes: Vec<String>,
 }
 
 /// Imports a `.tflite` file.
 ///
 /// # Errors
-/// [`ImportError`] names the operator or tensor, what is wrong with it, and what to do.
+/// [`ImportError`] with the operator or tensor, its problem, and the remedy.
 pub fn import(file: &[u8], options: &Options) -> Result<Imported, ImportError> {
     let graph = Graph::read(file).map_err(|error| match error {
         ImportError::Identifier => foreign::refuse(file),
@@ -86,7 +86,7 @@ pub fn import(file: &[u8], options: &Options) -> Result<Imported, ImportError> {
     Ok(Imported { bytes: spec.to_bytes()?, notes })
 }
 
-/// As much of a name as the format takes.
+/// Truncates a name to the format's maximum.
 fn cut(name: &str) -> String {
     let fits = |end: &usize| *end <= MAX_TEXT;
     let ends = name.char_indices().map(|(at, char)| at + char.len_utf8());
@@ -106,13 +106,13 @@ fn kind(
             Some(LayerSpec::Dense(dense)) => dense.output,
             _ => Softmax::OUTPUT,
         };
-        // The last step that is not above one half.
+        // The largest step that is not above one half.
         let threshold = (0.5 / f64::from(scores.scale)).floor() as i32 + scores.zero_point;
         OutputSpec::Probability { labels, threshold }
     };
     let is_softmax = matches!(layers.last(), Some(LayerSpec::Softmax(_)));
     Ok(match kind {
-        // One output tells two classes apart.
+        // One output suffices for two classes.
         OutputMeaning::Labels(labels) if labels.len() == 2 && outputs == 1 => {
             probability(labels.clone())
         }
@@ -130,12 +130,12 @@ fn kind(
     })
 }
 
-/// Random inputs, always the same for a model, with the outputs of the device's own engine.
+/// Returns self-tests: random inputs, deterministic per model, with the outputs of the engine.
 fn self_tests(file: &[u8]) -> Result<Vec<SelfTestSpec>, ImportError> {
     let model = Model::parse(file)?;
     let mut random = stream(model.checksum().into(), Stream::SelfTests);
     let mut scratch = vec![0; model.scratch_len()];
-    // Whatever can be parsed can be run: the host's engine reads all layouts.
+    // Each valid model can be run, because the host's engine supports all layouts.
     let Ok(mut engine) = Engine::new(model.clone(), &mut scratch) else { return Ok(Vec::new()) };
     let tests = (0..SELF_TESTS).filter_map(|_| {
         let input: Vec<u8> = (0..model.input_bytes()).map(|_| random.random()).collect();

@@ -1,13 +1,12 @@
-//! The tables of TensorFlow Lite's `schema.fbs` that an import reads: fields by their numbers,
-//! codes by their names.
+//! TensorFlow Lite's `schema.fbs`: fields by number, and codes of operators and types by name.
 
 use super::error::{ImportError, OperatorProblem, TensorProblem, damaged};
 use super::flatbuffer::{OutOfFile, Table, Tables};
 use super::tensor::Tensor;
 
-/// What stands at the bytes 4 to 7 of a file.
+/// File identifier, bytes 4 to 7 of a file.
 const IDENTIFIER: &[u8] = b"TFL3";
-/// The only version of the schema there has been for years.
+/// The only schema version in use.
 const VERSION: u32 = 3;
 
 /// The type of a tensor's values.
@@ -49,7 +48,7 @@ impl Type {
     }
 }
 
-/// What an operator computes.
+/// Kind of an operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     FullyConnected,
@@ -61,7 +60,7 @@ pub(super) enum Kind {
     Quantize,
     Dequantize,
     Reshape,
-    /// By its name.
+    /// Another operator, by name.
     Other(String),
 }
 
@@ -98,7 +97,7 @@ impl Kind {
     }
 }
 
-/// The names of operators that small models have and Thimble does not, for the refusal.
+/// Returns the name of an unsupported operator, for messages.
 fn other(code: u32) -> String {
     let name = match code {
         0 => "ADD",
@@ -149,16 +148,16 @@ fn other(code: u32) -> String {
     name.into()
 }
 
-/// The main subgraph of a model, with what it refers to.
+/// The main subgraph of a model, with its operator codes and buffers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Graph<'a> {
     codes: Tables<'a>,
     buffers: Tables<'a>,
     tensors: Tables<'a>,
     operators: Tables<'a>,
-    /// The tensor that goes in.
+    /// Index of the input tensor.
     pub(super) input: i32,
-    /// The tensor that comes out.
+    /// Index of the output tensor.
     pub(super) output: i32,
 }
 
@@ -195,12 +194,12 @@ impl<'a> Graph<'a> {
         })
     }
 
-    /// How many operators there are.
+    /// Returns the number of operators.
     pub(super) fn operator_count(self) -> usize {
         self.operators.len()
     }
 
-    /// The first output of an operator.
+    /// Returns the first output of an operator.
     pub(super) fn first_output(self, index: usize) -> Result<Option<i32>, ImportError> {
         let read = || {
             let table = self.operators.get(index)?.ok_or(OutOfFile)?;
@@ -214,7 +213,7 @@ impl<'a> Graph<'a> {
         let read = || {
             let table = self.operators.get(index)?.ok_or(OutOfFile)?;
             let code = self.codes.get(table.u32(0)? as usize)?.ok_or(OutOfFile)?;
-            // The older field has one byte; codes that do not fit it stand in the other alone.
+            // The older field has one byte. Larger codes are only in the newer field.
             let kind = Kind::of(u32::from(code.u8(0)?).max(code.u32(3)?), &code.text(1)?);
             let (inputs, outputs) = (table.vector(1)?, table.vector(2)?);
             Ok(Operator { index, kind, inputs, outputs, options: table.table(4)? })
@@ -222,7 +221,7 @@ impl<'a> Graph<'a> {
         read().map_err(damaged(format!("operator {index}")))
     }
 
-    /// A tensor, which an operator needs.
+    /// Reads a tensor of an operator.
     pub(super) fn tensor(self, index: i32) -> Result<Tensor<'a>, ImportError> {
         let number = usize::try_from(index).unwrap_or(usize::MAX);
         let what = format!("tensor {index}");
@@ -241,28 +240,28 @@ pub(super) struct Operator<'a> {
     pub(super) kind: Kind,
     inputs: &'a [[u8; 4]],
     outputs: &'a [[u8; 4]],
-    /// What is not there has the schema's default.
+    /// Missing options have the schema's defaults.
     options: Option<Table<'a>>,
 }
 
 impl Operator<'_> {
-    /// Refuses the operator.
+    /// Returns the error for this operator.
     pub(super) fn refuse(&self, problem: OperatorProblem) -> ImportError {
         let operator = self.kind.name().to_string();
         ImportError::Operator { index: self.index, operator, problem }
     }
 
-    /// How many tensors go in.
+    /// Returns the number of input tensors.
     pub(super) fn input_count(&self) -> usize {
         self.inputs.len()
     }
 
-    /// The tensor that goes in at this place; −1 stands for an optional one that is not there.
+    /// Returns the index of an input tensor, or −1 for a missing optional one.
     pub(super) fn input(&self, place: usize) -> Option<i32> {
         self.inputs.get(place).map(|tensor| i32::from_le_bytes(*tensor))
     }
 
-    /// The one tensor that comes out.
+    /// Returns the index of the output tensor.
     pub(super) fn output(&self) -> Result<i32, ImportError> {
         match self.outputs {
             [output] => Ok(i32::from_le_bytes(*output)),
@@ -282,17 +281,17 @@ impl Operator<'_> {
         options.map_err(|error| damaged(what())(error)).map(Option::unwrap_or_default)
     }
 
-    /// The activation function that is folded into a FULLY_CONNECTED.
+    /// Returns the fused activation of a FULLY_CONNECTED.
     pub(super) fn fused_activation(&self) -> Result<u8, ImportError> {
         self.option(|options| options.u8(0))
     }
 
-    /// How the weights of a FULLY_CONNECTED lie.
+    /// Returns the weights format of a FULLY_CONNECTED.
     pub(super) fn weights_format(&self) -> Result<u8, ImportError> {
         self.option(|options| options.u8(1))
     }
 
-    /// The β of a SOFTMAX.
+    /// Returns the β of a SOFTMAX.
     pub(super) fn beta(&self) -> Result<f32, ImportError> {
         self.option(|options| options.f32(0))
     }

@@ -1,4 +1,4 @@
-//! Tensors of a TensorFlow Lite model: shapes, scales, data.
+//! Tensors of a TensorFlow Lite model: shapes, quantization, constant data.
 
 use model_format::Quantization;
 use model_format::limits::MAX_WIDTH;
@@ -16,14 +16,14 @@ pub(super) struct Tensor<'a> {
     pub(super) kind: Type,
     pub(super) scales: Vec<f32>,
     zero_points: Vec<i64>,
-    /// The dimension along which the scales lie.
+    /// Dimension of the scales (`quantized_dimension`).
     pub(super) dimension: u32,
     sparse: bool,
     buffer: Option<Table<'a>>,
 }
 
 impl<'a> Tensor<'a> {
-    /// Takes the tensor of this index from its table.
+    /// Reads the tensor from its table.
     pub(super) fn read(
         index: usize,
         table: Table<'a>,
@@ -49,12 +49,12 @@ impl<'a> Tensor<'a> {
         })
     }
 
-    /// Refuses the tensor.
+    /// Returns the error for this tensor.
     pub(super) fn refuse(&self, problem: TensorProblem) -> ImportError {
         ImportError::Tensor { index: self.index, name: self.name.clone(), problem }
     }
 
-    /// The number of elements of an activation, at most [`MAX_WIDTH`].
+    /// Returns the number of elements of an activation, at most [`MAX_WIDTH`].
     pub(super) fn elements(&self) -> Result<usize, ImportError> {
         let product = self.shape.iter().try_fold(1usize, |product, dimension| {
             product.checked_mul(usize::try_from(*dimension).ok()?)
@@ -64,13 +64,13 @@ impl<'a> Tensor<'a> {
         })
     }
 
-    /// Its one scale.
+    /// Returns the scale of a tensor with one scale.
     pub(super) fn scale(&self) -> Result<f32, ImportError> {
         let [scale] = self.scales[..] else { return Err(self.wrong_scales("one")) };
         check_scale(scale).ok_or_else(|| self.refuse(TensorProblem::Scale(scale)))
     }
 
-    /// Its one zero point.
+    /// Returns the zero point of a tensor with one zero point.
     pub(super) fn zero_point(&self) -> Result<i64, ImportError> {
         match self.zero_points[..] {
             [zero_point] => Ok(zero_point),
@@ -78,7 +78,7 @@ impl<'a> Tensor<'a> {
         }
     }
 
-    /// The quantization of an int8 activation.
+    /// Returns the quantization of an int8 activation.
     pub(super) fn int8(&self) -> Result<Quantization, ImportError> {
         if self.kind != Type::INT8 {
             return Err(self.refuse(TensorProblem::NotInt8 { found: self.kind.name() }));
@@ -90,7 +90,7 @@ impl<'a> Tensor<'a> {
         }
     }
 
-    /// The scales of int8 weights, one for all rows or one a row.
+    /// Returns the scales of int8 weights, one per tensor or one per row.
     pub(super) fn weight_scales(&self, rows: usize) -> Result<&[f32], ImportError> {
         if self.kind != Type::INT8 {
             return Err(self.refuse(TensorProblem::NotInt8 { found: self.kind.name() }));
@@ -119,7 +119,7 @@ impl<'a> Tensor<'a> {
         })
     }
 
-    /// The bytes of a constant of so many elements with N bytes each.
+    /// Returns the data of a constant with this number of elements of N bytes.
     pub(super) fn data<const N: usize>(
         &self,
         elements: usize,
@@ -133,7 +133,7 @@ impl<'a> Tensor<'a> {
             Ok((buffer.bytes(0)?, buffer.u64(1)?))
         };
         let (bytes, outside) = read().map_err(|error| damaged(what())(error))?;
-        // Offsets 0 and 1 say that there is nothing outside.
+        // Offsets 0 and 1 mean that the data is inside.
         if outside > 1 {
             return Err(self.refuse(TensorProblem::Storage("outside of the flatbuffer")));
         }
@@ -145,7 +145,7 @@ impl<'a> Tensor<'a> {
         Ok(bytes.as_chunks().0)
     }
 
-    /// Type and quantization, for messages.
+    /// Formats type and quantization for messages.
     pub(super) fn describe(&self) -> String {
         match (&self.scales[..], &self.zero_points[..]) {
             ([scale], [zero_point]) => {
@@ -156,7 +156,7 @@ impl<'a> Tensor<'a> {
     }
 }
 
-/// A scale that a model can have.
+/// Returns a scale if it is valid.
 fn check_scale(scale: f32) -> Option<f32> {
     (scale.is_normal() && scale > 0.0).then_some(scale)
 }

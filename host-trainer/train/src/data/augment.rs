@@ -1,4 +1,4 @@
-//! Small changes to training images, so that a network learns what does not matter.
+//! Data augmentation: random shifts of training images.
 
 use ndarray::ArrayView1;
 use rand::RngExt;
@@ -6,7 +6,7 @@ use rand::rngs::ChaCha8Rng;
 
 use crate::network::Real;
 
-/// How far an image is moved: what leaves one side is lost, what enters on the other is zero.
+/// Shift of an image. Pixels beyond the border are lost, and vacated pixels are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Shift {
     /// Pixels to the right.
@@ -16,10 +16,10 @@ pub struct Shift {
 }
 
 impl Shift {
-    /// Not moved at all.
+    /// No shift.
     pub const NONE: Shift = Shift { right: 0, down: 0 };
 
-    /// Writes the moved image. A row whose shape is not height × width is not moved.
+    /// Writes the shifted image. A row whose shape is not height × width is not shifted.
     pub(super) fn apply<T: Real>(
         self,
         shape: &[usize],
@@ -44,8 +44,8 @@ impl Shift {
     }
 }
 
-/// Draws a shift for each image of an epoch: each direction by −`most`..=`most` pixels, all
-/// equally likely, for a share of the images.
+/// Generator of the shifts of an epoch's images, uniform in −`most`..=`most` pixels per axis, for a
+/// share of the images.
 #[derive(Debug)]
 pub struct Shifts {
     most: i8,
@@ -54,23 +54,24 @@ pub struct Shifts {
 }
 
 impl Shifts {
-    /// Shifts of at most `most` pixels each way, for `share` of the images (0 to 1).
+    /// Creates a generator of shifts of at most `most` pixels in each direction, for a `share` of
+    /// the images (0 to 1).
     pub fn new(most: u8, share: f64, generator: ChaCha8Rng) -> Self {
         Shifts { most: i8::try_from(most).unwrap_or(i8::MAX), share, generator }
     }
 
-    /// Where the generator stands.
+    /// Returns the word position of the random generator.
     pub fn word_position(&self) -> u128 {
         self.generator.get_word_pos()
     }
 
-    /// Puts the generator where it stood.
+    /// Sets the word position of the random generator.
     pub fn set_word_position(&mut self, words: u128) {
         self.generator.set_word_pos(words);
     }
 
-    /// Fills `shifts`, one for each row of the epoch. All are drawn at once and in order, so that
-    /// the number of threads does not change them.
+    /// Fills `shifts`, one per row of the epoch. All are drawn in order on one thread, so the
+    /// number of threads does not change them.
     pub fn draw(&mut self, shifts: &mut [Shift]) {
         if self.most == 0 {
             return;

@@ -1,8 +1,8 @@
-//! From a photo of clothing to an image as those of Fashion-MNIST.
+//! Preparation of photos of clothing as Fashion-MNIST images.
 //!
-//! Fashion-MNIST was made so: the background trimmed, the longest edge resized to 28, placed in the
-//! middle of 28 × 28, inverted, grayscale (Xiao, Rasul, Vollgraf, *Fashion-MNIST*, 2017, section 2).
-//! Shades are kept, as fabric has them: only the background becomes black.
+//! Fashion-MNIST's own steps: trim the background, resize the longest edge to 28, center in 28 ×
+//! 28, invert, convert to grayscale (Xiao, Rasul, Vollgraf, *Fashion-MNIST*, 2017, section 2). Only
+//! the background becomes black. Shades of the fabric are preserved.
 
 use image::imageops;
 use image::{GrayImage, Luma};
@@ -10,24 +10,24 @@ use image::{GrayImage, Luma};
 use super::gray::{bounds, largest, median, reduced, resized};
 use super::preparation::{Invert, PrepareError};
 
-/// Distance from the background, 5 % of 255, that is background still.
+/// Largest difference from the background that counts as background, 5 % of 255.
 const BACKGROUND: u8 = 13;
 
-/// Least contrast of a piece of clothing and its background, of 255.
+/// Smallest contrast of a piece of clothing with its background, of 255.
 const LEAST_CONTRAST: u8 = 24;
 
-/// Side of the corners that are background, as a share of the image's shorter side.
+/// Divisor of the image's shorter side for the side of the corners, which are background.
 const CORNER: u32 = 16;
 
-/// Finds the piece of clothing in a photo and places it as Fashion-MNIST does. An image that is so
-/// already stays as it is, byte for byte.
+/// Finds the piece of clothing in a photo and places it as Fashion-MNIST does. An image of
+/// Fashion-MNIST is returned unchanged.
 ///
 /// # Shapes
-/// `size` is height and width of the result, each at least 1. The second result tells whether the
+/// `size` is height and width of the result, each at least 1. The second result is `true` if the
 /// photo was inverted.
 ///
 /// # Errors
-/// [`PrepareError`] when there is nothing to see.
+/// [`PrepareError`] for an image that is too small or blank.
 pub(super) fn place(
     photo: GrayImage,
     invert: Invert,
@@ -45,7 +45,7 @@ pub(super) fn place(
     let least = image.width().max(image.height()).div_ceil(200);
     if image.dimensions() == (width, height) && background == 0 && largest(&image) > 0 {
         let part = bounds(&image, 0, 1);
-        // Its longest edge is the image's, but for a row that trimming left.
+        // Its longest edge is that of the image, except for one row that trimming left.
         if part.width + 1 >= width || part.height + 1 >= height {
             return Ok((image, inverted));
         }
@@ -71,7 +71,8 @@ pub(super) fn place(
     Ok((placed, inverted))
 }
 
-/// Median of the four corners: clothing reaches the middles of the edges, but seldom the corners.
+/// Returns the median of the four corners. Clothing often reaches the middles of the edges, but
+/// rarely the corners.
 fn corner_median(image: &GrayImage) -> u8 {
     let (width, height) = image.dimensions();
     let side = (width.min(height) / CORNER).max(1);

@@ -1,21 +1,21 @@
-//! What sensors count, as models take it: integers of 16 bits for real numbers.
+//! Raw ADC counts: 16-bit integers with a calibration line to real numbers.
 
 use serde::{Deserialize, Serialize};
 
-/// Calibration line of the raw counts of one sensor channel, through two points; it falls where the
-/// second real number is the smaller one, as an NTC thermistor's in the upper half of a divider.
+/// Calibration line of one sensor channel's raw ADC counts, through two points. It may fall, as for
+/// an NTC thermistor in the upper half of a divider.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Raw {
-    /// The least and the largest count, such as 0 and 4095 of a converter of 12 bits. A source of
-    /// 16 unsigned bits is taken with 32768 taken off.
+    /// Smallest and largest count, such as 0 and 4095 of a 12-bit ADC. Subtract 32768 from unsigned
+    /// 16-bit counts.
     pub counts: [i16; 2],
-    /// The real numbers that these two stand for.
+    /// Real numbers at these two counts.
     pub range: [f64; 2],
 }
 
 impl Raw {
-    /// What is wrong with it.
+    /// Returns the problem of an invalid line.
     pub fn problem(&self) -> Option<String> {
         let [least, most] = self.counts;
         if least >= most {
@@ -28,28 +28,27 @@ impl Raw {
         None
     }
 
-    /// What one count more stands for.
+    /// Returns the real difference per count.
     pub fn slope(&self) -> f64 {
         let [least, most] = self.counts.map(f64::from);
         (self.range[1] - self.range[0]) / (most - least)
     }
 
-    /// What a count of 0 stands for.
+    /// Returns the real number at a count of 0.
     pub fn intercept(&self) -> f64 {
         self.range[0] - self.slope() * f64::from(self.counts[0])
     }
 
-    /// What a count stands for.
+    /// Converts a count to a real number.
     pub fn real(&self, count: i16) -> f64 {
         self.intercept() + self.slope() * f64::from(count)
     }
 
-    /// What a sensor counts for a real number: the nearest count, the first or the last one for
-    /// what lies beyond.
+    /// Converts a real number to the nearest count, saturating at the smallest and largest count.
     pub fn count(&self, real: f64) -> i16 {
         let [least, most] = self.counts.map(f64::from);
         let count = least + (real - self.range[0]) / self.slope();
-        // Between two numbers of 16 bits.
+        // In range of i16, because both bounds are.
         count.round().clamp(least, most) as i16
     }
 }

@@ -1,4 +1,4 @@
-//! Features and targets, held as compactly as they came.
+//! Datasets: features and targets in memory, in the compact types of their source.
 
 use std::sync::Arc;
 
@@ -8,34 +8,34 @@ use thimble_support::foreign_text::shown;
 
 use super::{Error, Intake, Preparation, Raw};
 
-/// The inputs of all rows of a dataset.
+/// Features of all rows of a dataset.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Features {
-    /// Bytes, such as pixels: the network sees `scale · byte`.
+    /// Bytes, such as pixels. Inputs of the network are `scale · byte`.
     ///
-    /// They stay bytes in memory (a quarter of the room of floats) and become floats a batch at a
-    /// time. An int8 input represents them exactly: q = byte − 128 at the same scale.
+    /// They stay bytes in memory, which takes a quarter of the memory of floats, and are converted
+    /// per mini-batch. An int8 input represents them exactly: q = byte − 128 with the same scale.
     Bytes {
-        /// The bytes. Shape: rows × features.
+        /// The bytes, rows × features.
         values: Array2<u8>,
-        /// What a step of one is worth: 1/255 for MNIST, 1/16 for the digits.
+        /// Real value of one step: 1/255 for MNIST, 1/16 for the digits.
         scale: f32,
     },
-    /// What sensors count, of which the network sees the real numbers.
+    /// Raw ADC counts. Inputs of the network are the real numbers that they represent.
     ///
-    /// They stay counts, so that a quantized model is tried on what a device gives it.
+    /// They stay counts, so that a quantized model is evaluated on the inputs of a device.
     Counts {
-        /// The counts. Shape: rows × features.
+        /// The counts, rows × features.
         values: Array2<i16>,
-        /// What the counts of each feature stand for.
+        /// Calibration line of each feature's counts.
         raw: Vec<Raw>,
     },
-    /// Real numbers, which the network sees as they are. Shape: rows × features.
+    /// Real numbers, rows × features.
     Reals(Array2<f32>),
 }
 
 impl Features {
-    /// Number of rows.
+    /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         match self {
             Features::Bytes { values, .. } => values.nrows(),
@@ -44,7 +44,7 @@ impl Features {
         }
     }
 
-    /// Number of features of a row.
+    /// Returns the number of features per row.
     pub fn width(&self) -> usize {
         match self {
             Features::Bytes { values, .. } => values.ncols(),
@@ -53,11 +53,12 @@ impl Features {
         }
     }
 
-    /// What sensors count for these features, with `raw` for each of them, or one for all.
+    /// Converts real features to raw ADC counts, with one calibration line per feature, or one for
+    /// all.
     ///
     /// # Errors
-    /// What is wrong, in words: bytes are no real numbers, and `raw` must have as many entries as
-    /// there are features.
+    /// A message if the features are not real numbers, or the number of entries of `raw` is neither
+    /// 1 nor the number of features.
     pub fn counted(self, raw: &[Raw]) -> Result<Self, String> {
         let width = self.width();
         let Features::Reals(reals) = self else {
@@ -83,41 +84,41 @@ impl Features {
     }
 }
 
-/// The class of each row, and what the classes are called.
+/// Class labels of all rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Labels {
-    /// The class of each row, an index into `names`.
+    /// Class of each row, an index into `names`.
     pub indices: Vec<u16>,
-    /// What each class is called.
+    /// Names of the classes.
     pub names: Vec<String>,
 }
 
-/// The numbers that each row stands for.
+/// Regression targets of all rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Values {
-    /// The numbers. Shape: rows × names.
+    /// The numbers, rows × names.
     pub values: Array2<f32>,
-    /// What each number of a row is called.
+    /// Name of each target.
     pub names: Vec<String>,
-    /// The unit of each number, which may be empty.
+    /// Unit of each target, which may be empty.
     pub units: Vec<String>,
 }
 
-/// Name and unit of a feature or of a target, as its table has them.
+/// Name and unit of a feature or target, from the header of its table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FeatureLabel {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Its unit, which may be empty.
+    /// Unit, which may be empty.
     pub unit: String,
 }
 
-/// What is to be learnt of each row.
+/// Targets of all rows.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Targets {
-    /// Its class.
+    /// Classification: one class per row.
     Classes(Labels),
-    /// Numbers.
+    /// Regression: numbers per row.
     Values(Values),
 }
 
@@ -133,7 +134,7 @@ impl From<Values> for Targets {
     }
 }
 
-/// Rows of features, each with what is to be learnt of it.
+/// A dataset: features and targets of all rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
     name: String,
@@ -146,14 +147,14 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Joins features and targets.
+    /// Creates a dataset from features and targets.
     ///
     /// # Shapes
-    /// `shape` is the shape of one row, its product the width of `features`.
+    /// `shape` is the shape of one row. Its product is the width of `features`.
     ///
     /// # Errors
-    /// [`Error::Dataset`] when there is no row, the shapes or lengths differ, a label has no name,
-    /// or a number is not finite.
+    /// [`Error::Dataset`] if there is no row, if shapes or lengths differ, if a label has no name,
+    /// or if a number is not finite.
     pub fn new(
         name: impl Into<String>,
         shape: Vec<usize>,
@@ -203,10 +204,11 @@ impl Dataset {
         Ok(Dataset { name, shape, features, targets, feature_labels, intake, preparation })
     }
 
-    /// The same rows as sensors count them: see [`Features::counted`].
+    /// Returns the same rows as raw ADC counts, see [`Features::counted`].
     ///
     /// # Errors
-    /// [`Error::Dataset`] when the features are no real numbers, or `raw` is for other features.
+    /// [`Error::Dataset`] if the features are not real numbers, or `raw` has another number of
+    /// features.
     pub fn counted(self, raw: &[Raw]) -> Result<Self, Error> {
         let Dataset { name, shape, features, targets, feature_labels, intake, preparation } = self;
         match features.counted(raw) {
@@ -218,10 +220,10 @@ impl Dataset {
         }
     }
 
-    /// The same rows with a name and a unit for each feature.
+    /// Returns the same rows with a name and a unit per feature.
     ///
     /// # Errors
-    /// [`Error::Dataset`] when there are not as many as features.
+    /// [`Error::Dataset`] if their number is not the number of features.
     pub fn with_feature_labels(self, labels: Vec<FeatureLabel>) -> Result<Self, Error> {
         let (found, width) = (labels.len(), self.width());
         if found != width {
@@ -231,22 +233,22 @@ impl Dataset {
         Ok(Dataset { feature_labels: labels, ..self })
     }
 
-    /// The same rows with what reading their table showed.
+    /// Returns the same rows with the report of reading their table.
     pub fn with_intake(self, intake: Arc<Intake>) -> Self {
         Dataset { intake: Some(intake), ..self }
     }
 
-    /// What reading the table showed; `None` where it was no table.
+    /// Returns the report of reading the table, or `None` for other sources.
     pub fn intake(&self) -> Option<&Intake> {
         self.intake.as_deref()
     }
 
-    /// Whether means stand for missing values of a table.
+    /// Returns `true` if means replace missing values of a table.
     pub(super) fn is_filled(&self) -> bool {
         self.intake.as_ref().is_some_and(|intake| !intake.filled.is_empty())
     }
 
-    /// Mean of each feature over the values of these rows that were there.
+    /// Returns the mean of each feature over the values of these rows that are not missing.
     pub fn means_for_missing(&self, rows: &[u32]) -> Vec<f32> {
         let value = |row: u32, feature: usize| match &self.features {
             Features::Reals(values) => f64::from(values[(row as usize, feature)]),
@@ -257,7 +259,7 @@ impl Dataset {
         super::table::means(self.width(), rows.iter().copied(), filled, value)
     }
 
-    /// Replaces the missing values of a table by these means of features.
+    /// Replaces the missing values of a table with these means.
     pub(super) fn fill(&mut self, means: &[f32]) {
         let Some(intake) = self.intake.clone() else { return };
         for &(row, feature) in &intake.filled {
@@ -272,27 +274,27 @@ impl Dataset {
         }
     }
 
-    /// Name and unit of each feature; none where features have no names, as pixels.
+    /// Returns name and unit of each feature. Empty if features have no names, such as pixels.
     pub fn feature_labels(&self) -> &[FeatureLabel] {
         &self.feature_labels
     }
 
-    /// The same rows, which are images that were prepared so.
+    /// Returns the same rows with the preparation of their images.
     pub fn with_preparation(self, preparation: Preparation) -> Self {
         Dataset { preparation: Some(preparation), ..self }
     }
 
-    /// Preparation of the images that the rows are; `None` where rows are no images.
+    /// Returns the preparation of the images, or `None` if rows are not images.
     pub fn preparation(&self) -> Option<Preparation> {
         self.preparation
     }
 
-    /// Name of the dataset.
+    /// Returns the name of the dataset.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Shape of one row, such as `[28, 28]`.
+    /// Returns the shape of one row, such as `[28, 28]`.
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
@@ -302,12 +304,12 @@ impl Dataset {
         &self.features
     }
 
-    /// What is to be learnt of each row.
+    /// Targets of all rows.
     pub fn targets(&self) -> &Targets {
         &self.targets
     }
 
-    /// The class of each row, where rows have one.
+    /// Returns the class labels, for classification.
     pub fn labels(&self) -> Option<&Labels> {
         match &self.targets {
             Targets::Classes(labels) => Some(labels),
@@ -315,22 +317,22 @@ impl Dataset {
         }
     }
 
-    /// Number of rows, at least 1.
+    /// Returns the number of rows, at least 1.
     pub fn rows(&self) -> usize {
         self.features.rows()
     }
 
-    /// Number of features of a row, at least 1.
+    /// Returns the number of features per row, at least 1.
     pub fn width(&self) -> usize {
         self.features.width()
     }
 
-    /// Number of classes; 0 where rows have none.
+    /// Returns the number of classes, 0 for regression.
     pub fn classes(&self) -> usize {
         self.class_names().len()
     }
 
-    /// What the classes are called; nothing where rows have none.
+    /// Returns the names of the classes. Empty for regression.
     pub fn class_names(&self) -> &[String] {
         self.labels().map_or(&[], |labels| &labels.names)
     }
@@ -375,7 +377,7 @@ fn check_values(values: &Values, rows: usize) -> Result<(), String> {
     }
 }
 
-/// Names of the ten digits, for the datasets whose classes they are.
+/// Returns the class names of datasets of digits.
 pub(super) fn digit_names() -> Vec<String> {
     (0..10).map(|digit| digit.to_string()).collect()
 }

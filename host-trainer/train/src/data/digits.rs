@@ -1,4 +1,4 @@
-//! The handwritten digits that are embedded in the program (`data/digits/README.md`).
+//! The embedded dataset of handwritten digits, 8 × 8 (`data/digits/README.md`).
 
 use ndarray::Array2;
 
@@ -10,10 +10,10 @@ const IMAGES: &[u8] = include_bytes!("../../data/digits/images.idx3.gz");
 const LABELS: &[u8] = include_bytes!("../../data/digits/labels.idx1.gz");
 const REMEDY: &str = "The program was built from a damaged source tree: clone it again";
 
-/// Dark dots in a full cell of 4 × 4: the network sees the share of them.
+/// Dark dots in a full cell of 4 × 4. Inputs of the network are shares of it.
 const FULL: f32 = 16.0;
 
-/// All 1,797 digits, 8 × 8.
+/// Returns all 1,797 digits, 8 × 8.
 pub(super) fn load() -> Result<Dataset, Error> {
     let images = Idx::<3>::read(IMAGES.to_vec(), "data/digits/images.idx3.gz", REMEDY)?;
     let labels = Idx::<1>::read(LABELS.to_vec(), "data/digits/labels.idx1.gz", REMEDY)?;

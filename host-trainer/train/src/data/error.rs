@@ -1,11 +1,11 @@
-//! Why data cannot be used: which file, what is wrong, what to do.
+//! Errors of reading data: the file, the problem, and the remedy.
 
 use std::io;
 use std::path::PathBuf;
 
 use thimble_support::foreign_text;
 
-/// Why data cannot be used.
+/// Errors of reading and splitting data.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No folder has all files of the dataset.
@@ -18,7 +18,7 @@ pub enum Error {
     NotFound {
         /// Name of the dataset.
         dataset: &'static str,
-        /// Each folder that was tried, with what is missing there.
+        /// Each searched folder, and the files that it lacks.
         looked_in: Vec<String>,
     },
     /// A file or folder cannot be read or written.
@@ -26,20 +26,20 @@ pub enum Error {
     File {
         /// The file or folder.
         path: PathBuf,
-        /// What was tried.
+        /// The operation that failed.
         action: &'static str,
-        /// What the system says.
+        /// The operating system's error.
         #[source]
         error: io::Error,
     },
-    /// A file is not what its name promises.
+    /// The content of a file is invalid.
     #[error("{file}: {problem}. {remedy}")]
     Format {
         /// The file.
         file: String,
-        /// What is wrong with it.
+        /// Description of the problem.
         problem: String,
-        /// What to do about it.
+        /// Remedy.
         remedy: &'static str,
     },
     /// A table cannot be used.
@@ -47,9 +47,9 @@ pub enum Error {
     Table {
         /// The file.
         file: PathBuf,
-        /// Line and column, or the key that asks for what is not there.
+        /// Line and column, or the key of the preset.
         place: String,
-        /// What is wrong, and what to do.
+        /// Problem and remedy.
         problem: String,
     },
     /// An image, or a folder of images, cannot be used.
@@ -57,26 +57,26 @@ pub enum Error {
     Image {
         /// The file or folder.
         path: PathBuf,
-        /// What is wrong, and what to do.
+        /// Problem and remedy.
         problem: String,
     },
-    /// Features and labels of a dataset do not fit together.
+    /// Features and targets of a dataset do not match.
     #[error("dataset {}: {problem}", foreign_text::shown(.dataset))]
     Dataset {
         /// Name of the dataset.
         dataset: String,
-        /// What is wrong.
+        /// Description of the problem.
         problem: String,
     },
-    /// A part of the data would be empty or is asked for where it cannot be had.
+    /// A split would be empty, or is not available.
     #[error("data.{part}: {problem}")]
     Split {
-        /// `test` or `validation`, as the preset calls it.
+        /// `test` or `validation`, the key of the preset.
         part: &'static str,
-        /// What is wrong.
+        /// Description of the problem.
         problem: String,
     },
-    /// No mirror gave a file that is right.
+    /// No mirror sent the right file.
     #[error(
         "{file} could not be downloaded:{}\nTry again (what arrived is kept and continued), or put \
          the file into {} by hand",
@@ -85,18 +85,18 @@ pub enum Error {
     Download {
         /// The file.
         file: String,
-        /// The folder that it would go to.
+        /// The target folder.
         folder: PathBuf,
-        /// What happened at each mirror.
+        /// The failure at each mirror.
         attempts: Vec<String>,
     },
-    /// The user's cache folder is not known.
+    /// The user's cache folder is unknown.
     #[error("the cache folder is not known ({0}): name a folder with --data-dir")]
     NoCache(String),
 }
 
 impl Error {
-    /// An [`Error::File`], for `map_err`.
+    /// Returns a function that makes an [`Error::File`], for `map_err`.
     pub(crate) fn file(
         path: impl Into<PathBuf>,
         action: &'static str,
@@ -106,7 +106,7 @@ impl Error {
     }
 }
 
-/// Each item on a line of its own.
+/// Formats each item on its own line.
 fn list(items: &[String]) -> String {
     items.iter().map(|item| format!("\n  - {item}")).collect()
 }

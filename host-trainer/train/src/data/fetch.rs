@@ -1,4 +1,4 @@
-//! Downloading MNIST and Fashion-MNIST: resumable, checked, and visible to `train` only when it is right.
+//! Download of MNIST and Fashion-MNIST: resumable, with SHA-256 checks and atomic renames.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
@@ -16,50 +16,49 @@ use ureq::Agent;
 use super::mnist::{self, FASHION_MNIST_FILES, MNIST_FILES, MnistFile};
 use super::{Error, Source};
 
-/// Where the four gzipped files can be had: the URL of their folder.
+/// URL of a folder with the four gzipped files.
 pub type Mirror = String;
 
-/// The mirrors that are asked unless others are named, the first first.
+/// Default mirrors of MNIST, in order.
 const MNIST_MIRRORS: [&str; 2] = [
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
 ];
 
-/// The same for Fashion-MNIST: the addresses that its authors give.
+/// Default mirrors of Fashion-MNIST, from its authors.
 const FASHION_MNIST_MIRRORS: [&str; 2] = [
     "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
 ];
 
-/// Requests made to one mirror for one file before the next mirror is asked. Each goes on where
-/// the one before stopped.
+/// Requests per mirror and file. Each resumes where the previous one stopped.
 const TRIES: usize = 3;
 
-/// A gzipped file of MNIST has 10 MB; what sends more is not one.
+/// Largest accepted download. A gzipped file of MNIST has 10 MB.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// Told what happens, for a progress bar.
+/// Receiver of download events, for a progress bar.
 pub trait FetchProgress {
-    /// A file is already there and right.
+    /// The file already exists with the right content.
     fn present(&mut self, path: &Path);
-    /// Bytes of a file begin to arrive.
+    /// The download of a file starts.
     fn start(&mut self, file: &str, mirror: &str, received: u64, total: Option<u64>);
-    /// This many bytes of the file are there.
+    /// This many bytes of the file have arrived.
     fn received(&mut self, bytes: u64);
-    /// A request failed; another follows if there is one to make.
+    /// A request failed. Another one may follow.
     fn failed(&mut self, attempt: &str);
-    /// The file is complete, checked and in its place.
+    /// The file is complete, checked and renamed.
     fn done(&mut self, path: &Path);
 }
 
-/// Downloads those files of MNIST or Fashion-MNIST that are not in `folder` yet.
+/// Downloads the files of MNIST or Fashion-MNIST that are missing in `folder`.
 ///
-/// Bytes arrive in a file named `.part`, which a later call continues. Only a file whose unpacked
-/// content has the right SHA-256 gets its real name. Of two calls for one folder, the second waits
-/// until the first has ended.
+/// Bytes are written to a `.part` file, which a later call resumes. A file is renamed to its final
+/// name only if its unpacked content has the right SHA-256. A second call for the same folder waits
+/// for the first one.
 ///
 /// # Errors
-/// [`Error::Download`] with what happened at each mirror; [`Error::File`] when the folder cannot be
+/// [`Error::Download`] with the failure at each mirror, [`Error::File`] if the folder cannot be
 /// written.
 pub fn fetch(
     source: &Source,
@@ -105,7 +104,7 @@ fn fetch_files(
     Ok(())
 }
 
-/// Keeps other processes from filling the folder at the same time: waits until they have ended.
+/// Locks the folder against other processes, and waits for the one that holds the lock.
 fn lock(folder: &Path, progress: &mut dyn FetchProgress) -> Result<FolderLock, Error> {
     let mut waits = false;
     loop {
@@ -128,7 +127,7 @@ fn lock(folder: &Path, progress: &mut dyn FetchProgress) -> Result<FolderLock, E
     }
 }
 
-/// One file on its way.
+/// The download of one file.
 struct Download<'a> {
     agent: &'a Agent,
     folder: &'a Path,
@@ -145,7 +144,7 @@ impl Download<'_> {
                     Outcome::Complete => match check(&part, self.file) {
                         Ok(()) => return self.place(&part),
                         Err(problem) => {
-                            // What arrived is worthless: the next request begins anew.
+                            // The content is wrong, so the next request starts again.
                             fs::remove_file(&part)
                                 .map_err(Error::file(&part, "cannot be removed"))?;
                             problem
@@ -176,7 +175,7 @@ impl Download<'_> {
         format!("{mirror}{separator}{}.gz", self.file.name)
     }
 
-    /// Makes one request and appends what arrives to `part`.
+    /// Makes one request and appends the received bytes to `part`.
     fn request(
         &self,
         mirror: &str,
@@ -195,7 +194,7 @@ impl Download<'_> {
         let start = match response.status().as_u16() {
             200 => 0,
             206 if starts_at(response.headers().get("content-range"), have) => have,
-            // The part file is as long as the whole file, or longer: what it holds is checked.
+            // The part file is at least as long as the whole file, so its content is checked.
             416 => return Ok(Outcome::Complete),
             206 => return Ok(Outcome::Refused("answers with another range".to_string())),
             status => return Ok(Outcome::Refused(format!("answers with status {status}"))),
@@ -239,12 +238,12 @@ impl Download<'_> {
         }
     }
 
-    /// Gives the checked file its real name, in one step.
+    /// Renames the checked file to its final name, atomically.
     fn place(&self, part: &Path) -> Result<PathBuf, Error> {
         let path = self.folder.join(format!("{}.gz", self.file.name));
         fs::rename(part, &path).map_err(Error::file(&path, "cannot be written"))?;
         atomic_file::sync_folder(self.folder);
-        // A wrong unpacked file of the same name would be found before the right one.
+        // A wrong unpacked file of the same name would take precedence.
         let plain = self.folder.join(self.file.name);
         if plain.is_file() {
             fs::remove_file(&plain).map_err(Error::file(&plain, "cannot be removed"))?;
@@ -253,17 +252,17 @@ impl Download<'_> {
     }
 }
 
-/// How a request ended.
+/// Result of a request.
 enum Outcome {
-    /// All bytes are there.
+    /// All bytes have arrived.
     Complete,
-    /// Some bytes are there; another request may bring the rest.
+    /// Some bytes have arrived. Another request may complete them.
     Cut(String),
-    /// Another request to the same mirror would end the same way.
+    /// Another request to the same mirror would fail, too.
     Refused(String),
 }
 
-/// Whether a `Content-Range` header says `bytes START-…`.
+/// Returns `true` for a `Content-Range` header of the form `bytes START-…`.
 fn starts_at(content_range: Option<&ureq::http::HeaderValue>, start: u64) -> bool {
     content_range
         .and_then(|value| value.to_str().ok())
@@ -272,7 +271,7 @@ fn starts_at(content_range: Option<&ureq::http::HeaderValue>, start: u64) -> boo
         .is_some_and(|(first, _)| first.trim().parse() == Ok(start))
 }
 
-/// Whether a file's content, unpacked if it is gzipped, is what it should be.
+/// Checks the SHA-256 of a file's content, unpacked if it is gzipped.
 fn check(path: &Path, file: MnistFile) -> Result<(), String> {
     let content = unpacked(path).map_err(|error| format!("it cannot be unpacked ({error})"))?;
     let hash: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -285,7 +284,7 @@ fn check(path: &Path, file: MnistFile) -> Result<(), String> {
     }
 }
 
-/// A file's content, unpacked if it is gzipped.
+/// Reads a file's content, unpacked if it is gzipped.
 fn unpacked(path: &Path) -> io::Result<Vec<u8>> {
     let content = fs::read(path)?;
     if !content.starts_with(&[0x1f, 0x8b]) {

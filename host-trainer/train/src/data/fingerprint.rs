@@ -1,11 +1,11 @@
-//! Fingerprints of datasets: whether data is what it was.
+//! Fingerprints (SHA-256) of datasets, to detect changed data.
 
 use sha2::{Digest, Sha256};
 
 use super::{Dataset, Features, Loaded, Targets};
 
 impl Loaded {
-    /// SHA-256 of all that a dataset contains, in hexadecimal: features, targets and all names.
+    /// Returns the SHA-256 of a dataset's features, targets and names, in hexadecimal.
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         self.train.add_to(&mut hash);
@@ -17,7 +17,7 @@ impl Loaded {
     }
 }
 
-/// Numbers that are hashed at a time.
+/// Numbers per call of the hash function.
 const CHUNK: usize = 1 << 12;
 
 impl Dataset {
@@ -34,7 +34,7 @@ impl Dataset {
             }
             Features::Counts { values, raw } => {
                 hash.update(b"counts");
-                // What counts stand for is in the preset, but for what follows from the data.
+                // Calibration lines may follow from the data, so they are hashed, too.
                 text(hash, &format!("{raw:?}"));
                 numbers(hash, values.as_slice(), values.iter().map(|value| value.to_le_bytes()));
             }
@@ -72,8 +72,8 @@ fn text(hash: &mut Sha256, text: &str) {
     hash.update(text);
 }
 
-/// Hashes many numbers as little-endian bytes: those of memory, where it has them in a row and in
-/// this order.
+/// Hashes numbers as little-endian bytes, directly from memory if they are contiguous and
+/// little-endian.
 fn numbers<T: bytemuck::NoUninit, const N: usize>(
     hash: &mut Sha256,
     values: Option<&[T]>,
@@ -83,7 +83,7 @@ fn numbers<T: bytemuck::NoUninit, const N: usize>(
         hash.update(bytemuck::cast_slice::<T, u8>(values));
         return;
     }
-    // Some thousands at a time: one by one would take ten times as long.
+    // In chunks: one by one would take ten times as long.
     let mut buffer = Vec::with_capacity(CHUNK * N);
     for value in bytes {
         buffer.extend_from_slice(&value);

@@ -1,4 +1,4 @@
-//! Data that is made, not read: spirals to be told apart, and surfaces to be learnt.
+//! Synthetic datasets: spirals for classification, surfaces for regression.
 
 use std::f64::consts::{PI, TAU};
 
@@ -11,16 +11,16 @@ use thimble_support::random::{Stream, stream};
 use super::{Dataset, Error, Features, Labels, Values};
 use crate::validators::{at_least_one, not_negative, positive};
 
-/// Arms that wind around a centre. Point i of n on arm a lies, with t = i / (n − 1), at radius
-/// `gap` + t · (`radius` − `gap`) and angle 2π · (a / `arms` + `screw` · t), each coordinate with
-/// normal noise added; arm a is of class a mod `classes`.
+/// Spiral arms around a center, in two dimensions. Point i of n on arm a, with t = i / (n − 1), is
+/// at radius `gap` + t · (`radius` − `gap`) and angle 2π · (a / `arms` + `screw` · t). Normal noise
+/// is added to each coordinate. Arm a is of class a mod `classes`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spirals {
     /// Number of arms.
     #[serde(deserialize_with = "at_least_one")]
     pub arms: usize,
-    /// Points on each.
+    /// Points per arm.
     #[serde(deserialize_with = "at_least_one")]
     pub points_per_arm: usize,
     /// Number of classes.
@@ -40,13 +40,13 @@ pub struct Spirals {
     pub noise: f64,
 }
 
-/// A function of two numbers, on a square around zero.
+/// A surface: points of a function of two variables on a square around zero.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Surface {
     /// The function.
     pub function: Function,
-    /// Points, all places of the square equally likely.
+    /// Number of points, uniform on the square.
     #[serde(deserialize_with = "at_least_one")]
     pub points: usize,
     /// Half the side of the square.
@@ -57,7 +57,7 @@ pub struct Surface {
     pub noise: f64,
 }
 
-/// A function of two numbers.
+/// Function of two variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Function {
@@ -68,7 +68,7 @@ pub enum Function {
 }
 
 impl Function {
-    /// Its value.
+    /// Returns the function's value.
     pub fn value(self, x: f64, y: f64) -> f64 {
         match self {
             Function::EggCrate => x.sin() * y.sin(),
@@ -86,7 +86,7 @@ fn tenth() -> f64 {
 }
 
 impl Spirals {
-    /// The points that the seed draws.
+    /// Generates the points from the seed.
     pub(super) fn generate(&self, seed: u64) -> Result<Dataset, Error> {
         let mut generator = stream(seed, Stream::Data);
         let (mut coordinates, mut indices) = (Vec::new(), Vec::new());
@@ -108,7 +108,7 @@ impl Spirals {
 }
 
 impl Surface {
-    /// The points that the seed draws.
+    /// Generates the points from the seed.
     pub(super) fn generate(&self, seed: u64) -> Result<Dataset, Error> {
         let mut generator = stream(seed, Stream::Data);
         let (mut coordinates, mut values) = (Vec::new(), Vec::new());
@@ -142,9 +142,9 @@ fn matrix(name: &str, values: Vec<f32>, width: usize) -> Result<Array2<f32>, Err
         .map_err(|error| Error::Dataset { dataset: name.to_string(), problem: error.to_string() })
 }
 
-/// Two normal numbers of mean 0 and variance 1, by the method of Box and Muller.
+/// Returns two standard normal numbers by the Box–Muller transform.
 pub(super) fn normal_pair(generator: &mut ChaCha8Rng) -> (f64, f64) {
-    // From above 0 to 1, so that the logarithm is finite.
+    // In (0, 1], so that the logarithm is finite.
     let radius = (-2.0 * (1.0 - generator.random::<f64>()).ln()).sqrt();
     let (sine, cosine) = (2.0 * PI * generator.random::<f64>()).sin_cos();
     (radius * cosine, radius * sine)

@@ -1,9 +1,9 @@
-//! Statistics of grayscale images.
+//! Grayscale images: resizing, median, quantiles, bounding boxes.
 
 use image::imageops::{self, FilterType};
 use image::{GrayImage, ImageBuffer, Pixel};
 
-/// Longest side that is analyzed: a larger photo is reduced first.
+/// Longest side for the analysis. Larger photos are downscaled first.
 const LONGEST: u32 = 1024;
 
 /// A rectangle of pixels.
@@ -15,7 +15,7 @@ pub(super) struct Rectangle {
     pub height: u32,
 }
 
-/// The image, reduced if it is large.
+/// Downscales the image if it is large.
 pub(super) fn reduced(image: GrayImage) -> GrayImage {
     let (width, height) = image.dimensions();
     let longest = width.max(height);
@@ -28,7 +28,7 @@ pub(super) fn reduced(image: GrayImage) -> GrayImage {
     resized(&image, scaled(width), scaled(height))
 }
 
-/// Resizes with antialiasing: a triangle over all pixels that fall into one.
+/// Resizes with antialiasing by a triangle filter.
 pub(super) fn resized<P>(
     image: &ImageBuffer<P, Vec<u8>>,
     width: u32,
@@ -40,7 +40,7 @@ where
     imageops::resize(image, width, height, FilterType::Triangle)
 }
 
-/// Median of the pixels along the border, which are the background of most images.
+/// Returns the median of the border pixels, which are background in most images.
 pub(super) fn border_median(image: &GrayImage) -> u8 {
     let (width, height) = image.dimensions();
     let (right, bottom) = (width.saturating_sub(1), height.saturating_sub(1));
@@ -49,7 +49,7 @@ pub(super) fn border_median(image: &GrayImage) -> u8 {
     median(across.chain(down).map(|(x, y)| image.get_pixel(x, y).0[0]).collect())
 }
 
-/// Median of values; 0 of none.
+/// Returns the median of values, or 0 for none.
 pub(super) fn median(mut values: Vec<u8>) -> u8 {
     if values.is_empty() {
         return 0;
@@ -64,7 +64,7 @@ pub(super) fn histogram(image: &GrayImage) -> [u64; 256] {
     counts
 }
 
-/// Least value that this share of the pixels does not exceed.
+/// Returns a quantile of the pixels.
 pub(super) fn quantile(image: &GrayImage, share: f64) -> u8 {
     let counts = histogram(image);
     let wanted = (share * counts.iter().sum::<u64>() as f64) as u64;
@@ -76,13 +76,14 @@ pub(super) fn quantile(image: &GrayImage, share: f64) -> u8 {
     grey.unwrap_or(255) as u8
 }
 
-/// Largest value.
+/// Returns the largest value.
 pub(super) fn largest(image: &GrayImage) -> u8 {
     image.pixels().map(|pixel| pixel.0[0]).max().unwrap_or(0)
 }
 
-/// Rectangle around the pixels above a threshold. Rows and columns in which fewer than `least`
-/// are above it count only where no other is; the whole image where no pixel is above it.
+/// Returns the bounding box of the pixels above a threshold. Rows and columns with fewer than
+/// `least` such pixels are ignored, unless all are like this. If no pixel is above the threshold,
+/// it is the whole image.
 pub(super) fn bounds(image: &GrayImage, threshold: u8, least: u32) -> Rectangle {
     let (width, height) = image.dimensions();
     let (mut rows, mut columns) = (vec![0_u32; height as usize], vec![0_u32; width as usize]);

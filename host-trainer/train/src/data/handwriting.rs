@@ -1,8 +1,8 @@
-//! From a photo of handwriting to an image as those of MNIST.
+//! Preparation of photos of handwriting as MNIST images.
 //!
-//! MNIST was made so: digits in a 20 × 20 box with their proportions kept, antialiased, then
-//! placed into 28 × 28 with their center of mass in the middle (<https://yann.lecun.com/exdb/mnist>).
-//! Uneven light and grain, which photos have, are removed before.
+//! MNIST's own steps: resize digits into a 20 × 20 box with their aspect ratio, antialiased, then
+//! center them by mass in 28 × 28 (<https://yann.lecun.com/exdb/mnist>). Uneven light and grain of
+//! photos are removed first.
 
 use image::imageops;
 use image::{GrayImage, Luma};
@@ -10,27 +10,27 @@ use image::{GrayImage, Luma};
 use super::gray::{border_median, bounds, histogram, largest, quantile, reduced, resized};
 use super::preparation::{Invert, PrepareError};
 
-/// Side of the box that holds a digit, as a share of the image's: 20 of 28.
+/// Side of the box around a digit as a share of the image's side: 20 of 28.
 const BOX: f64 = 20.0 / 28.0;
 
-/// Images smaller than this have no margin: every pixel is needed.
+/// Images smaller than this have no margin, because every pixel is needed.
 const SMALL: u32 = 16;
 
-/// Least contrast between ink and paper, of 255, that is not grain.
+/// Smallest contrast of ink with paper, of 255, that is not grain.
 const LEAST_CONTRAST: u8 = 24;
 
-/// Least value of the brightest pixel of an image that is one of the dataset already.
+/// Smallest value of the brightest pixel of an image that is placed already.
 const LEAST_BRIGHTEST: u8 = 128;
 
 /// Finds the ink in a photo and places it as MNIST does: bright on dark, cropped to the ink,
-/// resized, centered by mass. An image that is so already stays as it is, byte for byte.
+/// resized, centered by mass. An image of MNIST is returned unchanged.
 ///
 /// # Shapes
-/// `size` is height and width of the result, each at least 1. The second result tells whether the
+/// `size` is height and width of the result, each at least 1. The second result is `true` if the
 /// photo was inverted.
 ///
 /// # Errors
-/// [`PrepareError`] when there is nothing to see.
+/// [`PrepareError`] for an image that is too small or blank.
 pub(super) fn place(
     photo: GrayImage,
     invert: Invert,
@@ -53,7 +53,7 @@ pub(super) fn place(
     if strongest < LEAST_CONTRAST {
         return Err(PrepareError::Blank { contrast: strongest });
     }
-    // Grain and shadow below a part of the threshold are paper; ink is full at its strongest.
+    // Values below half of the threshold are grain and shadow. The strongest ink becomes 255.
     let threshold = otsu(&image).max(LEAST_CONTRAST / 2);
     let floor = f32::from(threshold) * 0.5;
     let span = (f32::from(strongest) - floor).max(1.0);
@@ -61,20 +61,20 @@ pub(super) fn place(
         let value = (f32::from(image.get_pixel(x, y).0[0]) - floor) / span;
         Luma([(value.clamp(0.0, 1.0) * 255.0).round() as u8])
     });
-    // Fewer pixels in a row or column are specks.
+    // Rows and columns with fewer pixels are specks.
     let least = image.width().max(image.height()).div_ceil(200);
     let part = bounds(&image, threshold, least);
     let cropped = imageops::crop_imm(&ink, part.x, part.y, part.width, part.height).to_image();
     Ok((center(&cropped, size), inverted))
 }
 
-/// Share of the result's sides that the box of the ink has.
+/// Returns the side of the ink's box as a share of the image's side.
 fn box_share((height, width): (u32, u32)) -> f64 {
     if height.min(width) < SMALL { 1.0 } else { BOX }
 }
 
-/// Whether an image is placed as MNIST's are: of that size, on black, within the box, and with its
-/// center of mass in the middle.
+/// Returns `true` for an image that is placed as in MNIST: of that size, on black, within the box,
+/// and centered by mass.
 fn is_placed(image: &GrayImage, (height, width): (u32, u32)) -> bool {
     let share = box_share((height, width));
     let is_dark = border_median(image) == 0 || (share == 1.0 && border_median(image) < 128);
@@ -87,12 +87,12 @@ fn is_placed(image: &GrayImage, (height, width): (u32, u32)) -> bool {
     let ink = bounds(image, 0, 1);
     let fits = |side: u32, whole: u32| f64::from(side) <= (f64::from(whole) * share).ceil();
     let (x, y) = center_of_mass(image);
-    // Whole pixels are moved, so half of one is left at least; some of MNIST's have more.
+    // Shifts are whole pixels, which leaves up to half a pixel, and more in some images of MNIST.
     let centered = |at: f64, whole: u32| (at - f64::from(whole) / 2.0).abs() <= 1.0;
     fits(ink.width, width) && fits(ink.height, height) && centered(x, width) && centered(y, height)
 }
 
-/// Center of mass, from the left and upper edges, in pixels.
+/// Returns the center of mass in pixels from the left and upper edges.
 fn center_of_mass(image: &GrayImage) -> (f64, f64) {
     let (mut mass, mut mass_x, mut mass_y) = (0.0, 0.0, 0.0);
     for (x, y, pixel) in image.enumerate_pixels() {
@@ -104,8 +104,8 @@ fn center_of_mass(image: &GrayImage) -> (f64, f64) {
     (mass_x / f64::max(mass, 1.0), mass_y / f64::max(mass, 1.0))
 }
 
-/// Subtracts the paper, whose light falls off evenly: the plane through the greys of the four
-/// quarters' darker halves.
+/// Subtracts the paper, whose brightness is modeled as a plane through a low quantile of each
+/// quarter.
 fn remove_paper(image: &mut GrayImage) {
     let (width, height) = image.dimensions();
     let (half_width, half_height) = ((width / 2).max(1), (height / 2).max(1));
@@ -120,7 +120,7 @@ fn remove_paper(image: &mut GrayImage) {
     let (a, b, c, d) =
         (quarter(false, false), quarter(true, false), quarter(false, true), quarter(true, true));
     let mean = (a + b + c + d) / 4.0;
-    // Slopes from the middles of the quarters, which are half a side apart.
+    // Slopes between the middles of the quarters, which are half a side apart.
     let (across, down) = ((b + d - a - c), (c + d - a - b));
     for (x, y, pixel) in image.enumerate_pixels_mut() {
         let (u, v) = (x as f32 / width as f32 - 0.5, y as f32 / height as f32 - 0.5);
@@ -129,8 +129,8 @@ fn remove_paper(image: &mut GrayImage) {
     }
 }
 
-/// Value that best separates paper from ink: N. Otsu, *A threshold selection method from
-/// gray-level histograms*, 1979.
+/// Returns the threshold between paper and ink by Otsu's method: N. Otsu, *A threshold selection
+/// method from gray-level histograms*, 1979.
 fn otsu(image: &GrayImage) -> u8 {
     let counts = histogram(image).map(|count| count as f64);
     let total: f64 = counts.iter().sum();
@@ -151,7 +151,7 @@ fn otsu(image: &GrayImage) -> u8 {
     best.1
 }
 
-/// The ink, resized into its box and placed with its center of mass in the middle.
+/// Resizes the ink into its box and centers it by mass.
 fn center(ink: &GrayImage, size: (u32, u32)) -> GrayImage {
     let ((height, width), share) = (size, box_share(size));
     let (box_width, box_height) = (f64::from(width) * share, f64::from(height) * share);
@@ -162,7 +162,7 @@ fn center(ink: &GrayImage, size: (u32, u32)) -> GrayImage {
     let (center_x, center_y) = center_of_mass(&small);
     let offset = |center: f64, side: u32, room: u32| {
         let centered = (f64::from(room) / 2.0 - center).round();
-        // Ink that would be pushed over the edge is worth more than a perfect center.
+        // Ink must not leave the image, even if it is not centered then.
         let most = f64::from(room) - f64::from(side);
         centered.clamp(most.min(0.0), most.max(0.0)) as i64
     };

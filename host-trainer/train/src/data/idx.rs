@@ -1,7 +1,7 @@
-//! The IDX format of MNIST, gzipped or not.
+//! Parser of the IDX format of MNIST, gzipped or not.
 //!
-//! Layout: <http://yann.lecun.com/exdb/mnist/>: two zero bytes, the element type (8 for bytes), the
-//! number of dimensions, each dimension as a big-endian u32, then the elements.
+//! Layout (<http://yann.lecun.com/exdb/mnist/>): two zero bytes, the element type (8 for bytes),
+//! the number of dimensions, each dimension as a big-endian u32, then the elements.
 
 use std::io::Read;
 
@@ -9,23 +9,23 @@ use flate2::read::GzDecoder;
 
 use super::Error;
 
-/// No dataset of this kind is larger unpacked; a file that unpacks to more is not one.
+/// Largest accepted size of an unpacked file.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// The bytes of an IDX file, as an array.
+/// An IDX file of bytes as an N-dimensional array.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Idx<const N: usize> {
     /// Length along each dimension.
     pub dimensions: [usize; N],
-    /// The elements, the last dimension running fastest.
+    /// Elements in row-major order.
     pub elements: Vec<u8>,
 }
 
 impl<const N: usize> Idx<N> {
-    /// Reads the content of `file`, unpacking it first when it is gzipped.
+    /// Parses the content of `file`, unpacked first if it is gzipped.
     ///
     /// # Errors
-    /// [`Error::Format`] with `file` and `remedy` in it.
+    /// [`Error::Format`] with `file` and `remedy`.
     pub fn read(content: Vec<u8>, file: &str, remedy: &'static str) -> Result<Self, Error> {
         let fail = |problem: String| Error::Format { file: file.to_string(), problem, remedy };
         let content = unpack(content, file).map_err(fail)?;
@@ -61,7 +61,7 @@ impl<const N: usize> Idx<N> {
                 rest.len()
             ));
         }
-        // In place: the images of MNIST, a second time, would be most of the memory of a training.
+        // In place: a copy of MNIST's images would dominate the memory of a training.
         let header = content.len() - rest.len();
         content.drain(..header);
         content.shrink_to_fit();
@@ -69,7 +69,7 @@ impl<const N: usize> Idx<N> {
     }
 }
 
-/// The content as it is, or unpacked if it is gzipped.
+/// Returns the content, unpacked if it is gzipped.
 fn unpack(content: Vec<u8>, file: &str) -> Result<Vec<u8>, String> {
     if !content.starts_with(&[0x1f, 0x8b]) {
         return match file.ends_with(".gz") {

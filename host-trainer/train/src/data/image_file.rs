@@ -1,4 +1,4 @@
-//! Image files: recognized and decoded by content, upright, in bounded memory.
+//! Image decoding: formats recognized by content, EXIF orientation applied, memory bounded.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
@@ -11,28 +11,28 @@ use thimble_support::foreign_text;
 /// Largest side in pixels: more than any camera's.
 const MAX_SIDE: u32 = 30_000;
 
-/// Most bytes that a decoded image may take, which no camera's photo exceeds.
+/// Largest size of a decoded image in bytes, more than any camera's photo.
 const MAX_DECODED_BYTES: u64 = 512 << 20;
 
-/// Most pixels of an image: more than a phone's largest photo.
+/// Largest number of pixels of an image, more than a phone's largest photo.
 const MAX_PIXELS: u64 = 120_000_000;
 
-/// Most bytes of a file.
+/// Largest size of a file in bytes.
 const MAX_FILE_BYTES: u64 = 256 << 20;
 
-/// Bytes at the start of a file that tell its format.
+/// Bytes at the start of a file that identify its format.
 const HEAD_BYTES: u64 = 32;
 
-/// Formats that are decoded, for messages.
+/// Supported formats, for messages.
 pub(super) const FORMATS: &str = "PNG, JPEG, BMP, WebP and PNM (PGM, PPM)";
 
-/// Endings of files that are meant to be images.
+/// File extensions of images.
 const ENDINGS: [&str; 25] = [
     "avif", "bmp", "dib", "gif", "heic", "heif", "ico", "jfif", "jp2", "jpe", "jpeg", "jpg", "jxl",
     "pam", "pbm", "pgm", "png", "pnm", "ppm", "psd", "tga", "tif", "tiff", "webp", "apng",
 ];
 
-/// Reason why a file gives no image.
+/// Errors of reading an image file.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     /// The file cannot be opened or read.
@@ -44,32 +44,32 @@ pub enum ImageError {
         #[source]
         error: io::Error,
     },
-    /// The file is no image, one of another format, a damaged one, or too large.
+    /// The file is not an image, or its format is not supported, or it is damaged or too large.
     #[error("{}: {problem}", foreign_text::path(.path))]
     Content {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and the remedy.
+        /// Problem and remedy.
         problem: String,
     },
 }
 
-/// Content of a file, judged by its first bytes.
+/// Kind of a file by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// An image of a format that can be decoded.
+    /// An image of a supported format.
     Image(ImageFormat),
-    /// An image of a format that cannot, or a file with an image's ending and other content.
+    /// An image of another format, or a file with an image's extension and other content.
     Unreadable(&'static str),
-    /// No image, by content and by ending.
+    /// Not an image by content and extension.
     Other,
 }
 
-/// Decodes an image file by its content, whatever its ending, and turns it upright as its EXIF
-/// orientation says. Of an animation it gives the first picture.
+/// Decodes an image file by its content, whatever its extension, and applies its EXIF orientation.
+/// Of an animation it returns the first frame.
 ///
 /// # Errors
-/// [`ImageError`] with the file, and what to do.
+/// [`ImageError`] with the file and the remedy.
 pub fn read_image(path: &Path) -> Result<DynamicImage, ImageError> {
     let content = |problem: String| ImageError::Content { path: path.to_path_buf(), problem };
     let metadata = fs::metadata(path).map_err(file_error(path))?;
@@ -110,10 +110,11 @@ pub fn read_image(path: &Path) -> Result<DynamicImage, ImageError> {
     })
 }
 
-/// Kind of a file by its first bytes and its ending; [`Kind::Unreadable`] for one that is empty.
+/// Returns the kind of a file by its first bytes and its extension. An empty file with an image's
+/// extension is [`Kind::Unreadable`].
 ///
 /// # Errors
-/// [`ImageError::File`] when it cannot be opened or read.
+/// [`ImageError::File`] if it cannot be opened or read.
 pub(super) fn kind_of(path: &Path) -> Result<Kind, ImageError> {
     let mut head = Vec::new();
     let file = File::open(path).map_err(file_error(path))?;
@@ -142,7 +143,8 @@ fn decode(bytes: &[u8], format: ImageFormat) -> Result<DynamicImage, image::Imag
     Ok(image)
 }
 
-/// Reads a file that may be longer than its metadata say, such as a pipe.
+/// Reads at most [`MAX_FILE_BYTES`] of a file, which may be longer than its metadata reports, such
+/// as a pipe.
 fn read_limited(path: &Path) -> Result<Vec<u8>, ImageError> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(file_error(path))?;
@@ -160,7 +162,7 @@ fn not_an_image() -> String {
     format!("not an image: {FORMATS} can be read")
 }
 
-/// Kind of a file with these first bytes.
+/// Returns the kind of a file with these first bytes.
 fn kind(path: &Path, head: &[u8]) -> Kind {
     if let Some(format) = decodable(head) {
         return Kind::Image(format);
@@ -178,14 +180,14 @@ fn kind(path: &Path, head: &[u8]) -> Kind {
     }
 }
 
-/// Format of an image that can be decoded.
+/// Returns the format of an image that can be decoded.
 fn decodable(head: &[u8]) -> Option<ImageFormat> {
     let word = |at: usize| head.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
     match head {
         [0x89, b'P', b'N', b'G', ..] => Some(ImageFormat::Png),
         [0xff, 0xd8, 0xff, ..] => Some(ImageFormat::Jpeg),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(ImageFormat::WebP),
-        // Text may begin with these letters: the header's length tells.
+        // Text may begin with these letters, so the header's length is checked, too.
         [b'B', b'M', ..] => match word(14).map(u32::from_le_bytes) {
             Some(12 | 16 | 40 | 52 | 56 | 64 | 108 | 124) => Some(ImageFormat::Bmp),
             _ => None,
@@ -199,7 +201,7 @@ fn decodable(head: &[u8]) -> Option<ImageFormat> {
     }
 }
 
-/// The remedy for an image of a format that is known, but not decoded.
+/// Returns the remedy for an image of a known but unsupported format.
 fn recognized(head: &[u8]) -> Option<&'static str> {
     let brand = head.get(4..12).filter(|_| head.get(4..8) == Some(b"ftyp"));
     match (head, brand.map(|brand| &brand[4..])) {
@@ -233,11 +235,11 @@ fn format_name(format: ImageFormat) -> &'static str {
     }
 }
 
-/// Whether a JPEG image has its end-of-image marker behind the first scan. Decoders that make up
-/// the rest of a file that is cut short would pass it off as whole.
+/// Returns `true` if a JPEG image has an end-of-image marker after the first scan. Decoders fill in
+/// the rest of a truncated file without an error.
 fn has_jpeg_end(bytes: &[u8]) -> bool {
-    // Segments from the start: FF, marker, length of two bytes that counts itself. A thumbnail in
-    // one of them has an end-of-image marker of its own.
+    // Segments from the start: FF, marker, length of two bytes that includes itself. A thumbnail in
+    // one of them has its own end-of-image marker.
     let mut at = 2;
     while let Some(&[0xff, marker, high, low]) = bytes.get(at..at + 4) {
         match marker {
@@ -254,7 +256,7 @@ fn has_jpeg_end(bytes: &[u8]) -> bool {
     at < bytes.len()
 }
 
-/// The decoder's own words, in one line and without the format's name, which is said already.
+/// Returns the decoder's message in one line, without the name of the format.
 fn reason(error: &image::ImageError) -> String {
     use std::error::Error;
 

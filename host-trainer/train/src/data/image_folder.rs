@@ -1,4 +1,4 @@
-//! Search for images in a folder that has a folder for each class.
+//! Search for image files in a folder with one folder per class.
 
 use std::collections::HashSet;
 use std::fs;
@@ -10,10 +10,10 @@ use thimble_support::foreign_text;
 use super::Error;
 use super::image_file::{ImageError, Kind, kind_of};
 
-/// Files of a kind that a note names; the others are counted.
+/// Number of files per reason that a note names. The others are counted.
 const NAMED: usize = 8;
 
-/// An image file, with the class that its folder stands for.
+/// An image file and its class, the name of its folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     pub path: PathBuf,
@@ -24,19 +24,19 @@ pub(super) struct Found {
 #[derive(Debug, Default)]
 pub(super) struct Search {
     pub train: Vec<Found>,
-    /// Files below `test/`; `None` where the folder has no such split.
+    /// Files below `test/`, or `None` if the folder has no such split.
     pub test: Option<Vec<Found>>,
     /// Files below `validation/` or `val/`.
     pub validation: Option<Vec<Found>>,
     pub passed_over: PassedOver,
 }
 
-/// Files that were not taken, by reason.
+/// Skipped files by reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct PassedOver(Vec<(&'static str, Vec<String>)>);
 
 impl PassedOver {
-    /// Adds a file, named as seen from the folder.
+    /// Adds a file by its path relative to the folder.
     pub fn add(&mut self, reason: &'static str, folder: &Path, path: &Path) {
         let name = foreign_text::path(path.strip_prefix(folder).unwrap_or(path));
         match self.0.iter_mut().find(|(known, _)| *known == reason) {
@@ -45,7 +45,7 @@ impl PassedOver {
         }
     }
 
-    /// A line that counts and names the files; `None` where all were taken.
+    /// Returns a line that counts and names the files, or `None` if none was skipped.
     pub fn note(&self) -> Option<String> {
         let count: usize = self.0.iter().map(|(_, names)| names.len()).sum();
         let groups = self.0.iter().map(|(reason, names)| {
@@ -62,7 +62,7 @@ impl PassedOver {
     }
 }
 
-/// Files that look like images and are none.
+/// Treatment of files that look like images but cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OnUnreadable {
     Refuse,
@@ -76,12 +76,12 @@ const OUTSIDE: &str = "in no class's folder";
 const EMPTY: &str = "without images";
 const SEEN: &str = "seen already, by a link";
 
-/// Finds the images: of each class in its folder and in folders below that, in `train/`, `test/`
-/// and `validation/` where the folder has these.
+/// Finds the images of each class in its folder and all folders below, in `train/`, `test/` and
+/// `validation/` if the folder has these splits.
 ///
 /// # Errors
-/// [`Error::File`] when a folder cannot be read; [`Error::Image`] for a class whose name no model
-/// can have, and for an unreadable file that is to be refused.
+/// [`Error::File`] if a folder cannot be read, [`Error::Image`] for a class name that is too long
+/// for a model, and for an unreadable file with [`OnUnreadable::Refuse`].
 pub(super) fn search(folder: &Path, unreadable: OnUnreadable) -> Result<Search, Error> {
     let mut search = Search::default();
     let children = entries(folder)?;
@@ -133,7 +133,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Images in the folders of a folder, which are the classes.
+    /// Returns the images in the class folders of a folder.
     fn classes(&mut self, folder: &Path) -> Result<Vec<Found>, Error> {
         let mut found = Vec::new();
         for path in entries(folder)? {
@@ -160,7 +160,7 @@ impl Walk<'_> {
         Ok(found)
     }
 
-    /// Images in a folder and in those below it.
+    /// Collects the images in a folder and all folders below it.
     fn images(
         &mut self,
         folder: &Path,
@@ -168,7 +168,7 @@ impl Walk<'_> {
         seen: &mut HashSet<PathBuf>,
         found: &mut Vec<Found>,
     ) -> Result<(), Error> {
-        // A link to a folder above would never end.
+        // A link to a parent folder would recurse forever.
         if fs::canonicalize(folder).is_ok_and(|real| !seen.insert(real)) {
             self.passed_over.add(SEEN, self.folder, folder);
             return Ok(());
@@ -182,7 +182,7 @@ impl Walk<'_> {
                 self.images(&path, class, seen, found)?;
                 continue;
             }
-            // A pipe would be waited for.
+            // Reading a pipe would block.
             let kind = match path.is_file() {
                 true => kind_of(&path),
                 false => Ok(Kind::Other),
@@ -204,13 +204,13 @@ impl Walk<'_> {
     }
 }
 
-/// The error for an unreadable file among images.
+/// Returns the error for an unreadable file among images.
 pub(super) fn refused(path: PathBuf, problem: &str) -> Error {
     let problem = format!("{problem}. To go on without such files, set unreadable = \"skip\"");
     Error::Image { path, problem }
 }
 
-/// Paths in a folder, in alphabetical order, so that the same folder gives the same rows.
+/// Returns the paths in a folder in alphabetical order, so that rows are reproducible.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let read = || -> std::io::Result<Vec<PathBuf>> {
         fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()

@@ -1,4 +1,4 @@
-//! Folders of images: one folder for each class.
+//! Image folder datasets: one folder of images per class.
 
 use std::path::{Path, PathBuf};
 
@@ -14,32 +14,32 @@ use super::preparation::{Background, ColorMode, Fit, Invert, Preparation};
 use super::table::{classes, stem};
 use super::{Dataset, Error, Features, Labels, LoadProgress, Loaded};
 
-/// Images that are decoded before progress is reported.
+/// Images per report of progress.
 const CHUNK: usize = 64;
 
-/// A folder that has a folder of images for each class, named as the class is; or `train/`,
-/// `test/` and `validation/` with such folders in each.
+/// A folder with one folder of images per class, named after the class, or with `train/`, `test/`
+/// and `validation/` that contain such folders.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Images {
-    /// The folder, seen from where the command is run.
+    /// Path of the folder, relative to the working directory.
     pub folder: PathBuf,
-    /// Height and width that all images are brought to. Without it, all must have the same.
+    /// Height and width to which all images are resized. Without it, all must have the same size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resize: Option<[u32; 2]>,
     /// Grayscale or RGB.
     #[serde(default)]
     pub color_mode: ColorMode,
-    /// How images are brought to height and width.
+    /// Resizing method.
     #[serde(default)]
     pub fit: Fit,
-    /// Whether images are inverted [default: as fits `fit`].
+    /// Inversion of images. The default depends on `fit`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invert: Option<Invert>,
     /// Color behind transparent pixels.
     #[serde(default)]
     pub background: Background,
-    /// Treatment of damaged images, and of files that only have an image's ending.
+    /// Treatment of damaged images, and of other files with an image's extension.
     #[serde(default)]
     pub unreadable: Unreadable,
 }
@@ -48,16 +48,15 @@ pub struct Images {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unreadable {
-    /// The first ends the reading, with its name.
+    /// An error for the first such file.
     #[default]
     Refuse,
-    /// They are passed over, counted and named.
+    /// Such files are skipped, counted and named.
     Skip,
 }
 
 impl Images {
-    /// Preparation of the images, at a height and width that the model knows where `resize` does
-    /// not say.
+    /// Returns the preparation of the images. Without `resize`, it is for this height and width.
     pub fn preparation(&self, [height, width]: [u32; 2]) -> Preparation {
         let [height, width] = self.resize.unwrap_or([height, width]);
         Preparation {
@@ -71,7 +70,7 @@ impl Images {
         }
     }
 
-    /// Reason why no image could be prepared so, with the remedy.
+    /// Returns the problem of invalid settings, with the remedy.
     pub fn problem(&self) -> Option<String> {
         // Without a size only the other settings are checked.
         self.preparation([1, 1]).problem()
@@ -80,8 +79,8 @@ impl Images {
     /// Reads all images.
     ///
     /// # Errors
-    /// [`Error::File`] when a folder cannot be read; [`Error::Image`] for a file that is damaged,
-    /// of another size, or has more pixels than a model can take.
+    /// [`Error::File`] if a folder cannot be read, [`Error::Image`] for a file that is damaged, of
+    /// another size, or has more pixels than a model can take.
     pub fn load(&self, progress: &LoadProgress) -> Result<Loaded, Error> {
         let fail = |problem| Error::Image { path: self.folder.clone(), problem };
         if let Some(problem) = self.problem() {
@@ -101,7 +100,7 @@ impl Images {
                  images in it ({FORMATS}){passed_over}"
             )));
         }
-        // One class, or more than a model can have: before an hour of decoding.
+        // Checks the number of classes before decoding all images, which may take an hour.
         classes(&words(&found.train)).map_err(fail)?;
         let (tests, validations) = (found.test.as_deref(), found.validation.as_deref());
         let all =
@@ -131,7 +130,7 @@ impl Images {
             Ok::<_, Error>(dataset.with_preparation(*preparation))
         };
         let other = |split: &str, pixels: Option<Pixels>| match pixels {
-            // A split of that name without images is none.
+            // A split without images does not exist.
             Some(pixels) if !pixels.words.is_empty() => {
                 let labels = known_classes(&names, split, &pixels.words).map_err(fail)?;
                 dataset(pixels, labels).map(Some)
@@ -149,7 +148,7 @@ impl Images {
     }
 }
 
-/// Classes of rows, all of which must be among those of the training rows.
+/// Returns the classes of rows, which must be among those of the training split.
 fn known_classes(names: &[String], split: &str, words: &[String]) -> Result<Labels, String> {
     let index = |word: &String| {
         let place = names.iter().position(|name| name == word).ok_or_else(|| {
@@ -166,7 +165,7 @@ fn known_classes(names: &[String], split: &str, words: &[String]) -> Result<Labe
     Ok(Labels { indices, names: names.to_vec() })
 }
 
-/// Prepared images, one after the other, and the class of each.
+/// Prepared images, one after the other, and their classes.
 #[derive(Default)]
 struct Pixels {
     bytes: Vec<u8>,
@@ -175,7 +174,7 @@ struct Pixels {
 
 struct Reader<'a> {
     images: &'a Images,
-    /// Known with the first image, which is the one that others are compared with.
+    /// Set by the first image, with which the size of others is compared.
     preparation: Option<(Preparation, PathBuf)>,
     progress: &'a LoadProgress,
     done: usize,
@@ -183,9 +182,9 @@ struct Reader<'a> {
     passed_over: PassedOver,
 }
 
-/// Reason why an image is not taken.
+/// Errors of reading one image.
 enum Refusal {
-    /// Damaged, or with nothing to see.
+    /// Damaged or blank.
     Unreadable(Error),
     /// Of another size.
     Size(Error),
@@ -195,7 +194,7 @@ impl Reader<'_> {
     fn read(&mut self, found: &[Found]) -> Result<Pixels, Error> {
         let mut pixels = Pixels::default();
         let mut rest = found;
-        // The first alone, which says what size the others must have.
+        // The first image separately, because it determines the size of the others.
         while let (None, [first, others @ ..]) = (&self.preparation, rest) {
             rest = others;
             let read = read(&first.path).and_then(|image| {

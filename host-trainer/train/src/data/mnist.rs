@@ -1,4 +1,4 @@
-//! The four files of MNIST, and of what has its form: names, where they may lie, how they are read.
+//! MNIST and Fashion-MNIST: names, checksums and loading of the four files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::{Dataset, Error, Features, Labels};
 /// One of the four files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MnistFile {
-    /// Name of the unpacked file; a gzipped one has `.gz` behind it.
+    /// Name of the unpacked file. A gzipped file has `.gz` appended.
     pub name: &'static str,
     /// SHA-256 of the unpacked file.
     pub sha256: &'static str,
@@ -38,8 +38,9 @@ pub const MNIST_FILES: [MnistFile; 4] = [
     },
 ];
 
-/// The same files of Fashion-MNIST, as Debian's package `dataset-fashion-mnist` has them. Its labels
-/// are, byte for byte, those of the files whose MD5 the authors publish; they publish no SHA-256.
+/// The files of Fashion-MNIST, with the SHA-256 of Debian's package `dataset-fashion-mnist`. Its
+/// labels are identical to those of the files whose MD5 the authors publish. They publish no
+/// SHA-256.
 pub const FASHION_MNIST_FILES: [MnistFile; 4] = [
     MnistFile {
         name: MNIST_FILES[0].name,
@@ -59,7 +60,7 @@ pub const FASHION_MNIST_FILES: [MnistFile; 4] = [
     },
 ];
 
-/// What to do about a file that is not what its name promises.
+/// Returns the remedy for an invalid file.
 fn remedy(dataset: &str) -> &'static str {
     match dataset {
         "fashion-mnist" => "Delete the file and run `host-trainer fetch fashion-mnist`",
@@ -67,17 +68,17 @@ fn remedy(dataset: &str) -> &'static str {
     }
 }
 
-/// Height and width of an image.
+/// Height and width of images.
 const SHAPE: [usize; 2] = [28, 28];
 
-/// The file, gzipped or not, in this folder.
+/// Returns the path of the file, gzipped or not, in this folder.
 pub(super) fn find(folder: &Path, file: MnistFile) -> Option<PathBuf> {
     let plain = folder.join(file.name);
     let gzipped = folder.join(format!("{}.gz", file.name));
     [plain, gzipped].into_iter().find(|path| path.is_file())
 }
 
-/// Training and test images from the first folder that has all four files.
+/// Reads the training and test split from the first folder that has all four files.
 pub(super) fn load(
     dataset: &'static str,
     class_names: &[String],
@@ -157,7 +158,7 @@ fn read_file<const N: usize>(
     file: MnistFile,
     remedy: &'static str,
 ) -> Result<(Idx<N>, String), Error> {
-    // The file was there a moment ago; should it have gone, reading says so.
+    // If the file has been removed since, reading fails with an error.
     let path = find(folder, file).unwrap_or_else(|| folder.join(file.name));
     let content = fs::read(&path).map_err(Error::file(&path, "cannot be read"))?;
     let name = foreign_text::path(&path);

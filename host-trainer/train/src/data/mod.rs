@@ -1,4 +1,4 @@
-//! Datasets: where they come from, what they hold, how they are parted.
+//! Datasets: sources, CSV tables, images, splits, scaling, data augmentation.
 
 mod augment;
 mod clothing;

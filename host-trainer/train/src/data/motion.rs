@@ -1,10 +1,10 @@
-//! Motion as an accelerometer sees it, made from the seed: there is no free data set to ship.
+//! Synthetic accelerometer data of motions, because no free dataset can be included.
 //!
-//! Each window has a second of acceleration at 100 samples a second, in g, of a sensor that is held
-//! in any direction: gravity, what its class does, and the sensor's noise. What the sensor counts is
-//! taken by the firmware's own code for features, so that a device sees the same numbers, bit for
-//! bit. The figures are those of everyday motion, not measured on people; a product would learn from
-//! its own recordings.
+//! Each window is one second of acceleration at 100 Hz, in g, of a sensor in a random orientation:
+//! gravity, the motion of its class, and sensor noise. Features are computed from raw counts by the
+//! firmware's own code, so that they are bit-identical on a device. Amplitudes and frequencies are
+//! typical of everyday motion, not measured on people. A product should be trained on its own
+//! recordings.
 
 use std::f64::consts::TAU;
 
@@ -19,11 +19,11 @@ use super::generate::normal_pair;
 use super::{Dataset, Error, Features, Labels, Raw};
 use crate::validators::{at_least_one, not_negative};
 
-/// What moves, and how: windows of acceleration, of which all classes have as many.
+/// Settings of the motion dataset. All classes have the same number of windows.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Motion {
-    /// Windows of each class.
+    /// Windows per class.
     #[serde(deserialize_with = "at_least_one")]
     pub windows_per_class: usize,
     /// Standard deviation of the sensor's noise, in g.
@@ -34,7 +34,8 @@ pub struct Motion {
 /// The classes, in the order of their indices.
 pub const CLASSES: [&str; 5] = ["resting", "walking", "shaking", "circling", "tapping"];
 
-/// What the data sheet of the LIS3DH says at 100 samples a second is less; hands tremble.
+/// Default noise in g. It is more than in the data sheet of the LIS3DH at 100 Hz, because hands
+/// tremble.
 fn usual_noise() -> f64 {
     0.01
 }
@@ -42,7 +43,7 @@ fn usual_noise() -> f64 {
 type Vector = [f64; 3];
 
 impl Motion {
-    /// The windows that the seed makes, as features.
+    /// Generates windows from the seed and computes their features.
     pub(super) fn generate(&self, seed: u64) -> Result<Dataset, Error> {
         let mut generator = stream(seed, Stream::Data);
         let (mut counts, mut indices) = (Vec::new(), Vec::new());
@@ -57,7 +58,7 @@ impl Motion {
             dataset: "motion".into(),
             problem: error.to_string(),
         })?;
-        // As many counts of a feature are a g.
+        // One g is COUNTS_PER_G · PARTS counts of a feature.
         let most = f64::from(i16::MAX) / f64::from(COUNTS_PER_G * PARTS);
         let raw = Raw { counts: [-i16::MAX, i16::MAX], range: [-most, most] };
         let labels = Labels { indices, names: CLASSES.map(String::from).to_vec() };
@@ -65,7 +66,7 @@ impl Motion {
         Dataset::new("motion", vec![FEATURES], features, labels)
     }
 
-    /// What the sensor counts while windows of these classes follow each other: a recording.
+    /// Generates a recording of raw counts: consecutive windows of these classes.
     pub fn recording(&self, classes: &[usize], seed: u64) -> Vec<Sample> {
         let mut generator = stream(seed, Stream::Data);
         classes.iter().flat_map(|class| self.window(*class, &mut generator)).collect()
@@ -79,9 +80,9 @@ impl Motion {
         let (turn, tremor) = (between(-0.15, 0.15), between(0.0, 0.03));
         let tremor_hz = between(8.0, 12.0);
         let act: Box<dyn Fn(f64) -> Vector> = match class {
-            // Nothing but what hands and tables do.
+            // Resting: only tremor.
             0 => Box::new(|_| [0.0; 3]),
-            // A bounce with each step, and a sway with every second one.
+            // Walking: a bounce with each step, and a sway with every second one.
             1 => {
                 let (hz, bounce, sway) =
                     (between(1.5, 2.4), between(0.15, 0.45), between(0.04, 0.15));
@@ -92,7 +93,7 @@ impl Motion {
                     sum(scaled(up, bounce * step), scaled(a, sway * side))
                 })
             }
-            // To and fro along one line, as hard as an arm can.
+            // Shaking: back and forth along one line.
             2 => {
                 let (hz, strength) = (between(3.0, 6.5), between(0.7, 2.5));
                 let [line, ..] = directions([[between(-1.0, 1.0), between(-1.0, 1.0), 0.5], a, b]);
@@ -102,7 +103,7 @@ impl Motion {
                     scaled(line, strength * (swing + turn))
                 })
             }
-            // Round and round in any plane.
+            // Circling in a random plane.
             3 => {
                 let (hz, strength, oval) =
                     (between(0.9, 2.2), between(0.25, 0.9), between(0.7, 1.0));
@@ -113,7 +114,7 @@ impl Motion {
                     sum(scaled(a, strength * cosine), scaled(other, strength * oval * sine))
                 })
             }
-            // One to four knocks that ring for hundredths of a second.
+            // Tapping: one to four knocks that ring for hundredths of a second.
             _ => {
                 let knocks = [(); 4].map(|()| (between(0.0, 0.97), between(0.6, 2.5)));
                 let count = between(1.0, 5.0) as usize;
@@ -133,7 +134,7 @@ impl Motion {
         };
         let mut sample = |n: usize| {
             let t = n as f64 / f64::from(RATE_HZ);
-            // The hand turns a little meanwhile.
+            // The orientation changes slowly.
             let gravity = sum(scaled(up, (turn * t).cos()), scaled(a, (turn * t).sin()));
             let trembling = scaled(b, tremor * (TAU * tremor_hz * t).sin());
             let seen = sum(sum(gravity, act(t)), trembling);
@@ -159,11 +160,11 @@ fn dot(a: Vector, b: Vector) -> f64 {
     (0..3).map(|axis| a[axis] * b[axis]).sum()
 }
 
-/// Three directions at right angles, by the method of Gram and Schmidt; the first is that of the
-/// first vector.
+/// Returns three orthonormal vectors by the Gram–Schmidt process. The first has the direction of
+/// the first vector.
 fn directions(vectors: [Vector; 3]) -> [Vector; 3] {
     let mut found: Vec<Vector> = Vec::new();
-    // The axes stand in for vectors that are too short or lie in a plane.
+    // The axes replace vectors that are too short or linearly dependent.
     let axes = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
     for vector in vectors.into_iter().chain(axes) {
         let rest = found.iter().fold(vector, |rest, f| sum(rest, scaled(*f, -dot(rest, *f))));

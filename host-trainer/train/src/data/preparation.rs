@@ -1,4 +1,4 @@
-//! Preparation of images: from a decoded image to the bytes of a network's input.
+//! Image preprocessing: from a decoded image to the bytes of a network's input.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,11 +11,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::gray::{border_median, resized};
 use super::{clothing, handwriting};
 
-/// Preparation of an image: size, color, and what is done to its pixels.
+/// Preprocessing of images: size, color mode, resizing method, inversion, background.
 ///
-/// Training images and those that a model is asked about go through the same one, so that an image
-/// of the training folder gives exactly the bytes that were trained. As text it has at most
-/// [`MAX_TEXT`](model_format::limits::MAX_TEXT) bytes, and can stand in a model file.
+/// The same preparation is applied in training and inference, so that an image gives exactly the
+/// same bytes in both. Its text has at most [`MAX_TEXT`](model_format::limits::MAX_TEXT) bytes and
+/// is stored in model files.
 ///
 /// ```
 /// use thimble_train::data::{Fit, Preparation};
@@ -33,17 +33,17 @@ pub struct Preparation {
     pub width: u32,
     /// Channels of the result.
     pub color_mode: ColorMode,
-    /// How the image is brought to height and width.
+    /// Resizing method.
     pub fit: Fit,
-    /// Whether the image is inverted.
+    /// Inversion.
     pub invert: Invert,
-    /// Color behind transparent pixels, and beside an image that is padded.
+    /// Color behind transparent pixels and of padding.
     pub background: Background,
-    /// Largest value of a prepared pixel: 255, and 16 for the embedded digits.
+    /// Largest value of a prepared pixel: 255, or 16 for the embedded digits.
     pub levels: u8,
 }
 
-/// Channels of a prepared image, as Keras names them.
+/// Channels of a prepared image, with Keras's names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ColorMode {
@@ -54,31 +54,31 @@ pub enum ColorMode {
     Rgb,
 }
 
-/// How an image is brought to height and width.
+/// Resizing method.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fit {
-    /// The whole image, resized; its proportions change.
+    /// The whole image, resized without its aspect ratio.
     #[default]
     Stretch,
-    /// The largest part in its middle that has the result's proportions, resized.
+    /// The largest centered part with the aspect ratio of the result, resized.
     Crop,
-    /// The whole image, resized with its proportions, with background beside it.
+    /// The whole image, resized with its aspect ratio and padded with background.
     Pad,
-    /// Ink bright on black, cropped, resized and centered by mass, as MNIST was made.
+    /// Ink bright on black, cropped, resized and centered by mass, as in MNIST.
     Mnist,
-    /// Clothing bright on black, trimmed, resized and centered, as Fashion-MNIST was made.
+    /// Clothing bright on black, trimmed, resized and centered, as in Fashion-MNIST.
     FashionMnist,
 }
 
-/// Whether an image is inverted: 255 − value.
+/// Inversion of an image: 255 − value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invert {
     /// Never.
     No,
     /// Always.
     Yes,
-    /// Where its border is light, so that the background becomes dark.
+    /// If its border is light, so that the background becomes dark.
     Auto,
 }
 
@@ -93,10 +93,10 @@ pub enum Background {
     Black,
 }
 
-/// Reason why an image shows nothing.
+/// Errors of preparing an image.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PrepareError {
-    /// Too small.
+    /// The image is too small.
     #[error("the image has {height} × {width} pixels: too few to show anything")]
     Size {
         /// Its width.
@@ -104,7 +104,7 @@ pub enum PrepareError {
         /// Its height.
         height: u32,
     },
-    /// All of one shade.
+    /// The image is of one shade.
     #[error(
         "the image is blank: its shades differ by {contrast} of 255. Photograph something dark on a \
          light background, or light on dark"
@@ -115,7 +115,7 @@ pub enum PrepareError {
     },
 }
 
-/// Reason why a text is no preparation.
+/// Error of parsing a preparation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "preparation of images `{text}`: {problem}. It is written as `28x28 grayscale fit=stretch \
@@ -137,40 +137,40 @@ pub struct Prepared {
     pub channels: usize,
     /// Values from 0 to `levels`, row by row, the channels of a pixel together.
     pub bytes: Vec<u8>,
-    /// Value that stands for 1.
+    /// Value that represents 1.
     pub levels: u8,
-    /// Whether the image was inverted.
+    /// `true` if the image was inverted.
     pub inverted: bool,
 }
 
 impl Prepared {
-    /// Values as the network sees them, 0 to 1.
+    /// Returns the network's inputs, 0 to 1.
     pub fn reals(&self) -> Vec<f32> {
-        // As [`Features::Bytes`](super::Features::Bytes) of training images are.
+        // As for [`Features::Bytes`](super::Features::Bytes) of training images.
         let scale = 1.0 / f32::from(self.levels);
         self.bytes.iter().map(|&byte| f32::from(byte) * scale).collect()
     }
 }
 
 impl Preparation {
-    /// Preparation of MNIST, at another size too.
+    /// Returns MNIST's preparation, for any size.
     pub fn mnist(height: u32, width: u32) -> Self {
         let (fit, invert) = (Fit::Mnist, Invert::Auto);
         Preparation { fit, invert, ..Preparation::plain(height, width) }
     }
 
-    /// Preparation of the embedded digits, whose pixels are from 0 to 16.
+    /// Returns the preparation of the embedded digits, whose pixels are from 0 to 16.
     pub fn digits() -> Self {
         Preparation { levels: 16, ..Preparation::mnist(8, 8) }
     }
 
-    /// Preparation of Fashion-MNIST, at another size too.
+    /// Returns Fashion-MNIST's preparation, for any size.
     pub fn fashion_mnist(height: u32, width: u32) -> Self {
         let (fit, invert) = (Fit::FashionMnist, Invert::Auto);
         Preparation { fit, invert, ..Preparation::plain(height, width) }
     }
 
-    /// The whole image, grayscale, resized.
+    /// Returns the preparation that only converts to grayscale and resizes.
     pub fn plain(height: u32, width: u32) -> Self {
         Preparation {
             height,
@@ -183,14 +183,14 @@ impl Preparation {
         }
     }
 
-    /// The whole image resized, without looking for anything in it. Where the preparation makes
-    /// things bright on black, as MNIST, the image is inverted.
+    /// Returns this preparation without detection of a foreground: the whole image is resized. It
+    /// is inverted if this preparation makes the foreground bright on black, as MNIST's.
     pub fn whole(self) -> Self {
         let invert = if self.fit.finds_foreground() { Invert::Yes } else { self.invert };
         Preparation { fit: Fit::Stretch, invert, ..self }
     }
 
-    /// Shape of a prepared image: height and width, and 3 for RGB.
+    /// Returns the shape of a prepared image: height and width, and 3 for RGB.
     pub fn shape(&self) -> Vec<usize> {
         let mut shape = vec![self.height as usize, self.width as usize];
         if self.color_mode == ColorMode::Rgb {
@@ -199,17 +199,17 @@ impl Preparation {
         shape
     }
 
-    /// Number of values of a prepared image.
+    /// Returns the number of values of a prepared image.
     pub fn len(&self) -> usize {
         self.shape().iter().fold(1, |product, &side| product.saturating_mul(side))
     }
 
-    /// Whether a prepared image has no pixels, which [`problem`](Self::problem) refuses.
+    /// Returns `true` if a prepared image has no pixels, which [`problem`](Self::problem) reports.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Reason why no model can have this preparation, with the remedy.
+    /// Returns the problem of an invalid preparation, with the remedy.
     pub fn problem(&self) -> Option<String> {
         let Preparation { height, width, .. } = self;
         if self.is_empty() || self.len() > MAX_WIDTH {
@@ -228,10 +228,10 @@ impl Preparation {
         None
     }
 
-    /// Prepares an image that is upright already.
+    /// Prepares an upright image.
     ///
     /// # Errors
-    /// [`PrepareError`] when the preparation looks for something that is not there.
+    /// [`PrepareError`] if no foreground is found.
     pub fn apply(&self, image: DynamicImage) -> Result<Prepared, PrepareError> {
         let (mut bytes, inverted) = match self.color_mode {
             ColorMode::Grayscale => {
@@ -268,7 +268,7 @@ impl Preparation {
             Fit::Mnist => handwriting::place(image, self.invert, size),
             Fit::FashionMnist => clothing::place(image, self.invert, size),
             Fit::Stretch | Fit::Crop | Fit::Pad => {
-                // The border of the whole image, before some of it is cropped away.
+                // The border of the whole image, before cropping.
                 let inverted = self.invert.is_wanted(border_median(&image));
                 let mut image = self.fitted(image);
                 if inverted {
@@ -279,7 +279,7 @@ impl Preparation {
         }
     }
 
-    /// The image in gray, on the background.
+    /// Converts to grayscale and composites with the background.
     fn grayscale(&self, image: DynamicImage) -> GrayImage {
         if !image.color().has_alpha() {
             return image.into_luma8();
@@ -291,7 +291,7 @@ impl Preparation {
         })
     }
 
-    /// The image in color, on the background.
+    /// Converts to RGB and composites with the background.
     fn rgb(&self, image: DynamicImage) -> RgbImage {
         if !image.color().has_alpha() {
             return image.into_rgb8();
@@ -303,7 +303,7 @@ impl Preparation {
         })
     }
 
-    /// The image at its size.
+    /// Resizes the image.
     fn fitted<P>(&self, image: ImageBuffer<P, Vec<u8>>) -> ImageBuffer<P, Vec<u8>>
     where
         P: Pixel<Subpixel = u8> + 'static,
@@ -312,7 +312,7 @@ impl Preparation {
         if image.dimensions() == (width, height) {
             return image;
         }
-        // The side of one whole that goes with the other side of another, of the same proportions.
+        // The rounded side `of` · `whole` / `other`, which preserves the aspect ratio.
         let side = |of: u32, whole: u32, other: u32| {
             let exact = u64::from(of) * u64::from(whole);
             ((exact + u64::from(other) / 2) / u64::from(other).max(1)) as u32
@@ -344,7 +344,7 @@ impl Preparation {
 impl Fit {
     const ALL: [Fit; 5] = [Fit::Stretch, Fit::Crop, Fit::Pad, Fit::Mnist, Fit::FashionMnist];
 
-    /// Name in presets and in model files.
+    /// Returns the name in presets and in model files.
     pub fn name(self) -> &'static str {
         match self {
             Fit::Stretch => "stretch",
@@ -355,12 +355,12 @@ impl Fit {
         }
     }
 
-    /// Inversion where none is asked for.
+    /// Returns the default inversion.
     pub(super) fn default_invert(self) -> Invert {
         if self.finds_foreground() { Invert::Auto } else { Invert::No }
     }
 
-    /// Description of it for people.
+    /// Returns a short description for messages.
     pub fn description(self) -> &'static str {
         match self {
             Fit::Stretch => "the whole image, resized",
@@ -371,14 +371,14 @@ impl Fit {
         }
     }
 
-    /// Whether it finds a thing in the image and makes it bright on black.
+    /// Returns `true` if the method detects the foreground and makes it bright on black.
     pub fn finds_foreground(self) -> bool {
         matches!(self, Fit::Mnist | Fit::FashionMnist)
     }
 }
 
 impl Invert {
-    /// Whether an image whose background has this shade is inverted.
+    /// Returns `true` if an image with this background shade is inverted.
     pub(super) fn is_wanted(self, background: u8) -> bool {
         match self {
             Invert::No => false,
@@ -396,7 +396,7 @@ impl Background {
         }
     }
 
-    /// A value of this opacity, on the background.
+    /// Composites a value of this opacity with the background.
     fn behind(self, value: u8, alpha: u8) -> u8 {
         let [value, alpha, back] = [value, alpha, self.value()].map(u32::from);
         ((value * alpha + back * (255 - alpha) + 127) / 255) as u8

@@ -1,16 +1,16 @@
-//! Progress of reading a dataset.
+//! Progress reports while a dataset is read.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// Receiver of progress while a dataset is read; by default there is none.
+/// Receiver of progress while a dataset is read. The default ignores it.
 #[derive(Clone, Default)]
 pub struct LoadProgress(Option<Arc<Observer>>);
 
 type Observer = dyn Fn(usize, usize) + Send + Sync;
 
 impl LoadProgress {
-    /// Calls a function with the number of items that are read and that of all, now and then.
+    /// Creates a receiver that calls a function with the number of finished items and the total.
     pub fn new(observer: impl Fn(usize, usize) + Send + Sync + 'static) -> Self {
         LoadProgress(Some(Arc::new(observer)))
     }

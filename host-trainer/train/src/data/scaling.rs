@@ -1,36 +1,36 @@
-//! Scaling of features, fitted on training rows alone.
+//! Feature scaling (min-max, standardization), fitted on the training split only.
 
 use serde::{Deserialize, Serialize};
 
 use super::Subset;
 
-/// How features are scaled before the network sees them.
+/// Feature scaling method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScalingMethod {
-    /// Not at all. Bytes of images are divided by what stands for full: 255, 16 for the digits.
+    /// No scaling. Bytes of images are divided by their largest value: 255, or 16 for the digits.
     #[default]
     None,
-    /// Each feature from its smallest value on the training rows, 0, to its largest, 1.
+    /// Min-max scaling: each feature from 0 to 1 on the training split.
     MinMax,
-    /// Each feature to mean 0 and variance 1 on the training rows.
+    /// Standardization: each feature to mean 0 and variance 1 on the training split.
     Standard,
 }
 
-/// What is done to each feature: (x − offset) · factor.
+/// Scaling of each feature or target: (x − offset) · factor.
 ///
-/// It is folded into the first dense layer of the model file, so that a device takes raw input.
+/// Scaling of features is folded into the model file, so that a device takes raw input.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scaling {
-    /// Taken off each feature.
+    /// Offsets, subtracted first.
     pub offsets: Vec<f32>,
-    /// What the rest is multiplied by.
+    /// Factors, applied after the offsets.
     pub factors: Vec<f32>,
 }
 
 impl Scaling {
-    /// Fits it to these rows, which should be the training rows and no others; `None` when nothing
-    /// is to be scaled. A feature that never changes is only moved.
+    /// Fits the scaling to these rows, which should be the training split only. `None` for no
+    /// scaling. A constant feature is only shifted.
     pub fn fit(method: ScalingMethod, train: &Subset) -> Option<Self> {
         let spreads = match method {
             ScalingMethod::None => return None,
@@ -41,7 +41,7 @@ impl Scaling {
                 ScalingMethod::MinMax => (spread.low, spread.high - spread.low),
                 _ => (spread.mean, spread.deviation),
             };
-            // A constant feature is 0 on all rows, as scikit-learn has it.
+            // A constant feature is 0 on all rows, as in scikit-learn.
             let factor = if spread.is_constant() { 1.0 } else { (1.0 / width) as f32 };
             (offset as f32, factor)
         };
@@ -50,23 +50,23 @@ impl Scaling {
     }
 }
 
-/// Range, mean and deviation of a feature over some rows.
+/// Range, mean and standard deviation of a feature over some rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
-    /// Its smallest value.
+    /// Smallest value.
     pub low: f64,
-    /// Its largest value.
+    /// Largest value.
     pub high: f64,
-    /// Its mean.
+    /// Mean.
     pub mean: f64,
-    /// Its standard deviation, of a population.
+    /// Population standard deviation.
     pub deviation: f64,
 }
 
 impl Spread {
-    /// Measures each feature before scaling, by Welford's method (Note on a method for calculating
-    /// corrected sums of squares and products, 1962): in one pass, exact where a mean is many
-    /// times the deviation.
+    /// Computes the statistics of each feature before scaling by Welford's algorithm (B. P.
+    /// Welford, *Note on a method for calculating corrected sums of squares and products*, 1962).
+    /// It needs one pass, and is accurate if a mean is much larger than the deviation.
     pub fn of(rows: &Subset) -> Vec<Spread> {
         let width = rows.dataset().width();
         let mut row = vec![0.0_f64; width];
@@ -97,8 +97,8 @@ impl Spread {
             .collect()
     }
 
-    /// Whether the feature never changes, as far as numbers of 32 bits show: beside its largest
-    /// magnitude, not beside a fixed limit, since values of 10⁻¹⁴ are data as well.
+    /// Returns `true` if the feature is constant in the precision of `f32`. The limit is relative
+    /// to the largest magnitude, because values of 10⁻¹⁴ are valid data.
     pub fn is_constant(&self) -> bool {
         let magnitude = self.low.abs().max(self.high.abs());
         let least = magnitude * f64::from(f32::EPSILON);

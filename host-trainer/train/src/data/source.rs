@@ -1,4 +1,4 @@
-//! The datasets that have a name, and the places where their files may lie.
+//! Sources of datasets, and the folders that are searched for their files.
 
 use std::env;
 use std::fmt;
@@ -13,67 +13,67 @@ use super::{
     Spirals, Surface, Table, TableTarget, Targets, digits, mnist,
 };
 
-/// A dataset that presets can name, or describe.
+/// Source of a dataset in a preset.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// 1,797 handwritten digits of 8 × 8, embedded in the program.
+    /// 1,797 handwritten digits, 8 × 8, embedded in the program.
     Digits,
-    /// MNIST: 60,000 and 10,000 handwritten digits of 28 × 28, from files.
+    /// MNIST: 60,000 + 10,000 handwritten digits, 28 × 28, from files.
     Mnist,
-    /// Fashion-MNIST: as many pieces of clothing, in files of the same form.
+    /// Fashion-MNIST: 60,000 + 10,000 pieces of clothing, 28 × 28, from files.
     FashionMnist,
-    /// Spirals, made from the seed.
+    /// Synthetic spirals.
     Spirals(Spirals),
-    /// A function of two numbers, made from the seed.
+    /// A synthetic function of two variables.
     Surface(Surface),
-    /// Windows of acceleration, made from the seed.
+    /// Synthetic windows of acceleration.
     Motion(Motion),
     /// A CSV file.
     Csv(Table),
-    /// A folder of images for each class.
+    /// Image folders, one per class.
     Images(Images),
 }
 
-/// What is to be learnt of each row.
+/// Kind of targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetKind {
-    /// One of so many classes.
+    /// Classification with this number of classes.
     Classes(usize),
-    /// So many numbers.
+    /// Regression with this number of targets.
     Values(usize),
 }
 
-/// A dataset as its source parts it.
+/// A dataset with the splits of its source.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// What may be trained with.
+    /// Rows for training, and for splits of the preset.
     pub train: Dataset,
-    /// What the source itself sets aside for the test; `None` when the preset must.
+    /// Test split of the source, or `None` if the preset must define it.
     pub test: Option<Dataset>,
-    /// What the source itself sets aside for validation; `None` when the preset may.
+    /// Validation split of the source, or `None` if the preset may define it.
     pub validation: Option<Dataset>,
-    /// Where it came from, for the user.
+    /// Origin of the data, for messages.
     pub origin: String,
-    /// Remarks for the user, such as files that were passed over.
+    /// Notes for the user, such as skipped files.
     pub notes: Vec<String>,
 }
 
-/// Folders in which files of datasets are looked for.
+/// Folders that are searched for datasets.
 #[derive(Clone, Debug, Default)]
 pub struct Locations {
-    /// The folder of `--data-dir`, which has the files themselves.
+    /// The folder of `--data-dir`, which contains the files.
     pub data_dir: Option<PathBuf>,
-    /// The folder of `$THIMBLE_DATA`, which has a folder for each dataset.
+    /// The folder of `$THIMBLE_DATA`, which contains one folder per dataset.
     pub thimble_data: Option<PathBuf>,
-    /// The user's cache folder, which has a folder for each dataset.
+    /// The user's cache folder, which contains one folder per dataset.
     pub cache: Option<PathBuf>,
-    /// Receiver of progress where reading takes long.
+    /// Receiver of progress while reading.
     pub progress: LoadProgress,
 }
 
 impl Locations {
-    /// The folders that the user's command line and environment name.
+    /// Returns the folders of the command line and the environment.
     pub fn from_environment(data_dir: Option<PathBuf>) -> Self {
         Locations {
             data_dir,
@@ -83,12 +83,12 @@ impl Locations {
         }
     }
 
-    /// The same folders, and a receiver of progress.
+    /// Returns the same folders with a receiver of progress.
     pub fn with_progress(self, progress: LoadProgress) -> Self {
         Locations { progress, ..self }
     }
 
-    /// The folders to look into, the first first.
+    /// Returns the folders to search, in order.
     fn folders(&self, dataset: &str) -> Vec<PathBuf> {
         let of_dataset = |folder: &Option<PathBuf>| Some(folder.as_ref()?.join(dataset));
         let folders =
@@ -97,11 +97,11 @@ impl Locations {
     }
 }
 
-/// The folder that `fetch` fills and `train` looks into: `$XDG_CACHE_HOME/thimble`, or what the
-/// system has in its place. It has a folder for each dataset.
+/// Returns the folder of downloaded datasets: `$XDG_CACHE_HOME/thimble`, or its equivalent on the
+/// operating system. It contains one folder per dataset.
 ///
 /// # Errors
-/// [`Error::NoCache`] when the user has no home folder.
+/// [`Error::NoCache`] if the user has no home folder.
 pub fn cache_folder() -> Result<PathBuf, Error> {
     match etcetera::choose_base_strategy() {
         Ok(strategy) => Ok(strategy.cache_dir().join("thimble")),
@@ -123,10 +123,10 @@ const CLOTHES: [&str; 10] = [
 ];
 
 impl Source {
-    /// Every source that needs no description.
+    /// All sources without settings.
     pub const NAMED: [Source; 3] = [Source::Digits, Source::Mnist, Source::FashionMnist];
 
-    /// The name that commands, messages and folders use.
+    /// Returns the name for commands, messages and folders.
     pub fn name(&self) -> &'static str {
         match self {
             Source::Digits => "digits",
@@ -140,13 +140,13 @@ impl Source {
         }
     }
 
-    /// The source of this name, of those that need no description.
+    /// Returns the source without settings of this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Source::NAMED.into_iter().find(|source| source.name() == name)
     }
 
-    /// Whether the source itself sets rows aside for the test; `None` where that is known only
-    /// after the data is read.
+    /// Returns `true` if the source has its own test split, or `None` if that is known only after
+    /// reading.
     pub fn has_test(&self) -> Option<bool> {
         match self {
             Source::Mnist | Source::FashionMnist => Some(true),
@@ -155,8 +155,7 @@ impl Source {
         }
     }
 
-    /// Preparation of images for a network that was trained with them, where rows are images whose
-    /// size is known before they are read.
+    /// Returns the preparation of images, if rows are images whose size is known before reading.
     pub fn preparation(&self) -> Option<Preparation> {
         match self {
             Source::Digits => Some(Preparation::digits()),
@@ -167,12 +166,12 @@ impl Source {
         }
     }
 
-    /// Whether what is to be learnt are numbers, not classes.
+    /// Returns `true` for regression.
     pub fn has_values(&self) -> bool {
         matches!(self.target_kind(), Some(TargetKind::Values(_)))
     }
 
-    /// What is to be learnt, where that is known before the data is read.
+    /// Returns the kind of targets, if it is known before reading.
     pub fn target_kind(&self) -> Option<TargetKind> {
         Some(match self {
             Source::Digits | Source::Mnist | Source::FashionMnist => TargetKind::Classes(10),
@@ -186,7 +185,7 @@ impl Source {
         })
     }
 
-    /// Scaling of features where a preset names none.
+    /// Returns the default feature scaling.
     pub fn default_scaling(&self) -> ScalingMethod {
         match self {
             Source::Csv(_) => ScalingMethod::Standard,
@@ -194,8 +193,8 @@ impl Source {
         }
     }
 
-    /// The description with everything that reading the dataset showed: the features of a table by
-    /// name.
+    /// Returns the source with the settings that follow from the dataset: the names of a table's
+    /// features.
     pub fn resolved(self, dataset: &Dataset) -> Self {
         match self {
             Source::Csv(table) => {
@@ -207,8 +206,8 @@ impl Source {
         }
     }
 
-    /// The key that decides how many rows are made from the seed, and how many that are; nothing
-    /// for what is read.
+    /// Returns the key that determines the number of synthetic rows, and their number. `None` for
+    /// other sources.
     pub fn made_rows(&self) -> Option<(&'static str, usize)> {
         Some(match self {
             Source::Spirals(spirals) => {
@@ -223,11 +222,11 @@ impl Source {
         })
     }
 
-    /// Reads the dataset, or makes it from the seed.
+    /// Reads the dataset, or generates it from the seed.
     ///
     /// # Errors
-    /// [`Error::NotFound`] with every folder that was tried; [`Error::File`], [`Error::Format`],
-    /// [`Error::Table`] or [`Error::Image`] with what cannot be read or is not what it should be.
+    /// [`Error::NotFound`] with all searched folders. [`Error::File`], [`Error::Format`],
+    /// [`Error::Table`] or [`Error::Image`] for a file that cannot be read or is invalid.
     pub fn load(&self, locations: &Locations, seed: u64) -> Result<Loaded, Error> {
         let whole = |train, origin: &str| Loaded {
             train,
@@ -277,7 +276,7 @@ impl Source {
 }
 
 impl Dataset {
-    /// What is to be learnt of each row.
+    /// Kind of targets.
     pub fn target_kind(&self) -> TargetKind {
         match self.targets() {
             Targets::Classes(labels) => TargetKind::Classes(labels.names.len()),

@@ -1,4 +1,4 @@
-//! Parting a dataset into training, validation and test rows.
+//! Training, validation and test splits.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,21 +10,21 @@ use thimble_support::random::{Stream, stream};
 use super::{Dataset, Error, Loaded, Scaling, ScalingMethod, Subset};
 use crate::validators::{at_least_one, proper_fraction};
 
-/// Which and how many rows are taken out of a dataset.
+/// Selection of the rows of a split.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldOut {
-    /// The first ones.
+    /// The first rows.
     Head(Amount),
-    /// The last ones.
+    /// The last rows.
     Tail(Amount),
-    /// Any, all equally likely.
+    /// Random rows.
     Random(Amount),
-    /// Any, but of each class the same share.
+    /// Random rows, stratified by class.
     Stratified(Amount),
 }
 
-/// Rows that a preset sets aside for the test.
+/// Test split of a preset.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TestRows {
@@ -34,14 +34,14 @@ pub enum TestRows {
     Head(Amount),
     /// The last rows.
     Tail(Amount),
-    /// Any rows, all equally likely.
+    /// Random rows.
     Random(Amount),
-    /// Any rows, but of each class the same share.
+    /// Random rows, stratified by class.
     Stratified(Amount),
 }
 
 impl TestRows {
-    /// The rows to take out of the dataset; `None` where they are another file's.
+    /// Returns the selection of rows, or `None` for another file.
     pub fn hold_out(&self) -> Option<HoldOut> {
         match *self {
             TestRows::File(_) => None,
@@ -53,18 +53,18 @@ impl TestRows {
     }
 }
 
-/// Rows that results are measured on.
+/// Split for results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Results {
-    /// Test rows.
+    /// The test split.
     #[default]
     Test,
-    /// Validation rows, where none were set aside for the test.
+    /// The validation split, if there is no test split.
     Validation,
 }
 
 impl Results {
-    /// Name for messages and files.
+    /// Returns the name for messages and files.
     pub fn name(self) -> &'static str {
         match self {
             Results::Test => "test",
@@ -73,37 +73,37 @@ impl Results {
     }
 }
 
-/// How many rows are taken out.
+/// Size of a split.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Amount {
-    /// This many.
+    /// Number of rows.
     Count(#[serde(deserialize_with = "at_least_one")] usize),
-    /// This share, between 0 and 1.
+    /// Share of the rows, between 0 and 1.
     Fraction(#[serde(deserialize_with = "proper_fraction")] f64),
 }
 
-/// The parts of a dataset.
+/// Training, validation and test splits of a dataset.
 #[derive(Clone, Debug)]
 pub struct Splits {
-    /// What the network learns from, and ranges are calibrated on.
+    /// Training split, for training and calibration.
     pub train: Subset,
-    /// What is watched during training, and what selections are made by.
+    /// Validation split, for monitoring and model selection.
     pub validation: Option<Subset>,
-    /// What results are measured on. Nothing else is done with test rows.
+    /// Test split, only for results.
     pub test: Subset,
-    /// Which rows `test` has: the validation rows, where there are no test rows.
+    /// Origin of `test`: it is the validation split if there is no test split.
     pub results: Results,
 }
 
 impl Splits {
-    /// Parts what a source gave. Test rows are taken out first, then validation rows from what is
-    /// left; the same seed takes the same rows. Without test rows, results are measured on the
-    /// validation rows.
+    /// Splits a dataset. The test split is taken first, then the validation split from the
+    /// remaining rows. The same seed gives the same splits. Without a test split, results are
+    /// measured on the validation split.
     ///
     /// # Errors
-    /// [`Error::Split`] when a part would be empty, `test` is given for a source that has test
-    /// rows of its own, or neither `test` nor `validation` for one that has none.
+    /// [`Error::Split`] if a split would be empty, if `test` is given for a source with its own
+    /// test split, or if neither `test` nor `validation` is given for a source without one.
     pub fn new(
         loaded: Loaded,
         test: Option<HoldOut>,
@@ -157,13 +157,13 @@ impl Splits {
         Ok(Splits { train: subset(rows), validation, test, results })
     }
 
-    /// All parts with targets that the loss sees scaled, as fits the training rows.
+    /// Returns all splits with target scaling for the loss, fitted on the training split.
     pub fn target_scaled(self, method: ScalingMethod) -> Self {
         let scaling = Scaling::fit_targets(method, &self.train).map(Arc::new);
         self.each(|rows| rows.target_scaled(scaling.clone()))
     }
 
-    /// All parts with a weight for each class in the loss.
+    /// Returns all splits with class weights for the loss.
     pub fn class_weighted(self, weights: Option<Vec<f32>>) -> Self {
         let weights: Option<Arc<[f32]>> = weights.map(Arc::from);
         self.each(|rows| rows.class_weighted(weights.clone()))
@@ -178,7 +178,7 @@ impl Splits {
         }
     }
 
-    /// All parts scaled, as fits the training rows.
+    /// Returns all splits with feature scaling, fitted on the training split.
     pub fn scaled(self, method: ScalingMethod) -> Self {
         let scaling = Scaling::fit(method, &self.train).map(Arc::new);
         Splits {
@@ -191,7 +191,7 @@ impl Splits {
 }
 
 impl HoldOut {
-    /// Moves rows out of `rows` and returns them; both stay sorted.
+    /// Moves rows out of `rows` and returns them. Both stay sorted.
     fn take_from(
         self,
         dataset: &Dataset,
@@ -227,14 +227,14 @@ fn take_stratified(
     rows: &mut Vec<u32>,
     generator: &mut impl rand::Rng,
 ) -> Vec<u32> {
-    // Rows that have no classes are all alike.
+    // Rows without classes are one stratum.
     let mut of_class = vec![Vec::new(); dataset.classes().max(1)];
     for &row in rows.iter() {
         let class = dataset.labels().map_or(0, |labels| labels.indices[row as usize]);
         of_class[usize::from(class)].push(row);
     }
-    // Each class gives its share rounded down; the rows still lacking come from the classes
-    // that lost most by rounding, so that the total is exact.
+    // Largest remainder method: each class gives its share rounded down. The remaining rows come
+    // from the classes with the largest remainders, so that the total is exact.
     let share = |class: &Vec<u32>| class.len() as f64 * count as f64 / rows.len() as f64;
     let mut counts: Vec<usize> = of_class.iter().map(|class| share(class) as usize).collect();
     let mut by_loss: Vec<usize> = (0..of_class.len()).collect();

@@ -1,14 +1,14 @@
-//! The input stage of a quantized model, in floating point.
+//! Input stage of a quantized model, in floating point.
 
-/// The conversion of raw features to what the first layer of a quantized model sees: (x − offset) ·
-/// factor, clipped to −1..=1, which an integer input stands for with all its steps.
+/// Scaling of raw features to the input of a quantized model: (x − offset) · factor, clipped to
+/// −1..=1, the full range of the integer input.
 ///
-/// Each feature has a range of its own, so that features of unlike units share no scale. A feature
-/// with a factor of 0 is ignored.
+/// Each feature has its own range, so that features of different units do not share a scale. A
+/// feature with a factor of 0 is ignored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stage {
     /// Middle of the range of each feature, in its own unit.
     pub offsets: Vec<f32>,
-    /// One over half the width of the range of each feature.
+    /// Reciprocal of half the width of the range of each feature.
     pub factors: Vec<f32>,
 }

@@ -1,4 +1,4 @@
-//! Some rows of a dataset, in an order, without copying them.
+//! Subsets: ordered rows of a dataset, with scaling and class weights, without a copy.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::{Dataset, Features, Scaling, Shift, Stage, Targets};
 use crate::network::{Real, TargetRows};
 use crate::vectorized::{Loop, vectorized};
 
-/// Some rows of a dataset.
+/// Ordered rows of a dataset.
 #[derive(Clone, Debug)]
 pub struct Subset {
     dataset: Arc<Dataset>,
@@ -19,20 +19,20 @@ pub struct Subset {
     stage: Option<Arc<Stage>>,
 }
 
-/// Targets of some rows, gathered for a batch.
+/// Targets of a mini-batch.
 #[derive(Clone, Debug, Default)]
 pub struct TargetBuffer<T> {
     classes: Vec<u16>,
     values: Vec<T>,
-    /// Weight of each class, where they have any.
+    /// Class weights, if any.
     weights: Vec<T>,
-    /// What one scaled unit of each output is worth, where targets are scaled.
+    /// Size of one scaled unit of each output, if targets are scaled.
     units: Vec<T>,
 }
 
 impl<T: Real> TargetBuffer<T> {
-    /// Gathers the targets of these positions. Allocates only for a batch that is larger than any
-    /// before.
+    /// Gathers the targets of these positions. Allocates only for a batch that is larger than all
+    /// previous ones.
     pub fn gather(&mut self, subset: &Subset, positions: impl Iterator<Item = usize>) {
         self.classes.clear();
         self.values.clear();
@@ -65,7 +65,7 @@ impl<T: Real> TargetBuffer<T> {
         }
     }
 
-    /// What was gathered.
+    /// Returns the gathered targets.
     pub fn rows(&self) -> TargetRows<'_, T> {
         match (self.values.is_empty(), self.weights.is_empty(), self.units.is_empty()) {
             (true, true, _) => TargetRows::Classes(&self.classes),
@@ -77,7 +77,7 @@ impl<T: Real> TargetBuffer<T> {
 }
 
 impl Subset {
-    /// These rows of the dataset; one that the dataset does not have is left out.
+    /// Creates a subset of these rows. Rows that the dataset does not have are ignored.
     pub fn new(dataset: Arc<Dataset>, mut rows: Vec<u32>) -> Self {
         rows.retain(|&row| (row as usize) < dataset.rows());
         Subset {
@@ -90,82 +90,82 @@ impl Subset {
         }
     }
 
-    /// All rows of the dataset.
+    /// Creates a subset of all rows.
     pub fn all(dataset: Arc<Dataset>) -> Self {
         let rows = (0..dataset.rows() as u32).collect();
         Subset::new(dataset, rows)
     }
 
-    /// Other rows of the same dataset, scaled and weighted as these are.
+    /// Returns other rows of the same dataset, with the same scaling and weights.
     pub fn with_rows(&self, mut rows: Vec<u32>) -> Self {
         rows.retain(|&row| (row as usize) < self.dataset.rows());
         Subset { rows, ..self.clone() }
     }
 
-    /// All rows of another dataset, scaled and weighted as these are.
+    /// Returns all rows of another dataset, with the same scaling and weights.
     pub fn with_dataset(&self, dataset: Arc<Dataset>) -> Self {
         let rows = (0..dataset.rows() as u32).collect();
         Subset { dataset, rows, ..self.clone() }
     }
 
-    /// The same rows, scaled.
+    /// Returns the same rows with feature scaling.
     pub fn scaled(self, scaling: Option<Arc<Scaling>>) -> Self {
         Subset { scaling, ..self }
     }
 
-    /// How the rows are scaled.
+    /// Returns the feature scaling.
     pub fn scaling(&self) -> Option<&Scaling> {
         self.scaling.as_deref()
     }
 
-    /// The same rows with targets that the loss sees scaled.
+    /// Returns the same rows with target scaling for the loss.
     pub fn target_scaled(self, target_scaling: Option<Arc<Scaling>>) -> Self {
         Subset { target_scaling, ..self }
     }
 
-    /// How the loss sees targets scaled, an entry for each output; `None` where it sees them as
-    /// they are. [`values`](Self::values) are never scaled.
+    /// Returns the target scaling for the loss, with one entry per output, or `None` for no
+    /// scaling. [`values`](Self::values) are never scaled.
     pub fn target_scaling(&self) -> Option<&Scaling> {
         self.target_scaling.as_deref()
     }
 
-    /// The same rows with a weight for each class, which multiplies the loss of its rows.
+    /// Returns the same rows with class weights, which multiply the loss of rows.
     pub fn class_weighted(self, class_weights: Option<Arc<[f32]>>) -> Self {
         Subset { class_weights, ..self }
     }
 
-    /// The weight of each class in the loss; `None` where all are 1.
+    /// Returns the class weights of the loss, or `None` if all are 1.
     pub fn class_weights(&self) -> Option<&[f32]> {
         self.class_weights.as_deref()
     }
 
-    /// The dataset that the rows are of.
+    /// Returns the dataset.
     pub fn dataset(&self) -> &Arc<Dataset> {
         &self.dataset
     }
 
-    /// The rows, as indices into the dataset.
+    /// Returns the rows as indices into the dataset.
     pub fn rows(&self) -> &[u32] {
         &self.rows
     }
 
-    /// Number of rows.
+    /// Returns the number of rows.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there is no row.
+    /// Returns `true` for no row.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Class of the row at `position`, where rows have one.
+    /// Returns the class of the row at `position`, for classification.
     #[inline]
     pub fn class(&self, position: usize) -> Option<u16> {
         self.dataset.labels().map(|labels| labels.indices[self.rows[position] as usize])
     }
 
-    /// The numbers that the row at `position` stands for, where rows stand for numbers.
+    /// Returns the targets of the row at `position`, for regression.
     pub fn values(&self, position: usize) -> Option<ArrayView1<'_, f32>> {
         match self.dataset.targets() {
             Targets::Classes(_) => None,
@@ -173,7 +173,7 @@ impl Subset {
         }
     }
 
-    /// The bytes of the row at `position`; `None` when the features are not bytes.
+    /// Returns the bytes of the row at `position`, or `None` for other features.
     pub fn bytes(&self, position: usize) -> Option<ArrayView1<'_, u8>> {
         match self.dataset.features() {
             Features::Bytes { values, .. } => Some(values.row(self.rows[position] as usize)),
@@ -181,7 +181,7 @@ impl Subset {
         }
     }
 
-    /// The counts of the row at `position`; `None` when the features are no counts.
+    /// Returns the raw counts of the row at `position`, or `None` for other features.
     pub fn counts(&self, position: usize) -> Option<ArrayView1<'_, i16>> {
         match self.dataset.features() {
             Features::Counts { values, .. } => Some(values.row(self.rows[position] as usize)),
@@ -189,13 +189,12 @@ impl Subset {
         }
     }
 
-    /// Returns the same rows as the first layer of a quantized model sees them: through its input
-    /// stage, in place of the scaling.
+    /// Returns the same rows with the input stage of a quantized model, which replaces the scaling.
     pub fn staged(self, stage: Option<Arc<Stage>>) -> Self {
         Subset { stage, ..self }
     }
 
-    /// Writes the row at `position` as the network sees it, moved by `shift`.
+    /// Writes the row at `position` as the network's input, shifted by `shift`.
     ///
     /// # Shapes
     /// `out` has [`Dataset::width`] elements.
@@ -215,7 +214,7 @@ impl Subset {
         }
     }
 
-    /// Writes the row at `position` before it is scaled.
+    /// Writes the row at `position` before scaling.
     ///
     /// # Shapes
     /// `out` has [`Dataset::width`] elements.

@@ -1,14 +1,13 @@
-//! Scaling of targets that are numbers, fitted on training rows alone.
+//! Scaling of regression targets, fitted on the training split only.
 
 use super::{Scaling, ScalingMethod, Subset};
 
-/// Spread beside the offset, below which a target of 32 bits counts as constant.
+/// Spread relative to the offset below which an `f32` target counts as constant.
 const RESOLUTION: f64 = 1e-7;
 
 impl Scaling {
-    /// Fits the scaling of each target to these rows, which should be the training rows and no
-    /// others, in double precision. `None` when nothing is to be scaled, or targets are classes. A
-    /// target that never changes is only moved.
+    /// Fits the scaling of each target to these rows, which should be the training split only, in
+    /// double precision. `None` for no scaling and for classes. A constant target is only shifted.
     pub fn fit_targets(method: ScalingMethod, train: &Subset) -> Option<Self> {
         let outputs = train.values(0)?.len();
         let column = |output: usize| {
@@ -43,19 +42,19 @@ impl Scaling {
         })
     }
 
-    /// A number of this feature or output, scaled.
+    /// Scales a number of this feature or output.
     #[inline]
     pub fn scale(&self, index: usize, value: f64) -> f64 {
         (value - f64::from(self.offsets[index])) * f64::from(self.factors[index])
     }
 
-    /// The number of this feature or output that was scaled to this one.
+    /// Inverts [`scale`](Self::scale).
     #[inline]
     pub fn unscale(&self, index: usize, scaled: f64) -> f64 {
         scaled / f64::from(self.factors[index]) + f64::from(self.offsets[index])
     }
 
-    /// What one scaled unit of each feature or output is worth.
+    /// Returns the size of one scaled unit of each feature or output.
     pub fn units(&self) -> impl Iterator<Item = f64> + '_ {
         self.factors.iter().map(|&factor| 1.0 / f64::from(factor))
     }

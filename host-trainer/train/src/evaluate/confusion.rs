@@ -1,67 +1,67 @@
-//! Which classes are taken for which.
+//! Confusion matrix.
 
 use ndarray::Array2;
 
-/// Counts of rows by their class and by the class that they were taken for.
+/// Confusion matrix: counts of rows by true and predicted class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confusion {
     names: Vec<String>,
-    /// Row: true class; column: predicted class.
+    /// Rows are true classes, columns are predicted classes.
     counts: Array2<u32>,
 }
 
 impl Confusion {
-    /// Nothing counted yet.
+    /// Creates a matrix of zeros for the classes of these names.
     pub fn new(names: Vec<String>) -> Self {
         let counts = Array2::zeros((names.len(), names.len()));
         Confusion { names, counts }
     }
 
-    /// Counts a row; a class that has no name is not counted.
+    /// Counts a row. A class index without a name is ignored.
     pub fn add(&mut self, truth: usize, predicted: usize) {
         if let Some(count) = self.counts.get_mut((truth, predicted)) {
             *count += 1;
         }
     }
 
-    /// Adds what another has counted of the same classes.
+    /// Adds the counts of another matrix of the same classes.
     pub fn merge(&mut self, other: &Confusion) {
         if other.counts.dim() == self.counts.dim() {
             self.counts += &other.counts;
         }
     }
 
-    /// Names of the classes.
+    /// Returns the names of the classes.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// The counts. Row: true class; column: predicted class.
+    /// Returns the counts. Rows are true classes, columns are predicted classes.
     pub fn counts(&self) -> &Array2<u32> {
         &self.counts
     }
 
-    /// Rows counted.
+    /// Returns the number of rows.
     pub fn total(&self) -> u32 {
         self.counts.sum()
     }
 
-    /// Rows taken for what they are.
+    /// Returns the number of rows with the right class.
     pub fn correct(&self) -> u32 {
         self.counts.diag().sum()
     }
 
-    /// Share of the rows taken for what they are; NaN for no row.
+    /// Returns the share of rows with the right class, or NaN for no row.
     pub fn accuracy(&self) -> f64 {
         f64::from(self.correct()) / f64::from(self.total())
     }
 
-    /// Rows of a class.
+    /// Returns the number of rows of a class.
     pub fn class_total(&self, class: usize) -> u32 {
         self.counts.row(class).sum()
     }
 
-    /// Share of the rows of a class taken for it; NaN when there is none.
+    /// Returns the recall of a class, or NaN if it has no rows.
     pub fn class_accuracy(&self, class: usize) -> f64 {
         f64::from(self.counts[(class, class)]) / f64::from(self.class_total(class))
     }

@@ -1,37 +1,38 @@
-//! Networks that are no better than a constant answer.
+//! Comparison with the constant baseline: most frequent class or mean.
 
 use super::Evaluation;
 
-/// The R² up to which an output is no better than its mean: what chance may give some rows.
+/// Largest R² of an output that counts as no better than its mean. Chance may give some rows this
+/// much.
 const NO_BETTER: f64 = 0.02;
 
-/// A constant answer that a network is no better than.
+/// A constant baseline that a network does not beat.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ConstantAnswer {
-    /// Always the most frequent class.
+    /// The most frequent class.
     Class {
         /// The class.
         class: String,
-        /// The share of the rows that are of it.
+        /// Share of the rows of this class.
         share: f64,
-        /// Whether balanced accuracy is better all the same: it finds other classes too.
+        /// `true` if balanced accuracy is above chance, so that the network finds other classes
+        /// too.
         is_balanced: bool,
     },
-    /// Always the mean of an output.
+    /// The mean of an output.
     Mean {
         /// The output.
         output: String,
     },
 }
 
-/// The constant answers that a network is no better than, on the rows that it was evaluated on: that
-/// of the most frequent class, by accuracy; that of the mean, for each output whose R² is about 0 or
-/// below.
+/// Returns the constant baselines that a network does not beat on the evaluated rows: the most
+/// frequent class, by accuracy, and the mean of each output whose R² is about 0 or below.
 pub fn constant_answers(evaluation: &Evaluation) -> Vec<ConstantAnswer> {
     let confusion = &evaluation.confusion;
     let classes = (0..confusion.names().len()).filter(|&class| confusion.class_total(class) > 0);
     let classes = classes.count();
-    // Rows of one class alone say nothing about it.
+    // Rows of a single class allow no comparison.
     let class = confusion
         .most_frequent()
         .filter(|(_, share)| classes > 1 && confusion.accuracy() <= *share);

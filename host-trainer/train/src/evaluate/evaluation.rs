@@ -1,35 +1,35 @@
-//! Answers of a network to some rows, and the figures that follow from them.
+//! Evaluation: a network's predictions, and metrics computed from them.
 
 use super::{Confusion, Ranking, Regression, ranking, regression, regressions};
 use crate::data::{Subset, Targets};
 
-/// How well a network does on some rows.
+/// Predictions and metrics of a network on some rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
-    /// What it answered: probabilities where there are classes (a single one is that of the
-    /// second class), else values in the target's own unit. Shape: rows × width.
+    /// Predictions, rows × width: probabilities for classification (a single one is that of the
+    /// second class), else values in the target's own unit.
     pub outputs: Vec<f32>,
-    /// Outputs of a row.
+    /// Outputs per row.
     pub width: usize,
-    /// The class that each row is taken for; empty where there are no classes.
+    /// Predicted class of each row. Empty for regression.
     pub answers: Vec<u16>,
-    /// Which classes are taken for which; without names where there are no classes.
+    /// Confusion matrix. Without classes for regression.
     pub confusion: Confusion,
-    /// How probabilities rank the rows, where there are classes.
+    /// Metrics of the probabilities, for classification.
     pub ranking: Option<Ranking>,
-    /// How far values are from the truth, all outputs together, where there are values.
+    /// Errors of all outputs together, for regression.
     pub regression: Option<Regression>,
-    /// The same for each output; empty where there are classes.
+    /// Errors of each output. Empty for classification.
     pub per_output: Vec<OutputRegression>,
-    /// Mean loss of a row, where outputs are what the loss takes: of scaled targets where they are
-    /// scaled, weighted by class where classes have weights.
+    /// Mean loss per row, for float networks. It is that of scaled targets if they are scaled, and
+    /// weighted by class if classes have weights.
     pub loss: Option<f64>,
 }
 
-/// How far the values of one output are from the truth.
+/// Errors of one regression output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutputRegression {
-    /// What the output is called.
+    /// Name of the output.
     pub name: String,
     /// Its unit, which may be empty.
     pub unit: String,
@@ -38,10 +38,10 @@ pub struct OutputRegression {
 }
 
 impl Evaluation {
-    /// Judges the answers to some rows.
+    /// Computes the metrics of predictions on some rows.
     ///
     /// # Shapes
-    /// `outputs` is rows × width, `answers` has the class that each row is taken for.
+    /// `outputs` is rows × width, `answers` contains the predicted class per row.
     pub(super) fn new(subset: &Subset, outputs: Vec<f32>, answers: &[usize]) -> Self {
         let width = outputs.len() / subset.len().max(1);
         let mut confusion = Confusion::new(subset.dataset().class_names().to_vec());
@@ -88,17 +88,17 @@ impl Evaluation {
         }
     }
 
-    /// Returns the class that a row is taken for; `None` where there are no classes.
+    /// Returns the predicted class of a row, or `None` for regression.
     pub fn class(&self, row: usize) -> Option<usize> {
         self.answers.get(row).map(|class| usize::from(*class))
     }
 
-    /// The figure that says most: accuracy where there are classes, else R².
+    /// Returns the accuracy for classification, R² for regression.
     pub fn accuracy_or_r_squared(&self) -> f64 {
         self.regression.map_or_else(|| self.confusion.accuracy(), |r| r.r_squared)
     }
 
-    /// The probability of the second of two classes for each row; `None` for other answers.
+    /// Returns the probability of the second of two classes per row, or `None` for other models.
     pub fn second_class_probabilities(&self) -> Option<Vec<f32>> {
         match (self.confusion.names().len(), self.width) {
             (2, 1) => Some(self.outputs.clone()),
@@ -108,7 +108,7 @@ impl Evaluation {
     }
 }
 
-/// Probabilities of both classes from that of the second.
+/// Returns the probabilities of both classes, given that of the second.
 fn both(outputs: &[f32]) -> Vec<f32> {
     outputs.iter().flat_map(|&p| [1.0 - p, p]).collect()
 }

@@ -1,10 +1,10 @@
-//! The few figures that sum up how well classes are told apart.
+//! Summary metrics of a classifier.
 
 use super::{Confusion, Ranking};
 
-/// Accuracy and its companions, each a name and a share from 0 to 1, NaN where there is none. What
-/// needs probabilities is left out where there is no `ranking`; so is what would be nearly always
-/// true, the class being among the three most probable of three or four.
+/// Returns summary metrics of a classifier by name, each from 0 to 1, or NaN if undefined. Without
+/// a `ranking` there are no metrics of probabilities. Top-3 accuracy is omitted for four or fewer
+/// classes.
 pub fn summary_figures(confusion: &Confusion, ranking: Option<&Ranking>) -> Vec<(String, f64)> {
     let mut figures = vec![
         ("accuracy", confusion.accuracy()),

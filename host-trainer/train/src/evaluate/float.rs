@@ -1,4 +1,4 @@
-//! Evaluation in floating point.
+//! Evaluation of float networks.
 
 use std::ops::Range;
 
@@ -9,13 +9,12 @@ use crate::data::{Shift, Subset, TargetBuffer};
 use crate::network::{BatchScore, Network, Objective, Real, Tape};
 use crate::train::Threads;
 
-/// Rows that go through the network together. Fixed, so that the sum of losses does not depend on
-/// the number of threads.
+/// Rows per forward pass. Fixed, so that the sum of losses does not depend on the number of
+/// threads.
 const CHUNK: usize = 256;
 
-/// Runs a network over all rows, spread over the threads, and visits each chunk of rows with its
-/// tape, its first position and its number of rows. What the visits return comes back in the order
-/// of the rows.
+/// Runs a network on all rows in parallel. Calls `visit` for each chunk of rows with its tape, its
+/// first position and its number of rows. Returns the results in the order of the rows.
 pub(crate) fn over_chunks<T: Real, R: Send>(
     network: &Network<T>,
     subset: &Subset,
@@ -36,7 +35,7 @@ pub(crate) fn over_chunks<T: Real, R: Send>(
     threads.install(|| starts.into_par_iter().map_init(start_tape, run).collect())
 }
 
-/// Runs a network on some rows; the tape has the outputs of every layer.
+/// Runs a network on some rows. The returned tape contains the outputs of every layer.
 pub fn layer_outputs(
     network: &Network<f32>,
     subset: &Subset,
@@ -52,8 +51,8 @@ pub fn layer_outputs(
     tape
 }
 
-/// Loss and accuracy of a network on some rows.
-// For f32 alone, as `evaluate_float`, so that it is compiled with this crate's optimization and not
+/// Computes loss and accuracy of a network on some rows.
+// Only for f32, as `evaluate_float`, so that it is compiled with this crate's optimization and not
 // the caller's.
 pub fn score_float(
     network: &Network<f32>,
@@ -81,7 +80,7 @@ fn score_chunk<T: Real>(
     objective.score(outputs, width, targets.rows(), T::one(), &mut gradient)
 }
 
-/// The sum of scores, in their order.
+/// Sums scores in order.
 fn sum(scores: impl Iterator<Item = BatchScore>) -> BatchScore {
     scores.fold(BatchScore::default(), |mut sum, score| {
         sum.add(score);
@@ -89,8 +88,8 @@ fn sum(scores: impl Iterator<Item = BatchScore>) -> BatchScore {
     })
 }
 
-/// How well a network does on some rows. Values are in the target's own unit; the loss is what
-/// training made small, of scaled targets where they are scaled.
+/// Evaluates a float network on some rows. Values are in the target's own unit. The loss is the
+/// training loss, of scaled targets if they are scaled.
 pub fn evaluate_float(
     network: &Network<f32>,
     subset: &Subset,

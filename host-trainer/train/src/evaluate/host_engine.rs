@@ -1,9 +1,9 @@
-//! The device's engine with memory of its own.
+//! The inference engine of devices, for use on the host.
 
 use model_format::Model;
 use thimble_nn::{Engine, EngineError, InputError};
 
-/// The engine that devices run, with scratch memory of its own.
+/// The inference engine of devices, with its own scratch memory.
 ///
 /// Its methods have no type parameters, so that the kernels are compiled with this crate's
 /// optimization and not the caller's.
@@ -24,7 +24,7 @@ impl<'m> HostEngine<'m> {
         Ok(HostEngine { model: model.clone(), scratch })
     }
 
-    /// Runs the model on the bytes of its input; returns those of its output.
+    /// Runs the model on the bytes of its input and returns the bytes of its output.
     ///
     /// # Errors
     /// [`InputError::ByteLength`].
@@ -32,8 +32,8 @@ impl<'m> HostEngine<'m> {
         self.run_traced(input, &mut |_, _| ())
     }
 
-    /// Runs the model as [`run`](Self::run) does, and shows the bytes of each layer's output to
-    /// `trace`, with the layer's index.
+    /// Runs the model as [`run`](Self::run) does, and calls `trace` with the index and output bytes
+    /// of each layer.
     ///
     /// # Errors
     /// [`InputError::ByteLength`].
@@ -44,7 +44,7 @@ impl<'m> HostEngine<'m> {
     ) -> Result<Vec<u8>, InputError> {
         match Engine::new(self.model.clone(), &mut self.scratch) {
             Ok(mut engine) => engine.run_traced(input, trace).map(<[u8]>::to_vec),
-            // `new` has made one of the same model and memory.
+            // Unreachable: `new` has made an engine of the same model and memory.
             Err(_) => Err(InputError::DataType),
         }
     }

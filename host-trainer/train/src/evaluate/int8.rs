@@ -1,4 +1,4 @@
-//! Evaluation in integers, by the engine that devices run.
+//! Evaluation of int8 models with the inference engine of devices.
 
 use model_format::{Clamp, Encoding, Layer, Model, OutputKind, Quantization};
 use rayon::prelude::*;
@@ -9,26 +9,26 @@ use crate::data::{Features, Subset, TargetKind};
 use crate::network::Head;
 use crate::train::Threads;
 
-/// Rows that one engine runs before another may take over.
+/// Rows per task of the thread pool.
 const CHUNK: usize = 256;
 
-/// Why a model cannot be evaluated on a dataset.
+/// Errors of evaluating a model on a dataset.
 #[derive(Debug, thiserror::Error)]
 pub enum Int8Error {
-    /// The model and the dataset are about different things.
+    /// The model's inputs or outputs do not match the dataset.
     #[error("model {model} does not fit the dataset {dataset}: {problem}")]
     Mismatch {
         /// Name of the model.
         model: String,
         /// Name of the dataset.
         dataset: String,
-        /// What differs.
+        /// Description of the mismatch.
         problem: String,
     },
-    /// The engine takes no such model.
+    /// The engine rejected the model.
     #[error("the engine refuses the model: {0}")]
     Engine(thimble_nn::EngineError),
-    /// The engine takes no such input.
+    /// The engine rejected an input.
     #[error("the engine refuses an input: {0}")]
     Input(thimble_nn::InputError),
 }
@@ -41,14 +41,14 @@ pub struct InputEncoder<'m> {
     encoding: Encoding<(), ()>,
 }
 
-/// A row as a device is given it.
+/// Input of a device for one row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reading {
     /// The bytes of the model's input.
     Values(Vec<u8>),
-    /// A count per input.
+    /// One raw ADC count per input.
     Counts(Vec<i16>),
-    /// A real number per input, in its own unit.
+    /// One real number per input, in its own unit.
     Reals(Vec<f32>),
 }
 
@@ -56,8 +56,8 @@ impl<'m> InputEncoder<'m> {
     /// Makes an encoder for a model and the dataset of these rows.
     ///
     /// # Errors
-    /// [`Int8Error::Mismatch`] when the model has other inputs or outputs than the dataset, or
-    /// takes bytes for other numbers.
+    /// [`Int8Error::Mismatch`] if inputs, outputs or the scale of bytes differ between model and
+    /// dataset.
     pub fn new(model: &Model<'m>, subset: &Subset) -> Result<Self, Int8Error> {
         let dataset = subset.dataset();
         let mismatch = |problem: String| Int8Error::Mismatch {
@@ -122,8 +122,8 @@ impl<'m> InputEncoder<'m> {
         }
     }
 
-    /// Returns a row as a device is given it: counts or real numbers where the model's input is made
-    /// from such, else the bytes of its input.
+    /// Returns the device's input for a row: counts or real numbers if the model takes these, else
+    /// the bytes of the quantized input.
     pub fn reading(&self, subset: &Subset, position: usize) -> Reading {
         match (self.encoding, subset.counts(position), subset.bytes(position)) {
             (Encoding::Counts(()), Some(counts), _) => Reading::Counts(counts.to_vec()),
@@ -143,17 +143,16 @@ impl<'m> InputEncoder<'m> {
         }
     }
 
-    /// Writes the input for a row; returns how many readings lay beyond its range.
+    /// Writes the quantized input for a row. Returns the number of readings that saturated.
     ///
     /// # Shapes
-    /// `out` has the model's number of bytes of input.
+    /// `out` has the model's `input_bytes()`.
     pub fn encode(&self, subset: &Subset, position: usize, out: &mut [u8]) -> u32 {
         if matches!(self.encoding, Encoding::Quantized | Encoding::Unsigned8) {
             self.encode_values(subset, position, out);
             return 0;
         }
-        // As many as the model takes, of the kind that it takes, and numbers: `new` and the dataset
-        // have seen to it.
+        // Cannot fail: `new` has checked length and kind, and a dataset has only finite numbers.
         encode_reading(&self.model, &self.reading(subset, position), out).unwrap_or(0)
     }
 
@@ -177,10 +176,10 @@ impl<'m> InputEncoder<'m> {
     }
 }
 
-/// Writes a model's input for readings; returns how many of them lay beyond its range.
+/// Writes a model's quantized input for readings. Returns the number of readings that saturated.
 ///
 /// # Errors
-/// [`InputError`] when the model takes no such readings, or not so many, or one is not a number.
+/// [`InputError`] if kind or number of readings do not match the model, or if one is NaN.
 pub fn encode_reading(
     model: &Model<'_>,
     reading: &Reading,
@@ -199,16 +198,16 @@ pub fn encode_reading(
     }
 }
 
-/// Probabilities or values of a model's outputs, and the class that a device answers.
+/// Decoder of a model's outputs to probabilities or values, and to the predicted class.
 #[derive(Clone, Debug)]
 pub struct AnswerReader<'m> {
     model: Model<'m>,
-    /// What makes probabilities of outputs that are none.
+    /// Activation that turns logits into probabilities, for models that output logits.
     head: Head,
 }
 
 impl<'m> AnswerReader<'m> {
-    /// Makes a reader of a model's outputs.
+    /// Creates a decoder of a model's outputs.
     pub fn new(model: &Model<'m>) -> Self {
         let are_sums = matches!(model.layers().last(), Some(Layer::Dense(_)));
         let head = match model.output().kind {
@@ -218,8 +217,8 @@ impl<'m> AnswerReader<'m> {
         AnswerReader { model: model.clone(), head }
     }
 
-    /// Appends the probabilities or values of a row, and returns the class that it is taken for; 0
-    /// where there are none.
+    /// Appends the probabilities or values of a row, and returns the predicted class, or 0 for
+    /// regression.
     pub fn read(&self, bytes: &[u8], outputs: &mut Vec<f32>) -> usize {
         let answer = Answer::new(&self.model, bytes);
         let start = outputs.len();
@@ -229,10 +228,10 @@ impl<'m> AnswerReader<'m> {
     }
 }
 
-/// How well a model does on some rows, each answered by the engine.
+/// Evaluates an int8 model on some rows with the inference engine.
 ///
 /// # Errors
-/// [`Int8Error`] when the model does not fit the dataset.
+/// [`Int8Error`] if the model does not match the dataset.
 pub fn evaluate_int8(
     model: &Model<'_>,
     subset: &Subset,

@@ -1,4 +1,4 @@
-//! What is said about a classifier or a regression, beyond accuracy.
+//! Metrics: precision, recall, F1, ROC AUC, average precision, calibration error, R².
 
 use super::Confusion;
 
@@ -7,27 +7,29 @@ use super::Confusion;
 const BINS: usize = 15;
 
 impl Confusion {
-    /// Of the rows taken for a class, the share that are of it; NaN when there is none.
+    /// Returns the precision of a class: of the rows predicted as it, the share that are of it. NaN
+    /// if no row is predicted as it.
     pub fn precision(&self, class: usize) -> f64 {
         let taken: u32 = self.counts().column(class).sum();
         f64::from(self.counts()[(class, class)]) / f64::from(taken)
     }
 
-    /// Of the rows of a class, the share taken for it; NaN when there is none.
+    /// Returns the recall of a class: of its rows, the share predicted as it. NaN if it has no
+    /// rows.
     pub fn recall(&self, class: usize) -> f64 {
         self.class_accuracy(class)
     }
 
-    /// The harmonic mean of precision and recall: 2 · right / (rows of it + rows taken for it);
-    /// NaN when there is none of either.
+    /// Returns the F1 score of a class, the harmonic mean of precision and recall: 2 · right /
+    /// (rows of it + rows predicted as it). NaN if there are neither.
     pub fn f1(&self, class: usize) -> f64 {
         let taken: u32 = self.counts().column(class).sum();
         let right = f64::from(self.counts()[(class, class)]);
         2.0 * right / (f64::from(self.class_total(class)) + f64::from(taken))
     }
 
-    /// The mean of a figure over the classes; what a class has none of counts as 0, a class
-    /// without rows not at all.
+    /// Returns the macro average of a metric. NaN counts as 0, and classes without rows are
+    /// ignored.
     pub fn macro_mean(&self, figure: impl Fn(&Self, usize) -> f64) -> f64 {
         let classes: Vec<usize> =
             (0..self.names().len()).filter(|&class| self.class_total(class) > 0).collect();
@@ -40,13 +42,12 @@ impl Confusion {
 }
 
 impl Confusion {
-    /// The mean of the recalls of all classes that have rows: the share of right answers if all
-    /// classes had equally many.
+    /// Returns the balanced accuracy, the mean recall of all classes that have rows.
     pub fn balanced_accuracy(&self) -> f64 {
         self.macro_mean(Self::recall)
     }
 
-    /// The most frequent class, with its share of the rows; `None` without rows.
+    /// Returns the most frequent class and its share of the rows, or `None` for no row.
     pub fn most_frequent(&self) -> Option<(usize, f64)> {
         let classes = (0..self.names().len()).rev();
         let class = classes.max_by_key(|&class| self.class_total(class))?;
@@ -54,31 +55,32 @@ impl Confusion {
         share.is_finite().then_some((class, share))
     }
 
-    /// Of two classes the one with fewer rows, the second of equal ones: what is usually looked for.
+    /// Returns the minority class of two, which is usually the one to detect. It is the second if
+    /// both have equally many rows.
     pub fn rarer(&self) -> Option<usize> {
         (self.names().len() == 2).then(|| usize::from(self.class_total(1) <= self.class_total(0)))
     }
 }
 
-/// How well probabilities rank and tell the truth.
+/// Metrics of predicted probabilities: ROC AUC, average precision, top-k accuracy, calibration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
-    /// Area under the ROC curve of each class against all others; for two classes, both are the
-    /// same but for ties. NaN for a class without rows, or with all.
+    /// Area under the ROC curve of each class, one-vs-rest. For two classes, both are the same
+    /// except for ties. NaN for a class with no row or all rows.
     pub auc: Vec<f64>,
-    /// Average precision of each class, the area under its precision-recall curve: NaN for a class
+    /// Average precision of each class, the area under its precision-recall curve. NaN for a class
     /// without rows.
     pub average_precision: Vec<f64>,
-    /// Share of the rows whose class is among the k most probable, for k of 1, 2, … up to 5.
+    /// Top-k accuracy for k from 1 to at most 5.
     pub top_k: Vec<f64>,
-    /// Expected calibration error: by how much confidence and accuracy differ, on average.
+    /// Expected calibration error, the mean difference of confidence and accuracy.
     pub calibration_error: f64,
 }
 
-/// Ranks rows by their probabilities.
+/// Computes the metrics of predicted probabilities.
 ///
 /// # Shapes
-/// `probabilities` is rows × `classes`, at least two; `truths` has a class a row.
+/// `probabilities` is rows × `classes`, at least two; `truths` has one class per row.
 pub fn ranking(probabilities: &[f32], classes: usize, truths: &[u16]) -> Ranking {
     let rows = || probabilities.chunks_exact(classes).zip(truths);
     let scores = |class: usize| {
@@ -97,7 +99,7 @@ pub fn ranking(probabilities: &[f32], classes: usize, truths: &[u16]) -> Ranking
     let mut bins = [(0_usize, 0.0_f64, 0_usize); BINS];
     for (row, &truth) in rows() {
         let own = row[usize::from(truth)];
-        // The first of equal ones wins, as in the answer itself.
+        // The first of equal ones wins, as in the predicted class.
         let before =
             |(class, p): &(usize, &f32)| **p > own || (**p == own && *class < usize::from(truth));
         let rank = row.iter().enumerate().filter(before).count();
@@ -118,8 +120,8 @@ pub fn ranking(probabilities: &[f32], classes: usize, truths: &[u16]) -> Ranking
     }
 }
 
-/// The probability that a row of the class scores higher than one of another, ties counting half:
-/// the statistic of Mann and Whitney. The lowest scores come first.
+/// Computes the ROC AUC as the Mann–Whitney U statistic: the probability that a row of the class
+/// scores higher than another row, with ties counted as one half. `scores` are in ascending order.
 fn area_under_roc(scores: &[(f32, bool)]) -> f64 {
     let positives = scores.iter().filter(|(_, of_class)| *of_class).count() as f64;
     let negatives = scores.len() as f64 - positives;
@@ -133,8 +135,8 @@ fn area_under_roc(scores: &[(f32, bool)]) -> f64 {
     wins / (positives * negatives)
 }
 
-/// Σ (Rₙ − Rₙ₋₁) · Pₙ over the thresholds from the highest down, rows of the same score together, as
-/// `average_precision_score` of scikit-learn. The lowest scores come first.
+/// Σ (Rₙ − Rₙ₋₁) · Pₙ over descending thresholds, with tied rows together, as scikit-learn's
+/// `average_precision_score`. `scores` are in ascending order.
 fn average_precision(scores: &[(f32, bool)]) -> f64 {
     let positives = scores.iter().filter(|(_, of_class)| *of_class).count() as f64;
     let (mut found, mut taken, mut area) = (0.0, 0.0, 0.0);
@@ -147,19 +149,19 @@ fn average_precision(scores: &[(f32, bool)]) -> f64 {
     area / positives
 }
 
-/// How far values are from the truth.
+/// Regression errors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Regression {
     /// Mean squared error.
     pub mean_squared_error: f64,
     /// Mean absolute error.
     pub mean_absolute_error: f64,
-    /// 1 − squared error / variance: 1 is perfect, 0 no better than the mean. NaN for values that
-    /// are all the same.
+    /// Coefficient of determination, 1 − squared error / variance. 1 is perfect, 0 is no better
+    /// than the mean. Not finite if all values are the same.
     pub r_squared: f64,
 }
 
-/// Compares values.
+/// Computes the errors of all outputs together.
 ///
 /// # Shapes
 /// Both have rows × `width` elements. R² is over all columns together, each around its own mean.
@@ -179,7 +181,7 @@ pub fn regression(values: &[f32], truths: &[f32], width: usize) -> Regression {
     }
 }
 
-/// Compares the values of each output by themselves.
+/// Computes the errors of each output.
 ///
 /// # Shapes
 /// Both have rows × `width` elements.

@@ -1,4 +1,4 @@
-//! How well a network does: in float, and in integers by the device's own engine.
+//! Evaluation and metrics, of float networks and of int8 models with the device's engine.
 
 mod confusion;
 mod constant;

@@ -1,18 +1,18 @@
-//! The threshold on a probability that decides between two classes.
+//! Decision threshold for binary classification.
 
 use std::fmt;
 
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The threshold on the probability of the second of two classes, above which a row is taken for it.
+/// Decision threshold on the probability of the second of two classes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Threshold {
-    /// This probability; 0.5 takes the more probable class.
+    /// This probability. 0.5 predicts the more probable class.
     Fixed(f64),
-    /// The one with the best F1 of the class that has fewer rows.
+    /// The threshold with the best F1 of the class with fewer rows.
     F1,
-    /// The one with the best balanced accuracy.
+    /// The threshold with the best balanced accuracy.
     Balanced,
 }
 
@@ -22,16 +22,16 @@ impl Default for Threshold {
     }
 }
 
-/// Distance of a chosen threshold from 0 and from 1, at least: a probability beyond has no integer
-/// step of a model's outputs.
+/// Smallest distance of a chosen threshold from 0 and 1. A model's outputs have no integer step
+/// closer to them.
 const MARGIN: f32 = 1e-4;
 
-/// Chooses the threshold for the probabilities of the second class on some rows, which should not be
-/// test rows. Of equally good thresholds, which lie midway between probabilities that occur, the one
-/// nearest to 0.5; 0.5 where the rows are all of one class.
+/// Chooses the decision threshold by the probabilities of the second class on some rows, which
+/// should not be test rows. Candidates lie midway between probabilities that occur. Among equally
+/// good ones it chooses the nearest to 0.5. If all rows are of one class, it returns 0.5.
 ///
 /// # Shapes
-/// `probabilities` and `truths` have an element a row; a truth is 0 or 1.
+/// `probabilities` and `truths` have one element per row. Truths are 0 or 1.
 pub fn choose_threshold(rule: Threshold, probabilities: &[f32], truths: &[u16]) -> f32 {
     if let Threshold::Fixed(threshold) = rule {
         return threshold as f32;
@@ -44,7 +44,7 @@ pub fn choose_threshold(rule: Threshold, probabilities: &[f32], truths: &[u16]) 
     let mut rows: Vec<(f32, bool)> =
         probabilities.iter().zip(truths).map(|(&p, &truth)| (p, truth == 1)).collect();
     rows.sort_by(|a, b| b.0.total_cmp(&a.0));
-    // With the threshold below the rows so far, all of them are taken for the second class.
+    // With the threshold below the rows so far, all of them are predicted as the second class.
     let (mut found, mut mistaken) = (0_usize, 0_usize);
     let mut best = (f64::NEG_INFINITY, 0.5_f32);
     let groups: Vec<&[(f32, bool)]> = rows.chunk_by(|a, b| a.0 == b.0).collect();
@@ -70,7 +70,7 @@ pub fn choose_threshold(rule: Threshold, probabilities: &[f32], truths: &[u16]) 
     best.1.clamp(MARGIN, 1.0 - MARGIN)
 }
 
-/// 2 · right / (taken for the class + rows of the class).
+/// F1 score: 2 · right / (rows predicted as the class + rows of the class).
 fn f1(right: usize, taken: usize, rows: usize) -> f64 {
     2.0 * right as f64 / (taken + rows) as f64
 }

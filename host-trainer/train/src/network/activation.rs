@@ -1,4 +1,4 @@
-//! Element-wise functions between layers.
+//! Activation functions and their derivatives: ReLU, ReLU6, leaky ReLU, tanh, sigmoid, softmax.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use super::{Head, Real};
 use crate::validators::fraction;
 use crate::vectorized::{Loop, vectorized};
 
-/// What is applied to each output of a layer.
+/// Activation function of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
@@ -23,12 +23,12 @@ pub enum Activation {
     Tanh,
     /// y = 1 / (1 + e^−x).
     Sigmoid,
-    /// The outputs of a row, made positive and of sum 1: y_k = e^x_k / Σ e^x.
+    /// y_k = e^x_k / Σ e^x, over the outputs of one row.
     Softmax,
 }
 
 impl Activation {
-    /// The name that presets use.
+    /// Returns the name that presets use.
     pub fn name(self) -> &'static str {
         match self {
             Activation::Linear => "linear",
@@ -41,12 +41,13 @@ impl Activation {
         }
     }
 
-    /// The function of one value. Softmax is not one: its values pass as they are.
+    /// Computes the activation of one value. Softmax needs a whole row, so it returns `x`
+    /// unchanged.
     #[inline(always)]
     pub fn value<T: Real>(self, x: T) -> T {
         match self {
             Activation::Linear | Activation::Softmax => x,
-            // Written so that NaN stays NaN: divergence must not look like silence.
+            // NaN stays NaN: `max` would return 0, and divergence would go unnoticed.
             Activation::Relu => {
                 if x < T::zero() {
                     T::zero()
@@ -71,8 +72,8 @@ impl Activation {
         }
     }
 
-    /// The function's derivative where its value is `y`. At the corners of the relus it is taken
-    /// from below (as 0 for relu), as everyone does.
+    /// Computes the derivative from the activation's output `y`. At the corners of ReLU and its
+    /// variants it is the left derivative, as in TensorFlow and PyTorch (0 for ReLU).
     #[inline(always)]
     pub fn derivative<T: Real>(self, y: T) -> T {
         match self {
@@ -103,7 +104,7 @@ impl Activation {
         }
     }
 
-    /// Adds the biases to each row and applies the function, in one pass.
+    /// Adds the biases to each row and applies the activation, in one pass.
     ///
     /// # Shapes
     /// `values` is rows × width, `biases` has width elements.
@@ -114,7 +115,7 @@ impl Activation {
         }
     }
 
-    /// Writes the function of each input.
+    /// Applies the activation to each input.
     ///
     /// # Shapes
     /// `input` and `output` are rows × `width`.
@@ -126,7 +127,7 @@ impl Activation {
         }
     }
 
-    /// Turns the gradient by the outputs into the gradient by the sums before the function.
+    /// Backpropagates through the activation, in place: turns ∂L/∂output into ∂L/∂pre-activation.
     ///
     /// # Shapes
     /// `outputs` and `gradient` are rows × `width`.
@@ -142,7 +143,7 @@ fn softmax_rows<T: Real>(width: usize, values: &mut [T]) {
     values.chunks_exact_mut(width).for_each(|row| Head::Softmax.apply(row));
 }
 
-/// ∂x_k = y_k · (∂y_k − Σ ∂y · y).
+/// Backpropagates through softmax: ∂x_k = y_k · (∂y_k − Σ ∂y · y).
 fn pull_back_softmax<T: Real>(width: usize, outputs: &[T], gradient: &mut [T]) {
     let rows = gradient.chunks_exact_mut(width).zip(outputs.chunks_exact(width));
     for (gradient, outputs) in rows {
@@ -158,7 +159,7 @@ impl<T: Real> Loop<(Activation, &mut [T], &[T])> for ApplyWithBias {
 
     #[inline(always)]
     fn run((activation, values, biases): (Activation, &mut [T], &[T])) {
-        /// One loop a function, so that each is compiled without a choice inside it.
+        /// One loop per activation, so that none has a branch inside.
         #[inline(always)]
         fn rows<T: Real>(values: &mut [T], biases: &[T], function: impl Fn(T) -> T) {
             if let [bias] = biases {
@@ -193,7 +194,7 @@ impl<T: Real> Loop<(Activation, &[T], &mut [T])> for PullBack {
         }
         match activation {
             Activation::Linear | Activation::Softmax => {}
-            // A choice, not a product: a gradient that overflowed must not become NaN here.
+            // A selection, not a product: ∞ · 0 would turn an overflowed gradient into NaN.
             Activation::Relu => {
                 all(outputs, gradient, |g, y| if y > T::zero() { g } else { T::zero() });
             }
@@ -210,7 +211,7 @@ impl<T: Real> Loop<(Activation, &[T], &mut [T])> for PullBack {
     }
 }
 
-/// 1 / (1 + e^−x), by way of tanh, which vectorizes.
+/// Computes the logistic sigmoid 1 / (1 + e^−x) as (tanh(x / 2) + 1) / 2, which vectorizes.
 #[inline(always)]
 pub(crate) fn sigmoid<T: Real>(x: T) -> T {
     let half = T::from_f64(0.5);

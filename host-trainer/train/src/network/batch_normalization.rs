@@ -4,29 +4,29 @@ use super::Real;
 
 /// A layer that normalizes each of its inputs: y = γ · (x − μ) / √(σ² + ε) + β.
 ///
-/// In training μ and σ² are the mean and the (biased) variance of the batch; afterwards they are
-/// running averages of those, as Keras keeps them. Its parameters are γ, then β; its state is the
-/// running mean, then the running variance.
+/// In training, μ and σ² are the mean and the (biased) variance of the mini-batch. In inference,
+/// they are the running averages, as in Keras. The layer's parameters are γ, then β. Its state is
+/// the running mean, then the running variance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchNormalization {
     /// Number of inputs, and of outputs.
     pub width: usize,
-    /// How much of a running average stays at each step.
+    /// Momentum of the running averages: average ← momentum · average + (1 − momentum) · batch.
     pub momentum: f64,
-    /// Keeps the division by small variances finite.
+    /// ε, added to the variance to keep the division finite.
     pub epsilon: f64,
 }
 
 impl BatchNormalization {
-    /// Number of γ and β.
+    /// Returns the number of trainable parameters, γ and β.
     pub fn parameter_count(&self) -> usize {
         2 * self.width
     }
 
-    /// The factor and the offset that the layer is, once trained: y = factor · x + offset.
+    /// Returns factor and offset of each input in inference: y = factor · x + offset.
     ///
     /// # Shapes
-    /// `parameters` and `state` are the layer's.
+    /// `parameters` and `state` each have 2 · width elements.
     pub fn as_affine<T: Real>(&self, parameters: &[T], state: &[T]) -> Vec<(f64, f64)> {
         let (gamma, beta) = parameters.split_at(self.width);
         let (mean, variance) = state.split_at(self.width);
@@ -38,7 +38,7 @@ impl BatchNormalization {
         (0..self.width).map(affine).collect()
     }
 
-    /// With the running averages.
+    /// Computes the layer in inference, with the running averages.
     pub(super) fn forward<T: Real>(
         &self,
         parameters: &[T],
@@ -59,8 +59,8 @@ impl BatchNormalization {
         }
     }
 
-    /// With the mean and variance of the batch, which are written to `statistics` in the layout of
-    /// the state.
+    /// Computes the layer in training, with the mean and variance of the mini-batch. They are
+    /// written to `statistics` in the layout of the state.
     pub(super) fn forward_training<T: Real>(
         &self,
         parameters: &[T],
@@ -85,10 +85,10 @@ impl BatchNormalization {
         self.forward(parameters, statistics, input, output);
     }
 
-    /// Gradients of a batch that went through [`forward_training`](Self::forward_training).
+    /// Computes the gradients of a mini-batch after [`forward_training`](Self::forward_training).
     ///
-    /// With x̂ the normalized inputs and means over the batch,
-    /// ∂x = γ / σ · (∂y − mean(∂y) − x̂ · mean(∂y · x̂)).
+    /// With x̂ the normalized inputs, and means over the mini-batch: ∂x = γ / σ · (∂y − mean(∂y) −
+    /// x̂ · mean(∂y · x̂)).
     pub(super) fn backward<T: Real>(
         &self,
         parameters: &[T],
@@ -127,7 +127,7 @@ impl BatchNormalization {
         }
     }
 
-    /// Moves the running averages towards what a batch had.
+    /// Updates the running averages with the statistics of a mini-batch.
     pub(super) fn follow<T: Real>(&self, state: &mut [T], statistics: &[T]) {
         let keep = T::from_f64(self.momentum);
         for (average, &seen) in state.iter_mut().zip(statistics) {

@@ -1,4 +1,4 @@
-//! The dense layer: y = f(x Wᵀ + b).
+//! Dense (fully connected) layers, forward and backward: y = f(x Wᵀ + b).
 
 use std::ops::Range;
 
@@ -6,34 +6,34 @@ use ndarray::{ArrayView2, ArrayViewMut2, s};
 
 use super::{Activation, PackedOperand, Real};
 
-/// A dense layer, without its numbers: those lie in the network's parameters, weights first
-/// (outputs × inputs, row-major), then biases.
+/// Shape and activation of a dense layer. Its weights (outputs × inputs, row-major) and then its
+/// biases lie in the network's parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dense {
     /// Number of inputs.
     pub inputs: usize,
     /// Number of outputs.
     pub outputs: usize,
-    /// What is applied to each output.
+    /// Activation function.
     pub activation: Activation,
 }
 
 impl Dense {
-    /// Number of weights and biases.
+    /// Returns the number of weights and biases.
     pub fn parameter_count(&self) -> usize {
         (self.inputs + 1) * self.outputs
     }
 
-    /// The weights (outputs × inputs) and biases in this layer's parameters.
+    /// Returns the weights (outputs × inputs) and the biases among this layer's parameters.
     pub fn view<'p, T: Real>(&self, parameters: &'p [T]) -> (ArrayView2<'p, T>, &'p [T]) {
         let (weights, biases) = parameters.split_at(self.inputs * self.outputs);
         (matrix(weights, self.inputs), biases)
     }
 
-    /// Computes the outputs of a batch.
+    /// Computes the outputs of a mini-batch.
     ///
     /// # Shapes
-    /// Row after row: `input` is rows × inputs, `output` rows × outputs.
+    /// `input` is rows × inputs, `output` is rows × outputs, both row-major.
     pub(super) fn forward<T: Real>(
         &self,
         parameters: &[T],
@@ -46,12 +46,12 @@ impl Dense {
         self.activation.apply_with_bias(output, biases);
     }
 
-    /// Turns the gradient by the outputs of a batch into the gradient by the sums before the
-    /// activation, and computes the gradient by the inputs from it.
+    /// Backpropagates a mini-batch: turns ∂L/∂output into ∂L/∂pre-activation, in place, and
+    /// computes ∂L/∂input from it.
     ///
     /// # Shapes
-    /// Row after row: `input_gradient` is rows × inputs, `output` and `gradient` are
-    /// rows × outputs. `input_gradient` is `None` for the first layer, where nobody needs it.
+    /// `input_gradient` is rows × inputs. `output` and `gradient` are rows × outputs. All are
+    /// row-major. `input_gradient` is `None` for the first layer, which needs none.
     pub(super) fn backward<T: Real>(
         &self,
         parameters: &[T],
@@ -67,13 +67,12 @@ impl Dense {
         }
     }
 
-    /// Adds up the gradient by the weights of some outputs over the parts of a batch, in their
-    /// order.
+    /// Sums the weight gradients of some outputs over the micro-batches of a batch, in order.
     ///
     /// # Shapes
-    /// `parts` has, of each part, the layer's input (rows × inputs) laid out by [`Real::pack`], and
-    /// the gradient by the sums before the activation (rows × outputs). `gradients` is
-    /// outputs.len() × inputs.
+    /// `parts` yields, per micro-batch, the layer's input (rows × inputs), packed by
+    /// [`Real::pack`], and ∂L/∂pre-activation (rows × outputs). `gradients` is outputs.len() ×
+    /// inputs.
     pub(super) fn weight_gradients<'a, T: Real>(
         &self,
         parts: impl Iterator<Item = (&'a PackedOperand<T>, &'a [T])>,
@@ -87,12 +86,11 @@ impl Dense {
         }
     }
 
-    /// Adds up the gradient by the biases of some outputs over the parts of a batch, in their
-    /// order.
+    /// Sums the bias gradients of some outputs over the micro-batches of a batch, in order.
     ///
     /// # Shapes
-    /// `parts` has the gradients by the sums before the activation (rows × outputs), `gradients` is
-    /// as long as `outputs`.
+    /// `parts` yields ∂L/∂pre-activation (rows × outputs) per micro-batch. `gradients` is as long
+    /// as `outputs`.
     pub(super) fn bias_gradients<'a, T: Real>(
         &self,
         parts: impl Iterator<Item = &'a [T]>,
@@ -106,7 +104,7 @@ impl Dense {
     }
 }
 
-/// Memory of products, kept from one to the next.
+/// Scratch memory of matrix products, reused between calls.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Workspace<T> {
     packed: PackedOperand<T>,
@@ -114,10 +112,10 @@ pub(super) struct Workspace<T> {
 }
 
 impl<T: Real> Workspace<T> {
-    /// out = rows · leftᵀ.
+    /// Computes out = rows · leftᵀ.
     ///
-    /// Computed as (left · rowsᵀ)ᵀ: of the two factors `left`, the weights, is by far the larger,
-    /// and this way it is read where it lies, and only the rows of a batch are turned over.
+    /// The product is computed as (left · rowsᵀ)ᵀ. `left`, the weights, is by far the larger
+    /// factor. This way it is read in place, and only the rows of a mini-batch are transposed.
     ///
     /// # Shapes
     /// `left` is m × k, `rows` n × k, `out` n × m.
@@ -135,12 +133,12 @@ impl<T: Real> Workspace<T> {
 
 const WHOLE_ROWS: &str = "the network cuts its buffers into whole rows";
 
-/// A slice as a matrix of rows of this width.
+/// Views a slice as a row-major matrix of this width.
 pub(super) fn matrix<T: Real>(slice: &[T], width: usize) -> ArrayView2<'_, T> {
     ArrayView2::from_shape((slice.len() / width, width), slice).expect(WHOLE_ROWS)
 }
 
-/// A slice as a matrix of rows of this width.
+/// Views a slice as a row-major matrix of this width.
 fn matrix_mut<T: Real>(slice: &mut [T], width: usize) -> ArrayViewMut2<'_, T> {
     ArrayViewMut2::from_shape((slice.len() / width, width), slice).expect(WHOLE_ROWS)
 }

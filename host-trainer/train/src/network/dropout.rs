@@ -1,37 +1,38 @@
 //! Dropout: Srivastava et al., *Dropout: a simple way to prevent neural networks from overfitting*,
-//! 2014, in its inverted form.
+//! 2014, as inverted dropout.
 
 use super::Real;
 use crate::vectorized::{Loop, vectorized};
 
-/// What the random numbers of one training step are made from.
+/// Key of the counter-based random numbers of one training step.
 ///
-/// Each number follows from key, layer, row and column alone, so that neither the order of the
-/// work nor the number of threads changes it, and the way back finds it again without memory.
+/// Each number depends only on key, layer, row and column. Neither the order of the work nor the
+/// number of threads changes it. The backward pass computes the same mask again instead of storing
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Noise {
-    /// Of the seed and the step.
+    /// Hash of the seed and the step.
     pub key: u64,
-    /// Row of the batch that the first row of this pass is.
+    /// Index in the batch of this pass's first row.
     pub first_row: usize,
 }
 
 impl Noise {
-    /// The noise of a training step.
+    /// Returns the key of a training step.
     pub fn of_step(seed: u64, step: usize) -> Self {
         let key = mix(seed ^ mix((step as u64).wrapping_add(0x9e37_79b9_7f4a_7c15)));
         Noise { key, first_row: 0 }
     }
 
-    /// The key of a row of a layer's input.
+    /// Returns the key of one row of a layer's input.
     fn row_key(self, layer: usize, row: usize) -> u32 {
         let place = (layer as u64) << 40 | (self.first_row + row) as u64;
         (mix(self.key ^ mix(place)) >> 32) as u32
     }
 }
 
-/// Drops each value of a batch with this probability, and scales the others up so that the mean
-/// stays. The same call with gradients in place of values is the way back.
+/// Drops each value of a mini-batch with probability `rate` and multiplies the others by 1 / (1 −
+/// rate). The same call with gradients in place of values is the backward pass.
 ///
 /// # Shapes
 /// `input` and `output` are rows × `width`.
@@ -59,7 +60,7 @@ impl<T: Real> Loop<(f64, Noise, usize, usize, &[T], &mut [T])> for DropValues {
         for (row, (input, output)) in rows.enumerate() {
             let key = noise.row_key(layer, row);
             let (input, output) = (&input[..width], &mut output[..width]);
-            // By index, since counting with a check for overflow would keep this from vectorizing.
+            // By index: an overflow check in `zip` and `enumerate` would prevent vectorization.
             for column in 0..width {
                 let number = mix32(key.wrapping_add((column as u32).wrapping_mul(0x9e37_79b9)));
                 output[column] =
@@ -77,7 +78,8 @@ fn mix(value: u64) -> u64 {
     value ^ (value >> 31)
 }
 
-/// The same in 32 bits, which vectorizes: C. Wellons, *Prospecting for hash functions*, lowbias32.
+/// The 32-bit hash `lowbias32`, which vectorizes: C. Wellons, *Prospecting for hash functions*,
+/// 2018.
 #[inline(always)]
 fn mix32(value: u32) -> u32 {
     let value = (value ^ (value >> 16)).wrapping_mul(0x7feb_352d);

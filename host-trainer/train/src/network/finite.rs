@@ -1,4 +1,4 @@
-//! Weights that are no numbers.
+//! Check for weights that are NaN or infinite.
 
 use super::{Layer, Network, Real};
 
@@ -6,15 +6,15 @@ use super::{Layer, Network, Real};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{tensor}{name}: {count} of {total} values are NaN or infinite, the first is {first}")]
 pub struct NotFinite {
-    /// Its tensor, as files of weights call it, such as `layers.0.weight`.
+    /// Name of the tensor in files of weights, such as `layers.0.weight`.
     pub tensor: String,
-    /// What people call the layer, in parentheses; empty where it has no name.
+    /// Name of the layer in parentheses; empty for a layer without a name.
     pub name: String,
-    /// How many values are no numbers.
+    /// Number of values that are NaN or infinite.
     pub count: usize,
-    /// How many values there are.
+    /// Number of values of the tensor.
     pub total: usize,
-    /// The first of them, and where.
+    /// The first such value and its position.
     pub first: String,
 }
 
@@ -22,7 +22,7 @@ impl<T: Real> Network<T> {
     /// Checks that all weights, biases, and running means and variances are finite.
     ///
     /// # Errors
-    /// [`NotFinite`] with the first layer that has others.
+    /// [`NotFinite`] for the first tensor with a value that is not finite.
     pub fn check_finite(&self) -> Result<(), NotFinite> {
         let (mut denses, mut normalizations) = (0, 0);
         for view in self.layers() {

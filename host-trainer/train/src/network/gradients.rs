@@ -1,41 +1,41 @@
-//! Gradients by the parameters, summed over the parts of a batch.
+//! Parameter gradients, summed over the micro-batches of a batch in a fixed order.
 
 use std::ops::Range;
 
 use super::{Layer, Network, Real, Tape};
 
-/// Weights whose gradients are summed at once: few enough to stay in the second-level cache until
-/// the optimizer has used them.
+/// Number of weights whose gradients are summed at once. They stay in the L2 cache until the
+/// optimizer has used them.
 const BLOCK: usize = 25_600;
 
-/// Rows of weights that the kernel of the product takes together.
+/// Rows of weights in one tile of the matrix product.
 const TILE: usize = 6;
 
-/// Which parameters belong to which layer, and how their gradients are found.
+/// Layout of all layers' parameters, and the sums of their gradients.
 ///
-/// What an output's gradient is added up from, and in which order, is the same however the
-/// parameters and the batch are shared out: any number of threads gives the same bits.
+/// Terms and order of each sum do not depend on the division of parameters and batch among threads.
+/// Any number of threads computes the same bits.
 #[derive(Clone, Debug)]
 pub(crate) struct GradientPlan {
     layers: Vec<(Layer, Range<usize>, Range<usize>)>,
 }
 
-/// Memory for sums of gradients; each thread has its own.
+/// Scratch memory for sums of gradients, one per thread.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct GradientMemory<T> {
     sums: Vec<T>,
 }
 
 impl GradientPlan {
-    /// The plan of a network.
+    /// Returns the plan of a network.
     pub fn new<T: Real>(network: &Network<T>) -> Self {
         let places = network.placed().iter();
         let place = places.map(|p| (p.layer, p.parameters.clone(), p.state.clone()));
         GradientPlan { layers: place.collect() }
     }
 
-    /// Cuts all parameters into so many spans of about equal work. Where there are fewer rows of
-    /// weights than spans, some are empty.
+    /// Divides all parameters into `count` spans of about equal work. Some spans are empty if there
+    /// are fewer rows of weights than spans.
     pub fn spans(&self, count: usize) -> Vec<Range<usize>> {
         let total = self.layers.last().map_or(0, |(_, range, _)| range.end);
         let cut = |index: usize| {
@@ -56,10 +56,10 @@ impl GradientPlan {
             .collect()
     }
 
-    /// Sums the gradients of a span of parameters over the last passes of these tapes, in their
-    /// order, and visits them block by block, each with the index of its first parameter.
+    /// Sums the gradients of a span of parameters over the last passes of these tapes, in order.
+    /// Calls `visit` block by block, with the index of the block's first parameter.
     ///
-    /// The span is one of [`spans`](Self::spans), or all.
+    /// `span` is one of [`spans`](Self::spans), or the range of all parameters.
     pub fn sum<'a, T: Real>(
         &self,
         tapes: impl Iterator<Item = &'a Tape<T>> + Clone,
@@ -111,7 +111,7 @@ impl GradientPlan {
     }
 }
 
-/// The front of a buffer, which grows where it must.
+/// Returns the first `length` elements of a buffer, which grows if it is shorter.
 fn sized<T: Real>(buffer: &mut Vec<T>, length: usize) -> &mut [T] {
     if buffer.len() < length {
         buffer.resize(length, T::zero());

@@ -1,24 +1,25 @@
-//! What is applied to the last layer's outputs.
+//! Output activation of a network: none, sigmoid or softmax.
 
 use super::{Activation, Real};
 
-/// The function behind the last layer.
+/// Output activation, applied after the last layer.
 ///
-/// It is no layer of the float network: losses are stable only before it, and no class changes
-/// by it. The model file gets it as a layer.
+/// It is not a layer of the float network, because losses are numerically stable only on logits.
+/// The predicted class does not depend on it. The model file contains it as a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Head {
-    /// None: outputs are logits or values.
+    /// None. Outputs are logits or values.
     #[default]
     None,
-    /// Each output becomes a probability.
+    /// Sigmoid: each output becomes a probability.
     Sigmoid,
-    /// The outputs of a row become probabilities of sum 1.
+    /// Softmax: the outputs of a row become probabilities with sum 1.
     Softmax,
 }
 
 impl Head {
-    /// The function of one output; softmax, which needs the whole row, passes it as it is.
+    /// Computes the activation of one output. Softmax needs a whole row, so it returns `output`
+    /// unchanged.
     #[inline(always)]
     pub fn value<T: Real>(self, output: T) -> T {
         match self {
@@ -27,7 +28,7 @@ impl Head {
         }
     }
 
-    /// The derivative where the function has this value.
+    /// Computes the derivative from the activation's output.
     #[inline(always)]
     pub(super) fn derivative<T: Real>(self, value: T) -> T {
         match self {
@@ -36,7 +37,7 @@ impl Head {
         }
     }
 
-    /// Applies the function to one row of outputs.
+    /// Applies the activation to one row of outputs.
     pub fn apply<T: Real>(self, row: &mut [T]) {
         match self {
             Head::None => {}

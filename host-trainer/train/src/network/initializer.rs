@@ -1,4 +1,4 @@
-//! Weights to begin with.
+//! Weight initializers: Xavier (Glorot), He, uniform, zeros.
 
 use std::f64::consts::TAU;
 
@@ -8,21 +8,21 @@ use serde::{Deserialize, Serialize};
 
 use super::Real;
 
-/// How the weights of a layer begin.
+/// Initial distribution of a layer's weights or biases.
 #[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Initializer {
-    /// Uniform within ±√(6 / (inputs + outputs)): Glorot and Bengio, *Understanding the difficulty
-    /// of training deep feedforward neural networks*, 2010, equation 16.
+    /// Uniform in ±√(6 / (inputs + outputs)): Glorot and Bengio, *Understanding the difficulty of
+    /// training deep feedforward neural networks*, 2010, equation 16.
     #[default]
     XavierUniform,
-    /// Normal of variance 2 / (inputs + outputs), the same paper's equation 12.
+    /// Normal with variance 2 / (inputs + outputs), equation 12 of the same paper.
     XavierNormal,
-    /// Uniform within ±√(6 / inputs): He et al., *Delving deep into rectifiers*, 2015, equation 10.
+    /// Uniform in ±√(6 / inputs): He et al., *Delving deep into rectifiers*, 2015, equation 10.
     HeUniform,
-    /// Normal of variance 2 / inputs, the same paper's equation 10.
+    /// Normal with variance 2 / inputs, equation 10 of the same paper.
     HeNormal,
-    /// Uniform from the first number to below the second.
+    /// Uniform in \[first, second).
     #[serde(deserialize_with = "ordered")]
     Uniform(f64, f64),
     /// All zero.
@@ -54,7 +54,7 @@ impl Initializer {
             }
         };
         for weight in weights {
-            // The middle first, so that a symmetric range is drawn exactly symmetric.
+            // Middle and radius, so that a symmetric range is sampled exactly symmetrically.
             let (middle, radius) = (0.5 * (low + high), 0.5 * (high - low));
             *weight = T::from_f64(middle + (2.0 * unit(generator) - 1.0) * radius);
         }
@@ -65,15 +65,16 @@ fn symmetric(limit: f64) -> (f64, f64) {
     (-limit, limit)
 }
 
-/// A number from 0 to below 1 of 24 bits: the same for every type, each exact in an f32.
+/// Returns a uniform number in \[0, 1) of 24 bits, which is exact in an `f32` and the same for
+/// every type.
 fn unit(generator: &mut ChaCha8Rng) -> f64 {
     f64::from(generator.random::<u32>() >> 8) / f64::from(1 << 24)
 }
 
-/// Normal numbers of mean 0, by the method of Box and Muller.
+/// Fills `weights` with normal numbers of mean 0 by the Box–Muller transform.
 fn normal<T: Real>(weights: &mut [T], deviation: f64, generator: &mut ChaCha8Rng) {
     for pair in weights.chunks_mut(2) {
-        // From above 0 to 1, so that the logarithm is finite.
+        // In (0, 1], so that the logarithm is finite.
         let radius = (-2.0 * (1.0 - unit(generator)).ln()).sqrt() * deviation;
         let (sine, cosine) = (TAU * unit(generator)).sin_cos();
         pair.iter_mut().zip([cosine, sine]).for_each(|(w, turn)| *w = T::from_f64(radius * turn));

@@ -1,26 +1,26 @@
-//! Loss functions, the targets that they compare with, and the scores that they give.
+//! Loss functions, targets, and scores of a mini-batch.
 
 use serde::{Deserialize, Serialize};
 
-/// How wrong outputs are. Each is a mean over the outputs of a row, but for the categorical ones.
+/// Loss function. All but the categorical ones are means over the outputs of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Loss {
-    /// −ln of the softmax probability of the row's class.
+    /// Categorical cross-entropy of class indices: −ln softmax(y)_class.
     #[default]
     SparseCategoricalCrossEntropy,
-    /// The same for targets that are distributions over the classes: −Σ t · ln softmax.
+    /// Categorical cross-entropy of distributions over the classes: −Σ t · ln softmax(y).
     CategoricalCrossEntropy,
-    /// −t · ln p − (1 − t) · ln (1 − p), with p the sigmoid of the output before it.
+    /// Binary cross-entropy −t · ln p − (1 − t) · ln (1 − p), with p the sigmoid of the logit.
     BinaryCrossEntropy,
-    /// (y − t)².
+    /// Squared error (y − t)².
     MeanSquaredError,
-    /// |y − t|.
+    /// Absolute error |y − t|.
     MeanAbsoluteError,
 }
 
 impl Loss {
-    /// The name that presets use.
+    /// Returns the name that presets use.
     pub fn name(self) -> &'static str {
         match self {
             Loss::SparseCategoricalCrossEntropy => "sparse_categorical_cross_entropy",
@@ -31,55 +31,54 @@ impl Loss {
         }
     }
 
-    /// Whether it measures how far outputs are from numbers.
+    /// Returns `true` for regression losses.
     pub fn is_distance(self) -> bool {
         matches!(self, Loss::MeanSquaredError | Loss::MeanAbsoluteError)
     }
 
-    /// Whether it compares softmax probabilities.
+    /// Returns `true` for the losses of softmax probabilities.
     pub fn is_categorical(self) -> bool {
         matches!(self, Loss::SparseCategoricalCrossEntropy | Loss::CategoricalCrossEntropy)
     }
 }
 
-/// What outputs should be.
+/// Targets of the rows of a mini-batch.
 #[derive(Clone, Copy, Debug)]
 pub enum TargetRows<'a, T> {
-    /// A class a row. As numbers: 0 and 1 for a single output, else 1 for the output of the class
-    /// and 0 for all others.
+    /// One class index per row. A single output has the target 0 or 1; several outputs have the
+    /// one-hot target of the class.
     Classes(&'a [u16]),
-    /// The same, with a weight for each class: loss and gradient of a row are multiplied by it.
+    /// Class indices, and a weight per class that multiplies loss and gradient of a row.
     WeightedClasses(&'a [u16], &'a [T]),
-    /// As many numbers a row as there are outputs.
+    /// One number per output and row, row-major.
     Values(&'a [T]),
-    /// The same, scaled, with the size of one scaled unit of each output in the target's own unit.
+    /// Scaled numbers, and per output the size of one scaled unit in the target's own unit.
     ScaledValues(&'a [T], &'a [T]),
 }
 
 impl<T> TargetRows<'_, T> {
-    /// Whether targets are classes.
+    /// Returns `true` if targets are classes.
     pub(super) fn are_classes(&self) -> bool {
         matches!(self, TargetRows::Classes(_) | TargetRows::WeightedClasses(..))
     }
 }
 
-/// What a batch, or several, scored.
+/// Loss and metrics of one or more mini-batches.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
 pub struct BatchScore {
-    /// Sum of the losses of the rows, weighted by class where classes have weights, without
-    /// penalties on weights.
+    /// Sum of the losses of all rows, weighted by class if classes have weights. Without weight
+    /// penalties.
     pub loss_sum: f64,
-    /// Rows that are taken for the class that they are.
+    /// Number of rows with the right class.
     pub correct: usize,
-    /// For targets that are numbers: the sum over the rows of the mean |y − t|, in the target's own
-    /// unit.
+    /// For regression, the sum over the rows of the mean |y − t|, in the target's own unit.
     pub absolute_error: Option<f64>,
     /// Rows.
     pub rows: usize,
 }
 
 impl BatchScore {
-    /// Adds what another batch scored.
+    /// Adds the scores of another mini-batch.
     pub fn add(&mut self, other: BatchScore) {
         self.loss_sum += other.loss_sum;
         self.correct += other.correct;
@@ -89,12 +88,12 @@ impl BatchScore {
         }
     }
 
-    /// Mean loss of a row; NaN for no row.
+    /// Returns the mean loss per row, or NaN for no row.
     pub fn loss(&self) -> f64 {
         self.loss_sum / self.rows as f64
     }
 
-    /// Share of the rows that are right; NaN for no row, or where targets are no classes.
+    /// Returns the share of rows with the right class, or NaN for no row and for regression.
     pub fn accuracy(&self) -> f64 {
         match self.absolute_error {
             Some(_) => f64::NAN,
@@ -102,7 +101,7 @@ impl BatchScore {
         }
     }
 
-    /// Mean |y − t|, where targets are numbers.
+    /// Returns the mean absolute error, for regression.
     pub fn mean_absolute_error(&self) -> Option<f64> {
         self.absolute_error.map(|error| error / self.rows as f64)
     }

@@ -1,15 +1,14 @@
-//! The matrix product, where nearly all time of training goes.
+//! Matrix multiplication (GEMM) of `f32`, with packing and register tiles.
 //!
-//! Goto and van de Geijn, *Anatomy of high-performance matrix multiplication*, 2008: the right
-//! factor is copied into packed as wide as a tile of registers, and pieces of them that fit into
-//! the first-level cache are multiplied with all rows of the left one, which is read in place. The
-//! same packed serve several products. The sums run over the inner dimension in its order, so that
-//! no element of the result depends on how rows and columns were shared out.
+//! After Goto and van de Geijn, *Anatomy of high-performance matrix multiplication*, 2008. The
+//! right factor is packed into panels as wide as a tile of registers. Pieces of a panel that fit
+//! into the L1 cache are multiplied by all rows of the left factor, which is read in place. A
+//! packed factor serves several products. Sums run over the inner dimension in order, so no element
+//! of the result depends on the division of rows and columns among threads.
 //!
-//! A kernel file, with `unsafe` in it, since a slice's bounds would be checked at each of its
-//! multiplications.
+//! A kernel file with `unsafe`: slices would check their bounds at each multiplication.
 #![allow(unsafe_code)]
-// Numbers of registers: the same index goes into several arrays and an address.
+// Indices of registers: the same index is used for several arrays and an address.
 #![allow(clippy::needless_range_loop)]
 
 use std::array::from_fn;
@@ -20,23 +19,23 @@ use pulp::{Simd, WithSimd};
 
 use super::transpose::transpose_f32;
 
-/// Elements of the inner dimension that are multiplied at once: a panel of so many rows stays in
-/// the first-level cache, 64 columns wide.
+/// Elements of the inner dimension per piece. A panel of this many rows and 64 columns stays in the
+/// L1 cache.
 const DEPTH: usize = 192;
 
-/// Elements of a cache line.
+/// Elements per cache line.
 const LINE: usize = 16;
 
-/// Elements of a row that are multiplied between two movements of its pointer.
+/// Elements of a row that are multiplied between two increments of its pointer.
 const UNROLLED: usize = 4;
 
-/// The most elements of a row of a tile: four vectors of 16.
+/// Maximum columns of a tile: four vectors of 16.
 const WIDEST: usize = 64;
 
-/// The most rows of a tile.
+/// Maximum rows of a tile.
 const TALLEST: usize = 6;
 
-/// The right factor of products, laid out for the kernel. Its memory is kept for the next one.
+/// Packed right factor of matrix products. Its memory is reused.
 #[derive(Clone, Debug, Default)]
 pub struct PackedOperand<T> {
     pub(super) values: Vec<T>,
@@ -44,14 +43,14 @@ pub struct PackedOperand<T> {
     pub(super) columns: usize,
 }
 
-/// What the registers of this processor hold.
+/// Division of columns into strips and vectors, by the registers of this processor.
 #[derive(Clone, Copy)]
 struct Tiling {
-    /// Elements of a vector.
+    /// Elements per vector.
     lanes: usize,
-    /// Vectors of a row of the product, the last one perhaps in part.
+    /// Vectors per row of the product; the last one may be partial.
     vectors: usize,
-    /// Strips that the vectors are cut into, each at most a tile wide.
+    /// Number of strips of vectors, each at most as wide as a tile.
     strips: usize,
 }
 
@@ -63,20 +62,20 @@ impl Tiling {
         Tiling { lanes: S::F32_LANES, vectors, strips: vectors.div_ceil(widest) }
     }
 
-    /// Vectors of a strip: as wide as the others, but for one vector.
+    /// Returns the vectors of a strip. Strips differ by at most one vector.
     #[inline(always)]
     fn strip(&self, index: usize) -> std::ops::Range<usize> {
         index * self.vectors / self.strips..(index + 1) * self.vectors / self.strips
     }
 
-    /// Where the panel of some vectors begins, in a piece of this depth that begins at `start`.
+    /// Returns the offset of a panel in the piece of this depth that begins at row `start`.
     #[inline(always)]
     fn panel(&self, start: usize, depth: usize, vector: usize) -> usize {
         (start * self.vectors + depth * vector) * self.lanes
     }
 }
 
-/// Lays a matrix out in packed, for the processor that runs this.
+/// Packs a matrix into panels for this processor's registers.
 pub(super) fn pack_f32(matrix: ArrayView2<'_, f32>, packed: &mut PackedOperand<f32>) {
     (packed.depth, packed.columns) = matrix.dim();
     pulp::Arch::new().dispatch(Pack { matrix, packed });
@@ -134,19 +133,19 @@ impl WithSimd for Pack<'_> {
     }
 }
 
-/// Elements of the largest vector, at whose multiples packed begin.
+/// Alignment of panels in elements, the size of the largest vector.
 const ALIGNMENT: usize = 16;
 
-/// The first element that a vector may be read from without crossing a cache line.
+/// Returns the index of the first element at a cache line boundary.
 fn aligned(values: &[f32]) -> usize {
     values.as_ptr().align_offset(ALIGNMENT * size_of::<f32>()).min(ALIGNMENT)
 }
 
-/// out = a · packed, or added to `out`, by the kernel for this processor (AVX2, AVX-512, NEON, or
-/// plain), chosen at run time, on the calling thread alone.
+/// Computes out = a · packed, or out += a · packed, on the calling thread. The instruction set
+/// (AVX2, AVX-512, NEON, or scalar) is chosen at run time.
 ///
 /// # Panics
-/// When the shapes do not fit, or rows of `out` are not in one piece.
+/// If the shapes do not match, or rows of `out` are not contiguous.
 pub(super) fn matmul_f32(
     a: ArrayView2<'_, f32>,
     packed: &PackedOperand<f32>,
@@ -187,8 +186,8 @@ impl WithSimd for Product<'_> {
                 let panel = first + tiling.panel(start, depth, strip.start);
                 let left = strip.start * tiling.lanes;
                 for row in (0..m).step_by(TALLEST) {
-                    // All pointers stay in their matrices: row < m, start < k, left < columns,
-                    // and the packed are as long as was asserted.
+                    // All pointers stay in their matrices: row < m, start < k, left < columns, and
+                    // `packed` is as long as was asserted.
                     let tile = Tile {
                         depth,
                         a: a.wrapping_offset(
@@ -223,7 +222,7 @@ impl WithSimd for Product<'_> {
     }
 }
 
-/// One tile of the product: where its factors and its result begin.
+/// Pointers and strides of one tile of the product.
 #[derive(Clone, Copy)]
 struct Tile {
     depth: usize,
@@ -235,7 +234,7 @@ struct Tile {
     out_row: isize,
     /// Columns of the result, at most those of the panel.
     width: usize,
-    /// Whether the result is added to what is there.
+    /// Adds the product to `out` if `true`; overwrites `out` otherwise.
     add: bool,
 }
 
@@ -255,7 +254,7 @@ unsafe fn run<S: Simd, const V: usize>(simd: S, tile: Tile, rows: usize) {
     }
 }
 
-/// The product of `M` rows of `a` and a panel `V` vectors wide, in registers.
+/// Computes the product of `M` rows of `a` and a panel of `V` vectors, in registers.
 ///
 /// SAFETY: `a` points to `M` rows of `depth` elements at its strides, `panel` to `depth` rows of
 /// `V` vectors, `out` to `M` rows of `width` elements that nothing else refers to.
@@ -286,8 +285,8 @@ unsafe fn multiply<S: Simd, const M: usize, const V: usize>(simd: S, tile: Tile)
         }
         let (mut panel, mut a) = (panel, a);
         if a_column == 1 {
-            // Each row by its own pointer, a cache line of each at a time, while those of the rows
-            // below come in: the processor does not foresee that these are next.
+            // Each row has its own pointer. While one cache line of each row is multiplied, the
+            // lines of the rows below are prefetched, which the processor does not predict.
             let mut rows = [a; M];
             for i in 0..M {
                 rows[i] = black_box(a.wrapping_offset((i as isize).wrapping_mul(a_row)));
@@ -366,7 +365,7 @@ unsafe fn step<S: Simd, const M: usize, const V: usize>(
     }
 }
 
-/// Asks for a cache line that will be needed; any address will do.
+/// Prefetches a cache line. Any address is valid.
 #[inline(always)]
 fn prefetch(address: *const f32) {
     #[cfg(target_arch = "x86_64")]

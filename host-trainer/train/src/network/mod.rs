@@ -1,4 +1,4 @@
-//! The float network: what it computes, and how its error flows back.
+//! Float networks: layers, losses, forward pass and backpropagation.
 
 mod activation;
 mod batch_normalization;

@@ -1,4 +1,4 @@
-//! A network: layers, and one flat array with all their numbers.
+//! The network: layers, and all parameters in one flat array.
 
 use std::ops::Range;
 
@@ -10,28 +10,28 @@ use super::{Activation, BatchNormalization, Dense, Head, LayerSpec, NetworkError
 /// A layer of a network.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Layer {
-    /// Weights, biases, and a function of each output.
+    /// Dense layer: weights, biases and an activation.
     Dense(Dense),
-    /// A function of each value.
+    /// Activation layer.
     Activation {
-        /// The function.
+        /// The activation function.
         activation: Activation,
         /// Number of values.
         width: usize,
     },
-    /// Values dropped in training, and nothing afterwards.
+    /// Dropout in training; the identity in inference.
     Dropout {
-        /// Probability of each to be dropped.
+        /// Probability that a value is dropped.
         rate: f64,
         /// Number of values.
         width: usize,
     },
-    /// Values normalized.
+    /// Batch normalization.
     BatchNormalization(BatchNormalization),
 }
 
 impl Layer {
-    /// Number of outputs.
+    /// Returns the number of outputs.
     pub fn outputs(&self) -> usize {
         match self {
             Layer::Dense(dense) => dense.outputs,
@@ -41,33 +41,33 @@ impl Layer {
     }
 }
 
-/// A layer with its place among the parameters.
+/// A layer and its ranges of the network's parameters and state.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Placed {
     pub layer: Layer,
     pub parameters: Range<usize>,
-    /// Its part of what is not trained, but followed.
+    /// Range of its running statistics.
     pub state: Range<usize>,
     pub name: Option<String>,
 }
 
-/// A layer with its numbers.
+/// A layer with its parameters and state.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerView<'a, T> {
     /// The layer.
     pub layer: &'a Layer,
-    /// What people call it.
+    /// Name from the preset.
     pub name: Option<&'a str>,
-    /// What is trained: weights and biases, or γ and β.
+    /// Trainable parameters: weights and biases, or γ and β.
     pub parameters: &'a [T],
-    /// What is followed: running mean and variance.
+    /// Non-trainable state: running mean and variance.
     pub state: &'a [T],
 }
 
 /// A network of layers.
 ///
-/// All weights and biases lie in one flat array, so that optimizers, checkpoints and threads need
-/// not know what a layer is.
+/// All parameters lie in one flat array. Optimizers, checkpoints and threads work on it without
+/// knowing the layers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network<T> {
     layers: Vec<Placed>,
@@ -79,12 +79,12 @@ pub struct Network<T> {
 }
 
 impl<T: Real> Network<T> {
-    /// A network with the weights that the seed draws. A sigmoid or softmax behind the last layer
-    /// becomes its head.
+    /// Creates a network with initial weights from the seed. A sigmoid or softmax after the last
+    /// layer becomes the output activation ([`head`](Self::head)).
     ///
     /// # Errors
-    /// [`NetworkError`] for a network without layers, a layer without inputs or outputs, or one
-    /// that stands where it cannot be made part of a dense layer afterwards.
+    /// [`NetworkError`] for a network without a dense layer, for a layer without inputs or outputs,
+    /// and for a layer that cannot be folded into a dense layer after training.
     pub fn new(inputs: usize, layers: &[LayerSpec], seed: u64) -> Result<Self, NetworkError> {
         let (layers, head) = split_head(layers);
         check_places(&layers)?;
@@ -148,22 +148,22 @@ impl<T: Real> Network<T> {
         Ok(network)
     }
 
-    /// Number of inputs.
+    /// Returns the number of inputs.
     pub fn inputs(&self) -> usize {
         self.inputs
     }
 
-    /// Number of outputs.
+    /// Returns the number of outputs.
     pub fn outputs(&self) -> usize {
         self.layers.last().map_or(0, |placed| placed.layer.outputs())
     }
 
-    /// What is applied to the last layer's outputs.
+    /// Returns the output activation.
     pub fn head(&self) -> Head {
         self.head
     }
 
-    /// The layers, first to last, each with its numbers.
+    /// Iterates over the layers, first to last, each with its parameters and state.
     pub fn layers(&self) -> impl ExactSizeIterator<Item = LayerView<'_, T>> {
         self.layers.iter().map(|placed| LayerView {
             layer: &placed.layer,
@@ -173,7 +173,7 @@ impl<T: Real> Network<T> {
         })
     }
 
-    /// The dense layers, first to last, each with its weights and biases.
+    /// Iterates over the dense layers, first to last, each with its weights and biases.
     pub fn dense_layers(&self) -> impl Iterator<Item = (&Dense, &[T])> {
         self.layers.iter().filter_map(|placed| match &placed.layer {
             Layer::Dense(dense) => Some((dense, &self.parameters[placed.parameters.clone()])),
@@ -181,33 +181,34 @@ impl<T: Real> Network<T> {
         })
     }
 
-    /// All that is trained, layer after layer: of a dense one weights (outputs × inputs), then
-    /// biases.
+    /// Returns the trainable parameters, layer by layer. A dense layer has weights (outputs ×
+    /// inputs), then biases.
     pub fn parameters(&self) -> &[T] {
         &self.parameters
     }
 
-    /// All that is trained, to be changed.
+    /// Returns the trainable parameters for mutation.
     pub fn parameters_mut(&mut self) -> &mut [T] {
         &mut self.parameters
     }
 
-    /// What is not trained, but followed: running means and variances.
+    /// Returns the non-trainable state: running means and variances.
     pub fn state(&self) -> &[T] {
         &self.state
     }
 
-    /// What is followed, to be changed.
+    /// Returns the non-trainable state for mutation.
     pub fn state_mut(&mut self) -> &mut [T] {
         &mut self.state
     }
 
-    /// Penalties on large weights.
+    /// Returns the L1 and L2 penalties of the dense layers.
     pub fn penalties(&self) -> &[Penalty] {
         &self.penalties
     }
 
-    /// Moves what is followed towards what a batch had; laid out as the state is.
+    /// Updates the running means and variances with the statistics of a mini-batch, in the layout
+    /// of the state.
     pub(crate) fn follow(&mut self, statistics: &[T]) {
         for placed in &self.layers {
             if let Layer::BatchNormalization(layer) = &placed.layer {
@@ -217,13 +218,13 @@ impl<T: Real> Network<T> {
         }
     }
 
-    /// Multiply-accumulates of one row, forward.
+    /// Returns the multiply-accumulate operations of the forward pass per row.
     pub fn macs(&self) -> usize {
         self.dense_layers().map(|(dense, _)| dense.inputs * dense.outputs).sum()
     }
 
-    /// Floating-point operations of one training step for one row: forward, gradient of the
-    /// weights, and gradient of the inputs, which the first layer does not need.
+    /// Returns the floating-point operations of a training step per row: forward pass, weight
+    /// gradients, and input gradients, which the first layer does not need.
     pub fn training_flops(&self) -> usize {
         let first = match self.layers.first().map(|placed| &placed.layer) {
             Some(Layer::Dense(dense)) => dense.inputs * dense.outputs,
@@ -242,7 +243,7 @@ pub(crate) mod tests {
     use super::super::DenseSpec;
     use super::*;
 
-    /// A dense layer of this width.
+    /// A dense layer with this number of units.
     pub fn dense(units: usize, activation: Activation) -> LayerSpec {
         LayerSpec::Dense(DenseSpec::new(units, activation))
     }

@@ -1,21 +1,22 @@
-//! A loss with the head of the network: scores, gradients and classes of outputs.
+//! Training objective: loss, output activation, label smoothing and decision threshold.
 
 use super::{BatchScore, Head, Loss, Real, TargetRows};
 
-/// Classes of which a row's exponentials are kept.
+/// Largest number of classes for which the exponentials of a row are cached.
 const KEPT: usize = 16;
 
-/// A loss with all that it needs to know of the network's end.
+/// Loss with output activation, label smoothing and decision threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Objective {
-    /// How wrong outputs are.
+    /// Loss function.
     pub loss: Loss,
-    /// Share of each target that is spread evenly over all classes: Szegedy et al., *Rethinking
-    /// the Inception architecture*, 2016, section 7. For cross-entropies alone.
+    /// Label smoothing, the share of each target that is spread evenly over all classes: Szegedy et
+    /// al., *Rethinking the Inception architecture*, 2016, section 7. Only for cross-entropies.
     pub label_smoothing: f64,
-    /// What is applied to the last layer's outputs.
+    /// Output activation of the network.
     pub head: Head,
-    /// Of two classes, a row is taken for the second where its probability is above this.
+    /// Decision threshold for two classes. A row is of the second class if its probability is above
+    /// this.
     pub threshold: f32,
 }
 
@@ -27,8 +28,9 @@ impl Default for Objective {
 }
 
 impl Objective {
-    /// What turns the last layer's outputs into probabilities or values: the network's head, or
-    /// what the loss takes for granted where the network has none.
+    /// Returns the activation that turns the last layer's outputs into probabilities or values. It
+    /// is the network's output activation, or the one that the loss implies if the network has
+    /// none.
     pub fn scoring_head(&self) -> Head {
         match (self.head, self.loss) {
             (Head::None, loss) if loss.is_categorical() => Head::Softmax,
@@ -37,7 +39,7 @@ impl Objective {
         }
     }
 
-    /// The class that a row of outputs, before the head, stands for.
+    /// Returns the predicted class of a row of outputs before the output activation.
     pub fn class<T: Real>(&self, outputs: &[T]) -> usize {
         let threshold = f64::from(self.threshold);
         let is_default = self.threshold == 0.5;
@@ -46,7 +48,8 @@ impl Objective {
                 usize::from(*logit > T::from_f64(logit_of(threshold)))
             }
             ([value], Head::None) => usize::from(*value > T::from_f64(threshold)),
-            // The softmax probability of the second is the sigmoid of the difference.
+            // The softmax probability of the second class is the sigmoid of the difference of the
+            // logits.
             ([first, second], Head::Softmax) if !is_default => {
                 usize::from(*second - *first > T::from_f64(logit_of(threshold)))
             }
@@ -54,14 +57,15 @@ impl Objective {
         }
     }
 
-    /// Scores outputs, and computes the gradient of `weight` · (sum of losses) by them.
+    /// Computes loss and metrics of a mini-batch, and the gradient of `weight` · (sum of losses) by
+    /// the outputs.
     ///
-    /// Cross-entropies are computed from the outputs before softmax or sigmoid, where they are
-    /// stable: their gradients are softmax − target and sigmoid − target. Weights of classes
-    /// multiply the loss and the gradient of a row, as in Keras.
+    /// Cross-entropies are computed from logits, where they are numerically stable. Their gradients
+    /// are softmax − target and sigmoid − target. Class weights multiply the loss and the gradient
+    /// of a row, as in Keras.
     ///
     /// # Shapes
-    /// `outputs` (before the head) and `gradient` are rows × `width`.
+    /// `outputs` (before the output activation) and `gradient` are rows × `width`.
     pub fn score<T: Real>(
         &self,
         outputs: &[T],
@@ -75,7 +79,7 @@ impl Objective {
         let rows = outputs.chunks_exact(width).zip(gradient.chunks_exact_mut(width));
         let are_classes = targets.are_classes();
         for (row, (outputs, gradient)) in rows.enumerate() {
-            // The targets of the row lie in its gradient until they have become that.
+            // The row of `gradient` holds the targets until the loss overwrites them.
             let (truth, class_weight) = match targets {
                 TargetRows::Classes(classes) | TargetRows::WeightedClasses(classes, _) => {
                     let class = usize::from(classes[row]);
@@ -117,7 +121,7 @@ impl Objective {
         score
     }
 
-    /// The mean |y − t| of a row whose outputs are scaled, each in its own unit.
+    /// Returns the mean |y − t| of a row of scaled outputs, in the targets' own units.
     fn scaled_error<T: Real>(&self, outputs: &[T], targets: &[T], units: &[T]) -> f64 {
         let head = self.scoring_head();
         let errors = outputs.iter().zip(targets).zip(units);
@@ -133,11 +137,11 @@ impl Objective {
         sum / outputs.len() as f64
     }
 
-    /// ln Σ e^z · Σ t − Σ t · z. The largest logit is subtracted before the exponential, so that
-    /// none overflows.
+    /// Categorical cross-entropy of logits: ln Σ e^z · Σ t − Σ t · z. The largest logit is
+    /// subtracted before the exponential, so that none overflows (log-sum-exp).
     #[inline(always)]
     fn categorical<T: Real>(&self, logits: &[T], targets: &mut [T], weight: T) -> f64 {
-        // Exponentials are what takes longest: those of few classes are kept.
+        // Exponentials take most of the time, so those of few classes are cached.
         let mut kept = [T::zero(); KEPT];
         let are_kept = logits.len() <= KEPT;
         let largest = first_largest(logits).1;
@@ -166,7 +170,7 @@ impl Objective {
         loss.to_f64()
     }
 
-    /// max(z, 0) − z · t + ln (1 + e^−|z|).
+    /// Binary cross-entropy of logits: max(z, 0) − z · t + ln (1 + e^−|z|).
     fn binary<T: Real>(&self, logits: &[T], targets: &mut [T], weight: T) -> f64 {
         let share = T::one() / T::from_f64(logits.len() as f64);
         let keep = T::from_f64(1.0 - self.label_smoothing);
@@ -176,7 +180,7 @@ impl Objective {
             let wanted = keep * *target + spread;
             loss += logit.max(T::zero()) - logit * wanted + (-logit.abs()).exp().ln_1p();
             if logit.is_nan() {
-                // `max` forgets it, and divergence must not look like silence.
+                // `max` discards NaN, and divergence must not go unnoticed.
                 loss = logit;
             }
             *target = weight * share * (Head::Sigmoid.value(logit) - wanted);
@@ -184,7 +188,7 @@ impl Objective {
         (loss * share).to_f64()
     }
 
-    /// Squares or magnitudes of y − t.
+    /// Mean squared or mean absolute error.
     fn distance<T: Real>(&self, outputs: &[T], targets: &mut [T], weight: T) -> f64 {
         let share = T::one() / T::from_f64(outputs.len() as f64);
         let mut loss = T::zero();
@@ -213,12 +217,13 @@ impl Objective {
     }
 }
 
-/// The logit of a probability: ln (p / (1 − p)), and 0 for 1/2 exactly.
+/// Returns the logit of a probability, ln (p / (1 − p)). It is exactly 0 for 1/2.
 pub(crate) fn logit_of(probability: f64) -> f64 {
     (probability / (1.0 - probability)).ln()
 }
 
-/// Index and value of the largest element, the first of equal ones; index 0 for an empty slice.
+/// Returns index and value of the largest element (argmax), the first of equal ones. The index is 0
+/// for an empty slice.
 pub fn first_largest<T: PartialOrd + Copy + Default>(values: &[T]) -> (usize, T) {
     let mut best = (0, values.first().copied().unwrap_or_default());
     for (index, &value) in values.iter().enumerate().skip(1) {

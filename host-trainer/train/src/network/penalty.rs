@@ -1,31 +1,31 @@
-//! Penalties on large weights.
+//! L1 and L2 regularization.
 
 use std::ops::Range;
 
 use super::Real;
 
-/// What a layer's weights add to the loss: l1 · Σ |w| + l2 · Σ w², as in Keras. Biases are free.
+/// Regularization term of a layer's weights, l1 · Σ |w| + l2 · Σ w², as in Keras. Biases have none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Penalty {
-    /// The weights, among all parameters.
+    /// Range of the weights among all parameters.
     pub weights: Range<usize>,
-    /// Factor of the sum of magnitudes.
+    /// L1 factor.
     pub l1: f64,
-    /// Factor of the sum of squares.
+    /// L2 factor.
     pub l2: f64,
 }
 
 impl Penalty {
-    /// What the weights add to the loss.
+    /// Returns the term that is added to the loss.
     pub fn value<T: Real>(&self, parameters: &[T]) -> f64 {
         let weights = parameters[self.weights.clone()].iter().map(|&w| Real::to_f64(w));
         weights.map(|w| self.l1 * w.abs() + self.l2 * w * w).sum()
     }
 
-    /// Adds the gradient of [`value`](Self::value) for some of the parameters.
+    /// Adds the gradient of [`value`](Self::value) for a range of the parameters.
     ///
     /// # Shapes
-    /// `parameters` and `gradients` are as long as each other; the first of them has the index
+    /// `parameters` and `gradients` have the same length. Their first element has the index
     /// `offset` among all parameters.
     #[inline(always)]
     pub(crate) fn add_gradient<T: Real>(

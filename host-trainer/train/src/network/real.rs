@@ -1,4 +1,4 @@
-//! The numbers that a network may be made of.
+//! Floating-point types of networks: `f32` and `f64`.
 
 use std::fmt::{Debug, Display};
 use std::iter::Sum;
@@ -11,8 +11,8 @@ use num_traits::Float;
 use super::matmul::{PackedOperand, matmul_f32, pack_f32};
 use super::transpose::{transpose, transpose_f32};
 
-/// A floating-point number that networks compute with: `f32` for training, `f64` for checking the
-/// very same code against differences that `f32` could not resolve.
+/// Floating-point type of a network. Training uses `f32`. Tests use `f64` to compare the gradients
+/// of the same code with finite differences.
 pub trait Real:
     Float
     + LinalgScalar
@@ -26,36 +26,36 @@ pub trait Real:
     + Send
     + Sync
 {
-    /// The number nearest to an `f32`.
+    /// Converts from `f32`, exactly.
     fn from_f32(value: f32) -> Self;
-    /// The number nearest to an `f64`.
+    /// Converts from `f64`, to the nearest number.
     fn from_f64(value: f64) -> Self;
-    /// A byte, exactly.
+    /// Converts from a byte, exactly.
     fn from_u8(value: u8) -> Self;
-    /// As an `f64`, exactly.
+    /// Converts to `f64`, exactly.
     fn to_f64(self) -> f64;
-    /// tanh, written so that a loop of it vectorizes where the type has such a form.
+    /// Computes tanh. The form for `f32` vectorizes.
     fn vector_tanh(self) -> Self;
 
     /// Writes the transpose of a matrix.
     ///
     /// # Shapes
-    /// `from` is `rows` × `columns`, `to` is `columns` × `rows`, both without gaps.
+    /// `from` is `rows` × `columns`, `to` is `columns` × `rows`, both contiguous.
     ///
     /// # Panics
-    /// When the shapes do not fit.
+    /// If the shapes do not match.
     fn transpose(from: &[Self], rows: usize, columns: usize, to: &mut [Self]);
 
-    /// Lays the right factor of products out for the kernel.
+    /// Packs the right factor of matrix products for the kernel.
     fn pack(matrix: ArrayView2<'_, Self>, packed: &mut PackedOperand<Self>);
 
-    /// out = a · b, b being what was packed, or added to what `out` holds.
+    /// Computes out = a · b, or out += a · b, for a packed b.
     ///
     /// # Shapes
-    /// `a` is m × k of any strides, `b` is k × n, `out` is m × n, its rows in one piece.
+    /// `a` is m × k with any strides, `b` is k × n, `out` is m × n with contiguous rows.
     ///
     /// # Panics
-    /// When the shapes do not fit.
+    /// If the shapes do not match.
     fn matmul(
         a: ArrayView2<'_, Self>,
         b: &PackedOperand<Self>,
@@ -89,7 +89,7 @@ impl Real for f32 {
     /// over even degree 6, within a few units in the last place.
     #[inline(always)]
     fn vector_tanh(self) -> Self {
-        /// Where tanh is 1 to the last bit.
+        /// From here on tanh is 1 to the last bit.
         const MOST: f32 = 7.905_311;
         const ODD: [f32; 7] = [
             -2.760_768_4e-16,

@@ -1,46 +1,46 @@
-//! The layers that a network is to have, and whether it can.
+//! Layer specifications and their checks.
 
 use super::{Activation, Head, Initializer};
 
-/// A layer that is to be.
+/// Specification of a layer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LayerSpec {
     /// A dense layer.
     Dense(DenseSpec),
-    /// A function of each value.
+    /// Activation layer.
     Activation(Activation),
-    /// Dropout, with this probability.
+    /// Dropout with this rate.
     Dropout(f64),
     /// Batch normalization.
     BatchNormalization {
-        /// How much of a running average stays at each step.
+        /// Momentum of the running averages.
         momentum: f64,
-        /// Keeps the division by small variances finite.
+        /// ε, added to the variance to keep the division finite.
         epsilon: f64,
     },
 }
 
-/// A dense layer that is to be.
+/// Specification of a dense layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DenseSpec {
     /// Number of outputs.
     pub units: usize,
-    /// What is applied to each output.
+    /// Activation function.
     pub activation: Activation,
-    /// How the weights begin.
+    /// Initializer of the weights.
     pub weights: Initializer,
-    /// How the biases begin.
+    /// Initializer of the biases.
     pub biases: Initializer,
-    /// Penalty on the magnitudes of the weights.
+    /// L1 regularization factor.
     pub l1: f64,
-    /// Penalty on the squares of the weights.
+    /// L2 regularization factor.
     pub l2: f64,
-    /// What people call the layer.
+    /// Name of the layer.
     pub name: Option<String>,
 }
 
 impl DenseSpec {
-    /// A layer with weights by Xavier, biases of zero, no penalty and no name.
+    /// Returns a layer with Xavier-uniform weights, zero biases, no regularization and no name.
     pub fn new(units: usize, activation: Activation) -> Self {
         DenseSpec {
             units,
@@ -54,11 +54,11 @@ impl DenseSpec {
     }
 }
 
-/// Why a network cannot be made.
+/// Errors of a network's layers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NetworkError {
-    /// There is no dense layer.
-    #[error("a network has at least one dense layer")]
+    /// The network has no dense layer.
+    #[error("a network needs at least one dense layer")]
     NoLayer,
     /// A layer has no input or no output.
     #[error("layer {layer}: {inputs} inputs and {outputs} outputs: both must be at least 1")]
@@ -70,17 +70,17 @@ pub enum NetworkError {
         /// Its outputs.
         outputs: usize,
     },
-    /// A layer stands where it cannot.
+    /// A layer is at a position where it cannot be quantized.
     #[error("layer {layer}: {problem}")]
     Place {
         /// The layer, counted from 0.
         layer: usize,
-        /// What is wrong, and what to do.
+        /// Problem and remedy.
         problem: &'static str,
     },
 }
 
-/// The layers without the sigmoid or softmax behind the last one.
+/// Splits off the sigmoid or softmax after the last layer as the output activation.
 pub(super) fn split_head(layers: &[LayerSpec]) -> (Vec<LayerSpec>, Head) {
     let mut layers = layers.to_vec();
     let head = |activation| match activation {
@@ -106,13 +106,13 @@ pub(super) fn split_head(layers: &[LayerSpec]) -> (Vec<LayerSpec>, Head) {
     (layers, Head::None)
 }
 
-/// Checks that all layers can become parts of dense ones once the network is trained.
+/// Checks that all layers can be folded into dense layers after training.
 pub(super) fn check_places(layers: &[LayerSpec]) -> Result<(), NetworkError> {
     let dense = |layer: &LayerSpec| matches!(layer, LayerSpec::Dense(_));
     if !layers.iter().any(dense) {
         return Err(NetworkError::NoLayer);
     }
-    // Whether what comes in is still a linear function of a dense layer's inputs.
+    // `true` while the value is a linear function of the last dense layer's inputs.
     let mut linear = false;
     for (index, layer) in layers.iter().enumerate() {
         let fail = |problem| Err(NetworkError::Place { layer: index, problem });

@@ -1,34 +1,33 @@
-//! The memory of one pass forward and back through a network.
+//! Forward pass and backpropagation, with the memory that they need.
 
 use super::dense::{Workspace, matrix};
 use super::dropout::drop_values;
 use super::{BatchScore, Layer, Network, Noise, Objective, PackedOperand, Real, TargetRows};
 
-/// Everything that a pass needs beside the parameters, made once for the largest batch, so that
-/// training allocates nothing. Each thread has its own.
+/// Activations and gradients of one pass. Allocated once for the largest mini-batch, so that
+/// training does not allocate. Each thread has its own.
 #[derive(Clone, Debug)]
 pub struct Tape<T> {
-    /// The input, then the outputs of each layer. Shape of each: rows × width.
+    /// The input, then the outputs of each layer. Each is rows × width.
     activations: Vec<Vec<T>>,
-    /// Gradient of the loss by the outputs of each layer. Shape of each: rows × width.
+    /// Gradient of the loss by the outputs of each layer. Each is rows × width.
     gradients: Vec<Vec<T>>,
-    /// Gradient by the parameters of batch normalization, laid out as the network's state is.
+    /// Gradients of γ and β, in the layout of the network's state.
     normalization_gradients: Vec<T>,
-    /// What the last training batch had, laid out as the network's state is.
+    /// Means and variances of the last training batch, in the layout of the network's state.
     statistics: Vec<T>,
-    /// What the last pass of training dropped values by.
+    /// Key of the dropout masks of the last training pass.
     noise: Noise,
     rows: usize,
-    /// Rows of the last pass back.
+    /// Rows of the last backward pass.
     passed: usize,
-    /// The input of each dense layer in the last pass back, laid out for products; other layers
-    /// have none.
+    /// Packed input of each dense layer in the last backward pass. Empty for other layers.
     inputs: Vec<PackedOperand<T>>,
     workspace: Workspace<T>,
 }
 
 impl<T: Real> Tape<T> {
-    /// For passes forward and back of at most so many rows.
+    /// Allocates memory for forward and backward passes of at most `rows` rows.
     pub fn new(network: &Network<T>, rows: usize) -> Self {
         let mut tape = Tape::forward_only(network, rows);
         tape.gradients =
@@ -39,7 +38,7 @@ impl<T: Real> Tape<T> {
         tape
     }
 
-    /// For passes forward of at most so many rows.
+    /// Allocates memory for forward passes of at most `rows` rows.
     pub fn forward_only(network: &Network<T>, rows: usize) -> Self {
         let widths = std::iter::once(network.inputs())
             .chain(network.layers().map(|view| view.layer.outputs()));
@@ -56,30 +55,31 @@ impl<T: Real> Tape<T> {
         }
     }
 
-    /// The most rows of a pass.
+    /// Returns the maximum rows of a pass.
     pub fn capacity(&self) -> usize {
         self.rows
     }
 
-    /// The input of a pass of so many rows, to be filled. Shape: rows × inputs.
+    /// Returns the input of a pass, to be filled. It is `rows` × inputs.
     pub fn input_mut(&mut self, rows: usize) -> &mut [T] {
         let width = self.activations[0].len() / self.rows;
         &mut self.activations[0][..rows * width]
     }
 
-    /// Outputs of a layer, counted from 1 (the input for 0), of the last pass forward.
-    /// Shape: rows × width.
+    /// Returns the outputs of a layer in the last forward pass. Layers count from 1; 0 is the
+    /// input. The slice is `rows` × width.
     pub fn activation(&self, layer: usize, rows: usize) -> &[T] {
         let buffer = &self.activations[layer];
         &buffer[..buffer.len() / self.rows * rows]
     }
 
-    /// Outputs of the last layer in the last pass forward, before the head. Shape: rows × outputs.
+    /// Returns the outputs of the last layer in the last forward pass, before the output
+    /// activation. The slice is `rows` × outputs.
     pub fn outputs(&self, rows: usize) -> &[T] {
         self.activation(self.activations.len() - 1, rows)
     }
 
-    /// Computes all layers for the first `rows` rows of the input, as the trained network does.
+    /// Runs the forward pass in inference mode on the first `rows` rows of the input.
     pub fn forward(&mut self, network: &Network<T>, rows: usize) {
         for (index, placed) in network.placed().iter().enumerate() {
             let parameters = &network.parameters()[placed.parameters.clone()];
@@ -104,8 +104,8 @@ impl<T: Real> Tape<T> {
         }
     }
 
-    /// Computes all layers as training does: values are dropped by this noise, and normalized by
-    /// their own mean and variance. Only for a tape that can go back.
+    /// Runs the forward pass in training mode: with dropout, and with the mini-batch's own mean and
+    /// variance in batch normalization. Needs a tape made by [`new`](Self::new).
     pub fn forward_training(&mut self, network: &Network<T>, rows: usize, noise: Noise) {
         self.noise = noise;
         for (index, placed) in network.placed().iter().enumerate() {
@@ -130,9 +130,9 @@ impl<T: Real> Tape<T> {
         }
     }
 
-    /// Scores the outputs of the last pass of training forward, and computes the gradient of
-    /// `weight` · (sum of losses) by what each layer gives, from which those by the parameters
-    /// follow.
+    /// Computes loss and metrics of the last training pass, and backpropagates the gradient of
+    /// `weight` · (sum of losses) to the outputs of each layer. The parameter gradients follow from
+    /// these.
     pub fn backward(
         &mut self,
         network: &Network<T>,
@@ -190,20 +190,20 @@ impl<T: Real> Tape<T> {
         score
     }
 
-    /// Of the last pass back: the input of a dense layer, counted from 0 (rows × inputs), and the
-    /// gradient by the sums before its activation (rows × outputs).
+    /// Returns, from the last backward pass, the input of a dense layer (rows × inputs) and its
+    /// ∂L/∂pre-activation (rows × outputs). Layers count from 0.
     pub(super) fn layer_pass(&self, layer: usize) -> (&PackedOperand<T>, &[T]) {
         let gradient = &self.gradients[layer];
         (&self.inputs[layer], &gradient[..gradient.len() / self.rows * self.passed])
     }
 
-    /// Gradient by γ and β of all batch normalizations, from the last pass back, laid out as the
-    /// network's state is.
+    /// Returns the gradients of γ and β of all batch normalizations from the last backward pass, in
+    /// the layout of the network's state.
     pub(super) fn normalization_gradients(&self) -> &[T] {
         &self.normalization_gradients
     }
 
-    /// Means and variances of the last pass of training, laid out as the network's state is.
+    /// Returns means and variances of the last training pass, in the layout of the network's state.
     pub(crate) fn statistics(&self) -> &[T] {
         &self.statistics
     }

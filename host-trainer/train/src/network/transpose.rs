@@ -1,14 +1,14 @@
-//! Turning matrices over.
+//! Matrix transposition.
 //!
-//! A kernel file: with a slice's bounds checked at each line of each square, turning a batch over
-//! takes longer than multiplying it.
+//! A kernel file with `unsafe`: with bounds checks at each row of each square, transposing a
+//! mini-batch takes longer than multiplying it.
 #![allow(unsafe_code)]
 
-/// Side of the squares that are turned over in registers.
+/// Side of the squares that are transposed in registers.
 #[cfg(target_arch = "x86_64")]
 const SIDE: usize = 8;
 
-/// A matrix to be turned over.
+/// Source and destination of a transposition.
 ///
 /// # Shapes
 /// `from` has `rows` rows of `columns` elements, `from_stride` apart; `to` has `columns` rows of
@@ -26,10 +26,10 @@ struct Turn<'a, T> {
 /// and `rows` columns.
 ///
 /// # Shapes
-/// Rows of `from` are `from_stride` apart, those of `to` `to_stride`.
+/// Rows of `from` are `from_stride` apart. Rows of `to` are `to_stride` apart.
 ///
 /// # Panics
-/// When a slice is too short for its rows.
+/// If a slice is too short for its rows.
 pub(super) fn transpose<T: Copy>(
     from: &[T],
     from_stride: usize,
@@ -41,7 +41,7 @@ pub(super) fn transpose<T: Copy>(
     Turn { from, from_stride, rows, columns, to, to_stride }.rest(0, 0);
 }
 
-/// The same as [`transpose`], by the vectors of this processor.
+/// The same as [`transpose`], with AVX where the processor has it.
 pub(super) fn transpose_f32(
     from: &[f32],
     from_stride: usize,
@@ -59,7 +59,7 @@ pub(super) fn transpose_f32(
 }
 
 impl<T: Copy> Turn<'_, T> {
-    /// What is left when the squares of so many whole rows and columns are done.
+    /// Transposes the elements outside the first `whole_rows` rows and `whole_columns` columns.
     fn rest(self, whole_rows: usize, whole_columns: usize) {
         let Turn { from, from_stride, rows, columns, to, to_stride } = self;
         for row in 0..rows {
@@ -71,7 +71,7 @@ impl<T: Copy> Turn<'_, T> {
         }
     }
 
-    /// Whether both slices hold all their rows.
+    /// Returns `true` if both slices contain all their rows.
     #[cfg(target_arch = "x86_64")]
     fn fits(&self) -> bool {
         let length = |rows: usize, stride: usize, width: usize| {
@@ -92,7 +92,7 @@ mod x86 {
 
     use super::{SIDE, Turn};
 
-    /// Turns squares over by the instructions of AVX, and the edges one by one.
+    /// Transposition of squares with AVX, and of the edges element by element.
     pub(super) struct Squares<'a> {
         pub simd: V3,
         pub turn: Turn<'a, f32>,
@@ -129,8 +129,8 @@ mod x86 {
         }
     }
 
-    /// Four rows woven into pairs, and pairs of pairs.
-    // A function, and no closure: only what is inlined for certain is compiled for AVX.
+    /// Transposes the 4 × 4 blocks of four rows.
+    // A function, not a closure: only code that is always inlined is compiled for AVX.
     #[inline(always)]
     fn fours(simd: V3, [a, b, c, d]: [__m256; 4]) -> [__m256; 4] {
         let avx = simd.avx;
@@ -144,9 +144,11 @@ mod x86 {
         ]
     }
 
-    /// Turns one square over: pairs of rows woven together, then pairs of pairs, then halves.
+    /// Transposes one 8 × 8 square: interleaves pairs of rows, then pairs of pairs, then swaps
+    /// halves.
     ///
-    /// SAFETY: `from` and `to` point to [`SIDE`] rows of as many elements, so far apart.
+    /// SAFETY: `from` and `to` point to [`SIDE`] rows of [`SIDE`] elements, `from_stride` and
+    /// `to_stride` apart.
     #[inline(always)]
     unsafe fn square(
         simd: V3,

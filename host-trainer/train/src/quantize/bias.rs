@@ -1,5 +1,5 @@
 //! Bias correction: Nagel et al., *Data-free quantization through weight equalization and bias
-//! correction*, 2019, section 4.2, with means that are measured.
+//! correction*, 2019, section 4.2, with means measured on training rows.
 
 use model_format::build::{LayerSpec, ModelSpec};
 use model_format::{DataType, Model, Quantization};
@@ -11,14 +11,14 @@ use crate::data::{Shift, Subset};
 use crate::evaluate::{InputEncoder, Int8Error};
 use crate::network::{Layer, Network, Tape};
 
-/// Training rows that means are taken over.
+/// Number of training rows for means.
 const ROWS: usize = 2048;
 
-/// The largest bias after correction: what leaves the accumulator the rest.
+/// Largest bias after correction. It leaves the rest of the i32 accumulator to the products.
 const MOST_BIAS: f64 = (1_u32 << 30) as f64;
 
-/// Makes the mean of each dense layer's sums what it is in the float network: rounded weights, and
-/// inputs that were rounded and clipped, move it. Layer by layer, each after those before it.
+/// Corrects the biases of each dense layer, first to last, so that the mean of each output is that
+/// of the float network. Rounded weights and quantized inputs shift these means.
 pub(super) fn correct_biases(
     spec: &mut ModelSpec,
     folded: &Network<f32>,
@@ -61,7 +61,7 @@ pub(super) fn correct_biases(
     Ok(())
 }
 
-/// The inputs of each layer of the float network. Shape of each: rows × inputs.
+/// Returns the inputs of each layer of the float network. Each is rows × inputs.
 pub(super) fn float_inputs(
     folded: &Network<f32>,
     train: &Subset,
@@ -78,8 +78,8 @@ pub(super) fn float_inputs(
     (0..folded.layers().len()).map(values).collect()
 }
 
-/// The real inputs of a layer as the engine computes them, with what they are in its model.
-/// Shape: rows × inputs.
+/// Returns the dequantized inputs of a layer (rows × inputs), as the engine computes them, and
+/// their quantization.
 pub(super) fn quantized_inputs(
     spec: &ModelSpec,
     layer: usize,
@@ -120,7 +120,7 @@ pub(super) fn quantized_inputs(
     Ok((values, quantization))
 }
 
-/// The mean of each column of rows.
+/// Returns the mean of each column.
 fn means(values: &[f64], width: usize) -> Vec<f64> {
     let rows = values.len() / width;
     let mut sums = vec![0.0; width];

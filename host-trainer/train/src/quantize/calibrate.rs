@@ -1,4 +1,4 @@
-//! The ranges of activations, seen on training data.
+//! Calibration: ranges of activations on training data, by min/max, percentile or MSE.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,10 +8,10 @@ use crate::evaluate::over_chunks;
 use crate::network::Network;
 use crate::train::Threads;
 
-/// Steps into which a range is divided to find a percentile: finer than int8 by far.
+/// Histogram bins per range, far more than the 256 steps of int8.
 const BINS: usize = 8192;
 
-/// The ranges of a network's activations.
+/// Calibration ranges of a network's activations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
     /// Range of the input.
@@ -20,8 +20,8 @@ pub struct Calibration {
     pub layers: Vec<Range>,
 }
 
-/// Runs the network over the rows, which should be the training rows and no others, and chooses a
-/// range for the input and for each layer's outputs.
+/// Runs the network on the rows, which should be training rows only, and chooses a range for the
+/// input and for each layer's outputs.
 pub fn calibrate(
     network: &Network<f32>,
     subset: &Subset,
@@ -43,8 +43,8 @@ pub fn calibrate(
     }
     if method != CalibrationMethod::MinMax {
         let none = || ranges.iter().map(|&range| Histogram::new(range)).collect::<Vec<_>>();
-        // As many as there are threads, each going from chunk to chunk: one for each chunk would take
-        // more memory than the data. Counts add up to the same in any order.
+        // One set of histograms per thread, reused from chunk to chunk. One per chunk would need
+        // more memory than the data. The order of summation does not change counts.
         let idle = Mutex::new(Vec::new());
         let idle_now = || idle.lock().unwrap_or_else(PoisonError::into_inner);
         over_chunks(network, subset, threads, |tape, _, rows| {
@@ -69,7 +69,7 @@ pub fn calibrate(
     Calibration { input: ranges.first().copied().unwrap_or(Range::ZERO), layers }
 }
 
-/// How often values fall into each part of a range.
+/// Histogram of an activation's values.
 struct Histogram {
     range: Range,
     counts: Vec<u64>,
@@ -94,7 +94,8 @@ impl Histogram {
         self.counts.iter_mut().zip(&other.counts).for_each(|(sum, count)| *sum += count);
     }
 
-    /// The range from the (100 − p)th to the pth percentile, to the next border of a bin outward.
+    /// Returns the range from the (100 − p)th to the pth percentile, rounded outward to a bin's
+    /// border.
     fn central(&self, percentile: f64) -> Range {
         let total: u64 = self.counts.iter().sum();
         let clipped = (total as f64 * (1.0 - percentile / 100.0)).floor() as u64;
@@ -114,15 +115,15 @@ impl Histogram {
         Range::new(low as f32, high as f32)
     }
 
-    /// The range for which rounding to 256 steps and clipping together do least: Σ (x − q(x))²,
-    /// with scale² / 12 for what lies inside.
+    /// Returns the range with the least squared error of 256 steps, Σ (x − q(x))². The rounding
+    /// error of values inside is taken as scale² / 12.
     fn min_error(&self) -> Range {
-        /// Shares of each end that are tried.
+        /// Number of candidates per end of the range.
         const TRIES: i32 = 64;
         let total: u64 = self.counts.iter().sum();
         let (low, high) = (f64::from(self.range.low()), f64::from(self.range.high()));
         let place = |bin: usize| low + (bin as f64 + 0.5) * self.width();
-        // What clipping at this place costs, for values beyond it on one side.
+        // Squared error of clipping at this limit, for values on one side of it.
         let cost = |limit: f64, above: bool| -> f64 {
             let beyond = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
             beyond

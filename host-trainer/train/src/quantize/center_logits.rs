@@ -1,13 +1,13 @@
-//! Taking off logits what all of them have.
+//! Centering of logits: subtracts their mean, which softmax ignores.
 
 use crate::network::{Activation, Dense, Layer, Network};
 
-/// The same network with a last layer whose weights and biases have a mean of zero over the
+/// Returns the same network with a last layer whose weights and biases have zero mean over the
 /// outputs.
 ///
-/// Softmax of z + c is softmax of z, and the largest logit stays the largest: what all logits of a
-/// row have in common says nothing, but it can be far larger than what tells them apart, and then
-/// 8 bits would be spent on it. A last layer that is not linear is left as it is.
+/// softmax(z + c) = softmax(z), and the argmax is the same. The common mean of a row's logits
+/// carries no information, but it can be far larger than their differences, and would then use most
+/// of the 8 bits. A last layer that is not linear is unchanged.
 pub fn center_logits(network: &Network<f32>) -> Network<f32> {
     let mut network = network.clone();
     let Some(dense) = linear_end(&network) else { return network };
@@ -25,7 +25,7 @@ pub fn center_logits(network: &Network<f32>) -> Network<f32> {
     network
 }
 
-/// The last layer, if its outputs are sums as they are.
+/// Returns the last layer if it is dense and linear.
 pub(super) fn linear_end(network: &Network<f32>) -> Option<Dense> {
     match network.layers().last()?.layer {
         Layer::Dense(dense) if dense.activation == Activation::Linear => Some(*dense),

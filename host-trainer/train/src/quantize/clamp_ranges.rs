@@ -1,4 +1,4 @@
-//! Ranges that are decided by what comes after them.
+//! Narrower ranges for inputs of tanh and sigmoid, for regression outputs and for logits.
 
 use model_format::DataType;
 
@@ -9,17 +9,17 @@ use crate::data::{Subset, Targets};
 use crate::network::{Activation, Head, Layer, Network, Objective};
 use crate::train::Threads;
 
-/// What tanh of int8 takes: beyond, its table gives −1 or 127/128, whatever comes.
+/// Input limit of int8 tanh. Beyond it, the output saturates at −1 or 127/128.
 const TANH_INT8: f32 = 3.2;
-/// What tanh of int16 takes: beyond, it is ±1 within two steps of 1/32768.
+/// Input limit of int16 tanh. Beyond it, the output is ±1 within two steps of 1/32768.
 const TANH_INT16: f32 = 5.5;
-/// What the logistic function of int8 takes: beyond, its table gives 0 or 255/256.
+/// Input limit of the int8 logistic function. Beyond it, the output saturates at 0 or 255/256.
 const LOGISTIC_INT8: f32 = 6.3;
-/// What the logistic function of int16 takes.
+/// Input limit of the int16 logistic function.
 const LOGISTIC_INT16: f32 = 11.0;
 
-/// Narrows the ranges of what is bounded by what comes after it: the inputs of tanh and sigmoid by
-/// where these are flat, values by those that are to be learnt, int8 logits by their probabilities.
+/// Narrows ranges: inputs of tanh and sigmoid to where these are not flat, regression outputs to
+/// the range of targets, and int8 logits to the range with the least cross-entropy.
 pub(super) fn clamp_ranges(
     calibration: &mut Calibration,
     folded: &Network<f32>,

@@ -1,28 +1,29 @@
-//! Which activations have 8 bits and which 16.
+//! Data types of activations: int8, int16 or mixed.
 
 use model_format::{DataType, Layer as ModelLayer, Model};
 
 use crate::network::{Activation, Head, Layer, Network, Objective};
 
-/// The integers of a model's activations: of its input, and of the outputs of each dense layer with
-/// the function behind it.
+/// Data types of a model's activations: of its input, and of the outputs of each dense layer with
+/// its activation function.
 ///
-/// What a softmax takes is int8 in any case: there is none of 16 bits.
+/// Inputs of softmax are always int8, because there is no int16 softmax.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataTypes {
-    /// Of the input.
+    /// Data type of the input.
     pub input: DataType,
-    /// Of the outputs of each dense layer, first to last.
+    /// Data types of the outputs of each dense layer, first to last.
     pub dense: Vec<DataType>,
 }
 
 impl DataTypes {
-    /// Returns one precision for all activations of a network.
+    /// Returns one data type for all activations of a network.
     pub fn all(data_type: DataType, network: &Network<f32>) -> Self {
         DataTypes { input: data_type, dense: vec![data_type; network.dense_layers().count()] }
     }
 
-    /// Returns int8 for all but one place, the input (0) or the outputs of a dense layer (from 1 on).
+    /// Returns int8 for all activations but one, which is int16: the input (0) or the outputs of a
+    /// dense layer (from 1 on).
     pub fn one_wide(place: usize, network: &Network<f32>) -> Self {
         let mut data_types = DataTypes::all(DataType::Int8, network);
         match place.checked_sub(1) {
@@ -36,7 +37,7 @@ impl DataTypes {
         data_types
     }
 
-    /// Returns the precision of the outputs of each layer of a folded network.
+    /// Returns the data type of each layer's outputs of a folded network.
     pub fn of_layers(&self, folded: &Network<f32>, objective: Objective) -> Vec<DataType> {
         let layers: Vec<Layer> = folded.layers().map(|view| *view.layer).collect();
         let is_softmax = |layer: Option<&Layer>| match layer {
@@ -58,14 +59,14 @@ impl DataTypes {
         data_types
     }
 
-    /// Returns the precision of the last layer's outputs.
+    /// Returns the data type of the last layer's outputs.
     pub fn last(&self, folded: &Network<f32>, objective: Objective) -> DataType {
         self.of_layers(folded, objective).pop().unwrap_or(self.input)
     }
 
-    /// Returns the name of the activations of a model: `int8`, `int16` or `mixed`.
+    /// Returns the name of a model's activation data types: `int8`, `int16` or `mixed`.
     pub fn name_of(model: &Model<'_>) -> &'static str {
-        // What a softmax takes and gives is int8 in any case.
+        // Inputs and outputs of softmax are always int8.
         let is_softmax = |layer: &ModelLayer<'_>| matches!(layer, ModelLayer::Softmax(_));
         let layers: Vec<ModelLayer<'_>> = model.layers().collect();
         let mut seen = vec![model.input_quantization().data_type];
@@ -81,7 +82,7 @@ impl DataTypes {
         }
     }
 
-    /// Returns their name: `int8`, `int16` or `mixed` for some of each.
+    /// Returns the name of these data types: `int8`, `int16`, or `mixed` for some of each.
     pub fn name(&self) -> &'static str {
         let is_wide = |data_type: &DataType| *data_type == DataType::Int16;
         match (is_wide(&self.input), self.dense.iter().filter(|p| is_wide(p)).count()) {

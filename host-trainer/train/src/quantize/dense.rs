@@ -1,38 +1,39 @@
-//! The weights and biases of a dense layer in int8 and i32.
+//! Quantization of dense layers: int8 weights with per-row scales, i32 biases.
 
 use model_format::build::DenseSpec;
 use model_format::{Clamp, DataType, Error, Multiplier, Quantization, WeightLayout};
 
 use crate::network::{Activation, Dense};
 
-/// The largest magnitude of a weight: symmetric, so −128 is never used.
+/// Largest magnitude of a weight. Weights are symmetric, so −128 is not used.
 const MOST: f64 = 127.0;
 
-/// The largest bias in i32, as a power of two: it leaves the rest of the accumulator to the
-/// products, of which there are at most 8192 · 127 · 255 < 2^28.
+/// Largest bias in i32, a power of two. It leaves the rest of the accumulator to the products,
+/// whose sum is at most 8192 · 127 · 255 < 2^28.
 const MOST_BIAS: f64 = (1_u32 << 30) as f64;
 
-/// The largest sum of a row's magnitudes, bias and all, that stays below 2³¹ though each weight is
-/// rounded by half a step: for inputs of 16 bits, rows may need a larger scale for it.
+/// Largest sum of a row's magnitudes, including the bias, that stays below 2³¹ after rounding each
+/// weight by half a step. With int16 inputs, a row may need a larger scale for it.
 const MOST_SUM: f64 = 0.93 * (1_u32 << 31) as f64;
 
-/// A dense layer, ready to be written, with what its numbers stand for.
+/// A quantized dense layer and its weight scales.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantizedDense {
-    /// The layer.
+    /// The layer in the form of the model file.
     pub spec: DenseSpec,
-    /// The scale of each row of weights.
+    /// Per-row scales of the weights.
     pub weight_scales: Vec<f64>,
 }
 
 /// Quantizes a dense layer.
 ///
-/// Row *n* has the scale s_w\[n\] = max |w| / 127; its bias becomes round(b / (s_x · s_w\[n\])),
-/// its multiplier s_x · s_w\[n\] / s_y. A row of weights so small that its bias would not fit into
-/// i32, or so many large ones that the accumulator could overflow, gets a larger scale. Relu becomes the lower clamp bound, which is the zero point of y.
+/// Row *n* has the scale s_w\[n\] = max |w| / 127, the bias round(b / (s_x · s_w\[n\])), and the
+/// multiplier s_x · s_w\[n\] / s_y. A row has a larger scale if its bias would not fit into i32 or
+/// its accumulator could overflow. ReLU becomes the lower clamp bound, which is the zero point of
+/// y.
 ///
 /// # Errors
-/// The format's own, for a multiplier that it cannot express.
+/// The format's error for a multiplier that it cannot represent.
 pub fn quantize_dense(
     dense: &Dense,
     parameters: &[f32],
@@ -41,7 +42,7 @@ pub fn quantize_dense(
 ) -> Result<QuantizedDense, Error> {
     let (weights, biases) = dense.view(parameters);
     let input_scale = f64::from(input.scale);
-    // The largest magnitude of an input with its zero point taken off.
+    // Largest magnitude of an input minus its zero point.
     let reach = match input.data_type {
         DataType::Int8 => 255.0,
         DataType::Int16 => 32768.0,
@@ -66,7 +67,7 @@ pub fn quantize_dense(
         let scale = (most / MOST)
             .max(bias.abs() / (input_scale * MOST_BIAS))
             .max((sum * reach + bias.abs() / input_scale) / MOST_SUM);
-        // A row of zeros gives zero at any scale.
+        // A row of zeros computes zero at any scale.
         let scale = if scale > 0.0 { scale } else { 1.0 };
         let spec = &mut quantized.spec;
         spec.weights.extend(
@@ -80,7 +81,7 @@ pub fn quantize_dense(
     Ok(quantized)
 }
 
-/// The bounds that an activation function folds into.
+/// Returns the clamp bounds of an activation function.
 fn clamp(activation: Activation, output: Quantization) -> Clamp {
     let all = Clamp::all(output.data_type);
     let zero = (output.zero_point as i16).max(all.low);
@@ -88,10 +89,10 @@ fn clamp(activation: Activation, output: Quantization) -> Clamp {
         Activation::Relu => Clamp { low: zero, ..all },
         Activation::Relu6 => {
             let six = (6.0 / f64::from(output.scale)).round() + f64::from(output.zero_point);
-            // Saturates where 6 lies beyond the range.
+            // Saturates if 6 is beyond the range.
             Clamp { low: zero, high: all.high.min(six.min(f64::from(i16::MAX)) as i16) }
         }
-        // All others have a table behind them.
+        // All others are table layers after this one.
         _ => all,
     }
 }

@@ -6,12 +6,12 @@ use crate::evaluate::over_chunks;
 use crate::network::{Activation, Dense, Layer, Network};
 use crate::train::Threads;
 
-/// The same function with channels that are more alike.
+/// Returns the same function with equalized channel ranges.
 ///
-/// relu(s · x) = s · relu(x) for s > 0: an output may be divided by s and the column of weights
-/// that takes it multiplied, and nothing changes. All outputs of a layer share one scale, so that
-/// a small one has few steps: s = √(a / w), with a the largest magnitude of the output on the
-/// training rows and w that of the column, leaves each with as much as the other.
+/// relu(s · x) = s · relu(x) for s > 0. Dividing an output by s and multiplying the next layer's
+/// column of weights by s does not change the function. All outputs of a layer share one scale, so
+/// a small output has few steps. s = √(a / w) balances the two, with a the largest magnitude of the
+/// output on the training rows and w the largest magnitude of the column.
 pub fn equalize(network: &Network<f32>, train: &Subset, threads: &Threads) -> Network<f32> {
     let mut network = network.clone();
     let layers: Vec<Layer> = network.layers().map(|view| *view.layer).collect();
@@ -21,7 +21,7 @@ pub fn equalize(network: &Network<f32>, train: &Subset, threads: &Threads) -> Ne
         let Layer::Dense(dense) = layer else { continue };
         let own = start..start + dense.parameter_count();
         start = own.end;
-        // A leaky relu stands between the two as a layer of its own, and is as good.
+        // Leaky ReLU is a separate layer between the two, and is positively homogeneous too.
         let next = match layers.get(index + 1) {
             Some(Layer::Activation { activation: Activation::LeakyRelu(_), .. }) => index + 2,
             _ => index + 1,
@@ -49,7 +49,7 @@ fn rescale(
         let column = next.iter().skip(channel).step_by(following.inputs);
         let weight = column.fold(0.0_f32, |most, w| most.max(w.abs()));
         let factor = (output / weight).sqrt();
-        // An output that is always zero, or that nobody takes, may stay as it is.
+        // An output that is always zero or never used stays unchanged.
         if !factor.is_normal() {
             continue;
         }
@@ -60,7 +60,7 @@ fn rescale(
     }
 }
 
-/// The largest magnitude of each output of each layer.
+/// Returns the largest magnitude of each output of each layer.
 fn largest_outputs(network: &Network<f32>, train: &Subset, threads: &Threads) -> Vec<Vec<f32>> {
     let widths: Vec<usize> = network.layers().map(|view| view.layer.outputs()).collect();
     let parts = over_chunks(network, train, threads, |tape, _, rows| {

@@ -1,4 +1,4 @@
-//! The model file of a float network.
+//! Post-training quantization: a float network becomes a model file.
 
 use model_format::Model;
 use model_format::build::{DenseSpec, LayerSpec, ModelSpec, SelfTestSpec};
@@ -15,23 +15,23 @@ use crate::evaluate::{InputEncoder, Int8Error};
 use crate::network::{Network, NetworkError, Objective};
 use crate::train::Threads;
 
-/// A model file, and how it came about.
+/// A model file, with its calibration ranges, data types and float network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quantized {
     /// The model file.
     pub bytes: Vec<u8>,
-    /// The ranges that activations were given: of the input, and of each layer of the network.
+    /// Calibration ranges of the input and of each layer.
     pub calibration: Calibration,
-    /// Which activations have 8 bits and which 16.
+    /// Data types of the activations.
     pub data_types: DataTypes,
     /// The float network that was quantized, with its input stage.
     pub prepared: Prepared,
 }
 
-/// Why a network cannot be quantized.
+/// Errors of quantizing a network.
 #[derive(Debug, thiserror::Error)]
 pub enum QuantizeError {
-    /// The format refuses the model.
+    /// The model format rejected the model.
     #[error("the quantized model is refused: {0}")]
     Format(#[from] model_format::Error),
     /// The network cannot be folded.
@@ -40,7 +40,7 @@ pub enum QuantizeError {
     /// The model could not be run.
     #[error("the quantized model cannot be run: {0}")]
     Run(#[from] Int8Error),
-    /// What counts stand for is too far from what the network sees.
+    /// The line of raw ADC counts does not fit the range of the feature.
     #[error(
         "data.raw: feature {feature}: counts are too coarse for the range that the training rows \
          have, or too far from 0: give a line whose counts and numbers lie nearer to the data"
@@ -51,21 +51,22 @@ pub enum QuantizeError {
     },
 }
 
-/// What a network is quantized with.
+/// Options of quantization.
 #[derive(Clone, Debug)]
 pub struct Recipe {
-    /// How ranges are chosen and weights are fitted.
+    /// Calibration method, equalization, bias correction and refitting.
     pub settings: Settings,
-    /// Which activations have 8 bits and which 16.
+    /// Data types of the activations.
     pub data_types: DataTypes,
-    /// Above this probability the second of two classes is answered.
+    /// Decision threshold on the probability of the second of two classes.
     pub threshold: f64,
 }
 
-/// Quantizes a network: prepares it, calibrates it on the training rows, and writes the model file.
+/// Quantizes a network: folds and equalizes it, calibrates it on the training rows, and writes the
+/// model file.
 ///
 /// # Errors
-/// [`QuantizeError`] with the format's own reason, such as a row that could overflow.
+/// [`QuantizeError`] with the format's reason, such as an accumulator that could overflow.
 pub fn quantize(
     name: &str,
     network: &Network<f32>,
@@ -98,7 +99,7 @@ pub fn quantize(
     Ok(Quantized { bytes, calibration, data_types: data_types.clone(), prepared })
 }
 
-/// Rows spread over the training set, with the engine's own outputs.
+/// Returns self-tests: training rows at regular intervals, with the engine's outputs.
 fn self_tests(
     bytes: &[u8],
     train: &Subset,
@@ -119,7 +120,7 @@ fn self_tests(
     Ok(tests)
 }
 
-/// The dense layers of a model to be written, each with the index of its layer.
+/// Iterates over the dense layers of a model specification, each with its layer index.
 pub(super) fn dense_specs(spec: &mut ModelSpec) -> impl Iterator<Item = (usize, &mut DenseSpec)> {
     spec.layers.iter_mut().enumerate().filter_map(|(index, layer)| match layer {
         LayerSpec::Dense(dense) => Some((index, dense)),

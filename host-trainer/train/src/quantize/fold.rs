@@ -1,12 +1,11 @@
-//! From the layers of training to those of the model file: dense layers and functions of each
-//! value, nothing else.
+//! Folding of batch normalization into dense layers, and removal of dropout.
 
 use crate::network::{Activation, DenseSpec, Layer, LayerSpec, Network, NetworkError};
 
-/// What each value goes through: factor and offset.
+/// Factor and offset of each value.
 type Affine = Vec<(f64, f64)>;
 
-/// A dense layer with its numbers in f64, so that folding rounds once.
+/// A dense layer in `f64`, so that folding rounds only once.
 struct Folded {
     inputs: usize,
     /// Outputs × inputs.
@@ -16,7 +15,7 @@ struct Folded {
 }
 
 impl Folded {
-    /// Makes it take what comes before this is applied to it.
+    /// Folds an affine function of the layer's inputs into the layer.
     fn after(&mut self, affine: &Affine) {
         for (row, bias) in self.weights.chunks_exact_mut(self.inputs).zip(&mut self.biases) {
             for (weight, (factor, offset)) in row.iter_mut().zip(affine) {
@@ -26,7 +25,7 @@ impl Folded {
         }
     }
 
-    /// Makes it give what comes after this is applied to it, which must be linear.
+    /// Folds an affine function of the layer's outputs into the layer, which must be linear.
     fn before(&mut self, affine: &Affine) {
         let rows = self.weights.chunks_exact_mut(self.inputs).zip(&mut self.biases);
         for ((row, bias), (factor, offset)) in rows.zip(affine) {
@@ -36,14 +35,15 @@ impl Folded {
     }
 }
 
-/// Returns the same function as a trained network's, without a head: dense layers that are linear
-/// or some relu, each followed by its function where that is another.
+/// Returns the function of a trained network without output activation, as dense layers and
+/// activation layers. Dense layers are linear, ReLU or ReLU6. Other activations are separate
+/// layers.
 ///
-/// Batch normalization becomes part of the dense layer before it, or, where an activation stands
-/// between, of the one after it; both are exact but for rounding to f32.
+/// Batch normalization is folded into the dense layer before it, or, if an activation is in
+/// between, into the one after it. Both are exact except for rounding to `f32`.
 ///
 /// # Errors
-/// [`NetworkError`] for a network that [`Network::new`] would not have made.
+/// [`NetworkError`] for a network that [`Network::new`] would reject.
 pub fn fold(network: &Network<f32>) -> Result<Network<f32>, NetworkError> {
     let mut layers: Vec<Folded> = Vec::new();
     let mut pending: Option<Affine> = None;

@@ -1,5 +1,5 @@
-//! The range of logits, by what their probabilities lose: Nagel et al., *A white paper on neural
-//! network quantization*, 2021 (<https://arxiv.org/abs/2106.08295>), section 3.1, "cross entropy".
+//! Calibration range of logits by cross-entropy: Nagel et al., *A white paper on neural network
+//! quantization*, 2021 (<https://arxiv.org/abs/2106.08295>), section 3.1, "cross entropy".
 
 use model_format::DataType;
 use rayon::prelude::*;
@@ -11,28 +11,28 @@ use crate::evaluate::over_chunks;
 use crate::network::{Head, Network, Objective};
 use crate::train::Threads;
 
-/// Logits that a range is chosen by, at most: those of rows spread over all.
+/// Maximum number of logits for calibration, from rows at regular intervals.
 const LOGITS: usize = 1 << 17;
 
-/// Shares of each end that are tried.
+/// Number of candidates per end of the range.
 const SHARES: i32 = 64;
 
-/// Times that each end is chosen anew, with the other as it was found.
+/// Rounds of coordinate descent: each chooses one end with the other fixed, then the other.
 const ROUNDS: usize = 2;
 
-/// Whether a model of this network has logits whose range clips what is improbable in any case.
+/// Returns `true` if a model of this network has int8 logits, whose range clips improbable classes.
 pub fn clips_logits(network: &Network<f32>, objective: Objective, data_type: DataType) -> bool {
     objective.scoring_head() == Head::Softmax
         && data_type == DataType::Int8
         && linear_end(network).is_some()
 }
 
-/// The range of int8 logits that keeps the cross-entropy of probabilities least: of softmax of the
-/// rounded and clipped logits, where those of the network are the truth.
+/// Returns the range of int8 logits with the least cross-entropy between the float network's
+/// probabilities and those of the quantized logits.
 ///
-/// Most of the distance from the smallest to the largest logit tells nothing: a class that is
-/// improbable may be less so. Clipped, such logits leave finer steps to those that tell classes
-/// apart.
+/// Most of the distance from the smallest to the largest logit is irrelevant, because it only makes
+/// an improbable class more improbable. Clipping such logits leaves finer steps to the logits that
+/// distinguish classes.
 pub(super) fn logit_range(network: &Network<f32>, train: &Subset, threads: &Threads) -> Range {
     let width = network.outputs();
     let every = (train.len() * width).div_ceil(LOGITS).max(1);
@@ -56,7 +56,7 @@ fn min_cross_entropy(logits: &[f32], width: usize) -> Range {
     let mut all = Range::ZERO;
     logits.iter().for_each(|&logit| all.include(logit));
     let mut best = all;
-    // The widest of those that are as good.
+    // The widest of equally good ranges.
     let choose = |range: &(dyn Fn(f32) -> Range + Sync)| -> Range {
         let candidates = (1..=SHARES).into_par_iter().map(|step| {
             let range = range(step as f32 / SHARES as f32);
@@ -73,8 +73,8 @@ fn min_cross_entropy(logits: &[f32], width: usize) -> Range {
     best
 }
 
-/// Σ −p · ln softmax(q), over all rows: q is what int8 of this range makes of logits, p what the
-/// network's own say.
+/// Computes the cross-entropy Σ −p · ln softmax(q) over all rows, with q the logits quantized to
+/// int8 in this range, and p the float probabilities.
 fn cross_entropy(logits: &[f32], probabilities: &[f32], width: usize, range: Range) -> f64 {
     let quantization = range.quantization();
     let (scale, zero_point) = (quantization.scale, quantization.zero_point as f32);

@@ -1,8 +1,9 @@
-//! From a float network to an int8 model.
+//! Post-training quantization of float networks to int8 and int16 models.
 //!
 //! The scheme is TensorFlow Lite's (<https://ai.google.dev/edge/litert/models/quantization_spec>):
-//! symmetric weights with a scale a row, asymmetric activations with ranges seen on training data,
-//! biases in i32. The arithmetic that will run it is that of `model-format` and `firmware`.
+//! symmetric int8 weights with per-row scales, asymmetric activations with ranges calibrated on
+//! training data, and i32 biases. `model-format` and the engine `thimble-nn` define the integer
+//! arithmetic.
 
 mod bias;
 mod calibrate;

@@ -1,4 +1,5 @@
-//! The float network that is quantized in place of the trained one.
+//! Preparation of float networks for quantization: folding, input stage, equalization, output
+//! ranges.
 
 use std::sync::Arc;
 
@@ -11,29 +12,31 @@ use crate::evaluate::over_chunks;
 use crate::network::{Activation, Head, Layer, Network, Objective};
 use crate::train::Threads;
 
-/// The float network that is quantized: dense layers and functions alone, behind the model's input
-/// stage, with outputs of its own scale.
+/// A float network prepared for quantization: dense and activation layers only, after the model's
+/// input stage, with scaled outputs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prepared {
-    /// The network, of rows as [`rows`](Self::rows) gives them.
+    /// The network. Its inputs are those of [`rows`](Self::rows).
     pub network: Network<f32>,
-    /// What makes its inputs of raw features; none for pixels, which are taken as they are.
+    /// Input stage, which scales raw features to the network's inputs. `None` for pixels, which are
+    /// used unscaled.
     pub stage: Option<ChosenStage>,
-    /// For a network of values with a linear end: what its outputs, −1 to 1, stand for.
+    /// For regression with a linear last layer, the range of each output, which the network scales
+    /// to −1 to 1.
     pub outputs: Option<Vec<OutputRange>>,
 }
 
 /// The range of an output, in the unit of its target.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OutputRange {
-    /// What 0 stands for.
+    /// Value at an output of 0.
     pub middle: f64,
-    /// How far −1 and 1 are from it.
+    /// Distance from the middle to the values at outputs of −1 and 1.
     pub half: f64,
 }
 
 impl Prepared {
-    /// Returns rows as the network takes them.
+    /// Returns rows with the input stage applied.
     pub fn rows(&self, rows: &Subset) -> Subset {
         match &self.stage {
             Some(chosen) => rows.clone().staged(Some(Arc::new(Stage::clone(&chosen.stage)))),
@@ -42,12 +45,11 @@ impl Prepared {
     }
 }
 
-/// Returns the float network that is quantized in place of this one: the same function, of dense
-/// layers and functions alone, behind a stage that gives each feature its own range; equalized if
-/// the settings say so. Logits that a softmax is meant for have what they share taken off, which
-/// changes no probability; values get a range per output.
+/// Prepares a float network for quantization without changing its function. Folds batch
+/// normalization, centers logits of softmax, chooses the input stage, equalizes channels if the
+/// settings enable it, and scales regression outputs to per-output ranges.
 ///
-/// `precision` is that of the inputs: finer ones need less clipping.
+/// `data_type` is that of the inputs. int16 inputs need less clipping.
 ///
 /// # Errors
 /// [`QuantizeError::Network`] for a network that cannot be folded.
@@ -83,7 +85,7 @@ pub fn prepared(
     Ok(prepared)
 }
 
-/// The steps of an integer on each side of zero.
+/// Returns the number of steps on each side of zero.
 pub(super) fn half_steps(data_type: DataType) -> f64 {
     match data_type {
         DataType::Int8 => 127.0,
@@ -91,12 +93,12 @@ pub(super) fn half_steps(data_type: DataType) -> f64 {
     }
 }
 
-/// Whether the inputs are pixels that are not scaled, for which integers stand exactly.
+/// Returns `true` if the inputs are unscaled pixels, which int8 represents exactly.
 pub(super) fn takes_pixels(rows: &Subset) -> bool {
     matches!(rows.dataset().features(), Features::Bytes { .. }) && rows.scaling().is_none()
 }
 
-/// Whether each output can have a range of its own: values that are sums as they are.
+/// Returns `true` if each output can have its own range: regression outputs of a linear last layer.
 fn has_own_ranges(network: &Network<f32>, objective: Objective, train: &Subset) -> bool {
     let is_linear = network.layers().last().is_some_and(|view| match view.layer {
         Layer::Dense(dense) => dense.activation == Activation::Linear,
@@ -106,8 +108,8 @@ fn has_own_ranges(network: &Network<f32>, objective: Objective, train: &Subset) 
     is_linear && has_values && objective.head == Head::None
 }
 
-/// Middle and half width of what each output gives on the training rows, within what is to be
-/// learnt: what lies beyond that is better clipped.
+/// Returns middle and half width of each output on the training rows, limited to the range of its
+/// targets. Values beyond the targets are clipped.
 fn output_ranges(network: &Network<f32>, rows: &Subset, threads: &Threads) -> Vec<OutputRange> {
     let width = network.outputs();
     let parts = over_chunks(network, rows, threads, |tape, _, count| {
@@ -139,13 +141,13 @@ fn output_ranges(network: &Network<f32>, rows: &Subset, threads: &Threads) -> Ve
     ranges
         .map(|range| match range.half > 0.0 && range.half.is_finite() {
             true => range,
-            // An output that never changes, at any scale.
+            // A constant output, for which any scale works.
             false => OutputRange { half: range.middle.abs().max(1.0) * 1e-3, ..range },
         })
         .collect()
 }
 
-/// The targets of a row as the network learnt them.
+/// Returns the scaled targets of a row, on which the network was trained.
 pub(super) fn scaled_targets(rows: &Subset, position: usize) -> impl Iterator<Item = f64> {
     let values = rows.values(position).map(|row| row.to_vec()).unwrap_or_default();
     let scaling = rows.target_scaling().cloned();
@@ -158,7 +160,7 @@ pub(super) fn scaled_targets(rows: &Subset, position: usize) -> impl Iterator<It
     })
 }
 
-/// The same network with outputs from −1 to 1 for these ranges.
+/// Returns the same network with outputs scaled from these ranges to −1 to 1.
 fn with_outputs(network: &Network<f32>, ranges: &[OutputRange]) -> Network<f32> {
     let mut network = network.clone();
     let Some(Layer::Dense(dense)) = network.layers().last().map(|view| *view.layer) else {
@@ -175,7 +177,7 @@ fn with_outputs(network: &Network<f32>, ranges: &[OutputRange]) -> Network<f32> 
     network
 }
 
-/// Ranges of scaled targets in the targets' own units.
+/// Converts ranges of scaled targets to the targets' own units.
 fn in_units(ranges: &[OutputRange], train: &Subset) -> Vec<OutputRange> {
     let scaling = train.target_scaling();
     let range = |(output, range): (usize, &OutputRange)| {

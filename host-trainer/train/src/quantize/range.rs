@@ -1,4 +1,4 @@
-//! Ranges of real numbers, and the int8 quantization that covers them.
+//! Ranges of real numbers, and their scale and zero point.
 
 use model_format::{DataType, Quantization};
 
@@ -10,45 +10,45 @@ pub struct Range {
 }
 
 impl Range {
-    /// Zero alone.
+    /// The range of zero only.
     pub const ZERO: Range = Range { low: 0.0, high: 0.0 };
 
-    /// From `low` to `high`, widened where needed to contain zero; what is not finite is taken
-    /// for zero.
+    /// Returns the range from `low` to `high`, widened if necessary to contain zero. A bound that
+    /// is not finite counts as zero.
     pub fn new(low: f32, high: f32) -> Self {
         let finite = |value: f32| if value.is_finite() { value } else { 0.0 };
         Range { low: finite(low).min(0.0), high: finite(high).max(0.0) }
     }
 
-    /// The lower end, at most zero.
+    /// Returns the lower bound, at most zero.
     pub fn low(&self) -> f32 {
         self.low
     }
 
-    /// The upper end, at least zero.
+    /// Returns the upper bound, at least zero.
     pub fn high(&self) -> f32 {
         self.high
     }
 
-    /// The smallest range that contains both.
+    /// Returns the smallest range that contains both.
     pub fn union(self, other: Range) -> Range {
         Range { low: self.low.min(other.low), high: self.high.max(other.high) }
     }
 
-    /// The smallest range that contains this one and the value.
+    /// Widens the range to contain the value.
     #[inline(always)]
     pub fn include(&mut self, value: f32) {
         self.low = self.low.min(value);
         self.high = self.high.max(value);
     }
 
-    /// The part of it that lies within both.
+    /// Returns the intersection of both ranges.
     pub fn intersection(self, other: Range) -> Range {
         Range { low: self.low.max(other.low), high: self.high.min(other.high) }
     }
 
-    /// The quantization that covers the range: for int16 a symmetric one, scale = largest
-    /// magnitude / 32767.
+    /// Returns the quantization of this data type that covers the range. int16 is symmetric, with
+    /// scale = largest magnitude / 32767.
     pub fn quantization_as(&self, data_type: DataType) -> Quantization {
         let most = f64::from(self.high.max(-self.low)) / f64::from(i16::MAX);
         match data_type {
@@ -58,16 +58,16 @@ impl Range {
         }
     }
 
-    /// The quantization whose 256 values cover the range: scale = width / 255, and the zero point
-    /// that makes the lower end −128, rounded, so that zero is exact.
+    /// Returns the int8 quantization that covers the range: scale = width / 255, and a zero point
+    /// that is rounded, so that zero is exact.
     ///
     /// This is TensorFlow Lite's `ChooseQuantizationParams`
-    /// (`tensorflow/lite/kernels/internal/quantization_util.h`), which takes the zero point from
-    /// whichever end gives the smaller rounding error. A range of width zero has any scale: 1.
+    /// (`tensorflow/lite/kernels/internal/quantization_util.h`). It computes the zero point from
+    /// the end with the smaller rounding error. A range of width zero has scale 1.
     pub fn quantization(&self) -> Quantization {
         let (low, high) = (f64::from(self.low), f64::from(self.high));
         let scale = (high - low) / 255.0;
-        // A scale that no f32 can hold as a normal number stands for a layer that gives nothing.
+        // A scale below the normal numbers of f32: a layer whose outputs are all zero.
         if scale < f64::from(f32::MIN_POSITIVE) {
             return Quantization::int8(1.0, -128);
         }

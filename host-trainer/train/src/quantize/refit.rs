@@ -1,13 +1,13 @@
-//! Weights fitted anew, layer by layer, so that each makes up for what quantization did before it
-//! and for its own rounding.
+//! Layer-wise weight refitting after quantization, with GPTQ rounding. Each layer compensates for
+//! the quantization error of earlier layers and of its own weights.
 //!
-//! 1. The inputs that a layer gets from the quantized ones before it are not those of the float
-//!    network. Its weights and biases become those that give from the former, with the least
-//!    squared error over training rows, what the float layer gives from the latter.
-//! 2. They are rounded column by column, and what one column's rounding changes in the outputs, the
-//!    columns that are not rounded yet take back: GPTQ (Frantar et al., *GPTQ: accurate
-//!    post-training quantization for generative pre-trained transformers*, 2022).
-//! 3. The bias makes the mean of the outputs what it is in the float network.
+//! 1. Least squares: quantized layers compute other inputs for the next layer than float ones.
+//!    Weights and biases are fitted so that the layer computes from the quantized inputs, with the
+//!    least squared error over training rows, the float layer's outputs.
+//! 2. GPTQ: columns of weights are rounded one by one, and the remaining columns compensate for the
+//!    rounding error of each (Frantar et al., *GPTQ: accurate post-training quantization for
+//!    generative pre-trained transformers*, 2022).
+//! 3. Bias correction: the mean of each output is that of the float network.
 
 use model_format::build::{LayerSpec, ModelSpec};
 
@@ -17,20 +17,20 @@ use super::{QuantizeError, quantize_dense};
 use crate::data::Subset;
 use crate::network::{Layer, Network};
 
-/// Training rows that weights are fitted to.
+/// Number of training rows for the fit.
 const ROWS: usize = 4096;
 
-/// What is added to the diagonal of second moments, as a part of its mean: it holds the weights of
-/// inputs that do not vary where they are.
+/// Damping that is added to the diagonal of the covariance, relative to its mean. It keeps the
+/// weights of constant inputs unchanged.
 const DAMPING: f64 = 1e-5;
 
-/// The largest bias: it leaves the accumulator the rest.
+/// Largest bias. It leaves the rest of the i32 accumulator to the products.
 const MOST_BIAS: f64 = (1_u32 << 30) as f64;
 
-/// Fits the dense layers of a model to the float network that it was made from.
+/// Refits the dense layers of a model to the float network.
 ///
 /// # Errors
-/// [`QuantizeError`] where the model cannot be run or a multiplier cannot be expressed.
+/// [`QuantizeError`] if the model cannot be run or a multiplier cannot be represented.
 pub(super) fn refit(
     spec: &mut ModelSpec,
     folded: &Network<f32>,
@@ -83,13 +83,13 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// How the inputs of a layer vary together.
+/// Means and covariance of a layer's inputs.
 struct Moments {
     width: usize,
     means: Vec<f64>,
-    /// The inverse of their damped covariance.
+    /// Inverse of the damped covariance.
     inverse: Vec<f64>,
-    /// The upper triangular U with Uᵀ · U the inverse.
+    /// Upper triangular U with Uᵀ · U = inverse.
     factor: Vec<f64>,
 }
 
@@ -106,7 +106,7 @@ impl Moments {
         for row in inputs.chunks_exact(width) {
             let centered: Vec<f64> = row.iter().zip(&means).map(|(x, mean)| x - mean).collect();
             for (sums, x) in covariance.chunks_exact_mut(width).zip(&centered) {
-                // Most inputs of a layer behind a relu, and most pixels, are zero.
+                // Most outputs of ReLU, and most pixels, are zero.
                 if *x != 0.0 {
                     sums.iter_mut().zip(&centered).for_each(|(sum, y)| *sum += x * y / rows as f64);
                 }
@@ -116,7 +116,7 @@ impl Moments {
         let damping = DAMPING * (trace / width as f64).max(f64::MIN_POSITIVE);
         (0..width).for_each(|k| covariance[k * width + k] += damping);
         let inverse = inverse(&covariance, width);
-        // With the rows and columns in reverse a lower factor becomes an upper one.
+        // The transpose of the lower factor is the upper one.
         let lower = cholesky(&inverse, width);
         let mut factor = vec![0.0; width * width];
         for row in 0..width {
@@ -127,7 +127,8 @@ impl Moments {
         Moments { width, means, inverse, factor }
     }
 
-    /// The weights near `weights` that give `targets` from the inputs, up to a constant.
+    /// Returns the weights near `weights` that fit `targets` to the inputs by least squares, up to
+    /// a constant.
     fn fit(&self, inputs: &[f64], weights: &[f64], targets: &[f64]) -> Vec<f64> {
         let mut errors = vec![0.0; self.width];
         let rows = inputs.chunks_exact(self.width);
@@ -142,7 +143,7 @@ impl Moments {
         weights.iter().zip(changes).map(|(weight, change)| weight + change).collect()
     }
 
-    /// Rounds the weights of a row to multiples of `step`.
+    /// Rounds the weights of a row to multiples of `step` by GPTQ.
     fn round(&self, weights: &[f64], step: f64, most: f64, rounded: &mut [i8]) {
         let mut weights = weights.to_vec();
         for column in 0..self.width {
@@ -157,7 +158,8 @@ impl Moments {
     }
 }
 
-/// The lower triangular L with L · Lᵀ a positive definite matrix.
+/// Cholesky decomposition: returns the lower triangular L with L · Lᵀ = `matrix`, which is positive
+/// definite.
 fn cholesky(matrix: &[f64], width: usize) -> Vec<f64> {
     let mut lower = vec![0.0; width * width];
     for row in 0..width {
@@ -165,7 +167,7 @@ fn cholesky(matrix: &[f64], width: usize) -> Vec<f64> {
             let (a, b) = (&lower[row * width..], &lower[column * width..]);
             let rest = matrix[row * width + column] - dot(&a[..column], &b[..column]);
             lower[row * width + column] = match row == column {
-                // What rounding makes of a pivot must stay positive.
+                // A pivot must stay positive despite rounding.
                 true => rest.max(f64::MIN_POSITIVE).sqrt(),
                 false => rest / lower[column * width + column],
             };
@@ -174,10 +176,10 @@ fn cholesky(matrix: &[f64], width: usize) -> Vec<f64> {
     lower
 }
 
-/// The inverse of a positive definite matrix.
+/// Returns the inverse of a positive definite matrix by Cholesky decomposition.
 fn inverse(matrix: &[f64], width: usize) -> Vec<f64> {
     let lower = cholesky(matrix, width);
-    // Rows of the transposed inverse of the factor: each by substitution.
+    // Rows of the transposed inverse of the factor, each by forward substitution.
     let mut columns = vec![0.0; width * width];
     for (unit, column) in columns.chunks_exact_mut(width).enumerate() {
         for row in unit..width {

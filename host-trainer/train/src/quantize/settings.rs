@@ -1,30 +1,31 @@
-//! What a preset says about quantization.
+//! Quantization settings of a preset.
 
 use serde::{Deserialize, Serialize};
 
 use crate::validators::percentile;
 
-/// How a network is quantized.
+/// Quantization settings.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// How the range of an activation is chosen.
+    /// Calibration method of activation ranges.
     #[serde(default)]
     pub calibration: CalibrationMethod,
-    /// How fine activations are.
+    /// Data type of activations.
     #[serde(default)]
     pub activations: Activations,
-    /// Whether channels are made more alike first, by cross-layer equalization.
+    /// Enables cross-layer equalization.
     #[serde(default)]
     pub equalization: bool,
-    /// Whether biases make up for what rounding does to the means of outputs.
+    /// Enables bias correction, which restores the mean of each output.
     #[serde(default)]
     pub bias_correction: bool,
-    /// Whether weights and biases are fitted anew to make up for what quantization does before and
-    /// within their layer; it corrects biases, too.
+    /// Enables refitting of weights and biases, which compensates for the quantization error of
+    /// earlier layers and of the layer's own weights. It includes bias correction.
     #[serde(default)]
     pub refit: bool,
-    /// Training rows that the model carries with their outputs, for a device to test itself with.
+    /// Number of self-tests in the model: training rows with their outputs, for a device to check
+    /// itself.
     #[serde(default = "default_self_tests", deserialize_with = "self_tests")]
     pub self_tests: usize,
 }
@@ -43,32 +44,33 @@ impl Default for Settings {
     }
 }
 
-/// How fine activations are.
+/// Data type of activations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Activations {
-    /// 256 steps.
+    /// 8 bits, 256 steps.
     Int8,
-    /// 65,536 steps: what regression and little networks need.
+    /// 16 bits, 65,536 steps, for regression and small networks.
     Int16,
-    /// The cheapest way that loses at most 0.1 points of accuracy or 5 % of the squared error on the
-    /// validation rows (on training rows where there are none): 8 bits, 8 bits with weights or
-    /// ranges fitted to it, 16 bits for some activations, or for all.
+    /// The cheapest option that loses at most 0.1 points of accuracy, or adds at most 5 % to the
+    /// squared error, on the validation split (on the training split if there is none). The options
+    /// are 8 bits, 8 bits with refitted weights or ranges, 16 bits for some activations, and 16
+    /// bits for all.
     #[default]
     Auto,
 }
 
-/// How the range of an activation is chosen from its values on training data.
+/// Calibration method: how the range of an activation follows from its values on training data.
 #[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CalibrationMethod {
-    /// From the smallest to the largest value.
+    /// Smallest to largest value.
     #[default]
     MinMax,
-    /// As makes the mean squared error of rounding and clipping least.
+    /// The range with the least mean squared error of rounding and clipping.
     Mse,
-    /// From the (100 − p)th to the pth percentile: rare values are clipped, so that all others
-    /// get finer steps.
+    /// From the (100 − p)th to the pth percentile. Outliers are clipped, so that all other values
+    /// have finer steps.
     Percentile(#[serde(deserialize_with = "percentile")] f64),
 }
 

@@ -1,4 +1,4 @@
-//! The layers of a model, from those of a float network and the ranges of its activations.
+//! Conversion of a prepared float network and its calibration ranges to a model specification.
 
 use model_format::build::{
     DetailsSpec, FeatureSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec, TableSpec,
@@ -12,17 +12,17 @@ use super::{Calibration, DataTypes, QuantizeError, quantize_dense};
 use crate::data::{Features, Raw, Subset, Targets};
 use crate::network::{Activation, Head, Layer, Objective};
 
-/// A float network that becomes a model's layers.
+/// Inputs of the conversion of a float network to a model.
 pub(super) struct Export<'a> {
     pub prepared: &'a Prepared,
     pub calibration: &'a Calibration,
     pub data_types: &'a DataTypes,
     pub objective: Objective,
-    /// Above this probability the second of two classes is answered.
+    /// Decision threshold on the probability of the second of two classes.
     pub threshold: f64,
 }
 
-/// What values from −1 to 1 are quantized to.
+/// Returns the quantization of values from −1 to 1.
 fn unit_range(data_type: DataType) -> Quantization {
     let scale = (1.0 / half_steps(data_type)) as f32;
     match data_type {
@@ -32,19 +32,19 @@ fn unit_range(data_type: DataType) -> Quantization {
 }
 
 impl Export<'_> {
-    /// The model without self-tests.
+    /// Returns the model without self-tests.
     ///
     /// # Errors
-    /// [`QuantizeError`] for what no integers can stand for.
+    /// [`QuantizeError`] for a multiplier or an input channel that the format cannot represent.
     pub fn spec(&self, name: &str, train: &Subset) -> Result<ModelSpec, QuantizeError> {
         let dataset = train.dataset();
         let data_type = self.data_types.input;
         let (input, encoding) = match (&self.prepared.stage, dataset.features(), data_type) {
-            // q = byte − 128 at the byte's own scale: what the network saw, exactly.
+            // q = byte − 128 with the byte's own scale is exact.
             (None, Features::Bytes { scale, .. }, DataType::Int8) => {
                 (Quantization::int8(*scale, -128), Encoding::Unsigned8)
             }
-            // q = 128 · byte, as exactly.
+            // q = 128 · byte is exact, too.
             (None, Features::Bytes { scale, .. }, DataType::Int16) => {
                 (Quantization::int16(*scale / 128.0), Encoding::Quantized)
             }
@@ -86,7 +86,7 @@ impl Export<'_> {
         })
     }
 
-    /// The layers, with the quantization of the last one's outputs.
+    /// Returns the layers and the quantization of the last layer's outputs.
     fn layers(&self, input: Quantization) -> Result<(Vec<LayerSpec>, Quantization), QuantizeError> {
         let network = &self.prepared.network;
         let data_types = self.data_types.of_layers(network, self.objective);
@@ -122,31 +122,31 @@ impl Export<'_> {
                     quantization = table.output;
                     layers.push(LayerSpec::Table(table));
                 }
-                // Folded away.
+                // Removed by folding.
                 Layer::Dropout { .. } | Layer::BatchNormalization(_) => {}
             }
         }
         Ok((layers, quantization))
     }
 
-    /// What the outputs mean, of which the last layer's have the quantization `scores`.
+    /// Returns the output specification. `scores` is the quantization of the model's outputs.
     fn kind(&self, train: &Subset, scores: Quantization) -> OutputSpec {
         let labels = match train.dataset().targets() {
             Targets::Classes(labels) => labels.names.clone(),
             Targets::Values(_) => return OutputSpec::Values(self.value_scales(train, scores)),
         };
-        // The last step that is not above a number.
+        // The largest step that is not above a number.
         let steps = |real: f64| (real / f64::from(scores.scale) + 1e-9).floor() as i32;
         let threshold = self.threshold;
         match (self.prepared.network.outputs(), self.objective.scoring_head()) {
             (1, _) => {
                 OutputSpec::Probability { labels, threshold: steps(threshold) + scores.zero_point }
             }
-            // p₁ − p₀ of probabilities …
+            // Difference p₁ − p₀ of probabilities.
             (2, Head::Softmax) if self.objective.head == Head::Softmax => {
                 OutputSpec::Classes { labels, threshold: steps(2.0 * threshold - 1.0) }
             }
-            // … and of logits.
+            // Difference of logits.
             (2, Head::Softmax) => {
                 let limit = (threshold / (1.0 - threshold)).ln();
                 OutputSpec::Classes { labels, threshold: steps(limit) }
@@ -155,7 +155,7 @@ impl Export<'_> {
         }
     }
 
-    /// Scale and offset of each value, in the unit of its target.
+    /// Returns scale and offset of each regression output, in the unit of its target.
     fn value_scales(&self, train: &Subset, tensor: Quantization) -> Vec<ValueScale> {
         if let Some(ranges) = &self.prepared.outputs {
             let step = f64::from(tensor.scale);
@@ -175,7 +175,7 @@ impl Export<'_> {
         }
     }
 
-    /// Names and units, how often the range of each feature clips, and the preparation of images.
+    /// Returns names and units, clipping rates of features, and the preparation of images.
     fn details(&self, train: &Subset) -> DetailsSpec {
         let dataset = train.dataset();
         let labels = dataset.feature_labels();
@@ -211,7 +211,7 @@ impl Export<'_> {
     }
 }
 
-/// What makes values of the input from real numbers; one channel where all features are alike.
+/// Returns the channels that quantize real numbers. One channel if all are equal.
 fn real_channels(chosen: &ChosenStage, data_type: DataType) -> Vec<RealChannel> {
     let ends = chosen.stage.offsets.iter().zip(&chosen.stage.factors);
     let channel = |(&offset, &factor): (&f32, &f32)| RealChannel {
@@ -221,7 +221,7 @@ fn real_channels(chosen: &ChosenStage, data_type: DataType) -> Vec<RealChannel> 
     alike(ends.map(channel).collect())
 }
 
-/// What makes values of the input from counts, of which one stands for slope · count + intercept.
+/// Returns the channels that quantize raw ADC counts. A count represents slope · count + intercept.
 fn count_channels(
     chosen: &ChosenStage,
     line: impl Fn(usize) -> (f64, f64),
@@ -241,7 +241,7 @@ fn count_channels(
     Ok(alike(ends.map(channel).collect::<Result<Vec<Channel>, QuantizeError>>()?))
 }
 
-/// One channel where all are the same.
+/// Returns one channel if all are equal.
 fn alike<C: PartialEq>(mut channels: Vec<C>) -> Vec<C> {
     if channels.windows(2).all(|pair| pair[0] == pair[1]) {
         channels.truncate(1);

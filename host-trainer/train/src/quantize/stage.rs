@@ -1,4 +1,4 @@
-//! The range of each feature, by what the first layer's outputs lose.
+//! Input ranges: chooses the range of each feature by the error of the first layer's outputs.
 
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -7,31 +7,31 @@ use crate::data::{Features, Shift, Stage, Subset};
 use crate::network::{Dense, Layer, Network};
 use crate::train::Threads;
 
-/// Training rows that ranges are chosen by, at most, spread over all.
+/// Maximum number of training rows for the choice, at regular intervals.
 const ROWS: usize = 8192;
 
-/// Shares of the rows that may lie beyond each end of a range, of which the best pair is taken.
+/// Candidate clipping rates at each end of a range.
 const CLIPPED: [f64; 8] = [0.0, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.02, 0.05];
 
-/// Times that all features are gone through, each with the others as they were found.
+/// Rounds of coordinate descent over all features.
 const ROUNDS: usize = 2;
 
-/// The weights of a row have this many steps from zero to the largest.
+/// Steps of a row's weights from zero to the largest.
 const WEIGHT_STEPS: f64 = 127.0;
 
-/// The input stage of a quantized model, and what it costs.
+/// The input stage of a quantized model, with its clipping rates and errors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChosenStage {
     /// The stage.
     pub stage: Stage,
-    /// Of a million training rows, those that lie beyond the range of each feature.
+    /// Clipping rate of each feature in parts per million of the training rows.
     pub clipped: Vec<u32>,
-    /// What rounding and clipping of each feature cost, from 0 to 1: the mean over the rows of
-    /// e / (e + t).
+    /// Error of rounding and clipping per feature, from 0 to 1: the mean over the rows of e / (e +
+    /// t).
     pub losses: Vec<f64>,
 }
 
-/// A range of a feature, in what the network was trained on.
+/// A range of a feature, in the units of the network's inputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Interval {
     low: f64,
@@ -43,25 +43,25 @@ impl Interval {
         self.high - self.low
     }
 
-    /// How far a value is moved by clipping.
+    /// Returns the clipping error of a value.
     fn beyond(self, value: f64) -> f64 {
         (self.low - value).max(value - self.high).max(0.0)
     }
 }
 
-/// Chooses the range of each feature of a network for an input of `steps` steps, and returns the
-/// stage with the network that computes the same behind it.
+/// Chooses the range of each feature for an input of `steps` steps. Returns the input stage and the
+/// network that computes the same function after it.
 ///
-/// Narrow ranges clip, wide ones round coarsely, and a wide range of one feature makes its weights
-/// large, which leaves few steps to the others' in the same row. Each feature takes the range for
-/// which the sums of the first layer lose least: the mean over the rows of e / (e + t), with e what
-/// rounding and clipping of the feature do to the sums, and t what its usual deviation from its
-/// median does; and the same of the error that rounding the weights makes. A row that is lost is
-/// lost: squared errors would be ruled by the few rows in the tail of a heavy-tailed feature, which
-/// keep their distance then, while all other rows share a handful of steps.
+/// Narrow ranges clip, and wide ranges round coarsely. A wide range also makes the feature's
+/// weights large, which leaves few steps to the other weights of a row. Each feature has the range
+/// with the least error of the first layer's sums. The error is the mean over the rows of e / (e +
+/// t), with e the error of the sums by rounding and clipping the feature, and t their change by its
+/// usual deviation from the median. The rounding error of the weights is added in the same form.
+/// This error is bounded per row. Squared errors would be dominated by the few rows in the tail of
+/// a heavy-tailed feature, and leave a handful of steps to all other rows.
 ///
 /// # Shapes
-/// The first layer of `network` is dense, and takes rows of `train` as [`Subset::gather`] gives them.
+/// The first layer of `network` is dense. Its inputs are rows of [`Subset::gather`].
 pub fn choose_stage(
     network: &Network<f32>,
     train: &Subset,
@@ -90,7 +90,7 @@ pub fn choose_stage(
     };
     let mut intervals = threads.install(|| chooser.choose());
     for (interval, least) in intervals.iter_mut().zip(min_widths(train, steps)) {
-        // Nothing where the feature never changes.
+        // Skipped for a constant feature.
         if interval.width() > 0.0 && interval.width() < least {
             let middle = (interval.low + interval.high) / 2.0;
             *interval = Interval { low: middle - least / 2.0, high: middle + least / 2.0 };
@@ -108,8 +108,8 @@ pub fn choose_stage(
     Some((ChosenStage { stage, clipped, losses }, staged))
 }
 
-/// The narrowest range that a channel of counts can have, of each feature: its multiplier must stay
-/// below 2¹⁴ values of the input per count.
+/// Returns the narrowest range of each feature that a channel of counts can represent. Its
+/// multiplier must stay below 2¹⁴ input steps per count.
 fn min_widths(train: &Subset, steps: f64) -> Vec<f64> {
     let dataset = train.dataset();
     let slope = |feature: usize| match dataset.features() {
@@ -122,7 +122,7 @@ fn min_widths(train: &Subset, steps: f64) -> Vec<f64> {
     (0..dataset.width()).map(|k| slope(k) * factor(k) * steps / most).collect()
 }
 
-/// Rows spread over all training rows, as the network sees them. Shape: rows × features.
+/// Returns training rows at regular intervals, as inputs of the network. Rows × features.
 fn sample(train: &Subset) -> Array2<f64> {
     let count = ROWS.min(train.len());
     let mut rows = Array2::zeros((count, train.dataset().width()));
@@ -134,8 +134,8 @@ fn sample(train: &Subset) -> Array2<f64> {
     rows
 }
 
-/// The median distance from the median, of those values that differ from it: where most values are
-/// the same, the others tell what a feature has to say.
+/// Returns the median absolute deviation of the values that differ from the median. If most values
+/// are equal, the others carry the information.
 fn usual_deviation(sorted: &[f64]) -> f64 {
     let median = sorted[sorted.len() / 2];
     let mut distances: Vec<f64> =
@@ -150,11 +150,11 @@ fn usual_deviation(sorted: &[f64]) -> f64 {
 struct Chooser<'a> {
     /// The values of each feature, sorted.
     columns: &'a [Vec<f64>],
-    /// Of the first layer. Shape: outputs × inputs.
+    /// Weights of the first layer, outputs × inputs.
     weights: &'a Array2<f64>,
     /// Σ w² of each input.
     energies: Vec<f64>,
-    /// The usual deviation of each feature from its median.
+    /// Usual deviation of each feature from its median.
     usual: Vec<f64>,
     steps: f64,
 }
@@ -164,7 +164,7 @@ impl Chooser<'_> {
         let features = 0..self.columns.len();
         let candidates: Vec<Vec<Interval>> =
             features.clone().into_par_iter().map(|k| self.candidates(k)).collect();
-        // First as if weights were exact, then with what the weights of all others leave.
+        // First with exact weights, then with the rounding errors of all weights.
         let mut chosen: Vec<Interval> = features
             .clone()
             .into_par_iter()
@@ -179,7 +179,7 @@ impl Chooser<'_> {
                 let others = self.largest_without(k, &chosen);
                 let energy = self.input_energy(&chosen);
                 let column = self.weights.column(k);
-                // Each row's weights are rounded to steps of its largest.
+                // Weights of a row are rounded to steps of the largest.
                 let weight_loss = |interval: Interval| {
                     let squares = others.iter().zip(column).map(|(other, weight)| {
                         let largest = other.max(weight.abs() * interval.width() / 2.0);
@@ -195,7 +195,7 @@ impl Chooser<'_> {
         chosen
     }
 
-    /// The ranges of a feature that differ.
+    /// Returns the distinct candidate ranges of a feature.
     fn candidates(&self, feature: usize) -> Vec<Interval> {
         let column = &self.columns[feature];
         let last = column.len() - 1;
@@ -207,7 +207,7 @@ impl Chooser<'_> {
             for &above in &skipped {
                 let (low, high) = (column[below.min(last)], column[last - above.min(last)]);
                 let interval = Interval { low: low.min(high), high: high.max(low) };
-                // A range of nothing ignores the feature: only what never changes.
+                // An empty range ignores the feature, so only a constant one may have it.
                 let is_empty = interval.width() <= 0.0 && column[0] < column[last];
                 if !is_empty && !found.contains(&interval) {
                     found.push(interval);
@@ -217,8 +217,8 @@ impl Chooser<'_> {
         found
     }
 
-    /// The mean over the rows of e / (e + t), with e the distance by which rounding and clipping move
-    /// a value, t the usual deviation of the feature: both move the sums by as much more.
+    /// Returns the mean over the rows of e / (e + t), with e the rounding and clipping error of a
+    /// value, and t the usual deviation of the feature. The weights scale both by the same factor.
     fn loss(&self, feature: usize, interval: Interval) -> f64 {
         let column = &self.columns[feature];
         let usual = self.usual[feature];
@@ -235,7 +235,7 @@ impl Chooser<'_> {
         (outside + inside) / column.len() as f64
     }
 
-    /// What the deviations of all features from their medians do to the sums, on average.
+    /// Returns the mean change of the sums by the deviations of all features from their medians.
     fn total_deviation(&self) -> f64 {
         let square = |(column, energy): (&Vec<f64>, &f64)| {
             let median = column[column.len() / 2];
@@ -246,7 +246,7 @@ impl Chooser<'_> {
         squares.sqrt().max(f64::MIN_POSITIVE)
     }
 
-    /// The largest weight of each row behind the stage, but for those of a feature.
+    /// Returns the largest weight of each row after the input stage, without that of a feature.
     fn largest_without(&self, feature: usize, chosen: &[Interval]) -> Vec<f64> {
         let largest = |row: ndarray::ArrayView1<'_, f64>| {
             let others = row.iter().zip(chosen).enumerate().filter(|(k, _)| *k != feature);
@@ -257,7 +257,7 @@ impl Chooser<'_> {
         self.weights.rows().into_iter().map(largest).collect()
     }
 
-    /// The mean of Σ v² over what the first layer sees, v in −1..=1.
+    /// Returns the mean of Σ v² over the inputs of the first layer, with v in −1..=1.
     fn input_energy(&self, chosen: &[Interval]) -> f64 {
         let of = |(column, interval): (&Vec<f64>, &Interval)| {
             let half = interval.width() / 2.0;
@@ -265,7 +265,7 @@ impl Chooser<'_> {
                 return 0.0;
             }
             let middle = (interval.low + interval.high) / 2.0;
-            // A few dozen values are enough for a mean of squares of sorted ones.
+            // The values are sorted, so a few dozen of them suffice for the mean square.
             let every = column.len().div_ceil(64);
             let seen = column.iter().step_by(every);
             let squares = seen.clone().map(|x| ((x - middle) / half).clamp(-1.0, 1.0).powi(2));
@@ -275,14 +275,14 @@ impl Chooser<'_> {
     }
 }
 
-/// The candidate that loses least, the first of equal ones.
+/// Returns the candidate with the least error, the first of equal ones.
 fn best(candidates: &[Interval], loss: impl Fn(Interval) -> f64) -> Interval {
     let losses = candidates.iter().map(|interval| (*interval, loss(*interval)));
     let least = losses.min_by(|a, b| a.1.total_cmp(&b.1));
     least.map_or(Interval { low: 0.0, high: 0.0 }, |(interval, _)| interval)
 }
 
-/// The stage in the features' own units, from ranges in what the network was trained on.
+/// Returns the input stage in the features' own units.
 fn stage(train: &Subset, intervals: &[Interval]) -> Stage {
     let scaling = train.scaling();
     let ends = intervals.iter().enumerate().map(|(feature, interval)| {
@@ -300,7 +300,7 @@ fn stage(train: &Subset, intervals: &[Interval]) -> Stage {
     Stage { offsets, factors }
 }
 
-/// The network that computes from staged rows what this one computes from the rows themselves.
+/// Returns the network that computes the same function after the input stage.
 fn behind(network: &Network<f32>, dense: &Dense, intervals: &[Interval]) -> Network<f32> {
     let mut network = network.clone();
     let parameters = &mut network.parameters_mut()[..dense.parameter_count()];

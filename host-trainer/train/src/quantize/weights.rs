@@ -1,7 +1,7 @@
-//! Smaller weights for a model that has been quantized: int4, and sparse where that is smaller.
+//! Weight compression of quantized models: int4 weights, and block-sparse int8 weights.
 //!
-//! A model with int8 weights is where int4 ones are made from: what the first rounding did to a
-//! weight is a fortieth of what the second does.
+//! int4 weights are made from int8 weights. The error of rounding to int8 is small compared with
+//! that of rounding to int4.
 
 use model_format::build::{DenseSpec, LayerSpec, ModelSpec, SelfTestSpec};
 use model_format::{Dense, Error, Layer, Model, Multiplier, WeightLayout, padded};
@@ -10,10 +10,10 @@ use thimble_nn::Engine;
 use super::QuantizeError;
 use crate::evaluate::Int8Error;
 
-/// The largest magnitude of an int4 weight.
+/// Largest magnitude of an int4 weight.
 const MOST: f64 = 7.0;
-/// Scales that are tried for a row, as parts of the one at which its largest weight just fits:
-/// clipping few large weights lets all others have finer steps.
+/// Candidate scales of a row, in percent of the one at which its largest weight just fits. Clipping
+/// a few large weights leaves finer steps to all others.
 const TRIED: [u32; 51] = {
     let mut percents = [0; 51];
     let mut index = 0;
@@ -24,14 +24,14 @@ const TRIED: [u32; 51] = {
     percents
 };
 
-/// Gives the dense layers for which `int4` says so weights of 4 bits, all others the smaller of
-/// dense and block-sparse int8, and makes the self-tests' outputs anew.
+/// Compresses the weights of dense layers: int4 where `int4` is `true`, else the smaller of dense
+/// and block-sparse int8. The outputs of self-tests are computed again.
 ///
 /// # Shapes
-/// `int4` has an entry a dense layer.
+/// `int4` has one entry per dense layer.
 ///
 /// # Errors
-/// [`QuantizeError`], for a multiplier that the format cannot express.
+/// [`QuantizeError`] for a multiplier that the format cannot represent.
 pub fn with_weights(model: &Model<'_>, int4: &[bool]) -> Result<Vec<u8>, QuantizeError> {
     let mut spec = ModelSpec::from(model);
     let dense = spec.layers.iter_mut().filter_map(|layer| match layer {
@@ -39,13 +39,13 @@ pub fn with_weights(model: &Model<'_>, int4: &[bool]) -> Result<Vec<u8>, Quantiz
         LayerSpec::Table(_) | LayerSpec::Softmax(_) => None,
     });
     for (dense, int4) in dense.zip(int4) {
-        // Packed for no core.
+        // Undoes the packing for a core.
         dense.layout = match dense.layout.is_int4() {
             true => WeightLayout::Int4,
             false => WeightLayout::RowMajor,
         };
         let (sparse, int4_len) = (sparse_len(dense), len(dense, WeightLayout::Int4));
-        // Where sparse int8 is no larger than int4 it is better: it loses nothing.
+        // Sparse int8 that is no larger than int4 is better, because it is lossless.
         if *int4 && dense.layout == WeightLayout::RowMajor && int4_len < sparse {
             to_int4(dense)?;
         } else if sparse < len(dense, dense.layout) {
@@ -62,7 +62,7 @@ pub fn with_weights(model: &Model<'_>, int4: &[bool]) -> Result<Vec<u8>, Quantiz
     Ok(spec.to_bytes()?)
 }
 
-/// Makes the outputs of self-tests those that a model gives.
+/// Sets the outputs of self-tests to those of the model.
 fn answer(bytes: &[u8], self_tests: &mut [SelfTestSpec]) -> Result<(), QuantizeError> {
     let model = Model::parse(bytes)?;
     let mut scratch = vec![0; model.scratch_len()];
@@ -77,7 +77,7 @@ fn len(dense: &DenseSpec, layout: WeightLayout) -> usize {
     layout.weights_len(dense.inputs, dense.outputs)
 }
 
-/// Bytes of the layer's weights if they were block-sparse.
+/// Returns the size of the layer's weights in bytes as block-sparse int8.
 fn sparse_len(dense: &DenseSpec) -> usize {
     let rows = dense.weights.chunks(dense.inputs.max(1));
     let blocks = rows
@@ -87,7 +87,7 @@ fn sparse_len(dense: &DenseSpec) -> usize {
     len(dense, WeightLayout::Sparse) + padded(2 * blocks) + 4 * blocks
 }
 
-/// Rounds the weights of each row to int4, at the scale that loses least.
+/// Rounds the weights of each row to int4, at the scale with the least squared error.
 fn to_int4(dense: &mut DenseSpec) -> Result<(), Error> {
     dense.layout = WeightLayout::Int4;
     let mut chooser = ScaleChooser::new();
@@ -103,10 +103,10 @@ fn to_int4(dense: &mut DenseSpec) -> Result<(), Error> {
     Ok(())
 }
 
-/// Chooses the scale of a row. A row has far more weights than there are magnitudes of them, so
-/// that the error of each magnitude is computed once per row.
+/// Choice of a row's scale. A row has far more weights than distinct magnitudes, so the error of
+/// each magnitude is computed once per row.
 struct ScaleChooser {
-    /// Squared errors at all scales, by the magnitude of the int8 weight.
+    /// Squared errors at all candidate scales, by the magnitude of the int8 weight.
     errors: Vec<[f64; TRIED.len()]>,
 }
 
@@ -115,8 +115,7 @@ impl ScaleChooser {
         ScaleChooser { errors: vec![[0.0; TRIED.len()]; 129] }
     }
 
-    /// Which of the scales that are tried gives the least squared error, in steps of the int8
-    /// weights.
+    /// Returns the candidate scale with the least squared error, in steps of the int8 weights.
     fn scale_of(&mut self, row: &[i8]) -> f64 {
         let most = row.iter().map(|weight| weight.unsigned_abs()).max().unwrap_or(0);
         if most == 0 {
@@ -144,7 +143,7 @@ fn rounded(weight: i8, scale: f64) -> f64 {
     (f64::from(weight) / scale).round().clamp(-MOST, MOST)
 }
 
-/// The dense layers of a model, first to last.
+/// Iterates over the dense layers of a model, first to last.
 pub fn dense_layers<'m>(model: &Model<'m>) -> impl Iterator<Item = Dense<'m>> {
     model.layers().filter_map(|layer| match layer {
         Layer::Dense(dense) => Some(dense),
@@ -152,7 +151,7 @@ pub fn dense_layers<'m>(model: &Model<'m>) -> impl Iterator<Item = Dense<'m>> {
     })
 }
 
-/// The rows of weights of a dense layer as the real numbers that they stand for.
+/// Iterates over the rows of a dense layer's weights, dequantized.
 pub fn real_weights<'m>(
     dense: &Dense<'m>,
 ) -> impl Iterator<Item = impl Iterator<Item = f64> + use<'m>> + use<'m> {
@@ -163,8 +162,8 @@ pub fn real_weights<'m>(
     })
 }
 
-/// The ratio of the power of `reference` to that of what `quantized` differs from it, in decibels;
-/// infinite where it does not.
+/// Returns the signal-to-quantization-noise ratio (SQNR) in decibels: the power of `reference` over
+/// that of the difference. Infinite if there is no difference.
 ///
 /// # Shapes
 /// Both have the same rows, of the same length.

@@ -1,27 +1,27 @@
-//! What watches a training and acts: early stopping, and the learning rate on a plateau.
+//! Training callbacks: early stopping and learning-rate reduction on a plateau.
 
 use serde::{Deserialize, Serialize};
 
 use super::EpochRecord;
 use crate::validators::{at_least_one, not_negative, proper_fraction};
 
-/// What is watched.
+/// Monitored metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Monitor {
-    /// The loss on the validation rows.
+    /// Loss of the validation split.
     #[default]
     #[serde(rename = "val_loss")]
     ValidationLoss,
-    /// The accuracy on the validation rows.
+    /// Accuracy of the validation split.
     #[serde(rename = "val_accuracy")]
     ValidationAccuracy,
-    /// The loss on the training rows.
+    /// Loss of the training split.
     Loss,
 }
 
 impl Monitor {
-    /// What it shows, the lower the better; NaN when it was not measured.
+    /// Returns the metric as a cost, where lower is better. NaN if it was not measured.
     fn cost(self, record: &EpochRecord) -> f64 {
         let validation = record.validation.as_ref();
         match self {
@@ -31,47 +31,47 @@ impl Monitor {
         }
     }
 
-    /// Whether it needs validation rows.
+    /// Returns `true` if the metric needs a validation split.
     pub fn needs_validation(self) -> bool {
         self != Monitor::Loss
     }
 }
 
-/// When to stop before the last epoch.
+/// Early stopping, as Keras's `EarlyStopping`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EarlyStopping {
     /// Epochs without improvement after which training ends.
     #[serde(deserialize_with = "at_least_one")]
     pub patience: usize,
-    /// What is watched.
+    /// Monitored metric.
     #[serde(default)]
     pub monitor: Monitor,
-    /// By how much it must get better to count.
+    /// Smallest change of the metric that counts as an improvement.
     #[serde(default, deserialize_with = "not_negative")]
     pub min_delta: f64,
-    /// Whether the network of the best epoch is what training gives.
+    /// Returns the weights of the best epoch if `true`, of the last epoch otherwise.
     #[serde(default = "yes")]
     pub restore_best_weights: bool,
 }
 
-/// When to lower the learning rate.
+/// Learning-rate reduction, as Keras's `ReduceLROnPlateau`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plateau {
-    /// Epochs without improvement after which it is lowered.
+    /// Epochs without improvement after which the learning rate is reduced.
     #[serde(deserialize_with = "at_least_one")]
     pub patience: usize,
-    /// What it is multiplied by.
+    /// Factor of each reduction.
     #[serde(deserialize_with = "proper_fraction")]
     pub factor: f64,
-    /// What is watched.
+    /// Monitored metric.
     #[serde(default)]
     pub monitor: Monitor,
-    /// By how much it must get better to count.
+    /// Smallest change of the metric that counts as an improvement.
     #[serde(default = "small", deserialize_with = "not_negative")]
     pub min_delta: f64,
-    /// The learning rate that it never falls below.
+    /// Lower bound of the learning rate.
     #[serde(default, deserialize_with = "not_negative")]
     pub min_lr: f64,
 }
@@ -84,12 +84,12 @@ fn small() -> f64 {
     1e-4
 }
 
-/// The best that was seen, and how long ago.
+/// Best value of a monitored metric, and its age.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Best {
-    /// The lowest cost.
+    /// Lowest cost so far.
     pub cost: f64,
-    /// Epochs since.
+    /// Epochs since then.
     pub waited: usize,
 }
 
@@ -100,7 +100,7 @@ impl Default for Best {
 }
 
 impl Best {
-    /// Takes in what an epoch showed: whether it is the best so far.
+    /// Records an epoch. Returns `true` if it is the best so far.
     fn see(&mut self, cost: f64, min_delta: f64) -> bool {
         let better = cost < self.cost - min_delta;
         match better {
@@ -112,21 +112,21 @@ impl Best {
 }
 
 impl EarlyStopping {
-    /// Takes in what an epoch showed: whether it is the best so far.
+    /// Records an epoch. Returns `true` if it is the best so far.
     pub(super) fn judge(&self, best: &mut Best, record: &EpochRecord) -> bool {
         best.see(self.monitor.cost(record), self.min_delta)
     }
 
-    /// Whether it is time to stop.
+    /// Returns `true` if training stops here.
     pub(super) fn is_over(&self, best: &Best) -> bool {
         best.waited >= self.patience
     }
 }
 
 impl Plateau {
-    /// The share of the learning rate for the next epoch, after that of this one.
+    /// Returns the factor of the learning rate for the next epoch, given that of this epoch.
     ///
-    /// `learning_rate` is that of the first epoch.
+    /// `learning_rate` is the optimizer's setting.
     pub(super) fn next_share(
         &self,
         best: &mut Best,

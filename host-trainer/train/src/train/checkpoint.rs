@@ -1,4 +1,4 @@
-//! Where a training stands: enough to go on as if it had never stopped.
+//! Checkpoints: the state from which training resumes bit-exactly.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,77 +14,77 @@ use super::callbacks::Best;
 use super::{EpochRecord, History};
 use crate::network::BatchScore;
 
-/// Numbers of a training, borrowed from it or read from a file.
+/// Values of a tensor, borrowed from a training or read from a file.
 type Floats<'a> = Cow<'a, [f32]>;
 
 /// The state of a training between two batches.
 ///
-/// It borrows what is large from the training: a copy would be the most memory that training takes.
+/// It borrows large tensors from the training. A copy would dominate the memory of training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint<'a> {
     /// Weights, biases, γ and β.
     pub parameters: Floats<'a>,
     /// Running means and variances.
     pub state: Floats<'a>,
-    /// Mean gradients or velocities of the optimizer.
+    /// First moments (mean gradients) or velocities of the optimizer.
     pub first: Floats<'a>,
-    /// Mean squared gradients of the optimizer.
+    /// Second moments (mean squared gradients) of the optimizer.
     pub second: Floats<'a>,
-    /// Parameters and state of the best epoch, where early stopping keeps them.
+    /// Parameters and state of the best epoch, if early stopping restores them.
     pub best: Option<(Floats<'a>, Floats<'a>)>,
-    /// Positions of the training rows, in the order of the epoch under way.
+    /// Positions of the training rows, in the order of the current epoch.
     pub positions: Cow<'a, [u32]>,
-    /// Everything else.
+    /// Counters, metrics and positions of random streams.
     pub place: Place,
 }
 
-/// The numbers of a checkpoint.
+/// Counters, metrics and positions of random streams of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Place {
-    /// The epoch under way, counted from 1.
+    /// The current epoch, counted from 1.
     pub epoch: usize,
-    /// Batches of it that are done.
+    /// Finished batches of this epoch.
     pub batch: usize,
-    /// Steps of the optimizer.
+    /// Finished optimizer steps.
     pub steps: usize,
-    /// Where the generator that shuffles stands.
+    /// Word position of the generator for shuffling.
     pub shuffle_words: u128,
-    /// Where the generator that moves images stood when the epoch began.
+    /// Word position of the generator for image shifts at the start of the epoch.
     pub shift_words: u128,
     /// Threads that share each batch.
     pub workers: usize,
-    /// What early stopping has seen.
+    /// State of early stopping.
     pub stopping: Best,
-    /// What the plateau has seen.
+    /// State of learning-rate reduction.
     pub plateau: Best,
-    /// What the plateau has made of the learning rate.
+    /// Factor of the learning rate after all reductions.
     pub plateau_share: f64,
-    /// What the epoch's batches scored so far.
+    /// Loss and metrics of this epoch's batches so far.
     pub score: BatchScore,
-    /// The epochs that are done.
+    /// Finished epochs.
     pub history: History,
 }
 
-/// Why a checkpoint cannot be used.
+/// Errors of reading and resuming from a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CheckpointError {
-    /// The file is no checkpoint, or is damaged.
+    /// The file is not a checkpoint, or it is damaged.
     #[error("{}: not a checkpoint of this program ({problem}): train anew, without --resume", foreign_text::path(.path))]
     Format {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// Description of the problem.
         problem: String,
     },
-    /// It is of another training.
+    /// The checkpoint is of another training.
     #[error("the checkpoint is of another training: {0}")]
     Other(String),
-    /// Its numbers are those of no training.
+    /// No training can have reached these values.
     #[error("the checkpoint cannot be gone on from: {0}. Train without --resume")]
     Beyond(String),
 }
 
-/// As it is written: numbers whose every bit matters as bits.
+/// JSON form of [`Place`]. Floating-point numbers are written as their bits.
 #[derive(Serialize, Deserialize)]
 struct Written {
     epoch: usize,
@@ -100,7 +100,7 @@ struct Written {
     epochs: Vec<(u64, WrittenScore, Option<WrittenScore>, u64)>,
 }
 
-/// Loss bits, correct, bits of the absolute error, rows.
+/// Bits of the loss, correct rows, bits of the absolute error, rows.
 type WrittenScore = (u64, usize, Option<u64>, usize);
 
 fn write_score(score: &BatchScore) -> WrittenScore {
@@ -113,7 +113,7 @@ fn read_score((loss, correct, error, rows): WrittenScore) -> BatchScore {
     BatchScore { loss_sum: f64::from_bits(loss), correct, absolute_error, rows }
 }
 
-/// Numbers of 32 bits on their way into a file.
+/// A tensor of 32-bit values, little-endian.
 struct Numbers<'a> {
     dtype: Dtype,
     shape: [usize; 1],
@@ -122,7 +122,7 @@ struct Numbers<'a> {
 
 impl<'a> Numbers<'a> {
     fn new<T: bytemuck::NoUninit>(dtype: Dtype, values: &'a [T]) -> Self {
-        // As they lie in memory, where that is as they lie in the file.
+        // Without a copy on little-endian machines.
         let mut bytes = Cow::Borrowed(bytemuck::cast_slice(values));
         if cfg!(target_endian = "big") {
             bytes.to_mut().as_chunks_mut::<4>().0.iter_mut().for_each(|word| word.reverse());
@@ -150,11 +150,11 @@ impl View for Numbers<'_> {
 }
 
 impl Checkpoint<'_> {
-    /// Writes the file, with the text that says which training it is of, and the fingerprint of its
-    /// data.
+    /// Writes the file. `training` identifies the training, `data` is the fingerprint of its
+    /// dataset.
     ///
     /// # Errors
-    /// What the system says.
+    /// The operating system's I/O error.
     pub fn write(&self, training: &str, data: &str, path: &Path) -> io::Result<()> {
         let place = &self.place;
         let best = |best: Best| (best.cost.to_bits(), best.waited);
@@ -211,16 +211,16 @@ impl Checkpoint<'_> {
     }
 }
 
-/// Which training a checkpoint is of.
+/// Training and dataset that a checkpoint belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// The settings that decide what the weights become.
+    /// The settings that determine the weights.
     pub training: String,
     /// Fingerprint of the data.
     pub data: String,
 }
 
-/// SHA-256 of all that a checkpoint says, however its file arranges it.
+/// SHA-256 of a checkpoint's content, independent of the layout of its file.
 struct Checksum(Sha256);
 
 impl Checksum {
@@ -251,10 +251,10 @@ const TENSORS: [&str; 7] =
     ["parameters", "state", "first", "second", "positions", "best.parameters", "best.state"];
 
 impl Checkpoint<'static> {
-    /// Reads the content of the file `path`; with it comes which training it is of.
+    /// Parses the content of the file `path`. Returns the checkpoint and its origin.
     ///
     /// # Errors
-    /// [`CheckpointError::Format`] with what is wrong: a damaged file is refused, whichever bit.
+    /// [`CheckpointError::Format`] for a file that is not a checkpoint, and for any damaged bit.
     pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Self, Origin), CheckpointError> {
         let fail = |problem: String| CheckpointError::Format { path: path.into(), problem };
         let (_, header) =

@@ -1,4 +1,4 @@
-//! Weights of classes in the loss, for classes of uneven sizes.
+//! Class weights in the loss, for imbalanced classes.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,21 +11,22 @@ use crate::data::Subset;
 /// Weight of each class in the loss.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClassWeight {
-    /// n / (k · nᶜ) for n rows of k classes, nᶜ of them of the class: all classes weigh the same, and
-    /// a row weighs 1 on average (as `compute_class_weight("balanced")` of scikit-learn).
+    /// n / (k · nᶜ) for n rows of k classes, with nᶜ rows of the class. All classes have the same
+    /// total weight, and the mean weight of a row is 1. As scikit-learn's
+    /// `compute_class_weight("balanced")`.
     Balanced,
-    /// By the name of the class; a class that is not named has weight 1.
+    /// Weights by class name. Other classes have weight 1.
     ByClass(BTreeMap<String, f64>),
 }
 
-/// Word for [`ClassWeight::Balanced`] in presets.
+/// Name of [`ClassWeight::Balanced`] in presets.
 const BALANCED: &str = "balanced";
 
 impl ClassWeight {
-    /// The weight of each class, counted on these rows, which should be the training rows.
+    /// Returns the weight of each class, from the class counts of the training split.
     ///
     /// # Errors
-    /// A class of the table that the rows do not know, with the classes that they do.
+    /// A message for a class name that the dataset does not have. It lists the dataset's classes.
     pub fn weights(&self, train: &Subset) -> Result<Vec<f32>, String> {
         let names = train.dataset().class_names();
         match self {
@@ -50,7 +51,7 @@ impl ClassWeight {
     }
 }
 
-/// Rows of each class.
+/// Returns the number of rows of each class.
 pub fn class_counts(rows: &Subset) -> Vec<usize> {
     let mut counts = vec![0; rows.dataset().classes()];
     for class in (0..rows.len()).filter_map(|row| rows.class(row)) {

@@ -1,39 +1,39 @@
-//! What each epoch reached.
+//! Training history: loss and metrics per epoch.
 
 use std::fmt::Write;
 
 use crate::network::BatchScore;
 
-/// What one epoch reached.
+/// Loss and metrics of one epoch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EpochRecord {
     /// The epoch, counted from 1.
     pub epoch: usize,
     /// Learning rate of its last step.
     pub learning_rate: f64,
-    /// What the training rows scored as they were learnt, each before its step.
+    /// Loss and metrics of the training rows, each before its optimizer step.
     pub train: BatchScore,
-    /// What the validation rows scored after the epoch.
+    /// Loss and metrics of the validation split after the epoch.
     pub validation: Option<BatchScore>,
-    /// Seconds that the training rows took, validation not included.
+    /// Training time in seconds, without validation.
     pub seconds: f64,
 }
 
-/// What all epochs reached.
+/// Loss and metrics of all epochs.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct History {
-    /// One record an epoch, in order; the last may be of a part of an epoch that was stopped.
+    /// One record per epoch, in order. The last epoch may be incomplete if training was stopped.
     pub epochs: Vec<EpochRecord>,
 }
 
 impl History {
-    /// As CSV, with a header.
+    /// Formats the history as CSV with a header.
     pub fn to_csv(&self) -> String {
         let mut csv = String::from(
             "epoch,learning_rate,loss,accuracy,mean_absolute_error,val_loss,\
              val_accuracy,val_mean_absolute_error,seconds\n",
         );
-        // Loss, accuracy where there are classes, mean absolute error where there are numbers.
+        // Loss, accuracy (classification), mean absolute error (regression).
         let score = |score: &BatchScore| {
             let optional = |value: Option<f64>| value.map_or(String::new(), six_digits);
             let accuracy = Some(score.accuracy()).filter(|accuracy| accuracy.is_finite());
@@ -50,15 +50,15 @@ impl History {
         csv
     }
 
-    /// Mean seconds of an epoch; NaN when there was none.
+    /// Returns the mean seconds per epoch, or NaN for no epoch.
     pub fn seconds_per_epoch(&self) -> f64 {
         self.epochs.iter().map(|record| record.seconds).sum::<f64>() / self.epochs.len() as f64
     }
 }
 
-/// A number to six significant digits, however small, without an exponent.
+/// Formats a number with six significant digits and no exponent.
 fn six_digits(value: f64) -> String {
-    // What was written as a number is read as one.
+    // A formatted number always parses.
     format!("{value:.5e}").parse::<f64>().unwrap_or(value).to_string()
 }
 

@@ -1,4 +1,4 @@
-//! Training: batches, optimizer, schedule, the loop, and those who watch it.
+//! Training: mini-batches, optimizers, learning-rate schedules, callbacks, checkpoints.
 
 mod callbacks;
 mod checkpoint;

@@ -1,4 +1,4 @@
-//! Those who watch a training, and may end it.
+//! Observers of a training: progress, checkpoints, interruption.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,61 +6,61 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{Checkpoint, EpochRecord};
 use crate::network::{BatchScore, Network};
 
-/// Asks a training to end after its current batch; a clone asks the same training.
+/// Stops a training after its current batch. Clones share the flag.
 #[derive(Clone, Debug, Default)]
 pub struct StopFlag(Arc<AtomicBool>);
 
 impl StopFlag {
-    /// Asks for the end.
+    /// Requests the stop.
     pub fn stop(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the end was asked for.
+    /// Returns `true` after a stop was requested.
     pub fn is_stopped(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// How far training is.
+/// Progress of training.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
     /// The epoch, counted from 1.
     pub epoch: usize,
-    /// Epochs there will be.
+    /// Number of epochs.
     pub epochs: usize,
-    /// Batches of this epoch that are done.
+    /// Finished batches of this epoch.
     pub batch: usize,
-    /// Batches of an epoch.
+    /// Batches per epoch.
     pub batches: usize,
-    /// What this epoch's batches scored so far.
+    /// Loss and metrics of this epoch's batches so far.
     pub score: BatchScore,
 }
 
-/// Whether to go on.
+/// Decision of an observer after an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// Train the next epoch, if there is one.
+    /// Continue with the next epoch, if there is one.
     Continue,
-    /// End here.
+    /// Stop training.
     Stop,
 }
 
-/// One who watches training: a progress bar, early stopping, checkpoints.
+/// Observer of a training, such as a progress bar or a writer of checkpoints.
 pub trait Observer<T>: Send {
-    /// A batch is done. Called often: must be quick.
+    /// Called after each batch. It must return quickly.
     fn batch_done(&mut self, _progress: &Progress) {}
 
-    /// An epoch is done, or was stopped; the network is as after its last step.
+    /// Called after each epoch, also a stopped one, with the network after the last step.
     fn epoch_done(&mut self, _record: &EpochRecord, _network: &Network<T>) -> Flow {
         Flow::Continue
     }
 
-    /// Training stands where it could be taken up again; `make` gives all that is needed for that.
-    /// Called after each epoch, and when training is stopped.
+    /// Called after each epoch and when training is stopped. `make` returns the checkpoint to
+    /// resume from.
     fn resumable<'a>(&mut self, _make: &dyn Fn() -> Checkpoint<'a>) {}
 
-    /// Training is over; quantization and evaluation follow.
+    /// Called after training, before quantization and evaluation.
     fn trained(&mut self) {}
 }
 

@@ -1,93 +1,92 @@
-//! How parameters follow their gradients.
+//! Optimizers: Adam, AdamW, RMSprop, and SGD with momentum.
 
 use serde::{Deserialize, Serialize};
 
 use crate::network::Real;
 use crate::validators::{below_one, not_negative, positive};
 
-/// The optimizer of a preset.
+/// Optimizer settings of a preset.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OptimizerSettings {
-    /// Kingma and Ba, *Adam: a method for stochastic optimization*, 2015, algorithm 1.
+    /// Adam: Kingma and Ba, *Adam: a method for stochastic optimization*, 2015, algorithm 1.
     Adam(AdamSettings),
-    /// Adam with decoupled weight decay: Loshchilov and Hutter, *Decoupled weight decay
-    /// regularization*, 2019, algorithm 2.
+    /// AdamW: Loshchilov and Hutter, *Decoupled weight decay regularization*, 2019, algorithm 2.
     #[serde(rename = "adamw")]
     AdamW(AdamWSettings),
-    /// Hinton, *Neural networks for machine learning*, 2012, lecture 6e.
+    /// RMSprop: Hinton, *Neural networks for machine learning*, 2012, lecture 6e.
     #[serde(rename = "rmsprop")]
     RmsProp(RmsPropSettings),
-    /// Gradient descent, with classical momentum or Nesterov's (Sutskever et al., *On the importance
-    /// of initialization and momentum in deep learning*, 2013, equations 1 to 4).
+    /// Stochastic gradient descent, with classical or Nesterov momentum (Sutskever et al., *On the
+    /// importance of initialization and momentum in deep learning*, 2013, equations 1 to 4).
     Sgd(SgdSettings),
 }
 
-/// The numbers of Adam.
+/// Hyperparameters of Adam.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdamSettings {
-    /// Size of a step, before the schedule.
+    /// Learning rate before the schedule.
     #[serde(default = "defaults::learning_rate", deserialize_with = "positive")]
     pub learning_rate: f64,
-    /// How much of the mean gradient stays.
+    /// Decay rate of the mean gradient (first moment).
     #[serde(default = "defaults::beta_1", deserialize_with = "below_one")]
     pub beta_1: f64,
-    /// How much of the mean squared gradient stays.
+    /// Decay rate of the mean squared gradient (second moment).
     #[serde(default = "defaults::beta_2", deserialize_with = "below_one")]
     pub beta_2: f64,
-    /// Keeps the division by small gradients finite.
+    /// ε, added to the denominator to keep the division finite.
     #[serde(default = "defaults::epsilon", deserialize_with = "positive")]
     pub epsilon: f64,
 }
 
-/// The numbers of Adam with weight decay.
+/// Hyperparameters of AdamW.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdamWSettings {
-    /// Size of a step, before the schedule.
+    /// Learning rate before the schedule.
     #[serde(default = "defaults::learning_rate", deserialize_with = "positive")]
     pub learning_rate: f64,
-    /// How much of the mean gradient stays.
+    /// Decay rate of the mean gradient (first moment).
     #[serde(default = "defaults::beta_1", deserialize_with = "below_one")]
     pub beta_1: f64,
-    /// How much of the mean squared gradient stays.
+    /// Decay rate of the mean squared gradient (second moment).
     #[serde(default = "defaults::beta_2", deserialize_with = "below_one")]
     pub beta_2: f64,
-    /// Keeps the division by small gradients finite.
+    /// ε, added to the denominator to keep the division finite.
     #[serde(default = "defaults::epsilon", deserialize_with = "positive")]
     pub epsilon: f64,
-    /// Share of each parameter that is taken off per unit of learning rate.
+    /// Weight decay: each step multiplies parameters by 1 − learning rate · weight decay.
     #[serde(default = "defaults::weight_decay", deserialize_with = "not_negative")]
     pub weight_decay: f64,
 }
 
-/// The numbers of RMSprop.
+/// Hyperparameters of RMSprop.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RmsPropSettings {
-    /// Size of a step, before the schedule.
+    /// Learning rate before the schedule.
     #[serde(default = "defaults::learning_rate", deserialize_with = "positive")]
     pub learning_rate: f64,
-    /// How much of the mean squared gradient stays.
+    /// Decay rate of the mean squared gradient (second moment).
     #[serde(default = "defaults::beta_1", deserialize_with = "below_one")]
     pub rho: f64,
-    /// Keeps the division by small gradients finite.
+    /// ε, added to the denominator to keep the division finite.
     #[serde(default = "defaults::epsilon", deserialize_with = "positive")]
     pub epsilon: f64,
 }
 
-/// The numbers of gradient descent.
+/// Hyperparameters of SGD.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SgdSettings {
-    /// Size of a step, before the schedule.
+    /// Learning rate before the schedule.
     #[serde(deserialize_with = "positive")]
     pub learning_rate: f64,
-    /// How much of the last step is made again.
+    /// Momentum, the factor of the previous velocity.
     #[serde(default, deserialize_with = "below_one")]
     pub momentum: f64,
-    /// Whether the gradient is that of the place where the momentum leads.
+    /// Nesterov momentum if `true`, classical momentum otherwise.
     #[serde(default)]
     pub nesterov: bool,
 }
@@ -115,7 +114,7 @@ mod defaults {
 }
 
 impl OptimizerSettings {
-    /// Size of a step, before the schedule.
+    /// Returns the learning rate before the schedule.
     pub fn learning_rate(&self) -> f64 {
         match self {
             OptimizerSettings::Adam(adam) => adam.learning_rate,
@@ -125,7 +124,7 @@ impl OptimizerSettings {
         }
     }
 
-    /// The name that presets use.
+    /// Returns the name that presets use.
     pub fn name(&self) -> &'static str {
         match self {
             OptimizerSettings::Adam(_) => "adam",
@@ -136,18 +135,18 @@ impl OptimizerSettings {
     }
 }
 
-/// An optimizer with what it remembers of earlier steps.
+/// An optimizer with its state.
 #[derive(Clone, Debug)]
 pub struct Optimizer<T> {
     settings: OptimizerSettings,
-    /// Mean gradients of Adam, or velocities; as many as parameters, or none.
+    /// First moments of Adam, or velocities of SGD. One per parameter, or empty.
     first: Vec<T>,
-    /// Mean squared gradients; as many as parameters, or none.
+    /// Second moments. One per parameter, or empty.
     second: Vec<T>,
     steps: i32,
 }
 
-/// Some of the parameters, with what the optimizer remembers of them.
+/// A range of the parameters with their optimizer state.
 pub(super) struct Piece<'a, T> {
     /// Index of the first one among all parameters.
     pub offset: usize,
@@ -158,7 +157,7 @@ pub(super) struct Piece<'a, T> {
 }
 
 impl<'a, T> Piece<'a, T> {
-    /// Parts it before the parameter of this index in it, which must be at most its length.
+    /// Splits the range at this index, which is at most its length.
     pub fn split_at(self, middle: usize) -> (Piece<'a, T>, Piece<'a, T>) {
         let (parameters, parameters_right) = self.parameters.split_at_mut(middle);
         let (first, first_right) = self.first.split_at_mut(middle.min(self.first.len()));
@@ -174,7 +173,7 @@ impl<'a, T> Piece<'a, T> {
     }
 }
 
-/// What one step does to each parameter, the same for all.
+/// Update rule of one step.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum StepRule<T> {
     Adam { rate: T, beta_1: T, beta_2: T, unbias_1: T, unbias_2: T, epsilon: T, keep: T },
@@ -185,7 +184,7 @@ pub(super) enum StepRule<T> {
 }
 
 impl<T: Real> Optimizer<T> {
-    /// An optimizer for so many parameters that has made no step yet.
+    /// Creates an optimizer for this number of parameters, at step 0.
     pub fn new(settings: OptimizerSettings, parameters: usize) -> Self {
         let (first, second) = match settings {
             OptimizerSettings::Adam(_) | OptimizerSettings::AdamW(_) => (parameters, parameters),
@@ -201,7 +200,7 @@ impl<T: Real> Optimizer<T> {
         }
     }
 
-    /// Begins the next step at this learning rate: the rule, and the parameters to apply it to.
+    /// Begins the next step. Returns the update rule and the parameters to apply it to.
     pub(super) fn begin_step<'a>(
         &'a mut self,
         parameters: &'a mut [T],
@@ -245,13 +244,12 @@ impl<T: Real> Optimizer<T> {
         (rule, Piece { offset: 0, parameters, first, second })
     }
 
-    /// What it remembers: mean gradients or velocities, mean squared gradients, steps made.
+    /// Returns the state: first moments or velocities, second moments, number of steps.
     pub fn memory(&self) -> (&[T], &[T], i32) {
         (&self.first, &self.second, self.steps)
     }
 
-    /// Remembers what another one did; `false`, and nothing changes, when that was one of other
-    /// parameters or settings.
+    /// Restores a saved state. Returns `false` and changes nothing if the lengths do not match.
     pub fn load_state(&mut self, first: &[T], second: &[T], steps: i32) -> bool {
         let fits = first.len() == self.first.len() && second.len() == self.second.len();
         if fits {
@@ -264,7 +262,7 @@ impl<T: Real> Optimizer<T> {
 }
 
 impl<T: Real> StepRule<T> {
-    /// Moves parameters along their gradients; both have the same length.
+    /// Updates the parameters from index `from` on, one per gradient.
     #[inline(always)]
     pub fn apply(self, piece: &mut Piece<'_, T>, from: usize, gradients: &[T]) {
         let range = from..from + gradients.len();

@@ -1,4 +1,4 @@
-//! The training loop.
+//! The training loop: epochs, mini-batches, validation, callbacks.
 
 use std::borrow::Cow;
 use std::time::Instant;
@@ -15,24 +15,24 @@ use crate::data::{Shift, Shifts, Splits};
 use crate::evaluate::score_float;
 use crate::network::{BatchScore, Network, Objective};
 
-/// What training gave.
+/// Result of a training.
 #[derive(Clone, Debug)]
 pub struct Outcome<T> {
     /// The trained network.
     pub network: Network<T>,
-    /// What each epoch reached.
+    /// Loss and metrics per epoch.
     pub history: History,
-    /// Whether the user ended it early.
+    /// `true` if the user stopped the training early.
     pub interrupted: bool,
-    /// The epoch whose network this is, where early stopping chose one.
+    /// The epoch whose weights early stopping restored.
     pub best_epoch: Option<usize>,
     /// Threads that shared each batch.
     pub workers: usize,
 }
 
 impl<T> Outcome<T> {
-    /// The record of the epoch whose network this is: that which early stopping chose, else the
-    /// last one. `None` when there was none.
+    /// Returns the record of the epoch whose weights the network has. It is the epoch that early
+    /// stopping restored, else the last one. `None` for no epoch.
     pub fn kept_epoch(&self) -> Option<&EpochRecord> {
         let epochs = &self.history.epochs;
         let is_kept = |record: &&EpochRecord| Some(record.epoch) == self.best_epoch;
@@ -40,7 +40,7 @@ impl<T> Outcome<T> {
     }
 }
 
-/// Why training gave nothing.
+/// Errors of training.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TrainError {
     /// A batch is larger than the training set.
@@ -49,12 +49,12 @@ pub enum TrainError {
          lower it"
     )]
     BatchSize {
-        /// Rows of a batch.
+        /// Rows per batch.
         batch_size: usize,
-        /// Rows there are.
+        /// Rows of the training split.
         rows: usize,
     },
-    /// The loss is no longer a number.
+    /// The loss is NaN or infinite.
     #[error(
         "training diverged: the loss is {loss} in epoch {epoch}, batch {batch}: lower \
          training.optimizer's learning_rate, or set training.clip = {{ norm = 1.0 }}"
@@ -67,37 +67,37 @@ pub enum TrainError {
         /// The loss of that batch.
         loss: f64,
     },
-    /// The checkpoint to go on from does not fit.
+    /// The checkpoint does not match the training.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
 }
 
-/// Everything about a training but the network.
+/// Inputs of a training besides the network.
 #[derive(Debug)]
 pub struct Training<'a> {
-    /// The parts of the data.
+    /// Training, validation and test splits.
     pub splits: &'a Splits,
-    /// How it is trained.
+    /// Training settings.
     pub settings: &'a Settings,
-    /// Where everything random comes from.
+    /// Seed of all random numbers.
     pub seed: u64,
-    /// The threads to train on.
+    /// Worker threads.
     pub threads: &'a Threads,
-    /// Asks for the end.
+    /// Flag that stops the training.
     pub stop: &'a StopFlag,
-    /// Where to go on from.
+    /// Checkpoint to resume from.
     pub resume: Option<Checkpoint<'static>>,
 }
 
 /// Trains a network.
 ///
-/// The same network, settings, seed and number of threads give the same weights, bit for bit, on
-/// processors of the same kind, whether training went through or was resumed.
+/// Training is deterministic. The same network, settings, seed and number of threads give
+/// bit-identical weights on processors of the same kind, also if training was resumed.
 ///
 /// # Errors
-/// [`TrainError`] when a batch is larger than the data, the loss is no longer finite, or the
-/// checkpoint is of another training.
-// For f32 alone, so that it is compiled with this crate's optimization and not the caller's.
+/// [`TrainError`] if a batch is larger than the training split, if the loss is no longer finite, or
+/// if the checkpoint is of another training.
+// Only for f32, so that it is compiled with this crate's optimization and not the caller's.
 pub fn train(
     network: Network<f32>,
     training: Training<'_>,
@@ -142,7 +142,7 @@ pub fn train(
     let mut best_epoch = None;
     while run.place.epoch <= settings.epochs && !run.has_lost_patience() {
         let start = Instant::now();
-        // An epoch that was stopped has its order already.
+        // A resumed epoch keeps its order.
         if settings.shuffle && run.place.batch == 0 {
             run.positions.shuffle(&mut shuffle);
         }
@@ -153,7 +153,7 @@ pub fn train(
         let mut record =
             threads.install_awake(workers, || run.epoch(start, stop, &mut *observer))?;
         if run.place.batch < run.batches() {
-            // Stopped in the middle: what is there is kept, and the checkpoint knows the place.
+            // Stopped within an epoch. The checkpoint contains the position.
             observer.resumable(&|| run.checkpoint());
             run.validate(&mut record, objective, threads);
             observer.epoch_done(&record, run.trainer.network());
@@ -178,7 +178,7 @@ pub fn train(
         run.place.epoch += 1;
         run.place.batch = 0;
         run.place.score = BatchScore::default();
-        // As the next epoch finds them.
+        // The state at the start of the next epoch.
         run.place.shuffle_words = shuffle.get_word_pos();
         run.place.shift_words = shift_source.word_position();
         observer.resumable(&|| run.checkpoint());
@@ -203,14 +203,14 @@ pub fn train(
     })
 }
 
-/// A training under way.
+/// A training in progress.
 struct Run<'a> {
     splits: &'a Splits,
     settings: &'a Settings,
     trainer: Trainer<f32>,
     /// Positions in the training set, in the order of this epoch.
     positions: Vec<u32>,
-    /// How the row of each position is moved in this epoch.
+    /// Image shift of each position in this epoch.
     shifts: Vec<Shift>,
     /// Parameters and state of the best epoch.
     best: Option<(Vec<f32>, Vec<f32>)>,
@@ -218,8 +218,8 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Whether early stopping ends training here, be it that it just did, or that it had when the
-    /// checkpoint was made.
+    /// Returns `true` if early stopping ends the training here, or had ended it before the
+    /// checkpoint.
     fn has_lost_patience(&self) -> bool {
         let stopping = self.settings.early_stopping.as_ref();
         stopping.is_some_and(|stopping| stopping.is_over(&self.place.stopping))
@@ -229,9 +229,8 @@ impl Run<'_> {
         self.positions.len().div_ceil(self.settings.batch_size)
     }
 
-    /// What is left of one pass over the training rows, which began at `start`, or a part of it
-    /// when it is stopped: a batch at least, since batch 0 is where the order of an epoch is yet to
-    /// be drawn.
+    /// Runs the remaining batches of the epoch. `start` is the epoch's start time. If stopped, it
+    /// runs at least one batch, because at batch 0 the rows would be shuffled again.
     fn epoch(
         &mut self,
         start: Instant,
@@ -292,7 +291,7 @@ impl Run<'_> {
         }
     }
 
-    /// All that is needed to go on from here.
+    /// Returns the checkpoint of the current state.
     fn checkpoint(&self) -> Checkpoint<'_> {
         let (first, second, _) = self.trainer.optimizer().memory();
         let best = self.best.as_ref();
@@ -307,7 +306,7 @@ impl Run<'_> {
         }
     }
 
-    /// Goes to where the checkpoint was made.
+    /// Restores the state of a checkpoint.
     fn take_up(&mut self, checkpoint: Checkpoint<'_>) -> Result<(), CheckpointError> {
         let other = |problem: &str| CheckpointError::Other(problem.to_string());
         let place = checkpoint.place;
@@ -356,9 +355,9 @@ impl Run<'_> {
     }
 }
 
-/// Checks that a training with these settings can have come to this place.
+/// Checks that a training with these settings can have reached these counters.
 fn check_place(place: &Place, settings: &Settings, rows: usize) -> Result<(), String> {
-    /// Words that ChaCha gives before it repeats: see `rand_chacha::ChaCha8Rng::set_word_pos`.
+    /// Period of ChaCha in words, see `rand_chacha::ChaCha8Rng::set_word_pos`.
     const WORDS: u128 = 1 << 68;
     let batches = rows.div_ceil(settings.batch_size);
     let done = place.epoch.checked_sub(1).filter(|&done| done <= settings.epochs);
@@ -369,7 +368,7 @@ fn check_place(place: &Place, settings: &Settings, rows: usize) -> Result<(), St
             settings.epochs
         ));
     };
-    // No overflow: both are below what a preset may have.
+    // No overflow: a preset limits both.
     let steps = done * batches + place.batch;
     if place.steps != steps {
         return Err(format!("it has {} steps where there were {steps}", place.steps));

@@ -1,4 +1,4 @@
-//! How the learning rate changes while training goes on.
+//! Learning-rate schedules: constant, cosine, step decay, one cycle, warm-up.
 
 use std::f64::consts::PI;
 
@@ -6,46 +6,45 @@ use serde::{Deserialize, Serialize};
 
 use crate::validators::{at_least_one, fraction, positive, proper_fraction};
 
-/// How the learning rate changes.
+/// Learning-rate schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
-    /// It stays.
+    /// Constant learning rate.
     #[default]
     Constant,
-    /// Down to zero along half a cosine: Loshchilov and Hutter, *SGDR*, 2017, equation 5, without
-    /// restarts.
+    /// Cosine annealing to zero: Loshchilov and Hutter, *SGDR*, 2017, equation 5, without restarts.
     Cosine,
-    /// Multiplied by a factor every so many epochs.
+    /// Step decay: multiplied by a factor every few epochs.
     Step(StepSettings),
-    /// Up to the full rate and down again, both along half a cosine: Smith and Topin,
-    /// *Super-convergence*, 2018, in PyTorch's form.
+    /// One-cycle policy, with cosine annealing up to the full rate and down again: Smith and Topin,
+    /// *Super-convergence*, 2018, as PyTorch's `OneCycleLR`.
     OneCycle(OneCycleSettings),
 }
 
-/// The numbers of steps.
+/// Parameters of step decay.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepSettings {
     /// Epochs between two steps.
     #[serde(deserialize_with = "at_least_one")]
     pub epochs: usize,
-    /// What each step multiplies by.
+    /// Factor of each step.
     #[serde(deserialize_with = "positive")]
     pub factor: f64,
 }
 
-/// The numbers of one cycle.
+/// Parameters of the one-cycle policy.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OneCycleSettings {
-    /// Share of the steps after which the full rate is reached.
+    /// Share of the steps until the full rate.
     #[serde(default = "peak", deserialize_with = "proper_fraction")]
     pub peak: f64,
-    /// Share of the full rate that it begins with.
+    /// Initial learning rate as a share of the full rate.
     #[serde(default = "start", deserialize_with = "fraction")]
     pub start: f64,
-    /// Share of the full rate that it ends with.
+    /// Final learning rate as a share of the full rate.
     #[serde(default = "end", deserialize_with = "fraction")]
     pub end: f64,
 }
@@ -63,11 +62,10 @@ fn end() -> f64 {
 }
 
 impl Schedule {
-    /// What the learning rate is multiplied by for step `step` of `steps`, counted from 0, with so
-    /// many steps an epoch.
+    /// Returns the factor of the learning rate at step `step` of `steps`, counted from 0.
     pub fn factor(self, step: usize, steps: usize, steps_per_epoch: usize) -> f64 {
         let part = step as f64 / steps.max(1) as f64;
-        /// From `from` to `to` along half a cosine, as `part` goes from 0 to 1.
+        /// Cosine annealing from `from` to `to`, as `part` goes from 0 to 1.
         fn cosine(from: f64, to: f64, part: f64) -> f64 {
             to + (from - to) * 0.5 * (1.0 + (PI * part).cos())
         }
@@ -86,8 +84,8 @@ impl Schedule {
     }
 }
 
-/// What the learning rate is multiplied by while it warms up: evenly from 0 to 1 over `steps`
-/// steps (Goyal et al., *Accurate, large minibatch SGD*, 2017, section 2.2).
+/// Returns the factor of the learning rate during linear warm-up over `steps` steps (Goyal et al.,
+/// *Accurate, large minibatch SGD*, 2017, section 2.2).
 pub(super) fn warm_up(step: usize, steps: usize) -> f64 {
     ((step + 1) as f64 / steps.max(1) as f64).min(1.0)
 }

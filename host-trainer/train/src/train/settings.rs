@@ -1,4 +1,4 @@
-//! What a preset says about training.
+//! Training settings of a preset.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,56 +7,56 @@ use crate::evaluate::Threshold;
 use crate::network::{Head, Loss, Objective};
 use crate::validators::{at_least_one, below_one, fraction, not_negative, positive};
 
-/// How a network is trained.
+/// Training settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// What is made small.
+    /// Loss function.
     #[serde(default)]
     pub loss: Loss,
-    /// Share of each target that is spread evenly over all classes.
+    /// Label smoothing, the share of each target that is spread evenly over all classes.
     #[serde(default, deserialize_with = "below_one")]
     pub label_smoothing: f64,
-    /// Weight of each class in the loss; all 1 where there is none.
+    /// Class weights in the loss. All are 1 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_weight: Option<ClassWeight>,
-    /// The probability of the second of two classes above which a row is taken for it.
+    /// Decision threshold on the probability of the second of two classes.
     #[serde(default, skip_serializing_if = "is_default")]
     pub threshold: Threshold,
     /// Passes over the training rows.
     #[serde(deserialize_with = "at_least_one")]
     pub epochs: usize,
-    /// Rows between two steps of the optimizer.
+    /// Rows per mini-batch, that is per optimizer step.
     #[serde(deserialize_with = "at_least_one")]
     pub batch_size: usize,
-    /// Whether each epoch takes the rows in another order.
+    /// Shuffles the rows before each epoch if `true`.
     #[serde(default = "yes")]
     pub shuffle: bool,
-    /// How the learning rate changes.
+    /// Learning-rate schedule.
     #[serde(default)]
     pub schedule: Schedule,
-    /// Epochs, or parts of one, in which the learning rate rises from zero.
+    /// Length of the linear learning-rate warm-up in epochs, which may be fractional.
     #[serde(default, deserialize_with = "not_negative")]
     pub warm_up_epochs: f64,
-    /// How parameters follow gradients.
+    /// Optimizer and its hyperparameters.
     pub optimizer: OptimizerSettings,
-    /// How large gradients may be.
+    /// Gradient clipping.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip: Option<Clip>,
-    /// When to stop before the last epoch.
+    /// Early stopping.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStopping>,
-    /// When to lower the learning rate.
+    /// Learning-rate reduction on a plateau.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reduce_lr_on_plateau: Option<Plateau>,
-    /// How training images are changed.
+    /// Data augmentation.
     #[serde(default)]
     pub augmentation: Augmentation,
 }
 
 impl Settings {
-    /// What training makes small, and what outputs say, for a network with this head. A threshold
-    /// that is yet to be chosen is 0.5.
+    /// Returns the objective for a network with this output activation. A threshold that is chosen
+    /// after training is 0.5.
     pub fn objective(&self, head: Head) -> Objective {
         let threshold = match self.threshold {
             Threshold::Fixed(threshold) => threshold as f32,
@@ -66,26 +66,25 @@ impl Settings {
     }
 }
 
-/// How large gradients may be.
+/// Gradient clipping.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Clip {
-    /// All together: where the root of the sum of their squares is more, all are made smaller by
-    /// the same factor (Pascanu et al., *On the difficulty of training recurrent neural networks*,
-    /// 2013, algorithm 1).
+    /// By the global L2 norm: if it is larger, all gradients are scaled by the same factor (Pascanu
+    /// et al., *On the difficulty of training recurrent neural networks*, 2013, algorithm 1).
     Norm(#[serde(deserialize_with = "positive")] f64),
-    /// Each by itself.
+    /// By value: each gradient is limited to this magnitude.
     Value(#[serde(deserialize_with = "positive")] f64),
 }
 
-/// How training images are changed, each time they are seen.
+/// Data augmentation of training images, random in each epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Augmentation {
-    /// The most pixels that an image is moved by, each way.
+    /// Largest shift of an image in pixels, in each direction.
     #[serde(default)]
     pub shift: u8,
-    /// Share of the images that are moved.
+    /// Share of the images that are shifted.
     #[serde(default = "all", deserialize_with = "fraction")]
     pub fraction: f64,
 }

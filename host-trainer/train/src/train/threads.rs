@@ -1,4 +1,4 @@
-//! Worker threads that live as long as the command.
+//! Thread pool for training and evaluation.
 
 use std::hint;
 use std::num::NonZero;
@@ -7,20 +7,20 @@ use std::thread;
 
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
-/// More threads than any machine that this is for can run at once.
+/// Maximum number of threads.
 pub const MAX_THREADS: usize = 1024;
 
-/// Threads that training and evaluation spread their work over.
+/// Thread pool for training and evaluation.
 #[derive(Debug)]
 pub struct Threads {
     pool: ThreadPool,
 }
 
 impl Threads {
-    /// So many threads, at most [`MAX_THREADS`], or as many as the machine has cores.
+    /// Starts `count` threads, at most [`MAX_THREADS`]. Without a count, one thread per core.
     ///
     /// # Errors
-    /// What the system says when it starts no more threads.
+    /// The operating system's error if it cannot start the threads.
     pub fn new(count: Option<NonZero<usize>>) -> Result<Self, ThreadPoolBuildError> {
         let count = match count {
             Some(count) => count.get().min(MAX_THREADS),
@@ -29,19 +29,20 @@ impl Threads {
         Ok(Threads { pool: ThreadPoolBuilder::new().num_threads(count).build()? })
     }
 
-    /// Number of threads.
+    /// Returns the number of threads.
     pub fn count(&self) -> usize {
         self.pool.current_num_threads()
     }
 
-    /// Runs `work` on one of the threads; in it, [`rayon::join`] and parallel iterators use them
-    /// all.
+    /// Runs `work` on one of the threads. Inside, [`rayon::join`] and parallel iterators use all
+    /// threads.
     pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         self.pool.install(work)
     }
 
-    /// The same, with so many threads, that of `work` among them, kept awake until it ends: one that
-    /// sleeps takes longer to wake than a little network's batch.
+    /// Runs `work` as [`install`](Self::install) does, and keeps `awake` threads, including that of
+    /// `work`, spinning until it ends. Waking a sleeping thread takes longer than a mini-batch of a
+    /// small network.
     pub fn install_awake<R: Send>(&self, awake: usize, work: impl FnOnce() -> R + Send) -> R {
         let count = self.count();
         if awake.min(count) < 2 {
@@ -64,7 +65,7 @@ impl Threads {
     }
 }
 
-/// Looks for work to take over, until it is `over`.
+/// Steals work until `over` is set.
 fn stay_awake(over: &AtomicBool) {
     let mut patience = Patience::default();
     while !over.load(Ordering::Relaxed) {
@@ -75,13 +76,13 @@ fn stay_awake(over: &AtomicBool) {
     }
 }
 
-/// Waiting for another thread, which is likely to be done soon.
+/// Spin-wait for another thread that will finish soon.
 #[derive(Default)]
 struct Patience(u32);
 
 impl Patience {
-    /// Waits a moment: some nanoseconds at first, and later, since the other thread may be waiting
-    /// for this core, as long as the system lets others run.
+    /// Spins for some nanoseconds. After many spins it yields to the operating system, because the
+    /// other thread may be waiting for this core.
     fn wait(&mut self) {
         /// Some tens of microseconds.
         const SPINS: u32 = 1000;
@@ -93,7 +94,7 @@ impl Patience {
     }
 }
 
-/// Sets a flag when it goes out of scope, be it by a panic.
+/// Sets a flag when it goes out of scope, also during a panic.
 struct Set<'a>(&'a AtomicBool);
 
 impl Drop for Set<'_> {
@@ -102,14 +103,15 @@ impl Drop for Set<'_> {
     }
 }
 
-/// [`rayon::join`], awake: who is done first waits for the other without going to sleep.
+/// [`rayon::join`] with spin-waiting: the side that finishes first waits for the other without
+/// sleeping.
 pub(super) fn join(left: impl FnOnce() + Send, right: impl FnOnce() + Send) {
     let (begun, done) = (AtomicBool::new(false), AtomicBool::new(false));
     rayon::join(
         || {
             left();
             let mut patience = Patience::default();
-            // If nobody has begun it, rayon runs it here.
+            // If no other thread has begun it, rayon runs it here.
             while begun.load(Ordering::Relaxed) && !done.load(Ordering::Acquire) {
                 patience.wait();
             }
@@ -122,7 +124,7 @@ pub(super) fn join(left: impl FnOnce() + Send, right: impl FnOnce() + Send) {
     );
 }
 
-/// Calls `work` with each element and its index, spread over the threads.
+/// Calls `work` with each element and its index, in parallel.
 pub(super) fn for_each_parallel<W: Send>(
     items: &mut [W],
     first: usize,

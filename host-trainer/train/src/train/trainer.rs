@@ -1,4 +1,4 @@
-//! One step of training: a batch spread over threads, gradients summed in a fixed order.
+//! Training step: data-parallel forward and backward passes, gradient clipping, optimizer update.
 
 use std::ops::Range;
 
@@ -11,25 +11,24 @@ use crate::network::{
 };
 use crate::vectorized::{Loop, vectorized};
 
-/// Work below which another thread costs more than it saves, in floating-point operations of a
-/// batch: handing results over takes some microseconds, and far more where another program has the
-/// other core.
+/// Smallest work per thread, in floating-point operations of a batch. Below it, synchronization
+/// costs more than another thread saves: some microseconds, and far more if another program uses
+/// the core.
 const FLOPS_PER_WORKER: usize = 4_000_000;
 
 /// A network in training.
 ///
-/// Each batch is cut into as many parts as there are workers; each takes its part through the
-/// network and back on its own tape. Then the workers share the parameters out, and each computes
-/// the gradients of its share over the whole batch, a few rows of weights at a time, and makes the
-/// optimizer's step with them while they are in its cache: gradients are never stored as a whole.
-/// All sums go over the rows in their order, so that the weights do not depend on the number of
-/// workers, nor on their speed.
+/// Each batch is divided into one micro-batch per worker. Each worker runs forward and backward
+/// passes on its own tape. Then the parameters are divided among the threads. Each computes the
+/// gradients of its share over the whole batch, a few rows of weights at a time, and applies the
+/// optimizer while they are in its cache. Gradients are never stored as a whole. All sums run over
+/// the rows in order, so the weights do not depend on the number of workers or their speed.
 #[derive(Debug)]
 pub struct Trainer<T> {
     network: Network<T>,
     optimizer: Optimizer<T>,
     objective: Objective,
-    /// The network's own, where they can be read while its parameters change.
+    /// Copy of the network's penalties, readable while its parameters change.
     penalties: Vec<Penalty>,
     clip: Option<Clip>,
     seed: u64,
@@ -38,16 +37,16 @@ pub struct Trainer<T> {
     shares: Vec<Share<T>>,
 }
 
-/// The parameters of which one thread computes gradients, and what it needs for that.
+/// Parameters whose gradients one thread computes, and its scratch memory.
 #[derive(Debug)]
 struct Share<T> {
     span: Range<usize>,
     memory: GradientMemory<T>,
-    /// Gradients of the span, kept only where they are clipped by the norm of all.
+    /// Gradients of the span, stored only for clipping by the global norm.
     gradients: Vec<T>,
 }
 
-/// What one thread needs for its part of a batch.
+/// Tape, targets and score of one thread's micro-batch.
 #[derive(Debug)]
 struct Worker<T> {
     tape: Tape<T>,
@@ -55,20 +54,20 @@ struct Worker<T> {
     score: BatchScore,
 }
 
-/// Rows of a training set, in the order in which they are learnt.
+/// A mini-batch of a training split.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
-    /// The set.
+    /// The training split.
     pub subset: &'a Subset,
-    /// Positions in the set.
+    /// Positions of the rows in the split.
     pub positions: &'a [u32],
-    /// How each row is moved; as many as positions.
+    /// Image shift of each row, one per position.
     pub shifts: &'a [Shift],
 }
 
 impl<T: Real> Trainer<T> {
-    /// A network to be trained in batches of at most `batch_size` rows on so many threads. The seed
-    /// decides what dropout drops.
+    /// Creates a trainer for batches of at most `batch_size` rows on at most `threads` threads.
+    /// `seed` determines the dropout masks.
     pub fn new(
         network: Network<T>,
         optimizer: Optimizer<T>,
@@ -80,7 +79,8 @@ impl<T: Real> Trainer<T> {
         let worth = network.training_flops().saturating_mul(batch_size) / FLOPS_PER_WORKER;
         let workers = match network.state().is_empty() {
             true => threads.min(worth).min(batch_size).max(1),
-            // Batch normalization is over the whole batch, which so must stay in one piece.
+            // Batch normalization uses the statistics of the whole batch, so the batch is not
+            // divided.
             false => 1,
         };
         let rows = batch_size.div_ceil(workers);
@@ -99,7 +99,7 @@ impl<T: Real> Trainer<T> {
         Trainer { network, optimizer, objective, penalties, clip, seed, workers, plan, shares }
     }
 
-    /// With gradients that are no larger than this.
+    /// Sets gradient clipping.
     pub fn clipped(mut self, clip: Option<Clip>) -> Self {
         self.clip = clip;
         for share in &mut self.shares {
@@ -109,41 +109,40 @@ impl<T: Real> Trainer<T> {
         self
     }
 
-    /// The network as it is now.
+    /// Returns the current network.
     pub fn network(&self) -> &Network<T> {
         &self.network
     }
 
-    /// The network and its optimizer, to be put back to where a training stopped.
+    /// Returns the network and its optimizer, to restore a checkpoint.
     pub(super) fn parts_mut(&mut self) -> (&mut Network<T>, &mut Optimizer<T>) {
         (&mut self.network, &mut self.optimizer)
     }
 
-    /// The optimizer as it is now.
+    /// Returns the current optimizer.
     pub fn optimizer(&self) -> &Optimizer<T> {
         &self.optimizer
     }
 
-    /// The network, training being over.
+    /// Returns the network.
     pub fn into_network(self) -> Network<T> {
         self.network
     }
 
-    /// Number of threads that share each batch.
+    /// Returns the number of threads that share each batch.
     pub fn workers(&self) -> usize {
         self.workers.len()
     }
 
-    /// Learns one batch, which has at least one row and at most as many as stated at the start.
-    /// To be called inside [`Threads::install_awake`](super::Threads::install_awake). Allocates
-    /// nothing.
+    /// Trains on one batch of 1 to `batch_size` rows. Call it inside
+    /// [`Threads::install_awake`](super::Threads::install_awake). It does not allocate.
     pub fn step(&mut self, batch: Batch<'_>, learning_rate: f64) -> BatchScore {
         let rows = batch.positions.len();
         let part = rows.div_ceil(self.workers.len());
         let weight = T::one() / T::from_f64(rows as f64);
         let (network, objective) = (&self.network, self.objective);
         let noise = Noise::of_step(self.seed, self.optimizer.memory().2 as usize);
-        // A small last batch may not have a part for every worker.
+        // A small last batch may have fewer micro-batches than workers.
         let busy = rows.div_ceil(part);
         for_each_parallel(&mut self.workers[..busy], 0, &|index, worker: &mut Worker<T>| {
             let start = index * part;
@@ -216,7 +215,7 @@ impl<T: Real> Worker<T> {
     }
 }
 
-/// Where the gradients of a batch come from.
+/// Sources of a batch's gradients: tapes and weight penalties.
 #[derive(Clone, Copy)]
 struct Gradients<'a, T> {
     workers: &'a [Worker<T>],
@@ -225,8 +224,8 @@ struct Gradients<'a, T> {
 }
 
 impl<T: Real> Gradients<'_, T> {
-    /// Visits the gradients of a span of parameters, with the penalties in them, block by block.
-    /// The first element of `parameters` has the index `offset` among all.
+    /// Calls `visit` block by block with the gradients of a span of parameters, including weight
+    /// penalties. The first element of `parameters` has the index `offset` among all.
     fn visit(
         &self,
         span: Range<usize>,
@@ -245,7 +244,8 @@ impl<T: Real> Gradients<'_, T> {
         });
     }
 
-    /// Makes the optimizer's step for a span of parameters, with gradients cut at a magnitude.
+    /// Applies the optimizer to a span of parameters, with gradients clipped to the magnitude
+    /// `most`.
     fn step(
         &self,
         span: Range<usize>,
@@ -293,7 +293,7 @@ impl<T: Real> Loop<(&[Penalty], Option<T>, StepRule<T>, &mut Piece<'_, T>, usize
     }
 }
 
-/// Works on each share with its part of the parameters, all at once.
+/// Calls `work` on each share with its range of the parameters, in parallel.
 fn update<T: Real>(
     shares: &mut [Share<T>],
     mut piece: Piece<'_, T>,
@@ -311,7 +311,8 @@ fn update<T: Real>(
     }
 }
 
-/// Sum of the squares of all elements, in an order that does not depend on how they are cut.
+/// Returns the sum of squares of all elements. The order does not depend on the division into
+/// slices.
 fn sum_of_squares<'a, T: Real>(parts: impl Iterator<Item = &'a [T]>) -> f64 {
     const LANES: usize = 16;
     let (mut sums, mut lane) = ([0.0; LANES], 0);

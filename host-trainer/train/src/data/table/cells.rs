@@ -1,23 +1,23 @@
-//! Texts of cells to numbers, and words for what is none.
+//! Parsing of numeric cells, missing values, and messages for invalid numbers.
 
 use thimble_support::foreign_text::shown;
 
 use super::decode::text;
 use super::dialect::Decimal;
 
-/// Longest number that is read with a decimal comma.
+/// Longest number with a decimal comma, in bytes.
 const LONGEST: usize = 64;
 
-/// A cell that has no number.
+/// Reason why a cell is not a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoNumber {
     /// The value is missing.
     Missing,
-    /// It is something else.
+    /// The cell contains something else.
     Other,
 }
 
-/// Reads a number.
+/// Parses a number.
 #[inline]
 pub(super) fn number(cell: &[u8], decimal: Decimal) -> Result<f32, NoNumber> {
     if decimal == Decimal::Point
@@ -30,7 +30,7 @@ pub(super) fn number(cell: &[u8], decimal: Decimal) -> Result<f32, NoNumber> {
     unusual(cell, decimal)
 }
 
-/// Reads numbers with a decimal comma, a true minus, and truth values.
+/// Parses numbers with a decimal comma or a Unicode minus, and Boolean values.
 fn unusual(cell: &[u8], decimal: Decimal) -> Result<f32, NoNumber> {
     if decimal == Decimal::Comma
         && cell.len() <= LONGEST
@@ -50,7 +50,7 @@ fn unusual(cell: &[u8], decimal: Decimal) -> Result<f32, NoNumber> {
     if text.eq_ignore_ascii_case("false") {
         return Ok(0.0);
     }
-    // Decoding took off blanks that are no ASCII.
+    // Decoding has trimmed non-ASCII whitespace.
     let plain = text.replace('\u{2212}', "-");
     let plain = match decimal {
         Decimal::Comma if plain.contains('.') => return Err(NoNumber::Other),
@@ -67,26 +67,26 @@ fn with_point(cell: &[u8]) -> String {
     String::from_utf8_lossy(cell).replacen(',', ".", 1)
 }
 
-/// Words of people and programs for a missing number, in lower case.
+/// Markers of missing values, in lower case.
 const MISSING: [&str; 24] = [
     "", "-", "--", "---", "\u{2013}", "\u{2014}", ".", "?", "na", "n/a", "n.a.", "nan", "-nan",
     "+nan", "nan(ind)", "1.#qnan", "-1.#ind", "null", "nil", "none", "<na>", "#n/a", "#na", "nat",
 ];
 
-/// Whether a text stands for a missing number.
+/// Returns `true` for a marker of a missing number.
 pub(super) fn is_missing(text: &str) -> bool {
-    // Longer ones are none of the list.
+    // Longer texts are not in the list.
     text.len() <= 8 && MISSING.contains(&text.to_ascii_lowercase().as_str())
 }
 
-/// Whether a text stands for a missing class. `none` and `-` are names that classes have.
+/// Returns `true` for a marker of a missing class. `none` and `-` are valid names of classes.
 pub(super) fn is_missing_class(text: &str) -> bool {
     let class = matches!(text, "-" | "--" | "---" | ".") || text.eq_ignore_ascii_case("none");
     is_missing(text) && !class
 }
 
-/// Explains why a text is no number, with the remedy. `said` is whether the preset says the
-/// decimal mark.
+/// Returns the message for a cell that is not a number, with the remedy. `said` is `true` if the
+/// preset sets the decimal mark.
 pub(super) fn explain(cell: &[u8], column: &str, decimal: Decimal, said: bool) -> String {
     let text = text(cell);
     let (cell, column) = (shown(&text), shown(column));
@@ -165,7 +165,7 @@ pub(super) fn explain(cell: &[u8], column: &str, decimal: Decimal, said: bool) -
     format!("`{cell}` is no number: {ignore}")
 }
 
-/// Whether a text looks like a date or a time.
+/// Returns `true` for a text that looks like a date or a time.
 fn is_date(text: &str) -> bool {
     let parts: Vec<&str> = text.split(['-', '/', ':', 'T', ' ', '.', 'Z', '+']).collect();
     let numbers = parts.iter().filter(|part| {

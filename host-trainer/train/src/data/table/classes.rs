@@ -1,4 +1,4 @@
-//! Classes of a table: the words of a column, in an order.
+//! Class labels of a table: the distinct words of a column, sorted.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -11,14 +11,14 @@ use super::cells::is_missing_class;
 use super::decode::text;
 use super::problem::{Problem, listed};
 
-/// Different words after which a column is taken for one of other things than classes.
+/// Maximum number of distinct words in a column of classes.
 const MOST: usize = 4096;
 
-/// Collects the classes of rows, or finds them among those of a model.
+/// Classes of a column: collected from rows, or given by a model.
 #[derive(Debug, Default)]
 pub(super) struct ClassNames {
     names: Vec<String>,
-    /// Line of the first row of each class; 0 where it is known beforehand.
+    /// Line of the first row of each class, or 0 for the classes of a model.
     lines: Vec<u64>,
     rows: Vec<u64>,
     index: HashMap<Vec<u8>, u16>,
@@ -27,7 +27,7 @@ pub(super) struct ClassNames {
 }
 
 impl ClassNames {
-    /// The classes of a model: others are refused.
+    /// Creates the classes of a model. Other classes are errors.
     pub fn known(names: &[String]) -> Self {
         let index = names.iter().enumerate();
         ClassNames {
@@ -40,7 +40,7 @@ impl ClassNames {
         }
     }
 
-    /// The class of a cell; `None` where it is missing.
+    /// Returns the class of a cell, or `None` for a missing value.
     #[inline]
     pub fn find(&mut self, cell: &[u8], line: u64, column: &str) -> Result<Option<u16>, Problem> {
         if !cell.is_empty() && cell == self.last.0 {
@@ -64,7 +64,7 @@ impl ClassNames {
     fn add(&mut self, cell: &[u8], line: u64, column: &str) -> Result<Option<u16>, Problem> {
         let name = text(cell);
         let fail = |problem| Err(Problem::cell(line, column, problem));
-        // In another encoding it is another cell.
+        // The same name in another encoding is another cell.
         if let Some(class) = self.names.iter().position(|own| *own == name) {
             self.index.insert(cell.to_vec(), class as u16);
             return Ok(Some(class as u16));
@@ -107,7 +107,7 @@ impl ClassNames {
         Ok(Some(class))
     }
 
-    /// Orders the classes, where they are not known beforehand, and checks them.
+    /// Checks and sorts the classes, unless they are those of a model.
     pub fn labels(&self, column: &str, mut indices: Vec<u16>) -> Result<Labels, Problem> {
         if self.known {
             return Ok(Labels { indices, names: self.names.clone() });
@@ -131,8 +131,8 @@ impl ClassNames {
     }
 }
 
-/// The class of each row: classes are the words that there are, in alphabetical order, or by size
-/// where all are numbers.
+/// Returns the class of each row. Classes are the distinct words in alphabetical order, or in
+/// numeric order if all are numbers.
 pub(in super::super) fn classes(words: &[String]) -> Result<Labels, String> {
     let (mut names, mut index) = (Vec::new(), HashMap::new());
     let mut indices: Vec<u16> = Vec::with_capacity(words.len());
@@ -154,7 +154,7 @@ fn sorted(names: &[String], order: &[u16]) -> Vec<String> {
     sorted
 }
 
-/// Checks the number of classes, and returns the place of each in their order.
+/// Checks the number of classes, and returns the sorted position of each.
 fn check(names: &[String]) -> Result<Vec<u16>, String> {
     match names {
         [] => return Err("no row has a class".to_string()),
@@ -183,12 +183,12 @@ fn too_many(names: &[String]) -> String {
     )
 }
 
-/// Whether all classes are numbers, in decimals or not.
+/// Returns `true` if all classes are numbers.
 fn all_numbers(names: &[String]) -> bool {
     names.iter().all(|name| value(name).is_some())
 }
 
-/// The number that a class is called by.
+/// Parses the name of a class as a number.
 fn value(name: &str) -> Option<f64> {
     let plain = match name.contains('.') {
         true => name.to_string(),
@@ -197,7 +197,7 @@ fn value(name: &str) -> Option<f64> {
     plain.parse().ok().filter(|value: &f64| value.is_finite())
 }
 
-/// Compares names of classes: by size where all are numbers, else by the alphabet.
+/// Compares names of classes, numerically if all are numbers, else alphabetically.
 fn class_order(a: &str, b: &str, numbers: bool) -> Ordering {
     let by_text = a.cmp(b);
     match (value(a), value(b)) {
@@ -206,7 +206,7 @@ fn class_order(a: &str, b: &str, numbers: bool) -> Ordering {
     }
 }
 
-/// Two classes that differ by case, blanks, or the spelling of a number alone.
+/// Returns two classes that differ only by case, whitespace, or the format of a number.
 fn near(names: &[String]) -> Option<(usize, usize)> {
     let mut seen: HashMap<String, usize> = HashMap::new();
     let numbers = all_numbers(names);
@@ -216,7 +216,7 @@ fn near(names: &[String]) -> Option<(usize, usize)> {
             _ => plain(name),
         };
         if let Some(&other) = seen.get(&key) {
-            // Letters in both cases are classes of their own.
+            // Single letters in both cases are distinct classes.
             if numbers || name.chars().count() > 1 || names[other].chars().count() > 1 {
                 return Some((other, at));
             }

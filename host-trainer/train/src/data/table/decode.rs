@@ -1,7 +1,8 @@
-//! Bytes of a file to UTF-8: byte order marks, UTF-16, and files that are no tables at all.
+//! Text decoding of CSV files: byte order marks, UTF-16, Windows-1252, and detection of other file
+//! types.
 //!
-//! Text that is no UTF-8 is taken for Windows-1252, the superset of Latin-1 that spreadsheets
-//! write, a cell at a time.
+//! A cell that is not UTF-8 is decoded as Windows-1252, the superset of Latin-1 that spreadsheets
+//! write.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -11,25 +12,25 @@ use std::path::Path;
 use super::super::Error;
 use super::problem::Problem;
 
-/// Bytes that are looked at to recognize the encoding and the dialect.
+/// Size of the sample for detecting encoding and dialect, in bytes.
 pub(super) const SAMPLE: usize = 64 * 1024;
 
-/// An opened file: its first bytes, and all of them as a stream, both in UTF-8 or in an encoding
-/// that has ASCII in its place.
+/// An opened file: a sample of its first bytes, and the stream of all bytes. Both are in UTF-8 or
+/// in another superset of ASCII.
 pub(super) struct Decoded {
-    /// The first bytes, up to [`SAMPLE`] of them or the whole file.
+    /// The first bytes, at most [`SAMPLE`].
     pub sample: Vec<u8>,
-    /// Whether the sample is the whole file.
+    /// `true` if the sample is the whole file.
     pub whole: bool,
     /// All bytes from the first.
     pub stream: Box<dyn Read + Send>,
-    /// Bytes of the file, where they are known.
+    /// Size of the file in bytes, if known.
     pub bytes: Option<u64>,
-    /// Name of the encoding, where it is not UTF-8.
+    /// Name of the encoding, unless it is UTF-8.
     pub encoding: Option<&'static str>,
 }
 
-/// Opens a file.
+/// Opens a file and detects its encoding.
 pub(super) fn open(path: &Path) -> Result<Decoded, Error> {
     let cannot = || Error::file(path, "cannot be read");
     let file = File::open(path).map_err(Error::file(path, "cannot be opened"))?;
@@ -87,7 +88,7 @@ fn fill(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-/// Names files of other kinds by their first bytes, with the remedy.
+/// Detects other file types by their first bytes, and returns a message with the remedy.
 fn no_table(start: &[u8]) -> Option<String> {
     let known: [(&[u8], &str, &str); 12] = [
         (b"PK\x03\x04", "a workbook (xlsx, ods) or a zip archive", "save its sheet as CSV"),
@@ -127,7 +128,8 @@ enum Order {
     Big,
 }
 
-/// Recognizes UTF-16 by its mark, or by every second byte being zero; with the bytes to skip.
+/// Detects UTF-16 by its byte order mark, or by every second byte being zero. Returns the byte
+/// order and the number of bytes to skip.
 fn utf_16(start: &[u8]) -> Option<(Order, usize)> {
     match start {
         [0xff, 0xfe, ..] => return Some((Order::Little, 2)),
@@ -147,11 +149,11 @@ fn utf_16(start: &[u8]) -> Option<(Order, usize)> {
     }
 }
 
-/// A stream of UTF-8 from one of UTF-16.
+/// Stream that converts UTF-16 to UTF-8.
 struct Utf16<R> {
     file: R,
     order: Order,
-    /// A byte or a first half of a pair that waits for the rest.
+    /// A high surrogate that waits for its low surrogate.
     units: Vec<u16>,
     odd: Option<u8>,
     ready: Vec<u8>,
@@ -204,13 +206,13 @@ impl<R: Read> Read for Utf16<R> {
     }
 }
 
-/// Characters of Windows-1252 from 0x80 to 0x9f; the five that it lacks stay controls.
+/// Characters of Windows-1252 from 0x80 to 0x9f. The five undefined ones stay control characters.
 const WINDOWS_1252: [char; 32] = [
     '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}',
     '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
 ];
 
-/// Returns the text of a cell, in UTF-8 or in Windows-1252, without blanks around it.
+/// Returns the trimmed text of a cell, decoded from UTF-8 or Windows-1252.
 pub(super) fn text(cell: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(cell) {
         Ok(text) => Cow::Borrowed(text.trim()),

@@ -1,4 +1,4 @@
-//! Separator and decimal mark, said or found by looking at the first lines.
+//! CSV dialect detection: separator and decimal mark.
 
 use thimble_support::foreign_text::shown;
 
@@ -7,10 +7,10 @@ use super::problem::Problem;
 use super::records::{Format, Record, Records, Separator};
 use super::settings::{Table, TableTarget};
 
-/// Lines that are looked at.
+/// Number of lines for the detection.
 const LINES: usize = 100;
 
-/// Marks that may stand between columns, the likeliest first.
+/// Candidate separators, the most likely first.
 const SEPARATORS: [Separator; 5] = [
     Separator::Byte(b','),
     Separator::Byte(b';'),
@@ -30,23 +30,23 @@ pub(super) enum Decimal {
     Unknown,
 }
 
-/// How a file is written.
+/// CSV dialect of a file.
 #[derive(Debug)]
 pub(super) struct Dialect {
     /// Lines and cells.
     pub format: Format,
     /// Decimal mark.
     pub decimal: Decimal,
-    /// Lines before the first one of the table, such as `sep=;`.
+    /// Number of lines before the table, such as `sep=;`.
     pub skip: usize,
     /// Cells of the first lines.
     pub sample: Vec<Vec<String>>,
-    /// Bytes of a line, on average.
+    /// Mean length of a line in bytes.
     pub line_bytes: f64,
 }
 
 impl Separator {
-    /// Name for messages.
+    /// Returns the name for messages.
     pub fn name(self) -> String {
         match self {
             Separator::Byte(b'\t') => "a tab".to_string(),
@@ -63,7 +63,7 @@ impl Separator {
     }
 }
 
-/// Finds the dialect of an opened file. `wanted` are names of columns that it must have.
+/// Detects the dialect of an opened file. `wanted` are names of required columns.
 pub(super) fn find(file: &Decoded, table: &Table, wanted: &[&str]) -> Result<Dialect, Problem> {
     let terminator = match file.sample.contains(&b'\n') || !file.sample.contains(&b'\r') {
         true => b'\n',
@@ -71,7 +71,7 @@ pub(super) fn find(file: &Decoded, table: &Table, wanted: &[&str]) -> Result<Dia
     };
     let comment = table.comment.and_then(|mark| u8::try_from(mark).ok());
     let format = |separator| Format { separator, terminator, comment };
-    // What is cut at the end of the sample is no whole line.
+    // The last line of a truncated sample is not complete.
     let whole = match file.sample.iter().rposition(|&byte| byte == terminator) {
         Some(last) if !file.whole => &file.sample[..=last],
         _ => file.sample.as_slice(),
@@ -96,7 +96,7 @@ pub(super) fn find(file: &Decoded, table: &Table, wanted: &[&str]) -> Result<Dia
         None => SEPARATORS
             .into_iter()
             .map(|separator| (separator, sample(separator)))
-            // Of equal ones the first is taken.
+            // Of equal scores, the first separator wins.
             .rev()
             .max_by(|(_, a), (_, b)| {
                 let score = |sample| score(sample, table.header, wanted);
@@ -120,7 +120,7 @@ pub(super) fn find(file: &Decoded, table: &Table, wanted: &[&str]) -> Result<Dia
     Ok(Dialect { format: format(separator), decimal, skip, sample, line_bytes })
 }
 
-/// Cells of the first lines, as this format has them; those before the first that cannot be read.
+/// Returns the cells of the first lines in this format, up to the first line that cannot be parsed.
 fn sample(bytes: &[u8], format: Format, skip: usize) -> Vec<Vec<String>> {
     let stream = Box::new(std::io::Cursor::new(bytes.to_vec()));
     let mut records = Records::new("sample".into(), stream, format);
@@ -136,8 +136,8 @@ fn sample(bytes: &[u8], format: Format, skip: usize) -> Vec<Vec<String>> {
     found
 }
 
-/// How well a separator fits: whether there are the columns that must be there, the share of lines
-/// with the same number of cells, and the share of cells that are numbers.
+/// Returns the score of a separator: whether the required columns exist, whether there are several
+/// columns, the share of lines with the usual number of cells, and the share of numeric cells.
 fn score(sample: &[Vec<String>], header: bool, wanted: &[&str]) -> (bool, bool, f64, f64) {
     let most = |count: usize| sample.iter().filter(|cells| cells.len() == count).count();
     let usual = sample.iter().map(Vec::len).max_by_key(|&count| most(count)).unwrap_or(0);
@@ -155,17 +155,17 @@ fn score(sample: &[Vec<String>], header: bool, wanted: &[&str]) -> (bool, bool, 
     (there && usual > 1, usual > 1, consistent, numeric)
 }
 
-/// Marks within a number.
+/// Decimal marks and thousands separators within a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mark {
     None,
     Point,
     Comma,
-    /// A comma before three digits: a decimal mark, or one of thousands.
+    /// A comma before three digits: a decimal mark or a thousands separator.
     Either,
 }
 
-/// Recognizes a number, with the marks in it.
+/// Detects a number and its marks.
 fn mark(cell: &str) -> Option<Mark> {
     let digits = cell.trim_start_matches(['+', '-', '\u{2212}']);
     let (mantissa, exponent) = digits.split_once(['e', 'E']).unwrap_or((digits, "0"));
@@ -186,7 +186,7 @@ fn mark(cell: &str) -> Option<Mark> {
             let either = thousands && !whole.starts_with('0') && !digits.contains(['e', 'E']);
             Some(if either { Mark::Either } else { Mark::Comma })
         }
-        // Of two kinds the last one is the decimal mark: 1.234,5 and 1,234.5.
+        // With both marks, the last one is the decimal mark: 1.234,5 and 1,234.5.
         (_, points) if points > 0 => {
             let comma = mantissa.rfind(',') > mantissa.rfind('.');
             Some(if comma { Mark::Comma } else { Mark::Point })
@@ -195,7 +195,7 @@ fn mark(cell: &str) -> Option<Mark> {
     }
 }
 
-/// Finds the decimal mark of the numbers in the columns that are used.
+/// Detects the decimal mark in the used columns.
 fn decimal(sample: &[Vec<String>], table: &Table) -> Decimal {
     let names = if table.header { sample.first() } else { None };
     let is_used = |column: usize| {
@@ -227,7 +227,7 @@ fn decimal(sample: &[Vec<String>], table: &Table) -> Decimal {
     }
 }
 
-/// Notes about what was found by looking, for the user.
+/// Returns notes on the detected dialect for the user.
 pub(super) fn notes(dialect: &Dialect, table: &Table) -> Vec<String> {
     let mut notes = Vec::new();
     let separator = dialect.format.separator;

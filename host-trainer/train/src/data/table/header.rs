@@ -1,4 +1,4 @@
-//! Names of columns to the columns of a file.
+//! Header of a CSV file: columns of features and targets by name.
 
 use model_format::limits::{MAX_TEXT, MAX_WIDTH};
 use thimble_support::foreign_text::shown;
@@ -11,19 +11,19 @@ use super::settings::Table;
 /// Columns of a file.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
-    /// Names of all, empty where a column has none.
+    /// Names of all columns, empty for a column without a name.
     pub names: Vec<String>,
-    /// Cells that each row must have; more must be empty.
+    /// Number of cells per row. Additional cells must be empty.
     pub width: usize,
-    /// Columns of the features, in the order of the model.
+    /// Columns of the features, in the model's order.
     pub features: Vec<usize>,
-    /// Columns of the target; none where the file has no target.
+    /// Columns of the targets. Empty if the file has no target.
     pub targets: Vec<usize>,
     /// Notes for the user.
     pub notes: Vec<String>,
 }
 
-/// Finds the columns. `sample` are the cells of the first lines.
+/// Resolves the columns of features and targets. `sample` contains the cells of the first lines.
 pub(super) fn resolve(
     table: &Table,
     spec: &RowSpec,
@@ -90,7 +90,7 @@ pub(super) fn resolve(
     Ok(columns)
 }
 
-/// Names of the columns, before any is chosen.
+/// Returns the names of all columns.
 fn named(table: &Table, sample: &[Vec<String>]) -> Columns {
     let mut columns = Columns::default();
     let Some(first) = sample.first() else { return columns };
@@ -108,7 +108,7 @@ fn named(table: &Table, sample: &[Vec<String>]) -> Columns {
             "rows have one cell more than the first line names, as R writes row names".into(),
         );
     }
-    // A separator at the end of each line, or many as Excel leaves, makes columns of nothing.
+    // Trailing separators, as Excel writes them, make empty columns.
     while columns.names.last().is_some_and(String::is_empty) {
         columns.names.pop();
     }
@@ -116,7 +116,7 @@ fn named(table: &Table, sample: &[Vec<String>]) -> Columns {
     columns
 }
 
-/// Whether each row begins with a name or number of its own, of which the header knows nothing.
+/// Returns `true` if each row begins with a row name or number for which the header has no column.
 fn has_row_names(header: &[String], rows: &[Vec<String>]) -> bool {
     let longer = |cells: &Vec<String>| {
         cells.len() == header.len() + 1 && cells.last().is_some_and(|last| !last.is_empty())
@@ -159,7 +159,7 @@ fn check_name(at: usize, there: &[&str]) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The error for columns that are not there.
+/// Returns the error for missing columns.
 fn missing(
     table: &Table,
     spec: &RowSpec,

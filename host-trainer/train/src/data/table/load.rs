@@ -1,4 +1,4 @@
-//! Whole tables as datasets.
+//! Loading of a whole CSV file as a dataset.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,29 +11,29 @@ use super::rows::{Row, RowReader, RowSpec};
 use super::settings::{Missing, Table, TableTarget};
 use super::stem;
 
-/// What reading a table showed, for the user.
+/// Report of reading a table, for the user.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Intake {
-    /// What was found by looking.
+    /// Notes on the detected dialect.
     pub notes: Vec<String>,
-    /// Missing values of each feature.
+    /// Number of missing values per feature.
     pub missing: Vec<u32>,
-    /// Rows that were left out.
+    /// Number of dropped rows.
     pub left_out: u64,
-    /// Row and feature of each missing value that a mean stands for.
+    /// Row and feature of each missing value that is replaced by a mean.
     pub filled: Vec<(u32, u32)>,
-    /// Features whose values count the rows.
+    /// Features whose values are row numbers.
     pub row_numbers: Vec<u32>,
-    /// Share of the rows that lie beyond the range of `data.raw`, of each feature.
+    /// Share of the rows beyond the range of `data.raw`, per feature.
     pub clipped: Vec<f64>,
 }
 
 impl Table {
-    /// Reads the file.
+    /// Reads the file as a dataset.
     ///
     /// # Errors
-    /// [`Error::File`] when it cannot be read, [`Error::Table`] with line and column for what is
-    /// missing, no number, or not finite.
+    /// [`Error::File`] if it cannot be read. [`Error::Table`] with line and column for a cell that
+    /// is missing, not a number, or not finite.
     pub fn load(&self) -> Result<Dataset, Error> {
         if self.target.names().is_empty() {
             let problem = "no column is named: name at least one".to_string();
@@ -44,12 +44,12 @@ impl Table {
         self.read(&self.file, spec)
     }
 
-    /// Reads another file with the columns and classes of a dataset that this table gave: columns
-    /// may stand in any order, and others among them.
+    /// Reads another file with the columns and classes of a dataset of this table. Columns may be
+    /// in any order, and other columns are ignored.
     ///
     /// # Errors
-    /// As [`load`](Self::load), and [`Error::Table`] with both lists of names when a column is
-    /// missing, or a class is none of the dataset's.
+    /// As [`load`](Self::load). Also [`Error::Table`] with both lists of names if a column is
+    /// missing, or a class is not in the dataset.
     pub fn load_another(&self, path: &Path, like: &Dataset) -> Result<Dataset, Error> {
         let spec = RowSpec {
             features: like.feature_labels().iter().map(|label| label.name.clone()).collect(),
@@ -61,7 +61,7 @@ impl Table {
         self.read(path, spec)
     }
 
-    /// Reads a file whole.
+    /// Reads a whole file.
     ///
     /// # Errors
     /// Those of [`RowReader`], and [`Error::Table`] for a table without rows.
@@ -73,7 +73,7 @@ impl Table {
         let width = names.len();
         let expected = reader.expected_rows().unwrap_or(0);
         let mut inputs = Vec::new();
-        // More than there is memory for is found out row by row.
+        // If memory is short, reading row by row fails later.
         let _ = inputs.try_reserve(expected.saturating_mul(width));
         let (mut values, mut indices) = (Vec::new(), Vec::with_capacity(expected.min(1 << 24)));
         let mut intake = Intake { missing: vec![0; width], ..Intake::default() };
@@ -130,7 +130,7 @@ impl Table {
                 let text = "all of its values are missing: leave it out by data.dataset.csv.ignore";
                 return Err(fail(Problem::column(name, text.to_string())));
             }
-            // The training rows' means replace these once rows are split.
+            // The means of the training split replace these after splitting.
             let value = |row: u32, feature: usize| f64::from(inputs[(row as usize, feature)]);
             let means = means(width, 0..rows as u32, &intake.filled, value);
             for &(row, feature) in &intake.filled {
@@ -154,8 +154,8 @@ impl Table {
     }
 }
 
-/// Mean of each feature over the values that are there, of some rows in ascending order; 0 where
-/// there is none.
+/// Returns the mean of each feature over the values that are not missing, for rows in ascending
+/// order. The mean of no value is 0.
 pub(in super::super) fn means(
     width: usize,
     rows: impl Iterator<Item = u32>,
@@ -163,7 +163,7 @@ pub(in super::super) fn means(
     value: impl Fn(u32, usize) -> f64,
 ) -> Vec<f32> {
     let (mut sums, mut counts) = (vec![0.0_f64; width], vec![0_u64; width]);
-    // Both lists go up.
+    // Both lists are in ascending order.
     let mut holes = filled.iter().peekable();
     let mut is_hole = vec![false; width];
     for row in rows {

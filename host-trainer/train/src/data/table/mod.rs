@@ -1,9 +1,8 @@
-//! Tables: CSV files, read as people have them.
+//! CSV files: detection of encoding and dialect, parsing, class labels, missing values.
 //!
-//! A file goes through [`decode`] (bytes to UTF-8), [`records`] (lines to cells, numbered as an
-//! editor shows them), [`dialect`] (separator and decimal mark), [`header`] (names to columns),
-//! [`cells`] (texts to numbers) and [`rows`] (a batch of rows at a time); [`load`] makes a dataset
-//! of all of them.
+//! A file is processed by [`decode`] (bytes to UTF-8), [`records`] (lines to cells, with line
+//! numbers), [`dialect`] (separator and decimal mark), [`header`] (names to columns), [`cells`]
+//! (texts to numbers) and [`rows`] (one row at a time). [`load`] collects all rows in a dataset.
 
 mod cells;
 mod classes;

@@ -1,4 +1,4 @@
-//! Problems of tables in words: short, and free of what would steer a terminal.
+//! Messages about tables, with place and remedy, escaped for the terminal.
 
 use std::path::Path;
 
@@ -6,46 +6,46 @@ use thimble_support::foreign_text::shown;
 
 use super::super::Error;
 
-/// Names that a message lists.
+/// Maximum number of names in a message.
 const LISTED: usize = 20;
 
-/// A place in a table, and what is wrong there.
+/// A problem and its place in a table.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Problem {
     /// Line and column, or a key.
     pub place: String,
-    /// What is wrong, and what to do.
+    /// Problem and remedy.
     pub text: String,
 }
 
 impl Problem {
-    /// A problem with a key below `data.dataset.csv`.
+    /// Creates a problem with a key below `data.dataset.csv`.
     pub fn key(key: &str, text: String) -> Self {
         Problem { place: format!("data.dataset.csv.{key}"), text }
     }
 
-    /// A problem with a line.
+    /// Creates a problem with a line.
     pub fn line(line: u64, text: String) -> Self {
         Problem { place: format!("line {line}"), text }
     }
 
-    /// A problem with a cell.
+    /// Creates a problem with a cell.
     pub fn cell(line: u64, column: &str, text: String) -> Self {
         Problem { place: format!("line {line}, column `{}`", shown(column)), text }
     }
 
-    /// A problem with a column.
+    /// Creates a problem with a column.
     pub fn column(column: &str, text: String) -> Self {
         Problem { place: format!("column `{}`", shown(column)), text }
     }
 
-    /// The error that names the file too.
+    /// Converts to an error that includes the file.
     pub fn of(self, file: &Path) -> Error {
         Error::Table { file: file.to_path_buf(), place: self.place, problem: self.text }
     }
 }
 
-/// Returns names as messages list them.
+/// Formats names as a list for messages.
 pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut names = names.into_iter();
     let mut text = names.by_ref().take(LISTED).map(shown).collect::<Vec<_>>().join(", ");

@@ -1,8 +1,8 @@
-//! Lines of a file to cells, with the line numbers that an editor shows.
+//! CSV parser: lines to cells, with line numbers.
 //!
-//! RFC 4180 with what programs write besides: blanks around quotes, quotes inside plain cells,
-//! lines that end in CR alone. A quoted cell may span lines; one that never ends is refused where
-//! it begins, instead of being read to the end of the file.
+//! RFC 4180 with common extensions: whitespace around quotes, quotes inside plain cells, and lines
+//! that end in CR. A quoted cell may span lines. An unclosed quote is reported at its beginning,
+//! and not read to the end of the file.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
@@ -13,49 +13,49 @@ use super::super::Error;
 use super::decode::text;
 use super::problem::Problem;
 
-/// Bytes of a line that are read: a file without line ends is none of lines.
+/// Maximum length of a line in bytes.
 const MAX_LINE: u64 = 4 << 20;
 
-/// Lines that a quoted cell may span.
+/// Maximum number of lines of a quoted cell.
 const MAX_QUOTED_LINES: u64 = 200;
 
-/// Mark between two cells.
+/// Separator of cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Separator {
     /// A byte.
     Byte(u8),
-    /// Any number of blanks and tabs.
+    /// Any number of spaces and tabs.
     Blanks,
 }
 
-/// How lines and cells are told apart.
+/// Format of lines and cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Format {
-    /// Mark between two cells.
+    /// Separator of cells.
     pub separator: Separator,
     /// Last byte of a line.
     pub terminator: u8,
-    /// First byte of a line that is passed over.
+    /// First byte of a comment line.
     pub comment: Option<u8>,
 }
 
-/// Cells of a line.
+/// Cells of one line.
 #[derive(Debug, Default)]
 pub(super) struct Record {
     /// The line, counted from 1.
     pub line: u64,
     bytes: Vec<u8>,
-    /// First byte of each cell, and the one after its last.
+    /// Start and end of each cell in `bytes`.
     cells: Vec<(u32, u32)>,
 }
 
 impl Record {
-    /// Number of cells.
+    /// Returns the number of cells.
     pub fn len(&self) -> usize {
         self.cells.len()
     }
 
-    /// A cell, without blanks around it; empty where the line has none.
+    /// Returns a trimmed cell. Empty if the line does not have it.
     #[inline]
     pub fn cell(&self, index: usize) -> &[u8] {
         match self.cells.get(index) {
@@ -64,7 +64,7 @@ impl Record {
         }
     }
 
-    /// All cells.
+    /// Iterates over all cells.
     pub fn cells(&self) -> impl DoubleEndedIterator<Item = &[u8]> + ExactSizeIterator {
         (0..self.len()).map(|index| self.cell(index))
     }
@@ -82,7 +82,7 @@ impl Record {
     }
 }
 
-/// Reads records one after another.
+/// Reader of records.
 pub(super) struct Records {
     path: PathBuf,
     lines: BufReader<Box<dyn Read + Send>>,
@@ -100,8 +100,8 @@ impl Records {
         Records { path, lines, format, next: 1, line: Vec::new(), names: Vec::new() }
     }
 
-    /// Reads the next record; `false` at the end of the file. Blank lines and comments are passed
-    /// over.
+    /// Reads the next record. Returns `false` at the end of the file. Skips blank lines and
+    /// comments.
     pub fn read(&mut self, record: &mut Record) -> Result<bool, Error> {
         loop {
             self.line.clear();
@@ -126,18 +126,18 @@ impl Records {
         Ok(true)
     }
 
-    /// Mark between two cells.
+    /// Separator of cells.
     pub fn separator(&self) -> Separator {
         self.format.separator
     }
 
-    /// Passes over a line.
+    /// Skips a line.
     pub fn skip_line(&mut self) -> Result<(), Error> {
         self.line.clear();
         self.append_line().map(|_| ())
     }
 
-    /// Appends a line without its end; `false` at the end of the file.
+    /// Appends a line without its terminator. Returns `false` at the end of the file.
     fn append_line(&mut self) -> Result<bool, Error> {
         let before = self.line.len();
         let mut lines = (&mut self.lines).take(MAX_LINE);
@@ -209,7 +209,7 @@ impl Records {
                 }
                 let behind = record.bytes[end..].trim_ascii();
                 if opened + 1 < self.next && !behind.is_empty() {
-                    // Two quotes that were never closed look like one cell that was.
+                    // Two unclosed quotes look like one closed cell.
                     return Err(self.unclosed(opened, record.len(), from));
                 }
             } else {
@@ -240,7 +240,7 @@ impl Records {
     }
 }
 
-/// Finds the cells of a line without quotes.
+/// Splits a line without quotes into cells.
 fn split(separator: Separator, record: &mut Record) {
     match separator {
         Separator::Byte(mark) => {

@@ -1,4 +1,4 @@
-//! Rows of a table, one at a time: files of any length.
+//! Streaming reader of table rows, for files of any length.
 
 use std::path::{Path, PathBuf};
 
@@ -14,43 +14,42 @@ use super::problem::Problem;
 use super::records::{Record, Records};
 use super::settings::{Missing, Table, TableTarget};
 
-/// The columns and classes that a file is read for.
+/// Requested columns and classes of a file.
 #[derive(Clone, Debug, Default)]
 pub struct RowSpec {
-    /// Names of the features in the order of the model; where there are none, all columns but the
-    /// target.
+    /// Names of the features in the model's order. If empty, all columns but the target.
     pub features: Vec<String>,
-    /// Classes of the model, where they are known: others are refused.
+    /// Classes of the model, if known. Other classes are errors.
     pub classes: Option<Vec<String>>,
-    /// Whether each row must have its target. Else it is read where the file has it.
+    /// Requires a target in each row if `true`. Otherwise it is read if the file has it.
     pub needs_target: bool,
-    /// Numbers that stand for missing features, where `missing = "mean"`; NaN without them.
+    /// Replacements of missing features with `missing = "mean"`. NaN without them.
     pub means: Option<Vec<f32>>,
-    /// Whether it is another file than the one that the settings name.
+    /// `true` for another file than that of the settings.
     pub is_another_file: bool,
 }
 
-/// A row.
+/// A row of a table.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
-    /// Its line, counted from 1.
+    /// Line of the row, counted from 1.
     pub line: u64,
-    /// Its features.
+    /// Features.
     pub features: Vec<f32>,
     /// Features that are missing in the file.
     pub missing: Vec<u32>,
-    /// Its class, where there are classes and it has one.
+    /// Class, for classification, if it is not missing.
     pub class: Option<u16>,
-    /// Its values, where there are values and it has all of them.
+    /// Targets, for regression, if none is missing.
     pub values: Vec<f32>,
 }
 
-/// Reads the rows of a CSV file one at a time.
+/// Reader of the rows of a CSV file, one at a time.
 pub struct RowReader {
     path: PathBuf,
     records: Records,
     record: Record,
-    /// Whether the record is a row that was not given out yet.
+    /// `true` if the record is a row that was not returned yet.
     waiting: bool,
     columns: Columns,
     decimal: Decimal,
@@ -59,9 +58,9 @@ pub struct RowReader {
     classes: Option<ClassNames>,
     spec: RowSpec,
     header: bool,
-    /// Line of the first row, 0 before it is read.
+    /// Line of the first row, or 0 before it is read.
     first_row: u64,
-    /// Whether the first row has words where those below it have numbers.
+    /// `true` if the line below the names has words where the next one has numbers.
     has_units_below_names: bool,
     left_out: u64,
     notes: Vec<String>,
@@ -69,11 +68,11 @@ pub struct RowReader {
 }
 
 impl RowReader {
-    /// Opens a file that is written as the table's settings say.
+    /// Opens a file with the table's settings.
     ///
     /// # Errors
-    /// [`Error::File`] when it cannot be read, [`Error::Table`] with the place and the remedy when
-    /// it is no table, or has not the columns that are needed.
+    /// [`Error::File`] if it cannot be read. [`Error::Table`] with place and remedy if it is not a
+    /// table, or lacks a required column.
     pub fn open(path: &Path, table: &Table, spec: RowSpec) -> Result<Self, Error> {
         let fail = |problem: Problem| problem.of(path);
         table.check().map_err(fail)?;
@@ -140,10 +139,10 @@ impl RowReader {
         })
     }
 
-    /// Reads the next row; `false` at the end of the file.
+    /// Reads the next row. Returns `false` at the end of the file.
     ///
     /// # Errors
-    /// [`Error::Table`] with line and column, and the remedy.
+    /// [`Error::Table`] with line, column and remedy.
     pub fn read(&mut self, row: &mut Row) -> Result<bool, Error> {
         loop {
             if !std::mem::take(&mut self.waiting) && !self.records.read(&mut self.record)? {
@@ -163,7 +162,7 @@ impl RowReader {
         }
     }
 
-    /// Reads a row from the record; `false` for one to be left out.
+    /// Parses a row from the record. Returns `false` for a row to be dropped.
     fn row(&mut self, row: &mut Row) -> Result<bool, Problem> {
         let columns = &self.columns;
         let (record, line) = (&self.record, self.record.line);
@@ -285,7 +284,7 @@ impl RowReader {
         Problem::line(self.record.line, text)
     }
 
-    /// Explains a line with too few cells, or too many.
+    /// Returns the problem of a line with too few or too many cells.
     fn wrong_count(&self) -> Problem {
         let (found, width) = (self.record.len(), self.columns.width);
         let cells: Vec<_> = self.record.cells().map(text).collect();
@@ -332,8 +331,8 @@ impl RowReader {
         Problem::line(self.record.line, format!("{fields}: {remedy}"))
     }
 
-    /// The place at which two lines have run into one: the last cell of the first and the first of
-    /// the second are one, or stand side by side.
+    /// Returns the place at which two lines were merged into one. The last cell of the first and
+    /// the first cell of the second are one cell, or adjacent.
     fn merged(&self, cells: &[&str]) -> Option<String> {
         let width = self.columns.width;
         let is_number = |cell: &str| cell.replace(',', ".").parse::<f64>().is_ok();
@@ -353,8 +352,7 @@ impl RowReader {
         both.then(|| format!("{joint} {}", cells[width]))
     }
 
-    /// Whether there are as many cells too many as numbers stand side by side, halves of numbers
-    /// with decimal commas.
+    /// Returns `true` if the surplus cells can be fractional parts of numbers with decimal commas.
     fn decimal_commas(&self, are_numbers: &[bool]) -> bool {
         let too_many = are_numbers.len().saturating_sub(self.columns.width);
         let pairs = are_numbers.windows(2).filter(|pair| pair[0] && pair[1]).count();
@@ -363,43 +361,44 @@ impl RowReader {
         is_comma && pairs >= too_many && too_many <= self.columns.features.len() + targets
     }
 
-    /// Names of the features, in their order.
+    /// Returns the names of the features, in order.
     pub fn feature_names(&self) -> Vec<&str> {
         self.columns.features.iter().map(|&at| self.columns.names[at].as_str()).collect()
     }
 
-    /// Whether the file has the target.
+    /// Returns `true` if the file has the target.
     pub fn has_target(&self) -> bool {
         !self.columns.targets.is_empty()
     }
 
-    /// Rows that were left out because something is missing in them.
+    /// Returns the number of rows that were dropped because of missing values.
     pub fn left_out(&self) -> u64 {
         self.left_out
     }
 
-    /// Notes on what was found by looking, for the user.
+    /// Returns notes on the detected dialect for the user.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// Rows that the file may have, by its size; `None` for what is no plain file.
+    /// Returns the estimated number of rows by the size of the file, or `None` if it is not a
+    /// regular file.
     pub fn expected_rows(&self) -> Option<usize> {
         self.expected_rows
     }
 
-    /// Classes that were found, or were known.
+    /// Returns the classes that were found or given.
     pub(super) fn classes(&self) -> Option<&ClassNames> {
         self.classes.as_ref()
     }
 
-    /// Name of the column of a target.
+    /// Returns the name of the first target's column.
     pub(super) fn target_name(&self) -> &str {
         self.columns.targets.first().map_or("", |&at| self.columns.names[at].as_str())
     }
 }
 
-/// Refuses a first line that is no line of names.
+/// Checks that the first line contains names.
 fn check_first(record: &Record, table: &Table) -> Result<(), Problem> {
     let first = text(record.cell(0));
     let mark = first.chars().next();

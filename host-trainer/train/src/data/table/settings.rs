@@ -1,4 +1,4 @@
-//! Settings of a table, as presets have them.
+//! Settings of a CSV file in a preset.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,31 +13,31 @@ use super::problem::Problem;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Table {
-    /// The file, seen from where the command is run.
+    /// Path of the file, relative to the working directory.
     pub file: PathBuf,
-    /// The columns to learn.
+    /// Target columns.
     pub target: TableTarget,
-    /// The columns to learn from, all of numbers; where none is named, all but the target. A run
-    /// writes their names into its own preset.
+    /// Feature columns, which must be numeric. By default all columns but the target. A run writes
+    /// their names to its own preset.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<String>,
-    /// Columns that are left out.
+    /// Ignored columns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignore: Vec<String>,
-    /// Unit of each feature and of each target that has one, by the name of its column.
+    /// Units of features and targets by column name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub units: BTreeMap<String, String>,
-    /// Whether the first line names the columns; else they are called `1`, `2`, ….
+    /// `true` if the first line contains the names of the columns. Otherwise they are named `1`,
+    /// `2`, and so on.
     #[serde(default = "yes")]
     pub header: bool,
-    /// The character between two columns; found from the file where it is not given. A blank
-    /// stands for any number of blanks.
+    /// Separator of columns, detected by default. A space is any number of spaces and tabs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub separator: Option<char>,
-    /// The decimal mark, `.` or `,`; found from the file where it is not given.
+    /// Decimal mark, `.` or `,`, detected by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decimal: Option<char>,
-    /// The character that begins a line to be passed over.
+    /// First character of comment lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<char>,
     /// Treatment of missing values.
@@ -45,13 +45,13 @@ pub struct Table {
     pub missing: Missing,
 }
 
-/// The columns to learn.
+/// Target columns.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TableTarget {
-    /// The class that a column names, in any words.
+    /// Classification: the column of class names.
     Classes(String),
-    /// The numbers in these columns.
+    /// Regression: the columns of numbers.
     Values(Vec<String>),
 }
 
@@ -59,13 +59,13 @@ pub enum TableTarget {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Missing {
-    /// They are errors.
+    /// A missing value is an error.
     #[default]
     Refuse,
-    /// Their rows are left out.
+    /// Rows with missing values are dropped.
     Drop,
-    /// The feature's mean over the training rows stands for them; rows without a target are left
-    /// out.
+    /// Missing values are replaced by the feature's mean over the training split. Rows without a
+    /// target are dropped.
     Mean,
 }
 
@@ -74,7 +74,7 @@ fn yes() -> bool {
 }
 
 impl TableTarget {
-    /// Names of the columns.
+    /// Returns the names of the columns.
     pub fn names(&self) -> Vec<&str> {
         match self {
             TableTarget::Classes(name) => vec![name],
@@ -84,7 +84,7 @@ impl TableTarget {
 }
 
 impl Table {
-    /// Settings for a file whose other properties are to be found by looking.
+    /// Creates settings with all defaults.
     pub fn new(file: impl Into<PathBuf>, target: TableTarget) -> Self {
         Table {
             file: file.into(),
@@ -100,12 +100,12 @@ impl Table {
         }
     }
 
-    /// Unit of a column, empty where it has none.
+    /// Returns the unit of a column, which may be empty.
     pub fn unit(&self, column: &str) -> String {
         self.units.get(column).cloned().unwrap_or_default()
     }
 
-    /// Checks all that can be checked before the file is opened.
+    /// Checks the settings without opening the file.
     pub(super) fn check(&self) -> Result<(), Problem> {
         let ascii = |key: &str, mark: Option<char>, known: &str| match mark {
             Some(mark) if !mark.is_ascii() || mark == '"' || "\r\n\0".contains(mark) => {
