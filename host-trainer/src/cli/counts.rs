@@ -1,4 +1,4 @@
-//! Files of what sensors count.
+//! Files of raw ADC and sensor counts.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use thimble_nn::{InputError, encode_counts};
 use super::files;
 use crate::foreign_text;
 
-/// The rows of a file of counts: int16 little-endian, as many a row as the model has inputs.
+/// Reads the rows of a file of counts: int16 little-endian, one count per model input.
 pub(crate) fn read_rows(model: &Model<'_>, path: &Path) -> anyhow::Result<Vec<Vec<i16>>> {
     if model.channels().is_none() {
         bail!("{}: {}", model.name(), InputError::NotCounts);
@@ -29,8 +29,8 @@ pub(crate) fn read_rows(model: &Model<'_>, path: &Path) -> anyhow::Result<Vec<Ve
     Ok(bytes.chunks_exact(row).map(counts).collect())
 }
 
-/// The bytes of a model's input for rows of counts, and how many counts lay beyond what the input
-/// can say.
+/// Encodes rows of counts as the model's input bytes. Also returns the number of readings that
+/// saturated.
 pub(crate) fn encode(model: &Model<'_>, rows: &[Vec<i16>]) -> anyhow::Result<(Vec<u8>, u32)> {
     let (len, mut saturated) = (model.input_bytes(), 0);
     let mut inputs = vec![0; rows.len() * len];

@@ -1,4 +1,4 @@
-//! `host-trainer evaluate`.
+//! `host-trainer evaluate`: metrics of a model on a dataset.
 
 use std::fs;
 use std::path::Path;
@@ -85,7 +85,7 @@ pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The dataset of this name.
+/// Returns the dataset with this name.
 pub(crate) fn source(name: &str) -> anyhow::Result<Source> {
     if let Some(source) = Source::from_name(name) {
         return Ok(source);
@@ -95,10 +95,10 @@ pub(crate) fn source(name: &str) -> anyhow::Result<Source> {
     bail!("there is no dataset `{name}`{meant}. There are: {}", known.join(", "))
 }
 
-/// The preset of this name or in this file, which says how a dataset is split.
+/// Returns the preset with this name or in this file; it defines the splits of a dataset.
 ///
 /// # Errors
-/// What is wrong with the file, or the datasets that there are.
+/// Returns the problem in the file, or the names of the datasets.
 pub(crate) fn find_preset(dataset: &str) -> anyhow::Result<Preset> {
     match preset::find(dataset) {
         Ok(preset) => Ok(preset),
@@ -109,7 +109,7 @@ pub(crate) fn find_preset(dataset: &str) -> anyhow::Result<Preset> {
                  the model"
             );
         }
-        // A file that is no preset is no dataset either.
+        // A file that is not a preset is not a dataset either.
         Err(error) => Err(error.into()),
     }
 }
@@ -180,15 +180,15 @@ fn another_file(
     Ok(())
 }
 
-/// The bytes of a model file.
+/// Reads a model file.
 ///
-/// One that lies in the folder of a run is read only where that is whole.
+/// A model in the folder of a run is read only if the run is complete.
 pub(crate) fn read_model(path: &Path) -> anyhow::Result<Vec<u8>> {
     let folder = atomic_file::folder(path);
     let is_model_of_run = path.file_name().is_some_and(|name| name == Experiment::MODEL);
     if folder.join(MANIFEST).exists() {
         match check_run(folder) {
-            // Another file may lie there, made of the run before it was whole.
+            // The folder may contain another model, made from the run before it was complete.
             Err(ManifestError::NotQuantized { .. }) if !is_model_of_run => {}
             checked => drop(checked?),
         }
@@ -209,8 +209,8 @@ pub(crate) fn read_model(path: &Path) -> anyhow::Result<Vec<u8>> {
     })
 }
 
-/// The preset that says which rows are test rows: that of the run which made the model, where it
-/// lies beside it and is about this dataset, or the one of this name that comes with the program.
+/// Returns the preset that defines the test rows: that of the model's run, if it lies beside the
+/// model and uses this dataset, or else the built-in preset with this name.
 fn split_preset(model: &Path, dataset: Option<&str>) -> anyhow::Result<(Preset, String)> {
     let beside = model.with_file_name("preset.toml");
     if let Ok(text) = fs::read_to_string(&beside) {

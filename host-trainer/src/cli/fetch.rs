@@ -1,4 +1,4 @@
-//! `host-trainer fetch`.
+//! `host-trainer fetch`: downloads of datasets.
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
@@ -38,7 +38,7 @@ pub fn run(args: &FetchArgs, quiet: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A bar on a terminal, plain lines elsewhere.
+/// Progress of a download: a bar on a terminal, plain lines elsewhere.
 struct Display {
     bar: Option<ProgressBar>,
     quiet: bool,

@@ -1,9 +1,9 @@
-//! Commands that a build without their feature leaves out.
+//! Commands whose feature is not in this build.
 
 use anyhow::bail;
 use clap::Args;
 
-/// The arguments of a command that this build leaves out: whatever was typed.
+/// Arguments of a command that this build does not contain; any are accepted.
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true)]
 pub struct LeftOut {
@@ -12,7 +12,7 @@ pub struct LeftOut {
 }
 
 impl LeftOut {
-    /// Names the command that does it.
+    /// Returns an error with the command line that has this command.
     ///
     /// # Errors
     /// Always: this build has no such command.

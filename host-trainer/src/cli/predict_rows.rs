@@ -1,4 +1,4 @@
-//! `host-trainer predict` of rows: of another table, or one of the run's own dataset.
+//! `host-trainer predict` for rows of another table, or one row of the run's own dataset.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -21,25 +21,25 @@ use crate::report::style::{FAINT, HEADING, STRONG, paint};
 use crate::report::{grouped, percent, significant};
 use crate::train::Threads;
 
-/// A run with everything that answers to rows need.
+/// A run with everything that predictions for rows need.
 pub(crate) struct RowsRun {
-    /// Its preset and network.
+    /// Preset and network.
     pub saved: SavedRun,
-    /// It with its data, or why that is not there.
+    /// The plan with its data, or the reason why the data is missing.
     pub plan: Result<Plan, String>,
 }
 
-/// Endings of files that are tables.
+/// File extensions of tables.
 const ENDINGS: [&str; 6] = ["csv", "tsv", "txt", "dat", "data", "tab"];
 
-/// Whether the name of a file is that of a table.
+/// Returns whether the file has the extension of a table.
 pub(crate) fn is_table(path: &Path) -> bool {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
     ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
 }
 
 impl RowsRun {
-    /// Opens the run that a model lies in, and reads its data where it is still there.
+    /// Opens the run that contains a model, and reads its data if it still exists.
     pub fn open(model: &Path, locations: &Locations) -> anyhow::Result<Self> {
         let saved = SavedRun::open(atomic_file::folder(model)).context(
             "rows are answered with the run that made the model, which says what its columns are",
@@ -48,7 +48,7 @@ impl RowsRun {
         Ok(RowsRun { saved, plan })
     }
 
-    /// The table that the run was trained on.
+    /// Returns the table that the run was trained on.
     pub fn table(&self) -> anyhow::Result<&Table> {
         match &self.saved.preset.data.dataset {
             Source::Csv(table) => Ok(table),
@@ -56,7 +56,7 @@ impl RowsRun {
         }
     }
 
-    /// What the model's rows are read for.
+    /// Returns the specification for reading rows for the model.
     pub fn spec(&self, model: &Model<'_>, needs_target: bool) -> anyhow::Result<RowSpec> {
         let table = self.table()?;
         let train = self.plan.as_ref().map(|plan| plan.splits.train.dataset());
@@ -102,7 +102,7 @@ impl RowsRun {
         format!("its data is not there: {reason}")
     }
 
-    /// What answers: the model, and the float network where the data that scales its rows is there.
+    /// Returns a predictor of the model, with the float network if the data for its scaling exists.
     pub fn predictor<'m>(
         self,
         model: Model<'m>,
@@ -142,22 +142,22 @@ fn class_names(model: &Model<'_>) -> Option<Vec<String>> {
     model.output().kind.labels().map(|labels| labels.iter().map(String::from).collect())
 }
 
-/// What is asked.
+/// Request for predictions of rows.
 pub(crate) struct Rows<'a> {
     /// The model.
     pub model: &'a Path,
-    /// Where the answers go; standard output where it is not said.
+    /// Output file; `None` for standard output.
     pub output: Option<&'a Path>,
-    /// Where data comes from.
+    /// Locations of the datasets.
     pub locations: Locations,
-    /// Threads to compute on.
+    /// Threads for the computation.
     pub threads: Threads,
-    /// Whether JSON is asked for.
+    /// Prints JSON.
     pub json: bool,
 }
 
 impl Rows<'_> {
-    /// Answers all rows of files, as CSV.
+    /// Predicts all rows of files, as CSV.
     pub fn answer(&self, files: &[PathBuf]) -> anyhow::Result<()> {
         let [file] = files else { bail!("one file of rows at a time: {} were given", files.len()) };
         let bytes = read_model(self.model)?;
@@ -175,7 +175,7 @@ impl Rows<'_> {
         let answered = match self.output {
             Some(path) => files::write_by(path, |out| {
                 let answered = predictor.answer_all(&mut reader, out, &self.threads)?;
-                // Nothing is written for nothing.
+                // No file is written for an empty result.
                 if answered.rows == 0 { Err(no_rows()) } else { Ok(answered) }
             })?,
             None => {
@@ -202,13 +202,13 @@ impl Rows<'_> {
                 percent(answered.right as f64 / judged as f64)
             ),
         });
-        // Answers alone go to standard output.
+        // Standard output contains only the predictions.
         said.iter()
             .try_for_each(|line| writeln!(anstream::stderr().lock(), "  {}", paint(FAINT, line)))?;
         Ok(())
     }
 
-    /// Answers one row of the run's own dataset.
+    /// Predicts one row of the run's own dataset.
     pub fn row(&self, index: usize) -> anyhow::Result<()> {
         let bytes = read_model(self.model)?;
         let model = Model::parse(&bytes).with_context(|| foreign_text::path(self.model))?;
@@ -342,7 +342,7 @@ fn row_json(
     value
 }
 
-/// An error of writing as one of input and output, so that a closed pipe is known for one.
+/// Converts a write error to an I/O error, so that a closed pipe is recognized.
 fn pipe(error: crate::predict::RowsError) -> anyhow::Error {
     match error {
         crate::predict::RowsError::Write(error) => error.into(),

@@ -1,4 +1,4 @@
-//! `host-trainer presets`.
+//! `host-trainer presets`: the list of presets.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! `host-trainer device predict`.
+//! `host-trainer device predict`: predictions for the rows of a table on a device.
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -18,21 +18,21 @@ use crate::foreign_text;
 use crate::predict::for_spreadsheets;
 use crate::report::grouped;
 
-/// `device predict`.
+/// Arguments of `device predict`.
 #[derive(Debug, Args)]
 pub struct PredictArgs {
-    /// A CSV file with the features of the device's model, in their own units: columns by name, in
-    /// any order
+    /// CSV file with the features of the device's model in their own units; columns are matched by
+    /// name, in any order
     rows: PathBuf,
-    /// Write the answers here, as CSV [default: standard output]
+    /// Output CSV file for the predictions [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Where the device is
+    /// Connection to the device
     #[command(flatten)]
     link: Link,
 }
 
-/// Asks the device about the rows of a table, and compares every byte with this machine.
+/// Predicts the rows of a table on the device, and compares every byte with the host's.
 pub fn run(args: PredictArgs) -> anyhow::Result<()> {
     let PredictArgs { rows, output, link } = args;
     link.ask(|client| {
@@ -54,7 +54,7 @@ pub fn run(args: PredictArgs) -> anyhow::Result<()> {
     })
 }
 
-/// Writes the answers to all rows as CSV; returns how many there were.
+/// Writes the predictions for all rows as CSV, and returns their number.
 fn answer(client: &mut AnyClient, path: &Path, out: &mut Vec<u8>) -> anyhow::Result<u64> {
     let file = client.read_model()?;
     let model = Model::parse(&file).map_err(local::refused)?;
@@ -111,7 +111,7 @@ fn answer(client: &mut AnyClient, path: &Path, out: &mut Vec<u8>) -> anyhow::Res
     Ok(count)
 }
 
-/// Names of the columns of answers.
+/// Column names of the predictions.
 fn header(model: &Model<'_>) -> Vec<String> {
     let named = |name: &str, unit: &str| match unit {
         "" => for_spreadsheets(name),
@@ -136,7 +136,7 @@ fn header(model: &Model<'_>) -> Vec<String> {
     }
 }
 
-/// A row as the device takes it.
+/// Converts a row to the device's reading.
 fn reading(model: &Model<'_>, features: &[Feature<'_>], reals: &[f32]) -> anyhow::Result<Reading> {
     if model.real_channels().is_some() {
         return Ok(Reading::Reals(reals.to_vec()));
@@ -149,7 +149,7 @@ fn reading(model: &Model<'_>, features: &[Feature<'_>], reals: &[f32]) -> anyhow
     let count = |(real, feature): (&f32, &Feature<'_>)| {
         let [slope, intercept] = feature.line.map(f64::from);
         let count = (f64::from(*real) - intercept) / slope;
-        // To the nearest count of 16 bits.
+        // Rounded to the nearest 16-bit count.
         count.round().clamp(i16::MIN.into(), i16::MAX.into()) as i16
     };
     Ok(Reading::Counts(reals.iter().zip(features).map(count).collect()))

@@ -1,4 +1,4 @@
-//! `host-trainer device list | info | self-test | trace | monitor`.
+//! `host-trainer device list | info | self-test | trace | monitor`: reports about a device.
 
 use std::path::PathBuf;
 use std::thread;
@@ -17,36 +17,36 @@ use crate::device::{Error, local};
 use crate::foreign_text::shown;
 use crate::report::{clipping_text, feature_ranges};
 
-/// `device trace`.
+/// Arguments of `device trace`.
 #[derive(Debug, Args)]
 pub struct TraceArgs {
-    /// A file of raw inputs, int8 or int16 little-endian [default: the model's own test vectors]
+    /// File of raw inputs, int8 or int16 little-endian [default: the model's self-tests]
     #[arg(value_name = "FILE")]
     input: Option<PathBuf>,
-    /// Which row of them, counted from 0
+    /// Index of the row, from 0
     #[arg(long, value_name = "N", default_value_t = 0)]
     row: usize,
-    /// Where the device is
+    /// Connection to the device
     #[command(flatten)]
     link: Link,
 }
 
-/// `device monitor`.
+/// Arguments of `device monitor`.
 #[derive(Debug, Args)]
 pub struct MonitorArgs {
-    /// End after so many seconds [default: when you press Ctrl-C]
+    /// Stop after N seconds [default: when you press Ctrl-C]
     #[arg(long, value_name = "S")]
     seconds: Option<u64>,
-    /// Where the device is
+    /// Connection to the device
     #[command(flatten)]
     link: Link,
 }
 
-/// How long a port may take to say whether a Thimble device is there.
+/// Time limit for a port to answer as a Thimble device.
 const PROBE: Duration = Duration::from_millis(700);
-/// The largest model that is read for `info`: a second over a serial port of 115,200 baud.
+/// Largest model that is read for `info`: a second over a serial port of 115,200 baud.
 const MOST_READ: u32 = 10_000;
-/// How often the device is asked.
+/// Polling interval of `monitor`.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Lists the serial ports.
@@ -56,7 +56,7 @@ pub fn list() -> anyhow::Result<()> {
         println!("no serial port here; emulated boards are named by --qemu");
     }
     for port in ports {
-        // Only what is plugged in is asked: a modem in the machine may not like it.
+        // Only USB devices are probed: a modem in the machine may not expect it.
         let answer = match port.port_type {
             serialport::SerialPortType::UsbPort(_) => match connection::serial(&port.port_name) {
                 Ok(mut client) => {
@@ -76,11 +76,11 @@ pub fn list() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Shows who the device is.
+/// Shows the device's identity.
 pub fn info(client: &mut AnyClient) -> anyhow::Result<()> {
     let info = client.info()?;
     print_info(&info);
-    // Names and ranges stand in the model itself, which takes long to read where it is large.
+    // The model contains the names and ranges. Reading a large model takes long.
     if info.model_bytes <= MOST_READ {
         let file = client.read_model()?;
         let model = Model::parse(&file).map_err(local::refused)?;
@@ -91,7 +91,7 @@ pub fn info(client: &mut AnyClient) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What there is to know of a device.
+/// Prints the device's information.
 pub fn print_info(info: &DeviceInfo) {
     println!("board       {}, firmware {}", info.board, info.firmware);
     println!(
@@ -135,7 +135,7 @@ pub fn print_info(info: &DeviceInfo) {
     println!("saturated   {} counts of sensors since it started", info.saturated_inputs);
 }
 
-/// How much of the stack was used.
+/// Text for the stack usage.
 fn stack_words(bytes: u32) -> String {
     match bytes {
         STACK_OVERRUN => {
@@ -145,7 +145,7 @@ fn stack_words(bytes: u32) -> String {
     }
 }
 
-/// Has the device test itself.
+/// Runs the self-tests on the device.
 pub fn self_test(client: &mut AnyClient) -> anyhow::Result<()> {
     let report = client.self_test()?;
     if report.vectors == 0 {
@@ -158,7 +158,7 @@ pub fn self_test(client: &mut AnyClient) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Compares layer by layer.
+/// Compares the device with the host layer by layer.
 pub fn trace(args: TraceArgs) -> anyhow::Result<()> {
     let given = args.input.as_deref().map(files::read).transpose()?;
     args.link.ask(|client| {
@@ -184,7 +184,7 @@ pub fn trace(args: TraceArgs) -> anyhow::Result<()> {
     })
 }
 
-/// Shows what changes, and waits for a device that goes away.
+/// Shows changes, and waits for a device that disconnects.
 pub fn monitor(args: &MonitorArgs) -> anyhow::Result<()> {
     let end = args.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let going_on = || end.is_none_or(|end| Instant::now() < end);
@@ -224,7 +224,7 @@ pub fn monitor(args: &MonitorArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What is not as before, in a line.
+/// Text for the changed values, in one line.
 fn changes(before: &DeviceInfo, now: &DeviceInfo) -> String {
     let mut words = Vec::new();
     if before.checksum != now.checksum {
