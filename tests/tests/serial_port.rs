@@ -170,7 +170,7 @@ fn a_device_that_is_unplugged_in_the_middle_is_gone() {
         // Of 27,000, and of 3,300.
         port.wait_until_sent(2000);
         port.unplug();
-        running.ends().refused(1, &["the device is gone: unplugged"]);
+        running.ends().refused(1, &["the device disconnected"]);
     }
 }
 
@@ -204,7 +204,7 @@ fn a_second_client_over_tcp_is_told_to_look_for_the_first() {
     let place = ["--tcp", address.as_str()];
     let mut first = Running::of(&mut device(&folder, &["monitor", "--seconds", "15"], place));
     first.says("saturated");
-    ask(&folder, &["info"], place).refused(1, &["did not answer", "nobody else is connected"]);
+    ask(&folder, &["info"], place).refused(1, &["did not answer", "no other program is connected"]);
     first.ends().success();
     ask(&folder, &["info"], place).success();
 }

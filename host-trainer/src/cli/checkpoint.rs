@@ -126,7 +126,7 @@ pub fn read(
     Ok(checkpoint)
 }
 
-/// Removes the checkpoint of a training that is finished.
+/// Removes the checkpoint of a finished training.
 pub fn remove(folder: &RunFolder) {
     // A checkpoint that remains costs only disk space.
     let _ = fs::remove_file(folder.path().join(FILE));

@@ -27,7 +27,7 @@ pub(super) struct Measured<'a> {
     pub others_without: Vec<&'static str>,
     /// Peak memory in bytes, where the system reports it.
     pub peak_memory: Option<u64>,
-    /// Bytes of the parameters.
+    /// Size of the parameters in bytes.
     pub weights: usize,
 }
 
