@@ -92,7 +92,7 @@ pub enum Error {
     /// The emulator is not installed.
     #[error(
         "{program} is not installed. Run firmware/boards/setup, or on Debian and Ubuntu `sudo \
-          apt-get install qemu-system-arm qemu-system-misc`, on macOS `brew install qemu`"
+         apt-get install qemu-system-arm qemu-system-misc`, on macOS `brew install qemu`"
     )]
     NoEmulator {
         /// The missing program.
