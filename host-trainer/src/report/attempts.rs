@@ -1,11 +1,11 @@
-//! The ways to quantize that were tried, with what each costs.
+//! Table of the evaluated quantization candidates with their costs.
 
 use super::number::{bytes, grouped, percent, significant};
 use super::style::{BAD, FAINT, paint};
 use super::table::Table;
 use crate::experiment::{Choice, QuantizationLoss};
 
-/// Returns a table of the ways that were tried; one line where the first was good enough.
+/// Returns a table of the candidates; one line if the first was good enough.
 pub fn attempts_text(choice: &Choice) -> String {
     let rows = grouped(choice.rows as u64);
     let heading = format!("quantization, judged on {rows} {} rows", choice.judged);
@@ -59,7 +59,7 @@ pub fn attempts_text(choice: &Choice) -> String {
     text
 }
 
-/// Returns what quantization loses, in points or percent.
+/// Returns the loss of quantization in points or percent.
 pub(crate) fn lost(loss: QuantizationLoss) -> String {
     match loss {
         QuantizationLoss::Accuracy(lost) => {

@@ -1,4 +1,4 @@
-//! What is in a model file.
+//! Contents of a model file.
 
 use model_format::{
     Clamp, Encoding, Layer, Model, Output, OutputKind, Quantization, VERSION, ValueScale,
@@ -11,7 +11,7 @@ use super::summary::joined;
 use super::table::Table;
 use crate::foreign_text::shown;
 
-/// Everything about a model, as text. `self_tests` is how many of its own tests it passes.
+/// Describes a model as text. `self_tests` is the number of its self-tests that pass.
 pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
     let shape: Vec<String> = model.input().shape.iter().map(u16::to_string).collect();
     let encoding = match model.input().encoding {
@@ -73,7 +73,7 @@ pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
     text
 }
 
-/// The threshold of a model of two classes, where it is not the middle.
+/// Decision threshold of a model of two classes, if it is not 0.5.
 fn threshold(output: &Output<'_>) -> Option<String> {
     let tensor = output.quantization;
     match output.kind {
@@ -90,7 +90,7 @@ fn threshold(output: &Output<'_>) -> Option<String> {
     }
 }
 
-/// Features and outputs with their names, units and ranges, and what the names cost.
+/// Features and outputs with names, units and ranges, and the size of this metadata.
 fn described(model: &Model<'_>) -> String {
     let details = model.details();
     let mut text = String::new();
@@ -163,7 +163,7 @@ fn layers(model: &Model<'_>) -> Table {
             ]);
             continue;
         };
-        // A row's multiplier is input scale · weight scale / output scale.
+        // The multiplier of a row is input scale · weight scale / output scale.
         let ratio = f64::from(dense.output.scale) / f64::from(dense.input.scale);
         let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
         for row in dense.rows() {
@@ -193,7 +193,7 @@ fn kind(quantization: Quantization) -> String {
     format!("real = {} · (q {sign} {})", real(quantization.scale.into()), zero.abs())
 }
 
-/// A scale, to at least four digits.
+/// Formats a scale with at least four digits.
 fn real(scale: f64) -> String {
     match scale >= 1e-3 {
         true => format!("{scale:.6}"),

@@ -1,4 +1,4 @@
-//! Data as a run took it: features, targets and classes, before training begins.
+//! Overview of the data before training: features, targets and classes.
 
 use super::number::{grouped, percent, significant};
 use super::style::{BAD, FAINT, HEADING, paint};
@@ -7,13 +7,13 @@ use crate::data::{Dataset, Source, Splits, Spread, Subset, TargetKind, Targets};
 use crate::foreign_text::shown;
 use crate::train::class_counts;
 
-/// Features or classes that are listed one by one; of more, a summary is shown.
+/// Maximum number of features or classes in a table; more are summarized.
 const LISTED: usize = 40;
 
-/// Deviation beside the magnitude below which steps of 32 bits show.
+/// Ratio of deviation to magnitude below which the rounding of f32 becomes visible.
 const COARSE: f64 = 2e-6;
 
-/// Tables of features and classes. Nothing where the data is not the user's own.
+/// Tables of features and classes; empty for built-in datasets.
 pub fn intake_text(source: &Source, splits: &Splits) -> String {
     let dataset = splits.train.dataset();
     let tables = match source {
@@ -24,7 +24,7 @@ pub fn intake_text(source: &Source, splits: &Splits) -> String {
     format!("{}\n{tables}\n", paint(HEADING, "data"))
 }
 
-/// What is likely to be a mistake in the data, a line each.
+/// Returns warnings about probable mistakes in the data, one per line.
 pub fn intake_warnings(splits: &Splits) -> Vec<String> {
     let mut warnings = missing_classes(splits);
     let dataset = splits.train.dataset();
@@ -88,7 +88,7 @@ pub fn intake_warnings(splits: &Splits) -> Vec<String> {
     warnings
 }
 
-/// A warning for each class that lacks training, validation or test rows.
+/// Returns a warning for each class without training, validation or test rows.
 pub fn missing_classes(splits: &Splits) -> Vec<String> {
     let parts: Vec<_> =
         parts(splits).into_iter().map(|(name, rows)| (name, class_counts(rows))).collect();
@@ -110,7 +110,7 @@ pub fn missing_classes(splits: &Splits) -> Vec<String> {
     splits.train.dataset().class_names().iter().enumerate().filter_map(warning).collect()
 }
 
-/// Warnings as the terminal shows them.
+/// Formats warnings for the terminal.
 pub fn warnings_text(warnings: &[String]) -> String {
     warnings.iter().map(|line| format!("{} {line}\n", paint(BAD, "warning:"))).collect()
 }
@@ -142,7 +142,7 @@ fn notes(dataset: &Dataset) -> String {
     notes.iter().map(|note| format!("  {}\n", paint(FAINT, note))).collect()
 }
 
-/// Features and targets that are numbers, each with its range and mean on the training rows.
+/// Features and numeric targets, each with its range and mean on the training rows.
 fn columns(dataset: &Dataset, train: &Subset) -> String {
     let spreads = Spread::of(train);
     let labels = dataset.feature_labels();
@@ -185,7 +185,7 @@ fn columns(dataset: &Dataset, train: &Subset) -> String {
     targets(dataset, train, Some(table))
 }
 
-/// The targets that are numbers, below the features or in a table of their own.
+/// Numeric targets, below the features or in a table of their own.
 fn targets(dataset: &Dataset, train: &Subset, table: Option<Table>) -> String {
     let header = ["target", "unit", "smallest", "largest", "mean", "", ""];
     let mut table = table.unwrap_or_else(|| Table::new(header));

@@ -1,4 +1,4 @@
-//! How well each class is told from the others.
+//! Classification results: per-class accuracy, ROC and precision-recall curves.
 
 use maud::{Markup, html};
 
@@ -10,10 +10,10 @@ use crate::evaluate::Confusion;
 use crate::report::number::percent;
 use crate::report::svg::{Axis, round};
 
-/// The most classes that get a plot each.
+/// Maximum number of classes with a plot each.
 const PLOTS: usize = 24;
 
-/// Everything about the answers.
+/// Section with all classification results.
 pub fn section(classes: &Classes, precision: &str, results: &str) -> Markup {
     let (float, int8) = (&classes.float, &classes.int8);
     html! {
@@ -36,7 +36,7 @@ pub fn section(classes: &Classes, precision: &str, results: &str) -> Markup {
     }
 }
 
-/// A bar a class and network, the worst class first.
+/// Bar chart of accuracy per class and network, the lowest first.
 fn bars(float: &Confusion, int8: &Confusion, precision: &str) -> Markup {
     let mut order: Vec<usize> =
         (0..float.names().len()).filter(|&class| float.class_total(class) > 0).collect();
@@ -46,7 +46,7 @@ fn bars(float: &Confusion, int8: &Confusion, precision: &str) -> Markup {
         .iter()
         .flat_map(|&class| [float.class_accuracy(class), int8.class_accuracy(class)])
         .fold(1.0_f64, f64::min);
-    // From zero, unless nothing would be seen then; the axis says so.
+    // From zero, unless the differences would be invisible; the axis shows the start.
     let from = if least > 0.8 { (least * 20.0 - 0.5).floor() / 20.0 } else { 0.0 };
     html! {
         ul class="key" { li class="swatch-first" { "float" } li class="swatch-second" { (precision) } }
@@ -137,13 +137,13 @@ fn table(float: &Answers, int8: &Answers, precision: &str) -> Markup {
     }
 }
 
-/// A curve a class, against all other classes.
+/// ROC curve per class, against all other classes.
 fn roc(float: &Answers, int8: &Answers, precision: &str) -> Markup {
     let names = float.confusion.names();
     let mut order: Vec<usize> = (0..names.len())
         .filter(|&class| int8.roc.get(class).is_some_and(|roc| roc.area.is_finite()))
         .collect();
-    // Of two classes the curve of one is that of the other, turned around.
+    // For two classes, one curve is the mirror image of the other.
     if names.len() == 2 {
         order.retain(|&class| class == 1);
     }
@@ -189,7 +189,7 @@ fn roc(float: &Answers, int8: &Answers, precision: &str) -> Markup {
     }
 }
 
-/// The precision-recall curves of the rarer of two classes.
+/// Precision-recall curves of the rarer of two classes.
 fn precision_recall(float: &Answers, int8: &Answers, precision: &str) -> Markup {
     let (Some(float), Some(int8)) = (&float.precision_recall, &int8.precision_recall) else {
         return html! {};
@@ -224,8 +224,7 @@ fn precision_recall(float: &Answers, int8: &Answers, precision: &str) -> Markup 
     }
 }
 
-/// How much of the plane is worth drawing: four times the rate at which the worst class errs as
-/// often one way as the other.
+/// Returns the displayed part of the plane: four times the equal error rate of the worst class.
 fn zoom<'a>(curves: impl Iterator<Item = &'a Roc>) -> f64 {
     let equal_error = |roc: &Roc| {
         let at = roc.points.iter().find(|(fp, tp)| *fp >= 1.0 - tp);
@@ -236,7 +235,7 @@ fn zoom<'a>(curves: impl Iterator<Item = &'a Roc>) -> f64 {
     round.unwrap_or(1.0)
 }
 
-/// The part of a curve within (0, 1 − zoom) and (zoom, 1).
+/// Returns the part of a curve within (0, 1 − zoom) and (zoom, 1).
 fn corner(roc: &Roc, zoom: f64) -> Vec<(f64, f64)> {
     let mut points = Vec::new();
     for pair in roc.points.windows(2) {
@@ -253,7 +252,7 @@ fn corner(roc: &Roc, zoom: f64) -> Vec<(f64, f64)> {
     points
 }
 
-/// The part of a rising line that lies in the corner, each end from 0 to 1.
+/// Clips a rising line to the corner, each coordinate from 0 to 1.
 fn clip((x0, y0): (f64, f64), (x1, y1): (f64, f64), zoom: f64) -> (f64, f64) {
     let low = 1.0 - zoom;
     let from = match y1 > y0 {
@@ -311,7 +310,7 @@ fn wrong(classes: &Classes, precision: &str, results: &str) -> Markup {
     }
 }
 
-/// Rows of each class in each part of the data.
+/// Table of the rows per class and split.
 pub fn distribution(classes: &Classes) -> Markup {
     let names = classes.float.confusion.names();
     html! {

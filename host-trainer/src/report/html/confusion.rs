@@ -1,4 +1,4 @@
-//! Confusion matrices: float, int8, and what changed between them.
+//! Confusion matrices of float and int8, and their difference.
 
 use maud::{Markup, html};
 
@@ -10,8 +10,8 @@ const SIDE: f64 = 360.0;
 const TOP: f64 = 26.0;
 const LEFT: f64 = 40.0;
 
-/// A cell of a matrix: how strong its color is, whether it is of the first color (what is
-/// right, or more) or the second, and what is written in it.
+/// Cell of a matrix: intensity of its color, whether it has the first color (correct, or more) or
+/// the second, and its text.
 struct Cell {
     strength: f64,
     first: bool,
@@ -19,7 +19,7 @@ struct Cell {
     meaning: String,
 }
 
-/// The matrices of float and int8 side by side, and their difference.
+/// Matrices of float and int8 side by side, and their difference.
 pub fn matrices(float: &Confusion, int8: &Confusion, data_type: &str) -> Markup {
     html! {
         p class="faint" {
@@ -41,14 +41,14 @@ pub fn matrices(float: &Confusion, int8: &Confusion, data_type: &str) -> Markup 
     }
 }
 
-/// What is written in a cell, of its count and the rows of the class.
+/// Text of a cell, from its count and the number of rows of the class.
 type Text = fn(u32, u32) -> String;
 
 fn count(count: u32, _: u32) -> String {
     count.to_string()
 }
 
-/// As many digits as a cell has room for.
+/// Percentage with as many digits as fit into a cell.
 fn percent_of_row(count: u32, total: u32) -> String {
     let percent = f64::from(count) / f64::from(total.max(1)) * 100.0;
     match percent {
@@ -86,7 +86,7 @@ fn figure(title: &str, confusion: &Confusion, text: Text) -> Markup {
     }
 }
 
-/// What int8 counts more (or less) often than float.
+/// Matrix of the difference in counts, int8 minus float.
 fn difference(float: &Confusion, int8: &Confusion, data_type: &str) -> Markup {
     let change = |truth, taken| {
         let of = |confusion: &Confusion| confusion.counts().get((truth, taken)).copied();
@@ -100,7 +100,7 @@ fn difference(float: &Confusion, int8: &Confusion, data_type: &str) -> Markup {
         let change = change(truth, taken);
         (change != 0).then(|| Cell {
             strength: 0.15 + 0.85 * change.abs() as f64 / most as f64,
-            // More of what is right and less of what is wrong is good.
+            // More correct and fewer wrong predictions are an improvement.
             first: (change > 0) == (truth == taken),
             text: signed(change),
             meaning: format!("{} in {data_type}", signed(change)),
@@ -137,7 +137,7 @@ fn matrix(
     let place = |class: usize| round(class as f64 * side);
     let size = round(side - gap);
     let height = TOP + SIDE - LEFT;
-    // As much of the name as there is room for, at about seven pixels a letter.
+    // Truncates the name to the available width, at about seven pixels per letter.
     let short = |name: &str, room: f64| {
         name.chars().take((room / 7.0).max(1.0) as usize).collect::<String>()
     };

@@ -1,4 +1,4 @@
-//! What quantization did to each layer.
+//! Effects of quantization on each layer.
 
 use maud::{Markup, html};
 
@@ -6,7 +6,7 @@ use super::findings::LayerFindings;
 use super::plot::histogram;
 use crate::report::number::{grouped, percent, significant as number};
 
-/// A summary of all layers, then each with its histograms.
+/// Summary of all layers, then the histograms of each.
 pub fn section(layers: &[LayerFindings], data_type: &str) -> Markup {
     html! {
         h2 id="layers" { "Layers in " (data_type) }

@@ -1,4 +1,4 @@
-//! How well numbers are met.
+//! Regression results.
 
 use maud::{Markup, html};
 
@@ -7,10 +7,10 @@ use super::plot::scatter;
 use crate::evaluate::Regression;
 use crate::report::number::{r_squared, significant as number};
 
-/// The most outputs that get plots.
+/// Maximum number of outputs with plots.
 const PLOTS: usize = 12;
 
-/// Errors of all outputs and of each, and answers over targets.
+/// Errors over all outputs and per output, and predictions over targets.
 pub fn section(values: &Values, data_type: &str, results: &str) -> Markup {
     let several = values.outputs.len() > 1;
     let all = if several { "all outputs" } else { "" };
