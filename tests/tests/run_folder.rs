@@ -224,7 +224,7 @@ fn what_was_learnt_survives_a_refusal_of_the_quantizer() {
     let arguments = ["--output=run", "--set=training.epochs=1", "--quiet"];
     let refused = [&["train", "soft.toml", "--set=quantization.activations=int8"], &arguments[..]];
     run(&folder, &refused.concat())
-        .refused(1, &["what was learnt is in run", "host-trainer quantize run", "layer 1", "4095"]);
+        .refused(1, &["the trained weights are in run", "host-trainer quantize run", "layer 1", "4095"]);
     for file in ["weights.safetensors", "history.csv", "preset.toml", "metrics.json"] {
         assert!(!read(folder.join("run").join(file)).is_empty(), "{file}");
     }
@@ -269,7 +269,7 @@ fn an_interrupted_quantization_loses_nothing() {
     let output = child.wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{said}");
-    assert!(said.contains("what was learnt is in run") && said.contains("quantize run"), "{said}");
+    assert!(said.contains("the trained weights are in run") && said.contains("quantize run"), "{said}");
     run(&folder, &["evaluate", "run"]).refused(1, &["not quantized yet"]);
     // Without the slow setting, for this test's sake.
     run(&folder, &["quantize", "run", "--set", "quantization.refit=false"]).success();
@@ -385,7 +385,7 @@ fn data_that_changed_is_not_gone_on_with() {
     let resume = ["train", "kinds.toml", "--output=run", "--threads=1", "--resume"];
     // One value of one row.
     table(&folder, ["no", "yes"], 0.5);
-    run(&folder, &resume).refused(1, &["checkpoint.safetensors", "data was changed", "--resume"]);
+    run(&folder, &resume).refused(1, &["checkpoint.safetensors", "data has changed", "--resume"]);
     for command in [&["report", "run"][..], &["evaluate", "run"], &["quantize", "run"]] {
         run(&folder, command).refused(1, &["run: ", "kinds.csv", "changed"]);
     }

@@ -153,7 +153,7 @@ fn a_device_with_an_older_protocol_is_named() {
         let mut buffer = [0; 64];
         encode(&message, &mut buffer).expect("it fits").to_vec()
     });
-    ask(&folder, &["info"], at(old.path())).refused(1, &["version 1", "flash the firmware"]);
+    ask(&folder, &["info"], at(old.path())).refused(1, &["version 1", "Flash the firmware"]);
 }
 
 #[test]

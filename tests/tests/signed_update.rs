@@ -196,7 +196,7 @@ fn keys_are_not_replaced_and_bad_ones_are_named() {
     let to = ["--tcp", "127.0.0.1:9"];
     for (key, words) in [
         ("none", ["none", "No such file"]),
-        ("owner.pub", ["owner.pub", "no secret key"]),
+        ("owner.pub", ["owner.pub", "no Ed25519 secret key"]),
         ("new.thimble", ["new.thimble", "new-key"]),
     ] {
         let arguments = ["update", "new.thimble", "--sign", key];

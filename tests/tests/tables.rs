@@ -205,7 +205,7 @@ fn rows_of_another_file_are_predicted_and_evaluated() {
         ("hum,temperature\n1,2\n", ["no column `temp`", "needed: temp, hum"].as_slice()),
         ("hum,temp\n1,2\n1,hot\n", &["new.csv", "line 3, column `temp`", "`hot`"]),
         ("hum,temp\n1,\n", &["line 2, column `temp`", "missing"]),
-        ("hum,temp\n", &["no row below the names"]),
+        ("hum,temp\n", &["no rows below its header"]),
         ("", &["the file is empty"]),
         ("hum,temp,state\n1,2,hot\n", &["line 2, column `state`", "cool, mild, warm"]),
     ] {

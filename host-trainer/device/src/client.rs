@@ -374,7 +374,7 @@ mod tests {
         let old = link::encode(&message, &mut buffer).unwrap().to_vec();
         let error = client(&[old]).info().unwrap_err();
         assert!(matches!(error, Error::Protocol { device: 1, here: PROTOCOL }), "{error}");
-        assert!(error.to_string().contains("flash the firmware"), "{error}");
+        assert!(error.to_string().contains("Flash the firmware"), "{error}");
     }
 
     #[test]

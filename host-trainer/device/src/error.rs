@@ -203,9 +203,7 @@ pub enum Error {
     )]
     NoSelfTests,
     /// Some of the device's self-tests failed.
-    #[error(
-        "only {passed} of {vectors} test vectors passed. This device computes wrong outputs"
-    )]
+    #[error("only {passed} of {vectors} test vectors passed. This device computes wrong outputs")]
     SelfTest {
         /// Number of self-tests in the model.
         vectors: u8,

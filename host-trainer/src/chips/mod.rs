@@ -67,7 +67,7 @@ const fn chip(
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChipError {
     /// The chip is unknown.
-    #[error("no chip {name} is known; those that are: {known}")]
+    #[error("unknown chip {name}. Known chips: {known}")]
     Unknown {
         /// The requested name.
         name: String,
@@ -76,8 +76,8 @@ pub enum ChipError {
     },
     /// The core has no kernel for the weights of a layer.
     #[error(
-        "layer {layer}: {chip} has no kernel for {} weights: pack the model with \
-         `host-trainer pack MODEL --for {core} -o PACKED`", layout.name()
+        "layer {layer}: {chip} has no kernel for {} weights. Pack the model with `host-trainer \
+         pack MODEL --for {core} -o PACKED`", layout.name()
     )]
     Layout {
         /// Index of the layer, from 0.
@@ -90,10 +90,10 @@ pub enum ChipError {
         core: String,
     },
     /// There are no measurements for the chip's target.
-    #[error("the figures have nothing for {0}: run `cargo run -p thimble-tests --bin sizes`")]
+    #[error("there are no measurements for {0}. Run `cargo run -p thimble-tests --bin sizes`")]
     Target(&'static str),
     /// The measurements cannot be parsed.
-    #[error("the figures of chips cannot be read: {0}")]
+    #[error("the measurements of chips cannot be read: {0}")]
     Figures(String),
 }
 

@@ -67,7 +67,7 @@ impl<P: Observer<f32>> Observer<f32> for Checkpoints<'_, P> {
         let write = |path: &Path| make().write(&self.training, &self.data, path);
         if let Err(error) = self.folder.write_by(FILE, write) {
             // Training does not need the disk, so that it continues with a note.
-            terminal::note(&format!("no checkpoint was written: {error}"));
+            terminal::note(&format!("the checkpoint cannot be written: {error}"));
         }
         self.last = Instant::now();
     }
@@ -101,7 +101,7 @@ pub fn read(
     let path = folder.path().join(FILE);
     let bytes = fs::read(&path).with_context(|| {
         format!(
-            "{}: there is no checkpoint to go on from: train without --resume",
+            "{}: there is no checkpoint to resume from. Train without --resume",
             foreign_text::path(&path)
         )
     })?;
@@ -109,8 +109,8 @@ pub fn read(
     let is = training(preset);
     if let Some((was, is)) = was.training.lines().zip(is.lines()).find(|(was, is)| was != is) {
         bail!(
-            "{}: it is of another training, with `{}` in place of `{}`: give the same \
-             settings, or train without --resume",
+            "{}: the checkpoint is of another training, with `{}` in place of `{}`. Give the \
+             same settings, or train without --resume",
             foreign_text::path(&path),
             shown(was),
             shown(is)
@@ -118,7 +118,7 @@ pub fn read(
     }
     if was.data != data {
         bail!(
-            "{}: the data was changed since the training was stopped. Put back what it was, or train \
+            "{}: the data has changed since the training was stopped. Restore it, or train \
              without --resume",
             foreign_text::path(&path)
         );

@@ -18,8 +18,8 @@ pub(crate) fn read_rows(model: &Model<'_>, path: &Path) -> anyhow::Result<Vec<Ve
     let row = model.input_len() * 2;
     if bytes.is_empty() || !bytes.len().is_multiple_of(row) {
         bail!(
-            "{} has {} bytes, which are no whole rows: the model takes rows of {} counts in {row} \
-             bytes, one after the other",
+            "{} has {} bytes, which is not a whole number of rows. The model takes {} counts per \
+             row, {row} bytes",
             foreign_text::path(path),
             bytes.len(),
             model.input_len()

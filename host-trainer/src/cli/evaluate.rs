@@ -92,7 +92,7 @@ pub(crate) fn source(name: &str) -> anyhow::Result<Source> {
     }
     let known = Source::NAMED.map(|source| source.name());
     let meant = nearest(name, known).map_or(String::new(), |n| format!(" (did you mean `{n}`?)"));
-    bail!("there is no dataset `{name}`{meant}. There are: {}", known.join(", "))
+    bail!("there is no dataset `{name}`{meant}. Datasets: {}", known.join(", "))
 }
 
 /// Returns the preset with this name or in this file; it defines the splits of a dataset.
@@ -105,8 +105,8 @@ pub(crate) fn find_preset(dataset: &str) -> anyhow::Result<Preset> {
         Err(preset::Error::Unknown { .. }) => {
             source(dataset)?;
             bail!(
-                "{dataset}: no preset says how it is split: put the preset.toml of a run beside \
-                 the model"
+                "{dataset}: there is no preset that defines its splits. Put the preset.toml of a \
+                 run beside the model"
             );
         }
         // A file that is not a preset is not a dataset either.
@@ -202,7 +202,7 @@ pub(crate) fn read_model(path: &Path) -> anyhow::Result<Vec<u8>> {
     fs::read(path).with_context(|| match path.exists() {
         true => format!("{}: the model cannot be read", foreign_text::path(path)),
         false => format!(
-            "{}: there is no such file; `host-trainer train digits` writes a model, \
+            "{}: there is no such file. `host-trainer train digits` writes a model, \
              runs/digits/model.thimble",
             foreign_text::path(path)
         ),
@@ -222,8 +222,8 @@ fn split_preset(model: &Path, dataset: Option<&str>) -> anyhow::Result<(Preset, 
     }
     let Some(dataset) = dataset else {
         bail!(
-            "{}: no preset.toml beside it says what to test it on: name a dataset, such as digits, or \
-             the file of a preset",
+            "{}: there is no preset.toml beside the model that names a dataset. Give a dataset, \
+             such as digits, or a preset file",
             foreign_text::path(model)
         );
     };

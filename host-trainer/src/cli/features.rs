@@ -117,7 +117,7 @@ pub fn run(args: &FeaturesArgs, quiet: bool) -> anyhow::Result<()> {
         Rows::Validation => splits
             .validation
             .as_ref()
-            .context("the run held no rows back for validation: give --rows test")?,
+            .context("the run has no validation rows. Give --rows test")?,
     };
     let bar = terminal::bar(subset.len(), "rows", quiet || args.json);
     let outputs =

@@ -17,7 +17,7 @@ use crate::foreign_text;
 pub fn run(args: &FetchArgs, quiet: bool) -> anyhow::Result<()> {
     let source = source(&args.dataset)?;
     if source.has_test() != Some(true) {
-        bail!("{source} is embedded in the program: there is nothing to fetch");
+        bail!("{source} is embedded in the program. There is nothing to download");
     }
     let folder = match &args.data_dir {
         Some(folder) => folder.clone(),

@@ -77,7 +77,7 @@ pub(crate) fn run_folder(path: &Path) -> anyhow::Result<RunFolder> {
     let folder = RunFolder::create(path)?;
     if let Some(process) = folder.killed_process() {
         terminal::note(&format!(
-            "{}: process {process} ended while it was writing here. Its lock is taken over",
+            "{}: process {process} ended while it was writing here. Its lock was taken over",
             foreign_text::path(path)
         ));
     }
@@ -89,8 +89,8 @@ pub(crate) fn refuse_input_as_output(output: &Path, inputs: &[&Path]) -> anyhow:
     for input in inputs {
         if is_same(output, input) {
             bail!(
-                "{}: it is read by this command, and would be overwritten. Give another file to \
-                 write to",
+                "{}: the output file is an input of this command, and would be overwritten. Give \
+                 another output file",
                 foreign_text::path(output)
             );
         }

@@ -53,7 +53,7 @@ fn read_labels(path: &Path) -> anyhow::Result<Vec<String>> {
     let labels: Vec<String> = text.trim_end().lines().map(|line| line.trim().into()).collect();
     if let Some(long) = labels.iter().position(|label| label.len() > MAX_TEXT) {
         anyhow::bail!(
-            "{}: line {} has more than {MAX_TEXT} bytes, which is as long as a label can be",
+            "{}: line {} is longer than {MAX_TEXT} bytes, the maximum of a label",
             foreign_text::path(path),
             long + 1
         );

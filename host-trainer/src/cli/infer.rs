@@ -107,7 +107,7 @@ fn values(args: &InferArgs, model: &Model<'_>) -> anyhow::Result<Vec<u8>> {
             DataType::Int16 => ("int16", "--raw-i16"),
         };
         bail!(
-            "{}: the model takes {takes}: give the inputs by {option}",
+            "{}: the model takes {takes}. Give the inputs with {option}",
             foreign_text::path(&args.model)
         );
     }
@@ -120,12 +120,12 @@ fn check_len(model: &Model<'_>, path: &Path, inputs: &[u8]) -> anyhow::Result<()
     let row = model.input_bytes();
     let (len, rest) = (inputs.len(), inputs.len() % row);
     if len == 0 {
-        bail!("{} is empty: the model takes rows of {row} bytes", foreign_text::path(path));
+        bail!("{} is empty. The model takes rows of {row} bytes", foreign_text::path(path));
     }
     if rest != 0 {
         bail!(
-            "{} has {len} bytes, which is {} whole rows and {rest} bytes: the model takes rows of \
-             {} values in {row} bytes, one after the other",
+            "{} has {len} bytes, which is {} whole rows and {rest} bytes. The model takes {} \
+             values per row, {row} bytes",
             foreign_text::path(path),
             len / row,
             model.input_len()

@@ -20,9 +20,9 @@ impl LeftOut {
         let words = self.arguments.iter().map(|word| crate::foreign_text::escaped(word));
         let typed: Vec<String> = words.map(|word| format!(" {word}")).collect();
         bail!(
-            "`{command}` is not in this build, which has what the first training needs and no \
-             more. In Thimble's folder, `cargo thimble {command}{}` builds it and runs it; \
-             elsewhere, install host-trainer with --features full",
+            "`{command}` is not in this build, which has only the features for a first training. \
+             In Thimble's folder, run `cargo thimble {command}{}`. Elsewhere, install \
+             host-trainer with --features full",
             typed.concat()
         )
     }

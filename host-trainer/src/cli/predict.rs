@@ -145,8 +145,8 @@ fn saved_run(args: &PredictArgs) -> anyhow::Result<Option<SavedRun>> {
         (_, None) => Ok(None),
         // Only the model file contains the scaling of its inputs.
         (_, Some(folder)) => bail!(
-            "{}: the float network takes inputs scaled by its training rows, and an image's are \
-             not: leave --run out to ask the model alone",
+            "{}: the float network takes inputs that are scaled by its training rows, which \
+             images are not. Leave out --run to use only the model",
             foreign_text::path(folder)
         ),
     }

@@ -41,9 +41,8 @@ pub(crate) fn is_table(path: &Path) -> bool {
 impl RowsRun {
     /// Opens the run that contains a model, and reads its data if it still exists.
     pub fn open(model: &Path, locations: &Locations) -> anyhow::Result<Self> {
-        let saved = SavedRun::open(atomic_file::folder(model)).context(
-            "rows are answered with the run that made the model, which says what its columns are",
-        )?;
+        let saved = SavedRun::open(atomic_file::folder(model))
+            .context("predictions for rows need the run of the model, which names the columns")?;
         let plan = saved.plan(locations).map_err(|error| terminal::message(&error.into()));
         Ok(RowsRun { saved, plan })
     }
@@ -52,7 +51,7 @@ impl RowsRun {
     pub fn table(&self) -> anyhow::Result<&Table> {
         match &self.saved.preset.data.dataset {
             Source::Csv(table) => Ok(table),
-            other => bail!("this run was trained on {other}, and takes no rows of a table"),
+            other => bail!("this run was trained on {other}, and does not take rows of a table"),
         }
     }
 
@@ -65,12 +64,12 @@ impl RowsRun {
             features = train.feature_labels().iter().map(|label| label.name.clone()).collect();
         }
         if features.is_empty() {
-            bail!("the run's preset.toml names no features, and {}", self.reason());
+            bail!("the run's preset.toml does not list the features, and {}", self.reason());
         }
         if features.len() != model.input_len() {
             bail!(
-                "the model takes {} inputs, the run's preset.toml names {} features: they are of \
-                 two runs",
+                "the model takes {} inputs, and the run's preset.toml lists {} features. They \
+                 are of two runs",
                 model.input_len(),
                 features.len()
             );
@@ -80,7 +79,7 @@ impl RowsRun {
             TableTarget::Classes(_) => Some(match (class_names(model), &train) {
                 (Some(names), _) => names,
                 (None, Ok(train)) => train.class_names().to_vec(),
-                (None, Err(_)) => bail!("the model has no names of classes, and {}", self.reason()),
+                (None, Err(_)) => bail!("the model has no class names, and {}", self.reason()),
             }),
         };
         let means = match (table.missing, &self.plan) {
@@ -159,7 +158,9 @@ pub(crate) struct Rows<'a> {
 impl Rows<'_> {
     /// Predicts all rows of files, as CSV.
     pub fn answer(&self, files: &[PathBuf]) -> anyhow::Result<()> {
-        let [file] = files else { bail!("one file of rows at a time: {} were given", files.len()) };
+        let [file] = files else {
+            bail!("{} files of rows were given. Give one at a time", files.len())
+        };
         let bytes = read_model(self.model)?;
         let model = Model::parse(&bytes).with_context(|| foreign_text::path(self.model))?;
         let run = RowsRun::open(self.model, &self.locations)?;
@@ -170,7 +171,7 @@ impl Rows<'_> {
         let (predictor, note) = run.predictor(model, &spec, &self.threads)?;
         let no_rows = || {
             let file = foreign_text::path(file);
-            anyhow::anyhow!("{file}: there is no row below the names: nothing is answered")
+            anyhow::anyhow!("{file}: the table has no rows below its header")
         };
         let answered = match self.output {
             Some(path) => files::write_by(path, |out| {
@@ -220,7 +221,7 @@ impl Rows<'_> {
         let dataset = plan.splits.train.dataset().clone();
         if index >= dataset.rows() {
             let (rows, last) = (grouped(dataset.rows() as u64), dataset.rows() - 1);
-            bail!("there is no row {index}: the dataset has {rows}, counted from 0 to {last}");
+            bail!("there is no row {index}. The dataset has {rows}, numbered from 0 to {last}");
         }
         let rows = plan.splits.train.with_dataset(dataset.clone());
         let rows = crate::data::Subset::new(dataset.clone(), vec![index as u32])

@@ -87,8 +87,8 @@ pub enum Weights {
 fn quantization_setting(text: &str) -> Result<String, String> {
     match text.starts_with("quantization.") {
         true => Ok(text.to_string()),
-        false => Err("only settings of [quantization] can be replaced once a network is trained, \
-                      such as quantization.activations=int16"
+        false => Err("only settings of [quantization] can be changed after training, such as \
+                      quantization.activations=int16"
             .into()),
     }
 }
@@ -153,8 +153,8 @@ pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
             (output.clone(), None)
         }
         (None, false) if args.source.exists() => bail!(
-            "{}: give the file to write the model to with -o. Only the folder of a run has a place \
-             for it",
+            "{}: the output file is missing. Give it with -o; only the folder of a run has a \
+             default",
             foreign_text::path(&args.source)
         ),
         (None, false) => (PathBuf::new(), None),
@@ -227,8 +227,8 @@ pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
     match (source.float.as_ref().or(before.as_ref()), after) {
         (Some(float), Some(after)) => args.max_loss.check(float, &after),
         _ if args.max_loss.max_loss.is_some() => bail!(
-            "{}: --max-loss needs rows to judge on, and there is no preset.toml beside the model that \
-             says which: give the folder of a run",
+            "{}: --max-loss needs evaluation rows, and there is no preset.toml beside the model \
+             that defines them. Give the folder of a run",
             foreign_text::path(&args.source)
         ),
         _ => Ok(()),
@@ -275,7 +275,7 @@ fn make(args: &QuantizeArgs, is_finishing: bool, threads: &Threads) -> anyhow::R
     let source = match args.source.is_dir() {
         true => of_run(args, &locations, threads)?,
         false if !args.source.exists() => bail!(
-            "{}: there is no such folder of a run, such as runs/digits, and no such model file",
+            "{}: there is no such model file, and no such folder of a run, such as runs/digits",
             foreign_text::path(&args.source)
         ),
         false => of_model(args, &locations)?,
@@ -303,8 +303,8 @@ fn make(args: &QuantizeArgs, is_finishing: bool, threads: &Threads) -> anyhow::R
             within_budget(&model, before, rows, args.budget, threads)?
         }
         (Weights::Auto, ..) => bail!(
-            "{}: `--weights auto` needs rows to judge on, and there is no preset.toml beside the \
-             model that says which: give the folder of a run, or choose int8 or int4",
+            "{}: `--weights auto` needs evaluation rows, and there is no preset.toml beside the \
+             model that defines them. Give the folder of a run, or choose int8 or int4",
             foreign_text::path(&args.source)
         ),
     };
@@ -343,8 +343,8 @@ fn of_model(args: &QuantizeArgs, locations: &Locations) -> anyhow::Result<Source
     let path = foreign_text::path(&args.source);
     if args.activations.is_some() || !args.set.is_empty() {
         bail!(
-            "{path}: only a float network can be given other activations: give the folder of a run, \
-             or leave --activations and --set out"
+            "{path}: other activations need the float network. Give the folder of a run, or \
+             leave out --activations and --set"
         );
     }
     let quantized = read_model(&args.source)?;

@@ -46,14 +46,18 @@ fn input(model: &Model<'_>, args: &TraceArgs) -> anyhow::Result<Vec<u8>> {
         let count = model.self_tests().len();
         return match model.self_tests().nth(row) {
             Some(test) => Ok(test.input.to_vec()),
-            None => bail!("there is no self-test {row}: the model has {count}, counted from 0"),
+            None => bail!("there is no self-test {row}. The model has {count}, numbered from 0"),
         };
     }
     if args.counts {
         let rows = counts::read_rows(model, args.input.as_ref())?;
         return match rows.get(row) {
             Some(row) => Ok(counts::encode(model, std::slice::from_ref(row))?.0),
-            None => bail!("{} has {} rows: there is no row {row}", args.input, rows.len()),
+            None => bail!(
+                "{} has {} rows, numbered from 0. There is no row {row}",
+                args.input,
+                rows.len()
+            ),
         };
     }
     let bytes = files::read(args.input.as_ref())
@@ -63,7 +67,7 @@ fn input(model: &Model<'_>, args: &TraceArgs) -> anyhow::Result<Vec<u8>> {
     match bytes.get(start..start.saturating_add(len)) {
         Some(input) => Ok(input.to_vec()),
         None => bail!(
-            "{} has {} bytes, {} rows of {len}: there is no row {row}",
+            "{} has {} bytes, {} rows of {len}. There is no row {row}",
             args.input,
             bytes.len(),
             bytes.len() / len

@@ -116,7 +116,10 @@ pub(super) fn complete(
     }
     let learnt = foreign_text::path(writer.folder().path());
     let experiment = trained.quantize(core, threads).with_context(|| {
-        format!("what was learnt is in {learnt}, and `host-trainer quantize {learnt}` goes on from there")
+        format!(
+            "the trained weights are in {learnt}. Continue with `host-trainer quantize \
+             {learnt}`"
+        )
     })?;
     let report = experiment.report(threads);
     let page = report.as_deref().ok();
@@ -166,8 +169,8 @@ impl Spare {
 fn leave(folder: &Path) -> ! {
     let folder = foreign_text::path(folder);
     terminal::note(&format!(
-        "\nstopped: what was learnt is in {folder}, and `host-trainer quantize {folder}` goes on from \
-         there"
+        "\nstopped: the trained weights are in {folder}. Continue with `host-trainer quantize \
+         {folder}`"
     ));
     std::process::exit(INTERRUPTED);
 }

@@ -19,7 +19,8 @@ use crate::run_folder::{MANIFEST, Manifest, ManifestError, State};
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// A file cannot be read.
-    #[error("{}: {error}. A run's folder is what `host-trainer train` wrote, such as runs/digits", foreign_text::path(.path))]
+    #[error("{}: {error}. Give the folder of a run that `host-trainer train` wrote, such as \
+             runs/digits", foreign_text::path(.path))]
     File {
         /// The file.
         path: PathBuf,
@@ -28,7 +29,7 @@ pub enum ReadError {
         error: io::Error,
     },
     /// A file has invalid content.
-    #[error("{}: {problem}: train again to write it anew", foreign_text::path(.path))]
+    #[error("{}: {problem}. Train again", foreign_text::path(.path))]
     Content {
         /// The file.
         path: PathBuf,
@@ -49,7 +50,7 @@ pub enum ReadError {
     Manifest(#[from] ManifestError),
     /// The weights are not finite.
     #[error(
-        "{}: {error}. Train again: such weights come of a loss that diverged, or of a damaged file",
+        "{}: {error}. The loss diverged, or the file is damaged. Train again",
         foreign_text::path(.path)
     )]
     NotFinite {
@@ -61,8 +62,7 @@ pub enum ReadError {
     },
     /// The data is not that of the training.
     #[error(
-        "{}: {} is not the data that this run was trained on: it was changed since. Put the \
-         data back, or train again", foreign_text::path(.folder), foreign_text::escaped(.origin)
+        "{}: {} has changed since this run was trained on it. Restore the data, or train again", foreign_text::path(.folder), foreign_text::escaped(.origin)
     )]
     Data {
         /// Folder of the run.

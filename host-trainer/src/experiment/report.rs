@@ -19,7 +19,7 @@ pub enum ReportError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The model file is damaged.
-    #[error("model.thimble: {0}: train again to write it anew")]
+    #[error("model.thimble: {0}. Train again")]
     Model(#[from] model_format::Error),
     /// The model does not run on the data.
     #[error(transparent)]

@@ -29,7 +29,7 @@ pub enum Error {
     #[error(transparent)]
     Train(#[from] TrainError),
     /// The trained weights are not finite.
-    #[error("{0}. No model can be made of them: train again, with a lower learning_rate")]
+    #[error("{0}. They cannot be quantized. Train again, with a lower learning_rate")]
     NotFinite(#[from] NotFinite),
     /// The experiment needs more memory than there is.
     #[error(transparent)]
@@ -54,8 +54,8 @@ pub enum Error {
     ClassWeight(String),
     /// All training rows have the same class.
     #[error(
-        "data: all training rows are of class {}: there is nothing to tell apart. Split the data \
-         in another way, such as test = {{ stratified = {{ fraction = 0.2 }} }}",
+        "data: all training rows are of class {}. Split the data in another way, such as test = \
+         {{ stratified = {{ fraction = 0.2 }} }}",
         crate::foreign_text::shown(.0)
     )]
     OneClass(String),

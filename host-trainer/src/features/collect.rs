@@ -11,7 +11,7 @@ const CHUNK: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FeatureError {
     /// No layer has this name or index.
-    #[error("there is no layer `{layer}`. There are: {known}")]
+    #[error("there is no layer `{layer}`. Layers: {known}")]
     Layer {
         /// The requested layer.
         layer: String,

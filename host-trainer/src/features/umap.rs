@@ -17,8 +17,8 @@ pub struct UmapSettings {
 pub enum UmapError {
     /// There are too few rows for the number of neighbors.
     #[error(
-        "{rows} rows are too few for {neighbors} neighbors of each: give --neighbors {most} or \
-         fewer, or --rows with more",
+        "{rows} rows are too few for {neighbors} neighbors. Give --neighbors {most} or fewer, or \
+         --rows with more",
         most = rows.saturating_sub(1)
     )]
     Rows {
@@ -34,7 +34,7 @@ pub enum UmapError {
     /// This build does not contain UMAP.
     #[cfg(not(feature = "umap"))]
     #[error(
-        "UMAP is not in this program, as its library takes long to build. Build it in with\n    cargo \
+        "UMAP is not in this build, because its library takes long to compile. Run\n    cargo \
          run -p host-trainer --features full,umap -- features …"
     )]
     Missing,

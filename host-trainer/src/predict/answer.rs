@@ -13,8 +13,8 @@ use crate::network::{Head, Network, Tape};
 pub enum PredictError {
     /// Its input is not an image.
     #[error(
-        "model {model}: its input has the shape {shape:?}, which is not that of an image; \
-         `host-trainer infer` takes numbers"
+        "model {model}: its input has the shape {shape:?}, which is not that of an image. Give \
+         numbers to `host-trainer infer`"
     )]
     Shape {
         /// Name of the model.
@@ -24,8 +24,8 @@ pub enum PredictError {
     },
     /// Preprocessed images do not fit its input.
     #[error(
-        "model {model}: it takes {inputs} values, but images prepared by `{preparation}` ({origin}) \
-         have {}", .preparation.len()
+        "model {model}: it takes {inputs} values, but images preprocessed by `{preparation}` \
+         ({origin}) have {}", .preparation.len()
     )]
     Preparation {
         /// Name of the model.
@@ -53,8 +53,8 @@ pub enum PredictError {
     },
     /// The float network is of another run.
     #[error(
-        "the run's float network takes {float} inputs, model {model} takes {int8}: they are of two \
-         runs"
+        "the run's float network takes {float} inputs, and model {model} takes {int8}. They are \
+         of two runs"
     )]
     Float {
         /// Name of the model.

@@ -27,7 +27,7 @@ pub enum RowsError {
     #[error(transparent)]
     Int8(#[from] Int8Error),
     /// The predictions cannot be written.
-    #[error("the answers cannot be written: {0}")]
+    #[error("the predictions cannot be written: {0}")]
     Write(#[from] io::Error),
 }
 

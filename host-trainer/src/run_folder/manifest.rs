@@ -55,9 +55,9 @@ pub enum State {
 pub enum ManifestError {
     /// The folder has no `run.json`.
     #[error(
-        "{}: there is no run.json, which says that the files beside it are of one run. It was being \
-         written when the program was killed, or it is of an earlier version. Train again into this \
-         folder, with --resume if it has a checkpoint", foreign_text::path(.0)
+        "{}: there is no run.json, the manifest of the run's files. The program was killed while \
+         it wrote the run, or the run is of an earlier version. Train again into this folder, \
+         with --resume if it has a checkpoint", foreign_text::path(.0)
     )]
     Missing(PathBuf),
     /// `run.json` cannot be read.
@@ -69,7 +69,7 @@ pub enum ManifestError {
         problem: String,
     },
     /// Some files are missing or changed.
-    #[error("{}: {}. Put back what the run wrote, or {remedy}", foreign_text::path(.folder), .files.join(", "))]
+    #[error("{}: {}. Restore the files of the run, or {remedy}", foreign_text::path(.folder), .files.join(", "))]
     Files {
         /// The folder.
         folder: PathBuf,
@@ -80,8 +80,7 @@ pub enum ManifestError {
     },
     /// The run has no model yet.
     #[error(
-        "{}: the run is trained, but not quantized yet. `host-trainer quantize {}` goes on from \
-         there", foreign_text::path(.folder), foreign_text::path(.folder)
+        "{}: the run is trained, but not quantized yet. Continue with `host-trainer quantize {}`", foreign_text::path(.folder), foreign_text::path(.folder)
     )]
     NotQuantized {
         /// The folder.
@@ -114,7 +113,7 @@ impl Manifest {
         if manifest.format != FORMAT {
             let format = manifest.format;
             return Err(content(format!(
-                "it is of version {format}, and this program knows version {FORMAT}"
+                "it has version {format}, and this program supports version {FORMAT}"
             )));
         }
         Ok(manifest)

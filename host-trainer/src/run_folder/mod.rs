@@ -31,8 +31,8 @@ pub enum RunFolderError {
     },
     /// Another process writes into the folder.
     #[error(
-        "{}: {process} is writing there (run.lock). Wait until it ends, or choose another folder \
-         with --output", foreign_text::path(.path)
+        "{}: {process} is writing into the folder (run.lock). Wait until it ends, or choose \
+         another folder with --output", foreign_text::path(.path)
     )]
     Locked {
         /// The folder.

@@ -64,9 +64,12 @@ pub(super) fn peers(python: &Path, plan: &Plan, threads: usize) -> anyhow::Resul
         bail!("{}: {}", foreign_text::path(python), problem.lines().last().unwrap_or("it failed"));
     }
     let found: Peers = serde_json::from_slice(&output.stdout)
-        .with_context(|| format!("{}: its answer is not understood", foreign_text::path(python)))?;
+        .with_context(|| format!("{}: its output cannot be parsed", foreign_text::path(python)))?;
     if found.epochs.is_empty() {
-        bail!("{} has neither torch nor keras: pip install torch", foreign_text::path(python));
+        bail!(
+            "{} has neither torch nor keras. Install one with pip install torch",
+            foreign_text::path(python)
+        );
     }
     Ok(found)
 }

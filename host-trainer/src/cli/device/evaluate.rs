@@ -126,12 +126,12 @@ impl Found {
                 let count = self.different_rows;
                 match layer {
                     Some(layer) => bail!(
-                        "{count} rows differ from this machine's; in row {row}, the first, layer \
-                         {layer} is the first that differs"
+                        "{count} rows differ from the host's output. The first is row {row}, \
+                         where layer {layer} is the first that differs"
                     ),
                     None => bail!(
-                        "{count} rows differ from this machine's; row {row}, the first, gave the \
-                         same when it was traced: the device does not always compute the same"
+                        "{count} rows differ from the host's output. The first, row {row}, had \
+                         the same output in a trace: the device's outputs are not reproducible"
                     ),
                 }
             }

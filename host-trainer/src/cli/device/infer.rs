@@ -72,7 +72,8 @@ fn about_image(
             let described = Model::parse(&file).with_context(|| foreign_text::path(path))?;
             if described.input_len() != model.input_len() {
                 bail!(
-                    "{}: it takes {} values, the model on the device {}: they are two models",
+                    "{}: the model takes {} values, and the model on the device {}. Give the \
+                     model that runs on the device",
                     foreign_text::path(path),
                     described.input_len(),
                     model.input_len()
@@ -90,8 +91,8 @@ fn about_image(
     let mut engine = Engine::new(model.clone(), &mut scratch).map_err(local::refused)?;
     if engine.run_bytes(&bytes).map_err(local::refused)? != device {
         bail!(
-            "the device gives other bytes than this machine: `host-trainer device trace` names the \
-             layer"
+            "the device's output differs from the host's. Find the layer with `host-trainer \
+             device trace`"
         );
     }
     // Equal bytes have equal predictions.

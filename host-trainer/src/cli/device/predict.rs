@@ -47,7 +47,7 @@ pub fn run(args: PredictArgs) -> anyhow::Result<()> {
             }
         }
         terminal::note(&format!(
-            "{} rows answered by the device, and every byte of them this machine's",
+            "{} rows predicted by the device; every byte equals the host's",
             grouped(count)
         ));
         Ok(())
@@ -62,8 +62,9 @@ fn answer(client: &mut AnyClient, path: &Path, out: &mut Vec<u8>) -> anyhow::Res
     let features: Vec<Feature<'_>> = details.features().collect();
     if features.is_empty() || features.iter().any(|feature| feature.name.is_empty()) {
         bail!(
-            "the device's model has no names of features, so that nobody knows which column is \
-             which: give it one that was trained on a table and not stripped, or use `device infer`"
+            "the device's model has no feature names to match the columns with. Update the \
+             device with a model that was trained on a table and not stripped, or use `device \
+             infer`"
         );
     }
     let spec = RowSpec {
@@ -91,8 +92,8 @@ fn answer(client: &mut AnyClient, path: &Path, out: &mut Vec<u8>) -> anyhow::Res
         };
         if engine.run_bytes(&input).map_err(local::refused)? != device {
             bail!(
-                "{}: the device gives other bytes than this machine: `host-trainer device trace` \
-                 names the layer",
+                "{}: the device's output differs from the host's. Find the layer with \
+                 `host-trainer device trace`",
                 place()
             );
         }
@@ -105,7 +106,7 @@ fn answer(client: &mut AnyClient, path: &Path, out: &mut Vec<u8>) -> anyhow::Res
         count += 1;
     }
     if count == 0 {
-        bail!("{}: there is no row below the names: nothing is answered", foreign_text::path(path));
+        bail!("{}: the table has no rows below its header", foreign_text::path(path));
     }
     writer.flush()?;
     Ok(count)
@@ -143,7 +144,8 @@ fn reading(model: &Model<'_>, features: &[Feature<'_>], reals: &[f32]) -> anyhow
     }
     if model.channels().is_none() {
         bail!(
-            "the device's model takes quantized values, not numbers: use `device infer --raw-i8`"
+            "the device's model takes quantized values, not real numbers. Use `device infer \
+             --raw-i8`"
         );
     }
     let count = |(real, feature): (&f32, &Feature<'_>)| {

@@ -169,7 +169,7 @@ pub fn trace(args: TraceArgs) -> anyhow::Result<()> {
             None => model.self_tests().nth(row).map(|test| test.input.to_vec()),
             Some(bytes) => bytes.chunks_exact(model.input_bytes()).nth(row).map(<[u8]>::to_vec),
         };
-        let Some(input) = input else { bail!("there is no row {row}, counted from 0") };
+        let Some(input) = input else { bail!("there is no row {row}. Rows are numbered from 0") };
         let (device, here) = (client.trace(&input)?, local::trace(&model, &input)?);
         println!("layer       device    here");
         for (layer, (device, here)) in device.iter().zip(&here).enumerate() {
@@ -190,8 +190,9 @@ pub fn monitor(args: &MonitorArgs) -> anyhow::Result<()> {
     let going_on = || end.is_none_or(|end| Instant::now() < end);
     if args.link.place.qemu.is_some() {
         bail!(
-            "an emulator that is started for the occasion has nothing to watch: start one with \
-             `cargo run --release` in the board's folder, and watch it with --tcp 127.0.0.1:7878"
+            "an emulator that this command starts has no activity to monitor. Start one with \
+             `cargo run --release` in the board's folder, and monitor it with --tcp \
+             127.0.0.1:7878"
         );
     }
     let mut client = args.link.connect()?;

@@ -42,7 +42,7 @@ pub(super) fn points(axes: &[String]) -> anyhow::Result<Vec<Point>> {
     let mut points: Vec<Point> = vec![Vec::new()];
     for axis in axes {
         let Some((key, values)) = axis.split_once('=').filter(|(key, _)| !key.is_empty()) else {
-            bail!("--grid {axis}: must be KEY=VALUE,VALUE,…");
+            bail!("--grid {axis}: the form is KEY=VALUE,VALUE,…");
         };
         let values = split_values(values);
         if values.iter().any(|value| value.is_empty()) {
@@ -75,7 +75,7 @@ pub(super) fn keep(folder: &RunFolder, grid: &[String], preset: &str) -> anyhow:
     let there = match fs::read(&path) {
         Ok(there) => there,
         Err(_) if folder.path().join("0001").exists() => bail!(
-            "{}: it has runs, and no {FILE} that says which sweep they are of. Choose another folder \
+            "{}: the folder contains runs, but no {FILE} of their sweep. Choose another folder \
              with --output",
             foreign_text::path(folder.path())
         ),
@@ -86,7 +86,7 @@ pub(super) fn keep(folder: &RunFolder, grid: &[String], preset: &str) -> anyhow:
         }
     };
     let there: Sweep = serde_json::from_slice(&there).with_context(|| {
-        format!("{}: it does not say which sweep the folder is of", foreign_text::path(&path))
+        format!("{}: the file does not identify a sweep", foreign_text::path(&path))
     })?;
     if there == own {
         return Ok(());

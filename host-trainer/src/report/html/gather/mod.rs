@@ -30,8 +30,8 @@ pub enum GatherError {
     Int8(#[from] Int8Error),
     /// The model and the network are not of the same run.
     #[error(
-        "the model has {model} layers with weights, the network {network}: they are of two runs. \
-         Train again"
+        "the model has {model} layers with weights, and the network {network}. They are of two \
+         runs. Train again"
     )]
     Layers {
         /// Number of layers with weights in the model.
