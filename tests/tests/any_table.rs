@@ -276,5 +276,5 @@ fn boards_take_counts_of_falling_sensors() {
     .success();
     assert_eq!(said.stdout.lines().count(), 1 + 202, "{}", said.stdout);
     assert!(said.stdout.starts_with("class,p(cool),p(warm)\n"), "{}", said.stdout);
-    assert!(said.stderr.contains("202 rows answered by the device"), "{}", said.stderr);
+    assert!(said.stderr.contains("202 rows predicted by the device"), "{}", said.stderr);
 }

@@ -96,8 +96,8 @@ fn what_cannot_be_predicted_is_named() {
         let line = wide.lines().find(|l| l.contains(line)).unwrap_or_else(|| panic!("{wide}"));
         line.rsplit(": ").next().expect("a verdict").to_string()
     };
-    assert_eq!(verdict("takes any model"), "fits");
-    assert_eq!(verdict("takes signed models only"), "does not fit");
+    assert_eq!(verdict("accepts any model"), "fits");
+    assert_eq!(verdict("accepts signed models only"), "does not fit");
     let list = inspect("list").success().stdout;
     assert!(list.contains("packed for another core") && list.contains("STM32H743"), "{list}");
 }

@@ -52,7 +52,7 @@ fn after_an_interrupt_training_goes_on_to_the_same_weights() {
     let folder = empty_dir("interrupt_train");
     let train = |more| [&["train", "digits"], &LONG[..], more].concat();
     let said = interrupted(&folder, &train(&["--output=stopped"][..]), "epoch   1/400");
-    assert!(said.contains("--resume goes on"), "{said}");
+    assert!(said.contains("--resume continues"), "{said}");
     // What was learnt until then is a run like any other.
     for file in ["model.thimble", "weights.safetensors", "metrics.json", "report.html"] {
         assert!(!read(folder.join("stopped").join(file)).is_empty(), "{file}");

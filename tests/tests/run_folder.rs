@@ -223,8 +223,10 @@ fn what_was_learnt_survives_a_refusal_of_the_quantizer() {
     write(folder.join("soft.toml"), &preset);
     let arguments = ["--output=run", "--set=training.epochs=1", "--quiet"];
     let refused = [&["train", "soft.toml", "--set=quantization.activations=int8"], &arguments[..]];
-    run(&folder, &refused.concat())
-        .refused(1, &["the trained weights are in run", "host-trainer quantize run", "layer 1", "4095"]);
+    run(&folder, &refused.concat()).refused(
+        1,
+        &["the trained weights are in run", "host-trainer quantize run", "layer 1", "4095"],
+    );
     for file in ["weights.safetensors", "history.csv", "preset.toml", "metrics.json"] {
         assert!(!read(folder.join("run").join(file)).is_empty(), "{file}");
     }
@@ -269,7 +271,10 @@ fn an_interrupted_quantization_loses_nothing() {
     let output = child.wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{said}");
-    assert!(said.contains("the trained weights are in run") && said.contains("quantize run"), "{said}");
+    assert!(
+        said.contains("the trained weights are in run") && said.contains("quantize run"),
+        "{said}"
+    );
     run(&folder, &["evaluate", "run"]).refused(1, &["not quantized yet"]);
     // Without the slow setting, for this test's sake.
     run(&folder, &["quantize", "run", "--set", "quantization.refit=false"]).success();

@@ -50,7 +50,7 @@ fn a_file_of_counts_is_inferred_and_traced() {
     assert!(beyond >= 2, "{beyond}");
     write(folder.join("counts.i16"), &bytes);
     let said = run(&folder, &["infer", &path, "--counts", "counts.i16", "-o", "out.i16"]).success();
-    let words = format!("{beyond} counts lay beyond");
+    let words = format!("{beyond} readings saturated");
     assert!(said.stdout.contains(&words), "{}", said.stdout);
     assert_eq!(read(folder.join("out.i16")), outputs.concat());
     let row = 60;
@@ -68,7 +68,8 @@ fn what_does_not_fit_is_refused() {
         run(&folder, &["infer", &committed(model), "--counts", "counts.i16", "-o", "out"])
     };
     infer("digits.thimble").refused(1, &["digits", "data.raw"]);
-    infer("eggcrate-adc.thimble").refused(1, &["counts.i16", "6 bytes", "2 counts in 4 bytes"]);
+    infer("eggcrate-adc.thimble")
+        .refused(1, &["counts.i16", "6 bytes", "2 counts per row, 4 bytes"]);
     let raw = |preset: &str, raw: &str| {
         run(&folder, &["train", preset, "--set", &format!("data.raw={raw}")])
     };

@@ -78,7 +78,7 @@ fn a_port_does_what_every_link_does() {
     assert!(ask(&["self-test"]).contains("vectors passed"));
     let evaluated = ask(&["evaluate", "digits", "--limit", "40"]);
     assert!(evaluated.contains("every byte equals this machine's"), "{evaluated}");
-    assert!(ask(&["trace"]).contains("every layer gives the same bytes"));
+    assert!(ask(&["trace"]).contains("the output bytes of every layer are equal"));
     assert!(ask(&["bench", "--runs", "3"]).contains("ticks of a timer"));
     assert!(ask(&["update", "new.thimble"]).contains("digits 5"));
     assert!(ask(&["update", "--rollback"]).contains("that is built in"));

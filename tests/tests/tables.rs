@@ -126,9 +126,9 @@ fn missing_values_are_refused_dropped_or_replaced() {
     train(&folder, STATE)
         .refused(1, &["rooms.csv", "line 3, column `temp`", "`None`", "missing ="]);
     let done = train(&folder, &format!(r#"{STATE}, missing = "drop""#)).success();
-    assert!(done.stdout.contains("missing in them: 2"), "{}", done.stdout);
+    assert!(done.stdout.contains("because of missing values: 2"), "{}", done.stdout);
     let done = train(&folder, &format!(r#"{STATE}, missing = "mean""#)).success();
-    assert!(done.stdout.contains("training rows stand for: 2"), "{}", done.stdout);
+    assert!(done.stdout.contains("mean of the training rows: 2"), "{}", done.stdout);
     let bytes = b"\x1b]0;owned\x07,1,cool\n";
     write(folder.join("rooms.csv"), [rooms().as_bytes(), bytes].concat());
     let refused = train(&folder, STATE);
@@ -196,7 +196,7 @@ fn rows_of_another_file_are_predicted_and_evaluated() {
     for (line, expected) in lines[1..].iter().zip(["2,cool,cool", "3,mild,mild", "4,warm,warm"]) {
         assert!(line.starts_with(expected), "{line}");
     }
-    assert!(done.stderr.contains("3 rows answered"), "{}", done.stderr);
+    assert!(done.stderr.contains("3 rows predicted"), "{}", done.stderr);
     run(&folder, &["predict", "runs/rooms", "rooms.csv", "-o", "out.csv"]).success();
     let answers = String::from_utf8(read(folder.join("out.csv"))).expect("text");
     assert_eq!(answers.lines().count(), 121);

@@ -246,7 +246,7 @@ fn a_sweep_chooses_by_validation_rows() {
     let grid = ["--grid", "training.epochs=1,3", "--output", "swept"];
     let said = run(&folder, &[&["sweep", "faults.toml"][..], &grid].concat()).success().stdout;
     assert!(
-        said.contains("validation float") && said.contains("test rows choose nothing"),
+        said.contains("validation float") && said.contains("test rows select nothing"),
         "{said}"
     );
     let csv = text(folder.join("swept/sweep.csv"));

@@ -51,7 +51,7 @@ pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
     let rows = match has_test {
         true => format!("all {count} test rows of {source}"),
         false => format!(
-            "{count} {} rows of {source}, as {origin} parts it with seed {seed}",
+            "{count} {} rows of {source}, split by {origin} with seed {seed}",
             splits.results.name()
         ),
     };
@@ -171,7 +171,7 @@ fn another_file(
     text += &quality_text(&columns, Results::Test);
     text += &confusions_text(&matrices);
     if let Err(reason) = &float {
-        let note = format!("float figures are left out: {reason}");
+        let note = format!("no float metrics: {reason}");
         text += &format!("\n{}\n", paint(FAINT, note));
     }
     text += "\n";

@@ -64,7 +64,7 @@ pub fn run(args: &InferArgs, quiet: bool) -> anyhow::Result<()> {
         terminal::json(&value)?;
     } else if !quiet {
         terminal::print(&format!(
-            "{} rows of {} values through {}: {} values a row in {}\n",
+            "{} rows of {} values through {}: {} values per row in {}\n",
             grouped(rows as u64),
             grouped(model.input_len() as u64),
             model.name(),
@@ -73,7 +73,7 @@ pub fn run(args: &InferArgs, quiet: bool) -> anyhow::Result<()> {
         ))?;
         if args.counts.is_some() {
             let saturated = grouped(saturated.into());
-            terminal::print(&format!("{saturated} counts lay beyond what the input can say\n"))?;
+            terminal::print(&format!("{saturated} readings saturated\n"))?;
         }
     }
     Ok(())

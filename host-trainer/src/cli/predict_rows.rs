@@ -110,7 +110,10 @@ impl RowsRun {
     ) -> anyhow::Result<(RowPredictor<'m>, Option<String>)> {
         let table = self.table()?.clone();
         let note = self.plan.as_ref().err().map(|reason| {
-            format!("float answers are left out, since their scaling is fitted to data: {reason}")
+            format!(
+                "no float predictions, which need the training data for their scaling: \
+                     {reason}"
+            )
         });
         let features = spec
             .features
@@ -190,13 +193,13 @@ impl Rows<'_> {
         let mut said: Vec<String> = notes.into_iter().chain(note).collect();
         if answered.left_out > 0 {
             let count = grouped(answered.left_out);
-            said.push(format!("rows without an answer, since values are missing in them: {count}"));
+            said.push(format!("rows skipped because of missing values: {count}"));
         }
         let rows = grouped(answered.rows);
         said.push(match answered.judged {
-            0 => format!("{rows} rows answered"),
+            0 => format!("{rows} rows predicted"),
             judged => format!(
-                "{rows} rows answered, {} of {} by {} as the file has it, {}",
+                "{rows} rows predicted, {} of {} by {} correctly, {}",
                 grouped(answered.right),
                 grouped(judged),
                 predictor.data_type(),

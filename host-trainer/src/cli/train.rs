@@ -268,9 +268,8 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
     let mut text = String::new();
     if outcome.interrupted {
         let epochs = outcome.history.epochs.len();
-        let note = format!(
-            "stopped in epoch {epochs}: what was learnt until then is kept; --resume goes on"
-        );
+        let note =
+            format!("stopped in epoch {epochs}; the weights are kept, and --resume continues");
         text += &format!("{}\n", paint(BAD, note));
     }
     if let Some(kept) = outcome.kept_epoch() {
@@ -280,7 +279,7 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
             None => format!("accuracy {}", percent(kept.train.accuracy())),
         };
         text += &format!(
-            "trained in {}, {} an epoch on {}: loss {:.4}{}, {accuracy} on the training rows\n",
+            "trained in {}, {} per epoch on {}: loss {:.4}{}, {accuracy} on the training rows\n",
             seconds(spent),
             seconds(outcome.history.seconds_per_epoch()),
             match outcome.workers {
@@ -297,7 +296,7 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
     if let Some(epoch) = outcome.best_epoch {
         let epochs = outcome.history.epochs.len();
         text += &format!(
-            "epoch {epoch} of {epochs} was the best, and is what was kept: all figures are its\n"
+            "epoch {epoch} of {epochs} was the best; its weights are kept and evaluated\n"
         );
     }
     text += &threshold_text(experiment);
@@ -338,7 +337,7 @@ fn threshold_text(experiment: &Experiment) -> String {
     };
     let names = experiment.float.confusion.names();
     let second = names.get(1).map_or("", String::as_str);
-    format!("rows are taken for `{second}` above a probability of {threshold:.4}, {why}\n")
+    format!("rows are classified as `{second}` above a probability of {threshold:.4}, {why}\n")
 }
 
 /// Text for confusion matrices side by side, with a line above; empty without classes.
@@ -348,6 +347,6 @@ pub(crate) fn confusions_text(matrices: &[(&str, &Confusion)]) -> String {
     if matrices.iter().all(|(_, confusion)| confusion.names().is_empty()) {
         return String::new();
     }
-    let line = paint(FAINT, "row: true class · column: taken for");
+    let line = paint(FAINT, "row: true class · column: predicted class");
     format!("\n{line}\n{}", confusion_text(matrices, terminal::width()))
 }

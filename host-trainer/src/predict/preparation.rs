@@ -56,13 +56,13 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Origin::Asked => "as asked for",
+            Origin::Asked => "as requested",
             Origin::Model => "as the model was trained",
-            Origin::Preset => "as the preset beside the model says",
+            Origin::Preset => "from the preset beside the model",
             Origin::Digits => "a guess for ten digits: --prepare sets it",
             Origin::Unknown => {
-                "a guess, since nothing says how the training images were prepared: --prepare sets \
-                 it"
+                "a guess, since the preprocessing of the training images is unknown; set it with \
+                 --prepare"
             }
         })
     }

@@ -84,7 +84,7 @@ fn table(answers: &Answers) -> Vec<String> {
         header += &format!("  {:>9}", "float");
     }
     let mut lines = Vec::new();
-    lines.push(format!("{} {}", paint(HEADING, "it says"), paint(STRONG, name(answers.class))));
+    lines.push(format!("{} {}", paint(HEADING, "prediction"), paint(STRONG, name(answers.class))));
     lines.push(paint(FAINT, header));
     for &class in order.iter().take(LISTED) {
         let share = answers.int8[class];
@@ -122,7 +122,7 @@ mod tests {
         };
         let text = anstream::adapter::strip_str(&show(&image, &answers, false)).to_string();
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], "┌───┐   it says yes");
+        assert_eq!(lines[0], "┌───┐   prediction yes");
         assert_eq!(lines[1], "│ █▒│   class       int8      float");
         assert_eq!(lines[2], "└───┘   yes      75.00 %    80.00 %  ██████████████████");
         assert!(show(&image, &answers, true).contains("\x1b[38;2;255;255;255;48;2;255;255;255m▀"));

@@ -8,7 +8,7 @@ use crate::experiment::{Choice, QuantizationLoss};
 /// Returns a table of the candidates; one line if the first was good enough.
 pub fn attempts_text(choice: &Choice) -> String {
     let rows = grouped(choice.rows as u64);
-    let heading = format!("quantization, judged on {rows} {} rows", choice.judged);
+    let heading = format!("quantization, evaluated on {rows} {} rows", choice.judged);
     if let ([only], None) = (choice.attempts.as_slice(), &choice.culprits) {
         return paint(FAINT, format!("{heading}: {} {}", only.name, lost(only.loss))) + "\n";
     }

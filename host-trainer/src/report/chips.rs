@@ -23,10 +23,9 @@ pub fn prediction_text(chip: &Chip, prediction: &Prediction) -> String {
         false => "does not fit",
     };
     format!(
-        "{}  {}, the engine alone with this model: {verdict}\n\
-         flash   {} of {}: {} of code, {} of model\n\
-         RAM     {} of {}: {} of scratch memory, {} of other statics, {} of stack\n\
-         RAM of a board that answers requests, with slots, log and frames\n{}{}",
+        "{}  {}, the engine alone with this model: {verdict}\nflash   {} of {}: {} of code, {} \
+         of model\nRAM     {} of {}: {} of scratch memory, {} of other statics, {} of stack\nRAM \
+         of a board with the device application, including slots, log and frames\n{}{}",
         paint(HEADING, chip.name),
         chip.core_name,
         bytes(prediction.flash()),
@@ -38,8 +37,8 @@ pub fn prediction_text(chip: &Chip, prediction: &Prediction) -> String {
         grouped(scratch),
         grouped(statics),
         grouped(stack),
-        board_line("takes any model", false),
-        board_line("takes signed models only", true),
+        board_line("accepts any model", false),
+        board_line("accepts signed models only", true),
     )
 }
 

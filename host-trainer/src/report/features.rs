@@ -121,7 +121,7 @@ pub fn clipping_text(ranges: &[FeatureRange]) -> Option<String> {
         let named: Vec<String> =
             named.map(|range| format!("{} {}", name(range), range.clipped_percent())).collect();
         parts.push(format!(
-            "training rows beyond the range of a feature, taken for its ends: {}{}",
+            "training rows beyond the range of a feature, clipped to its ends: {}{}",
             named.join(", "),
             more(clipped.len())
         ));

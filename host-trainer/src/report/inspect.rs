@@ -18,8 +18,8 @@ pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
         Encoding::Quantized => "raw bytes are the int8 values".to_string(),
         Encoding::Unsigned8 => "raw bytes b are pixels: q = b − 128".into(),
         Encoding::Counts(channels) => match channels.len() {
-            1 => "made from what a sensor counts".to_string(),
-            count => format!("made from what {count} channels of sensors count"),
+            1 => "from the raw counts of a sensor".to_string(),
+            count => format!("from the raw counts of {count} sensor channels"),
         },
         Encoding::Reals(_) => "made from real numbers, each feature with a range of its own".into(),
     };
@@ -64,7 +64,7 @@ pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
     text += &joined(&layers(model));
     let count = model.self_tests().count();
     text += &format!(
-        "\nflash   {}\nRAM     {} of scratch memory\nwork    {} multiply-accumulates an inference\n\
+        "\nflash   {}\nRAM     {} of scratch memory\nwork    {} multiply-accumulates per inference\n\
          tests   {self_tests} of {count} self-tests pass\n",
         bytes(model.file_len() as u64),
         bytes(model.scratch_len() as u64 * 4),

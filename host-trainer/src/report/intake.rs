@@ -40,8 +40,8 @@ pub fn intake_warnings(splits: &Splits) -> Vec<String> {
             constant.push((feature, spread.low));
         } else if spread.deviation < magnitude * COARSE {
             warnings.push(format!(
-                "feature `{}` varies by so little beside its size, {}, that numbers of 32 bits \
-                 show it in steps: take an offset off it in the file",
+                "feature `{}` varies so little relative to its magnitude, {}, that float32 \
+                 rounds it visibly. Subtract an offset in the file",
                 name(feature),
                 significant(magnitude)
             ));
@@ -66,7 +66,8 @@ pub fn intake_warnings(splits: &Splits) -> Vec<String> {
     }
     for &feature in &intake.row_numbers {
         warnings.push(format!(
-            "feature `{}` counts the rows of the file: if it is a row number, leave it out by ignore",
+            "feature `{}` counts the rows of the file. If it is a row number, leave it out with \
+             ignore",
             name(feature as usize)
         ));
     }
@@ -80,7 +81,7 @@ pub fn intake_warnings(splits: &Splits) -> Vec<String> {
     }
     for (feature, &share) in intake.clipped.iter().enumerate().filter(|(_, share)| **share > 0.0) {
         warnings.push(format!(
-            "feature `{}` lies beyond the range of data.raw in {} of the rows, and is clipped to it",
+            "feature `{}` is beyond the range of data.raw in {} of the rows, and is clipped",
             name(feature),
             percent(share)
         ));
@@ -133,11 +134,11 @@ fn notes(dataset: &Dataset) -> String {
     let mut notes = intake.notes.clone();
     if intake.left_out > 0 {
         let count = grouped(intake.left_out);
-        notes.push(format!("rows left out, since values are missing in them: {count}"));
+        notes.push(format!("rows dropped because of missing values: {count}"));
     }
     if !intake.filled.is_empty() {
         let count = grouped(intake.filled.len() as u64);
-        notes.push(format!("missing values that means of the training rows stand for: {count}"));
+        notes.push(format!("missing values replaced by the mean of the training rows: {count}"));
     }
     notes.iter().map(|note| format!("  {}\n", paint(FAINT, note))).collect()
 }

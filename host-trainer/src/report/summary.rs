@@ -132,7 +132,7 @@ pub fn model_text(model: &Model<'_>, float_bytes: Option<usize>) -> String {
         None => format!("{flash} of flash"),
     };
     format!(
-        "{}\n  size   {flash}\n  RAM    {} of scratch memory\n  work   {} multiply-accumulates an \
+        "{}\n  size   {flash}\n  RAM    {} of scratch memory\n  work   {} multiply-accumulates per \
          inference\n",
         paint(HEADING, "model"),
         bytes(scratch),

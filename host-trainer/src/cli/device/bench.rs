@@ -87,7 +87,7 @@ fn print(result: &Benchmark, emulated: bool) {
         (false, Counter::Timer) => format!("ticks of a timer of {} Hz", grouped(result.hz.into())),
     };
     println!("runs        {}", result.runs);
-    println!("an inference, in {what}");
+    println!("per inference, in {what}");
     println!("  least     {}", grouped(figure(result.least)));
     println!("  mean      {}", grouped(figure(result.mean)));
     println!("  most      {}", grouped(figure(result.most)));

@@ -98,7 +98,7 @@ fn about_image(
     // Equal bytes have equal predictions.
     let answers = predict(&model, None, &image)?;
     terminal::print(&text(path, chosen, &image, &answers))?;
-    println!("the device's answer, and every byte of it this machine's");
+    println!("the device's output; every byte equals the host's");
     Ok(())
 }
 

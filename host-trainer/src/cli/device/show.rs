@@ -69,7 +69,7 @@ pub fn list() -> anyhow::Result<()> {
                 }
                 Err(error) => error.to_string(),
             },
-            _ => "not asked".into(),
+            _ => "not probed".into(),
         };
         println!("{:<16} {:<40} {answer}", port.port_name, shown(&connection::describe(&port)));
     }
@@ -126,13 +126,13 @@ pub fn print_info(info: &DeviceInfo) {
             Some(version) => format!("version {version} runs"),
             None => "the model that is built in runs".into(),
         };
-        println!("signed      {version}; updates from version {} on are taken", signed.floor);
+        println!("signed      {version}; accepts updates from version {} on", signed.floor);
         if signed.commands {
             println!("commands    going back and restarting need a signature: --key KEYFILE");
         }
     }
     println!("dropped     {} frames since it started", info.bad_frames);
-    println!("saturated   {} counts of sensors since it started", info.saturated_inputs);
+    println!("saturated   {} sensor readings since the start", info.saturated_inputs);
 }
 
 /// Text for the stack usage.
@@ -177,7 +177,7 @@ pub fn trace(args: TraceArgs) -> anyhow::Result<()> {
             println!("{layer:>5}     {device:08x}  {here:08x}{verdict}");
         }
         match local::first_difference(&device, &here) {
-            None => println!("every layer gives the same bytes on both"),
+            None => println!("the output bytes of every layer are equal"),
             Some(layer) => bail!("layer {layer} is the first that differs"),
         }
         Ok(())
@@ -238,7 +238,7 @@ fn changes(before: &DeviceInfo, now: &DeviceInfo) -> String {
         words.push(format!("{} frames dropped", now.bad_frames));
     }
     if before.saturated_inputs != now.saturated_inputs {
-        words.push(format!("{} counts saturated", now.saturated_inputs));
+        words.push(format!("{} readings saturated", now.saturated_inputs));
     }
     if let (true, Some(slots)) = (before.slots != now.slots, &now.slots) {
         let [first, second] = slots.erases;

@@ -133,8 +133,8 @@ pub(super) fn page(name: &str, rows: &[Row]) -> String {
             [selection[0], test[0], test[1]].map(|figure| row.figure_text(figure));
         let what = if row.is_regression() { "mean squared error" } else { "accuracy" };
         Some(format!(
-            "The best by its float network on {} rows: {:04} · {}, {what} {chosen}. On the test rows, \
-             which chose nothing: {float} in float, {quantized} quantized.",
+            "The best by its float network on {} rows: {:04} · {}, {what} {chosen}. On the test \
+             rows, which were not used for selection: {float} in float, {quantized} quantized.",
             parts(rows),
             row.number + 1,
             row.point.join(", ")
@@ -186,8 +186,7 @@ pub(super) fn table(axes: &[String], rows: &[Row]) -> String {
     let mut text: String = table.lines().into_iter().map(|line| line + "\n").collect();
     if best.is_some() {
         text += &format!(
-            "\n{} is the best, by what the float network reaches on {part} rows; test rows choose \
-             nothing\n",
+            "\n{} is the best by its float network on {part} rows; test rows select nothing\n",
             paint(STRONG, "bold")
         );
     }

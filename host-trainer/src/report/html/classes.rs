@@ -17,7 +17,7 @@ const PLOTS: usize = 24;
 pub fn section(classes: &Classes, precision: &str, results: &str) -> Markup {
     let (float, int8) = (&classes.float, &classes.int8);
     html! {
-        h2 id="answers" { "Answers on the " (results) " rows" }
+        h2 id="answers" { "Predictions on the " (results) " rows" }
         (figures::table(float, int8, precision))
         (confusion::matrices(&float.confusion, &int8.confusion, precision))
         h3 { "Accuracy of each class" }
@@ -25,7 +25,7 @@ pub fn section(classes: &Classes, precision: &str, results: &str) -> Markup {
         (table(float, int8, precision))
         @if let Some(threshold) = classes.threshold {
             p class="faint" {
-                "A row is taken for " b { (float.confusion.names().get(1).map_or("", String::as_str)) }
+                "A row is classified as " b { (float.confusion.names().get(1).map_or("", String::as_str)) }
                 " above a probability of " (format!("{threshold:.4}")) "."
             }
         }
@@ -157,8 +157,8 @@ fn roc(float: &Answers, int8: &Answers, precision: &str) -> Markup {
     let zoom = zoom(shown());
     html! {
         p class="faint" {
-            "Each class against all others: the share of its rows that are found, over the share of \
-             the other rows that are taken for it, as the threshold on its probability falls."
+            "Each class against all others: true-positive rate over false-positive rate, for \
+             falling thresholds on its probability."
             @if zoom < 1.0 {
                 " Only the corner that matters is drawn: up to " (percent(zoom)) " of the others."
             }
@@ -197,8 +197,8 @@ fn precision_recall(float: &Answers, int8: &Answers, precision: &str) -> Markup 
     html! {
         h3 { "Precision and recall of " (float.class) }
         p class="faint" {
-            "The share of the rows taken for it that are of it, over the share of its rows that are \
-             found, as the threshold on its probability falls. Guessing has a precision of "
+            "Precision over recall of the class, for falling thresholds on its probability. \
+             Guessing has a precision of "
             (percent(float.share)) "."
         }
         ul class="key" { li class="swatch-first" { "float" } li class="swatch-second" { (precision) } }
@@ -272,7 +272,7 @@ fn wrong(classes: &Classes, precision: &str, results: &str) -> Markup {
     html! {
         @if !classes.wrong.is_empty() {
             h3 { "Most confidently wrong" }
-            p class="faint" { "What " (precision) " is surest about and wrong, the surest first." }
+            p class="faint" { "Wrong predictions of " (precision) ", the most confident first." }
             @if classes.wrong.iter().any(|wrong| wrong.picture.is_some()) {
                 div class="wrong" {
                     @for wrong in &classes.wrong {
@@ -281,7 +281,7 @@ fn wrong(classes: &Classes, precision: &str, results: &str) -> Markup {
                                 (img(picture, &format!("Row {}: {}", wrong.row, wrong.truth)))
                             }
                             figcaption {
-                                "is " b { (wrong.truth) } ", taken for " b { (wrong.int8.0) } br;
+                                "true " b { (wrong.truth) } ", predicted " b { (wrong.int8.0) } br;
                                 span { (precision) " " (percent(wrong.int8.1)) br;
                                     "float " (wrong.float.0) ", " (percent(wrong.float.1)) br;
                                     (results) " row " (wrong.row) }
@@ -292,17 +292,17 @@ fn wrong(classes: &Classes, precision: &str, results: &str) -> Markup {
             } @else {
                 table class="stack" {
                     thead { tr {
-                        th scope="col" { (results) " row" } th scope="col" { "is" }
-                        th scope="col" { (precision) " says" } th scope="col" { "sure to" }
-                        th scope="col" { "float says" } th scope="col" { "float sure to" }
+                        th scope="col" { (results) " row" } th scope="col" { "true class" }
+                        th scope="col" { (precision) } th scope="col" { "probability" }
+                        th scope="col" { "float" } th scope="col" { "float probability" }
                     } }
                     tbody { @for wrong in &classes.wrong { tr {
                         th scope="row" { (wrong.row) }
-                        td data-column="is" { (wrong.truth) }
-                        td data-column=(format!("{precision} says")) { (wrong.int8.0) }
-                        td data-column="sure to" { (percent(wrong.int8.1)) }
-                        td data-column="float says" { (wrong.float.0) }
-                        td data-column="float sure to" { (percent(wrong.float.1)) }
+                        td data-column="true class" { (wrong.truth) }
+                        td data-column=(precision) { (wrong.int8.0) }
+                        td data-column="probability" { (percent(wrong.int8.1)) }
+                        td data-column="float" { (wrong.float.0) }
+                        td data-column="float probability" { (percent(wrong.float.1)) }
                     } } }
                 }
             }
@@ -334,7 +334,7 @@ fn columns(part: &str, names: &[String], counts: &[usize]) -> Markup {
     let label_every = (34.0 / side).ceil().max(1.0) as usize;
     html! {
         svg viewBox=(format!("0 0 {} {HEIGHT}", plot::WIDTH)) role="img"
-            aria-label=(format!("Rows of each class among the {part} rows")) {
+            aria-label=(format!("Rows of each class in the {part} split")) {
             @for (class, &count) in counts.iter().enumerate() {
                 @let height = (HEIGHT - TOP - BOTTOM) * count as f64 / most;
                 @let (x, middle) = (class as f64 * side, round((class as f64 + 0.5) * side));

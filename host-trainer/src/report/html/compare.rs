@@ -47,7 +47,7 @@ pub struct Column {
     pub value: fn(&Compared) -> Option<f64>,
     /// Formats the value.
     pub text: fn(f64) -> String,
-    /// Whether larger values are better; `None` if neither direction is.
+    /// Direction: true if larger values are better, `None` if neither is.
     pub more_is_better: Option<bool>,
 }
 
@@ -61,7 +61,7 @@ pub const COLUMNS: [Column; 9] = [
     column("RAM", |run| run.ram.map(|v| v as f64), |v| kilobytes(v as u64), Some(false)),
     column("MACs", |run| run.macs.map(|v| v as f64), |v| grouped(v as u64), Some(false)),
     column("epochs", |run| run.epochs.map(|v| v as f64), |v| grouped(v as u64), None),
-    column("an epoch", |run| run.epoch_seconds, seconds, Some(false)),
+    column("per epoch", |run| run.epoch_seconds, seconds, Some(false)),
 ];
 
 const fn column(

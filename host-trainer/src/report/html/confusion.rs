@@ -23,8 +23,9 @@ struct Cell {
 pub fn matrices(float: &Confusion, int8: &Confusion, data_type: &str) -> Markup {
     html! {
         p class="faint" {
-            "Row: what an example is. Column: what it was taken for. What is right is blue, what is \
-             wrong orange, the stronger the more often; errors are set against the most frequent one."
+            "Row: true class. Column: predicted class. Correct predictions are blue, errors \
+             orange, with an intensity by frequency. Errors are relative to the most frequent \
+             one."
         }
         div class="grid" {
             (figure("float", float, count))
@@ -112,7 +113,7 @@ fn difference(float: &Confusion, int8: &Confusion, data_type: &str) -> Markup {
             @if moved > 0 {
                 (matrix("Difference of the confusion matrices", float.names(), cell))
             } @else {
-                p { "None: both count every row alike." }
+                p { "None: the matrices are equal." }
             }
         }
     }
@@ -166,7 +167,7 @@ fn matrix(
                         rect class=(if cell.first { "fill-first" } else { "fill-second" })
                             x=(x) y=(y) width=(size) height=(size) rx=(if gap > 0.0 { 3 } else { 0 })
                             fill-opacity=(round(cell.strength)) {
-                            title { (names[truth]) " taken for " (names[taken]) ": " (cell.meaning) }
+                            title { (names[truth]) " predicted as " (names[taken]) ": " (cell.meaning) }
                         }
                         @if side >= 7.5 * cell.text.chars().count() as f64 + 2.0 {
                             text class=(if cell.strength > 0.6 { "middle on-strong" } else { "middle on-weak" })
@@ -194,8 +195,8 @@ mod tests {
         int8.add(0, 1);
         let text = matrices(&float, &int8, "int8").into_string();
         assert!(text.contains(">17<") && text.contains(">−1<") && text.contains(">+1<"));
-        assert!(text.contains("a&amp;b taken for c: +1 in int8"));
-        assert!(text.contains("a&amp;b taken for c: 1 of 17, 5.9 %") && text.contains(">94.1<"));
+        assert!(text.contains("a&amp;b predicted as c: +1 in int8"));
+        assert!(text.contains("a&amp;b predicted as c: 1 of 17, 5.9 %") && text.contains(">94.1<"));
         assert!(text.contains("1 counted elsewhere") && !text.contains("NaN"));
     }
 

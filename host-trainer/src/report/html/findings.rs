@@ -20,7 +20,7 @@ pub struct Findings {
     pub origin: String,
     /// Seed.
     pub seed: u64,
-    /// Whether the user stopped training early.
+    /// True if the user stopped training early.
     pub interrupted: bool,
     /// Number of trained epochs.
     pub epochs: usize,
@@ -32,7 +32,7 @@ pub struct Findings {
     pub curves: Vec<Curve>,
     /// Epoch whose network was kept, if it is not the last one.
     pub kept_epoch: Option<usize>,
-    /// Whether the loss is computed on scaled targets.
+    /// True if the loss is computed on scaled targets.
     pub scaled_targets: bool,
     /// Warnings in plain sentences.
     pub warnings: Vec<String>,
@@ -71,7 +71,7 @@ pub struct AttemptRow {
     pub bytes: u64,
     /// Estimated instructions of an inference on a Cortex-M4F.
     pub instructions: u64,
-    /// Whether it was selected.
+    /// True if it was selected.
     pub is_taken: bool,
 }
 
@@ -251,7 +251,7 @@ pub struct LayerFindings {
     pub clipped: f64,
     /// Share of the int8 outputs that are exactly 0.
     pub zeros: f64,
-    /// Whether the outputs are logits, whose range clips improbable classes.
+    /// True if the outputs are logits, whose range clips improbable classes.
     pub logits: bool,
     /// Signal-to-quantization-noise ratio of the int8 outputs in dB; for logits, of their
     /// probabilities.

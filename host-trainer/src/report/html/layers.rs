@@ -14,8 +14,8 @@ pub fn section(layers: &[LayerFindings], data_type: &str) -> Markup {
             "Signal to noise compares " (data_type) " outputs, with all that went wrong before them, to the \
              float network's on test rows: 6 dB are one bit. Zeros cost the engine nothing."
             @if layers.iter().any(|layer| layer.logits) {
-                " Of logits it compares the probabilities: their range clips, on purpose, what is \
-                 improbable in any case, and leaves finer steps to what tells classes apart."
+                " For logits it compares the probabilities. Their range clips improbable classes \
+                 on purpose, which leaves finer steps for the probable ones."
             }
         }
         table class="stack" {
@@ -66,7 +66,7 @@ fn card(layer: &LayerFindings) -> Markup {
                 }
                 figure {
                     figcaption {
-                        "Outputs not 0 "
+                        "Nonzero outputs "
                         span { "· filled: float, line: " (layer.data_type) ", dashed: range" }
                     }
                     (histogram(

@@ -20,7 +20,7 @@ pub fn report_html(findings: &Findings) -> String {
     let sections = [
         Some(("data", "Data")),
         Some(("training", "Training")),
-        Some(("answers", "Answers")),
+        Some(("answers", "Predictions")),
         findings.plane.as_ref().map(|plane| ("plane", plane::title(plane))),
         Some(("layers", "Layers")),
         Some(("again", "Settings")),
@@ -91,7 +91,7 @@ fn headline(findings: &Findings) -> Markup {
                 Task::Classes(classes) => {
                     "gets " b { (percent(classes.float.confusion.accuracy())) }
                     " of " (grouped(classes.float.confusion.total().into()))
-                    " " (findings.results) " rows right in float, "
+                    " " (findings.results) " rows correct in float, "
                     b class="int8" { (percent(classes.int8.confusion.accuracy())) } " in " (findings.data_type)
                 }
                 Task::Values(values) => {
@@ -124,7 +124,7 @@ fn tiles(findings: &Findings) -> Markup {
             (tile("flash", kilobytes(size.flash), format!("float weights: {}", kilobytes(size.float))))
             (tile("RAM", kilobytes(size.scratch), "scratch memory".into()))
             (tile("work", grouped(size.macs), "multiply-accumulates".into()))
-            (tile("an epoch", seconds(findings.seconds_per_epoch), format!("of {}", findings.epochs)))
+            (tile("per epoch", seconds(findings.seconds_per_epoch), format!("of {}", findings.epochs)))
         }
     }
 }
@@ -157,7 +157,7 @@ fn verdict(findings: &Findings) -> Markup {
             let different = grouped(classes.different as u64);
             (
                 format!(
-                    "{cost}: it answers {different} of {rows} {} rows differently.",
+                    "{cost}. Its predictions differ on {different} of {rows} {} rows.",
                     findings.results
                 ),
                 // One or two rows of a small test set are within chance.
@@ -190,8 +190,8 @@ fn verdict(findings: &Findings) -> Markup {
         @if much { p class="note warn" { (cost) } } @else { p class="note" { (cost) } }
         @if let Some(culprits) = &findings.culprits {
             p class="note warn" {
-                "None of the ways that were tried keeps what quantization loses below 0.1 points of \
-                 accuracy or 5 % of the squared error: " (culprits) "."
+                "No candidate keeps the loss of quantization below 0.1 points of accuracy or 5 % \
+                 of the squared error: " (culprits) "."
             }
         }
     }
@@ -203,12 +203,13 @@ fn attempts(findings: &Findings) -> Markup {
         @if findings.attempts.len() > 1 {
             h3 { "Ways to quantize" }
             p class="faint" {
-                "Tried in this order, and judged on rows that are not those of the results; the cheapest \
-                 that loses little was taken. Instructions are estimated for a Cortex-M4F."
+                "Candidates in the order of evaluation, on rows that are not those of the \
+                 results. The cheapest with a small loss was selected. Instructions are \
+                 estimated for a Cortex-M4F."
             }
             table class="stack" {
                 thead { tr {
-                    th scope="col" { "way" } th scope="col" { "loss" }
+                    th scope="col" { "candidate" } th scope="col" { "loss" }
                     th scope="col" { "flash, bytes" } th scope="col" { "instructions" } th scope="col" { "" }
                 } }
                 tbody { @for attempt in &findings.attempts { tr {
@@ -229,8 +230,8 @@ fn features(findings: &Findings) -> Markup {
         @if !findings.features.is_empty() {
             h3 { "Input ranges" }
             p class="faint" {
-                "Readings beyond a range are taken for its nearer end. Clipped: the share of training \
-                 rows beyond."
+                "Readings beyond a range are clipped to its nearer end. Clipped: the share of \
+                 training rows beyond."
             }
             table class="stack" {
                 thead { tr {

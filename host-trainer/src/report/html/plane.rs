@@ -25,10 +25,12 @@ pub fn section(plane: &Plane, data_type: &str) -> Markup {
         }
         div class="grid" {
             @if let Some(truth) = &plane.truth {
-                figure { figcaption { "true" } (map(truth, plane, false, "What the data says")) }
+                figure { figcaption { "true" } (map(truth, plane, false, "Data")) }
             }
-            figure { figcaption { "float" } (map(&plane.float, plane, true, "What float answers")) }
-            figure { figcaption { (data_type) } (map(&plane.int8, plane, true, &format!("What {data_type} answers"))) }
+            figure { figcaption { "float" } (map(&plane.float, plane, true, "Prediction in float")) }
+            figure { figcaption { (data_type) } (map(&plane.int8, plane, true, &format!("Prediction \
+                                                                                         in \
+                                                                                         {data_type}"))) }
         }
         (legend(&plane.legend))
     }

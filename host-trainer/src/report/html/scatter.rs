@@ -43,13 +43,14 @@ impl Projection {
     fn explanation(&self) -> String {
         match self {
             Projection::Components { .. } => String::from(
-                "Each point is a row, seen along the two directions in which the outputs vary most \
-                 (principal components). Classes that stand apart here are easy to tell apart.",
+                "Each point is a row, projected onto the two principal components of the \
+                 outputs. Classes that are separate here are easy to distinguish.",
             ),
             Projection::Umap { neighbors, min_distance } => format!(
-                "Each point is a row, placed so that rows with similar outputs are neighbors (UMAP: \
-                 {neighbors} neighbors, least distance {min_distance}). What lies together is \
-                 alike; how large a group is, and how far from another, says little."
+                "Each point is a row, placed so that rows with similar outputs are neighbors \
+                 (UMAP: {neighbors} neighbors, minimum distance {min_distance}). Rows close \
+                 together are similar. The size of a group and its distance from others have \
+                 little meaning."
             ),
         }
     }

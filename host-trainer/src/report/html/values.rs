@@ -17,7 +17,7 @@ pub fn section(values: &Values, data_type: &str, results: &str) -> Markup {
     let pooled = [("float", &values.float), (data_type, &values.int8)];
     let left_out = values.outputs.len().saturating_sub(PLOTS);
     html! {
-        h2 id="answers" { "Answers on the " (results) " rows" }
+        h2 id="answers" { "Predictions on the " (results) " rows" }
         table class="stack" {
             thead { tr {
                 @if several { th scope="col" { "output" } }
@@ -70,10 +70,10 @@ fn figure(name: &str, output: &OutputAnswers, answers: &ValueAnswers, color: &st
     };
     let points: Vec<(f64, f64, String)> =
         answers.points.iter().map(|&(x, y)| (x, y, color.to_string())).collect();
-    let description = format!("Answers of {name} over targets, {}", output.name);
+    let description = format!("Predictions of {name} over targets, {}", output.name);
     html! {
         figure {
-            figcaption { (name) " " span { "answer over target" (unit) } }
+            figcaption { (name) " " span { "prediction over target" (unit) } }
             (scatter(&description, ("target", "answer"), &points, true))
         }
     }

@@ -21,7 +21,7 @@ pub fn confusion_svg(name: &str, matrices: &[(&str, &Confusion)]) -> String {
     let width = EDGE * 2.0 + count * (LABEL_ROOM + MATRIX) + (count - 1.0).max(0.0) * GAP;
     let height = TOP + MATRIX + 60.0;
     let mut canvas = Canvas::new(width, height, &format!("Confusion matrices of {name}"));
-    let title = format!("{name}: what the test rows were taken for");
+    let title = format!("{name}: predicted classes of the test rows");
     canvas.text(EDGE, 34.0, Anchor::Start, "title", &title);
     for (index, (title, confusion)) in matrices.iter().enumerate() {
         let left = EDGE + LABEL_ROOM + index as f64 * (LABEL_ROOM + MATRIX + GAP);
@@ -68,7 +68,7 @@ fn matrix(canvas: &mut Canvas, left: f64, title: &str, confusion: &Confusion) {
         canvas.text(left + middle, TOP - 8.0, Anchor::Middle, "tick", &short(side));
     }
     let below = TOP + MATRIX + 24.0;
-    canvas.text(left, below, Anchor::Start, "tick", "row: true class · column: taken for");
+    canvas.text(left, below, Anchor::Start, "tick", "row: true class · column: predicted class");
 }
 
 /// Draws a cell. `share` is relative to the class for correct predictions, and to the most frequent

@@ -102,7 +102,7 @@ pub struct LayerMeasure {
     clipped: u64,
     signal: f64,
     noise: f64,
-    /// Whether signal and noise are measured on probabilities.
+    /// True if signal and noise are measured on probabilities.
     logits: bool,
 }
 
