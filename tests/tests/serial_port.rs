@@ -1,5 +1,5 @@
-//! `host-trainer device … --port`, as a user types it, with pseudo-terminals for ports: an emulated
-//! board behind them, somebody else, or nobody.
+//! `host-trainer device … --port` with pseudo-terminals as ports: with an emulated board, with
+//! another program, or without a device.
 //!
 //! On Linux, whose pseudo-terminals can be set to a serial port's speed.
 #![cfg(target_os = "linux")]
@@ -22,7 +22,7 @@ fn emulator() -> Emulator {
     serving(&serving_firmware(board(), &default_model()))
 }
 
-/// `host-trainer device` with these arguments at this place.
+/// Returns `host-trainer device` with these arguments and this connection.
 fn device(folder: &Path, arguments: &[&str], place: [&str; 2]) -> Command {
     host_trainer(folder, ["--quiet", "device"].iter().chain(arguments).chain(&place))
 }
@@ -35,7 +35,7 @@ fn ask(folder: &Path, arguments: &[&str], place: [&str; 2]) -> Finished {
     Finished::of(&mut device(folder, arguments, place))
 }
 
-/// A program that goes on while the test does something else.
+/// A program that runs in the background.
 struct Running(Child);
 
 impl Running {
@@ -44,7 +44,7 @@ impl Running {
         Running(command.spawn().expect("the program starts"))
     }
 
-    /// Waits until it has printed this.
+    /// Waits until it has printed this text.
     fn says(&mut self, words: &str) {
         let stdout = self.0.stdout.as_mut().expect("its output");
         let (mut said, mut byte) = (Vec::new(), [0]);
@@ -115,7 +115,7 @@ fn a_port_that_is_not_there_or_no_port_is_named() {
 fn a_port_without_permission_is_refused_with_the_remedy() {
     let port = Port::answering(|_| vec![]);
     fs::set_permissions(port.path(), fs::Permissions::from_mode(0o000)).expect("it is ours");
-    // Nothing is forbidden to root: then somebody else asks, with a copy that they can reach.
+    // Root has all permissions: then another user runs a copy that is accessible to them.
     let everywhere = tempfile::tempdir().expect("a temporary folder");
     fs::set_permissions(everywhere.path(), fs::Permissions::from_mode(0o755)).expect("ours, too");
     let program = everywhere.path().join("host-trainer");
@@ -177,7 +177,7 @@ fn a_device_that_is_unplugged_in_the_middle_is_gone() {
 #[test]
 fn a_monitor_waits_for_the_device_that_is_plugged_in_again() {
     let folder = empty_dir("port_again");
-    // What udev makes: a name that stays.
+    // A persistent name as udev creates it.
     let name = folder.join("thimble");
     let plug = |port: &Port| {
         let _ = fs::remove_file(&name);

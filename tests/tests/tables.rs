@@ -1,4 +1,4 @@
-//! Tables as people have them, through the program: dialects, missing values, other files, rows.
+//! Tables of users: CSV dialects, missing values, other files, single rows.
 
 use std::path::{Path, PathBuf};
 
@@ -86,7 +86,7 @@ fn tables_are_read_as_programs_write_them() {
     ] {
         write(folder.join("rooms.csv"), &bytes);
         let said = train(&folder, &table).success().stdout;
-        // Tables are standardized where nothing else is said, and runs write that out.
+        // Tables are standardized by default, and runs write that out.
         assert_eq!(accuracy(&folder, "float"), 1.0, "{what}: {said}");
         let written = String::from_utf8(read(folder.join("runs/rooms/preset.toml"))).expect("text");
         assert!(written.contains("scaling = \"standard\""), "{written}");
@@ -107,7 +107,7 @@ fn train_shows_what_it_took() {
         assert!(done.stdout.contains(named), "{named}: {}", done.stdout);
     }
     assert!(done.stderr.contains("warning: feature `serial` is 1,234,567"), "{}", done.stderr);
-    // A class that no row is left of for the test.
+    // A class without rows in the test split.
     write(folder.join("rooms.csv"), format!("{}25.0,31.0,odd\n", rooms()));
     write(folder.join("rooms.toml"), preset(STATE, TEST).replace("units = 3", "units = 4"));
     let done = run(&folder, &["train", "rooms.toml", "--quiet"]).success();
@@ -151,7 +151,7 @@ fn classes_that_were_miscounted_are_named() {
 fn results_are_of_another_file_or_of_validation_rows() {
     let folder = empty_dir("table_parts");
     write(folder.join("rooms.csv"), rooms());
-    // Columns in another order, and others among them.
+    // Columns in another order, with additional ones.
     let other: String = rooms()
         .lines()
         .take(61)
