@@ -90,7 +90,7 @@ impl Port {
         }));
     }
 
-    /// Where the port is.
+    /// Returns the path of the port.
     pub fn path(&self) -> &Path {
         &self.path
     }

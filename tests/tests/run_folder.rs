@@ -257,7 +257,7 @@ fn an_interrupted_quantization_loses_nothing() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("it was built");
-    // The commit point of what was learnt is written before quantization begins.
+    // The commit point of the trained weights is written before quantization begins.
     for _ in 0..9000 {
         if folder.join("run/run.json").exists() {
             break;
