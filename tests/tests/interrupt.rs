@@ -111,7 +111,7 @@ fn an_interrupted_benchmark_shows_what_it_has_measured() {
     run(&folder, &["device", "self-test", "--tcp", &address]).success();
 }
 
-/// Trains in a shell that lets no file grow beyond so many blocks of 512 bytes.
+/// Trains in a shell that limits files to a number of 512-byte blocks.
 fn with_little_space(folder: &Path, blocks: u32) -> Finished {
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
     let mut command = Command::new("sh");

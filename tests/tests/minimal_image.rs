@@ -34,7 +34,7 @@ fn check(machine: &Machine, core: Core, max_code: u64) {
         assert!(stack <= MOST_STACK, "{core}, {name}: {stack} bytes of stack");
         let (stack, statics) = stack_and_statics(&elf);
         assert!(stack <= statics, "{core}, {name}: the stack from {stack:#x} overwrites statics");
-        // The linker has refused it if there is: this says that it was asked to.
+        // The linker refuses a panic; this checks that the refusal was active.
         let panics: Vec<String> = symbols(&elf)
             .into_iter()
             .filter(|name| name.contains("panic") || name.contains("rust_begin_unwind"))

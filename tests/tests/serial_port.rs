@@ -77,11 +77,11 @@ fn a_port_does_what_every_link_does() {
     assert!(ask(&["info"]).contains(board().name));
     assert!(ask(&["self-test"]).contains("vectors passed"));
     let evaluated = ask(&["evaluate", "digits", "--limit", "40"]);
-    assert!(evaluated.contains("every byte equals this machine's"), "{evaluated}");
+    assert!(evaluated.contains("every byte equals the host's"), "{evaluated}");
     assert!(ask(&["trace"]).contains("the output bytes of every layer are equal"));
     assert!(ask(&["bench", "--runs", "3"]).contains("ticks of a timer"));
     assert!(ask(&["update", "new.thimble"]).contains("digits 5"));
-    assert!(ask(&["update", "--rollback"]).contains("that is built in"));
+    assert!(ask(&["update", "--rollback"]).contains("built-in model"));
     assert!(ask(&["monitor", "--seconds", "2"]).contains("dropped     0 frames"));
     assert!(ask(&["restart"]).contains(board().name));
 }
@@ -189,7 +189,7 @@ fn a_monitor_waits_for_the_device_that_is_plugged_in_again() {
     let mut monitor = Running::of(&mut device(&folder, &["monitor"], at(&name)));
     monitor.says("saturated");
     port.unplug();
-    monitor.says("the device is gone");
+    monitor.says("the device disconnected");
     let port = Port::of(&mut second);
     plug(&port);
     monitor.says("saturated");

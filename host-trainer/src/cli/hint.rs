@@ -24,7 +24,7 @@ pub fn setting_meant(mut error: clap::Error, words: &[String]) -> clap::Error {
     let named = words.iter().find_map(|word| preset::find(word).ok());
     let Some(preset) = named.or_else(|| preset::find("digits").ok()) else { return error };
     if let Some(key) = key_of(&preset, &name.replace('-', "_")) {
-        let tip = format!("settings are given by their key: --set {key}=VALUE");
+        let tip = format!("give settings by their key: --set {key}=VALUE");
         let tips = ContextValue::StyledStrs(vec![tip.into()]);
         error.insert(ContextKind::Suggested, tips);
     }

@@ -98,7 +98,7 @@ impl RowsRun {
 
     fn reason(&self) -> String {
         let reason = self.plan.as_ref().err().map_or("", String::as_str);
-        format!("its data is not there: {reason}")
+        format!("its data is missing: {reason}")
     }
 
     /// Returns a predictor of the model, with the float network if the data for its scaling exists.

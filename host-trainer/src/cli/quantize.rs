@@ -200,11 +200,11 @@ pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
     } else if !quiet {
         let next = match &finished {
             Some(_) => format!(
-                "the run in {} is complete: model, figures and report are written\n",
+                "the run in {} is complete: model, metrics and report are written\n",
                 foreign_text::path(&args.source)
             ),
             None => format!(
-                "to lay it out for a core: host-trainer pack {} --for CORE -o FILE\n",
+                "to pack it for a core: host-trainer pack {} --for CORE -o FILE\n",
                 foreign_text::path(&output)
             ),
         };
@@ -487,7 +487,7 @@ fn quality(evaluations: [Option<&Evaluation>; 3], rows: usize) -> String {
         false => "accuracy",
     };
     let mut table = Table::new([
-        format!("on {} rows that are no test rows", grouped(rows as u64)),
+        format!("on {} rows that are not test rows", grouped(rows as u64)),
         String::new(),
     ]);
     for (title, evaluation) in ["float", "int8 weights", "these weights"].iter().zip(evaluations) {

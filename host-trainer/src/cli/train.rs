@@ -225,7 +225,7 @@ fn introduction(plan: &Plan) -> String {
     };
     let notes: String = plan.notes.iter().map(|note| format!("\n           {note}")).collect();
     let scaled = match plan.splits.train.target_scaling() {
-        Some(_) => ", of scaled targets (all other figures are in the target's own unit)",
+        Some(_) => ", of scaled targets (all other metrics are in the target's own unit)",
         None => "",
     };
     let mut text = format!(

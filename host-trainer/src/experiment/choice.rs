@@ -360,10 +360,13 @@ fn culprits(found: &[(Quantized, Attempt)], splits: &Splits, network: &Network<f
     let mut text = match helps {
         Some((_, attempt)) => {
             let place = attempt.name.trim_start_matches("int16 for ");
-            format!("of single places, 16 bits help most for {place}")
+            format!("of single tensors, 16 bits help most for {place}")
         }
         None => {
-            format!("its {} dense layers were not tried one by one", network.dense_layers().count())
+            format!(
+                "its {} dense layers were not tried individually",
+                network.dense_layers().count()
+            )
         }
     };
     let stage = found.first().and_then(|(quantized, _)| quantized.prepared.stage.as_ref());

@@ -31,16 +31,16 @@ impl Experiment {
     pub const FILES: [(&'static str, &'static str); 8] = [
         (Self::MODEL, "the int8 model"),
         ("weights.safetensors", "the float weights"),
-        ("preset.toml", "every setting, to run it again"),
+        ("preset.toml", "all settings, to repeat the run"),
         ("history.csv", "loss and accuracy of each epoch"),
         (Self::METRICS, "all figures"),
-        (MANIFEST, "hashes of the files above: which are of this run"),
+        (MANIFEST, "hashes of the files above"),
         ("curves.svg", "training curves"),
         ("confusion.svg", "confusion matrices"),
     ];
 
     /// Name and description of the file with the [`report`](Self::report).
-    pub const REPORT: (&'static str, &'static str) = ("report.html", "all of it, to look at");
+    pub const REPORT: (&'static str, &'static str) = ("report.html", "all results, for a browser");
 
     /// Writes all files into the folder.
     ///

@@ -51,8 +51,8 @@ pub fn attempts_text(choice: &Choice) -> String {
     text += "\n";
     if let Some(culprits) = &choice.culprits {
         let warning = format!(
-            "quantization loses more than 0.1 points of accuracy or 5 % of the squared error, \
-             whatever is tried: {culprits}"
+            "every candidate loses more than 0.1 points of accuracy or 5 % of the squared error: \
+             {culprits}"
         );
         text += &format!("{}\n", paint(BAD, warning));
     }

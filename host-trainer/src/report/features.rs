@@ -130,7 +130,7 @@ pub fn clipping_text(ranges: &[FeatureRange]) -> Option<String> {
     if !ignored.is_empty() {
         let named: Vec<String> = ignored.iter().take(NAMED).map(name).collect();
         parts.push(format!(
-            "ignored, since they never change on the training rows: {}{}",
+            "ignored, because they are constant on the training rows: {}{}",
             named.join(", "),
             more(ignored.len())
         ));

@@ -21,7 +21,7 @@ pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
             1 => "from the raw counts of a sensor".to_string(),
             count => format!("from the raw counts of {count} sensor channels"),
         },
-        Encoding::Reals(_) => "made from real numbers, each feature with a range of its own".into(),
+        Encoding::Reals(_) => "from real numbers, each feature with its own range".into(),
     };
     let mut text = format!(
         "{}  {}, format version {VERSION}, CRC-32 {:08x}\n",
@@ -53,7 +53,7 @@ pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
             format!("output  {} values, {}\n", model.output_len(), kind(output.quantization))
         }
         OutputKind::Values(_) => {
-            format!("output  {} values, each with a scale of its own\n", model.output_len())
+            format!("output  {} values, each with its own scale\n", model.output_len())
         }
     };
     if let Some(threshold) = threshold(&output) {
@@ -124,7 +124,7 @@ fn described(model: &Model<'_>) -> String {
     }
     if !details.is_empty() {
         text += &format!(
-            "\nnames   {} of the file; `host-trainer pack --strip` leaves them out\n",
+            "\nnames   {} of the file; `host-trainer pack --strip` removes them\n",
             bytes(details.len() as u64)
         );
     }

@@ -50,7 +50,8 @@ pub fn intake_warnings(splits: &Splits) -> Vec<String> {
     match constant.as_slice() {
         [] => {}
         [(feature, value)] => warnings.push(format!(
-            "feature `{}` is {} on all training rows: it tells nothing. Leave it out by ignore",
+            "feature `{}` is {} on all training rows, and has no information. Leave it out with \
+             ignore",
             name(*feature),
             significant(*value)
         )),
@@ -58,7 +59,8 @@ pub fn intake_warnings(splits: &Splits) -> Vec<String> {
             let names: Vec<String> = many.iter().take(5).map(|(at, _)| name(*at)).collect();
             let more = if many.len() > 5 { ", …" } else { "" };
             warnings.push(format!(
-                "{} features never change on the training rows: {}{more}. Leave them out by ignore",
+                "{} features are constant on the training rows: {}{more}. Leave them out with \
+                 ignore",
                 many.len(),
                 names.join(", ")
             ));
@@ -99,7 +101,7 @@ pub fn missing_classes(splits: &Splits) -> Vec<String> {
         let consequence = match without.as_slice() {
             [] => return None,
             ["training", ..] => "the network cannot learn it",
-            _ => "no figure on these rows is about it",
+            _ => "no metric on these rows covers it",
         };
         Some(format!(
             "class `{}` has no {} rows: {consequence}. Split by stratified = {{ … }}, or add rows \

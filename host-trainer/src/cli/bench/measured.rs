@@ -107,7 +107,7 @@ impl Measured<'_> {
         }
         if let Some(bytes) = self.peak_memory {
             text += &format!(
-                "Peak memory {:.1} MB, data as bytes among them; the weights have {:.1} MB.\n",
+                "Peak memory {:.1} MB, including the data as bytes; the weights take {:.1} MB.\n",
                 bytes as f64 / 1e6,
                 self.weights as f64 / 1e6
             );

@@ -58,14 +58,14 @@ pub fn run(board: &str, elf: &Path, port: Option<u16>) -> Result<(), Error> {
         }
         if board.log == Log::Memory && !greeted {
             anstream::eprintln!(
-                "the log of this board stays in its memory, where only a debugger finds it"
+                "the log of this board is in its memory, which only a debugger reads"
             );
         }
         if !greeted && (board.log == Log::Memory || started.recv_timeout(POLL).is_ok()) {
             greeted = true;
             anstream::eprintln!(
-                "its UART is at {address}: ask it with `cargo thimble device info \
-                 --tcp {address}` from another terminal; Ctrl-C ends it"
+                "its UART is at {address}. Query it with `cargo thimble device info --tcp \
+                 {address}` from another terminal. Ctrl-C ends it"
             );
         } else {
             std::thread::sleep(POLL);

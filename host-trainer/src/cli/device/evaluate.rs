@@ -119,7 +119,7 @@ impl Found {
         }
         match self.difference {
             None => {
-                println!("every byte equals this machine's");
+                println!("every byte equals the host's");
                 Ok(())
             }
             Some((row, layer)) => {

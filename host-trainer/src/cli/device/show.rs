@@ -53,7 +53,7 @@ const EVERY: Duration = Duration::from_secs(1);
 pub fn list() -> anyhow::Result<()> {
     let ports = connection::ports();
     if ports.is_empty() {
-        println!("no serial port here; emulated boards are named by --qemu");
+        println!("no serial ports found; use --qemu for an emulated board");
     }
     for port in ports {
         // Only USB devices are probed: a modem in the machine may not expect it.
@@ -111,7 +111,7 @@ pub fn print_info(info: &DeviceInfo) {
         Some(slots) => {
             let running = match slots.running {
                 Some(slot) => format!("runs slot {slot}"),
-                None => "runs the model that is built in".into(),
+                None => "runs the built-in model".into(),
             };
             let [first, second] = slots.erases;
             println!(
@@ -124,11 +124,11 @@ pub fn print_info(info: &DeviceInfo) {
     if let Some(signed) = &info.signed {
         let version = match signed.version {
             Some(version) => format!("version {version} runs"),
-            None => "the model that is built in runs".into(),
+            None => "the built-in model runs".into(),
         };
         println!("signed      {version}; accepts updates from version {} on", signed.floor);
         if signed.commands {
-            println!("commands    going back and restarting need a signature: --key KEYFILE");
+            println!("commands    rollback and restart need a signature: --key KEYFILE");
         }
     }
     println!("dropped     {} frames since it started", info.bad_frames);
@@ -138,10 +138,8 @@ pub fn print_info(info: &DeviceInfo) {
 /// Text for the stack usage.
 fn stack_words(bytes: u32) -> String {
     match bytes {
-        STACK_OVERRUN => {
-            "overrun: no byte of it was left; build the firmware with a smaller model".into()
-        }
-        bytes => format!("{bytes} bytes at the most so far"),
+        STACK_OVERRUN => "overflowed: build the firmware with a smaller model".into(),
+        bytes => format!("{bytes} bytes at most so far"),
     }
 }
 
@@ -208,7 +206,7 @@ pub fn monitor(args: &MonitorArgs) -> anyhow::Result<()> {
                 last = Some(info);
             }
             Err(Error::Closed | Error::Connection(_) | Error::NoAnswer(_)) => {
-                println!("the device is gone; waiting for it");
+                println!("the device disconnected; waiting for it");
                 last = None;
                 while going_on() {
                     thread::sleep(EVERY);

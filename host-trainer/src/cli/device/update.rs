@@ -135,7 +135,10 @@ pub fn run(args: UpdateArgs, quiet: bool) -> anyhow::Result<()> {
 /// Generates a key pair that signs models.
 pub fn new_key(path: &Path) -> anyhow::Result<()> {
     let public = SigningKey::generate().write(path)?;
-    println!("secret key  {}, for `device update MODEL --sign`; keep it", foreign_text::path(path));
+    println!(
+        "secret key  {}, for `device update MODEL --sign`; keep it safe",
+        foreign_text::path(path)
+    );
     println!(
         "public key  {0}, for a board: `THIMBLE_PUBLIC_KEY={0} cargo run --release --features \
          signed` in its folder",

@@ -160,9 +160,10 @@ fn roc(float: &Answers, int8: &Answers, precision: &str) -> Markup {
             "Each class against all others: true-positive rate over false-positive rate, for \
              falling thresholds on its probability."
             @if zoom < 1.0 {
-                " Only the corner that matters is drawn: up to " (percent(zoom)) " of the others."
+                " Only the relevant corner is drawn: up to " (percent(zoom)) " of the others."
             }
-            @if left_out > 0 { " The " (PLOTS) " hardest classes; " (left_out) " easier ones left out." }
+            @if left_out > 0 { " The " (PLOTS) " hardest classes; " (left_out) " easier ones are \
+                                                                                omitted." }
         }
         ul class="key" { li class="swatch-first" { "float" } li class="swatch-second" { (precision) } }
         div class="small grid" {

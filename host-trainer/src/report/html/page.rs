@@ -299,7 +299,8 @@ fn training(findings: &Findings) -> Markup {
         }
         @if findings.scaled_targets {
             p class="faint" {
-                "The loss is of scaled targets; all other figures are in the target's own unit."
+                "The loss is computed on scaled targets; all other metrics are in the target's \
+                 own unit."
             }
         }
         div class="grid" {
