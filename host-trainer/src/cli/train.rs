@@ -117,8 +117,8 @@ pub(super) fn complete(
     let learnt = foreign_text::path(writer.folder().path());
     let experiment = trained.quantize(core, threads).with_context(|| {
         format!(
-            "the trained weights are in {learnt}. Continue with `host-trainer quantize \
-             {learnt}`"
+            "the trained weights are in {learnt}. \
+             Continue with `host-trainer quantize {learnt}`"
         )
     })?;
     let report = experiment.report(threads);

@@ -19,8 +19,10 @@ use crate::run_folder::{MANIFEST, Manifest, ManifestError, State};
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// A file cannot be read.
-    #[error("{}: {error}. Give the folder of a run that `host-trainer train` wrote, such as \
-             runs/digits", foreign_text::path(.path))]
+    #[error(
+        "{}: {error}. Give the folder of a run that `host-trainer train` wrote, such as runs/digits",
+        foreign_text::path(.path)
+    )]
     File {
         /// The file.
         path: PathBuf,
@@ -62,7 +64,9 @@ pub enum ReadError {
     },
     /// The data is not that of the training.
     #[error(
-        "{}: {} has changed since this run was trained on it. Restore the data, or train again", foreign_text::path(.folder), foreign_text::escaped(.origin)
+        "{}: {} has changed since this run was trained on it. Restore the data, or train again",
+        foreign_text::path(.folder),
+        foreign_text::escaped(.origin)
     )]
     Data {
         /// Folder of the run.

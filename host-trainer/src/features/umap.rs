@@ -34,8 +34,8 @@ pub enum UmapError {
     /// This build does not contain UMAP.
     #[cfg(not(feature = "umap"))]
     #[error(
-        "UMAP is not in this build, because its library takes long to compile. Run\n    cargo \
-         run -p host-trainer --features full,umap -- features …"
+        "UMAP is not in this build, because its library takes long to compile. Run\n    \
+         cargo run -p host-trainer --features full,umap -- features …"
     )]
     Missing,
 }

@@ -23,9 +23,10 @@ pub fn prediction_text(chip: &Chip, prediction: &Prediction) -> String {
         false => "does not fit",
     };
     format!(
-        "{}  {}, the engine alone with this model: {verdict}\nflash   {} of {}: {} of code, {} \
-         of model\nRAM     {} of {}: {} of scratch memory, {} of other statics, {} of stack\nRAM \
-         of a board with the device application, including slots, log and frames\n{}{}",
+        "{}  {}, the engine alone with this model: {verdict}\n\
+         flash   {} of {}: {} of code, {} of model\n\
+         RAM     {} of {}: {} of scratch memory, {} of other statics, {} of stack\n\
+         RAM of a board with the device application, including slots, log and frames\n{}{}",
         paint(HEADING, chip.name),
         chip.core_name,
         bytes(prediction.flash()),

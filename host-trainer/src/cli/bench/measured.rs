@@ -97,8 +97,8 @@ impl Measured<'_> {
         }
         table.lines().into_iter().for_each(|line| text += &(line + "\n"));
         text += &format!(
-            "\nGFLOP/s counts only the matrix products of training, {:.2} GFLOP per epoch.\nThe \
-             bound is the best product of large square matrices: {:.0} GFLOP/s.\n",
+            "\nGFLOP/s counts only the matrix products of training, {:.2} GFLOP per epoch.\n\
+             The bound is the best product of large square matrices: {:.0} GFLOP/s.\n",
             self.flops / 1e9,
             self.bound
         );

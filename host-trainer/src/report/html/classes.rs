@@ -162,8 +162,9 @@ fn roc(float: &Answers, int8: &Answers, precision: &str) -> Markup {
             @if zoom < 1.0 {
                 " Only the relevant corner is drawn: up to " (percent(zoom)) " of the others."
             }
-            @if left_out > 0 { " The " (PLOTS) " hardest classes; " (left_out) " easier ones are \
-                                                                                omitted." }
+            @if left_out > 0 {
+                " The " (PLOTS) " hardest classes; " (left_out) " easier ones are omitted."
+            }
         }
         ul class="key" { li class="swatch-first" { "float" } li class="swatch-second" { (precision) } }
         div class="small grid" {

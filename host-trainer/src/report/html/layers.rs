@@ -11,10 +11,8 @@ pub fn section(layers: &[LayerFindings], data_type: &str) -> Markup {
     html! {
         h2 id="layers" { "Layers in " (data_type) }
         p class="faint" {
-            "Signal to noise compares " (data_type) " outputs, including the errors of earlier \
-                                                     layers, to the float network's on test \
-                                                     rows. 6 dB are one bit. Zeros cost the \
-                                                     engine nothing."
+            "Signal to noise compares " (data_type) " outputs, including the errors of earlier layers, to \
+             the float network's on test rows. 6 dB are one bit. Zeros cost the engine nothing."
             @if layers.iter().any(|layer| layer.logits) {
                 " For logits it compares the probabilities. Their range clips improbable classes \
                  on purpose, which leaves finer steps for the probable ones."
