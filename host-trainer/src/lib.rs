@@ -1,26 +1,26 @@
-//! Trains multilayer perceptrons, quantizes them to int8, and talks to the boards that run them.
+//! Trains multilayer perceptrons, quantizes them to int8, and communicates with boards.
 //!
-//! This crate is the program: the command line, the run folder, reports. The work is done by the
-//! crates below it:
+//! This crate contains the command line, the run folder and reports. These crates implement the
+//! rest:
 //!
 //! | crate | content |
 //! |---|---|
 //! | [`thimble_train`] | datasets, network, training, quantization, evaluation |
-//! | [`thimble_preset`] | the TOML files that describe a training |
+//! | [`thimble_preset`] | presets: TOML files with all settings of a run |
 //! | [`thimble_convert`] | import of TensorFlow Lite models, packing for a core |
-//! | `thimble_device` | the link to boards, the emulator, signatures (feature `device`) |
+//! | `thimble_device` | link to boards, emulator, signatures (feature `device`) |
 //! | [`thimble_support`] | files, foreign text, random numbers |
 //!
 //! | module | content |
 //! |---|---|
-//! | [`cli`] | the command line |
-//! | [`experiment`] | a whole training: data, network, quantization, and the files that it writes |
-//! | [`run_folder`] | the folder of a run: its manifest, its lock |
-//! | [`report`] | tables on the terminal, pictures and the page of a run |
+//! | [`cli`] | command line |
+//! | [`experiment`] | a run: data, training, quantization, and its output files |
+//! | [`run_folder`] | folder of a run: manifest and lock |
+//! | [`report`] | tables on the terminal, SVG pictures and HTML pages |
 //! | [`project`] | new firmware projects |
-//! | [`predict`] | the answers of a run's networks to images and rows |
-//! | [`chips`] | chips by name, and the flash and RAM that a model takes of them |
-//! | `features` | the outputs of a layer, and their projections (feature `projection`) |
+//! | [`predict`] | predictions of a run's networks for images and rows |
+//! | [`chips`] | chips, and predictions of the flash and RAM that a model takes |
+//! | `features` | outputs of a layer, and their projections (feature `projection`) |
 
 pub mod chips;
 pub mod cli;

@@ -1,37 +1,37 @@
-//! Models that sit one below the bound of the proof against overflow, and one above: there is no
-//! step between what is refused and what must give every bit of the answer.
+//! Models just below and just above the bound of the overflow proof, one step apart: the bound is
+//! tight.
 
 use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
 use model_format::{Clamp, DataType, Encoding, Multiplier, Quantization, WeightLayout};
 
 use crate::cases::Case;
 
-/// More than two blocks of four, and one column that is no whole block.
+/// More than two blocks of four, and one column that is not a whole block.
 const INPUTS: usize = 9;
-/// A tile of every layout, and one row that remains.
+/// A tile of every layout, and one remaining row.
 const OUTPUTS: usize = 9;
 
 /// Both sides of the bound of a row.
 #[derive(Clone, Debug)]
 pub struct Edge {
-    /// The model whose accumulator can just not overflow, with the inputs that bring it nearest.
+    /// Model whose accumulator just fits, with the inputs of its extreme values.
     pub within: Case,
-    /// The same with a bias that is one further from zero.
+    /// The same model with a bias that is one further from zero.
     pub beyond: ModelSpec,
     /// The row.
     pub row: u16,
-    /// What the refusal says that the row must stay below.
+    /// Bound in the error message of the refused row.
     pub limit: u32,
 }
 
-/// The data_types that a layout is for.
+/// Returns the data types that a layout supports.
 pub fn data_types(layout: WeightLayout) -> &'static [DataType] {
     // Folding needs int8.
     if layout.is_folded() { &[DataType::Int8] } else { &[DataType::Int8, DataType::Int16] }
 }
 
-/// The edges of a layout in a precision: of a row in a tile and of one behind the tiles, on both
-/// sides of zero, with shifts to the right and to the left, for several zero points.
+/// Returns models at the bound for a layout and data type: for a row in a tile and one after the
+/// tiles, on both sides of zero, with right and left shifts, for several zero points.
 pub fn edges(layout: WeightLayout, data_type: DataType) -> Vec<Edge> {
     let zero_points: &[i32] = match data_type {
         DataType::Int8 => &[-128, 3, 127],

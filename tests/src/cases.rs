@@ -1,4 +1,4 @@
-//! Models with inputs that an engine is held against the reference on, wherever it runs.
+//! Models with inputs, for comparison of an engine with the reference.
 
 use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
 use model_format::{Clamp, Encoding, Model, Multiplier, Quantization, WeightLayout};
@@ -8,11 +8,11 @@ use crate::random_model::RandomModel;
 /// A model and inputs for it.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// What it is, for whoever has to repeat it.
+    /// Description, to reproduce the case.
     pub what: String,
     /// The model file.
     pub model: Vec<u8>,
-    /// Inputs of the model's length; of 16-bit ones the bytes.
+    /// Inputs of the model's length; for 16-bit inputs their bytes.
     pub inputs: Vec<Vec<i8>>,
 }
 
@@ -22,7 +22,7 @@ impl Case {
         Case { what, model, inputs }
     }
 
-    /// The same with all layers in this layout, whose weights fit in it.
+    /// Returns the case with all layers in this layout, if their weights fit into it.
     pub fn laid_out(self, layout: WeightLayout) -> Case {
         let model = Model::parse(&self.model).unwrap_or_else(|error| panic!("{error}"));
         let mut spec = ModelSpec::from(&model);
@@ -35,7 +35,7 @@ impl Case {
     }
 }
 
-/// The random model of this seed, with no layer wider than `max_width`.
+/// Returns the random model of this seed, with no layer wider than `max_width`.
 pub fn random(seed: u64, max_width: usize) -> Case {
     let RandomModel { spec, inputs } = RandomModel::within(seed, max_width);
     let widths: Vec<usize> = dense_layers(&spec).map(|dense| dense.outputs).collect();
@@ -43,7 +43,7 @@ pub fn random(seed: u64, max_width: usize) -> Case {
     Case::new(what, &spec, inputs)
 }
 
-/// The random model of this seed, each layer in a random one of `layouts` that it fits in.
+/// Returns the random model of this seed, each layer in a random supported layout of `layouts`.
 pub fn packed(seed: u64, max_width: usize, layouts: &[WeightLayout]) -> Case {
     let RandomModel { mut spec, inputs } = RandomModel::within(seed, max_width);
     let mut rng = fastrand::Rng::with_seed(seed ^ 0x5eed);
@@ -58,13 +58,13 @@ pub fn packed(seed: u64, max_width: usize, layouts: &[WeightLayout]) -> Case {
     Case::new(what, &spec, inputs)
 }
 
-/// Gives a layer this layout, and weights that it can hold.
+/// Gives a layer this layout, and weights that fit into it.
 fn lay_out(dense: &mut DenseSpec, layout: WeightLayout, rng: &mut fastrand::Rng) {
     if layout.is_int4() {
         dense.weights.iter_mut().for_each(|weight| *weight %= 8);
     }
     if layout == WeightLayout::Sparse {
-        // Whole blocks of zeros, or there is nothing to leave out.
+        // Whole zero blocks; otherwise sparsity has no effect.
         for row in dense.weights.chunks_mut(dense.inputs) {
             row.chunks_mut(4).filter(|_| rng.bool()).for_each(|block| block.fill(0));
         }
@@ -79,8 +79,8 @@ fn dense_layers(spec: &ModelSpec) -> impl Iterator<Item = &DenseSpec> {
     })
 }
 
-/// Whatever a kernel unrolls by, some of these shapes leave every remainder; and whatever it holds
-/// back in segments, some inputs of 127 or -128 alone fill them.
+/// Shapes with every remainder of the kernels' unrolling, and inputs of only 127 or -128 that fill
+/// the segments of partial sums.
 pub fn every_small_shape(layout: WeightLayout) -> impl Iterator<Item = Case> {
     let mut rng = fastrand::Rng::with_seed(1);
     let small = (1..=70).flat_map(|inputs| (1..=9).map(move |outputs| (inputs, outputs)));
@@ -109,8 +109,8 @@ pub fn every_small_shape(layout: WeightLayout) -> impl Iterator<Item = Case> {
     })
 }
 
-/// A model of 16-bit activations with random weights, of two layers that lie in random ones of
-/// `layouts`; those that need int8 are left out.
+/// Returns a model with 16-bit activations and random weights, of two layers in random layouts of
+/// `layouts`; those that require int8 are skipped.
 pub fn int16(seed: u64, layouts: &[WeightLayout]) -> Case {
     let mut rng = fastrand::Rng::with_seed(seed);
     rng.u64(..);
@@ -161,8 +161,8 @@ pub fn int16(seed: u64, layouts: &[WeightLayout]) -> Case {
     Case::new(what, &spec, inputs.into_iter().map(bytes).collect())
 }
 
-/// One weight of 1 and every input: the accumulator is −255..=255, which each shift moves from
-/// "all is lost" to "all saturates", and both roundings see ties on the way.
+/// One weight of 1 and every input: the accumulator is −255..=255. The shifts range from total loss
+/// to total saturation, and both roundings meet ties.
 pub fn every_shift() -> Vec<Case> {
     let inputs: Vec<Vec<i8>> = (i8::MIN..=i8::MAX).map(|q| vec![q]).collect();
     let mut cases = Vec::new();
@@ -171,7 +171,7 @@ pub fn every_shift() -> Vec<Case> {
             for zero_point in [-128, 0, 127] {
                 let multiplier = Multiplier { mantissa, shift };
                 let spec = dense(1, 1, zero_point, multiplier, || 1);
-                // Where the shift would carry the accumulator out of 32 bits there is no model.
+                // No valid model has a shift that overflows 32 bits.
                 let reach = i64::from((127 - zero_point).max(zero_point + 128));
                 if shift < 0 || reach << shift < 1 << 31 {
                     let what = format!("{multiplier:?}, input zero point {zero_point}");
@@ -185,8 +185,8 @@ pub fn every_shift() -> Vec<Case> {
     cases
 }
 
-/// Biases up to the last value that the overflow bound allows, with each output zero point: the
-/// rescaled accumulator comes as close to both ends of 32 bits as any can.
+/// Biases up to the overflow bound, with each output zero point: the rescaled accumulator comes as
+/// close as possible to both ends of 32 bits.
 pub fn ends_of_32_bits() -> Vec<Case> {
     let mut cases = Vec::new();
     for bias in [i32::MAX, i32::MAX - 1, 1 << 30] {

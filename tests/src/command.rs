@@ -1,4 +1,4 @@
-//! Runs the real programs and keeps what they said.
+//! Runs programs and captures their output.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -7,21 +7,21 @@ use std::sync::OnceLock;
 
 use crate::workspace;
 
-/// A program that has ended.
+/// A finished program.
 #[derive(Clone, Debug)]
 pub struct Finished {
-    /// What was run, for messages.
+    /// Command line, for messages.
     pub command: String,
-    /// Its exit code; none if a signal ended it.
+    /// Exit code; `None` if a signal ended it.
     pub code: Option<i32>,
-    /// What it printed.
+    /// Standard output.
     pub stdout: String,
-    /// What it printed to the error stream.
+    /// Standard error.
     pub stderr: String,
 }
 
 impl Finished {
-    /// Runs the command to its end, with nothing on its input.
+    /// Runs the command to its end, without input.
     pub fn of(command: &mut Command) -> Finished {
         let output = command
             .stdin(Stdio::null())
@@ -42,8 +42,8 @@ impl Finished {
         self
     }
 
-    /// Asserts that it failed with this exit code, and that its error names every one of these:
-    /// the thing that is wrong, and what to do about it.
+    /// Asserts that it failed with this exit code, and that its error contains each of these texts:
+    /// the problem and the remedy.
     #[track_caller]
     pub fn refused(self, code: i32, named: &[&str]) -> Finished {
         assert_eq!(self.code, Some(code), "exit code of {self:#?}");
@@ -54,7 +54,7 @@ impl Finished {
     }
 }
 
-/// `cargo`, free of what the cargo that runs this test has set for this package.
+/// Returns `cargo` without the environment variables that the outer cargo set for this package.
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in std::env::vars_os() {
@@ -67,7 +67,7 @@ pub fn cargo() -> Command {
     command
 }
 
-/// The path of `host-trainer`, built as `cargo run -p host-trainer` builds it.
+/// Returns the path of `host-trainer`, built as `cargo run -p host-trainer` builds it.
 pub fn host_trainer_path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
@@ -81,7 +81,7 @@ pub fn host_trainer_path() -> &'static Path {
             "--features",
             "full",
         ]);
-        // `--bin` is not given: the package has one program, and default-run names it.
+        // `--bin` is not needed: the package has one program, and default-run names it.
         build.arg("--target-dir").arg(profile_dir.parent().expect("target"));
         if profile_dir.ends_with("release") {
             build.arg("--release");
@@ -91,8 +91,8 @@ pub fn host_trainer_path() -> &'static Path {
     })
 }
 
-/// `host-trainer` with these arguments, in this folder, in an environment that does not depend
-/// on the user's: no data but what the arguments name, no cache, no colors.
+/// Returns `host-trainer` with these arguments, in this folder, with an environment that is
+/// independent of the user's: no data except in the arguments, no cache, no colors.
 pub fn host_trainer<A: AsRef<OsStr>>(
     folder: &Path,
     arguments: impl IntoIterator<Item = A>,

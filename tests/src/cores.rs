@@ -1,5 +1,4 @@
-//! The cores that the engine is emulated on, with memory for whole models, and what their kernels
-//! read.
+//! Emulated cores with memory for whole models, and the weight layouts of their kernels.
 
 use std::path::Path;
 
@@ -14,8 +13,8 @@ use crate::emulated::{LIMIT, default_model, firmware_at_level, firmware_for};
 /// A core in QEMU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmulatedCore {
-    /// What is compiled for Cortex-M0, on an emulated M3: the same instructions with the same
-    /// results, and more memory than the micro:bit's.
+    /// Code for Cortex-M0 on an emulated M3, which has the same instructions and results, and more
+    /// memory than the micro:bit.
     M0,
     /// Cortex-M3.
     M3,
@@ -43,7 +42,7 @@ impl EmulatedCore {
         EmulatedCore::Rv32,
     ];
 
-    /// What people call it.
+    /// Returns the common name of the core.
     pub fn name(self) -> &'static str {
         match self {
             EmulatedCore::M0 => "Cortex-M0",
@@ -56,7 +55,7 @@ impl EmulatedCore {
         }
     }
 
-    /// What models are packed for.
+    /// Returns the core that models are packed for.
     pub fn packed_for(self) -> Core {
         match self {
             EmulatedCore::M0 => Core::CortexM0,
@@ -69,7 +68,7 @@ impl EmulatedCore {
         }
     }
 
-    /// The layouts for which it has a kernel of its own.
+    /// Returns the layouts for which the core has a specialized kernel.
     pub fn own_layouts(self) -> &'static [WeightLayout] {
         match self {
             EmulatedCore::M0 => &[ColumnsUnsigned4],
@@ -92,8 +91,8 @@ impl EmulatedCore {
         Board::named(name).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The rows of outputs of each model for its inputs, which the firmware loads one by one;
-    /// nothing for a model that it refuses.
+    /// Returns the rows of outputs of each model for its inputs, or `None` for a model that the
+    /// firmware refuses.
     ///
     /// # Panics
     /// When the firmware cannot be built or run, with the reason.
@@ -101,7 +100,7 @@ impl EmulatedCore {
         self.run_program(&firmware_for(self.board(), &default_model()), models)
     }
 
-    /// [`run`](Self::run) by firmware that was compiled at this level: `"s"`, in quotation marks, or
+    /// Like [`run`](Self::run), with firmware compiled at this level: `"s"`, in quotation marks, or
     /// a digit.
     ///
     /// # Panics
@@ -115,7 +114,7 @@ impl EmulatedCore {
             .unwrap_or_else(|error| panic!("{}: {error}", self.name()))
     }
 
-    /// What an application of sensors answers to a recording, with this model.
+    /// Returns the responses of a sensor application to a recording, with this model.
     ///
     /// # Panics
     /// When the firmware cannot be built or run, or refuses the model.
@@ -126,7 +125,7 @@ impl EmulatedCore {
             .unwrap_or_else(|| panic!("{} refuses the model", self.name()))
     }
 
-    /// The executed instructions of an inference of each model, on average over its inputs.
+    /// Returns the executed instructions of an inference of each model, averaged over its inputs.
     ///
     /// # Panics
     /// When the firmware cannot be built or run, or refuses a model.

@@ -1,8 +1,8 @@
-//! What an inference costs in executed instructions, on each core.
+//! Executed instructions per inference on each core.
 //!
-//! Counted in emulation (`-icount shift=0`), so exact and the same on every machine: instructions,
-//! not cycles. The network is 784-128-10, packed for the core; the cost is that of the whole
-//! `Engine::run`, with requantization.
+//! Counted in emulation (`-icount shift=0`), and therefore exact and the same on every machine.
+//! These are instructions, not cycles. The network is 784-128-10, packed for the core. The count
+//! covers the whole `Engine::run`, with requantization.
 
 use host_trainer::device::board::{Board, CORTEX_M0_CODE};
 use host_trainer::device::command::{Cost, Vector, count};
@@ -15,36 +15,37 @@ use crate::emulated::{LIMIT, firmware_for};
 use crate::mnist;
 use crate::trained;
 
-/// Test images of MNIST that are measured.
+/// Number of MNIST test images that are measured.
 pub const IMAGES: usize = 1000;
 
-/// Rows of random inputs over which the cost of a network is averaged.
+/// Rows of random inputs over which a count is averaged.
 const ROWS: usize = 8;
 
-/// A core, and what an inference may cost there.
+/// A core with the bounds of its instruction counts.
 #[derive(Clone, Copy, Debug)]
 pub struct Core {
-    /// Where whole models are run.
+    /// Emulated core for whole models.
     pub core: EmulatedCore,
-    /// The board whose flash holds 784-128-10; for Cortex-M0, code for that core on an emulated M3,
-    /// since the micro:bit's flash has slots for models beside its program.
+    /// Board whose flash holds 784-128-10; for Cortex-M0, code for that core on an emulated M3,
+    /// because the micro:bit's flash also has slots for models.
     pub board: &'static str,
-    /// What others need for the same layers, counted in the same way. On Cortex-M, CMSIS-NN's best
-    /// kernels, main branch of July 2026, by the better of gcc 12 and clang 19 at -O3. On RV32, for
-    /// which there is no such library, TensorFlow Lite Micro's reference loop for multipliers per
-    /// row, from the headers of tflite-micro at 90b983c, by gcc 12.2 at -O3 -DNDEBUG for rv32imac.
+    /// Instructions of other implementations for the same layers, counted in the same way. On
+    /// Cortex-M, CMSIS-NN's best kernels, main branch of July 2026, by the better of gcc 12 and
+    /// clang 19 at -O3. On RV32, which has no such library, TensorFlow Lite Micro's reference loop
+    /// for per-row multipliers, from the headers of tflite-micro at 90b983c, by gcc 12.2 at -O3
+    /// -DNDEBUG for rv32imac.
     pub others: u64,
-    /// The most instructions for inputs that are random in all of int8.
+    /// Upper bound for random inputs over the whole range of int8.
     pub max_dense: u64,
-    /// The most instructions for [`IMAGES`] test images of MNIST, on average.
+    /// Upper bound for the mean over [`IMAGES`] MNIST test images.
     pub max_mnist: u64,
-    /// The most instructions with int4 weights, for random inputs.
+    /// Upper bound with int4 weights, for random inputs.
     pub max_int4: u64,
-    /// The most instructions a multiply-accumulate of a layer of [`WIDE`], for random inputs.
+    /// Upper bound per multiply-accumulate of a layer of [`WIDE`], for random inputs.
     pub max_a_mac: f64,
 }
 
-/// What was measured for a core.
+/// Measurements of a core.
 #[derive(Clone, Copy, Debug)]
 pub struct Measured {
     /// For random inputs.
@@ -74,7 +75,7 @@ impl Core {
         }
     }
 
-    /// The executed instructions of an inference of each network for random inputs.
+    /// Returns the executed instructions of an inference of each network for random inputs.
     ///
     /// # Panics
     /// When the firmware cannot be built or run, with the reason.
@@ -87,8 +88,8 @@ impl Core {
         self.core.costs(&vectors.collect::<Vec<_>>())
     }
 
-    /// The executed instructions of an inference of [`Network::MLP`] when so many percent of the
-    /// input's blocks of four are zero, for each of `percents`.
+    /// Returns the executed instructions of an inference of [`Network::MLP`] for each percentage of
+    /// zero blocks of four in the input.
     ///
     /// # Panics
     /// When the firmware cannot be built or run, with the reason.
@@ -99,9 +100,9 @@ impl Core {
         self.core.costs(&vectors.collect::<Vec<_>>())
     }
 
-    /// The executed instructions that an input of [`Network::MLP`] costs before the first row:
-    /// widening, counting what is zero, and all that an inference has but once. What a layer costs
-    /// grows with its rows alone, so it is what is left of none.
+    /// Returns the executed instructions of an inference of [`Network::MLP`] before the first row:
+    /// widening, counting of zeros, and all fixed costs. The cost of a layer is linear in its rows,
+    /// so that this is the extrapolation to no rows.
     ///
     /// # Panics
     /// When the firmware cannot be built or run, with the reason.
@@ -110,28 +111,28 @@ impl Core {
         (2 * costs[0]).saturating_sub(costs[1])
     }
 
-    /// The same model with its weights laid out for the core.
+    /// Returns the model with its weights packed for the core.
     fn packed(&self, model: &[u8]) -> Vec<u8> {
         let model = Model::parse(model).unwrap_or_else(|error| panic!("{error}"));
         pack(&model, self.core.packed_for()).unwrap_or_else(|error| panic!("{error}"))
     }
 }
 
-/// What a network of random weights is like.
+/// Description of a network with random weights.
 #[derive(Clone, Copy, Debug)]
 pub struct Network {
     /// Inputs, then the outputs of each layer.
     pub widths: &'static [usize],
-    /// Of activations.
+    /// Data type of activations.
     pub data_type: DataType,
-    /// Whether weights have 4 bits.
+    /// Uses 4-bit weights.
     pub int4: bool,
 }
 
 /// A layer as wide as those of the wider networks.
 pub const WIDE: Network = Network::of(&[700, 500]);
 
-/// Layers from 8 × 8 to 1024 × 1024, [`WIDE`], and those whose sizes are no multiple of anything.
+/// Layers from 8 × 8 to 1024 × 1024, [`WIDE`], and odd sizes.
 pub const CURVE: [Network; 21] = [
     Network::of(&[8, 8]),
     Network::of(&[16, 16]),
@@ -174,7 +175,8 @@ impl Network {
         self.widths[0] * self.data_type.bytes()
     }
 
-    /// A model whose weights are random in all of their range; most outputs lie within theirs.
+    /// Returns a model with random weights over their whole range; most outputs are within their
+    /// range.
     fn model(&self) -> Vec<u8> {
         let mut rng = fastrand::Rng::with_seed(784);
         let quantization = match self.data_type {
@@ -218,8 +220,8 @@ fn random_inputs(len: usize) -> Vec<i8> {
     (0..len).map(|_| rng.i8(..)).collect()
 }
 
-/// Random inputs of [`Network::MLP`] in which so many percent of the blocks of four, spread evenly,
-/// are its zero point.
+/// Returns random inputs of [`Network::MLP`] in which this percentage of the blocks of four, evenly
+/// spread, equals its zero point.
 fn with_zeros(percent: usize) -> Vec<i8> {
     let mut inputs = random_inputs(ROWS * mnist::PIXELS);
     for (number, block) in inputs.chunks_mut(4).enumerate() {

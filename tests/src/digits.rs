@@ -1,4 +1,4 @@
-//! The embedded digits, read here without the trainer's help.
+//! The embedded digits, parsed independently of the trainer.
 
 use std::io::Read;
 

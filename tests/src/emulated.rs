@@ -1,4 +1,4 @@
-//! Firmware for the emulated board, built once for each model.
+//! Firmware for emulated boards, built once per model.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -14,7 +14,7 @@ use host_trainer::device::emulator::{Emulator, Options, Uart};
 use crate::command::{Finished, cargo};
 use crate::workspace::{cached, content_key, read, root, write};
 
-/// How long QEMU may take for a job of these tests; a loaded machine takes longer than an idle one.
+/// Time limit of QEMU for a job of these tests, with a margin for loaded machines.
 pub const LIMIT: Duration = Duration::from_secs(300);
 
 /// The board that the tests run on.
@@ -22,17 +22,17 @@ pub fn board() -> &'static Board {
     Board::named("qemu-mps2-an386").unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The model that most boards have unless another is chosen: digits.
+/// Returns the default model of most boards: digits.
 pub fn default_model() -> Vec<u8> {
     read(root().join(DEFAULT_MODEL))
 }
 
-/// The model that this board has unless another is chosen.
+/// Returns the default model of this board.
 pub fn own_model(board: &Board) -> Vec<u8> {
     read(root().join(board.model))
 }
 
-/// The firmware with this model built in, as an ELF file; built again only when the model, the
+/// Returns the firmware with this model as an ELF file. It is built again only when the model, the
 /// firmware's sources or the compiler have changed.
 ///
 /// # Panics
@@ -49,7 +49,8 @@ pub fn firmware_for(board: &'static Board, model: &[u8]) -> PathBuf {
     build("commands", board, model, |model, elf| board.build_for_commands(&root(), model, elf))
 }
 
-/// The program that serves requests on this board: for the real ones, what is flashed.
+/// Returns the program that serves requests on this board; for real boards, the one that is
+/// flashed.
 ///
 /// # Panics
 /// When it can't be built, with cargo's words.
@@ -60,8 +61,8 @@ pub fn serving_firmware(board: &'static Board, model: &[u8]) -> PathBuf {
     build("serving", board, model, |model, elf| board.build(&root(), model, elf))
 }
 
-/// The program of this board that takes models, or models and commands, only if the holder of the
-/// public key in this file has signed them.
+/// Returns the program of this board that requires a signature of models, or of models and
+/// commands, by the owner of the public key in this file.
 ///
 /// # Panics
 /// When it can't be built, with cargo's words.
@@ -111,8 +112,8 @@ pub fn firmware_at_level(board: &'static Board, level: &str) -> PathBuf {
     let key = content_key(&[parts.join(" ").as_bytes(), &sources()]);
     cached(&format!("{}-level-{}-{key}.elf", board.name, level.trim_matches('"')), |elf| {
         let target_dir = root().join("firmware/boards/target");
-        // What is the same at all levels is built once; the program is put aside, so that nobody
-        // takes it for the board's own.
+        // Parts that are equal at all levels are built once. The program is kept separate, so that
+        // it is not taken for the board's own.
         let aside = target_dir.join("levels");
         let mut build = cargo();
         build
@@ -122,7 +123,7 @@ pub fn firmware_at_level(board: &'static Board, level: &str) -> PathBuf {
             .env_remove("THIMBLE_MODEL")
             .arg("--target-dir")
             .arg(&aside);
-        // Levels of single packages stand above that of the profile.
+        // Levels of single packages override that of the profile.
         for package in ["", "package.firmware.", "package.model-format."] {
             build.arg("--config").arg(format!("profile.release.{package}opt-level={level}"));
         }
@@ -143,7 +144,7 @@ pub fn serving_on(board: &'static Board, elf: &Path) -> Emulator {
         .unwrap_or_else(|error| panic!("{}: {error}", board.name))
 }
 
-/// The board, answering whoever connects to the address, one after the other.
+/// Starts the board, listening at the address for one connection after the other.
 ///
 /// # Panics
 /// When it does not start.
@@ -159,7 +160,7 @@ pub fn listening(elf: &Path) -> (Emulator, String) {
     (emulator, address.to_string())
 }
 
-/// An address at which nobody listens.
+/// Returns an unused address.
 ///
 /// # Panics
 /// When the system has none.
@@ -168,11 +169,10 @@ pub fn free_address() -> SocketAddr {
     listener.local_addr().expect("its address")
 }
 
-/// Does the same on every emulated board, on all of them at once: emulators wait for each other's
-/// UARTs more than they compute.
+/// Runs `work` on every emulated board in parallel: emulators mostly wait for each other's UARTs.
 ///
 /// # Panics
-/// With the names of all boards for which `work` panics; each says why.
+/// With the names of all boards for which `work` panics, and their reasons.
 pub fn on_every_board(work: impl Fn(&'static Board) + Sync) {
     let failed: Vec<&str> = thread::scope(|scope| {
         let jobs: Vec<_> =
@@ -183,7 +183,7 @@ pub fn on_every_board(work: impl Fn(&'static Board) + Sync) {
     assert!(failed.is_empty(), "failed on: {}", failed.join(", "));
 }
 
-/// Every file that the firmware is made from, with its name.
+/// Returns all source files of the firmware, with their names.
 pub(crate) fn sources() -> Vec<u8> {
     let mut all = Vec::new();
     let mut folders = vec![root().join("firmware"), root().join("model-format")];

@@ -1,7 +1,8 @@
-//! What the whole-system tests share: an independent implementation of the arithmetic contract to
-//! hold the engine against, and the means to run the real programs.
+//! Shared code of the system tests: an independent implementation of the arithmetic contract as a
+//! reference for the engine, and helpers to run the real programs.
 //!
-//! Unlike the rest of the workspace this crate panics: a test that cannot go on says why.
+//! Unlike the rest of the workspace, this crate panics: a test that cannot continue reports the
+//! reason.
 
 pub mod bounds;
 pub mod cases;

@@ -1,5 +1,5 @@
-//! The minimal image (`firmware/boards/minimal`): built for a core with a model, its sizes, and
-//! what it does in the emulator.
+//! The minimal image (`firmware/boards/minimal`): builds for a core and a model, sizes, and runs in
+//! the emulator.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -51,7 +51,7 @@ pub fn image(target: &str, model: &[u8]) -> PathBuf {
         let model_path = elf.with_extension("thimble");
         write(&model_path, model);
         let boards = root().join("firmware/boards");
-        // As `host-trainer` locks it: nobody may build with another model in between.
+        // Uses `host-trainer`'s lock, so that no concurrent build changes the model.
         let lock_path = boards.join("target/build.lock");
         fs::create_dir_all(boards.join("target")).unwrap_or_else(|error| panic!("{error}"));
         let lock = fs::File::create(&lock_path).unwrap_or_else(|error| panic!("{error}"));
@@ -69,17 +69,17 @@ pub fn image(target: &str, model: &[u8]) -> PathBuf {
     })
 }
 
-/// What firmware takes of a chip, in bytes.
+/// Memory of a firmware on a chip, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
-    /// All that is flashed: vectors, code, constants, the model.
+    /// Flash: vectors, code, constants, the model.
     pub flash: u64,
-    /// All that is static, without the stack.
+    /// Static RAM without the stack.
     pub ram: u64,
 }
 
 impl Sizes {
-    /// Those of an ELF file.
+    /// Returns the sizes of an ELF file.
     ///
     /// # Panics
     /// When it is none.
@@ -92,7 +92,7 @@ impl Sizes {
             if sh_flags & u64::from(object::elf::SHF_ALLOC) == 0 {
                 continue;
             }
-            // Linker scripts of some chips give it all that is left.
+            // Linker scripts of some chips assign all remaining RAM to it.
             if section.name().is_ok_and(|name| name == ".stack") {
                 continue;
             }
@@ -117,7 +117,8 @@ pub fn symbols(elf: &Path) -> Vec<String> {
     file.symbols().filter_map(|symbol| symbol.name().ok().map(String::from)).collect()
 }
 
-/// The address at which the stack begins, and the lowest one of a static: it grows away from them.
+/// Returns the start address of the stack and the lowest address of a static; the stack grows away
+/// from the statics.
 ///
 /// # Panics
 /// When the file is none, or has no such things.
@@ -134,12 +135,12 @@ pub fn stack_and_statics(elf: &Path) -> (u64, u64) {
     (stack, statics.map(|section| section.address()).min().expect("statics"))
 }
 
-/// What the image has done once its status is there.
+/// Result of an image once it has a status.
 #[derive(Clone, Copy, Debug)]
 pub struct Ran {
-    /// 1 if the engine gave what the model's own tests expect; see the image's source.
+    /// 1 if the engine's outputs match the model's self-tests; see the image's source.
     pub status: u32,
-    /// Bytes of the stack that are no longer zero, as all memory is at first.
+    /// Bytes of the stack that are no longer zero, their initial value.
     pub stack: usize,
 }
 
@@ -156,7 +157,7 @@ pub fn run(machine: &Machine, elf: &Path) -> Ran {
     let mut qemu = Qemu::start(machine, elf);
     let start = Instant::now();
     loop {
-        // As the core sees it: what QEMU calls physical memory lacks some machines' RAM.
+        // Reads through the core: QEMU's physical memory lacks some machines' RAM.
         qemu.ask(json!({ "execute": "memsave", "arguments": {
             "val": ram, "size": RAM_LEN, "filename": dump,
         } }));
@@ -174,7 +175,7 @@ pub fn run(machine: &Machine, elf: &Path) -> Ran {
     }
 }
 
-/// QEMU with its machine protocol on its standard streams; ends with this value.
+/// QEMU with its machine protocol on its standard streams; dropping it ends QEMU.
 struct Qemu {
     child: Child,
 }
@@ -199,7 +200,7 @@ impl Qemu {
         let input = self.child.stdin.as_mut().expect("a pipe");
         writeln!(input, "{request}").expect("QEMU reads");
         let output = self.child.stdout.as_mut().expect("a pipe");
-        // QEMU says nothing that isn't asked for, but for its greeting and events: a line each.
+        // Apart from replies QEMU sends its greeting and events, one line each.
         let mut reader = BufReader::with_capacity(1, output);
         loop {
             let mut line = String::new();

@@ -1,4 +1,4 @@
-//! A web server on the loopback address that serves a folder, as badly as a test asks.
+//! Web server on the loopback address with configurable faults.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-/// What the server does with a request.
+/// Response of the server to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// All that was asked for, from the byte that was asked for.
+    /// The requested bytes.
     Whole,
-    /// All from the first byte, whatever byte was asked for: a server that can't resume.
+    /// All bytes from the first, regardless of the range: a server that cannot resume.
     FromStart,
-    /// So many bytes of what it announces, then a closed connection.
+    /// This number of bytes of the announced length, then a closed connection.
     Cut(usize),
     /// The right length, with one byte changed in its middle.
     Damaged,
@@ -22,16 +22,16 @@ pub enum Answer {
     NotFound,
 }
 
-/// A request as it came.
+/// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The file's name: the last part of the path.
+    /// File name: the last part of the path.
     pub name: String,
-    /// The first byte that was asked for; 0 without a `Range`.
+    /// First byte of the requested range; 0 without a `Range`.
     pub from: usize,
 }
 
-/// Decides on an answer from the request and how many there were for this file before.
+/// Selects a response from the request and the number of earlier requests for the file.
 type Behavior = dyn Fn(&Request, usize) -> Answer + Send + Sync;
 
 /// The running server; dropping it ends it.
@@ -43,7 +43,7 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// Serves `folder`, answering as `behavior` says.
+    /// Serves `folder`, with responses selected by `behavior`.
     pub fn start(
         folder: &Path,
         behavior: impl Fn(&Request, usize) -> Answer + Send + Sync + 'static,
@@ -63,7 +63,7 @@ impl Mirror {
                 if stop.load(Ordering::Relaxed) {
                     break;
                 }
-                // A client that goes away in the middle is not this server's trouble.
+                // A client that disconnects is not an error of this server.
                 let service = service.clone();
                 std::thread::spawn(move || stream.and_then(|stream| service.serve(stream)));
             }
@@ -71,12 +71,12 @@ impl Mirror {
         Mirror { address, requests, ended, thread: Some(thread) }
     }
 
-    /// The address that file names are appended to.
+    /// Returns the base address of the files.
     pub fn url(&self) -> String {
         format!("http://{}/", self.address)
     }
 
-    /// Every request so far.
+    /// Returns all requests so far.
     pub fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

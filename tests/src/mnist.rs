@@ -1,4 +1,4 @@
-//! The MNIST files, and the test images in them, read here without the trainer's help.
+//! The MNIST files and their test images, parsed independently of the trainer.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub const PIXELS: usize = 28 * 28;
 /// The folder that has the four files.
 ///
 /// # Panics
-/// When no place has them, saying how to get them.
+/// When no location has them, with instructions to get them.
 pub fn folder() -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
@@ -87,13 +87,13 @@ pub fn test_set() -> (Vec<Vec<i8>>, Vec<u8>) {
     (images, labels)
 }
 
-/// The class that an output says: the largest score, the first of equal ones.
+/// Returns the predicted class: the largest score, the first of equal ones.
 pub fn class_of(output: &[i8]) -> u8 {
     let largest = output.iter().max().expect("an output has a class");
     output.iter().position(|score| score == largest).expect("the largest is one of them") as u8
 }
 
-/// How many outputs say what the label says.
+/// Returns the number of outputs whose class equals the label.
 pub fn correct<'a>(outputs: impl IntoIterator<Item = &'a [i8]>, labels: &[u8]) -> usize {
     outputs.into_iter().zip(labels).filter(|(output, label)| class_of(output) == **label).count()
 }

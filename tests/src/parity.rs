@@ -1,4 +1,4 @@
-//! Two answers held against each other, and the engine on this machine.
+//! Comparison of outputs, and inference with the host's engine.
 
 use std::fmt;
 
@@ -7,16 +7,16 @@ use thimble_nn::Engine;
 
 use crate::reference::Network;
 
-/// The first place where two answers differ.
+/// The first difference between two outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// The layer, counted from 0.
     pub layer: usize,
     /// The output of that layer.
     pub index: usize,
-    /// What it should be.
+    /// Expected value.
     pub expected: i8,
-    /// What it is.
+    /// Actual value.
     pub actual: i8,
 }
 
@@ -41,8 +41,8 @@ pub fn compare(layer: usize, expected: &[i8], actual: &[i8]) -> Result<(), Diffe
     }
 }
 
-/// Runs a model on the engine of this machine and hands each output to `check`, with the input's
-/// number and every layer's output before it.
+/// Runs a model on the host's engine. Passes each output to `check`, with the input's index and the
+/// outputs of earlier layers.
 pub fn run_engine<'i>(
     model: &Model<'_>,
     inputs: impl IntoIterator<Item = &'i [i8]>,
@@ -63,7 +63,7 @@ pub fn run_engine<'i>(
     }
 }
 
-/// Holds every layer of the engine on this machine against the reference, for every input.
+/// Compares every layer of the host's engine with the reference, for every input.
 ///
 /// # Panics
 /// With `what`, the input's number, layer, index, expected and actual value.
@@ -86,7 +86,7 @@ pub fn assert_engine_equals_reference<'i>(
     });
 }
 
-/// The last layer's outputs, as the engine on this machine gives them.
+/// Returns the last layer's outputs of the host's engine.
 pub fn engine_outputs<'i>(
     model: &[u8],
     inputs: impl IntoIterator<Item = &'i [i8]>,
@@ -97,12 +97,12 @@ pub fn engine_outputs<'i>(
     outputs
 }
 
-/// The bytes as the numbers that they stand for.
+/// Reinterprets bytes as int8.
 pub fn signed(bytes: &[u8]) -> Vec<i8> {
     bytes.iter().map(|byte| *byte as i8).collect()
 }
 
-/// The numbers as bytes.
+/// Reinterprets int8 as bytes.
 pub fn unsigned(values: &[i8]) -> Vec<u8> {
     values.iter().map(|value| *value as u8).collect()
 }

@@ -1,4 +1,4 @@
-//! Serial ports without hardware: pseudo-terminals, with something behind them.
+//! Serial ports without hardware: pseudo-terminals with a simulated device.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -12,24 +12,24 @@ use crate::emulated::LIMIT;
 use host_trainer::device::emulator::Emulator;
 use serialport::{SerialPort, TTYPort};
 
-/// How often the wire looks whether it was cut.
+/// Polling interval for a cut of the wire.
 const POLL: Duration = Duration::from_millis(10);
 
 /// A serial port whose device can be unplugged.
 pub struct Port {
     cut: Arc<AtomicBool>,
-    /// Bytes that the device has been sent.
+    /// Number of bytes that the device has received.
     sent: Arc<AtomicUsize>,
     wires: Vec<JoinHandle<()>>,
     /// The other end; with it goes the port.
     master: Option<TTYPort>,
-    /// Open as long as the port is there, so that its settings stay as they were made.
+    /// Kept open, so that the settings of the port persist.
     port: Option<TTYPort>,
     path: PathBuf,
 }
 
 impl Port {
-    /// The port of an emulated board that answers on its private UART.
+    /// Returns the port of an emulated board that answers on its private UART.
     ///
     /// # Panics
     /// When the board cannot be connected.
@@ -49,7 +49,7 @@ impl Port {
         port
     }
 
-    /// The port of a device that answers whatever it is sent with what `answer` makes of it.
+    /// Returns the port of a device that answers received bytes with the result of `answer`.
     pub fn answering(answer: impl FnMut(&[u8]) -> Vec<u8> + Send + 'static) -> Port {
         let mut port = Port::new();
         port.wire(answer, |port, answer, bytes| {
@@ -73,7 +73,7 @@ impl Port {
         Port { cut, sent, wires: Vec::new(), master: Some(master), port: Some(port), path }
     }
 
-    /// Does `work` with the other end again and again, until the wire is cut.
+    /// Repeats `work` with the other end until the wire is cut.
     fn wire<S: Send + 'static>(
         &mut self,
         mut state: S,
@@ -90,12 +90,12 @@ impl Port {
         }));
     }
 
-    /// Where the port is.
+    /// Returns the path of the port.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Waits until the device has been sent so many bytes.
+    /// Waits until the device has received this number of bytes.
     ///
     /// # Panics
     /// When it never is.
@@ -107,7 +107,7 @@ impl Port {
         }
     }
 
-    /// Pulls the plug: the port is gone, also for whoever has it open.
+    /// Unplugs the device: the port disappears, also for programs that have it open.
     pub fn unplug(&mut self) {
         self.cut.store(true, Ordering::SeqCst);
         for wire in self.wires.drain(..) {
@@ -126,14 +126,14 @@ impl Drop for Port {
     }
 }
 
-/// Moves what has come; how many bytes that were.
+/// Moves the received bytes, and returns their number.
 fn pump(from: &mut impl Read, to: &mut impl Write, bytes: &mut [u8]) -> usize {
     let len = read(from, bytes).unwrap_or(0);
     to.write_all(&bytes[..len]).expect("the wire takes bytes");
     len
 }
 
-/// How many bytes came; none if nothing did for a while.
+/// Returns the number of received bytes; `None` after a timeout without any.
 fn read(from: &mut impl Read, bytes: &mut [u8]) -> Option<usize> {
     match from.read(bytes) {
         Ok(len) => Some(len),

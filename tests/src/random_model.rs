@@ -209,7 +209,7 @@ mod tests {
         assert!(layers.iter().any(|layer| layer.inputs == 1 && layer.outputs > 1));
     }
 
-    /// Where every output saturates a wrong kernel would go unseen; half of a relu's outputs do.
+    /// A wrong kernel would go unseen if every output saturated; half of the outputs of a relu do.
     #[test]
     fn many_outputs_lie_within_their_bounds() {
         let (mut within, mut all) = (0, 0);

@@ -1,12 +1,11 @@
-//! The header of a model file, made to fit whatever payload a test has written (see FORMAT.md).
+//! Headers of model files for the payloads of tests (see FORMAT.md).
 
 use crc::{CRC_32_ISO_HDLC, Crc};
 
 /// Bytes before the payload: magic, version, payload length, CRC-32.
 pub const HEADER_LEN: usize = 16;
 
-/// Makes the length and the checksum in the header right, so that the checks behind them are
-/// reached.
+/// Corrects the length and the checksum in the header, so that the later checks are reached.
 pub fn sealed(mut file: Vec<u8>) -> Vec<u8> {
     let payload_len = (file.len() - HEADER_LEN) as u32;
     file[8..12].copy_from_slice(&payload_len.to_le_bytes());
@@ -19,7 +18,7 @@ pub fn sealed(mut file: Vec<u8>) -> Vec<u8> {
     file
 }
 
-/// A file of this payload.
+/// Returns a file with this payload.
 pub fn with_header(payload: &[u8]) -> Vec<u8> {
     let mut file = b"THMB\x02\0\0\0".to_vec();
     file.resize(HEADER_LEN, 0);

@@ -1,5 +1,5 @@
-//! What each part of the engine takes of a chip's flash, measured: the figures by which
-//! `host-trainer inspect --for` predicts (`host-trainer/src/chips/measured.toml`).
+//! Flash that each part of the engine takes, measured for the predictions of `host-trainer inspect
+//! --for` (`host-trainer/src/chips/measured.toml`).
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,14 +23,14 @@ use crate::minimal::{MACHINES, Sizes, image, run};
 use crate::variant::variant;
 use crate::workspace::empty_dir;
 
-/// The targets that figures are taken of, each with a core.
+/// Measured targets, each with a core.
 pub const TARGETS: [(&str, Core); 3] = [
     ("thumbv6m-none-eabi", Core::CortexM0),
     ("thumbv7em-none-eabihf", Core::CortexM4),
     ("riscv32imac-unknown-none-elf", Core::Rv32),
 ];
 
-/// A model that uses one part of the engine, or two to tell them apart.
+/// A model that uses one part of the engine, or two for a difference.
 #[derive(Clone, Copy, Debug)]
 pub enum Part {
     /// Dense layers packed for the core.
@@ -45,9 +45,9 @@ pub enum Part {
     Softmax,
     /// Dense layers of 16-bit values, packed for the core.
     Int16,
-    /// Dense layers packed for the core, of what a sensor counts.
+    /// Dense layers packed for the core, with raw sensor counts as input.
     Counts,
-    /// Dense layers packed for the core, of real numbers.
+    /// Dense layers packed for the core, with real numbers as input.
     Reals,
 }
 
@@ -55,7 +55,7 @@ impl Part {
     /// The model, 16-16-16.
     ///
     /// # Panics
-    /// When it is not valid, which is an error of this file.
+    /// When it is invalid, which is an error of this file.
     pub fn model(self, core: Core) -> Vec<u8> {
         let tensor = match self {
             Part::Int16 => Quantization::int16(1.0),
@@ -102,7 +102,7 @@ impl Part {
 /// 784-128-10 of random weights, packed for a core.
 ///
 /// # Panics
-/// When it can't be made, which is an error of this file.
+/// When it is invalid, which is an error of this file.
 pub fn notebook_model(core: Core) -> Vec<u8> {
     let pixels = Quantization::int8(1.0 / 255.0, -128);
     let layers = [(784, 128), (128, 10)]
@@ -141,7 +141,7 @@ fn dense(inputs: usize, outputs: usize, output: Quantization, layout: WeightLayo
     }
 }
 
-/// The layouts that a core has kernels for.
+/// Returns the layouts for which a core has kernels.
 fn layouts(core: Core) -> Vec<WeightLayout> {
     use WeightLayout::{Columns8, ColumnsUnsigned4, Int4, Int4Tiles4, Pairs4, RowMajor, Sparse};
     let own: &[WeightLayout] = match core {
@@ -186,7 +186,7 @@ pub fn measure_boards() -> BTreeMap<String, BoardRam> {
     BTreeMap::from(boards)
 }
 
-/// Boards that are measured, one a target.
+/// Measured boards, one per target.
 const BOARDS: [&str; 5] =
     ["microbit", "qemu-mps2-an385", "qemu-mps2-an386", "qemu-mps2-an505", "qemu-riscv"];
 

@@ -150,7 +150,7 @@ impl<'a> Table<'a> {
         Table { file, at }
     }
 
-    /// Where a field lies, if the table has it.
+    /// Returns the position of a field, if the table has it.
     fn field(self, number: usize) -> Option<usize> {
         let fields = (self.at as i64 - i64::from(u32_at(self.file, self.at) as i32)) as usize;
         let u16_at = |at: usize| u16::from_le_bytes([self.file[at], self.file[at + 1]]) as usize;

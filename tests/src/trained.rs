@@ -1,4 +1,4 @@
-//! The models that users train, trained by the program that they use.
+//! Models trained by the program itself.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
 use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
 
-/// A model with so many inputs, for frames and scratch memory of that size.
+/// Returns a model with this number of inputs, for large frames and scratch memory.
 ///
 /// # Panics
 /// With more inputs than the format takes.

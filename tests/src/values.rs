@@ -2,12 +2,12 @@
 
 use model_format::DataType;
 
-/// What bytes stand for.
+/// Converts the bytes of a tensor to values.
 pub fn values(bytes: &[u8], data_type: DataType) -> Vec<i64> {
     data_type.values(bytes).map(i64::from).collect()
 }
 
-/// The bytes of values that fit.
+/// Converts values within range to bytes.
 pub fn bytes(values: &[i64], data_type: DataType) -> Vec<u8> {
     match data_type {
         DataType::Int8 => values.iter().map(|value| *value as u8).collect(),

@@ -1,4 +1,4 @@
-//! Models to update with.
+//! Models for updates.
 
 use model_format::build::{LayerSpec, ModelSpec};
 use model_format::{Model, WeightLayout};
@@ -6,7 +6,7 @@ use model_format::{Model, WeightLayout};
 use crate::emulated::default_model;
 use crate::parity::engine_outputs;
 
-/// The default model under another name, and with other weights in its last layer.
+/// Returns the default model with another name, and with other weights in its last layer.
 ///
 /// # Panics
 /// Never: the default model is a valid one.
@@ -18,7 +18,7 @@ pub fn variant(number: usize) -> Vec<u8> {
     dense.biases[0] += number as i32;
     dense.layout = WeightLayout::RowMajor;
     let with_wrong_tests = spec.to_bytes().expect("a valid model");
-    // What a correct engine gives.
+    // Outputs of a correct engine.
     let inputs: Vec<Vec<i8>> = spec
         .self_tests
         .iter()

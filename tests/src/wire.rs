@@ -1,5 +1,5 @@
-//! The bare wire to a board: frames made and read byte by byte, without the client, which would
-//! repeat what the board refuses.
+//! Raw link to a board: frames are built and parsed byte by byte, without the client, which would
+//! repeat refused frames.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -16,7 +16,7 @@ use model_format::Model;
 use crate::emulated::{own_model, serving_firmware, serving_on};
 use crate::parity::{engine_outputs, signed, unsigned};
 
-/// A board that runs its own model, and the bare wire to it.
+/// A board with its default model, and the raw link to it.
 pub struct Wire {
     stream: TcpStream,
     /// The model that it runs.
@@ -28,14 +28,14 @@ pub struct Wire {
     _emulator: Emulator,
 }
 
-/// An answer, as far as these tests look at it.
+/// A response, with the fields that these tests check.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The outputs of an inference.
     Output(Vec<i8>),
-    /// The request failed.
+    /// Reason of a refusal.
     Error(RequestError),
-    /// The number of frames that the board could not read.
+    /// Number of frames that the board could not read.
     BadFrames(u32),
     /// Timing statistics.
     Benchmark(Benchmark),
@@ -72,7 +72,7 @@ impl Wire {
         self.stream.write_all(bytes).expect("the board reads");
     }
 
-    /// The next answer, with its sequence number.
+    /// Returns the next response, with its sequence number.
     ///
     /// # Panics
     /// When none comes, or what comes is no answer.
@@ -108,19 +108,19 @@ impl Wire {
         }
     }
 
-    /// A number that no request has had.
+    /// Returns an unused sequence number.
     pub fn next_sequence(&mut self) -> u16 {
         self.sequence = self.sequence.checked_add(1).unwrap_or(1);
         self.sequence
     }
 
-    /// A request's frame, and its number.
+    /// Returns a request's frame, and its sequence number.
     pub fn request(&mut self, request: Request<'_>) -> (u16, Vec<u8>) {
         let sequence = self.next_sequence();
         (sequence, frame(sequence, request))
     }
 
-    /// How many frames the board could not read, by its own account.
+    /// Returns the number of frames that the board reports as unreadable.
     pub fn bad_frames(&mut self) -> u32 {
         let (sequence, bytes) = self.request(Request::Info);
         self.send(&bytes);
@@ -130,8 +130,8 @@ impl Wire {
         }
     }
 
-    /// Asks for an inference, and asserts that the answer is the right one. Errors of what was
-    /// sent before are returned.
+    /// Requests an inference, and asserts that the output is correct. Returns refusals of earlier
+    /// frames.
     ///
     /// # Panics
     /// When the answer is wrong or missing.
@@ -156,7 +156,7 @@ impl Wire {
     }
 }
 
-/// A message as a frame.
+/// Encodes a message as a frame.
 pub fn frame<T: serde::Serialize>(sequence: u16, body: T) -> Vec<u8> {
     let mut buffer = vec![0; 10_000];
     encode(&Message { sequence, body }, &mut buffer).expect("it fits").to_vec()

@@ -1,4 +1,4 @@
-//! Places: the repository, and folders for a test to write into.
+//! Paths: the repository, and folders for the output of tests.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in a folder").into()
 }
 
-/// The folder of the build that this program belongs to, such as `target/debug`.
+/// Returns the folder of the build that contains this program, such as `target/debug`.
 pub fn profile_dir() -> PathBuf {
     let program = std::env::current_exe().expect("a program knows its own path");
     // target/debug/deps/NAME-HASH for a test, target/debug/NAME for a program.
@@ -19,14 +19,14 @@ pub fn profile_dir() -> PathBuf {
     }
 }
 
-/// What tests keep from one run to the next, under the folder of the build.
+/// Returns the folder for cached files of tests, inside the folder of the build.
 pub fn cache_dir() -> PathBuf {
     let dir = profile_dir().join("thimble-tests");
     fs::create_dir_all(&dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
     dir
 }
 
-/// An empty folder for one test; `name` is the test's, and its own.
+/// Returns an empty folder for one test; `name` is unique to the test.
 pub fn empty_dir(name: &str) -> PathBuf {
     let dir = cache_dir().join("work").join(name);
     match fs::remove_dir_all(&dir) {
@@ -57,7 +57,7 @@ pub fn write(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) {
     fs::write(path, bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
-/// A short name for some bytes, other bytes having another; it lasts as long as the toolchain.
+/// Returns a short name for some bytes, which depends on their content and the toolchain.
 pub fn content_key(parts: &[&[u8]]) -> String {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
@@ -65,17 +65,17 @@ pub fn content_key(parts: &[&[u8]]) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-/// Makes the file or folder `name` in the cache once, for all tests and later runs: `make` gets
-/// a path to write to, which becomes the result only when `make` returns.
+/// Creates the file or folder `name` in the cache once, for all tests and later runs. `make` writes
+/// to a temporary path, which becomes the result when `make` returns.
 pub fn cached(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
     let dir = cache_dir();
     let (path, unfinished) = (dir.join(name), dir.join(format!("{name}.unfinished")));
-    // Tests are threads and processes: whoever comes second waits for the first.
+    // Tests are threads and processes: the second one waits for the first.
     let lock = dir.join(format!("{name}.lock"));
     let lock = fs::File::create(&lock).unwrap_or_else(|e| panic!("{}: {e}", lock.display()));
     lock.lock().unwrap_or_else(|error| panic!("a lock on {}: {error}", path.display()));
     if !path.exists() {
-        // What an interrupted run left.
+        // Remains of an interrupted run.
         let _ = fs::remove_dir_all(&unfinished);
         let _ = fs::remove_file(&unfinished);
         make(&unfinished);

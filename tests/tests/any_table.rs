@@ -1,5 +1,5 @@
-//! Tables whose columns have unlike units: what works in float works in integers, and on emulated
-//! boards, from real numbers and from counts of falling sensors.
+//! Tables with columns of different units: the accuracy of int8 compared with float, and
+//! predictions on emulated boards from real numbers and from raw counts of descending sensors.
 
 use std::path::{Path, PathBuf};
 
@@ -22,13 +22,13 @@ fn metrics(run: &Path) -> Value {
     serde_json::from_slice(&read(run.join("metrics.json"))).expect("metrics.json is JSON")
 }
 
-/// The figures of the quantized model, whatever its activations.
+/// Returns the metrics of the quantized model, of any data type.
 fn quantized(metrics: &Value) -> &Value {
     let names = ["int8", "int16", "mixed"];
     names.iter().find_map(|name| metrics.get(*name)).expect("a model")
 }
 
-/// A folder with a table of the cases, and a preset for it.
+/// Creates a folder with a table of the cases and a preset for it.
 fn case(name: &str, table: &str, target: &str, network: &str, training: &str) -> PathBuf {
     let folder = empty_dir(&format!("any_table_{name}"));
     let source = root().join("tests/cases/tables").join(format!("{table}.csv"));
@@ -51,7 +51,7 @@ fn case(name: &str, table: &str, target: &str, network: &str, training: &str) ->
 
 const RELU_16: &str = r#"{ dense = { units = 16, activation = "relu" } }"#;
 
-/// Mean accuracy of three seeds: of the float network, and of the model.
+/// Returns the mean accuracy of three seeds: float network, quantized model.
 fn accuracies(folder: &Path) -> [f64; 2] {
     let mut sums = [0.0; 2];
     for seed in ["1", "2", "3"] {
@@ -98,7 +98,7 @@ fn tables_lose_at_most_a_point() {
     }
 }
 
-/// The name of the last column of a table of the cases.
+/// Returns the name of the last column of a table of the cases.
 fn last_column(table: &str) -> String {
     let path = root().join("tests/cases/tables").join(format!("{table}.csv"));
     let text = String::from_utf8(read(path)).expect("UTF-8");
@@ -134,7 +134,7 @@ fn outputs_of_unlike_sizes_are_learnt_and_answered_in_their_units() {
     assert_eq!(scales.len(), 2);
     let names: Vec<&str> = model.details().outputs().map(|output| output.name).collect();
     assert_eq!(names, ["tilt", "lux"]);
-    // Without names the model is smaller, and computes the same.
+    // Without names the model is smaller, with the same outputs.
     run(&folder, &["pack", "runs/case", "--strip", "-o", "stripped.thimble"]).success();
     let stripped = read(folder.join("stripped.thimble"));
     let details = model.details().len();
@@ -145,7 +145,7 @@ fn outputs_of_unlike_sizes_are_learnt_and_answered_in_their_units() {
     assert!(stripped.self_tests().eq(model.self_tests()));
 }
 
-/// The rows of a table's features, in the order of a model's.
+/// Returns the rows of a table's features, in the order of the model.
 fn features(model: &Model<'_>, table: &Path) -> Vec<Vec<f32>> {
     let text = String::from_utf8(read(table)).expect("UTF-8");
     let mut lines = text.lines();
@@ -188,7 +188,7 @@ fn boards_take_real_numbers_in_their_own_units() {
             let device = client.infer_reals(row).expect("it answers");
             assert_eq!(device, answer.bytes(), "{name}: {row:?}");
         }
-        // Far outside, and infinite: the ends of the range.
+        // Far outside the range, and infinite: clipped to the ends.
         let mut wild = rows[0].clone();
         (wild[0], wild[1], wild[2]) = (1e30, f32::NEG_INFINITY, -1e30);
         let answer = engine.run_reals(&wild).expect("numbers");
@@ -206,7 +206,7 @@ fn boards_take_real_numbers_in_their_own_units() {
     }
 }
 
-/// A thermistor whose counts fall where the temperature rises, beside a light sensor.
+/// A thermistor whose counts fall with the temperature, beside a light sensor.
 const ROOM: &str = r#"
 name = "room"
 [data]
@@ -231,7 +231,7 @@ fn boards_take_counts_of_falling_sensors() {
         let light = rng.f32() * 8000.0;
         let state = if temperature > 25.0 { "warm" } else { "cool" };
         text += &format!("{temperature:.1},{light:.0},{state}\n");
-        // Both classes, whatever the numbers.
+        // Both classes, independent of the numbers.
         if row == 0 {
             text += "40,100,warm\n10,100,cool\n";
         }
@@ -276,5 +276,5 @@ fn boards_take_counts_of_falling_sensors() {
     .success();
     assert_eq!(said.stdout.lines().count(), 1 + 202, "{}", said.stdout);
     assert!(said.stdout.starts_with("class,p(cool),p(warm)\n"), "{}", said.stdout);
-    assert!(said.stderr.contains("202 rows answered by the device"), "{}", said.stderr);
+    assert!(said.stderr.contains("202 rows predicted by the device"), "{}", said.stderr);
 }

@@ -1,4 +1,4 @@
-//! What users get wrong: each error names the file or the field, and what to do about it.
+//! Errors of invalid input: each names the file or field, and the remedy.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ fn run(folder: &Path, arguments: &[&str]) -> Finished {
     Finished::of(&mut host_trainer(folder, arguments))
 }
 
-/// An IDX file of bytes.
+/// Returns an IDX file with zero bytes.
 fn idx(dimensions: &[u32], element: u8) -> Vec<u8> {
     let mut file = vec![0, 0, 8, dimensions.len() as u8];
     dimensions.iter().for_each(|dimension| file.extend(dimension.to_be_bytes()));
@@ -28,7 +28,7 @@ fn gzipped(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("a vector takes all")
 }
 
-/// A folder with four small but sound files.
+/// Creates a folder with four small valid files.
 fn data(name: &str) -> PathBuf {
     let folder = empty_dir(name);
     for (index, file) in mnist::FILES.iter().enumerate() {
@@ -38,7 +38,7 @@ fn data(name: &str) -> PathBuf {
     folder
 }
 
-/// The error with one of the files replaced; nothing is written then.
+/// Returns the error with one of the files replaced; no file is written.
 fn with_file(folder: &Path, index: usize, name: &str, content: &[u8]) -> Finished {
     write(folder.join(name), content);
     let finished = run(folder, &["train", "mnist", "--data-dir", ".", "--output", "run"]);
@@ -73,7 +73,7 @@ fn truncated_data_files_are_refused() {
         }
         write(folder.join(&name), whole);
     }
-    // Unpacked files have no checksum of their own: their header tells how long they must be.
+    // Unpacked files have no checksum; their header contains the length.
     let plain = mnist::FILES[2];
     let whole = idx(&[20, 28, 28], 7);
     for len in [0, 3, 7, 15, 16, whole.len() - 1] {
@@ -90,7 +90,7 @@ fn files_that_are_something_else_are_refused() {
         let whole = read(folder.join(&name));
         with_file(&folder, index, &name, page).refused(1, &["gzip"]);
         with_file(&folder, index, &name, &gzipped(page));
-        // Labels where images belong, and images where labels do.
+        // Labels in place of images, and images in place of labels.
         let swapped = if index % 2 == 0 { idx(&[20], 3) } else { idx(&[20, 28, 28], 3) };
         with_file(&folder, index, &name, &gzipped(&swapped));
         // Another element type.
@@ -114,7 +114,7 @@ fn files_of_wrong_sizes_are_refused() {
     replace(1, idx(&[19], 3), &["19 labels", "20 images"]);
     replace(3, idx(&[20], 10), &["10"]);
     replace(2, [idx(&[20, 28, 28], 0), vec![0]].concat(), &["15680", "15681"]);
-    // More elements than any memory has.
+    // More elements than fit into memory.
     let mut huge = idx(&[20, 28, 28], 0);
     huge[4..16].fill(0xff);
     replace(0, huge, &[]);
@@ -144,13 +144,13 @@ fn models_that_are_none_are_refused() {
         .refused(1, &["damaged.thimble", "CRC-32"]);
     write(folder.join("page.thimble"), "<html></html>");
     run(&folder, &["inspect", "page.thimble"]).refused(1, &["page.thimble", "not a Thimble model"]);
-    // A sound model for other data.
+    // A valid model for other data.
     let digits = root().join("firmware/models/digits.thimble").display().to_string();
     let data = mnist::folder().display().to_string();
     run(&folder, &["evaluate", &digits, "mnist", "--data-dir", &data]).refused(1, &["64", "784"]);
 }
 
-/// The digits preset with one piece of it replaced.
+/// Returns the result with a part of the digits preset replaced.
 fn preset(folder: &Path, from: &str, to: &str) -> Finished {
     let text = read(root().join("host-trainer/preset/presets/digits.toml"));
     let text = String::from_utf8(text).expect("a preset is text");
@@ -187,7 +187,7 @@ fn mistakes_in_a_preset_are_named_by_file_and_key() {
     run(&folder, &["train", "my.toml"]).refused(1, &["my.toml", "missing field"]);
 }
 
-/// A path below a file can't be made by anyone, not even by root.
+/// No user can create a path below a file, not even root.
 #[test]
 fn an_output_folder_that_cannot_be_made_is_refused_before_training() {
     let folder = empty_dir("bad_output");
@@ -203,7 +203,7 @@ fn an_output_folder_that_cannot_be_made_is_refused_before_training() {
     run(&folder, &[]).refused(1, &["runs/digits", "--output"]);
 }
 
-/// The name of a file that would color the terminal, and forge a line of output.
+/// A file name with an escape sequence and a forged line of output.
 #[cfg(unix)]
 const FOREIGN: &str = "a\x1b[31mb\nforged";
 
@@ -218,7 +218,7 @@ fn names_of_files_do_not_steer_the_terminal() {
             assert!(!stream.lines().any(|line| line.starts_with("forged")), "{said:#?}");
         }
     };
-    // What is answered names the file all the same.
+    // Errors name the file, too.
     let check = |arguments: &[&str], code: i32| {
         let said = run(&folder, arguments);
         is_harmless(&said);
@@ -248,7 +248,7 @@ fn names_of_files_do_not_steer_the_terminal() {
         check(missing, 1);
     }
 
-    // A table and a preset of such a name, and what is made of them.
+    // A table and a preset with such a name, and their outputs.
     let rows = (0..40).map(|row| format!("{},{},{}\n", row % 7, row % 5, ["a", "b"][row % 2]));
     let table = format!("x,y,kind\n{}", rows.collect::<String>());
     let preset = r#"
@@ -284,7 +284,7 @@ fn names_of_files_do_not_steer_the_terminal() {
     is_harmless(&run(&folder, &["inspect", &model]).success());
     is_harmless(&run(&folder, &["predict", FOREIGN, "--row", "3"]).success());
     is_harmless(&run(&folder, &["predict", FOREIGN, &csv, "-o", &named(".out")]).success());
-    // The data has changed since.
+    // The data has changed.
     write(folder.join(&csv), table.replace("1,1,", "1,2,"));
     check(&["report", FOREIGN], 1);
     write(folder.join(&csv), "x,y\n1,?\n");

@@ -1,4 +1,4 @@
-//! A board refuses a bad model when it is built, with the format's own error.
+//! Builds of a board with an invalid model fail with the error of the model format.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use thimble_tests::command::{Finished, cargo};
 use thimble_tests::emulated::default_model;
 use thimble_tests::workspace::{empty_dir, root, write};
 
-/// What a user types, with this model.
+/// Runs the build of a board with this model.
 fn build(model: &Path) -> Finished {
     let mut command = cargo();
     command

@@ -1,5 +1,5 @@
-//! Every emulated board gives every byte that this machine gives: over its link, and in bulk, with the
-//! model that it has unless another is chosen.
+//! Bit-exactness on every emulated board, over its link and in bulk, with the board's default
+//! model.
 //!
 //! All 10,000 test images of MNIST on the Cortex-M4F are in `parity_mnist`.
 
@@ -12,12 +12,12 @@ use thimble_tests::emulated::{
 use thimble_tests::parity::{compare, engine_outputs};
 use thimble_tests::{digits, mnist};
 
-/// Images that a board answers over its UART.
+/// Number of images over the UART.
 const OVER_THE_LINK: usize = 100;
-/// Images that it answers by files.
+/// Number of images through files.
 const IN_BULK: usize = 1000;
 
-/// The model of a board, and so many images of what it was trained for, spread over the set.
+/// Returns the model of a board, and `count` images of its dataset, evenly spread.
 fn model_and_images(board: &Board, count: usize) -> (Vec<u8>, Vec<Vec<i8>>) {
     let model = own_model(board);
     let images = match Model::parse(&model).expect("a valid model").input_len() {

@@ -1,4 +1,4 @@
-//! The program as a user meets it: the main job on a fresh machine, what it writes, what it says.
+//! The command line on a fresh machine: the default command, its files and its output.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,7 +21,7 @@ fn accuracy(metrics: &Value, which: &str) -> f64 {
         .unwrap_or_else(|| panic!("{which}.test.accuracy in {metrics}"))
 }
 
-/// Every file below a folder, by its path from there.
+/// Returns every file below a folder, by its relative path.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut folders = vec![folder.to_path_buf()];
@@ -43,7 +43,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 fn without_arguments_it_trains_and_quantizes_the_digits() {
     let folder = empty_dir("main_job");
     let said = run(&folder, &[]).success();
-    // What a person came for: both accuracies, each class, the confusion, size and memory.
+    // Main results: both accuracies, each class, the confusion matrix, size and memory.
     for word in ["float", "int8", "accuracy", "%", "RAM", "bytes", "runs/digits"] {
         assert!(said.stdout.contains(word), "'{word}' is not in {}", said.stdout);
     }
@@ -67,7 +67,7 @@ fn without_arguments_it_trains_and_quantizes_the_digits() {
     // 20 % of 1,797 digits are test images; int8 stays within one of them.
     assert!((float - int8).abs() <= 1.0 / 355.0, "{float} in float, {int8} in int8");
 
-    // What it wrote can be shown and evaluated again, with the same figure.
+    // The model can be shown and evaluated again, with the same accuracy.
     let model = "runs/digits/model.thimble";
     let shown = run(&folder, &["inspect", model]).success().stdout;
     for word in ["64", "32", "10"] {
@@ -78,7 +78,7 @@ fn without_arguments_it_trains_and_quantizes_the_digits() {
     assert!(evaluated.contains(&percent), "{percent} is not in {evaluated}");
 }
 
-/// The floor that the default job promises: its mean over five seeds.
+/// Lower bound of the default command's mean accuracy over five seeds.
 #[test]
 fn the_digits_are_learnt_on_every_seed() {
     let folder = empty_dir("seeds");
@@ -110,7 +110,7 @@ fn the_same_seed_gives_the_same_files_and_another_seed_others() {
     assert_eq!(first.keys().collect::<Vec<_>>(), again.keys().collect::<Vec<_>>());
 }
 
-/// A preset that a run wrote makes the same run again.
+/// The preset that a run wrote repeats the run.
 #[test]
 fn the_written_preset_repeats_the_run() {
     let folder = empty_dir("resolved_preset");
@@ -141,7 +141,7 @@ fn what_is_not_understood_is_a_usage_error() {
     }
 }
 
-/// The model that the boards have built in is one that this program shows and evaluates.
+/// The program can inspect and evaluate the boards' default model.
 #[test]
 fn the_committed_digits_model_is_sound() {
     let folder = empty_dir("committed_model");
@@ -173,7 +173,7 @@ fn json_is_one_value_and_all_that_is_said() {
     assert!(epochs["programs"][0]["epoch_seconds"].as_f64() > Some(0.0), "{epochs}");
     let evaluated = json(&["evaluate", model, "digits"]);
     assert!(evaluated["test"]["accuracy"].as_f64() > Some(0.9), "{evaluated}");
-    // The folder of a run stands for its model, and says on which rows.
+    // The folder of a run stands for its model, and defines the test rows.
     assert_eq!(json(&["evaluate", "runs/digits"]), evaluated);
     let small = json(&["quantize", "runs/digits", "--weights", "int4", "-o", "small.thimble"]);
     assert!(small["bytes"].as_u64() < small["bytes_before"].as_u64(), "{small}");

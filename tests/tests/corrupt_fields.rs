@@ -1,5 +1,5 @@
-//! Every field of a model file set wrong in turn, byte by byte as FORMAT.md has them, with all else
-//! right: the refusal names the place and the field.
+//! Invalid values of every field of a model file, byte by byte as in FORMAT.md, in an otherwise
+//! valid file: the error names the place and the field.
 
 use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
 use model_format::{Clamp, Encoding, Model, Multiplier, Quantization, WeightLayout};
@@ -9,7 +9,7 @@ use thimble_tests::sealed::{sealed, with_header};
 #[derive(Clone)]
 enum Field {
     Plain(&'static str, Vec<u8>),
-    /// Bytes behind their number, on a multiple of four behind their padding.
+    /// A length and its bytes, aligned to four bytes after padding.
     Aligned(&'static str, Vec<u8>),
 }
 
@@ -81,7 +81,7 @@ fn fields(layout: u8, layer: Vec<u8>) -> Vec<Field> {
         Plain("self-tests", vec![1]),
         Plain("test input", vec![5, 0, 0, 0, 0, 0]),
     ];
-    // The logits are alike, and what is 128 of 256 is 0.
+    // The logits are equal, and the output 128 of 256 is 0.
     fields.push(Plain("test output", vec![2, 0, 0]));
     // One unnamed feature would be too few for five inputs.
     fields.push(Plain("details", vec![0]));
@@ -118,7 +118,7 @@ fn folded() -> Vec<Field> {
     fields(5, parameters(&[&[10, 20], &[10 - 45, 20 - 15], &[HALF, HALF]], &weights, &[-3, -3]))
 }
 
-/// The file, with so many more zeros of padding, and padding of this byte.
+/// Returns the file, with additional zeros of padding, and this padding byte.
 fn file(fields: &[Field], more: usize, padding: u8) -> Vec<u8> {
     const HEADER: usize = 16;
     let mut payload = Vec::new();
@@ -169,7 +169,7 @@ fn the_files_themselves_load() {
     }
 }
 
-/// Codes, counts, lengths, numbers: each field replaced by what it must not be.
+/// Codes, counts, lengths, numbers: each field with invalid values.
 #[test]
 fn each_field_that_stands_alone_is_checked() {
     let cases: Vec<(&str, Vec<u8>, &[&str])> = vec![
@@ -318,7 +318,7 @@ fn each_parameter_of_a_layer_is_checked() {
 fn what_other_layouts_have_is_checked() {
     let bias = with(folded(), "parameters", |bytes| bytes[8] ^= 1);
     names(&refusal(&bias), &["layer 0, row 0", "folded bias"]);
-    // Two to a byte: -8 in the low half, behind the last column.
+    // Two per byte: -8 in the low half, after the last column.
     let weight = with(int4(), "parameters", |bytes| bytes[17] = 0x48);
     names(&refusal(&weight), &["layer 0, row 0", "weight", "-8"]);
     let padding = with(int4(), "parameters", |bytes| bytes[18] = 0x15);
@@ -345,7 +345,7 @@ fn what_other_layouts_have_is_checked() {
     names(&refusal(&zero_point), &["input", "zero point", "3"]);
 }
 
-/// What the code of a second row says depends on the row before it.
+/// The meaning of a second row's code depends on the row before it.
 #[test]
 fn weights_in_pairs_of_rows_are_checked_as_what_they_stand_for() {
     let quantization = Quantization::int8(1.0, 0);

@@ -1,5 +1,5 @@
-//! Damaged model files: each is refused, naming what is wrong, or loads and then runs like any
-//! other model. Nothing panics and nothing is read out of bounds.
+//! Damaged model files: each is refused with an error that names the problem, or loads and runs
+//! like any other model. No file causes a panic or a read out of bounds.
 
 use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec, SelfTestSpec};
 use model_format::{Clamp, Encoding, Model, Multiplier, Quantization, WeightLayout};
@@ -44,7 +44,7 @@ fn file() -> Vec<u8> {
     spec().to_bytes().unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Whether the bytes load; if they do they must run, and with the answers of the reference.
+/// Returns whether the bytes load; if they do, they must run with the outputs of the reference.
 fn loads(what: &str, bytes: &[u8]) -> bool {
     match Model::parse(bytes) {
         Err(error) => {
@@ -154,7 +154,8 @@ fn each_field_of_the_header_is_checked() {
     assert_eq!(refusal(b"GIF89a"), refusal(b"something else, longer than a header"));
 }
 
-/// Each field set wrong in turn, all else being right: the refusal names the place and the field.
+/// Invalid values of each field in an otherwise valid file: the error names the place and the
+/// field.
 #[test]
 fn each_field_of_the_model_is_checked() {
     fn first(spec: &mut ModelSpec) -> &mut DenseSpec {

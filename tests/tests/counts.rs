@@ -1,4 +1,5 @@
-//! Nobody makes the engine slower unseen: executed instructions of an inference on each core.
+//! Upper bounds of the executed instructions per inference on each core, against performance
+//! regressions.
 
 use model_format::DataType;
 use thimble_tests::cores::EmulatedCore;
@@ -33,9 +34,9 @@ fn check(core: EmulatedCore) {
     assert!(rate <= most, "{name}, 700 × 500: {rate} instructions a product, at most {most}");
 }
 
-/// Blocks that are zero are looked for in every input. An input that has none may pay 4 % for that
-/// and for all else that comes before the rows, and however many it has, they cost no more than none
-/// but for an instruction a block, where the compiler counts them with a branch.
+/// Every input is searched for zero blocks. An input without any may cost 4 % more for this and for
+/// all other work before the rows. Any number of zero blocks costs no more than none, except for
+/// one instruction per block where the compiler counts them with a branch.
 fn zeros_cost_a_dense_input_little(core: &Core) {
     let name = core.core.name();
     let percents: Vec<usize> = (0..=60).step_by(15).collect();

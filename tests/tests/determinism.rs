@@ -1,4 +1,4 @@
-//! The same seed gives the same weights, on any number of threads.
+//! Determinism: the same seed gives the same weights on any number of threads.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use thimble_tests::command::{Finished, host_trainer};
 use thimble_tests::workspace::{empty_dir, read};
 
-/// SHA-256 of the weights that a training of three epochs gives.
+/// Returns the SHA-256 of the weights after three epochs.
 fn weights(folder: &Path, network: &str, threads: usize, run: usize) -> String {
     let (out, threads) = (format!("run-{threads}-{run}"), threads.to_string());
     let arguments = [
@@ -32,8 +32,8 @@ fn weights(folder: &Path, network: &str, threads: usize, run: usize) -> String {
 #[test]
 fn two_runs_give_the_same_weights_and_so_do_one_two_and_three_threads() {
     let folder = empty_dir("determinism");
-    // Large enough for each batch to be shared by three threads; dropout, penalties and a norm of
-    // gradients are what could depend on that.
+    // Large enough for each batch to be shared by three threads. Dropout, penalties and gradient
+    // clipping by norm could depend on the number of threads.
     let network = "network.layers=[\
         { dense = { units = 300, activation = \"relu\", l2 = 1e-4 } },\
         { dropout = { rate = 0.2 } },\

@@ -1,8 +1,8 @@
-//! Files that replace others are on the disk before they have the name, and their folder after it.
+//! Durability: files are synchronized before they replace others, and their folder afterwards.
 //!
-//! A library in front of the system's own (`LD_PRELOAD`) records what is written and synchronized.
-//! Renaming itself is not recorded, since it may be a system call without a function: a file that
-//! was synchronized under its temporary name, and is found under its own, was renamed afterwards.
+//! A preloaded library (`LD_PRELOAD`) records writes and synchronization. It does not record
+//! renames, which may be system calls without a library function. A file that was synchronized
+//! under its temporary name, and exists under its final one, was renamed afterwards.
 
 #![cfg(target_os = "linux")]
 
@@ -60,7 +60,7 @@ ssize_t writev(int fd, const struct iovec *parts, int count) {
 }
 "#;
 
-/// The library that records.
+/// Builds the recording library.
 fn recorder() -> PathBuf {
     let name = format!("recorder-{}.so", content_key(&[RECORDER.as_bytes()]));
     cached(&name, |library| {
@@ -84,7 +84,7 @@ fn durable(folder: &Path, arguments: &[&str], files: &[&str]) {
         let inode = fs::metadata(&path).expect("it is there").ino().to_string();
         let parent = path.parent().expect("a file lies in a folder").to_str().expect("text");
         let lines = record.lines().map(|line| line.splitn(3, ' ').collect::<Vec<_>>());
-        // Inodes are used again, so that only the last of each matters.
+        // Inodes are reused, so that only the last use of each counts.
         let mut steps = Vec::new();
         for line in lines {
             let [what, of, path] = line[..] else { panic!("{line:?}") };
@@ -143,7 +143,7 @@ fn every_file_is_on_the_disk_before_it_replaces_another() {
     ];
     let run = run.map(|name| format!("runs/rows/{name}"));
     let run: Vec<&str> = run.iter().map(String::as_str).collect();
-    // The second time each of them is replaced.
+    // The second run replaces each of them.
     durable(&folder, &["train", "rows.toml"], &run);
     durable(&folder, &["train", "rows.toml"], &run);
     let model = "runs/rows/model.thimble";

@@ -1,5 +1,4 @@
-//! Downloading MNIST from servers that behave badly: every file that ends up in the folder is
-//! whole and right.
+//! Downloads of MNIST from faulty servers: every file in the folder is complete and correct.
 
 use std::path::Path;
 
@@ -22,7 +21,7 @@ fn mirror(behavior: impl Fn(&Request, usize) -> Answer + Send + Sync + 'static) 
     Mirror::start(&mnist::packed_folder(), behavior)
 }
 
-/// What is in the folder, sorted.
+/// Returns the sorted names of the files in the folder.
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder.join("data")).expect("the folder is made").flatten();
     let mut names: Vec<_> = entries.map(|e| e.file_name().to_string_lossy().into()).collect();
@@ -80,7 +79,7 @@ fn an_interrupted_download_is_continued_by_the_next_command() {
     let cuts = mirror(|request, _| if is(request, 0) { Answer::Cut(5000) } else { Answer::Whole });
     let said = fetch(&folder, &[&cuts]).refused(1, &[mnist::FILES[0], "5000"]);
     assert!(!said.stderr.contains("checked\n  train-images"), "{}", said.stderr);
-    // Nothing that `train` would take for the file is there.
+    // No file exists that `train` would use.
     assert!(!names(&folder).iter().any(|name| *name == format!("{}.gz", mnist::FILES[0])));
     let whole = mirror(|_, _| Answer::Whole);
     fetch(&folder, &[&whole]).success();
@@ -103,7 +102,7 @@ fn a_server_that_cannot_resume_sends_all_again() {
 #[test]
 fn a_wrong_hash_is_refused_and_leaves_nothing() {
     let folder = empty_dir("fetch_wrong");
-    // Another file under the name of the first: sound gzip, wrong content.
+    // Another file under the first name: valid gzip, wrong content.
     let served = empty_dir("fetch_wrong_served");
     write(
         served.join(format!("{}.gz", mnist::FILES[0])),

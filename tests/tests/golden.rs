@@ -1,7 +1,7 @@
-//! Every byte that TensorFlow Lite Micro's own interpreter gave: by the reference, and by import
-//! and engine, on this machine and on every emulated core, in every layout.
+//! Bit-exactness with TensorFlow Lite Micro's interpreter: of the reference, and of import and
+//! engine, on the host and on every emulated core, in every layout.
 //!
-//! `tests/golden/README.md` says where the models, inputs and outputs are from.
+//! `tests/golden/README.md` gives the sources of models, inputs and outputs.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use thimble_tests::parity::{compare, engine_outputs, signed};
 use thimble_tests::tflite::Golden as OpSet;
 use thimble_tests::workspace::{empty_dir, read, root};
 
-/// A model with inputs and the outputs that it must give.
+/// A model with inputs and expected outputs.
 struct Golden {
     name: String,
     tflite: Vec<u8>,
@@ -50,7 +50,7 @@ impl Golden {
         import(&self.tflite, &options).unwrap_or_else(|e| panic!("{}: {e}", self.name)).bytes
     }
 
-    /// Holds rows of outputs against those of TensorFlow Lite Micro.
+    /// Compares rows of outputs with those of TensorFlow Lite Micro.
     fn check(&self, who: &str, model: &[u8], actual: &[i8]) {
         let model = Model::parse(model).expect("what was imported is valid");
         let rows = self.inputs.len() / model.input_len();
@@ -81,7 +81,7 @@ fn the_engine_gives_every_byte_of_tflm_in_every_layout() {
     }
 }
 
-/// As they are and packed for it.
+/// Runs the models on a core, as they are and packed for it.
 fn on(core: EmulatedCore) {
     let all = all();
     let (mut models, mut inputs) = (Vec::new(), Vec::new());
@@ -136,7 +136,7 @@ fn rv32imac_gives_every_byte_of_tflm() {
     on(EmulatedCore::Rv32);
 }
 
-/// What a user types.
+/// The commands as a user types them.
 #[test]
 fn the_commands_give_every_byte_of_tflm() {
     let folder = empty_dir("golden_commands");
@@ -154,13 +154,14 @@ fn the_commands_give_every_byte_of_tflm() {
     run(&["pack", "model.thimble", "--for", "cortex-m4", "-o", "m4.thimble"]);
     run(&["infer", "m4.thimble", "--raw-i8", &inputs, "--output", "m4.i8"]);
     assert!(read(folder.join("m4.i8")) == golden.outputs, "the outputs of the packed one differ");
-    // Layer by layer they are the same as well.
+    // The outputs of each layer are equal, too.
     let trace = |model: &str| run(&["trace", model, &inputs, "--row", "3"]).stdout;
     assert_eq!(trace("model.thimble"), trace("m4.thimble"));
     assert_eq!(trace("m4.thimble").lines().count(), 1 + 1 + 3, "name, input, layers");
 }
 
-/// The reference knows what the trained ones are made of: whatever agrees with it agrees with them.
+/// The reference covers the operators of trained models: an engine that equals the reference is
+/// exact for them.
 #[test]
 fn the_reference_gives_every_byte_of_tflm() {
     let trained = all().into_iter();

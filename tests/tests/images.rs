@@ -1,4 +1,4 @@
-//! Images, through the program: what is trained is what a model is asked about.
+//! Images: the preprocessing in training and in prediction is the same.
 
 use std::fs;
 use std::io::Cursor;
@@ -51,7 +51,7 @@ fn save(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) {
     write(path, bytes);
 }
 
-/// Files of a folder that has a folder for each class, each with its class.
+/// Returns the files in class folders, each with its class.
 fn files(folder: &Path) -> Vec<(String, String)> {
     let entries = |path: &Path| {
         let entries = fs::read_dir(path).expect("a folder");
@@ -68,7 +68,7 @@ fn files(folder: &Path) -> Vec<(String, String)> {
     classes.flat_map(named).collect()
 }
 
-/// The answer of a command about images, as JSON.
+/// Returns the JSON output of a command for images.
 fn json(folder: &Path, arguments: &[&str]) -> Value {
     let said = run(folder, arguments).success().stdout;
     serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"))
@@ -101,7 +101,7 @@ fn images_are_predicted_as_they_were_trained() {
     let arguments = ["infer", "m.thimble", "--output", "out.i8", paths[0], paths[1]];
     run(&folder, &arguments).success();
     assert_eq!(read(folder.join("out.i8")).len(), 4);
-    // One that cannot be read among others that can.
+    // An unreadable image among readable ones.
     let whole = read(paths[0]);
     save(&folder, "half.png", &whole[..whole.len() / 2]);
     let said = run(&folder, &["predict", "runs/images", "half.png", paths[0]])
@@ -197,12 +197,12 @@ fn folders_of_splits_are_trained_and_tested_with() {
     assert!(named, "{said}");
     let said = run(&folder, &["evaluate", "runs/images"]).success().stdout;
     assert!(said.contains("all 6 test rows"), "{said}");
-    // Said twice.
+    // The test split is given twice.
     write(folder.join("twice.toml"), preset("folder = \"photos\"", FIFTH, 2));
     run(&folder, &["train", "twice.toml"]).refused(1, &["data.test", "leave it out"]);
     fs::rename(folder.join("photos/test/dark"), folder.join("photos/test/gray")).expect("a name");
     run(&folder, &["train", "images.toml"]).refused(1, &["`gray`", "dark, light"]);
-    // Without test images results are on those for validation, and without these there are none.
+    // Without test images results are those of the validation split; without both, an error.
     fs::remove_dir_all(folder.join("photos/test")).expect("a folder");
     let said = run(&folder, &["train", "images.toml"]).success().stdout;
     assert!(said.contains("20 training · 4 validation rows"), "{said}");
@@ -250,7 +250,7 @@ fn damaged_images_are_named_or_skipped() {
     }
 }
 
-/// A photo of a test image of MNIST: dark ink on paper whose light falls off, turned and enlarged.
+/// A photo of an MNIST test image: dark ink on paper with uneven light, rotated and enlarged.
 fn photo(pixels: &[u8]) -> Vec<u8> {
     let image = GrayImage::from_raw(28, 28, pixels.to_vec()).expect("28 × 28");
     let large = image::imageops::resize(&image, 224, 224, image::imageops::FilterType::Triangle);
@@ -297,7 +297,7 @@ fn photos_of_digits_are_prepared_as_mnist_was() {
         assert!(same, "row {row}");
     }
     assert!(right >= 38, "{right} of 40");
-    // The plain way: the whole photo, resized and inverted.
+    // Plain preprocessing: the whole photo, resized and inverted.
     let said = json(&folder, &["predict", &model, "--json", "--plain", "0.jpg"]);
     assert_eq!(said["preparation"], "28x28 grayscale fit=stretch invert=yes background=white");
     assert_eq!(said["preparation_from"], "asked");

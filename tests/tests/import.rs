@@ -1,5 +1,5 @@
-//! What `host-trainer import`, `infer` and `pack` refuse: each error names the operator, the
-//! tensor or the file, and what to do about it; no file makes them panic.
+//! Errors of `host-trainer import`, `infer` and `pack`: each names the operator, tensor or file,
+//! and the remedy. No file causes a panic.
 
 use std::path::Path;
 
@@ -57,7 +57,7 @@ fn files_that_are_no_whole_models_are_refused() {
     run(&folder, &["import", "other.tflite"]).refused(1, &["other.tflite", "TFL3"]);
     write(folder.join("page.tflite"), "<html>404</html>");
     run(&folder, &["import", "page.tflite"]).refused(1, &["page.tflite", "TFL3"]);
-    // No length but the whole one gives the model; padding at the end is nobody's.
+    // Only the complete file is a valid model; padding at the end is not part of it.
     let model = import(&whole, &options()).expect("the whole file is a model").bytes;
     for len in 0..whole.len() {
         match import(&whole[..len], &options()) {
@@ -67,7 +67,7 @@ fn files_that_are_no_whole_models_are_refused() {
     }
 }
 
-/// Whatever is wrong with a file, it is refused or imported: nothing panics.
+/// A damaged file is refused or imported, without a panic.
 #[test]
 fn damaged_files_never_panic() {
     let mut random = fastrand::Rng::with_seed(1);
@@ -92,7 +92,7 @@ fn damaged_files_never_panic() {
     }
 }
 
-/// The places of a number in a file.
+/// Returns the positions of a number in a file.
 fn places(file: &[u8], bytes: &[u8]) -> Vec<usize> {
     (0..file.len()).step_by(4).filter(|at| file[*at..].starts_with(bytes)).collect()
 }
@@ -131,8 +131,8 @@ fn scales_that_are_none_are_named() {
     }
 }
 
-/// A field of a table that is not there has the offset 0 in the list of its fields: with all of the
-/// tensors' lists so changed in turn, some tensor has lost its quantization.
+/// A missing field of a table has the offset 0 in its vtable. With this change in each of the
+/// tensors' vtables in turn, some tensor lacks its quantization.
 #[test]
 fn quantization_that_is_missing_is_named() {
     let whole = golden("relu6.tflite");

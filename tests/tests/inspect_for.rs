@@ -1,4 +1,4 @@
-//! `inspect --for CHIP` predicts what the built image takes, to 5 %.
+//! `inspect --for CHIP`: predictions are within 5 % of built images.
 
 use host_trainer::chips::Chip;
 use host_trainer::pack::{Core, pack};
@@ -11,7 +11,7 @@ use thimble_tests::minimal::{Sizes, image};
 use thimble_tests::sizes::notebook_model;
 use thimble_tests::workspace::{empty_dir, read, root, write};
 
-/// Chips that are emulated, or have the core of a board that is.
+/// Chips that are emulated, or whose core is.
 const CHIPS: [&str; 3] = ["nRF51822", "nRF52840", "FE310"];
 
 fn chip(name: &str) -> &'static Chip {
@@ -32,7 +32,7 @@ fn check(test: &str, name: &str, model: &[u8]) {
     let built = Sizes::of(&image(chip(name).target, model));
     for (what, predicted, built) in [
         ("flash", predicted("flash_bytes"), built.flash),
-        // The code alone, so that a large model hides no error.
+        // The code alone, so that a large model does not hide an error.
         ("code", predicted("code_bytes"), built.flash - model.len() as u64),
         ("static RAM", predicted("scratch_bytes") + predicted("static_bytes"), built.ram),
     ] {
@@ -96,8 +96,8 @@ fn what_cannot_be_predicted_is_named() {
         let line = wide.lines().find(|l| l.contains(line)).unwrap_or_else(|| panic!("{wide}"));
         line.rsplit(": ").next().expect("a verdict").to_string()
     };
-    assert_eq!(verdict("takes any model"), "fits");
-    assert_eq!(verdict("takes signed models only"), "does not fit");
+    assert_eq!(verdict("accepts any model"), "fits");
+    assert_eq!(verdict("accepts signed models only"), "does not fit");
     let list = inspect("list").success().stdout;
     assert!(list.contains("packed for another core") && list.contains("STM32H743"), "{list}");
 }

@@ -1,5 +1,5 @@
-//! Activations of 16 bits: the egg crate, trained by the program, as good as in float, and the same
-//! bytes on every emulated core as on this machine.
+//! 16-bit activations: egg-crate, trained by the program, is as accurate as in float, and bit-exact
+//! on every emulated core.
 
 use host_trainer::device::command::Vector;
 use host_trainer::pack::pack;
@@ -9,7 +9,7 @@ use thimble_tests::parity::{signed, unsigned};
 use thimble_tests::trained::eggcrate_int16_run;
 use thimble_tests::workspace::read;
 
-/// Points of the plane that are asked for.
+/// Number of evaluated points of the plane.
 const POINTS: usize = 500;
 
 #[test]

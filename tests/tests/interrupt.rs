@@ -1,4 +1,4 @@
-//! What Ctrl-C and a full disk leave behind: all that was learnt or measured.
+//! Interrupts and full disks: trained weights and measurements are kept.
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader, Read};
@@ -10,7 +10,7 @@ use thimble_tests::command::{Finished, host_trainer, host_trainer_path};
 use thimble_tests::emulated::{board, default_model, listening, serving_firmware};
 use thimble_tests::workspace::{empty_dir, read};
 
-/// A training of some seconds, so that it is still at it when its first line is read.
+/// A training of some seconds, which is still running when its first line is read.
 const LONG: [&str; 6] = [
     "--threads=1",
     "--set=training.epochs=400",
@@ -25,8 +25,7 @@ fn run(folder: &Path, arguments: &[&str]) -> Finished {
     Finished::of(&mut host_trainer(folder, arguments))
 }
 
-/// Runs until a line of the error stream has `word`, then sends what Ctrl-C sends. Returns the
-/// output.
+/// Runs until a line of standard error contains `word`, then sends SIGINT. Returns the output.
 fn interrupted(folder: &Path, arguments: &[&str], word: &str) -> String {
     let mut child = host_trainer(folder, arguments)
         .stdin(Stdio::null())
@@ -39,7 +38,7 @@ fn interrupted(folder: &Path, arguments: &[&str], word: &str) -> String {
     assert!(seen, "no line has {word}");
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill").success());
-    // The pipe must not fill up.
+    // Drains the pipe.
     lines.for_each(drop);
     let mut output = String::new();
     child.stdout.take().expect("a pipe").read_to_string(&mut output).expect("text");
@@ -52,12 +51,12 @@ fn after_an_interrupt_training_goes_on_to_the_same_weights() {
     let folder = empty_dir("interrupt_train");
     let train = |more| [&["train", "digits"], &LONG[..], more].concat();
     let said = interrupted(&folder, &train(&["--output=stopped"][..]), "epoch   1/400");
-    assert!(said.contains("--resume goes on"), "{said}");
-    // What was learnt until then is a run like any other.
+    assert!(said.contains("--resume continues"), "{said}");
+    // The interrupted training is a complete run.
     for file in ["model.thimble", "weights.safetensors", "metrics.json", "report.html"] {
         assert!(!read(folder.join("stopped").join(file)).is_empty(), "{file}");
     }
-    // The checkpoint fits this training alone.
+    // The checkpoint fits only this training.
     let other = train(&["--output=stopped", "--resume", "--set=training.batch_size=16"][..]);
     run(&folder, &other)
         .refused(1, &["checkpoint.safetensors", "another training", "batch_size = 8"]);
@@ -85,7 +84,7 @@ fn an_interrupted_sweep_goes_on_where_it_was() {
     assert_eq!(rows.len(), 2, "{said}");
     for (row, seed) in rows.iter().zip(["1", "2"]) {
         assert_eq!(row["settings"]["seed"], seed, "{said}");
-        // Whatever was taken for the activations.
+        // Independent of the data type of activations.
         let names = ["int8", "int16", "mixed"];
         let model = names.iter().find_map(|name| row["metrics"].get(*name)).expect("a model");
         assert!(model["test"]["accuracy"].as_f64() > Some(0.9), "{said}");
@@ -112,7 +111,7 @@ fn an_interrupted_benchmark_shows_what_it_has_measured() {
     run(&folder, &["device", "self-test", "--tcp", &address]).success();
 }
 
-/// Trains in a shell that lets no file grow beyond so many blocks of 512 bytes.
+/// Trains in a shell that limits files to a number of 512-byte blocks.
 fn with_little_space(folder: &Path, blocks: u32) -> Finished {
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
     let mut command = Command::new("sh");
@@ -150,7 +149,7 @@ fn a_disk_that_fills_up_loses_nothing_that_fits() {
 #[test]
 fn a_run_whose_folder_takes_no_more_is_written_elsewhere() {
     let folder = empty_dir("no_space");
-    // A folder stands where the page shall be.
+    // A folder has the name of the report.
     std::fs::create_dir_all(folder.join("run/report.html/here")).expect("made");
     std::fs::create_dir(folder.join("elsewhere")).expect("made");
     let mut command = host_trainer(&folder, ["train", "digits", "--quiet", "--output=run"]);

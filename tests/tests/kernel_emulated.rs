@@ -1,5 +1,5 @@
-//! The engine on every emulated core against the reference, byte by byte: the cases of
-//! `kernel_host`, in the layouts of the cores that they are for.
+//! Comparison of the engine on every emulated core with the reference, byte by byte: the cases of
+//! `kernel_host`, in the layouts of each core.
 
 use host_trainer::device::command::Vector;
 use model_format::build::{ModelSpec, OutputSpec};
@@ -10,7 +10,7 @@ use thimble_tests::cores::EmulatedCore;
 use thimble_tests::random_model::MAX_WIDTH;
 use thimble_tests::reference::Network;
 
-/// The rows of outputs for each model with its inputs.
+/// Returns the rows of outputs for each model and its inputs.
 fn run(core: EmulatedCore, models: &[(&[u8], &[Vec<i8>])]) -> Vec<Vec<i8>> {
     let rows: Vec<Vec<i8>> = models.iter().map(|(_, inputs)| inputs.concat()).collect();
     let models: Vec<Vector<'_>> =
@@ -19,17 +19,17 @@ fn run(core: EmulatedCore, models: &[(&[u8], &[Vec<i8>])]) -> Vec<Vec<i8>> {
     core.run(&models).into_iter().map(accepted).collect()
 }
 
-/// What bytes stand for.
+/// Converts the bytes of a tensor to values.
 fn values(bytes: &[i8], data_type: DataType) -> Vec<i64> {
     thimble_tests::values::values(&bytes.iter().map(|x| *x as u8).collect::<Vec<u8>>(), data_type)
 }
 
-/// The outputs of every layer, by the reference.
+/// Returns the outputs of every layer, by the reference.
 fn expected(model: &Model<'_>, input: &[i8]) -> Vec<Vec<i64>> {
     Network::new(model).run_layers_wide(&values(input, model.input().quantization.data_type))
 }
 
-/// Holds every output against the reference.
+/// Compares every output with the reference.
 fn check(core: EmulatedCore, cases: &[Case]) {
     let models: Vec<(&[u8], &[Vec<i8>])> =
         cases.iter().map(|case| (&*case.model, &*case.inputs)).collect();
@@ -47,8 +47,8 @@ fn check(core: EmulatedCore, cases: &[Case]) {
     }
 }
 
-/// Where the core first differs from the reference: its answers to the model cut behind the first
-/// layer, the second, …
+/// Finds the first layer where the core differs from the reference, from its outputs of the model
+/// truncated after the first layer, the second, …
 fn first_difference(core: EmulatedCore, case: &Case, number: usize) -> String {
     let model = Model::parse(&case.model).expect("a valid model");
     let input = &case.inputs[number];
@@ -72,8 +72,8 @@ fn first_difference(core: EmulatedCore, case: &Case, number: usize) -> String {
     "the outputs, but not if it runs alone".into()
 }
 
-/// Every shape that leaves a remainder in every layout of the core, then thousands of random
-/// shapes in random ones of them, and networks of 16-bit activations.
+/// Every shape with a remainder in every layout of the core, then thousands of random shapes in
+/// random layouts, and networks with 16-bit activations.
 fn check_kernels(core: EmulatedCore) {
     let own = core.own_layouts();
     for layout in own {
@@ -88,7 +88,7 @@ fn check_kernels(core: EmulatedCore) {
     check(core, &ends_of_accumulators(&all));
 }
 
-/// Models whose accumulators come as near to their limit as the proof against overflow lets them.
+/// Returns models whose accumulators come as close to their limit as the overflow proof allows.
 fn ends_of_accumulators(layouts: &[WeightLayout]) -> Vec<Case> {
     let mut cases = Vec::new();
     for layout in layouts {

@@ -1,5 +1,5 @@
-//! The engine on this machine against the reference, layer by layer and byte by byte, over random
-//! models that lean towards the extremes.
+//! Comparison of the host's engine with the reference, layer by layer and byte by byte, over random
+//! models with many extreme values.
 
 use std::thread;
 
@@ -26,7 +26,7 @@ fn random_models_of_all_shapes() {
     });
 }
 
-/// The host checks any file: it reads what was packed for any core.
+/// The host's engine reads all layouts, to check files for any core.
 #[test]
 fn random_models_in_every_layout() {
     check((30_000..30_600).map(|seed| cases::packed(seed, 300, &WeightLayout::ALL)));

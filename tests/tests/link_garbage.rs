@@ -1,8 +1,8 @@
-//! Whatever arrives on the board's UART, and whatever it was asked before, the next good frame is
-//! answered.
+//! Robustness of the link: after any bytes on the board's UART, and after any request, the next
+//! valid frame is answered.
 //!
-//! The frames are made and read here byte by byte, without the client, which would repeat what
-//! the board refuses.
+//! The frames are built and parsed byte by byte, without the client, which would repeat refused
+//! frames.
 
 use firmware::link::{Benchmark, Request, RequestError, frame_len};
 use model_format::Model;
@@ -25,7 +25,7 @@ fn garbage_is_refused_and_counted() {
     let mut wire = Wire::to(board());
     wire.send(b"AT+GMR\r\n");
     assert_eq!(wire.good_frame_is_answered(), [RequestError::Damaged]);
-    // Zeros enclose nothing, so there is nothing to refuse.
+    // Zeros contain no frame, so that none is refused.
     wire.send(&[0; 50]);
     assert_eq!(wire.good_frame_is_answered(), []);
     wire.send(&[255; 20]);
@@ -58,7 +58,7 @@ fn an_oversized_frame_is_refused_with_the_limit() {
     let limit = frame_len(inputs.max(784)) as u32;
     wire.send(&vec![1; 5000]);
     assert_eq!(wire.good_frame_is_answered(), [RequestError::TooLong { limit }]);
-    // A sound frame that is too long is no different.
+    // A valid frame that is too long is refused, too.
     let bytes = frame(7, Request::Infer { input: &[1; 3000] });
     wire.send(&bytes);
     assert_eq!(wire.good_frame_is_answered(), [RequestError::TooLong { limit }]);
@@ -110,18 +110,18 @@ fn requests_that_cannot_be_served_are_refused_under_their_number() {
         let refusal = RequestError::InputLength { expected, given };
         assert_eq!(wire.receive(), (sequence, Answer::Error(refusal)));
     }
-    // Postcard writes an enum's variant as it writes a number: this is a request from the future.
+    // Postcard encodes an enum's variant as a number: this is an unknown request.
     let sequence = wire.next_sequence();
     wire.send(&frame(sequence, 99u32));
     assert_eq!(wire.receive(), (sequence, Answer::Error(RequestError::UnknownRequest)));
-    // A known request with something behind it.
+    // A known request with trailing bytes.
     let sequence = wire.next_sequence();
     wire.send(&frame(sequence, (0u32, 1u8)));
     assert_eq!(wire.receive(), (sequence, Answer::Error(RequestError::UnknownRequest)));
     assert_eq!(wire.good_frame_is_answered(), []);
 }
 
-/// An eighth of a second by the board's own clock, and the round of test vectors that it is at.
+/// An eighth of a second by the board's clock, and the current round of self-tests.
 #[test]
 fn a_benchmark_of_many_runs_does_not_make_the_board_deaf() {
     on_every_board(|board| {

@@ -1,4 +1,4 @@
-//! The minimal image: small, without a path to a panic, and right.
+//! The minimal image: size, absence of panics, and correct outputs.
 
 use host_trainer::pack::{Core, pack};
 use model_format::Model;
@@ -6,13 +6,14 @@ use thimble_tests::emulated::default_model;
 use thimble_tests::minimal::{MACHINES, Machine, Sizes, image, run, stack_and_statics, symbols};
 use thimble_tests::sizes::notebook_model;
 
-/// The most bytes of flash beside the model: 6 KiB on the M4, 6.5 KiB on the M0, 7 KiB on RV32.
+/// Upper bound of flash without the model in bytes: 6 KiB on the M4, 6.5 KiB on the M0, 7 KiB on
+/// RV32.
 const MOST_CODE: [u64; 3] = [6_656, 6_144, 7_168];
-/// The most bytes of static RAM beside the scratch memory.
+/// Upper bound of static RAM without the scratch memory, in bytes.
 const MOST_STATIC: u64 = 256;
-/// The most bytes of scratch memory for 784-128-10.
+/// Upper bound of scratch memory for 784-128-10, in bytes.
 const MOST_SCRATCH: usize = 2_600;
-/// The most bytes of stack for all of it: checking the model, running its tests.
+/// Upper bound of the stack for checking the model and running its self-tests, in bytes.
 const MOST_STACK: usize = 1_024;
 
 fn check(machine: &Machine, core: Core, max_code: u64) {
@@ -33,7 +34,7 @@ fn check(machine: &Machine, core: Core, max_code: u64) {
         assert!(stack <= MOST_STACK, "{core}, {name}: {stack} bytes of stack");
         let (stack, statics) = stack_and_statics(&elf);
         assert!(stack <= statics, "{core}, {name}: the stack from {stack:#x} overwrites statics");
-        // The linker has refused it if there is: this says that it was asked to.
+        // The linker refuses a panic; this checks that the refusal was active.
         let panics: Vec<String> = symbols(&elf)
             .into_iter()
             .filter(|name| name.contains("panic") || name.contains("rust_begin_unwind"))

@@ -1,5 +1,4 @@
-//! The same bytes at every optimization level: other instructions, other registers, one answer.
-//! Level 3 is that of the firmware which all other tests run.
+//! Bit-exactness at every optimization level. All other tests run firmware of level 3.
 
 use host_trainer::device::command::Vector;
 use model_format::WeightLayout::{self, Int4, RowMajor, Sparse};
@@ -14,7 +13,7 @@ fn cases(core: EmulatedCore) -> Vec<Case> {
     small.into_iter().chain(wide).chain(cases::every_shift()).collect()
 }
 
-/// Holds the levels "s" and 2 against 3.
+/// Compares the levels "s" and 2 with 3.
 fn check(core: EmulatedCore) {
     let cases = cases(core);
     let inputs: Vec<Vec<i8>> = cases.iter().map(|case| case.inputs.concat()).collect();

@@ -1,5 +1,5 @@
-//! The proof against overflow has no slack: for every layout and precision a model that is one
-//! below the bound loads and gives the reference's answer, and one above is refused by its row.
+//! Tightness of the overflow proof: for every layout and data type, a model just below the bound
+//! loads and gives the reference's output, and one just above is refused with its row.
 
 use model_format::build::{LayerSpec, ModelSpec};
 use model_format::{Clamp, DataType, Error, Model, Multiplier, WeightLayout};
@@ -43,8 +43,8 @@ fn one_above_the_bound_is_refused_by_its_row() {
     }
 }
 
-/// The layer before says how far its outputs reach: what is proved with its clamp is refused
-/// without.
+/// The proof uses the clamp of the previous layer: a model that is valid with the clamp is refused
+/// without it.
 #[test]
 fn the_bound_knows_the_clamp_of_the_layer_before() {
     let edge = edges(WeightLayout::RowMajor, DataType::Int8).remove(0);

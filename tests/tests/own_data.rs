@@ -1,4 +1,4 @@
-//! Data of the user's own, through the program: a CSV file, a folder of images.
+//! The user's own data: a CSV file, a folder of images.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ fn metrics(run: PathBuf) -> Value {
     serde_json::from_slice(&read(run.join("metrics.json"))).expect("metrics.json is JSON")
 }
 
-/// 240 plants of three kinds, told apart by two of three numbers.
+/// Writes 240 plants of three kinds, which two of three features distinguish.
 fn plants(folder: &Path) {
     let mut text = String::from("id,length,kind,width\n");
     for row in 0..240_u32 {
@@ -114,7 +114,7 @@ fn what_is_wrong_with_a_table_is_named() {
     // Four kinds, three outputs.
     let kinds: String = (0..40).map(|row| format!("{row},1,kind{},3\n", row % 4)).collect();
     refused(&format!("id,length,kind,width\n{kinds}"), &["4", "classes", "network.layers"]);
-    // Set by hand, to a column that is not there.
+    // Set on the command line, to a missing column.
     plants(&folder);
     let set = "data.dataset={ csv = { file = \"plants.csv\", target = { classes = \"sort\" } } }";
     run(&folder, &["train", "plants.toml", "--set", set]).refused(1, &["`sort`", "kind"]);
@@ -161,7 +161,7 @@ fn a_folder_of_images_is_learnt_and_predicted() {
     let model = folder.join("runs/photos/model.thimble").display().to_string();
     let said = run(&folder, &["evaluate", &model, "photos.toml"]).success().stdout;
     assert!(said.contains("right"), "{said}");
-    // One of another size: named, with the remedy, which helps.
+    // An image of another size: the error names it, and its remedy works.
     write(folder.join("photos/left/odd.png"), png(9, 9, true, 1));
     run(&folder, &["train", "photos.toml"]).refused(1, &["odd.png", "9 × 9", "resize"]);
     let set = "data.dataset.images.resize=[8, 8]";

@@ -1,7 +1,7 @@
-//! Whatever the network: quantize → encode → parse → run equals the plain implementation, in every
-//! layout, for int8 and int16 activations; and packing for any core changes no output.
+//! Property tests of quantize → encode → parse → run, compared with the reference in every layout,
+//! for int8 and int16 activations. Packing for any core changes no output.
 //!
-//! proptest shrinks what fails, so that the smallest network that differs is what is printed.
+//! proptest shrinks failures to the smallest network that differs.
 
 use host_trainer::pack::{Core, pack};
 use model_format::build::{
@@ -20,15 +20,15 @@ use thimble_tests::values::values;
 /// A dense layer of a float network.
 #[derive(Clone, Debug)]
 struct FloatDense {
-    /// A row an output.
+    /// One row per output.
     weights: Vec<Vec<f32>>,
     biases: Vec<f32>,
     relu: bool,
-    /// What the outputs shall cover.
+    /// Range of the outputs.
     output: (f32, i32),
 }
 
-/// What follows a dense layer.
+/// Layer after a dense layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Then {
     Nothing,
@@ -42,7 +42,7 @@ enum Then {
 struct FloatNetwork {
     input: (f32, i32),
     layers: Vec<(FloatDense, Then)>,
-    /// For int8, the low byte of each is taken.
+    /// For int8, the low byte of each.
     rows: Vec<Vec<i16>>,
 }
 
@@ -88,7 +88,7 @@ fn network() -> impl Strategy<Value = FloatNetwork> {
 }
 
 impl FloatDense {
-    /// Symmetric weights with a scale a row, as the trainer's.
+    /// Quantizes to symmetric weights with per-row scales, as the trainer does.
     fn quantize(&self, x: Quantization, y: Quantization, layout: WeightLayout) -> DenseSpec {
         let most = f32::from(layout.max_weight());
         let scales: Vec<f32> = self
@@ -122,7 +122,7 @@ impl FloatDense {
 }
 
 impl FloatNetwork {
-    /// The model in a precision and a layout.
+    /// Quantizes the model to a data type and a layout.
     fn quantize(&self, data_type: DataType, layout: WeightLayout) -> ModelSpec {
         let quantization = |(scale, zero_point): (f32, i32)| match data_type {
             DataType::Int8 => Quantization::int8(scale, zero_point),
@@ -153,7 +153,7 @@ impl FloatNetwork {
         }
     }
 
-    /// The rows of inputs in a precision, as numbers and as bytes.
+    /// Returns the rows of inputs in a data type, as numbers and as bytes.
     fn inputs(&self, data_type: DataType) -> Vec<(Vec<i64>, Vec<u8>)> {
         let row = |row: &Vec<i16>| match data_type {
             DataType::Int8 => (
@@ -192,7 +192,7 @@ impl Then {
     }
 }
 
-/// The outputs of all rows, as the engine gives them.
+/// Returns the outputs of all rows by the engine.
 fn run(model: &[u8], inputs: &[(Vec<i64>, Vec<u8>)]) -> Vec<Vec<u8>> {
     let model = Model::parse(model).expect("what to_bytes has checked");
     let mut scratch = vec![0; model.scratch_len()];

@@ -1,4 +1,5 @@
-//! What goes wrong on the board ends QEMU with a failing code, and the log says what and where.
+//! Failures on the board end QEMU with a failing exit code, and the log contains the error and its
+//! location.
 
 use host_trainer::device::board::Board;
 use host_trainer::device::command::bulk;
@@ -6,7 +7,7 @@ use host_trainer::device::emulator::{Emulator, Options, Uart};
 use thimble_tests::emulated::{LIMIT, board, default_model, firmware};
 use thimble_tests::workspace::empty_dir;
 
-/// Starts the firmware with a command; gives QEMU's exit code and the log.
+/// Starts the firmware with a command; returns QEMU's exit code and the log.
 fn ending(board: &'static Board, command: &[&str]) -> (Option<i32>, String) {
     let folder = empty_dir(&format!("ending-{}", command.join("-")));
     let mut emulator = Emulator::start(Options {
@@ -17,7 +18,7 @@ fn ending(board: &'static Board, command: &[&str]) -> (Option<i32>, String) {
     })
     .unwrap_or_else(|error| panic!("{error}"));
     let status = emulator.wait(LIMIT).unwrap_or_else(|error| panic!("{error}"));
-    // The log is read by another thread, and whole once that has ended.
+    // Another thread reads the log, which is complete once the emulator has ended.
     let log = emulator.wait_for_success(LIMIT).map_or_else(|e| e.to_string(), |()| String::new());
     (status.code(), log)
 }

@@ -1,5 +1,5 @@
-//! The headline: a trained MNIST network gives the same bytes on the emulated board as on this
-//! machine, and on this machine as by the reference, for every test image.
+//! Bit-exactness of a trained MNIST network, for every test image: the emulated board, the host's
+//! engine, and the reference.
 
 use std::sync::OnceLock;
 use std::thread;
@@ -17,7 +17,7 @@ struct Setting {
     model: Vec<u8>,
     images: Vec<Vec<i8>>,
     labels: Vec<u8>,
-    /// What the engine on this machine says.
+    /// Outputs of the host's engine.
     host: Vec<Vec<i8>>,
 }
 

@@ -1,5 +1,5 @@
-//! `host-trainer quantize`: int4 and sparse weights, chosen within a budget, and the same bytes on an
-//! emulated core; `train --for`.
+//! `host-trainer quantize`: int4 and sparse weights, selected within a budget, and bit-exactness on
+//! an emulated core; `train --for`.
 
 use host_trainer::device::command::Vector;
 use host_trainer::pack::{Core, pack};
@@ -11,7 +11,7 @@ use thimble_tests::parity::engine_outputs;
 use thimble_tests::trained::digits_run;
 use thimble_tests::workspace::{empty_dir, read, write};
 
-/// Runs `quantize` and gives what it wrote and said.
+/// Runs `quantize`, and returns the model and the output.
 fn quantize(name: &str, arguments: &[&str]) -> (Vec<u8>, String) {
     let folder = empty_dir(name);
     let run = digits_run().display().to_string();
@@ -131,7 +131,7 @@ fn a_model_is_trained_for_a_core() {
     Finished::of(&mut host_trainer(&folder, train)).success();
     let model = read(folder.join("run/model.thimble"));
     assert_eq!(layouts(&model), [WeightLayout::Pairs4; 2]);
-    // What reads a run reads this one.
+    // Commands that read runs accept this one.
     Finished::of(&mut host_trainer(&folder, ["evaluate", "run/model.thimble", "digits"])).success();
     Finished::of(&mut host_trainer(&folder, ["report", "run"])).success();
     Finished::of(&mut host_trainer(&folder, ["train", "digits", "--for", "cortex-m5"]))

@@ -1,5 +1,5 @@
-//! Whatever a sensor counts: the engine makes the same values of it as the plain implementation,
-//! counts the same values that are beyond, and answers the same; and packing changes none of it.
+//! Raw sensor counts: the engine's encoded values, saturation counts and outputs equal the
+//! reference's, and packing changes none of them.
 
 use host_trainer::pack::{Core, pack};
 use model_format::build::{LayerSpec, ModelSpec};
@@ -18,7 +18,7 @@ fn channel() -> impl Strategy<Value = Channel> {
     let offset = prop_oneof![Channel::OFFSETS, -40_000..40_000i32, select(ends.to_vec())];
     let multiplier = (1 << 30..=i32::MAX, *Multiplier::SHIFTS.start()..=Channel::MAX_SHIFT)
         .prop_map(|(mantissa, shift)| Multiplier { mantissa, shift });
-    // What sensors have: some counts to a step, or some steps to a count.
+    // Typical of sensors: some counts per step, or some steps per count.
     let usual = (1 << 30..=i32::MAX, -14..=1i8)
         .prop_map(|(mantissa, shift)| Multiplier { mantissa, shift });
     let zero = Just(Multiplier { mantissa: 0, shift: 0 });
@@ -54,7 +54,7 @@ fn case() -> impl Strategy<Value = Case> {
         .prop_map(|(seed, channels, int16, rows)| Case { seed, channels, int16, rows })
 }
 
-/// The random model of the case's seed with an input that is made from counts.
+/// Returns the random model of the case's seed with an input of raw counts.
 fn spec(case: &Case) -> ModelSpec {
     let mut spec = RandomModel::within(case.seed, 64).spec;
     let inputs = spec.input.shape[0];
@@ -109,7 +109,7 @@ fn holds(case: &Case) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// The random model of a seed with an input that is made from real numbers.
+/// Checks the random model of a seed with an input of real numbers.
 fn real_holds(
     seed: u64,
     channels: &[RealChannel],

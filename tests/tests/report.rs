@@ -1,5 +1,5 @@
-//! The report of a run, opened in a real browser: no script error, no missing picture, no
-//! sideways scrolling, on a telephone's width and on a wide screen's.
+//! The report of a run in a real browser: no script error, no missing picture, no horizontal
+//! scrolling, at the width of a phone and of a wide screen.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use thimble_tests::workspace::empty_dir;
 /// Widths of a page in pixels.
 const WIDTHS: [u32; 2] = [400, 1600];
 
-/// What the browser runs in a copy of the page: what it finds becomes text of the page around it.
+/// Script that the browser runs in a copy of the page; its findings become text of the outer page.
 const MEASURE: &str = r#"
 <script>
   const errors = [];
@@ -39,8 +39,8 @@ const MEASURE: &str = r#"
 </script>
 "#;
 
-/// Opens pages at each of [`WIDTHS`] and gives back what [`MEASURE`] found, page by page. They are
-/// in frames, since a browser's window cannot be as narrow as a telephone.
+/// Opens pages at each of [`WIDTHS`] and returns the findings of [`MEASURE`], page by page. They
+/// are in frames, because a browser's window cannot be as narrow as a phone.
 fn measured(pages: &[&Path], dark: bool) -> Vec<Vec<serde_json::Value>> {
     let folder = empty_dir(&format!("report-measured-{dark}"));
     let mut frames = String::from("<!doctype html>");
@@ -80,7 +80,7 @@ fn measured(pages: &[&Path], dark: bool) -> Vec<Vec<serde_json::Value>> {
     (0..pages.len()).map(|index| WIDTHS.map(|width| found(index, width)).into()).collect()
 }
 
-/// Chromium, under the name that it has here.
+/// Returns the installed name of Chromium.
 fn browser() -> PathBuf {
     let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -95,7 +95,7 @@ fn browser() -> PathBuf {
     })
 }
 
-/// Fails on what nobody should see on a page.
+/// Fails on visible defects of a page.
 fn check(page: &Path, width: u32, found: &serde_json::Value) {
     let (page, none) = (page.display(), serde_json::json!([]));
     assert_eq!(found["width"], width, "{page}: measured at another width: {found}");

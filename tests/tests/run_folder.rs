@@ -1,5 +1,5 @@
-//! A run folder is one run: after kills at any moment, with two writers, with files of two runs, and
-//! when the quantizer refuses.
+//! Integrity of run folders: after kills at any moment, with two writers, with files of two runs,
+//! and when quantization fails.
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader};
@@ -12,7 +12,7 @@ use serde_json::Value;
 use thimble_tests::command::{Finished, host_trainer};
 use thimble_tests::workspace::{empty_dir, read, write};
 
-/// The figures of the model, whatever was taken for its activations.
+/// Returns the metrics of the quantized model, of any data type.
 fn quantized(metrics: &Value) -> &Value {
     let names = ["int8", "int16", "mixed"];
     names.iter().find_map(|name| metrics.get(*name)).expect("a model")
@@ -27,7 +27,7 @@ fn train<'a>(out: &'a str, seed: &'a str) -> Vec<&'a str> {
     [&fixed[..], &["--output", out, "--seed", seed]].concat()
 }
 
-/// A training that takes minutes, once its first epoch is done.
+/// Starts a training of several minutes, and waits for its first epoch.
 fn long_training(folder: &Path, out: &str) -> Child {
     let settings = ["--set=training.epochs=100000", "--threads=1", "--output", out];
     let mut child = host_trainer(folder, [&["train", "digits"][..], &settings].concat())
@@ -52,7 +52,7 @@ fn content(run: &Path) -> [Vec<u8>; 2] {
     ["weights.safetensors", "model.thimble"].map(|name| read(run.join(name)))
 }
 
-/// How often a run is killed: some times in every test run, more where the environment asks for it.
+/// Number of kills: a few by default, more by an environment variable.
 fn kills() -> u64 {
     std::env::var("THIMBLE_KILLS").ok().and_then(|count| count.parse().ok()).unwrap_or(16)
 }
@@ -71,7 +71,7 @@ fn a_kill_at_any_moment_leaves_one_run_or_says_that_it_does_not() {
     let mut rng = fastrand::Rng::with_seed(13);
     let (mut complete, mut finished, mut refused) = (0, 0, 0);
     for kill_number in 0..kills() {
-        // Seeds take turns, so that files of two runs would meet.
+        // Seeds alternate, so that files of two runs would be mixed.
         let seed = if kill_number % 2 == 0 { "1" } else { "2" };
         let mut child = host_trainer(&folder, train("run", seed))
             .stdin(Stdio::null())
@@ -99,13 +99,13 @@ fn a_kill_at_any_moment_leaves_one_run_or_says_that_it_does_not() {
             assert!(folder.join("run/report.html").is_file());
         } else {
             refused += 1;
-            // The folder may not even have its lock yet.
+            // The folder may not have its lock yet.
             let begun = folder.join("run/run.lock").exists();
             said.refused(1, if begun { &["run.json"] } else { &["no such file"] });
         }
     }
     eprintln!("{complete} whole, {finished} finished by quantize, {refused} refused");
-    // Whatever is left there, a training goes through, and cleans up.
+    // A training succeeds with any remains, and removes them.
     run(&folder, &train("run", "1")).success();
     assert_eq!(content(&folder.join("run")), whole[0]);
     for entry in std::fs::read_dir(folder.join("run")).expect("a folder") {
@@ -195,12 +195,12 @@ fn a_file_of_another_run_is_named_by_every_command() {
     for reader in &readers[..8] {
         run(&folder, reader).success();
     }
-    // A model that was lost is made again; weights cannot be.
+    // A lost model is made again; weights cannot be.
     std::fs::remove_file(folder.join("1/model.thimble")).expect("it is there");
     run(&folder, &["evaluate", "1"]).refused(1, &["model.thimble is missing", "quantize 1"]);
     run(&folder, &["quantize", "1"]).success();
     run(&folder, &["evaluate", "1"]).success();
-    // Without its commit point, the folder is no run.
+    // Without its commit point, the folder is not a run.
     std::fs::remove_file(folder.join("1/run.json")).expect("it is there");
     for reader in &readers[..8] {
         run(&folder, reader).refused(1, &["run.json", "rain again"]);
@@ -223,8 +223,10 @@ fn what_was_learnt_survives_a_refusal_of_the_quantizer() {
     write(folder.join("soft.toml"), &preset);
     let arguments = ["--output=run", "--set=training.epochs=1", "--quiet"];
     let refused = [&["train", "soft.toml", "--set=quantization.activations=int8"], &arguments[..]];
-    run(&folder, &refused.concat())
-        .refused(1, &["what was learnt is in run", "host-trainer quantize run", "layer 1", "4095"]);
+    run(&folder, &refused.concat()).refused(
+        1,
+        &["the trained weights are in run", "host-trainer quantize run", "layer 1", "4095"],
+    );
     for file in ["weights.safetensors", "history.csv", "preset.toml", "metrics.json"] {
         assert!(!read(folder.join("run").join(file)).is_empty(), "{file}");
     }
@@ -255,7 +257,7 @@ fn an_interrupted_quantization_loses_nothing() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("it was built");
-    // The commit point of what was learnt is written before quantization begins.
+    // The commit point of the trained weights is written before quantization begins.
     for _ in 0..9000 {
         if folder.join("run/run.json").exists() {
             break;
@@ -269,7 +271,10 @@ fn an_interrupted_quantization_loses_nothing() {
     let output = child.wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{said}");
-    assert!(said.contains("what was learnt is in run") && said.contains("quantize run"), "{said}");
+    assert!(
+        said.contains("the trained weights are in run") && said.contains("quantize run"),
+        "{said}"
+    );
     run(&folder, &["evaluate", "run"]).refused(1, &["not quantized yet"]);
     // Without the slow setting, for this test's sake.
     run(&folder, &["quantize", "run", "--set", "quantization.refit=false"]).success();
@@ -293,7 +298,7 @@ fn a_model_written_into_its_own_run_keeps_the_run_whole() {
     assert_eq!(model["model_bytes"], after.len());
     assert_eq!(model["test"]["correct"], figures["test"]["correct"]);
     run(&folder, &["report", "run"]).success();
-    // Other files of the run are none to write a model to.
+    // Other files of the run are refused as the output.
     for file in ["weights.safetensors", "preset.toml", "run.json"] {
         let output = format!("run/{file}");
         run(&folder, &["quantize", "run", "-o", &output]).refused(1, &[file, "overwritten"]);
@@ -385,7 +390,7 @@ fn data_that_changed_is_not_gone_on_with() {
     let resume = ["train", "kinds.toml", "--output=run", "--threads=1", "--resume"];
     // One value of one row.
     table(&folder, ["no", "yes"], 0.5);
-    run(&folder, &resume).refused(1, &["checkpoint.safetensors", "data was changed", "--resume"]);
+    run(&folder, &resume).refused(1, &["checkpoint.safetensors", "data has changed", "--resume"]);
     for command in [&["report", "run"][..], &["evaluate", "run"], &["quantize", "run"]] {
         run(&folder, command).refused(1, &["run: ", "kinds.csv", "changed"]);
     }
@@ -411,7 +416,7 @@ fn foreign_text_moves_no_cursor() {
             || text.lines().any(|line| line.starts_with("error: forged"))
     };
     assert!(!is_raw(&said.stdout) && !is_raw(&said.stderr), "{said:?}");
-    // Names that no model may have are refused: that is answer enough.
+    // Names that no model may have are refused, which is also correct.
     if said.code != Some(0) {
         return;
     }
@@ -451,7 +456,7 @@ fn a_model_that_loses_too_much_is_an_exit_code() {
         [&fixed[..], &small, &[out, most]].concat()
     };
     run(&folder, &train("--output=a", "--max-loss=1000000")).success();
-    // The same run, and a bound that it cannot keep.
+    // The same run, with a bound that it exceeds.
     let said = run(&folder, &train("--output=b", "--max-loss=0"));
     let metrics: Value =
         serde_json::from_slice(&read(folder.join("b/metrics.json"))).expect("JSON");

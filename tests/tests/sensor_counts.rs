@@ -1,5 +1,5 @@
-//! What sensors count, from a file and over the link: the values of the plain implementation, on this
-//! machine and on a board, and as many beyond as it finds.
+//! Raw sensor counts, from a file and over the link: the encoded values and saturation counts of
+//! the reference, on the host and on a board.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ fn committed(name: &str) -> String {
     root().join("firmware/models").join(name).display().to_string()
 }
 
-/// Rows of two counts of a converter of 12 bits, two of them of none; as bytes, too.
+/// Rows of two counts of a 12-bit converter, two of which are out of its range; also as bytes.
 fn rows() -> (Vec<[i16; 2]>, Vec<u8>) {
     let mut rng = fastrand::Rng::with_seed(5);
     let mut rows: Vec<[i16; 2]> = (0..60).map(|_| [rng.i16(0..4096), rng.i16(0..4096)]).collect();
@@ -27,7 +27,7 @@ fn rows() -> (Vec<[i16; 2]>, Vec<u8>) {
     (rows, bytes)
 }
 
-/// The outputs of the plain implementation for these rows, and how many counts lay beyond.
+/// Returns the reference's outputs for these rows, and the number of saturated readings.
 fn expected(file: &[u8], rows: &[[i16; 2]]) -> (Vec<Vec<u8>>, u32) {
     let model = Model::parse(file).expect("a model that is committed");
     let (channels, network) = (model.channels().expect("counts"), Network::new(&model));
@@ -50,7 +50,7 @@ fn a_file_of_counts_is_inferred_and_traced() {
     assert!(beyond >= 2, "{beyond}");
     write(folder.join("counts.i16"), &bytes);
     let said = run(&folder, &["infer", &path, "--counts", "counts.i16", "-o", "out.i16"]).success();
-    let words = format!("{beyond} counts lay beyond");
+    let words = format!("{beyond} readings saturated");
     assert!(said.stdout.contains(&words), "{}", said.stdout);
     assert_eq!(read(folder.join("out.i16")), outputs.concat());
     let row = 60;
@@ -68,7 +68,8 @@ fn what_does_not_fit_is_refused() {
         run(&folder, &["infer", &committed(model), "--counts", "counts.i16", "-o", "out"])
     };
     infer("digits.thimble").refused(1, &["digits", "data.raw"]);
-    infer("eggcrate-adc.thimble").refused(1, &["counts.i16", "6 bytes", "2 counts in 4 bytes"]);
+    infer("eggcrate-adc.thimble")
+        .refused(1, &["counts.i16", "6 bytes", "2 counts per row, 4 bytes"]);
     let raw = |preset: &str, raw: &str| {
         run(&folder, &["train", preset, "--set", &format!("data.raw={raw}")])
     };
@@ -96,8 +97,8 @@ fn a_board_makes_its_input_of_counts_and_tells_how_many_lay_beyond() {
     assert_eq!(client.info().expect("it goes on").saturated_inputs, beyond);
 }
 
-/// The models of the applications of sensors are what their presets make: on the rows that these
-/// hold out they are as good as the documentation says.
+/// The committed models of the sensor applications match their presets: on the held-out rows they
+/// have the documented accuracy.
 #[test]
 fn the_committed_models_are_sound() {
     let folder: PathBuf = empty_dir("committed_sensor_models");

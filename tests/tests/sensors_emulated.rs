@@ -1,6 +1,5 @@
-//! The applications of sensors, on every emulated core, with sensors that play a recording: each
-//! byte of what they answer is that of the plain implementation, and so is each duty, each light,
-//! each error.
+//! Sensor applications on every emulated core, with recorded sensors: each response byte, duty
+//! cycle, light and error equals the reference's.
 
 use host_trainer::data::Motion;
 use host_trainer::device::command::Sensing;
@@ -15,7 +14,7 @@ fn model_file(name: &str) -> Vec<u8> {
     read(root().join("firmware/models").join(name))
 }
 
-/// The plain implementation of a model whose input is made from counts.
+/// Reference of a model with an input of raw counts.
 struct Plain<'m> {
     model: Model<'m>,
     network: Network,
@@ -45,7 +44,7 @@ fn assert_same(core: EmulatedCore, expected: &[u8], found: &[u8]) {
     assert_eq!((differs, found.len()), (None, expected.len()), "{}", core.name());
 }
 
-/// What is at `u16` of 1,000, to nearest: −32768 is none and 32767 all.
+/// Returns the duty cycle in thousandths for an output, to nearest: −32768 is none and 32767 all.
 fn duty(value: i64) -> u16 {
     (((value + 32768) as f64) * 1000.0 / 65535.0).round() as u16
 }
@@ -57,7 +56,7 @@ fn two_analog_channels_move_a_duty() {
     assert_eq!(plain.model.output_data_type(), DataType::Int16);
     let mut rng = fastrand::Rng::with_seed(12);
     let mut recording: Vec<i16> = (0..400).map(|_| rng.i16(0..4096)).collect();
-    // The ends, and what no converter of 12 bits counts.
+    // The ends, and values outside the range of a 12-bit converter.
     recording.extend([0, 4095, 4095, 0, -1, 5000, i16::MIN, i16::MAX]);
     let mut expected = Vec::new();
     for pair in recording.chunks_exact(2) {
@@ -72,12 +71,12 @@ fn two_analog_channels_move_a_duty() {
     }
 }
 
-/// On the bus nothing answers.
+/// No device on the bus.
 const LOST: Sample = [i16::MIN, 0, 0];
-/// The sensor says that samples were lost; the 32 that follow are what it has kept.
+/// The sensor reports lost samples; the 32 that follow are those it kept.
 const OVERRUN: Sample = [i16::MAX, 0, 0];
 
-/// A window of each class in turn, and others in which things happen.
+/// A window of each class in turn, and others with errors.
 fn recording() -> Vec<Sample> {
     let motion = Motion { windows_per_class: 1, noise: 0.01 };
     let mut samples = motion.recording(&[0, 1, 2, 3, 4, 0, 2, 4, 1, 3], 21);
@@ -87,7 +86,7 @@ fn recording() -> Vec<Sample> {
     samples.extend(&more[..WINDOW + 7]);
     samples.push(OVERRUN);
     samples.extend(&more[WINDOW..]);
-    // Struck so hard that the sensor cannot say it.
+    // Accelerations beyond the sensor's range.
     samples.extend((0..WINDOW).map(|n| if n % 9 == 4 { [2047, -2048, 2047] } else { [0, 0, 500] }));
     samples
 }

@@ -1,5 +1,5 @@
-//! `host-trainer device … --port`, as a user types it, with pseudo-terminals for ports: an emulated
-//! board behind them, somebody else, or nobody.
+//! `host-trainer device … --port` with pseudo-terminals as ports: with an emulated board, with
+//! another program, or without a device.
 //!
 //! On Linux, whose pseudo-terminals can be set to a serial port's speed.
 #![cfg(target_os = "linux")]
@@ -22,7 +22,7 @@ fn emulator() -> Emulator {
     serving(&serving_firmware(board(), &default_model()))
 }
 
-/// `host-trainer device` with these arguments at this place.
+/// Returns `host-trainer device` with these arguments and this connection.
 fn device(folder: &Path, arguments: &[&str], place: [&str; 2]) -> Command {
     host_trainer(folder, ["--quiet", "device"].iter().chain(arguments).chain(&place))
 }
@@ -35,7 +35,7 @@ fn ask(folder: &Path, arguments: &[&str], place: [&str; 2]) -> Finished {
     Finished::of(&mut device(folder, arguments, place))
 }
 
-/// A program that goes on while the test does something else.
+/// A program that runs in the background.
 struct Running(Child);
 
 impl Running {
@@ -44,7 +44,7 @@ impl Running {
         Running(command.spawn().expect("the program starts"))
     }
 
-    /// Waits until it has printed this.
+    /// Waits until it has printed this text.
     fn says(&mut self, words: &str) {
         let stdout = self.0.stdout.as_mut().expect("its output");
         let (mut said, mut byte) = (Vec::new(), [0]);
@@ -77,11 +77,11 @@ fn a_port_does_what_every_link_does() {
     assert!(ask(&["info"]).contains(board().name));
     assert!(ask(&["self-test"]).contains("vectors passed"));
     let evaluated = ask(&["evaluate", "digits", "--limit", "40"]);
-    assert!(evaluated.contains("every byte equals this machine's"), "{evaluated}");
-    assert!(ask(&["trace"]).contains("every layer gives the same bytes"));
+    assert!(evaluated.contains("every byte equals the host's"), "{evaluated}");
+    assert!(ask(&["trace"]).contains("the output bytes of every layer are equal"));
     assert!(ask(&["bench", "--runs", "3"]).contains("ticks of a timer"));
     assert!(ask(&["update", "new.thimble"]).contains("digits 5"));
-    assert!(ask(&["update", "--rollback"]).contains("that is built in"));
+    assert!(ask(&["update", "--rollback"]).contains("built-in model"));
     assert!(ask(&["monitor", "--seconds", "2"]).contains("dropped     0 frames"));
     assert!(ask(&["restart"]).contains(board().name));
 }
@@ -115,7 +115,7 @@ fn a_port_that_is_not_there_or_no_port_is_named() {
 fn a_port_without_permission_is_refused_with_the_remedy() {
     let port = Port::answering(|_| vec![]);
     fs::set_permissions(port.path(), fs::Permissions::from_mode(0o000)).expect("it is ours");
-    // Nothing is forbidden to root: then somebody else asks, with a copy that they can reach.
+    // Root has all permissions: then another user runs a copy that is accessible to them.
     let everywhere = tempfile::tempdir().expect("a temporary folder");
     fs::set_permissions(everywhere.path(), fs::Permissions::from_mode(0o755)).expect("ours, too");
     let program = everywhere.path().join("host-trainer");
@@ -153,7 +153,7 @@ fn a_device_with_an_older_protocol_is_named() {
         let mut buffer = [0; 64];
         encode(&message, &mut buffer).expect("it fits").to_vec()
     });
-    ask(&folder, &["info"], at(old.path())).refused(1, &["version 1", "flash the firmware"]);
+    ask(&folder, &["info"], at(old.path())).refused(1, &["version 1", "Flash the firmware"]);
 }
 
 #[test]
@@ -170,14 +170,14 @@ fn a_device_that_is_unplugged_in_the_middle_is_gone() {
         // Of 27,000, and of 3,300.
         port.wait_until_sent(2000);
         port.unplug();
-        running.ends().refused(1, &["the device is gone: unplugged"]);
+        running.ends().refused(1, &["the device disconnected"]);
     }
 }
 
 #[test]
 fn a_monitor_waits_for_the_device_that_is_plugged_in_again() {
     let folder = empty_dir("port_again");
-    // What udev makes: a name that stays.
+    // A persistent name as udev creates it.
     let name = folder.join("thimble");
     let plug = |port: &Port| {
         let _ = fs::remove_file(&name);
@@ -189,7 +189,7 @@ fn a_monitor_waits_for_the_device_that_is_plugged_in_again() {
     let mut monitor = Running::of(&mut device(&folder, &["monitor"], at(&name)));
     monitor.says("saturated");
     port.unplug();
-    monitor.says("the device is gone");
+    monitor.says("the device disconnected");
     let port = Port::of(&mut second);
     plug(&port);
     monitor.says("saturated");
@@ -204,7 +204,7 @@ fn a_second_client_over_tcp_is_told_to_look_for_the_first() {
     let place = ["--tcp", address.as_str()];
     let mut first = Running::of(&mut device(&folder, &["monitor", "--seconds", "15"], place));
     first.says("saturated");
-    ask(&folder, &["info"], place).refused(1, &["did not answer", "nobody else is connected"]);
+    ask(&folder, &["info"], place).refused(1, &["did not answer", "no other program is connected"]);
     first.ends().success();
     ask(&folder, &["info"], place).success();
 }

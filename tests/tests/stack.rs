@@ -1,5 +1,5 @@
-//! A stack that grows too deep, on every emulated board: it leaves RAM, which is a fault, and
-//! overwrites nothing; and models whose statics and stack do not fit are not built in.
+//! Stack overflows on every emulated board: they leave RAM, which is a fault, and overwrite
+//! nothing. Models whose statics and stack do not fit are refused at build time.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use thimble_tests::update::wide;
 use thimble_tests::variant::variant;
 use thimble_tests::workspace::{empty_dir, root, write};
 
-/// How long a board may take to start, some faults included.
+/// Time limit for a board to start, including some faults.
 const START: Duration = Duration::from_secs(60);
 
 #[test]
@@ -33,7 +33,7 @@ fn a_stack_overflow_is_a_fault_on_every_board() {
     });
 }
 
-/// The board restarts after each fault, and at the third start it goes back to the model before.
+/// The board restarts after each fault, and rolls back to the previous model at the third start.
 #[test]
 fn a_model_that_faults_at_every_start_is_revoked() {
     for name in ["qemu-mps2-an386", "qemu-mps2-an505", "qemu-riscv", "microbit"] {
@@ -51,13 +51,13 @@ fn a_model_that_faults_at_every_start_is_revoked() {
         let log = emulator.log().join("\n");
         assert_eq!(log.matches("stack overflow").count(), 2, "{name}: {log}");
         assert!(log.contains("faulted at its starts"), "{name}: {log}");
-        // And it takes other models.
+        // It accepts other models, too.
         client.update(&variant(2), |_| ()).unwrap_or_else(|e| panic!("{name}: {e}"));
     }
 }
 
-/// 2,000 inputs fit into the micro:bit's 16 KB beside the stack that requests need, and not beside
-/// the one that signatures need.
+/// 2,000 inputs fit into the micro:bit's 16 KB beside the stack for requests, but not beside the
+/// stack for signatures.
 #[test]
 fn a_model_that_leaves_too_little_stack_is_not_built_in() {
     let folder = empty_dir("stack-build");

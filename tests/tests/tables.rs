@@ -1,4 +1,4 @@
-//! Tables as people have them, through the program: dialects, missing values, other files, rows.
+//! Tables of users: CSV dialects, missing values, other files, single rows.
 
 use std::path::{Path, PathBuf};
 
@@ -86,7 +86,7 @@ fn tables_are_read_as_programs_write_them() {
     ] {
         write(folder.join("rooms.csv"), &bytes);
         let said = train(&folder, &table).success().stdout;
-        // Tables are standardized where nothing else is said, and runs write that out.
+        // Tables are standardized by default, and runs write that out.
         assert_eq!(accuracy(&folder, "float"), 1.0, "{what}: {said}");
         let written = String::from_utf8(read(folder.join("runs/rooms/preset.toml"))).expect("text");
         assert!(written.contains("scaling = \"standard\""), "{written}");
@@ -107,7 +107,7 @@ fn train_shows_what_it_took() {
         assert!(done.stdout.contains(named), "{named}: {}", done.stdout);
     }
     assert!(done.stderr.contains("warning: feature `serial` is 1,234,567"), "{}", done.stderr);
-    // A class that no row is left of for the test.
+    // A class without rows in the test split.
     write(folder.join("rooms.csv"), format!("{}25.0,31.0,odd\n", rooms()));
     write(folder.join("rooms.toml"), preset(STATE, TEST).replace("units = 3", "units = 4"));
     let done = run(&folder, &["train", "rooms.toml", "--quiet"]).success();
@@ -126,9 +126,9 @@ fn missing_values_are_refused_dropped_or_replaced() {
     train(&folder, STATE)
         .refused(1, &["rooms.csv", "line 3, column `temp`", "`None`", "missing ="]);
     let done = train(&folder, &format!(r#"{STATE}, missing = "drop""#)).success();
-    assert!(done.stdout.contains("missing in them: 2"), "{}", done.stdout);
+    assert!(done.stdout.contains("because of missing values: 2"), "{}", done.stdout);
     let done = train(&folder, &format!(r#"{STATE}, missing = "mean""#)).success();
-    assert!(done.stdout.contains("training rows stand for: 2"), "{}", done.stdout);
+    assert!(done.stdout.contains("mean of the training rows: 2"), "{}", done.stdout);
     let bytes = b"\x1b]0;owned\x07,1,cool\n";
     write(folder.join("rooms.csv"), [rooms().as_bytes(), bytes].concat());
     let refused = train(&folder, STATE);
@@ -151,7 +151,7 @@ fn classes_that_were_miscounted_are_named() {
 fn results_are_of_another_file_or_of_validation_rows() {
     let folder = empty_dir("table_parts");
     write(folder.join("rooms.csv"), rooms());
-    // Columns in another order, and others among them.
+    // Columns in another order, with additional ones.
     let other: String = rooms()
         .lines()
         .take(61)
@@ -196,7 +196,7 @@ fn rows_of_another_file_are_predicted_and_evaluated() {
     for (line, expected) in lines[1..].iter().zip(["2,cool,cool", "3,mild,mild", "4,warm,warm"]) {
         assert!(line.starts_with(expected), "{line}");
     }
-    assert!(done.stderr.contains("3 rows answered"), "{}", done.stderr);
+    assert!(done.stderr.contains("3 rows predicted"), "{}", done.stderr);
     run(&folder, &["predict", "runs/rooms", "rooms.csv", "-o", "out.csv"]).success();
     let answers = String::from_utf8(read(folder.join("out.csv"))).expect("text");
     assert_eq!(answers.lines().count(), 121);
@@ -205,7 +205,7 @@ fn rows_of_another_file_are_predicted_and_evaluated() {
         ("hum,temperature\n1,2\n", ["no column `temp`", "needed: temp, hum"].as_slice()),
         ("hum,temp\n1,2\n1,hot\n", &["new.csv", "line 3, column `temp`", "`hot`"]),
         ("hum,temp\n1,\n", &["line 2, column `temp`", "missing"]),
-        ("hum,temp\n", &["no row below the names"]),
+        ("hum,temp\n", &["no rows below its header"]),
         ("", &["the file is empty"]),
         ("hum,temp,state\n1,2,hot\n", &["line 2, column `state`", "cool, mild, warm"]),
     ] {

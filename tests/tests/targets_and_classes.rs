@@ -1,4 +1,4 @@
-//! Targets of any unit, uneven classes, and what a run says about both, through the program.
+//! Regression targets of any unit, imbalanced classes, and the metrics and warnings of runs.
 
 use std::path::{Path, PathBuf};
 
@@ -83,13 +83,13 @@ fn targets_of_any_unit_are_learnt_and_each_output_has_its_figures() {
     }
     let preset = text(folder.join("runs/values/preset.toml"));
     assert!(preset.contains("target_scaling = \"standard\""), "{preset}");
-    // What epochs say of errors is in the target's own unit, all outputs together.
+    // The errors in the history are in the target's own unit, over all outputs.
     let history = text(folder.join("runs/values/history.csv"));
     let first: Vec<&str> = history.lines().nth(1).expect("an epoch").split(',').collect();
     let error: f64 = first[4].parse().expect("a number");
     assert!(error > 1e5, "{history}");
 
-    // As they are, the largest numbers are all that counts.
+    // Without scaling, the largest numbers dominate.
     let set = ["--set", "data.target_scaling=none", "--set", "training.epochs=5"];
     let said = run(&folder, &[&["train", "values.toml"][..], &set].concat()).success().stdout;
     assert!(said.contains("`tilt` is no better than always answering its mean"), "{said}");
@@ -174,7 +174,7 @@ fn rare_classes_are_found_with_weights_or_a_threshold() {
     assert!(balanced >= 0.7 && balanced > plain, "{balanced}, {plain} without weights: {said}");
     assert!(said.contains("fault 16") && said.contains("ok 0.516"), "{said}");
     assert!(test["balanced_accuracy"].as_f64().expect("a share") > 0.8, "{test}");
-    // Accuracy is below that of a constant; what matters is found all the same.
+    // Accuracy is below that of a constant, but the faults are found.
     assert!(
         said.contains("always answering `ok`") && said.contains("found all the same"),
         "{said}"
@@ -246,14 +246,14 @@ fn a_sweep_chooses_by_validation_rows() {
     let grid = ["--grid", "training.epochs=1,3", "--output", "swept"];
     let said = run(&folder, &[&["sweep", "faults.toml"][..], &grid].concat()).success().stdout;
     assert!(
-        said.contains("validation float") && said.contains("test rows choose nothing"),
+        said.contains("validation float") && said.contains("test rows select nothing"),
         "{said}"
     );
     let csv = text(folder.join("swept/sweep.csv"));
     assert!(csv.starts_with("run,training.epochs,selection_rows,selection_float"), "{csv}");
     assert!(csv.lines().skip(1).all(|line| line.contains(",validation,")), "{csv}");
     write(folder.join("faults.toml"), FAULTS.replace("validation = { strat", "#"));
-    // Another preset wants a folder of its own.
+    // Another preset needs another folder.
     let grid = ["--grid", "training.epochs=1,3", "--output", "swept_without"];
     let said = run(&folder, &[&["sweep", "faults.toml"][..], &grid].concat()).success().stdout;
     assert!(said.contains("training float"), "{said}");

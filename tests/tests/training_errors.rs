@@ -1,4 +1,4 @@
-//! Trainings that cannot be, or cannot go on: each says where, and what to do.
+//! Trainings that fail: each error names the place and the remedy.
 
 use std::path::Path;
 

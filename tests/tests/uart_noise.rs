@@ -1,5 +1,5 @@
-//! Noise on the UART of every emulated board, with good frames in between, all of which are
-//! answered. `THIMBLE_NOISE_SECONDS=600` goes on for ten minutes instead of twenty seconds.
+//! Noise on the UART of every emulated board, with valid frames in between, which are all answered.
+//! `THIMBLE_NOISE_SECONDS=600` extends the test from twenty seconds to ten minutes.
 
 use std::time::{Duration, Instant};
 
@@ -7,9 +7,9 @@ use firmware::link::Request;
 use thimble_tests::emulated::on_every_board;
 use thimble_tests::wire::Wire;
 
-/// How long, unless the environment says otherwise.
+/// Default duration in seconds.
 const SECONDS: u64 = 20;
-/// The environment variable that does.
+/// Environment variable for the duration.
 const VARIABLE: &str = "THIMBLE_NOISE_SECONDS";
 
 fn duration() -> Duration {
@@ -19,16 +19,16 @@ fn duration() -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// What a wire may bring that is no frame.
+/// Returns bytes that are not a valid frame.
 fn noise(rng: &mut fastrand::Rng, wire: &mut Wire) -> Vec<u8> {
     let len = rng.usize(1..600);
     match rng.u8(..5) {
         0 => (0..len).map(|_| rng.u8(..)).collect(),
         // Zeros and short COBS blocks.
         1 => (0..len).map(|_| rng.u8(..4)).collect(),
-        // A line that is stuck.
+        // A stuck line.
         2 => vec![*rng.choice(&[0, 0x55, 0xff]).expect("one of three"); len],
-        // A frame that is cut off, or has a bit changed.
+        // A truncated frame, or one with a flipped bit.
         kind => {
             let input: Vec<u8> = (0..rng.usize(..80)).map(|_| rng.u8(..)).collect();
             let (_, mut bytes) = wire.request(Request::Infer { input: &input });

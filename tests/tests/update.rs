@@ -1,7 +1,7 @@
-//! Updates of an emulated micro:bit, with the real controller of its flash, and with resets at any
-//! moment; and of every emulated board that has slots.
+//! Updates of an emulated micro:bit, with its real flash controller and resets at any moment, and
+//! of every emulated board with slots.
 //!
-//! `THIMBLE_UPDATE_RESETS=200` resets so many updates instead of ten.
+//! `THIMBLE_UPDATE_RESETS=200` resets 200 updates in place of ten.
 
 use std::sync::mpsc;
 use std::thread;
@@ -19,11 +19,11 @@ use thimble_tests::parity::engine_outputs;
 use thimble_tests::update::wide;
 use thimble_tests::variant::variant;
 
-/// Updates that are reset, unless the environment says otherwise.
+/// Default number of resets.
 const RESETS: usize = 10;
-/// The environment variable that does.
+/// Environment variable for the number of resets.
 const VARIABLE: &str = "THIMBLE_UPDATE_RESETS";
-/// How long a board may take to start.
+/// Time limit for a board to start.
 const START: Duration = Duration::from_secs(30);
 
 fn checksum(file: &[u8]) -> u32 {
@@ -138,7 +138,7 @@ fn updates_that_are_reset_at_any_moment_leave_a_good_model() {
     let (mut old, mut new) = (0, 0);
     for number in 1..=resets {
         let file = variant(number);
-        // The moment: while it is being sent, or in the milliseconds in which it becomes current.
+        // The time of the reset: during the transfer, or in the milliseconds of the switch.
         let stop_at = rng.usize(..=file.len());
         let pause = Duration::from_micros(rng.u64(..3000));
         let finished = thread::scope(|scope| {
@@ -148,7 +148,7 @@ fn updates_that_are_reset_at_any_moment_leave_a_good_model() {
             let update = scope.spawn(move || {
                 client.update(file, |bytes| {
                     if bytes >= stop_at {
-                        // The other end is gone once it has been told.
+                        // The receiver may be gone.
                         let _ = send.send(());
                     }
                 })

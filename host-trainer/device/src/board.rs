@@ -1,4 +1,4 @@
-//! The emulated boards by name, and how to build their firmware.
+//! Emulated boards, and builds of their firmware.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,47 +9,47 @@ use super::Error;
 /// A board that QEMU emulates, with its firmware in `firmware/boards/NAME`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Board {
-    /// Its name: the folder's, the program's, and what it says of itself.
+    /// Name of the folder, of the program, and in the device's information.
     pub name: &'static str,
-    /// The QEMU program.
+    /// QEMU program.
     pub(super) qemu: &'static str,
     /// QEMU's name of the machine.
     pub(super) machine: &'static str,
-    /// Where its firmware logs to.
-    /// Where its firmware logs to.
+    /// Log output of its firmware.
     pub log: Log,
-    /// Bytes that a record of [`vectors`](super::command::vectors) may have: model, scratch,
-    /// inputs and outputs; and that a row of inputs and outputs of the other commands may have.
+    /// Maximum bytes of a record of [`vectors`](super::command::vectors), which are model, scratch
+    /// memory, inputs and outputs; and of a row of inputs and outputs of the other commands.
     pub work_bytes: usize,
-    /// The model that it has unless another is chosen, in the repository.
+    /// Path of the default model in the repository.
     pub model: &'static str,
-    /// The target that Rust compiles for.
+    /// Target of the Rust compiler.
     pub target: &'static str,
 }
 
-/// Where a board's firmware logs to.
+/// Log output of a board's firmware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Log {
-    /// To the emulator: it is firmware for an emulator only, which also takes commands.
+    /// The emulator, by semihosting: the firmware runs only in an emulator, and also takes
+    /// commands.
     Semihosting,
-    /// To its second UART. Commands are taken by another program of the same crate.
+    /// The second UART. Another program of the same crate takes commands.
     SecondUart,
-    /// To its memory, from where a debugger reads it (RTT), and QEMU does not. Commands are taken
-    /// by another program of the same crate.
+    /// Memory that a debugger reads (RTT) and QEMU does not. Another program of the same crate
+    /// takes commands.
     Memory,
 }
 
-/// What a board takes only with a signature.
+/// Items for which a board requires a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signed {
     /// Models.
     Models,
-    /// Models, and commands to go back and to restart.
+    /// Models, and commands for rollback and restart.
     ModelsAndCommands,
 }
 
 impl Signed {
-    /// The feature of the board's crate.
+    /// Feature of the board's crate.
     pub fn feature(self) -> &'static str {
         match self {
             Signed::Models => "signed",
@@ -60,10 +60,10 @@ impl Signed {
 
 const MEGABYTE: usize = 1 << 20;
 
-/// The model that most boards have unless another is chosen, in the repository.
+/// Path of the default model of most boards in the repository.
 pub const DEFAULT_MODEL: &str = "firmware/models/digits.thimble";
 
-/// All of them.
+/// All emulated boards.
 pub const BOARDS: &[Board] = &[
     arm("qemu-mps2-an385", "mps2-an385", "thumbv7m-none-eabi"),
     arm("qemu-mps2-an386", "mps2-an386", "thumbv7em-none-eabihf"),
@@ -99,11 +99,11 @@ pub const BOARDS: &[Board] = &[
     },
 ];
 
-/// The program of `qemu-mps2-an385` compiled for Cortex-M0: a Cortex-M3 runs it as well, with the
+/// The program of `qemu-mps2-an385` compiled for Cortex-M0. A Cortex-M3 runs it, too, and has the
 /// memory for whole models that the micro:bit lacks.
 pub static CORTEX_M0_CODE: Board = arm("qemu-mps2-an385", "mps2-an385", "thumbv6m-none-eabi");
 
-/// One of Arm's boards that are emulated only.
+/// Entry for one of Arm's emulated boards.
 const fn arm(name: &'static str, machine: &'static str, target: &'static str) -> Board {
     let (qemu, log) = ("qemu-system-arm", Log::Semihosting);
     let (work_bytes, model) = (3 * MEGABYTE, DEFAULT_MODEL);
@@ -111,10 +111,10 @@ const fn arm(name: &'static str, machine: &'static str, target: &'static str) ->
 }
 
 impl Board {
-    /// The board of this name.
+    /// Finds a board by its name.
     ///
     /// # Errors
-    /// [`Error::UnknownBoard`] names those that there are.
+    /// [`Error::UnknownBoard`] with the known names.
     pub fn named(name: &str) -> Result<&'static Board, Error> {
         BOARDS.iter().find(|board| board.name == name).ok_or_else(|| Error::UnknownBoard {
             name: name.into(),
@@ -122,11 +122,11 @@ impl Board {
         })
     }
 
-    /// The firmware that `cargo build --release` in the board's folder has made, in the repository
-    /// that the current folder belongs to.
+    /// Returns the firmware that `cargo build --release` in the board's folder has built, in the
+    /// repository of the current folder.
     ///
     /// # Errors
-    /// [`Error::NoSources`] outside the repository, [`Error::NotBuilt`] if nobody has built it.
+    /// [`Error::NoSources`] outside the repository, [`Error::NotBuilt`] if it is not built.
     pub fn built(&'static self) -> Result<PathBuf, Error> {
         let here = env::current_dir().map_err(Error::file("."))?;
         let boards = here
@@ -138,17 +138,17 @@ impl Board {
         if path.is_file() { Ok(path) } else { Err(Error::NotBuilt { path, board: self.name }) }
     }
 
-    /// Whether [`Board::build_for_commands`] makes another program than [`Board::build`]: the board
-    /// is a real one, whose own program must not use semihosting.
+    /// Returns whether [`Board::build_for_commands`] builds another program than [`Board::build`].
+    /// This is so for real boards, whose own program must not use semihosting.
     pub fn has_program_of_its_own_for_commands(&self) -> bool {
         self.log != Log::Semihosting
     }
 
-    /// Builds the firmware with the model of this file built in, from the sources in
-    /// `repository`, and puts it at `destination`. A real board takes the very same.
+    /// Builds the firmware with this model file from the sources in `repository`, and copies it to
+    /// `destination`. A real board runs the same program.
     ///
     /// # Errors
-    /// [`Error::Build`] with cargo's words, which include the format's own if the model is bad.
+    /// [`Error::Build`] with cargo's output, which contains the format's error if the model is bad.
     pub fn build(
         &'static self,
         repository: &Path,
@@ -158,11 +158,11 @@ impl Board {
         self.build_program(self.name.into(), repository, model, None, destination)
     }
 
-    /// Builds as [`Board::build`] does, for a board that takes models, or models and commands, only
-    /// if the holder of the public key in this file has signed them.
+    /// Builds as [`Board::build`] does, for a board that requires a signature of models, or of
+    /// models and commands, by the owner of the public key in this file.
     ///
     /// # Errors
-    /// [`Error::Build`] with cargo's words, which say so if the key is bad.
+    /// [`Error::Build`] with cargo's output, also if the key is bad.
     pub fn build_signed(
         &'static self,
         repository: &Path,
@@ -175,11 +175,11 @@ impl Board {
     }
 
     /// Builds as [`Board::build`] does, but the program that takes the commands of
-    /// [`command`](super::command). For boards that are only emulated it is the same program; for
-    /// the others it has the same drivers, and semihosting, which no real board would survive.
+    /// [`command`](super::command). For boards that are only emulated it is the same program. For
+    /// real boards it has the same drivers and uses semihosting, which would halt a real board.
     ///
     /// # Errors
-    /// [`Error::Build`] with cargo's words, which include the format's own if the model is bad.
+    /// [`Error::Build`] with cargo's output, which contains the format's error if the model is bad.
     pub fn build_for_commands(
         &'static self,
         repository: &Path,
@@ -206,8 +206,8 @@ impl Board {
         let default = repository.join(self.model).canonicalize().ok();
         let target_dir = boards.join("target");
         fs::create_dir_all(&target_dir).map_err(Error::file(&target_dir))?;
-        // Whoever builds with another model at the same time must not replace the firmware between
-        // building and copying. Dropping the file unlocks it.
+        // A concurrent build with another model must not replace the firmware between build and
+        // copy. Dropping the file unlocks it.
         let lock_path = target_dir.join("build.lock");
         let lock = fs::File::create(&lock_path).map_err(Error::file(&lock_path))?;
         lock.lock().map_err(Error::file(&lock_path))?;
@@ -218,7 +218,7 @@ impl Board {
             .arg("--target-dir")
             .arg(&target_dir)
             .current_dir(boards.join(self.name));
-        // What a board has anyway is not named, so that what is built is not built again.
+        // The default model is not passed, so that an existing build is reused.
         match default.as_ref() == Some(&model) {
             true => cargo.env_remove("THIMBLE_MODEL"),
             false => cargo.env("THIMBLE_MODEL", model),
@@ -230,7 +230,7 @@ impl Board {
             }
             None => cargo.env_remove("THIMBLE_PUBLIC_KEY"),
         };
-        // Of a cargo that runs this program, nothing but the choice of the toolchain shall matter.
+        // Of the variables of a cargo that runs this program, only the toolchain is passed on.
         for (variable, _) in env::vars_os() {
             if variable.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_"))
                 || variable == "CARGO_MANIFEST_DIR"

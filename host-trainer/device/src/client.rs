@@ -1,4 +1,4 @@
-//! Asks a device, over any stream of bytes.
+//! Client of the link protocol, over any stream of bytes.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -13,20 +13,20 @@ use model_format::limits::MAX_WIDTH;
 use super::Error;
 use super::info::DeviceInfo;
 
-/// How long a device may take to answer, unless [`Client::set_timeout`] says otherwise.
+/// Default time limit of a response; see [`Client::set_timeout`].
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a request is sent again after the device could not read a frame.
+/// Number of repetitions of a request after the device could not read a frame.
 const REPEATS: u32 = 2;
-/// How long an answer may still take once the device has refused frames more often than that.
+/// Time limit of a response after the device has refused more frames than that.
 const AFTER_REFUSAL: Duration = Duration::from_secs(1);
-/// How often a stream looks up from reading, so that the client sees the time pass.
+/// Read timeout of a stream, after which the client checks its own time limit.
 pub const POLL: Duration = Duration::from_millis(50);
 
-/// The computer's end of the link to a device.
+/// Host end of the link to a device.
 ///
-/// Reading from `S` has to return after a while with [`ErrorKind::TimedOut`] or
-/// [`ErrorKind::WouldBlock`] if nothing comes (see [`TcpStream::set_read_timeout`]): that is when
-/// the client looks whether its own time is up.
+/// Reading from `S` must return [`ErrorKind::TimedOut`] or [`ErrorKind::WouldBlock`] after a while
+/// if no data arrives (see [`TcpStream::set_read_timeout`]). The client then checks its own time
+/// limit.
 pub struct Client<S> {
     stream: BufReader<S>,
     timeout: Duration,
@@ -39,7 +39,7 @@ impl Client<TcpStream> {
     /// Connects to a device whose UART is at `address`, as `HOST:PORT`.
     ///
     /// # Errors
-    /// [`Error::Connect`] if nobody listens there.
+    /// [`Error::Connect`] if the connection is refused.
     pub fn connect(address: &str) -> Result<Self, Error> {
         let failed = |source| Error::Connect { address: address.into(), source };
         let mut last = ErrorKind::AddrNotAvailable.into();
@@ -52,10 +52,10 @@ impl Client<TcpStream> {
         Err(failed(last))
     }
 
-    /// Talks over a connection that is there already.
+    /// Creates a client on an open connection.
     ///
     /// # Errors
-    /// What the system says if its timeouts can't be set.
+    /// The system's error if its timeouts cannot be set.
     pub fn over_tcp(stream: TcpStream) -> std::io::Result<Self> {
         stream.set_read_timeout(Some(POLL))?;
         stream.set_write_timeout(Some(TIMEOUT))?;
@@ -66,7 +66,7 @@ impl Client<TcpStream> {
 }
 
 impl<S: Read + Write> Client<S> {
-    /// Talks over `stream`; see [`Client`] for what it must do when nothing comes.
+    /// Creates a client on `stream`; see [`Client`] for the required read timeout.
     pub fn new(stream: S) -> Self {
         Client {
             stream: BufReader::new(stream),
@@ -77,33 +77,33 @@ impl<S: Read + Write> Client<S> {
         }
     }
 
-    /// How long the device may take for an answer.
+    /// Returns the time limit of a response.
     pub fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// Sets how long the device may take for an answer.
+    /// Sets the time limit of a response.
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;
     }
 
-    /// The same client over the stream in another form.
+    /// Converts the stream of the client.
     pub fn map<T: Read + Write>(self, form: impl FnOnce(S) -> T) -> Client<T> {
-        // Between two requests nothing that was received is waiting.
+        // Between two requests no received data is pending.
         let stream = BufReader::new(form(self.stream.into_inner()));
         let Client { timeout, sequence, send, receive, .. } = self;
         Client { stream, timeout, sequence, send, receive }
     }
 
-    /// The stream itself, to send what no client would send.
+    /// Returns the stream, for sending data outside the protocol.
     pub fn stream_mut(&mut self) -> &mut S {
         self.stream.get_mut()
     }
 
-    /// Who the device is and what it runs.
+    /// Requests the device's identity and its model.
     ///
     /// # Errors
-    /// [`Error::Protocol`] if it speaks another version, otherwise what went wrong on the way.
+    /// [`Error::Protocol`] if it uses another version, otherwise the error of the link.
     pub fn info(&mut self) -> Result<DeviceInfo, Error> {
         self.exchange(Request::Info, |response| match response {
             Response::Info(info) if info.protocol == PROTOCOL => Ok(DeviceInfo::from(info)),
@@ -112,19 +112,19 @@ impl<S: Read + Write> Client<S> {
         })
     }
 
-    /// All outputs of the device's model for one input, both int8.
+    /// Requests the outputs of the device's model for one input, both int8.
     ///
     /// # Errors
-    /// [`Error::Refused`] if the input has the wrong length, otherwise what went wrong on the way.
+    /// [`Error::Refused`] if the input has the wrong length, otherwise the error of the link.
     pub fn infer(&mut self, input: &[i8]) -> Result<Vec<i8>, Error> {
         let input: Vec<u8> = input.iter().map(|value| *value as u8).collect();
         Ok(self.infer_bytes(&input)?.iter().map(|byte| *byte as i8).collect())
     }
 
-    /// The bytes of all outputs for the bytes of one input, int8 or int16 little-endian.
+    /// Requests the output bytes for the bytes of one input, int8 or int16 little-endian.
     ///
     /// # Errors
-    /// [`Error::Refused`] if the input has the wrong length, otherwise what went wrong on the way.
+    /// [`Error::Refused`] if the input has the wrong length, otherwise the error of the link.
     pub fn infer_bytes(&mut self, input: &[u8]) -> Result<Vec<u8>, Error> {
         self.exchange(Request::Infer { input }, |response| match response {
             Response::Output { output } => Ok(output.to_vec()),
@@ -132,11 +132,11 @@ impl<S: Read + Write> Client<S> {
         })
     }
 
-    /// The bytes of all outputs for what sensors count.
+    /// Requests the output bytes for raw sensor counts.
     ///
     /// # Errors
-    /// [`Error::Refused`] if the model takes no counts, or not so many, otherwise what went wrong on
-    /// the way.
+    /// [`Error::Refused`] if the model does not take counts, or takes another number of them,
+    /// otherwise the error of the link.
     pub fn infer_counts(
         &mut self,
         counts: impl IntoIterator<Item = i16>,
@@ -148,12 +148,11 @@ impl<S: Read + Write> Client<S> {
         })
     }
 
-    /// Has the device run its model on real numbers in their own units; returns the bytes of its
-    /// output.
+    /// Requests the output bytes for real numbers in their own units.
     ///
     /// # Errors
-    /// [`Error::Refused`] if the model takes no real numbers, or not so many, otherwise what went
-    /// wrong on the way.
+    /// [`Error::Refused`] if the model does not take real numbers, or takes another number of them,
+    /// otherwise the error of the link.
     pub fn infer_reals(&mut self, reals: &[f32]) -> Result<Vec<u8>, Error> {
         let reals: Vec<u8> = reals.iter().flat_map(|real| real.to_le_bytes()).collect();
         self.exchange(Request::InferReals { reals: &reals }, |response| match response {
@@ -162,10 +161,10 @@ impl<S: Read + Write> Client<S> {
         })
     }
 
-    /// Has the device run its model's own test vectors.
+    /// Runs the model's self-tests on the device.
     ///
     /// # Errors
-    /// What went wrong on the way; vectors that fail are in the report.
+    /// The error of the link; failed self-tests are in the report.
     pub fn self_test(&mut self) -> Result<SelfTestReport, Error> {
         self.exchange(Request::SelfTest, |response| match response {
             Response::SelfTest(report) => Ok(report),
@@ -173,14 +172,14 @@ impl<S: Read + Write> Client<S> {
         })
     }
 
-    /// Sends a request, and gives the answer to `accept`; sends it again if the device could not
+    /// Sends a request, and passes the response to `accept`; repeats it if the device could not
     /// read a frame.
     pub(super) fn exchange<R>(
         &mut self,
         request: Request<'_>,
         accept: impl FnOnce(Response<'_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        // From 1: 0 answers frames that could not be read.
+        // From 1: sequence 0 answers unreadable frames.
         self.sequence = self.sequence.checked_add(1).unwrap_or(1);
         let message = Message { sequence: self.sequence, body: request };
         let frame = link::encode(&message, &mut self.send).ok_or(Error::TooLong)?;
@@ -200,7 +199,7 @@ impl<S: Read + Write> Client<S> {
                         answer => accept(answer),
                     };
                 }
-                // Meant for this request, or for garbage that came before it: nobody can tell.
+                // It answers this request or earlier garbage, which cannot be distinguished.
                 Ok(Message { sequence: 0, body: Response::Error(refusal) }) => {
                     if repeats_left > 0 {
                         repeats_left -= 1;
@@ -209,22 +208,22 @@ impl<S: Read + Write> Client<S> {
                         deadline = deadline.min(Instant::now() + AFTER_REFUSAL);
                     }
                 }
-                // Information of another version has another form, but starts with the version; none
-                // was 0, and an echo of the request has nothing there.
+                // Information of another version has another layout, but starts with the version.
+                // No version was 0, and an echo of the request is empty there.
                 Err(FrameError::Unknown { sequence, head: [0, device @ 1..=u8::MAX] })
                     if sequence == self.sequence && device != PROTOCOL =>
                 {
                     return Err(Error::Protocol { device, here: PROTOCOL });
                 }
-                // A late answer to an earlier request, or garbage on the line.
+                // A late response to an earlier request, or garbage on the line.
                 Ok(_) | Err(_) => {}
             }
         }
     }
 }
 
-/// Sends a frame. A serial port takes no more than its buffer holds, and says so as it does when
-/// nothing comes; a large frame therefore goes in pieces.
+/// Sends a frame. A serial port accepts no more than its buffer holds, and otherwise returns the
+/// error of a timeout. A large frame is therefore sent in pieces.
 fn send(stream: &mut impl Write, mut frame: &[u8], deadline: Instant) -> Result<(), Error> {
     while !frame.is_empty() {
         match stream.write(frame) {
@@ -237,12 +236,12 @@ fn send(stream: &mut impl Write, mut frame: &[u8], deadline: Instant) -> Result<
     stream.flush().map_err(failed)
 }
 
-/// Whether the stream only has nothing to give, or no room, at the moment.
+/// Returns whether the stream has no data or no room at the moment.
 fn is_wait(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
-/// What the system says of a peer that is gone and of a port that was unplugged, and the rest.
+/// Distinguishes a closed connection or an unplugged port from other errors.
 fn failed(error: std::io::Error) -> Error {
     match error.kind() {
         ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::NotConnected => {
@@ -252,7 +251,7 @@ fn failed(error: std::io::Error) -> Error {
     }
 }
 
-/// Receives bytes until they complete a frame; `false` if none came in time.
+/// Receives bytes until they complete a frame; returns `false` if none arrived in time.
 fn receive(
     stream: &mut impl BufRead,
     receiver: &mut Receiver<'_>,
@@ -369,13 +368,13 @@ mod tests {
 
     #[test]
     fn an_older_protocol_is_named() {
-        // Information as protocol 1 had it: sequence 1, kind 0, version 1, and more.
+        // Information in the layout of protocol 1: sequence 1, kind 0, version 1, and more.
         let mut buffer = [0; 64];
         let message = Message { sequence: 1, body: (0u8, 1u8, "board", "0.0.1") };
         let old = link::encode(&message, &mut buffer).unwrap().to_vec();
         let error = client(&[old]).info().unwrap_err();
         assert!(matches!(error, Error::Protocol { device: 1, here: PROTOCOL }), "{error}");
-        assert!(error.to_string().contains("flash the firmware"), "{error}");
+        assert!(error.to_string().contains("Flash the firmware"), "{error}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Bulk work in the emulator, by files instead of the slow UART.
+//! Bulk inference in the emulator, through files in place of the slow UART.
 //!
-//! The formats are those of `firmware/boards/emulated`, the firmware is what
-//! [`Board::build_for_commands`] makes.
+//! `firmware/boards/emulated` defines the formats, and [`Board::build_for_commands`] builds the
+//! firmware.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::Error;
 use super::board::Board;
 use super::emulator::{Emulator, Options, Uart};
 
-/// A model for the firmware to load, and what to run through it.
+/// A model for the firmware to load, with its inputs.
 pub struct Vector<'a> {
     /// The model file.
     pub model: &'a [u8],
@@ -19,28 +19,28 @@ pub struct Vector<'a> {
     pub inputs: &'a [i8],
 }
 
-/// What one inference costs, over all rows that were measured.
+/// Cost of one inference, over all measured rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
-    /// Rows that were measured.
+    /// Number of measured rows.
     pub rows: u64,
-    /// Executed instructions of the cheapest; to the resolution of the board's timer.
+    /// Minimum of the executed instructions, to the resolution of the board's timer.
     pub instructions_min: u64,
-    /// Executed instructions on average.
+    /// Mean of the executed instructions.
     pub instructions_mean: u64,
-    /// Executed instructions of the dearest.
+    /// Maximum of the executed instructions.
     pub instructions_max: u64,
-    /// Bytes of stack that the deepest used.
+    /// Maximum stack usage in bytes.
     pub stack_bytes: u64,
 }
 
-/// The length that stands for a refused model in the firmware's answers.
+/// Length that marks a refused model in the firmware's responses.
 const REFUSED: u32 = u32::MAX;
 
-/// Runs rows of inputs through the model that is built into the firmware; gives rows of outputs.
+/// Runs rows of inputs through the model in the firmware, and returns rows of outputs.
 ///
 /// # Errors
-/// [`Error::Ended`] with the firmware's own words if it fails, [`Error::TooSlow`] after `limit`.
+/// [`Error::Ended`] with the firmware's log if it fails, [`Error::TooSlow`] after `limit`.
 pub fn bulk(
     board: &'static Board,
     elf: &Path,
@@ -51,7 +51,7 @@ pub fn bulk(
     Ok(signed(&output))
 }
 
-/// What a board senses that plays a recording.
+/// Recorded sensor of a board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sensing {
     /// Two analog channels, for a PWM pin: pairs of i16.
@@ -60,11 +60,11 @@ pub enum Sensing {
     Motion,
 }
 
-/// Runs the application of a sensor on a recording, with this model; gives what
-/// `firmware/boards/emulated/src/sensors.rs` says it answers, or nothing for a model that was refused.
+/// Runs a sensor application on a recording with this model. Returns the responses that
+/// `firmware/boards/emulated/src/sensors.rs` defines, or `None` for a refused model.
 ///
 /// # Errors
-/// [`Error::Ended`] with the firmware's own words if it fails, [`Error::TooSlow`] after `limit`.
+/// [`Error::Ended`] with the firmware's log if it fails, [`Error::TooSlow`] after `limit`.
 pub fn sense(
     board: &'static Board,
     elf: &Path,
@@ -83,11 +83,11 @@ pub fn sense(
     Ok(answers.into_iter().flatten().next().map(|answer| unsigned(&answer)))
 }
 
-/// Runs other models than the one that is built in; gives the rows of outputs of each, or nothing
-/// for a model that was refused.
+/// Runs other models than the built-in one. Returns the rows of outputs of each, or `None` for a
+/// refused model.
 ///
 /// # Errors
-/// [`Error::Ended`] with the firmware's own words if it fails, [`Error::TooSlow`] after `limit`.
+/// [`Error::Ended`] with the firmware's log if it fails, [`Error::TooSlow`] after `limit`.
 pub fn vectors(
     board: &'static Board,
     elf: &Path,
@@ -97,11 +97,11 @@ pub fn vectors(
     answers(board, elf, "vectors", vectors, limit)
 }
 
-/// Counts the executed instructions of one inference of other models than the one that is built
-/// in, on average over the rows of each; nothing for a model that was refused.
+/// Counts the executed instructions of one inference of other models than the built-in one,
+/// averaged over the rows of each; `None` for a refused model.
 ///
 /// # Errors
-/// [`Error::Ended`] with the firmware's own words if it fails, [`Error::TooSlow`] after `limit`.
+/// [`Error::Ended`] with the firmware's log if it fails, [`Error::TooSlow`] after `limit`.
 pub fn costs(
     board: &'static Board,
     elf: &Path,
@@ -120,7 +120,7 @@ pub fn costs(
     answers.into_iter().map(|answer| answer.map(count).transpose()).collect()
 }
 
-/// What a command says to each record.
+/// Returns the response of a command to each record.
 fn answers(
     board: &'static Board,
     elf: &Path,
@@ -141,10 +141,10 @@ fn answers(
     })
 }
 
-/// Counts the instructions of one inference for every row, and measures the stack.
+/// Counts the instructions of an inference for every row, and measures the stack.
 ///
 /// # Errors
-/// [`Error::Ended`] with the firmware's own words if it fails, [`Error::TooSlow`] after `limit`.
+/// [`Error::Ended`] with the firmware's log if it fails, [`Error::TooSlow`] after `limit`.
 pub fn count(
     board: &'static Board,
     elf: &Path,
@@ -159,7 +159,7 @@ pub fn count(
     })
 }
 
-/// Starts the firmware with a command, a file to read and a file to write.
+/// Starts the firmware with a command, an input file and an output file.
 fn run(
     board: &'static Board,
     elf: &Path,
@@ -168,8 +168,8 @@ fn run(
     limit: Duration,
 ) -> Result<Vec<u8>, Error> {
     let folder = tempfile::tempdir().map_err(Error::file(std::env::temp_dir()))?;
-    // Short names in a folder of their own: the firmware's command line is short and has no
-    // spaces within words, a user's folders may.
+    // Short names in a separate folder: the firmware's command line is short and does not allow
+    // spaces in an argument, which a user's folders may contain.
     let (input_path, output_path) = (folder.path().join("in"), folder.path().join("out"));
     fs::write(&input_path, input).map_err(Error::file(&input_path))?;
     let mut emulator = Emulator::start(Options {
@@ -185,13 +185,13 @@ fn run(
 
 /// Appends length, bytes, and zeros up to a multiple of four bytes.
 fn put_blob(to: &mut Vec<u8>, bytes: &[u8]) {
-    // No model and no inputs of a test come near 4 GB; a length cut short is refused as a record.
+    // Test models and inputs are far below 4 GB; a truncated length is refused as a record.
     to.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
     to.extend_from_slice(bytes);
     to.resize(to.len().next_multiple_of(4), 0);
 }
 
-/// All answers, unless they end in the middle of one.
+/// Parses all responses; `None` if the last one is incomplete.
 fn take_answers(mut output: &[u8]) -> Option<Vec<Option<Vec<i8>>>> {
     let mut answers = Vec::new();
     while !output.is_empty() {
@@ -210,7 +210,7 @@ fn take_answers(mut output: &[u8]) -> Option<Vec<Option<Vec<i8>>>> {
     Some(answers)
 }
 
-/// Reads `rows=R instructions_min=… instructions_mean=… instructions_max=… stack=B`.
+/// Parses `rows=R instructions_min=… instructions_mean=… instructions_max=… stack=B`.
 fn parse_cost(line: &str) -> Option<Cost> {
     let field = |name: &str| {
         line.split_whitespace()
@@ -236,7 +236,8 @@ fn signed(bytes: &[u8]) -> Vec<i8> {
 /// Reads a file of int8 rows.
 ///
 /// # Errors
-/// [`Error::File`] if it cannot be read, [`Error::Rows`] if it has no whole number of rows.
+/// [`Error::File`] if it cannot be read, [`Error::Rows`] if its length is not a whole number of
+/// rows.
 pub fn read_rows(path: &Path, inputs: usize) -> Result<Vec<i8>, Error> {
     let bytes = fs::read(path).map_err(Error::file(path))?;
     if bytes.is_empty() || bytes.len() % inputs != 0 {
@@ -248,7 +249,7 @@ pub fn read_rows(path: &Path, inputs: usize) -> Result<Vec<i8>, Error> {
 /// Writes a file of int8 rows.
 ///
 /// # Errors
-/// [`Error::File`].
+/// [`Error::File`] if it cannot be written.
 pub fn write_rows(path: &Path, rows: &[i8]) -> Result<(), Error> {
     let written: io::Result<()> = fs::write(path, unsigned(rows));
     written.map_err(Error::file(path))

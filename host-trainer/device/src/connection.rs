@@ -1,4 +1,4 @@
-//! Ways to a device: a serial port, or TCP.
+//! Connections to a device: serial ports and TCP.
 
 use std::io::{self, Read, Write};
 
@@ -7,22 +7,22 @@ use serialport::{ErrorKind, SerialPortInfo, SerialPortType};
 use super::Error;
 use super::client::{Client, POLL};
 
-/// What every board's serial port runs at.
+/// Baud rate of every board's serial port.
 pub const BAUD: u32 = 115_200;
 
-/// A stream of bytes to a device.
+/// A byte stream to a device.
 pub trait Stream: Read + Write + Send {}
 
 impl<S: Read + Write + Send> Stream for S {}
 
-/// A client over whichever way there is.
+/// A client over any connection.
 pub type AnyClient = Client<Box<dyn Stream>>;
 
-/// Opens a serial port; nobody else can use it meanwhile: the library asks the system for that, which
-/// does not hold for root, and locks the port as other programs for serial ports do (`flock`).
+/// Opens a serial port exclusively. The library requests exclusive access from the system, which
+/// does not apply to root, and locks the port as other programs for serial ports do (`flock`).
 ///
 /// # Errors
-/// [`Error::Port`] names the ports that there are, if there is none of this name.
+/// [`Error::Port`] with the available ports, if none has this name.
 pub fn serial(port: &str) -> Result<AnyClient, Error> {
     let opened = serialport::new(port, BAUD).timeout(POLL).open();
     match opened {
@@ -30,7 +30,7 @@ pub fn serial(port: &str) -> Result<AnyClient, Error> {
         Err(error) => {
             const DENIED: ErrorKind = ErrorKind::Io(io::ErrorKind::PermissionDenied);
             let there = match (error.kind(), cfg!(windows)) {
-                // Either says that somebody has it.
+                // Both errors mean that another process uses the port.
                 (ErrorKind::NoDevice, false) | (DENIED, true) => {
                     "Another program uses it, such as `device monitor` or a terminal: end that one \
                      first"
@@ -54,14 +54,14 @@ pub fn serial(port: &str) -> Result<AnyClient, Error> {
     }
 }
 
-/// Serial ports of this computer, by name; none where the system cannot tell.
+/// Lists the serial ports of this computer by name; empty where the system cannot list them.
 pub fn ports() -> Vec<SerialPortInfo> {
     let mut ports = serialport::available_ports().unwrap_or_default();
     ports.sort_by(|a, b| a.port_name.cmp(&b.port_name));
     ports
 }
 
-/// What is known of a port besides its name.
+/// Describes a port beyond its name.
 pub fn describe(port: &SerialPortInfo) -> String {
     match &port.port_type {
         SerialPortType::UsbPort(usb) => {

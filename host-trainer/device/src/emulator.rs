@@ -1,8 +1,8 @@
-//! QEMU: starts it, connects its UART, decodes its log, ends it.
+//! QEMU: process, UART, and log.
 //!
-//! UART and log have a channel each, so that neither can garble the other: the UART is a TCP
-//! connection on the loopback interface, the log (by semihosting or a second UART) is QEMU's
-//! standard output, and what QEMU itself has to say is its standard error.
+//! UART and log have separate channels, so that neither can garble the other. The UART is a TCP
+//! connection on the loopback interface. The log, by semihosting or a second UART, is QEMU's
+//! standard output. QEMU's own messages are its standard error.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
@@ -19,45 +19,45 @@ use super::board::{Board, Log};
 use super::client::{Client, POLL};
 use super::log::{Line, Strings};
 
-/// How long QEMU may take to connect to us.
+/// Time limit for QEMU to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How many lines of log are kept.
+/// Number of log lines that are kept.
 const KEPT_LINES: usize = 1000;
 
-/// Where the machine's UART goes.
+/// Endpoint of the machine's UART.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Uart {
-    /// Nowhere.
+    /// Not connected.
     None,
-    /// To [`Emulator::connect`], and to nobody else.
+    /// Connected to [`Emulator::connect`] only.
     Private,
-    /// To whoever connects to this address, one after the other.
+    /// Listening at this address for one connection after the other.
     Listen(SocketAddr),
 }
 
-/// What to start.
+/// Options for starting the emulator.
 pub struct Options<'a> {
     /// The board.
     pub board: &'static Board,
-    /// Its firmware; for a command, the one that [`Board::build_for_commands`] makes.
+    /// Firmware; for a command, the one that [`Board::build_for_commands`] builds.
     pub elf: &'a Path,
-    /// Where the UART goes.
+    /// Endpoint of the UART.
     pub uart: Uart,
-    /// The command for the firmware (see `firmware/boards/emulated`); empty: answer requests.
+    /// Command for the firmware (see `firmware/boards/emulated`); empty to answer requests.
     pub command: &'a [&'a str],
-    /// Whether one executed instruction shall be one nanosecond of the machine's time, exactly.
+    /// Advances the machine's time by exactly one nanosecond per executed instruction.
     pub count_instructions: bool,
-    /// Whether [`Emulator::reset`] shall work.
+    /// Enables [`Emulator::reset`].
     pub resettable: bool,
-    /// The folder in which the firmware opens files.
+    /// Folder in which the firmware opens files.
     pub folder: Option<&'a Path>,
-    /// Gets every line of the log as it is said.
+    /// Receives every line of the log as it is written.
     pub on_line: Box<dyn FnMut(&Line) + Send>,
 }
 
 impl<'a> Options<'a> {
-    /// Answers requests on a private UART, and keeps its log for errors.
+    /// Options for answering requests on a private UART; the log is kept for errors.
     pub fn serve(board: &'static Board, elf: &'a Path) -> Self {
         Options {
             board,
@@ -72,7 +72,7 @@ impl<'a> Options<'a> {
     }
 }
 
-/// An emulated board that runs, until this is dropped.
+/// A running emulated board; dropping it ends QEMU.
 pub struct Emulator {
     board: &'static Board,
     child: Child,
@@ -86,8 +86,8 @@ impl Emulator {
     /// Starts QEMU.
     ///
     /// # Errors
-    /// [`Error::NoEmulator`] says how to get QEMU; [`Error::File`] and [`Error::Log`] if the
-    /// firmware can't be used.
+    /// [`Error::NoEmulator`] with instructions for installing QEMU; [`Error::File`] and
+    /// [`Error::Log`] if the firmware cannot be used.
     pub fn start(options: Options<'_>) -> Result<Self, Error> {
         let Options {
             board,
@@ -112,7 +112,7 @@ impl Emulator {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        // Commands are for the firmware that is made for the emulator, whose log is semihosting.
+        // Commands require firmware for the emulator, whose log uses semihosting.
         match board.log {
             Log::SecondUart if command.is_empty() => qemu.args(["-serial", "chardev:log"]),
             _ => qemu.args(["-semihosting-config", &semihosting(command)]),
@@ -166,7 +166,7 @@ impl Emulator {
         Ok(emulator)
     }
 
-    /// Resets the machine, whatever it is doing; its memories keep what they hold.
+    /// Resets the machine in any state; its memories keep their contents.
     ///
     /// # Errors
     /// [`Error::Closed`] if it was not started as resettable, or has ended.
@@ -174,11 +174,11 @@ impl Emulator {
         self.control.as_mut().ok_or(Error::Closed)?.execute("system_reset")
     }
 
-    /// The client at the other end of a [`Uart::Private`]; once.
+    /// Returns the client of a [`Uart::Private`]; works once.
     ///
     /// # Errors
-    /// [`Error::Ended`] if QEMU ended before it connected, [`Error::TooSlow`] if it never did,
-    /// [`Error::Closed`] if there is no such UART or it has been given away.
+    /// [`Error::Ended`] if QEMU ended before it connected, [`Error::TooSlow`] if it did not
+    /// connect, [`Error::Closed`] if there is no such UART or its client was taken.
     pub fn connect(&mut self) -> Result<Client<TcpStream>, Error> {
         let listener = self.listener.take().ok_or(Error::Closed)?;
         let stream = self.accept(&listener)?;
@@ -207,18 +207,18 @@ impl Emulator {
         }
     }
 
-    /// How QEMU ended, if it has.
+    /// Returns the exit status of QEMU, if it has ended.
     ///
     /// # Errors
-    /// [`Error::Connection`] if the system can't tell.
+    /// [`Error::Connection`] if the system cannot report it.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>, Error> {
         self.child.try_wait().map_err(Error::Connection)
     }
 
-    /// Waits until QEMU ends, for so long at most; gives the firmware's exit status.
+    /// Waits until QEMU ends, up to a limit; returns the firmware's exit status.
     ///
     /// # Errors
-    /// [`Error::TooSlow`] after the limit; QEMU is stopped then.
+    /// [`Error::TooSlow`] after the limit; QEMU is then stopped.
     pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus, Error> {
         let deadline = Instant::now() + limit;
         loop {
@@ -232,7 +232,7 @@ impl Emulator {
         }
     }
 
-    /// Waits as [`Emulator::wait`] does, and takes a failing exit code for an error.
+    /// Waits as [`Emulator::wait`] does, and returns an error for a failing exit code.
     ///
     /// # Errors
     /// [`Error::Ended`] with the last lines of the log, or [`Error::TooSlow`].
@@ -241,7 +241,7 @@ impl Emulator {
         if status.success() { Ok(()) } else { Err(self.failed(status)) }
     }
 
-    /// What firmware and QEMU have said so far, a string a line; of a long log its end.
+    /// Returns the output of firmware and QEMU so far, one string per line; of a long log, its end.
     pub fn log(&self) -> Vec<String> {
         lock(&self.lines).iter().cloned().collect()
     }
@@ -255,7 +255,7 @@ impl Emulator {
         Error::TooSlow { board: self.board.name, after, log: self.last_words() }
     }
 
-    /// The end of the log, for an error; only after QEMU has ended.
+    /// Returns the end of the log for an error, after QEMU has ended.
     fn last_words(&mut self) -> String {
         self.stop();
         let lines = lock(&self.lines);
@@ -268,34 +268,34 @@ impl Emulator {
 
     /// Ends QEMU, and reads its log to the end.
     fn stop(&mut self) {
-        // Both fail only if it has ended and been waited for: what is wanted.
+        // Both fail only if QEMU has already ended and was waited for.
         let _ = self.child.kill();
         let _ = self.child.wait();
         for reader in mem::take(&mut self.readers) {
-            // A reader that panicked has said so on standard error.
+            // A reader that panicked has reported it on standard error.
             let _ = reader.join();
         }
     }
 }
 
-/// QEMU's machine protocol (QMP): a line of JSON each way.
+/// QEMU's machine protocol (QMP), with a line of JSON in each direction.
 struct Control(BufReader<TcpStream>);
 
 impl Control {
     fn open(stream: TcpStream) -> Result<Self, Error> {
         stream.set_read_timeout(Some(CONNECT_TIMEOUT)).map_err(Error::Connection)?;
         let mut control = Control(BufReader::new(stream));
-        // It greets, and takes commands once it has been answered.
+        // QMP greets, and accepts commands after the reply.
         control.read_line()?;
         control.execute("qmp_capabilities")?;
         Ok(control)
     }
 
-    /// Executes a command, and waits until QEMU has done it.
+    /// Executes a command, and waits until QEMU has completed it.
     fn execute(&mut self, command: &str) -> Result<(), Error> {
         let line = format!("{{\"execute\": \"{command}\"}}\n");
         self.0.get_mut().write_all(line.as_bytes()).map_err(Error::Connection)?;
-        // Events may come in between.
+        // Events may arrive in between.
         while !self.read_line()?.contains("\"return\"") {}
         Ok(())
     }
@@ -315,12 +315,12 @@ impl Drop for Emulator {
     }
 }
 
-/// QEMU's words for where the UART goes, and our end of a private one.
+/// QEMU arguments for the UART, and the listener of a private one.
 fn serial(uart: Uart) -> Result<(String, Option<TcpListener>), Error> {
     Ok(match uart {
         Uart::None => ("null,id=uart".into(), None),
-        // We listen and QEMU connects: the system chooses a port that is free, nobody can take it
-        // away in between, and the UART is connected before the machine starts.
+        // QEMU connects to this listener. The system chooses a free port that no other process can
+        // take in between, and the UART is connected before the machine starts.
         Uart::Private => {
             let listener = TcpListener::bind("127.0.0.1:0").map_err(Error::Connection)?;
             listener.set_nonblocking(true).map_err(Error::Connection)?;
@@ -338,12 +338,12 @@ fn serial(uart: Uart) -> Result<(String, Option<TcpListener>), Error> {
     })
 }
 
-/// QEMU's words for what the firmware asks of it, and for the firmware's command line.
+/// QEMU arguments for semihosting and the firmware's command line.
 fn semihosting(command: &[&str]) -> String {
     let mut words = String::from("enable=on,target=native,chardev=log,arg=thimble");
     for word in command {
         words.push_str(",arg=");
-        // QEMU takes a doubled comma for one.
+        // QEMU unescapes a doubled comma.
         words.push_str(&word.replace(',', ",,"));
     }
     words
@@ -360,7 +360,7 @@ fn read_all(from: &mut impl Read, mut each: impl FnMut(&[u8])) {
             Ok(0) => return,
             Ok(read) => each(&buffer[..read]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // The pipe of a process that is gone.
+            // The pipe of an ended process.
             Err(_) => return,
         }
     }
@@ -376,7 +376,7 @@ fn keep(lines: &Mutex<VecDeque<String>>, text: &str) {
     }
 }
 
-/// The log is whole even if whoever held it panicked.
+/// Locks the log, which is intact even if a holder of the lock panicked.
 fn lock(lines: &Mutex<VecDeque<String>>) -> MutexGuard<'_, VecDeque<String>> {
     lines.lock().unwrap_or_else(PoisonError::into_inner)
 }

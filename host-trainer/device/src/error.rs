@@ -1,4 +1,4 @@
-//! What can go wrong between the computer and a device.
+//! Errors of the link, the emulator, and keys.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,47 +8,47 @@ use firmware::link::RequestError;
 
 use thimble_support::foreign_text;
 
-/// What can go wrong between the computer and a device.
+/// Errors of the link, the emulator, and keys.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The connection does not work.
+    /// The connection failed.
     #[error("the connection to the device failed: {0}")]
     Connection(#[source] io::Error),
-    /// Nobody listens where the device should be.
+    /// The connection to a device was refused.
     #[error(
         "no device at {address}: {source}. Start an emulated one with `cargo run --release` in a \
          folder of firmware/boards, or use --qemu"
     )]
     Connect {
-        /// Where it should be.
+        /// Address of the device.
         address: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The other side closed the connection.
     #[error(
-        "the device is gone: unplugged, or switched off. Plug it in and try again; it has the \
-         model that it had"
+        "the device disconnected: it was unplugged or switched off. Connect it and try again. Its \
+         model is unchanged"
     )]
     Closed,
-    /// A serial port can't be used.
+    /// A serial port cannot be used.
     #[error("the serial port {port} cannot be used: {problem}. {there}")]
     Port {
-        /// Its name.
+        /// Name of the port.
         port: String,
-        /// What the system says.
+        /// The system's error.
         problem: String,
-        /// Which ones there are, or what to do.
+        /// The available ports, or the remedy.
         there: String,
     },
-    /// The device's model can't be used here.
+    /// The device's model cannot be used here.
     #[error("the model that the device sent cannot be used here: {0}")]
     Model(String),
     /// The device did not start with its new model.
     #[error(
-        "the device has gone back to {running}: the new model did not pass its self-test at the \
-         start"
+        "the new model did not pass its self-test at the start. The device has rolled back to \
+         {running}"
     )]
     WentBack {
         /// The model that it runs.
@@ -56,21 +56,21 @@ pub enum Error {
     },
     /// The device did not answer in time.
     #[error(
-        "the device did not answer within {} s; check that it runs Thimble's firmware and that \
-         nobody else is connected to it",
+        "the device did not answer within {} s. Check that it runs Thimble's firmware and that \
+         no other program is connected to it",
         .0.as_secs_f32()
     )]
     NoAnswer(Duration),
-    /// The device answered, but refused.
+    /// The device refused the request.
     #[error("the device refused: {0}")]
     Refused(RequestError),
-    /// The device answered something else than was asked.
-    #[error("the device gave another kind of answer than was asked for: {0}")]
+    /// The device sent a response of another kind.
+    #[error("the device sent an unexpected response: {0}")]
     Unexpected(String),
-    /// The device speaks another version of the protocol.
+    /// The device uses another version of the protocol.
     #[error(
-        "the device speaks version {device} of the protocol and this program version {here}; \
-         flash the firmware that belongs to this program"
+        "the device uses version {device} of the protocol, and this program version {here}. Flash \
+         the firmware of this program's release"
     )]
     Protocol {
         /// Version of the device.
@@ -78,88 +78,88 @@ pub enum Error {
         /// Version of this program.
         here: u8,
     },
-    /// A request does not fit into a frame: no model takes so many inputs.
-    #[error("these are more inputs than any model takes")]
+    /// A request does not fit into a frame; no model takes so many inputs.
+    #[error("the request has more inputs than any model takes")]
     TooLong,
-    /// There is no such emulated board.
-    #[error("there is no emulated board {name}; there is: {known}")]
+    /// There is no emulated board of this name.
+    #[error("there is no emulated board {name}. Emulated boards: {known}")]
     UnknownBoard {
-        /// What was asked for.
+        /// The requested name.
         name: String,
-        /// Those that there are.
+        /// The known names.
         known: String,
     },
     /// The emulator is not installed.
     #[error(
-        "{program} is not installed; firmware/boards/setup installs it, or on Debian and Ubuntu \
-         `sudo apt-get install qemu-system-arm qemu-system-misc`, on macOS `brew install qemu`"
+        "{program} is not installed. Run firmware/boards/setup, or on Debian and Ubuntu `sudo \
+         apt-get install qemu-system-arm qemu-system-misc`, on macOS `brew install qemu`"
     )]
     NoEmulator {
-        /// The program that is missing.
+        /// The missing program.
         program: String,
     },
-    /// The emulator can't be started.
+    /// The emulator cannot be started.
     #[error("{program} cannot be started: {source}")]
     Start {
         /// The program.
         program: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// The emulator ended when it should have gone on, or with a failing code.
+    /// The emulator ended early or with a failing exit code.
     #[error("the emulated {board} ended with {status}{log}")]
     Ended {
         /// The board.
         board: &'static str,
-        /// How it ended, in words.
+        /// Exit status as text.
         status: String,
-        /// What the firmware and the emulator said last, each on a line of its own.
+        /// The last log lines of the firmware and the emulator.
         log: String,
     },
-    /// The emulator did not come to its end in time and was stopped.
+    /// The emulator did not end in time and was stopped.
     #[error("the emulated {board} was stopped after {} s{log}", .after.as_secs_f32())]
     TooSlow {
         /// The board.
         board: &'static str,
         /// The limit.
         after: Duration,
-        /// What the firmware and the emulator said last, each on a line of its own.
+        /// The last log lines of the firmware and the emulator.
         log: String,
     },
-    /// A file has no key to sign with.
+    /// A file contains no signing key.
     #[error(
-        "{}: there is no secret key of Ed25519 in it (PEM, PKCS#8); `host-trainer device new-key` \
-         makes one",
+        "{}: the file contains no Ed25519 secret key (PEM, PKCS#8). Generate one with `host-trainer \
+         device new-key`",
         foreign_text::path(.path)
     )]
     Key {
         /// The file.
         path: PathBuf,
     },
-    /// A file can't be used.
+    /// A file cannot be read or written.
     #[error("{}: {source}", foreign_text::path(.path))]
     File {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The firmware is not built.
     #[error(
-        "{} is not there; build it with `cargo build --release` in firmware/boards/{board}, or \
-         name another one with --elf",
+        "{} does not exist. Build it with `cargo build --release` in firmware/boards/{board}, or \
+         give another file with --elf",
         foreign_text::path(.path)
     )]
     NotBuilt {
-        /// Where it should be.
+        /// Expected path.
         path: PathBuf,
         /// The board.
         board: &'static str,
     },
-    /// The sources of the firmware can't be found.
+    /// The sources of the firmware cannot be found.
     #[error(
-        "firmware/boards is neither here nor in a folder above; run this in the Thimble \
-         repository, or name the firmware with --elf"
+        "firmware/boards is neither in this folder nor in one above. Run this in the Thimble \
+         repository, or give the firmware with --elf"
     )]
     NoSources,
     /// The firmware does not build.
@@ -167,55 +167,53 @@ pub enum Error {
     Build {
         /// The board.
         board: &'static str,
-        /// What cargo said.
+        /// Output of cargo.
         output: String,
     },
-    /// The firmware's log can't be decoded.
-    #[error("{}: {problem}; it is not firmware that logs by defmt, or built by another version", foreign_text::path(.path))]
+    /// The firmware's log cannot be decoded.
+    #[error("{}: {problem}. The file is not firmware with a defmt log, or uses another version of defmt", foreign_text::path(.path))]
     Log {
         /// The firmware.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// An emulated command wrote something else than it should.
+    /// An emulated command wrote malformed output.
     #[error("the emulated {board} wrote {what}")]
     Output {
         /// The board.
         board: &'static str,
-        /// What is wrong with it.
+        /// The problem.
         what: String,
     },
-    /// The inputs are not what the model takes.
+    /// The length of the inputs does not match the model.
     #[error(
         "{given} bytes of input are not a whole number of rows of {inputs}, the inputs of the device's model"
     )]
     Rows {
-        /// Bytes that were given.
+        /// Number of input bytes.
         given: usize,
-        /// Inputs of the device's model.
+        /// Number of inputs of the device's model.
         inputs: usize,
     },
-    /// The device's model has no test vectors.
+    /// The device's model has no self-tests.
     #[error(
-        "the device's model has no test vectors, so that nothing was tested: quantize it with \
+        "the device's model has no test vectors, so that nothing was tested. Quantize it with \
          quantization.self_tests above 0 and update the device"
     )]
     NoSelfTests,
-    /// The device's own test vectors did not all pass.
-    #[error(
-        "only {passed} of {vectors} test vectors passed: this device does not compute what it should"
-    )]
+    /// Some of the device's self-tests failed.
+    #[error("only {passed} of {vectors} test vectors passed. This device computes wrong outputs")]
     SelfTest {
-        /// Test vectors in the model.
+        /// Number of self-tests in the model.
         vectors: u8,
-        /// Of these, how many passed.
+        /// Number of passed self-tests.
         passed: u8,
     },
 }
 
 impl Error {
-    /// For `map_err`: names the file.
+    /// Names the file in an I/O error, for `map_err`.
     pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
         let path = path.into();
         move |source| Error::File { path, source }

@@ -1,10 +1,10 @@
-//! What a device says of itself.
+//! Device information.
 
 use firmware::link::{Info, SignedInfo, SlotsInfo};
 
 use thimble_support::foreign_text::shown;
 
-/// Who a device is and what it runs: [`Info`], to keep, with its texts as [`shown`] makes them.
+/// Identity and model of a device: an owned [`Info`], with its texts escaped by [`shown`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceInfo {
     /// Name of the board.
@@ -15,26 +15,26 @@ pub struct DeviceInfo {
     pub model: String,
     /// CRC-32 of the model file.
     pub checksum: u32,
-    /// Bytes of an input.
+    /// Size of an input in bytes.
     pub input_bytes: usize,
-    /// Bytes of an output.
+    /// Size of an output in bytes.
     pub output_bytes: usize,
     /// Number of layers.
     pub layers: usize,
-    /// Bytes of the model file.
+    /// Size of the model file in bytes.
     pub model_bytes: u32,
-    /// Bytes of scratch memory that the engine uses.
+    /// Scratch memory of the engine in bytes.
     pub scratch_bytes: u32,
-    /// The most bytes of stack that have been in use, where the board measures it;
-    /// [`STACK_OVERRUN`](firmware::link::STACK_OVERRUN) if none was left.
+    /// Maximum stack usage in bytes, where the board measures it;
+    /// [`STACK_OVERRUN`](firmware::link::STACK_OVERRUN) if the stack overflowed.
     pub stack_bytes: Option<u32>,
-    /// Frames since the start that were garbage, cut off or too long, and therefore dropped.
+    /// Frames since the start that were dropped as garbage, truncated or too long.
     pub bad_frames: u32,
-    /// Counts of sensors since the start that lay beyond what the model's input can say.
+    /// Number of sensor readings since the start that saturated at the model's input.
     pub saturated_inputs: u32,
-    /// The slots for models, where the board has some.
+    /// Slots for models, where the board has them.
     pub slots: Option<SlotsInfo>,
-    /// Versions of signed models, where the device takes only those.
+    /// Versions of signed models, where the device requires signatures.
     pub signed: Option<SignedInfo>,
 }
 

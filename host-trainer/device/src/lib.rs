@@ -1,16 +1,16 @@
-//! Talks to devices, real ones and emulated ones.
+//! Link to devices, real and emulated.
 //!
-//! | module | what |
+//! | module | content |
 //! |---|---|
-//! | [`client`] | asks a device over any stream of bytes |
-//! | [`info`] | what a device says of itself |
-//! | `operations` | what takes more than one request: updates, reading the model back |
+//! | [`client`] | client of the link protocol, over any stream of bytes |
+//! | [`info`] | device information |
+//! | `operations` | multi-request operations: benchmarks, updates, reading the model back |
 //! | [`connection`] | serial ports, TCP |
 //! | [`signing`] | keys, and signatures of models |
-//! | [`board`] | the emulated boards by name, and how to build their firmware |
-//! | [`emulator`] | QEMU: starts it, connects its UART, decodes its log, ends it |
-//! | [`command`] | bulk work in the emulator, by files instead of the UART |
-//! | [`local`] | the answers of this machine's engine, to compare with a device's |
+//! | [`board`] | emulated boards, and builds of their firmware |
+//! | [`emulator`] | QEMU: process, UART, and log |
+//! | [`command`] | bulk inference in the emulator, through files in place of the UART |
+//! | [`local`] | layer outputs of the host's engine, for comparison with a device |
 //! | [`log`] | the firmware's log |
 
 pub mod board;

@@ -1,14 +1,14 @@
-//! What this machine's engine says, to hold a device against.
+//! Layer outputs of the host's engine, for comparison with a device.
 
 use model_format::Model;
 use thimble_nn::Engine;
 
 use super::Error;
 
-/// The CRC-32 of each layer's output for one input, as a device gives them.
+/// Returns the CRC-32 of each layer's output for one input, in the device's format.
 ///
 /// # Errors
-/// [`Error::Model`] if the engine here refuses the model or the input.
+/// [`Error::Model`] if the engine refuses the model or the input.
 pub fn trace(model: &Model<'_>, input: &[u8]) -> Result<Vec<u32>, Error> {
     let mut scratch = vec![0; model.scratch_len()];
     let mut engine = Engine::new(model.clone(), &mut scratch).map_err(refused)?;
@@ -22,13 +22,13 @@ pub fn trace(model: &Model<'_>, input: &[u8]) -> Result<Vec<u32>, Error> {
     Ok(hashes)
 }
 
-/// The first layer whose hashes differ, or that only one side has.
+/// Returns the first layer whose hashes differ, or that only one side has.
 pub fn first_difference(device: &[u32], here: &[u32]) -> Option<usize> {
     let differ = device.iter().zip(here).position(|(device, here)| device != here);
     differ.or_else(|| (device.len() != here.len()).then_some(device.len().min(here.len())))
 }
 
-/// The error of a model or an input that the engine here refuses.
+/// Converts a refusal by the host's engine.
 pub fn refused(error: impl std::fmt::Display) -> Error {
     Error::Model(error.to_string())
 }

@@ -1,4 +1,4 @@
-//! The firmware's log: defmt frames, decoded with the strings that the ELF file holds.
+//! Firmware log: defmt frames, decoded with the strings of the ELF file.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,27 +9,27 @@ use thimble_support::foreign_text;
 
 use super::Error;
 
-/// One line of the firmware's log.
+/// A line of the firmware's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// How grave it is.
+    /// Severity.
     pub level: Level,
-    /// What it says.
+    /// Message.
     pub message: String,
-    /// Where in the firmware's sources it was said, as `FILE:LINE`.
+    /// Source location in the firmware, as `FILE:LINE`.
     pub place: Option<String>,
 }
 
-/// How grave a line is.
+/// Severity of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// For whoever looks for a fault.
+    /// Details for debugging.
     Debug,
-    /// What happens.
+    /// Normal events.
     Info,
-    /// What should not happen, but is dealt with.
+    /// Unexpected events that the firmware handles.
     Warn,
-    /// What ends a job.
+    /// Events that end an operation.
     Error,
 }
 
@@ -47,7 +47,7 @@ impl fmt::Display for Level {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:5} {}", self.level, self.message)?;
-        // Who reads that all is well does not want to know where.
+        // The location is shown only from warnings on.
         match &self.place {
             Some(place) if self.level > Level::Info => write!(f, " ({place})"),
             _ => Ok(()),
@@ -55,44 +55,44 @@ impl fmt::Display for Line {
     }
 }
 
-/// What the ELF file of a firmware knows of its log.
+/// Log strings and source locations of a firmware's ELF file.
 pub struct Strings {
     table: Table,
     places: BTreeMap<u64, Location>,
-    /// Places are told relative to this folder.
+    /// Base folder of relative source locations.
     here: PathBuf,
 }
 
 impl Strings {
-    /// Reads them from an ELF file's bytes; `path` is for errors.
+    /// Parses an ELF file; `path` is for errors.
     ///
     /// # Errors
-    /// [`Error::Log`] if there are none, or by a version of defmt that isn't known here.
+    /// [`Error::Log`] if it has no strings, or strings of an unsupported version of defmt.
     pub fn read(elf: &[u8], path: &Path) -> Result<Self, Error> {
         let failed = |problem: String| Error::Log { path: path.into(), problem };
         let table = Table::parse(elf)
             .map_err(|error| failed(format!("{error:#}")))?
             .ok_or_else(|| failed("it has no section .defmt".into()))?;
-        // Places are in the debug information; without it there is a log all the same.
+        // The debug information contains the locations; without it the log is still decoded.
         let places = table.get_locations(elf).unwrap_or_default();
         let here = env::current_dir().unwrap_or_default();
         Ok(Strings { table, places, here })
     }
 
-    /// A decoder for one start of the firmware.
+    /// Returns a decoder for one start of the firmware.
     pub fn decoder(&self) -> Decoder<'_> {
         Decoder { strings: self, stream: self.table.new_stream_decoder() }
     }
 }
 
-/// Turns the bytes of a log into lines.
+/// Decodes the bytes of a log into lines.
 pub struct Decoder<'t> {
     strings: &'t Strings,
     stream: Box<dyn StreamDecoder + Send + Sync + 't>,
 }
 
 impl Decoder<'_> {
-    /// Takes the next bytes, and gives every line that they complete to `each`.
+    /// Decodes the next bytes, and passes every completed line to `each`.
     pub fn push(&mut self, bytes: &[u8], mut each: impl FnMut(Line)) {
         self.stream.received(bytes);
         loop {
@@ -113,7 +113,7 @@ impl Decoder<'_> {
                         }),
                     });
                 }
-                // The next bytes may complete it.
+                // The next bytes may complete the frame.
                 Err(DecodeError::UnexpectedEof) => return,
                 Err(DecodeError::Malformed) => {
                     each(Line {

@@ -1,4 +1,4 @@
-//! What a device does besides inference, and what takes more than one request.
+//! Operations of several requests: benchmarks, updates, rollback, restart.
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -13,29 +13,29 @@ use super::client::{Client, unexpected};
 use super::info::DeviceInfo;
 use super::signing::SigningKey;
 
-/// How many times as long as usual a device may take to erase a slot, or to test a model: a large
-/// block takes seconds.
+/// Factor of the time limit for erasing a slot or testing a model; erasing a large block takes
+/// seconds.
 const SLOW: u32 = 6;
-/// Bytes of the model that are asked for at once; the device sends what fits.
+/// Requested bytes of the model per request; the device sends as many as fit.
 const PART: u16 = 8192;
 
-/// More than the flash of any microcontroller that this is for.
+/// Upper bound of a model's size, above the flash of any supported microcontroller.
 const MOST_BYTES: usize = 16 << 20;
-/// How long a device that starts anew is given before it is asked again.
+/// Pause before a restarting device is queried again.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// How often a chunk is sent whose answer was lost.
+/// Number of attempts to send a chunk whose response was lost.
 const TRIES: u32 = 3;
 
 impl<S: Read + Write> Client<S> {
-    /// Has the device run its model so many times, or a few more for whole rounds of its own test
-    /// vectors, which it runs if `input` is empty.
+    /// Runs the model `runs` times on the device, or slightly more for whole rounds of its
+    /// self-tests, which run if `input` is empty.
     ///
-    /// A device that would be busy for long answers with fewer runs, and is asked for the rest as
-    /// long as `go_on` returns true, which gets what was measured so far: between two answers others
-    /// are heard, and who stops asking has stopped the benchmark.
+    /// A device answers with fewer runs if it would be busy for long. The client requests the rest
+    /// as long as `go_on`, which receives the measurements so far, returns true. Between two
+    /// responses the device answers other requests.
     ///
     /// # Errors
-    /// [`Error::Refused`] where nothing counts, otherwise what went wrong on the way.
+    /// [`Error::Refused`] where no timer is available, otherwise the error of the link.
     pub fn benchmark(
         &mut self,
         runs: u16,
@@ -62,10 +62,10 @@ impl<S: Read + Write> Client<S> {
         })
     }
 
-    /// The CRC-32 of each layer's output for one input.
+    /// Requests the CRC-32 of each layer's output for one input.
     ///
     /// # Errors
-    /// [`Error::Refused`] if the input has the wrong length, otherwise what went wrong on the way.
+    /// [`Error::Refused`] if the input has the wrong length, otherwise the error of the link.
     pub fn trace(&mut self, input: &[u8]) -> Result<Vec<u32>, Error> {
         self.exchange(Request::Trace { input }, |response| match response {
             Response::Trace { hashes } => {
@@ -75,11 +75,11 @@ impl<S: Read + Write> Client<S> {
         })
     }
 
-    /// The model that the device runs, as a file.
+    /// Reads the device's model file.
     ///
     /// # Errors
-    /// [`Error::Model`] if what it sends is not what it says it runs, otherwise what went wrong on
-    /// the way.
+    /// [`Error::Model`] if the received bytes do not match the device's information, otherwise the
+    /// error of the link.
     pub fn read_model(&mut self) -> Result<Vec<u8>, Error> {
         let info = self.info()?;
         let says = info.model_bytes;
@@ -113,11 +113,11 @@ impl<S: Read + Write> Client<S> {
         }
     }
 
-    /// Writes a model into the device's idle slot; it runs from the next start on. `progress` gets
-    /// the bytes that have been sent.
+    /// Writes a model into the device's idle slot; the device runs it from the next start on.
+    /// `progress` receives the number of bytes sent.
     ///
     /// # Errors
-    /// [`Error::Refused`] with the device's reason; it goes on with the model that it has.
+    /// [`Error::Refused`] with the device's reason; its current model stays active.
     pub fn update(
         &mut self,
         model: &[u8],
@@ -144,7 +144,7 @@ impl<S: Read + Write> Client<S> {
         })
     }
 
-    /// Does what a device takes its time for.
+    /// Raises the time limit for a slow operation.
     fn slowly<R>(&mut self, work: impl FnOnce(&mut Self) -> R) -> R {
         let usual = self.timeout();
         self.set_timeout(usual * SLOW);
@@ -153,14 +153,14 @@ impl<S: Read + Write> Client<S> {
         result
     }
 
-    /// Sends a chunk, again if its answer was lost.
+    /// Sends a chunk, again if its response was lost.
     fn chunk(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Error> {
         let next = offset.saturating_add(bytes.len() as u32);
         let mut tries = TRIES;
         loop {
             tries -= 1;
             match self.done(Request::UpdateChunk { offset, bytes }) {
-                // It had arrived.
+                // The device received the first copy.
                 Err(Error::Refused(RequestError::OutOfOrder { expected })) if expected == next => {
                     return Ok(());
                 }
@@ -170,28 +170,27 @@ impl<S: Read + Write> Client<S> {
         }
     }
 
-    /// Has the model before run from the next start on. The key signs the command if the device
-    /// asks for a signature.
+    /// Rolls back to the previous model from the next start on. The key signs the command if the
+    /// device requires a signature.
     ///
     /// # Errors
-    /// [`Error::Refused`] if there is none, or without the key that the device asks for; otherwise
-    /// what went wrong on the way.
+    /// [`Error::Refused`] if there is no previous model, or without the required key; otherwise the
+    /// error of the link.
     pub fn roll_back(&mut self, key: Option<&SigningKey>) -> Result<(), Error> {
         self.command(Command::RollBack, key)
     }
 
-    /// Starts the device anew; it answers again in a moment. The key signs the command if the
-    /// device asks for a signature.
+    /// Restarts the device, which answers again after a moment. The key signs the command if the
+    /// device requires a signature.
     ///
     /// # Errors
-    /// [`Error::Refused`] without the key that the device asks for, otherwise what went wrong on the
-    /// way.
+    /// [`Error::Refused`] without the required key, otherwise the error of the link.
     pub fn restart(&mut self, key: Option<&SigningKey>) -> Result<(), Error> {
         self.command(Command::Restart, key)
     }
 
     fn command(&mut self, command: Command, key: Option<&SigningKey>) -> Result<(), Error> {
-        // A device that asks for no signature does not know of challenges.
+        // A device without signatures does not support challenges.
         let key = match key {
             Some(key) if self.info()?.signed.is_some_and(|signed| signed.commands) => key,
             _ => {
@@ -206,7 +205,7 @@ impl<S: Read + Write> Client<S> {
         self.done(Request::Signed { command, signature: &signature })
     }
 
-    /// A nonce for one signed command.
+    /// Requests a nonce for one signed command.
     fn challenge(&mut self) -> Result<[u8; NONCE_LEN], Error> {
         self.exchange(Request::Challenge, |response| match response {
             Response::Challenge { nonce } => Ok(nonce),
@@ -214,17 +213,17 @@ impl<S: Read + Write> Client<S> {
         })
     }
 
-    /// Waits until a device that starts anew answers.
+    /// Waits until a restarting device answers.
     ///
     /// # Errors
-    /// [`Error::NoAnswer`] after so long, otherwise what went wrong on the way.
+    /// [`Error::NoAnswer`] after `limit`, otherwise the error of the link.
     pub fn wait_for_start(&mut self, limit: Duration) -> Result<DeviceInfo, Error> {
         let deadline = Instant::now() + limit;
         let usual = self.timeout();
         self.set_timeout(PATIENCE);
         loop {
             match self.info() {
-                // What was under way when it started anew may have arrived in pieces.
+                // A frame in transit during the restart may have arrived in pieces.
                 Err(Error::NoAnswer(_) | Error::Refused(_)) if Instant::now() < deadline => {}
                 Err(Error::NoAnswer(_)) => return Err(Error::NoAnswer(limit)),
                 answer => {
@@ -243,15 +242,15 @@ impl<S: Read + Write> Client<S> {
     }
 }
 
-/// Checks the length of the model that a device says it has, against what devices have room for and
-/// against its header, as soon as that is there.
+/// Checks the reported length of the model against the upper bound, and against the model's header
+/// as soon as that is received.
 fn check_length(says: u32, begin: &[u8]) -> Result<(), Error> {
     if says as usize > MOST_BYTES {
         return Err(Error::Model(format!(
             "the device says that it has {says} bytes, and none has room for more than {MOST_BYTES}"
         )));
     }
-    // See FORMAT.md.
+    // Offset of the length in FORMAT.md.
     let Some(&[a, b, c, d]) = begin.get(8..12) else { return Ok(()) };
     let states = u64::from(u32::from_le_bytes([a, b, c, d])) + HEADER_LEN as u64;
     match states == u64::from(says) {

@@ -1,8 +1,8 @@
-//! Keys, and signatures of models and of commands, as `firmware` checks them: Ed25519 of the model
-//! file and of the version that it is signed as, or of the command and of the device's nonce.
+//! Keys, and Ed25519 signatures of models and commands, which `firmware` verifies. The signed
+//! message is the model file with its version, or the command with the device's nonce.
 //!
-//! Keys are PEM as OpenSSL writes and reads it: PKCS#8 for the secret half, SubjectPublicKeyInfo
-//! for the public one.
+//! Keys are PEM as OpenSSL writes and reads it: PKCS#8 for the secret key, SubjectPublicKeyInfo for
+//! the public key.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -15,20 +15,20 @@ use firmware::signature::{PUBLIC_KEY_LEN, SIGNATURE_LEN, VERSION_MAGIC};
 
 use super::Error;
 
-/// The version that a model is signed as.
+/// Version in a model's signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Version {
-    /// Its number: a device refuses one that is smaller than the highest that it has accepted.
+    /// Number: a device refuses one below the highest that it has accepted.
     pub number: u32,
-    /// The highest version that it may replace all the same; 0 for none.
+    /// The highest version that it may replace regardless; 0 for none.
     pub replaces: u32,
 }
 
 impl Version {
-    /// The seconds since 1970, so that what is signed later is newer.
+    /// The seconds since 1970, so that later signatures have higher versions.
     pub fn now() -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        // Enough until 2106.
+        // Sufficient until 2106.
         Version { number: u32::try_from(now.as_secs()).unwrap_or(u32::MAX), replaces: 0 }
     }
 }
@@ -37,15 +37,15 @@ impl Version {
 pub struct SigningKey(KeyPair);
 
 impl SigningKey {
-    /// A new one, from the system's source of randomness.
+    /// Generates a key from the system's source of randomness.
     pub fn generate() -> Self {
         SigningKey(KeyPair::generate())
     }
 
-    /// Reads the secret half from a file.
+    /// Reads the secret key from a file.
     ///
     /// # Errors
-    /// [`Error::File`] if it cannot be read, [`Error::Key`] if there is no such key in it.
+    /// [`Error::File`] if it cannot be read, [`Error::Key`] if it contains no such key.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let text = fs::read(path).map_err(Error::file(path))?;
         KeyPair::from_pem(&String::from_utf8_lossy(&text))
@@ -53,29 +53,29 @@ impl SigningKey {
             .map_err(|_| Error::Key { path: path.into() })
     }
 
-    /// Writes the secret half to a new file that only its owner may read, and the public half to
-    /// another with `.pub` at the end, whose path it gives.
+    /// Writes the secret key to a new file that only its owner may read, and the public key to a
+    /// file with the suffix `.pub`, whose path it returns.
     ///
     /// # Errors
-    /// [`Error::File`], also if one of the two is there already: a key is not replaced.
+    /// [`Error::File`], also if one of the two exists: a key is not replaced.
     pub fn write(&self, path: &Path) -> Result<PathBuf, Error> {
         let mut public = path.as_os_str().to_owned();
         public.push(".pub");
         let public = PathBuf::from(public);
-        // Neither without the other: what is there is seen before anything is written.
+        // Checked before anything is written, so that neither file exists without the other.
         if public.exists() {
             return Err(Error::file(public)(io::ErrorKind::AlreadyExists.into()));
         }
         create(path, &self.0.sk.to_pem(), true)?;
         if let Err(error) = create(&public, &self.0.pk.to_pem(), false) {
-            // Neither half is left when the other fails.
+            // Neither file is left when the other fails.
             let _ = fs::remove_file(path);
             return Err(error);
         }
         Ok(public)
     }
 
-    /// A model file with its version and its signature behind it, as an update brings it.
+    /// Returns a model file with its version and signature appended, in the format of an update.
     pub fn sign(&self, model: &[u8], version: Version) -> Vec<u8> {
         let Version { number, replaces } = version;
         let mut signed = model.to_vec();
@@ -86,17 +86,17 @@ impl SigningKey {
         signed
     }
 
-    /// The signature of a command for a device that has given this nonce.
+    /// Signs a command for a device that has sent this nonce.
     pub fn sign_command(&self, command: Command, nonce: [u8; NONCE_LEN]) -> [u8; SIGNATURE_LEN] {
         self.signature(&command.signed_bytes(nonce))
     }
 
-    /// The signature of these bytes.
+    /// Signs bytes.
     fn signature(&self, bytes: &[u8]) -> [u8; SIGNATURE_LEN] {
         *self.0.sk.sign(bytes, None)
     }
 
-    /// The public half, as firmware has it built in.
+    /// Returns the public key in the firmware's format.
     pub fn public(&self) -> [u8; PUBLIC_KEY_LEN] {
         *self.0.pk
     }
@@ -110,13 +110,13 @@ fn create(path: &Path, content: &str, secret: bool) -> Result<(), Error> {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
     }
-    // Elsewhere a new file's rights are those of its folder.
+    // On other systems a new file has the permissions of its folder.
     #[cfg(not(unix))]
     let _ = secret;
     let mut file = options.open(path).map_err(Error::file(path))?;
     let written = file.write_all(content.as_bytes()).and_then(|()| file.sync_all());
     written.map_err(|error| {
-        // It was made here, and what is in it is no key.
+        // This call created the file, and it contains no complete key.
         let _ = fs::remove_file(path);
         Error::file(path)(error)
     })
@@ -129,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    /// As much of a model as a signature depends on: a header that states its length.
+    /// A minimal model file for a signature: a header with its length.
     fn file() -> Vec<u8> {
         let mut file = b"THMB\x02\0\0\0\x05\0\0\0\0\0\0\0".to_vec();
         file.extend(b"model");
@@ -159,7 +159,7 @@ mod tests {
             SignaturePolicy::Required(SigningKey::generate().public()).check(&signed),
             Err(ModelRejected::Signature)
         );
-        // It is not replaced, and the public half alone is in the way, too.
+        // It is not replaced, and a public key alone is an obstacle, too.
         assert!(matches!(key.write(&path), Err(Error::File { .. })));
         fs::remove_file(&path).unwrap();
         assert!(matches!(key.write(&path), Err(Error::File { path, .. }) if path == public));
@@ -191,7 +191,7 @@ mod tests {
     fn neither_half_is_left_without_the_other() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("owner");
-        // A link to nowhere does not exist, and cannot be made.
+        // A dangling link does not exist, and cannot be created.
         #[cfg(unix)]
         std::os::unix::fs::symlink("/nowhere/at/all", folder.path().join("owner.pub")).unwrap();
         #[cfg(not(unix))]

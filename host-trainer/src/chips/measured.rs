@@ -1,4 +1,4 @@
-//! The measured figures that predictions are made of.
+//! Measured code sizes and stack usage, from which predictions are computed.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,63 +8,63 @@ use serde::Deserialize;
 
 use super::ChipError;
 
-/// The figures, as `cargo run -p thimble-tests --bin sizes` wrote them.
+/// Measurements, written by `cargo run -p thimble-tests --bin sizes`.
 const FIGURES: &str = include_str!("measured.toml");
 
-/// What parts of the minimal image take, in bytes.
+/// Memory of the parts of the minimal image, in bytes.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub struct Measured {
-    /// Stack at its deepest, the most of all cores that are emulated.
+    /// Maximum stack usage, over all emulated cores.
     pub stack: u64,
-    /// The rest, for each target that Rust compiles for.
+    /// Code sizes per target of the Rust compiler.
     pub targets: BTreeMap<String, Code>,
-    /// RAM of boards whose application answers requests, for each target.
+    /// RAM of boards with the device application, per target.
     pub boards: BTreeMap<String, BoardRam>,
 }
 
-/// RAM that a board with the device application takes beside what depends on the model, in bytes.
-/// The boards' build script reads the same figures.
+/// RAM of a board with the device application without the memory that depends on the model, in
+/// bytes. The boards' build script reads the same measurements.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 pub struct BoardRam {
-    /// Static RAM beside scratch memory and frames.
+    /// Static RAM without scratch memory and frames.
     pub statics: u64,
-    /// Stack at its deepest, over all requests, an update and the start after it.
+    /// Maximum stack usage, over all requests, an update and the following start.
     pub stack: u64,
-    /// The same where signatures are checked.
+    /// Maximum stack usage with signature checks.
     pub stack_signed: u64,
 }
 
-/// What parts of the image take for one target, in bytes.
+/// Memory of the parts of the image for one target, in bytes.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub struct Code {
-    /// Static RAM beside the scratch memory.
+    /// Static RAM without the scratch memory.
     pub ram: u64,
-    /// Flash that values of 16 bits take, in addition.
+    /// Additional flash for 16-bit activations.
     pub int16: u64,
-    /// Flash that element-wise functions take, in addition.
+    /// Additional flash for element-wise functions.
     pub table: u64,
-    /// Flash that softmax takes, in addition.
+    /// Additional flash for softmax.
     pub softmax: u64,
-    /// Flash that reading the channels of counts takes, in addition.
+    /// Additional flash for the channels of raw counts.
     pub counts: u64,
-    /// Flash that the channels of real numbers take, in addition.
+    /// Additional flash for the channels of real numbers.
     pub reals: u64,
-    /// Flash of an image for one weight layout, by its code in the file.
+    /// Flash of an image per weight layout, by the layout's code in the file format.
     pub layouts: Vec<(u8, u64)>,
-    /// Flash of an image for more layouts than one.
+    /// Flash of an image with several weight layouts.
     pub several: u64,
 }
 
 impl Measured {
-    /// The figures that this program has.
+    /// Parses the measurements that are built into this program.
     ///
     /// # Errors
-    /// [`ChipError::Figures`] if the file in the sources is damaged.
+    /// [`ChipError::Figures`] if the built-in file is damaged.
     pub fn read() -> Result<Self, ChipError> {
         toml::from_str(FIGURES).map_err(|error| ChipError::Figures(error.to_string()))
     }
 
-    /// The figures as a file.
+    /// Formats the measurements as TOML.
     pub fn to_toml(&self) -> String {
         let mut text = format!(
             "# Bytes of flash and RAM that parts of firmware/boards/minimal take, with the profile\n\
@@ -97,15 +97,15 @@ impl Measured {
 }
 
 impl Code {
-    /// Flash of an image for this weight layout, if the core has a kernel for it.
+    /// Returns the flash of an image for this weight layout, if the core has a kernel for it.
     pub fn layout(&self, layout: WeightLayout) -> Option<u64> {
         let found = self.layouts.iter().find(|(code, _)| *code == layout as u8);
         found.map(|(_, bytes)| *bytes)
     }
 
-    /// Flash of an image with these operators, without the model.
+    /// Returns the flash of an image with these operators, without the model.
     pub fn of(&self, used: OpSet) -> u64 {
-        // Of one layout the compiler makes constants; of two, code that asks which.
+        // With one layout the compiler generates constants; with two, code that selects.
         let mut layouts = WeightLayout::ALL.into_iter().filter(|layout| used.reads(*layout));
         let dense = match (layouts.next(), layouts.next()) {
             (Some(only), None) => self.layout(only).unwrap_or(self.several),

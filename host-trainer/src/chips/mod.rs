@@ -1,8 +1,8 @@
-//! Chips by name, and what a model takes of their flash and RAM.
+//! Chips, and predictions of the flash and RAM that a model takes on them.
 //!
-//! What is predicted is the minimal image, `firmware/boards/minimal`: the format's checks, the
-//! engine with no more than the model's layers use, the model itself. The figures for the code are
-//! measured (`measured.toml`), and a test holds the prediction against built images.
+//! The predicted image is `firmware/boards/minimal`: the checks of the format, the engine with only
+//! the operators that the model uses, and the model itself. The code sizes are measured
+//! (`measured.toml`), and a test compares the predictions with built images.
 
 mod measured;
 
@@ -16,17 +16,17 @@ use crate::pack::Core;
 /// A chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chip {
-    /// Its name.
+    /// Name.
     pub name: &'static str,
-    /// Its core, as `pack` knows it.
+    /// Core, as `pack` takes it.
     pub core: Core,
-    /// What people call the core.
+    /// Name of the core in the vendor's documentation.
     pub core_name: &'static str,
-    /// The target whose figures hold: the chip's, or one with the same kernels and instructions.
+    /// Target of the measurements: the chip's, or one with the same kernels and instructions.
     pub target: &'static str,
-    /// Flash in bytes; for chips without any of their own, that of the usual board.
+    /// Flash in bytes; for chips without internal flash, that of the usual board.
     pub flash: u64,
-    /// RAM in bytes, in one piece.
+    /// Contiguous RAM in bytes.
     pub ram: u64,
 }
 
@@ -35,7 +35,7 @@ const V6M: &str = "thumbv6m-none-eabi";
 const V7EM: &str = "thumbv7em-none-eabihf";
 const RV32: &str = "riscv32imac-unknown-none-elf";
 
-/// All of them.
+/// All supported chips.
 pub const CHIPS: [Chip; 11] = [
     chip("nRF51822", Core::CortexM0, "Cortex-M0", V6M, 256, 16),
     chip("RP2040", Core::CortexM0, "Cortex-M0+", V6M, 2048, 264),
@@ -44,11 +44,11 @@ pub const CHIPS: [Chip; 11] = [
     chip("STM32F411", Core::CortexM4, "Cortex-M4F", V7EM, 512, 128),
     chip("STM32F446", Core::CortexM4, "Cortex-M4F", V7EM, 512, 128),
     chip("STM32H743", Core::CortexM7, "Cortex-M7", V7EM, 2048, 512),
-    // The Cortex-M33 has the M4's kernels and instructions.
+    // The Cortex-M33 runs the M4's kernels and instructions.
     chip("nRF5340", Core::CortexM33, "Cortex-M33", V7EM, 1024, 512),
     chip("RP2350", Core::CortexM33, "Cortex-M33", V7EM, 4096, 520),
     chip("FE310", Core::Rv32, "RV32IMAC", RV32, 4096, 16),
-    // It lacks RV32IMAC's atomic instructions, of which the engine has none.
+    // It lacks RV32IMAC's atomic instructions, which the engine does not use.
     chip("ESP32-C3", Core::Rv32, "RV32IMC", RV32, 4096, 400),
 ];
 
@@ -63,41 +63,41 @@ const fn chip(
     Chip { name, core, core_name, target, flash: flash_kb * KB, ram: ram_kb * KB }
 }
 
-/// Why nothing can be predicted.
+/// Reason why no prediction is possible.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChipError {
-    /// There is no such chip.
-    #[error("no chip {name} is known; those that are: {known}")]
+    /// The chip is unknown.
+    #[error("unknown chip {name}. Known chips: {known}")]
     Unknown {
-        /// What was asked for.
+        /// The requested name.
         name: String,
-        /// The names that there are.
+        /// The known names.
         known: String,
     },
     /// The core has no kernel for the weights of a layer.
     #[error(
-        "layer {layer}: {chip} has no kernel for {} weights: pack the model with \
-         `host-trainer pack MODEL --for {core} -o PACKED`", layout.name()
+        "layer {layer}: {chip} has no kernel for {} weights. Pack the model with `host-trainer \
+         pack MODEL --for {core} -o PACKED`", layout.name()
     )]
     Layout {
-        /// The layer, counted from 0.
+        /// Index of the layer, from 0.
         layer: usize,
-        /// How its weights lie.
+        /// Layout of its weights.
         layout: WeightLayout,
-        /// The chip's name.
+        /// Name of the chip.
         chip: &'static str,
-        /// Its core, as `pack --for` takes it.
+        /// Core of the chip, as `pack --for` takes it.
         core: String,
     },
-    /// The figures lack the chip's target.
-    #[error("the figures have nothing for {0}: run `cargo run -p thimble-tests --bin sizes`")]
+    /// There are no measurements for the chip's target.
+    #[error("there are no measurements for {0}. Run `cargo run -p thimble-tests --bin sizes`")]
     Target(&'static str),
-    /// The figures cannot be read.
-    #[error("the figures of chips cannot be read: {0}")]
+    /// The measurements cannot be parsed.
+    #[error("the measurements of chips cannot be read: {0}")]
     Figures(String),
 }
 
-/// What a model takes of a chip, in bytes.
+/// Memory that a model takes on a chip, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prediction {
     /// Vectors, code and constants.
@@ -108,60 +108,60 @@ pub struct Prediction {
     pub scratch: u64,
     /// Other static memory.
     pub statics: u64,
-    /// Stack at its deepest, for checking the model and running it.
+    /// Maximum stack usage, for checking and running the model.
     pub stack: u64,
-    /// RAM of a board with the device application, which answers requests.
+    /// RAM of a board with the device application.
     pub board: BoardPrediction,
 }
 
-/// RAM that a board with the device application takes with a model, in bytes.
+/// RAM of a board with the device application and a model, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BoardPrediction {
     /// Scratch memory, frames and other statics.
     pub statics: u64,
-    /// Stack at its deepest, and a margin.
+    /// Maximum stack usage with a margin.
     pub stack: u64,
-    /// The same where signatures are checked.
+    /// Maximum stack usage with signature checks and a margin.
     pub stack_signed: u64,
 }
 
 impl BoardPrediction {
-    /// All of the RAM, with signatures or without.
+    /// Returns the total RAM, with signature checks or without.
     pub fn ram(&self, signed: bool) -> u64 {
         self.statics + if signed { self.stack_signed } else { self.stack }
     }
 
-    /// Whether the chip has so much.
+    /// Returns whether the chip has enough RAM.
     pub fn fits(&self, chip: &Chip, signed: bool) -> bool {
         self.ram(signed) <= chip.ram
     }
 }
 
-/// Stack that the boards' build script asks for beyond what was measured.
+/// Stack that the boards' build script adds to the measurement.
 const STACK_MARGIN: u64 = 256;
 
 impl Prediction {
-    /// All of the flash.
+    /// Returns the total flash.
     pub fn flash(&self) -> u64 {
         self.code + self.model
     }
 
-    /// All of the RAM.
+    /// Returns the total RAM.
     pub fn ram(&self) -> u64 {
         self.scratch + self.statics + self.stack
     }
 
-    /// Whether the chip has so much.
+    /// Returns whether the chip has enough flash and RAM.
     pub fn fits(&self, chip: &Chip) -> bool {
         self.flash() <= chip.flash && self.ram() <= chip.ram
     }
 }
 
 impl Chip {
-    /// The chip of this name, in upper or lower case.
+    /// Finds a chip by its name, case-insensitively.
     ///
     /// # Errors
-    /// [`ChipError::Unknown`] names those that there are.
+    /// [`ChipError::Unknown`] with the known names.
     pub fn named(name: &str) -> Result<&'static Chip, ChipError> {
         CHIPS.iter().find(|chip| chip.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
             let known = CHIPS.map(|chip| chip.name).join(", ");
@@ -169,7 +169,7 @@ impl Chip {
         })
     }
 
-    /// What a model takes of this chip.
+    /// Predicts the memory that a model takes on this chip.
     ///
     /// # Errors
     /// [`ChipError::Layout`] if the model is packed for another core.

@@ -1,4 +1,4 @@
-//! What the user may type.
+//! Command-line arguments.
 
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -23,29 +23,29 @@ use crate::experiment::Experiment;
 use crate::pack::Core;
 use crate::train::MAX_THREADS;
 
-/// Train a small neural network, turn it into 8-bit integers, and prove that a microcontroller
-/// computes the same.
+/// Train small neural networks, quantize them to int8, and run them on microcontrollers with
+/// bit-exact results.
 ///
-/// Without a command it does `train digits`: a few seconds, no download.
+/// Without a command, `train digits` runs: a few seconds, no download.
 #[derive(Debug, Parser)]
 #[command(name = "host-trainer", version, max_term_width = 100)]
 pub struct Cli {
     /// Show no progress, only results and errors
     #[arg(long, short, global = true)]
     pub quiet: bool,
-    /// What to do
+    /// Command to run
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
-/// What the program can do.
+/// Commands of the program.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Train a network, quantize it, and compare both
     Train(TrainArgs),
     /// Train a network for each point of a grid of settings
     Sweep(SweepArgs),
-    /// Measure how fast training is, beside the machine's own bound and other programs
+    /// Measure the training speed, with the machine's peak and other programs for comparison
     Bench(BenchArgs),
     /// Download a dataset into the cache folder
     #[cfg(feature = "fetch")]
@@ -53,23 +53,24 @@ pub enum Command {
     /// Download a dataset into the cache folder
     #[cfg(not(feature = "fetch"))]
     Fetch(LeftOut),
-    /// Show how well a model does on a dataset, by the engine that devices run
+    /// Evaluate a model on a dataset with the engine that devices run
     Evaluate(EvaluateArgs),
-    /// Show layers, shapes, scales, and what a model needs
+    /// Show layers, shapes, scales, and memory requirements
     Inspect(InspectArgs),
-    /// Turn an int8 TensorFlow Lite model of dense layers into a model file that gives the same bytes
+    /// Convert an int8 TensorFlow Lite model of dense layers into a model file with identical
+    /// outputs
     Import(ImportArgs),
-    /// Run images or rows of raw inputs through a model, by the engine that devices run
+    /// Run images or rows of raw inputs through a model with the engine that devices run
     Infer(InferArgs),
-    /// Quantize a trained network anew, or give a model smaller weights: int4, or sparse ones
+    /// Quantize a trained network again, or give a model int4 or sparse weights
     Quantize(QuantizeArgs),
-    /// Lay a model's weights out for the kernels of a core; its outputs stay the same
+    /// Pack a model's weights for the kernels of a core; outputs do not change
     Pack(PackArgs),
     /// Write a firmware project that runs a model on a chip
     New(NewArgs),
-    /// Show what every layer of a model gives for one input, with a hash to compare
+    /// Show the outputs of every layer for one input, with a hash for comparison
     Trace(TraceArgs),
-    /// Classify photographs or rows of a table, in float and in integers, with probabilities
+    /// Predict classes or values for images or rows of a table, in float and in int8
     Predict(PredictArgs),
     /// Write a layer's outputs as CSV, and as a scatter plot of their principal components
     #[cfg(feature = "projection")]
@@ -79,264 +80,264 @@ pub enum Command {
     Features(LeftOut),
     /// Write the report of a finished run again
     Report(ReportArgs),
-    /// Show runs side by side
+    /// Compare runs side by side
     Compare(CompareArgs),
     /// List the presets
     Presets(PresetsArgs),
-    /// Ask a device, or emulate one
+    /// Query, update or emulate a device
     #[command(subcommand)]
     #[cfg(feature = "device")]
     Device(DeviceArgs),
-    /// Ask a device, or emulate one
+    /// Query, update or emulate a device
     #[cfg(not(feature = "device"))]
     Device(LeftOut),
 }
 
-/// `train`.
+/// Arguments of `train`.
 #[derive(Debug, Args)]
 pub struct TrainArgs {
     /// Name of a preset, or a file that ends in .toml
     #[arg(default_value = "digits", value_name = "PRESET|FILE.toml")]
     pub preset: String,
-    /// Folder for everything that the run writes [default: runs/PRESET]
+    /// Output folder of the run [default: runs/PRESET]
     #[arg(long, short, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// Replace a setting, such as training.epochs=3 or network.layers.0.dense.units=64; may be
-    /// given again
+    /// Override a setting, such as training.epochs=3 or network.layers.0.dense.units=64; repeatable
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Go on from the checkpoint in the run's folder, to the same weights bit for bit
+    /// Resume from the checkpoint in the run's folder; the weights are the same, bit for bit
     #[arg(long)]
     pub resume: bool,
-    /// Lay the model's weights out for the kernels of a core, as `pack` does
+    /// Pack the model's weights for the kernels of a core, as `pack` does
     #[arg(long = "for", value_name = "CORE", value_enum)]
     pub core: Option<Core>,
-    /// Where data comes from
+    /// Location of the datasets
     #[command(flatten)]
     pub data: DataArgs,
-    /// Where everything random comes from [default: the preset's]
+    /// Random seed [default: the preset's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
-    /// How many threads to use
+    /// Number of threads
     #[command(flatten)]
     pub threads: ThreadArgs,
-    /// What quantization may cost
+    /// Limit of the quantization loss
     #[command(flatten)]
     pub max_loss: MaxLoss,
-    /// Print the figures as one JSON object instead
+    /// Print the metrics as a JSON object
     #[arg(long)]
     pub json: bool,
 }
 
-/// `sweep`.
+/// Arguments of `sweep`.
 #[derive(Debug, Args)]
 pub struct SweepArgs {
     /// Name of a preset, or a file that ends in .toml
     #[arg(value_name = "PRESET|FILE.toml")]
     pub preset: String,
-    /// A setting and the values to try, such as training.batch_size=32,128; may be given again:
-    /// each is combined with each
+    /// Setting and its values, such as training.batch_size=32,128; repeatable: every combination is
+    /// trained
     #[arg(long, value_name = "KEY=VALUE,VALUE,…", required = true)]
     pub grid: Vec<String>,
-    /// Replace a setting in all runs; may be given again
+    /// Override a setting in all runs; repeatable
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Folder with a folder for each run [default: runs/sweep-PRESET]; runs that it has already are
-    /// not made again
+    /// Output folder, with a folder per run [default: runs/sweep-PRESET]; finished runs are not
+    /// repeated
     #[arg(long, short, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// Make only the Ith of N parts of the runs, so that N machines can share them
+    /// Train only shard I of N, to distribute the runs over N machines
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
-    /// Where data comes from
+    /// Location of the datasets
     #[command(flatten)]
     pub data: DataArgs,
-    /// How many threads to use
+    /// Number of threads
     #[command(flatten)]
     pub threads: ThreadArgs,
-    /// Print one JSON array instead, with an object a point
+    /// Print a JSON array with an object per run
     #[arg(long)]
     pub json: bool,
 }
 
-/// `bench`.
+/// Arguments of `bench`.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
     /// Name of a preset, or a file that ends in .toml
     #[arg(value_name = "PRESET|FILE.toml", default_value = "mnist-700-500")]
     pub preset: String,
-    /// Epochs to train; the best counts
+    /// Number of epochs; the fastest counts
     #[arg(long, value_name = "N", default_value = "3")]
     pub epochs: NonZero<usize>,
-    /// A Python that has torch or keras, to be measured too
+    /// Python interpreter with torch or keras, to measure these too
     #[arg(long, value_name = "PATH")]
     pub python: Option<PathBuf>,
-    /// Replace a setting; may be given again
+    /// Override a setting; repeatable
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Where data comes from
+    /// Location of the datasets
     #[command(flatten)]
     pub data: DataArgs,
-    /// How many threads to use
+    /// Number of threads
     #[command(flatten)]
     pub threads: ThreadArgs,
-    /// Print the figures as one JSON object instead
+    /// Print the measurements as a JSON object
     #[arg(long)]
     pub json: bool,
 }
 
-/// `fetch`.
+/// Arguments of `fetch`.
 #[derive(Debug, Args)]
 pub struct FetchArgs {
-    /// The dataset: mnist or fashion-mnist
+    /// Dataset: mnist or fashion-mnist
     #[arg(value_name = "DATASET")]
     pub dataset: String,
-    /// Folder to put the files into [default: the user's cache folder]
+    /// Destination folder [default: the user's cache folder]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Where to download from, instead of the known mirrors; may be given again for others to try
+    /// URL to download from, in place of the known mirrors; repeatable, tried in order
     #[arg(long, value_name = "URL")]
     pub mirror: Vec<String>,
-    /// Print where the files are as one JSON object instead
+    /// Print the paths of the files as a JSON object
     #[arg(long)]
     pub json: bool,
 }
 
-/// `presets`.
+/// Arguments of `presets`.
 #[derive(Debug, Args)]
 pub struct PresetsArgs {
-    /// Print one JSON array instead, with an object a preset
+    /// Print a JSON array with an object per preset
     #[arg(long)]
     pub json: bool,
 }
 
-/// `evaluate`.
+/// Arguments of `evaluate`.
 #[derive(Debug, Args)]
 pub struct EvaluateArgs {
-    /// A model file, or the folder of a run
+    /// Model file, or folder of a run
     #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
     pub model: PathBuf,
-    /// The dataset: the name of a preset, a preset's file that ends in .toml, or a CSV file, all of
-    /// whose rows are taken [default: that of the preset.toml beside the model]
+    /// Dataset: name of a preset, a preset file that ends in .toml, or a CSV file, of which all
+    /// rows are used [default: that of the preset.toml beside the model]
     #[arg(value_name = "DATASET")]
     pub dataset: Option<String>,
-    /// Where data comes from
+    /// Location of the datasets
     #[command(flatten)]
     pub data: DataArgs,
-    /// The seed that the model was trained with, which decides which rows are test rows
-    /// [default: that of the preset.toml beside the model, or of the dataset's preset]
+    /// Seed that the model was trained with; it selects the test rows [default: that of the
+    /// preset.toml beside the model, or of the dataset's preset]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
-    /// How many threads to use
+    /// Number of threads
     #[command(flatten)]
     pub threads: ThreadArgs,
-    /// Print the figures as one JSON object instead
+    /// Print the metrics as a JSON object
     #[arg(long)]
     pub json: bool,
 }
 
-/// `inspect`.
+/// Arguments of `inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// A model file, or the folder of a run
+    /// Model file, or folder of a run
     #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
     pub model: PathBuf,
-    /// Predict what it takes of a chip's flash and RAM, such as nRF51822, and whether it fits;
-    /// `list` shows all chips
+    /// Predict the flash and RAM that the model takes on a chip, such as nRF51822, and whether it
+    /// fits; `list` shows all chips
     #[arg(long = "for", value_name = "CHIP")]
     pub chip: Option<String>,
-    /// Print the prediction as one JSON object instead
+    /// Print the prediction as a JSON object
     #[arg(long, requires = "chip")]
     pub json: bool,
 }
 
-/// `import`.
+/// Arguments of `import`.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// A .tflite file, quantized to int8
+    /// TensorFlow Lite model, quantized to int8
     #[arg(value_name = "MODEL.tflite")]
     pub model: PathBuf,
-    /// Where to write the model [default: beside it, as MODEL.thimble]
+    /// Output file [default: MODEL.thimble beside the input]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// A text file with the name of a class a line, in the order of the outputs
+    /// Text file with one class label per line, in the order of the outputs
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
-    /// The outputs are classes, though no softmax ends the model; they are called 0, 1, 2, …
+    /// Treat the outputs as classes although the model has no final softmax; the labels are 0, 1,
+    /// 2, …
     #[arg(long, conflicts_with = "labels")]
     pub classes: bool,
-    /// What people shall call the model [default: the file's name]
+    /// Name of the model [default: the file's name]
     #[arg(long)]
     pub name: Option<String>,
 }
 
-/// `infer`.
+/// Arguments of `infer`.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("inputs").required(true).args(["images", "raw_i8", "raw_i16", "counts"]))]
 pub struct InferArgs {
-    /// A model file, or the folder of a run
+    /// Model file, or folder of a run
     #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
     pub model: PathBuf,
-    /// Images: PNG, JPEG, BMP, WebP or PNM, prepared as the training images were
+    /// Images (PNG, JPEG, BMP, WebP or PNM), preprocessed as the training images were
     #[arg(value_name = "IMAGE")]
     pub images: Vec<PathBuf>,
-    /// Rows of quantized inputs, one int8 a value, with nothing between them
+    /// File of quantized int8 inputs, row after row without separators
     #[arg(long, value_name = "FILE")]
     pub raw_i8: Option<PathBuf>,
-    /// Rows of quantized inputs for a model that takes int16, little-endian
+    /// File of quantized int16 inputs, little-endian, for a model with int16 inputs
     #[arg(long, value_name = "FILE")]
     pub raw_i16: Option<PathBuf>,
-    /// Rows of what sensors count, int16 little-endian, for a model trained with data.raw
+    /// File of raw ADC or sensor counts, int16 little-endian, for a model trained with data.raw
     #[arg(long, value_name = "FILE")]
     pub counts: Option<PathBuf>,
-    /// Where to write the rows of outputs, in the same form [default: answers about images are
-    /// shown]
+    /// Output file for the rows of outputs, in the format of the inputs [default: predictions for
+    /// images are printed]
     #[arg(long, short, value_name = "FILE", required_unless_present = "images")]
     pub output: Option<PathBuf>,
-    /// How images are prepared
+    /// Preprocessing of images
     #[command(flatten)]
     pub prepare: PrepareArgs,
-    /// Print what was done as one JSON object instead
+    /// Print the result as a JSON object
     #[arg(long)]
     pub json: bool,
 }
 
-/// `pack`.
+/// Arguments of `pack`.
 #[derive(Debug, Args)]
 pub struct PackArgs {
-    /// A model file, or the folder of a run
+    /// Model file, or folder of a run
     #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
     pub model: PathBuf,
-    /// The core whose kernels shall read it
+    /// Core whose kernels read the model
     #[arg(long = "for", value_name = "CORE", value_enum, required_unless_present = "strip")]
     pub core: Option<Core>,
-    /// Leave out names, units and the preparation of images, which no computation needs; class
+    /// Remove names, units and the preprocessing of images, which no computation needs; class
     /// labels stay
     #[arg(long)]
     pub strip: bool,
-    /// Where to write the packed model
+    /// Output file
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
 }
 
-/// `trace`.
+/// Arguments of `trace`.
 #[derive(Debug, Args)]
 pub struct TraceArgs {
-    /// A model file, or the folder of a run
+    /// Model file, or folder of a run
     #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
     pub model: PathBuf,
-    /// A file of raw inputs, int8 or int16 little-endian; or `self-test`, for those of the model
+    /// File of raw inputs, int8 or int16 little-endian, or `self-test` for the model's self-tests
     #[arg(default_value = "self-test")]
     pub input: String,
-    /// The file has what sensors count, int16 little-endian, for a model trained with data.raw
+    /// Read raw ADC or sensor counts, int16 little-endian, for a model trained with data.raw
     #[arg(long)]
     pub counts: bool,
-    /// Which row of the file, or which self-test, counted from 0
+    /// Index of the row or self-test, from 0
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub row: usize,
 }
 
-/// Takes a model file, or the one in the folder of a run.
+/// Parses the path of a model file; the folder of a run stands for its model.
 pub fn model_file() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().map(|path| match path.is_dir() {
         true => path.join(Experiment::MODEL),
@@ -344,18 +345,18 @@ pub fn model_file() -> impl TypedValueParser<Value = PathBuf> {
     })
 }
 
-/// Where data comes from.
+/// Location of the datasets.
 #[derive(Debug, Args)]
 pub struct DataArgs {
-    /// Folder with the dataset's files; $THIMBLE_DATA and the cache folder are tried after it
+    /// Folder with the dataset files; $THIMBLE_DATA and the cache folder are searched next
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 }
 
-/// How many threads to use.
+/// Number of threads.
 #[derive(Debug, Args)]
 pub struct ThreadArgs {
-    /// Threads to compute on [default: as many as the machine has cores]
+    /// Number of threads [default: one per core of the machine]
     #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<NonZero<usize>>,
 }

@@ -1,4 +1,4 @@
-//! Checkpoints in a run's folder: written now and then, and when training is stopped.
+//! Checkpoints in a run's folder, written periodically and when training stops.
 
 use std::fs;
 use std::path::Path;
@@ -15,10 +15,10 @@ use crate::train::{Checkpoint, EpochRecord, Flow, Observer, Progress, StopFlag};
 
 const FILE: &str = "checkpoint.safetensors";
 
-/// Time between two checkpoints: little is lost when the power fails, and little is spent.
+/// Time between two checkpoints. A power failure loses little work, and the overhead is small.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// Shows progress, and writes checkpoints.
+/// Reports progress and writes checkpoints.
 pub struct Checkpoints<'a, P> {
     progress: P,
     folder: &'a RunFolder,
@@ -29,7 +29,7 @@ pub struct Checkpoints<'a, P> {
 }
 
 impl<'a, P> Checkpoints<'a, P> {
-    /// Writes them into this folder, for a training on data of this fingerprint.
+    /// Creates a writer into this folder, for a training on data with this fingerprint.
     pub fn new(
         progress: P,
         folder: &'a RunFolder,
@@ -41,7 +41,7 @@ impl<'a, P> Checkpoints<'a, P> {
         Checkpoints { progress, folder, training, data, stop, last: Instant::now() }
     }
 
-    /// What shows progress.
+    /// Returns the progress display.
     pub fn progress(&self) -> &P {
         &self.progress
     }
@@ -66,14 +66,14 @@ impl<P: Observer<f32>> Observer<f32> for Checkpoints<'_, P> {
         }
         let write = |path: &Path| make().write(&self.training, &self.data, path);
         if let Err(error) = self.folder.write_by(FILE, write) {
-            // Training itself needs no disk: it goes on, and tells.
-            terminal::note(&format!("no checkpoint was written: {error}"));
+            // Training does not need the disk, so that it continues with a note.
+            terminal::note(&format!("the checkpoint cannot be written: {error}"));
         }
         self.last = Instant::now();
     }
 }
 
-/// The settings that decide what the weights become: all but what happens afterwards.
+/// Settings that affect the weights: all but those of later steps.
 fn training(preset: &Preset) -> String {
     let mut preset = preset.clone();
     preset.description.clear();
@@ -81,7 +81,7 @@ fn training(preset: &Preset) -> String {
     preset.to_toml()
 }
 
-/// The checkpoint in this folder, if there is one of this very training.
+/// Returns the checkpoint in this folder if it belongs to exactly this training.
 pub fn read_if_fits(
     folder: &RunFolder,
     preset: &Preset,
@@ -92,7 +92,7 @@ pub fn read_if_fits(
     (was.training == training(preset) && was.data == data).then_some(checkpoint)
 }
 
-/// The checkpoint in this folder, of a training with this preset on data of this fingerprint.
+/// Reads the checkpoint in this folder, for this preset and data with this fingerprint.
 pub fn read(
     folder: &RunFolder,
     preset: &Preset,
@@ -101,7 +101,7 @@ pub fn read(
     let path = folder.path().join(FILE);
     let bytes = fs::read(&path).with_context(|| {
         format!(
-            "{}: there is no checkpoint to go on from: train without --resume",
+            "{}: there is no checkpoint to resume from. Train without --resume",
             foreign_text::path(&path)
         )
     })?;
@@ -109,8 +109,8 @@ pub fn read(
     let is = training(preset);
     if let Some((was, is)) = was.training.lines().zip(is.lines()).find(|(was, is)| was != is) {
         bail!(
-            "{}: it is of another training, with `{}` in place of `{}`: give the same \
-             settings, or train without --resume",
+            "{}: the checkpoint is of another training, with `{}` in place of `{}`. Give the \
+             same settings, or train without --resume",
             foreign_text::path(&path),
             shown(was),
             shown(is)
@@ -118,7 +118,7 @@ pub fn read(
     }
     if was.data != data {
         bail!(
-            "{}: the data was changed since the training was stopped. Put back what it was, or train \
+            "{}: the data has changed since the training was stopped. Restore it, or train \
              without --resume",
             foreign_text::path(&path)
         );
@@ -126,8 +126,8 @@ pub fn read(
     Ok(checkpoint)
 }
 
-/// Removes the checkpoint of a training that is finished.
+/// Removes the checkpoint of a finished training.
 pub fn remove(folder: &RunFolder) {
-    // One that stays costs disk space alone.
+    // A checkpoint that remains costs only disk space.
     let _ = fs::remove_file(folder.path().join(FILE));
 }

@@ -1,4 +1,4 @@
-//! `host-trainer compare`.
+//! `host-trainer compare`: runs side by side.
 
 use std::path::{Path, PathBuf};
 
@@ -12,21 +12,21 @@ use crate::report::html::{Compared, columns, compare_html};
 use crate::report::style::STRONG;
 use crate::report::{Cell, Table, results_of};
 
-/// `compare`.
+/// Arguments of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
     /// Folders of runs, such as runs/digits runs/mnist
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
-    /// Write the comparison as a page too
+    /// Write the comparison as an HTML page, too
     #[arg(long, value_name = "FILE.html")]
     pub html: Option<PathBuf>,
-    /// Print a JSON array instead
+    /// Print a JSON array
     #[arg(long)]
     pub json: bool,
 }
 
-/// Shows runs side by side.
+/// Compares runs side by side.
 pub fn run(args: &CompareArgs, quiet: bool) -> anyhow::Result<()> {
     if let Some(page) = &args.html {
         let files = args
@@ -55,7 +55,7 @@ pub fn run(args: &CompareArgs, quiet: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a run's metrics.json says.
+/// Extracts the compared values from a run's metrics.json.
 pub(super) fn compared(run: &Path, metrics: &Value) -> Compared {
     let text = |value: &Value| value.as_str().unwrap_or("–").to_string();
     let names = ["int16", "mixed"].into_iter();

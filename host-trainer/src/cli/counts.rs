@@ -1,4 +1,4 @@
-//! Files of what sensors count.
+//! Files of raw ADC and sensor counts.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use thimble_nn::{InputError, encode_counts};
 use super::files;
 use crate::foreign_text;
 
-/// The rows of a file of counts: int16 little-endian, as many a row as the model has inputs.
+/// Reads the rows of a file of counts: int16 little-endian, one count per model input.
 pub(crate) fn read_rows(model: &Model<'_>, path: &Path) -> anyhow::Result<Vec<Vec<i16>>> {
     if model.channels().is_none() {
         bail!("{}: {}", model.name(), InputError::NotCounts);
@@ -18,8 +18,8 @@ pub(crate) fn read_rows(model: &Model<'_>, path: &Path) -> anyhow::Result<Vec<Ve
     let row = model.input_len() * 2;
     if bytes.is_empty() || !bytes.len().is_multiple_of(row) {
         bail!(
-            "{} has {} bytes, which are no whole rows: the model takes rows of {} counts in {row} \
-             bytes, one after the other",
+            "{} has {} bytes, which is not a whole number of rows. The model takes {} counts per \
+             row, {row} bytes",
             foreign_text::path(path),
             bytes.len(),
             model.input_len()
@@ -29,8 +29,8 @@ pub(crate) fn read_rows(model: &Model<'_>, path: &Path) -> anyhow::Result<Vec<Ve
     Ok(bytes.chunks_exact(row).map(counts).collect())
 }
 
-/// The bytes of a model's input for rows of counts, and how many counts lay beyond what the input
-/// can say.
+/// Encodes rows of counts as the model's input bytes. Also returns the number of readings that
+/// saturated.
 pub(crate) fn encode(model: &Model<'_>, rows: &[Vec<i16>]) -> anyhow::Result<(Vec<u8>, u32)> {
     let (len, mut saturated) = (model.input_bytes(), 0);
     let mut inputs = vec![0; rows.len() * len];

@@ -1,4 +1,4 @@
-//! `host-trainer evaluate`.
+//! `host-trainer evaluate`: metrics of a model on a dataset.
 
 use std::fs;
 use std::path::Path;
@@ -51,7 +51,7 @@ pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
     let rows = match has_test {
         true => format!("all {count} test rows of {source}"),
         false => format!(
-            "{count} {} rows of {source}, as {origin} parts it with seed {seed}",
+            "{count} {} rows of {source}, split by {origin} with seed {seed}",
             splits.results.name()
         ),
     };
@@ -85,31 +85,31 @@ pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The dataset of this name.
+/// Returns the dataset with this name.
 pub(crate) fn source(name: &str) -> anyhow::Result<Source> {
     if let Some(source) = Source::from_name(name) {
         return Ok(source);
     }
     let known = Source::NAMED.map(|source| source.name());
     let meant = nearest(name, known).map_or(String::new(), |n| format!(" (did you mean `{n}`?)"));
-    bail!("there is no dataset `{name}`{meant}. There are: {}", known.join(", "))
+    bail!("there is no dataset `{name}`{meant}. Datasets: {}", known.join(", "))
 }
 
-/// The preset of this name or in this file, which says how a dataset is split.
+/// Returns the preset with this name or in this file; it defines the splits of a dataset.
 ///
 /// # Errors
-/// What is wrong with the file, or the datasets that there are.
+/// Returns the problem in the file, or the names of the datasets.
 pub(crate) fn find_preset(dataset: &str) -> anyhow::Result<Preset> {
     match preset::find(dataset) {
         Ok(preset) => Ok(preset),
         Err(preset::Error::Unknown { .. }) => {
             source(dataset)?;
             bail!(
-                "{dataset}: no preset says how it is split: put the preset.toml of a run beside \
-                 the model"
+                "{dataset}: there is no preset that defines its splits. Put the preset.toml of a \
+                 run beside the model"
             );
         }
-        // A file that is no preset is no dataset either.
+        // A file that is not a preset is not a dataset either.
         Err(error) => Err(error.into()),
     }
 }
@@ -171,7 +171,7 @@ fn another_file(
     text += &quality_text(&columns, Results::Test);
     text += &confusions_text(&matrices);
     if let Err(reason) = &float {
-        let note = format!("float figures are left out: {reason}");
+        let note = format!("no float metrics: {reason}");
         text += &format!("\n{}\n", paint(FAINT, note));
     }
     text += "\n";
@@ -180,15 +180,15 @@ fn another_file(
     Ok(())
 }
 
-/// The bytes of a model file.
+/// Reads a model file.
 ///
-/// One that lies in the folder of a run is read only where that is whole.
+/// A model in the folder of a run is read only if the run is complete.
 pub(crate) fn read_model(path: &Path) -> anyhow::Result<Vec<u8>> {
     let folder = atomic_file::folder(path);
     let is_model_of_run = path.file_name().is_some_and(|name| name == Experiment::MODEL);
     if folder.join(MANIFEST).exists() {
         match check_run(folder) {
-            // Another file may lie there, made of the run before it was whole.
+            // The folder may contain another model, made from the run before it was complete.
             Err(ManifestError::NotQuantized { .. }) if !is_model_of_run => {}
             checked => drop(checked?),
         }
@@ -202,15 +202,15 @@ pub(crate) fn read_model(path: &Path) -> anyhow::Result<Vec<u8>> {
     fs::read(path).with_context(|| match path.exists() {
         true => format!("{}: the model cannot be read", foreign_text::path(path)),
         false => format!(
-            "{}: there is no such file; `host-trainer train digits` writes a model, \
+            "{}: there is no such file. `host-trainer train digits` writes a model, \
              runs/digits/model.thimble",
             foreign_text::path(path)
         ),
     })
 }
 
-/// The preset that says which rows are test rows: that of the run which made the model, where it
-/// lies beside it and is about this dataset, or the one of this name that comes with the program.
+/// Returns the preset that defines the test rows: that of the model's run, if it lies beside the
+/// model and uses this dataset, or else the built-in preset with this name.
 fn split_preset(model: &Path, dataset: Option<&str>) -> anyhow::Result<(Preset, String)> {
     let beside = model.with_file_name("preset.toml");
     if let Ok(text) = fs::read_to_string(&beside) {
@@ -222,8 +222,8 @@ fn split_preset(model: &Path, dataset: Option<&str>) -> anyhow::Result<(Preset, 
     }
     let Some(dataset) = dataset else {
         bail!(
-            "{}: no preset.toml beside it says what to test it on: name a dataset, such as digits, or \
-             the file of a preset",
+            "{}: there is no preset.toml beside the model that names a dataset. Give a dataset, \
+             such as digits, or a preset file",
             foreign_text::path(model)
         );
     };

@@ -1,4 +1,4 @@
-//! `host-trainer features`.
+//! `host-trainer features`: the outputs of a layer.
 
 use std::path::PathBuf;
 
@@ -17,57 +17,57 @@ use crate::foreign_text::{self, spreadsheet_cell};
 use crate::report::html::{Projection, scatter_html};
 use crate::report::{grouped, percent};
 
-/// Points of a scatter plot: more hide one another.
+/// Maximum number of points in a scatter plot; more would overlap.
 const POINTS: usize = 3000;
 
-/// `features`.
+/// Arguments of `features`.
 #[derive(Debug, Args)]
 pub struct FeaturesArgs {
-    /// A run's folder, such as runs/digits
+    /// Folder of a run, such as runs/digits
     pub run: PathBuf,
-    /// A layer: its name, or its number from 0
+    /// Layer: its name, or its index from 0
     pub layer: String,
-    /// The rows to look at
+    /// Split whose rows are used
     #[arg(long, value_enum, default_value_t = Rows::Test)]
     pub rows: Rows,
-    /// How rows become points of a plane
+    /// Projection of the rows onto a plane
     #[arg(long, value_enum, default_value_t = Map::Pca)]
     pub map: Map,
-    /// Rows that UMAP takes for the neighbors of one
+    /// Number of neighbors in UMAP
     #[arg(long, value_name = "N", default_value_t = 15, value_parser = neighbors)]
     pub neighbors: usize,
-    /// How near to one another UMAP may place rows, from 0 to 1
+    /// Minimum distance of points in UMAP, from 0 to 1
     #[arg(long, value_name = "D", default_value_t = 0.1, value_parser = min_distance)]
     pub min_distance: f32,
-    /// Folder to write into [default: the run's folder]
+    /// Output folder [default: the run's folder]
     #[arg(long, short, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// Where data comes from
+    /// Location of the datasets
     #[command(flatten)]
     pub data: DataArgs,
-    /// Print one JSON object instead
+    /// Print the result as a JSON object
     #[arg(long)]
     pub json: bool,
 }
 
-/// Which rows.
+/// Split whose rows are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Rows {
-    /// Those trained on
+    /// Training rows
     Train,
-    /// Those held back for validation
+    /// Validation rows
     Validation,
-    /// Those held back for the test
+    /// Test rows
     Test,
 }
 
-/// How rows become points of a plane.
+/// Projection of the rows onto a plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Map {
-    /// Along the two principal components: distances stay what they are, as far as two can show
+    /// The first two principal components, a linear projection that preserves distances best
     Pca,
-    /// Rows with similar outputs become neighbors; needs a program that was built with
-    /// `--features umap`
+    /// UMAP, which places rows with similar outputs close together; needs a build with `--features
+    /// umap`
     Umap,
 }
 
@@ -85,7 +85,7 @@ fn min_distance(text: &str) -> Result<f32, String> {
     }
 }
 
-/// Places the rows in a plane as asked.
+/// Projects the rows onto a plane.
 fn place(
     outputs: &LayerOutputs,
     args: &FeaturesArgs,
@@ -117,7 +117,7 @@ pub fn run(args: &FeaturesArgs, quiet: bool) -> anyhow::Result<()> {
         Rows::Validation => splits
             .validation
             .as_ref()
-            .context("the run held no rows back for validation: give --rows test")?,
+            .context("the run has no validation rows. Give --rows test")?,
     };
     let bar = terminal::bar(subset.len(), "rows", quiet || args.json);
     let outputs =
@@ -133,7 +133,7 @@ pub fn run(args: &FeaturesArgs, quiet: bool) -> anyhow::Result<()> {
     spinner.finish_and_clear();
     let (places, projection) = placed?;
     let folder = files::run_folder(args.output.as_ref().unwrap_or(&args.run))?;
-    // Names of layers are free text, and no path.
+    // Layer names are free text; a file name needs safe characters.
     let plain = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
     let layer: String = args.layer.chars().map(plain).collect();
     let (csv, page) = (format!("features-{layer}.csv"), format!("features-{layer}.html"));
@@ -179,7 +179,7 @@ pub fn run(args: &FeaturesArgs, quiet: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A row a line: its place, its class, where it stands in the plot, then all outputs.
+/// CSV table with one line per row: row index, class, position in the plot, outputs.
 fn table(
     subset: &Subset,
     outputs: &LayerOutputs,

@@ -1,4 +1,4 @@
-//! `host-trainer fetch`.
+//! `host-trainer fetch`: downloads of datasets.
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::foreign_text;
 pub fn run(args: &FetchArgs, quiet: bool) -> anyhow::Result<()> {
     let source = source(&args.dataset)?;
     if source.has_test() != Some(true) {
-        bail!("{source} is embedded in the program: there is nothing to fetch");
+        bail!("{source} is embedded in the program. There is nothing to download");
     }
     let folder = match &args.data_dir {
         Some(folder) => folder.clone(),
@@ -38,7 +38,7 @@ pub fn run(args: &FetchArgs, quiet: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A bar on a terminal, plain lines elsewhere.
+/// Progress of a download: a bar on a terminal, plain lines elsewhere.
 struct Display {
     bar: Option<ProgressBar>,
     quiet: bool,

@@ -1,4 +1,4 @@
-//! Files that commands read and write.
+//! Input and output files of commands.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -12,23 +12,23 @@ use crate::atomic_file;
 use crate::foreign_text;
 use crate::run_folder::RunFolder;
 
-/// Age at which a temporary file that nobody holds is a leftover of a killed program.
+/// Age at which an unlocked temporary file counts as a leftover of a killed process.
 const LEFT: Duration = Duration::from_secs(60);
 
-/// Reads a file whole; the error names it.
+/// Reads a whole file; the error names it.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("{} cannot be read", foreign_text::path(path)))
 }
 
-/// Writes a file whole or not at all: whatever was there stays until the new content is complete.
+/// Writes a file atomically: the old content stays until the new content is complete.
 pub(crate) fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     write_by(path, |out| out.write_all(content).with_context(|| cannot_be_written(path)))
 }
 
-/// Writes a file as [`write`] does, by what writes its content.
+/// Writes a file as [`write`] does, with a callback that produces the content.
 ///
 /// # Errors
-/// That of the writer as it is, or that the file cannot be written.
+/// Returns the callback's error as it is, or that the file cannot be written.
 pub(crate) fn write_by<T>(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> anyhow::Result<T>,
@@ -53,11 +53,11 @@ pub(crate) fn write_by<T>(
     })
 }
 
-/// Why a file was not written.
+/// Reason why a file was not written.
 enum WriteError {
-    /// The system does not take it.
+    /// The system refused the write.
     File(io::Error),
-    /// There is no content.
+    /// The callback produced no content.
     Content(anyhow::Error),
 }
 
@@ -71,25 +71,26 @@ fn cannot_be_written(path: &Path) -> String {
     format!("{} cannot be written", foreign_text::path(path))
 }
 
-/// Opens the folder of a run to write into; says whose lock was taken over.
+/// Opens the folder of a run for writing; prints a note if it took over the lock of a killed
+/// process.
 pub(crate) fn run_folder(path: &Path) -> anyhow::Result<RunFolder> {
     let folder = RunFolder::create(path)?;
     if let Some(process) = folder.killed_process() {
         terminal::note(&format!(
-            "{}: process {process} ended while it was writing here. Its lock is taken over",
+            "{}: process {process} ended while it was writing here. Its lock was taken over",
             foreign_text::path(path)
         ));
     }
     Ok(folder)
 }
 
-/// Refuses an output that is one of the files that the command reads, by whatever name.
+/// Refuses an output path that is also an input, also under another name.
 pub(crate) fn refuse_input_as_output(output: &Path, inputs: &[&Path]) -> anyhow::Result<()> {
     for input in inputs {
         if is_same(output, input) {
             bail!(
-                "{}: it is read by this command, and would be overwritten. Give another file to \
-                 write to",
+                "{}: the output file is an input of this command, and would be overwritten. Give \
+                 another output file",
                 foreign_text::path(output)
             );
         }
@@ -97,7 +98,7 @@ pub(crate) fn refuse_input_as_output(output: &Path, inputs: &[&Path]) -> anyhow:
     Ok(())
 }
 
-/// Whether two paths name one file, be it there or not.
+/// Returns whether two paths name the same file, which need not exist.
 pub(crate) fn is_same_place(one: &Path, other: &Path) -> bool {
     let place = |path: &Path| {
         let folder = fs::canonicalize(atomic_file::folder(path)).ok()?;
@@ -106,9 +107,9 @@ pub(crate) fn is_same_place(one: &Path, other: &Path) -> bool {
     is_same(one, other) || place(one).is_some_and(|place_| place(other) == Some(place_))
 }
 
-/// Whether two paths name one file that is there.
+/// Returns whether two paths name the same existing file.
 fn is_same(one: &Path, other: &Path) -> bool {
-    // Hard links have paths of their own.
+    // Hard links have different paths.
     #[cfg(unix)]
     let place = |path: &Path| {
         use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! What was meant by an option that there is none of.
+//! Hints for unknown options.
 
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -6,9 +6,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::Cli;
 use crate::preset::{self, Preset};
 
-/// Tells whoever typed the name of a setting as an option, such as `--epochs`, how settings are
-/// given.
+/// Adds a hint to the error for a setting that was typed as an option, such as `--epochs`.
 ///
+/// `words` are the arguments without the program's name.
 /// `words` are what was typed, without the program's name.
 pub fn setting_meant(mut error: clap::Error, words: &[String]) -> clap::Error {
     let option = match (error.kind(), error.get(ContextKind::InvalidArg)) {
@@ -24,14 +24,14 @@ pub fn setting_meant(mut error: clap::Error, words: &[String]) -> clap::Error {
     let named = words.iter().find_map(|word| preset::find(word).ok());
     let Some(preset) = named.or_else(|| preset::find("digits").ok()) else { return error };
     if let Some(key) = key_of(&preset, &name.replace('-', "_")) {
-        let tip = format!("settings are given by their key: --set {key}=VALUE");
+        let tip = format!("give settings by their key: --set {key}=VALUE");
         let tips = ContextValue::StyledStrs(vec![tip.into()]);
         error.insert(ContextKind::Suggested, tips);
     }
     error
 }
 
-/// The whole key of the first setting of this name.
+/// Returns the full key of the first setting with this name.
 fn key_of(preset: &Preset, name: &str) -> Option<String> {
     fn within(value: &toml::Value, path: &str, name: &str) -> Option<String> {
         let children: Vec<(String, &toml::Value)> = match value {

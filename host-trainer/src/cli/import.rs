@@ -1,4 +1,4 @@
-//! `host-trainer import`.
+//! `host-trainer import`: conversion of TensorFlow Lite models.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::import::{Options, OutputMeaning, import};
 use crate::report::inspect_text;
 use crate::report::style::{FAINT, paint};
 
-/// Imports a `.tflite` file and shows what it became.
+/// Imports a `.tflite` file and shows the converted model.
 pub fn run(args: &ImportArgs, quiet: bool) -> anyhow::Result<()> {
     let output: PathBuf = match &args.output {
         Some(output) => output.clone(),
@@ -46,14 +46,14 @@ pub fn run(args: &ImportArgs, quiet: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Labels, one a line; empty lines at the end are nobody's.
+/// Reads labels, one per line; empty lines at the end are ignored.
 fn read_labels(path: &Path) -> anyhow::Result<Vec<String>> {
     let text = String::from_utf8(files::read(path)?)
         .with_context(|| format!("{}: labels must be UTF-8 text", foreign_text::path(path)))?;
     let labels: Vec<String> = text.trim_end().lines().map(|line| line.trim().into()).collect();
     if let Some(long) = labels.iter().position(|label| label.len() > MAX_TEXT) {
         anyhow::bail!(
-            "{}: line {} has more than {MAX_TEXT} bytes, which is as long as a label can be",
+            "{}: line {} is longer than {MAX_TEXT} bytes, the maximum of a label",
             foreign_text::path(path),
             long + 1
         );

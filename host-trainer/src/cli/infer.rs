@@ -1,4 +1,4 @@
-//! `host-trainer infer`.
+//! `host-trainer infer`: inference with the engine.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::foreign_text;
 use crate::predict::{ChosenPreparation, input, preparation};
 use crate::report::grouped;
 
-/// Rows that one engine runs before another may take over.
+/// Rows that one engine runs as a unit of parallel work.
 const CHUNK: usize = 256;
 
 /// Runs images or rows of inputs through a model.
@@ -43,7 +43,7 @@ pub fn run(args: &InferArgs, quiet: bool) -> anyhow::Result<()> {
             (of_images(&model, chosen, images)?, 0)
         }
     };
-    // clap asks for it wherever there are no images.
+    // clap requires it when there are no images.
     let Some(output) = &args.output else { bail!("no output: give --output FILE") };
     let rows = inputs.len() / model.input_bytes();
     let progress = progress(rows, quiet || args.json);
@@ -64,7 +64,7 @@ pub fn run(args: &InferArgs, quiet: bool) -> anyhow::Result<()> {
         terminal::json(&value)?;
     } else if !quiet {
         terminal::print(&format!(
-            "{} rows of {} values through {}: {} values a row in {}\n",
+            "{} rows of {} values through {}: {} values per row in {}\n",
             grouped(rows as u64),
             grouped(model.input_len() as u64),
             model.name(),
@@ -73,13 +73,13 @@ pub fn run(args: &InferArgs, quiet: bool) -> anyhow::Result<()> {
         ))?;
         if args.counts.is_some() {
             let saturated = grouped(saturated.into());
-            terminal::print(&format!("{saturated} counts lay beyond what the input can say\n"))?;
+            terminal::print(&format!("{saturated} readings saturated\n"))?;
         }
     }
     Ok(())
 }
 
-/// The inputs of all images, prepared.
+/// Encodes all images as input bytes.
 fn of_images(
     model: &Model<'_>,
     chosen: ChosenPreparation,
@@ -92,12 +92,12 @@ fn of_images(
     Ok(inputs)
 }
 
-/// The values of all inputs, as they are in a file.
+/// Reads the input bytes of a file.
 fn values(args: &InferArgs, model: &Model<'_>) -> anyhow::Result<Vec<u8>> {
     let (path, data_type) = match (&args.raw_i8, &args.raw_i16) {
         (Some(path), _) => (path, DataType::Int8),
         (None, Some(path)) => (path, DataType::Int16),
-        // clap asks for one of them.
+        // clap requires one of them.
         (None, None) => bail!("no inputs: give --raw-i8 FILE"),
     };
     let needed = model.input().quantization.data_type;
@@ -107,7 +107,7 @@ fn values(args: &InferArgs, model: &Model<'_>) -> anyhow::Result<Vec<u8>> {
             DataType::Int16 => ("int16", "--raw-i16"),
         };
         bail!(
-            "{}: the model takes {takes}: give the inputs by {option}",
+            "{}: the model takes {takes}. Give the inputs with {option}",
             foreign_text::path(&args.model)
         );
     }
@@ -120,12 +120,12 @@ fn check_len(model: &Model<'_>, path: &Path, inputs: &[u8]) -> anyhow::Result<()
     let row = model.input_bytes();
     let (len, rest) = (inputs.len(), inputs.len() % row);
     if len == 0 {
-        bail!("{} is empty: the model takes rows of {row} bytes", foreign_text::path(path));
+        bail!("{} is empty. The model takes rows of {row} bytes", foreign_text::path(path));
     }
     if rest != 0 {
         bail!(
-            "{} has {len} bytes, which is {} whole rows and {rest} bytes: the model takes rows of \
-             {} values in {row} bytes, one after the other",
+            "{} has {len} bytes, which is {} whole rows and {rest} bytes. The model takes {} \
+             values per row, {row} bytes",
             foreign_text::path(path),
             len / row,
             model.input_len()
@@ -134,7 +134,7 @@ fn check_len(model: &Model<'_>, path: &Path, inputs: &[u8]) -> anyhow::Result<()
     Ok(())
 }
 
-/// The outputs of all rows, in order.
+/// Returns the outputs of all rows, in order.
 fn run_rows(model: &Model<'_>, inputs: &[u8], progress: &ProgressBar) -> anyhow::Result<Vec<u8>> {
     let row = model.input_bytes();
     let chunks = inputs.par_chunks(row * CHUNK).map(|chunk| -> anyhow::Result<Vec<u8>> {
@@ -150,7 +150,7 @@ fn run_rows(model: &Model<'_>, inputs: &[u8], progress: &ProgressBar) -> anyhow:
     Ok(outputs.concat())
 }
 
-/// A bar on a terminal, nothing elsewhere.
+/// Progress bar on a terminal; hidden elsewhere.
 fn progress(rows: usize, quiet: bool) -> ProgressBar {
     if quiet || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();

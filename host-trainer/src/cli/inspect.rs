@@ -1,4 +1,4 @@
-//! `host-trainer inspect`.
+//! `host-trainer inspect`: contents and memory requirements of a model.
 
 use anyhow::Context;
 use model_format::Model;
@@ -12,7 +12,8 @@ use crate::chips::{CHIPS, Chip, Prediction};
 use crate::foreign_text;
 use crate::report::{chips_text, inspect_text, prediction_text};
 
-/// Shows what is in a model file, and runs its self-tests; or what it takes of a chip.
+/// Shows the contents of a model file and runs its self-tests, or predicts the memory that it takes
+/// on a chip.
 pub fn run(args: &InspectArgs) -> anyhow::Result<()> {
     let bytes = read_model(&args.model)?;
     let place = || foreign_text::path(&args.model);
@@ -20,7 +21,7 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<()> {
     let text = match args.chip.as_deref() {
         None => inspect_text(&model, passed(&model)?),
         Some("list") => {
-            // Those for which the model isn't packed are shown as such.
+            // Chips for which the model is not packed are marked as such.
             let all: Vec<_> = CHIPS.iter().map(|chip| (chip, chip.predict(&model).ok())).collect();
             match args.json {
                 true => {
@@ -78,7 +79,7 @@ fn board(chip: &Chip, prediction: &Prediction, signed: bool) -> Value {
     })
 }
 
-/// How many of its self-tests a model passes in the engine.
+/// Number of self-tests that a model passes in the engine.
 fn passed(model: &Model<'_>) -> anyhow::Result<usize> {
     let mut scratch = vec![0; model.scratch_len()];
     let mut engine = Engine::new(model.clone(), &mut scratch)?;

@@ -1,9 +1,9 @@
-//! Commands that a build without their feature leaves out.
+//! Commands whose feature is not in this build.
 
 use anyhow::bail;
 use clap::Args;
 
-/// The arguments of a command that this build leaves out: whatever was typed.
+/// Arguments of a command that this build does not contain; any are accepted.
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true)]
 pub struct LeftOut {
@@ -12,7 +12,7 @@ pub struct LeftOut {
 }
 
 impl LeftOut {
-    /// Names the command that does it.
+    /// Returns an error with the command line that has this command.
     ///
     /// # Errors
     /// Always: this build has no such command.
@@ -20,9 +20,9 @@ impl LeftOut {
         let words = self.arguments.iter().map(|word| crate::foreign_text::escaped(word));
         let typed: Vec<String> = words.map(|word| format!(" {word}")).collect();
         bail!(
-            "`{command}` is not in this build, which has what the first training needs and no \
-             more. In Thimble's folder, `cargo thimble {command}{}` builds it and runs it; \
-             elsewhere, install host-trainer with --features full",
+            "`{command}` is not in this build, which has only the features for a first training. \
+             In Thimble's folder, run `cargo thimble {command}{}`. Elsewhere, install \
+             host-trainer with --features full",
             typed.concat()
         )
     }

@@ -1,4 +1,4 @@
-//! `--max-loss`: an exit code for what quantization costs.
+//! `--max-loss`: an exit code for the loss of quantization.
 
 use anyhow::bail;
 use clap::Args;
@@ -6,20 +6,20 @@ use clap::Args;
 use crate::evaluate::Evaluation;
 use crate::experiment::QuantizationLoss;
 
-/// The bound of `--max-loss`.
+/// Bound of `--max-loss`.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct MaxLoss {
-    /// Exit with code 1 if quantization costs more than this: points of accuracy, or percent of the
-    /// squared error. Everything is written all the same
+    /// Exit with code 1 if quantization loses more than this: points of accuracy, or percent of the
+    /// squared error. All files are written in any case
     #[arg(long, value_name = "POINTS", value_parser = super::quantize::budget)]
     pub max_loss: Option<f64>,
 }
 
 impl MaxLoss {
-    /// Compares the loss of quantization with the bound, where one is given.
+    /// Compares the quantization loss with the bound, if one is given.
     ///
     /// # Errors
-    /// Both figures, in words.
+    /// Returns the loss and the bound.
     pub fn check(self, float: &Evaluation, quantized: &Evaluation) -> anyhow::Result<()> {
         let Some(most) = self.max_loss else { return Ok(()) };
         let (lost, what) = match QuantizationLoss::between(float, quantized) {
@@ -28,7 +28,7 @@ impl MaxLoss {
                 ((ratio - 1.0) * 100.0, "percent of the squared error")
             }
         };
-        // A hair more than the bound comes of adding up in floating point.
+        // Tolerates rounding in the sum.
         if lost > most + 1e-9 {
             bail!(
                 "quantization costs {lost:.3} {what}, more than the {most} of --max-loss. All files \

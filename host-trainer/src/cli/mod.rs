@@ -1,4 +1,4 @@
-//! The command line: what the user typed becomes checked options, then work, then an exit code.
+//! Command line: parses arguments, runs a command, returns an exit code.
 
 mod args;
 mod bench;
@@ -39,8 +39,7 @@ use clap::Parser;
 
 pub use args::{Cli, Command};
 
-/// Runs the program: exit code 0 for success, 1 for failure, 2 for a command line that is not
-/// understood.
+/// Runs the program. Exit codes: 0 for success, 1 for failure, 2 for an invalid command line.
 pub fn main() -> ExitCode {
     let words = || {
         let words = std::env::args_os().skip(1);
@@ -49,7 +48,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| hint::setting_meant(error, &words()).exit());
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the output has read enough.
+        // The reader of the pipe has closed it, as `head` does.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             terminal::error(&error);

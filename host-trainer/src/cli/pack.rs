@@ -1,4 +1,4 @@
-//! `host-trainer pack`.
+//! `host-trainer pack`: the weight layout of a core.
 
 use anyhow::Context;
 use model_format::{Layer, Model};
@@ -10,7 +10,7 @@ use crate::foreign_text::{self, shown};
 use crate::pack::{pack, strip};
 use crate::report::bytes as in_bytes;
 
-/// Lays a model's weights out for a core.
+/// Packs a model's weights for a core.
 pub fn run(args: &PackArgs, quiet: bool) -> anyhow::Result<()> {
     files::refuse_input_as_output(&args.output, &[&args.model])?;
     let bytes = read_model(&args.model)?;

@@ -1,4 +1,4 @@
-//! `host-trainer predict`.
+//! `host-trainer predict`: predictions for images and rows.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,49 +21,49 @@ use crate::preset::Preset;
 use crate::report::style::{FAINT, HEADING, paint};
 use crate::train::Threads;
 
-/// `predict`.
+/// Arguments of `predict`.
 #[derive(Debug, Args)]
 pub struct PredictArgs {
-    /// A model file, or the folder of a run
+    /// Model file, or folder of a run
     #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
     pub model: PathBuf,
-    /// Images: PNG, JPEG, BMP, WebP or PNM, prepared as the training images were; or a CSV file of
-    /// rows, whose answers are written as CSV
+    /// Images (PNG, JPEG, BMP, WebP or PNM), preprocessed as the training images were; or a CSV
+    /// file of rows, with predictions as CSV
     #[arg(required_unless_present = "row", value_name = "IMAGE|ROWS.csv")]
     pub images: Vec<PathBuf>,
-    /// Show one row of the run's own dataset and the answers to it, counted from 0
+    /// Index of a row in the run's own dataset, from 0
     #[arg(long, value_name = "N", conflicts_with_all = ["images", "output"])]
     pub row: Option<usize>,
-    /// Where to write the answers to rows [default: standard output]
+    /// Output file for the predictions of rows [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// The run's folder, whose float network answers too [default: the model's folder, if it is
+    /// Folder of the run, whose float network also predicts [default: the model's folder, if it is
     /// one]
     #[arg(long, value_name = "DIR")]
     pub run: Option<PathBuf>,
-    /// How images are prepared
+    /// Preprocessing of images
     #[command(flatten)]
     pub prepare: PrepareArgs,
-    /// Print one JSON object instead
+    /// Print the predictions as JSON
     #[arg(long)]
     pub json: bool,
-    /// Where data comes from
+    /// Location of the datasets
     #[command(flatten)]
     pub data: DataArgs,
-    /// How many threads to use
+    /// Number of threads
     #[command(flatten)]
     pub threads: ThreadArgs,
 }
 
-/// Preparation of images, where it is not that of the training images.
+/// Preprocessing of images that differs from that of the training images.
 #[derive(Clone, Debug, Default, Args)]
 pub struct PrepareArgs {
-    /// Take the whole image, resized, and inverted for MNIST and Fashion-MNIST, without looking for
-    /// a digit or a piece of clothing in it
+    /// Resize the whole image, inverted for MNIST and Fashion-MNIST, without detection of a digit
+    /// or a piece of clothing
     #[arg(long)]
     pub plain: bool,
-    /// Prepare images in this way, such as "fit=mnist", "fit=stretch invert=auto background=black"
-    /// [default: as the training images were]
+    /// Preprocess images as described, such as "fit=mnist", "fit=stretch invert=auto
+    /// background=black" [default: as the training images were]
     #[arg(long, value_name = "WORDS")]
     pub prepare: Option<String>,
 }
@@ -74,7 +74,7 @@ impl From<&PrepareArgs> for AskedPreparation {
     }
 }
 
-/// Shows the answers of a model about images.
+/// Shows the predictions of a model for images.
 pub fn run(args: &PredictArgs) -> anyhow::Result<()> {
     if args.row.is_some() || args.images.iter().any(|path| is_table(path)) {
         let rows = Rows {
@@ -102,7 +102,7 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<()> {
     answer_all(&model, network, chosen, &args.images, args.json)
 }
 
-/// Shows the answers about images, or prints them as JSON.
+/// Shows the predictions for images, or prints them as JSON.
 pub(crate) fn answer_all(
     model: &Model<'_>,
     network: Option<&Network<f32>>,
@@ -112,7 +112,7 @@ pub(crate) fn answer_all(
 ) -> anyhow::Result<()> {
     let (mut results, mut failures) = (Vec::new(), Vec::new());
     for path in images {
-        // One bad image among many does not hide the answers about the others.
+        // A bad image does not hide the predictions for the others.
         let looked = look(path, chosen);
         match looked.and_then(|image| Ok((predict(model, network, &image)?, image))) {
             Ok((answers, image)) if as_json => results.push(result(path, &image, &answers)),
@@ -135,7 +135,7 @@ pub(crate) fn answer_all(
     }
 }
 
-/// The run whose float network answers too.
+/// Returns the run whose float network also predicts.
 fn saved_run(args: &PredictArgs) -> anyhow::Result<Option<SavedRun>> {
     let beside = args.model.parent().filter(|folder| folder.join("weights.safetensors").is_file());
     let Some(folder) = args.run.as_deref().or(beside) else { return Ok(None) };
@@ -143,16 +143,16 @@ fn saved_run(args: &PredictArgs) -> anyhow::Result<Option<SavedRun>> {
     match (saved.preset.data.scaling(), &args.run) {
         (ScalingMethod::None, _) => Ok(Some(saved)),
         (_, None) => Ok(None),
-        // What its inputs were scaled by stands in the model file alone.
+        // Only the model file contains the scaling of its inputs.
         (_, Some(folder)) => bail!(
-            "{}: the float network takes inputs scaled by its training rows, and an image's are \
-             not: leave --run out to ask the model alone",
+            "{}: the float network takes inputs that are scaled by its training rows, which \
+             images are not. Leave out --run to use only the model",
             foreign_text::path(folder)
         ),
     }
 }
 
-/// The preset in the folder of a run, where there is one.
+/// Returns the preset in the folder of a run, if there is one.
 pub(crate) fn preset_in(folder: Option<&Path>) -> anyhow::Result<Option<Preset>> {
     let Some(path) = folder.map(|folder| folder.join("preset.toml")) else { return Ok(None) };
     match fs::read_to_string(&path) {
@@ -161,13 +161,13 @@ pub(crate) fn preset_in(folder: Option<&Path>) -> anyhow::Result<Option<Preset>>
     }
 }
 
-/// Reads an image and prepares it.
+/// Reads and preprocesses an image.
 pub(crate) fn look(path: &Path, chosen: ChosenPreparation) -> anyhow::Result<Prepared> {
     let prepared = chosen.preparation.apply(read_image(path)?);
     prepared.with_context(|| foreign_text::path(path))
 }
 
-/// The image as the network sees it, and the answers.
+/// Text with the preprocessed image and the predictions.
 pub(crate) fn text(
     path: &Path,
     chosen: ChosenPreparation,

@@ -1,4 +1,4 @@
-//! `host-trainer predict` of rows: of another table, or one of the run's own dataset.
+//! `host-trainer predict` for rows of another table, or one row of the run's own dataset.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -21,42 +21,41 @@ use crate::report::style::{FAINT, HEADING, STRONG, paint};
 use crate::report::{grouped, percent, significant};
 use crate::train::Threads;
 
-/// A run with everything that answers to rows need.
+/// A run with everything that predictions for rows need.
 pub(crate) struct RowsRun {
-    /// Its preset and network.
+    /// Preset and network.
     pub saved: SavedRun,
-    /// It with its data, or why that is not there.
+    /// The plan with its data, or the reason why the data is missing.
     pub plan: Result<Plan, String>,
 }
 
-/// Endings of files that are tables.
+/// File extensions of tables.
 const ENDINGS: [&str; 6] = ["csv", "tsv", "txt", "dat", "data", "tab"];
 
-/// Whether the name of a file is that of a table.
+/// Returns whether the file has the extension of a table.
 pub(crate) fn is_table(path: &Path) -> bool {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
     ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
 }
 
 impl RowsRun {
-    /// Opens the run that a model lies in, and reads its data where it is still there.
+    /// Opens the run that contains a model, and reads its data if it still exists.
     pub fn open(model: &Path, locations: &Locations) -> anyhow::Result<Self> {
-        let saved = SavedRun::open(atomic_file::folder(model)).context(
-            "rows are answered with the run that made the model, which says what its columns are",
-        )?;
+        let saved = SavedRun::open(atomic_file::folder(model))
+            .context("predictions for rows need the run of the model, which names the columns")?;
         let plan = saved.plan(locations).map_err(|error| terminal::message(&error.into()));
         Ok(RowsRun { saved, plan })
     }
 
-    /// The table that the run was trained on.
+    /// Returns the table that the run was trained on.
     pub fn table(&self) -> anyhow::Result<&Table> {
         match &self.saved.preset.data.dataset {
             Source::Csv(table) => Ok(table),
-            other => bail!("this run was trained on {other}, and takes no rows of a table"),
+            other => bail!("this run was trained on {other}, and does not take rows of a table"),
         }
     }
 
-    /// What the model's rows are read for.
+    /// Returns the specification for reading rows for the model.
     pub fn spec(&self, model: &Model<'_>, needs_target: bool) -> anyhow::Result<RowSpec> {
         let table = self.table()?;
         let train = self.plan.as_ref().map(|plan| plan.splits.train.dataset());
@@ -65,12 +64,12 @@ impl RowsRun {
             features = train.feature_labels().iter().map(|label| label.name.clone()).collect();
         }
         if features.is_empty() {
-            bail!("the run's preset.toml names no features, and {}", self.reason());
+            bail!("the run's preset.toml does not list the features, and {}", self.reason());
         }
         if features.len() != model.input_len() {
             bail!(
-                "the model takes {} inputs, the run's preset.toml names {} features: they are of \
-                 two runs",
+                "the model takes {} inputs, and the run's preset.toml lists {} features. They \
+                 are of two runs",
                 model.input_len(),
                 features.len()
             );
@@ -80,7 +79,7 @@ impl RowsRun {
             TableTarget::Classes(_) => Some(match (class_names(model), &train) {
                 (Some(names), _) => names,
                 (None, Ok(train)) => train.class_names().to_vec(),
-                (None, Err(_)) => bail!("the model has no names of classes, and {}", self.reason()),
+                (None, Err(_)) => bail!("the model has no class names, and {}", self.reason()),
             }),
         };
         let means = match (table.missing, &self.plan) {
@@ -99,10 +98,10 @@ impl RowsRun {
 
     fn reason(&self) -> String {
         let reason = self.plan.as_ref().err().map_or("", String::as_str);
-        format!("its data is not there: {reason}")
+        format!("its data is missing: {reason}")
     }
 
-    /// What answers: the model, and the float network where the data that scales its rows is there.
+    /// Returns a predictor of the model, with the float network if the data for its scaling exists.
     pub fn predictor<'m>(
         self,
         model: Model<'m>,
@@ -111,7 +110,10 @@ impl RowsRun {
     ) -> anyhow::Result<(RowPredictor<'m>, Option<String>)> {
         let table = self.table()?.clone();
         let note = self.plan.as_ref().err().map(|reason| {
-            format!("float answers are left out, since their scaling is fitted to data: {reason}")
+            format!(
+                "no float predictions, which need the training data for their scaling: \
+                     {reason}"
+            )
         });
         let features = spec
             .features
@@ -142,24 +144,26 @@ fn class_names(model: &Model<'_>) -> Option<Vec<String>> {
     model.output().kind.labels().map(|labels| labels.iter().map(String::from).collect())
 }
 
-/// What is asked.
+/// Request for predictions of rows.
 pub(crate) struct Rows<'a> {
     /// The model.
     pub model: &'a Path,
-    /// Where the answers go; standard output where it is not said.
+    /// Output file; `None` for standard output.
     pub output: Option<&'a Path>,
-    /// Where data comes from.
+    /// Locations of the datasets.
     pub locations: Locations,
-    /// Threads to compute on.
+    /// Threads for the computation.
     pub threads: Threads,
-    /// Whether JSON is asked for.
+    /// Prints JSON.
     pub json: bool,
 }
 
 impl Rows<'_> {
-    /// Answers all rows of files, as CSV.
+    /// Predicts all rows of files, as CSV.
     pub fn answer(&self, files: &[PathBuf]) -> anyhow::Result<()> {
-        let [file] = files else { bail!("one file of rows at a time: {} were given", files.len()) };
+        let [file] = files else {
+            bail!("{} files of rows were given. Give one at a time", files.len())
+        };
         let bytes = read_model(self.model)?;
         let model = Model::parse(&bytes).with_context(|| foreign_text::path(self.model))?;
         let run = RowsRun::open(self.model, &self.locations)?;
@@ -170,12 +174,12 @@ impl Rows<'_> {
         let (predictor, note) = run.predictor(model, &spec, &self.threads)?;
         let no_rows = || {
             let file = foreign_text::path(file);
-            anyhow::anyhow!("{file}: there is no row below the names: nothing is answered")
+            anyhow::anyhow!("{file}: the table has no rows below its header")
         };
         let answered = match self.output {
             Some(path) => files::write_by(path, |out| {
                 let answered = predictor.answer_all(&mut reader, out, &self.threads)?;
-                // Nothing is written for nothing.
+                // No file is written for an empty result.
                 if answered.rows == 0 { Err(no_rows()) } else { Ok(answered) }
             })?,
             None => {
@@ -189,26 +193,26 @@ impl Rows<'_> {
         let mut said: Vec<String> = notes.into_iter().chain(note).collect();
         if answered.left_out > 0 {
             let count = grouped(answered.left_out);
-            said.push(format!("rows without an answer, since values are missing in them: {count}"));
+            said.push(format!("rows skipped because of missing values: {count}"));
         }
         let rows = grouped(answered.rows);
         said.push(match answered.judged {
-            0 => format!("{rows} rows answered"),
+            0 => format!("{rows} rows predicted"),
             judged => format!(
-                "{rows} rows answered, {} of {} by {} as the file has it, {}",
+                "{rows} rows predicted, {} of {} by {} correctly, {}",
                 grouped(answered.right),
                 grouped(judged),
                 predictor.data_type(),
                 percent(answered.right as f64 / judged as f64)
             ),
         });
-        // Answers alone go to standard output.
+        // Standard output contains only the predictions.
         said.iter()
             .try_for_each(|line| writeln!(anstream::stderr().lock(), "  {}", paint(FAINT, line)))?;
         Ok(())
     }
 
-    /// Answers one row of the run's own dataset.
+    /// Predicts one row of the run's own dataset.
     pub fn row(&self, index: usize) -> anyhow::Result<()> {
         let bytes = read_model(self.model)?;
         let model = Model::parse(&bytes).with_context(|| foreign_text::path(self.model))?;
@@ -220,7 +224,7 @@ impl Rows<'_> {
         let dataset = plan.splits.train.dataset().clone();
         if index >= dataset.rows() {
             let (rows, last) = (grouped(dataset.rows() as u64), dataset.rows() - 1);
-            bail!("there is no row {index}: the dataset has {rows}, counted from 0 to {last}");
+            bail!("there is no row {index}. The dataset has {rows}, numbered from 0 to {last}");
         }
         let rows = plan.splits.train.with_dataset(dataset.clone());
         let rows = crate::data::Subset::new(dataset.clone(), vec![index as u32])
@@ -342,7 +346,7 @@ fn row_json(
     value
 }
 
-/// An error of writing as one of input and output, so that a closed pipe is known for one.
+/// Converts a write error to an I/O error, so that a closed pipe is recognized.
 fn pipe(error: crate::predict::RowsError) -> anyhow::Error {
     match error {
         crate::predict::RowsError::Write(error) => error.into(),

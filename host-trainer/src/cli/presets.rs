@@ -1,4 +1,4 @@
-//! `host-trainer presets`.
+//! `host-trainer presets`: the list of presets.
 
 use serde_json::{Value, json};
 
@@ -45,8 +45,8 @@ pub fn run(args: &PresetsArgs) -> anyhow::Result<()> {
             )
         );
     }
-    text += "\nhost-trainer train PRESET trains one; a preset of your own is a TOML file like the \
-             preset.toml that every run writes.\n";
+    text += "\nTrain one with `host-trainer train PRESET`. A preset of your own is a TOML file \
+             like the preset.toml of every run.\n";
     terminal::print(&text)?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Progress of training: a bar on a terminal, plain lines elsewhere, nothing when asked for quiet.
+//! Training progress: a bar on a terminal, plain lines elsewhere, nothing with `--quiet`.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Instant;
@@ -10,10 +10,10 @@ use crate::network::{BatchScore, Network};
 use crate::report::{percent, seconds, significant};
 use crate::train::{EpochRecord, Flow, Observer, Progress};
 
-/// Lines that a training of many epochs leaves behind.
+/// Maximum number of lines for a training of many epochs.
 const LINES: usize = 15;
 
-/// Shows how training goes, on standard error.
+/// Shows the progress of training on standard error.
 pub struct TrainProgress {
     output: Output,
     epochs: usize,
@@ -27,7 +27,7 @@ enum Output {
 }
 
 impl TrainProgress {
-    /// For a training of so many epochs with so many batches each.
+    /// Creates the display for this number of epochs and of batches per epoch.
     pub fn new(epochs: usize, batches: usize, quiet: bool) -> Self {
         let output = match (quiet, io::stderr().is_terminal()) {
             (true, _) => Output::Nothing,
@@ -50,7 +50,7 @@ impl TrainProgress {
         }
     }
 
-    /// Whether an epoch leaves a line behind: all of a few, some of many.
+    /// Returns whether an epoch gets a line: every epoch of a short training, some of a long one.
     fn is_milestone(&self, epoch: usize) -> bool {
         let every = self.epochs.div_ceil(LINES);
         epoch == 1 || epoch == self.epochs || epoch.is_multiple_of(every)
@@ -71,7 +71,7 @@ impl Observer<f32> for TrainProgress {
     fn batch_done(&mut self, progress: &Progress) {
         if let Output::Bar(bar) = &self.output {
             bar.set_position(((progress.epoch - 1) * progress.batches + progress.batch) as u64);
-            // Text is made for a few batches of each epoch, not for all.
+            // Formatting is limited to a few batches per epoch.
             if progress.batch.is_multiple_of(progress.batches.div_ceil(8)) {
                 bar.set_message(format!(
                     "epoch {}/{}  {}",
@@ -96,7 +96,7 @@ impl Observer<f32> for TrainProgress {
         line += &format!("   {}", seconds(self.start.elapsed().as_secs_f64()));
         match &self.output {
             Output::Bar(bar) => bar.println(line),
-            // A progress line that nobody can read is no reason to stop training.
+            // Training continues when a progress line cannot be written.
             Output::Lines => drop(writeln!(io::stderr().lock(), "{line}")),
             Output::Nothing => {}
         }
@@ -104,7 +104,7 @@ impl Observer<f32> for TrainProgress {
     }
 }
 
-/// Loss and accuracy, or mean absolute error.
+/// Text for loss and accuracy, or mean absolute error.
 pub(super) fn score(score: &BatchScore) -> String {
     match score.mean_absolute_error() {
         Some(error) => {

@@ -1,4 +1,4 @@
-//! `host-trainer quantize`.
+//! `host-trainer quantize`: quantization of a run, int4 and sparse weights.
 
 use std::path::{Path, PathBuf};
 
@@ -32,64 +32,63 @@ use crate::report::{
 use crate::run_folder::RunFolder;
 use crate::train::Threads;
 
-/// Memory that making another model of a model takes, for each byte of its file.
+/// Memory per byte of the model file while another model is made from it.
 const MEMORY_PER_BYTE: u64 = 6;
 
-/// `quantize`.
+/// Arguments of `quantize`.
 #[derive(Debug, Args)]
 pub struct QuantizeArgs {
-    /// The folder of a run, whose float network is quantized anew; or a model file, of which only
-    /// the weights change
+    /// Folder of a run, whose float network is quantized again; or a model file, of which only the
+    /// weights change
     #[arg(value_name = "RUN|MODEL")]
     pub source: PathBuf,
-    /// How many bits weights have. A layer that is smaller without its blocks of four zeros is
-    /// stored so in any case [default: auto with --output, else as `train` stores them]
+    /// Weight precision; a layer that is smaller without its zero blocks of four weights is stored
+    /// sparse in any case [default: auto with --output, else as `train` stores them]
     #[arg(long, value_enum)]
     pub weights: Option<Weights>,
-    /// What `--weights auto` may lose beside int8 weights on validation rows: points of accuracy,
+    /// Loss that `--weights auto` may add to int8 weights on validation rows: points of accuracy,
     /// or percent of the squared error
     #[arg(long, value_name = "N", default_value_t = 0.5, value_parser = budget)]
     pub budget: f64,
-    /// How fine activations are [default: as the run's preset says]
+    /// Activation precision [default: that of the run's preset]
     #[arg(long, value_enum)]
     pub activations: Option<Activations>,
-    /// Replace a setting of the run's preset, such as quantization.activations=int16; may be given
-    /// again
+    /// Override a setting of the run's preset, such as quantization.activations=int16; repeatable
     #[arg(long, value_name = "KEY=VALUE", value_parser = quantization_setting)]
     pub set: Vec<String>,
-    /// Where to write the model [default: the run's own folder, with its figures and its report]
+    /// Output model file [default: the run's own folder, with its metrics and report]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// What quantization may cost
+    /// Limit of the quantization loss
     #[command(flatten)]
     pub max_loss: MaxLoss,
-    /// Print the figures as one JSON object instead
+    /// Print the metrics as a JSON object
     #[arg(long)]
     pub json: bool,
-    /// Where data comes from
+    /// Location of the datasets
     #[command(flatten)]
     pub data: DataArgs,
-    /// How many threads to use
+    /// Number of threads
     #[command(flatten)]
     pub threads: ThreadArgs,
 }
 
-/// How many bits weights have.
+/// Weight precision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Weights {
     /// 8 bits
     Int8,
     /// 4 bits
     Int4,
-    /// 4 bits for as many layers as the budget allows, the largest first
+    /// 4 bits for as many layers as the budget allows, in order of size
     Auto,
 }
 
 fn quantization_setting(text: &str) -> Result<String, String> {
     match text.starts_with("quantization.") {
         true => Ok(text.to_string()),
-        false => Err("only settings of [quantization] can be replaced once a network is trained, \
-                      such as quantization.activations=int16"
+        false => Err("only settings of [quantization] can be changed after training, such as \
+                      quantization.activations=int16"
             .into()),
     }
 }
@@ -101,22 +100,21 @@ pub(super) fn budget(text: &str) -> Result<f64, String> {
     }
 }
 
-/// What is made smaller.
+/// Input of the command.
 struct Source {
-    /// The model as it is quantized, with int8 weights.
+    /// The quantized model, with int8 weights.
     quantized: Vec<u8>,
-    /// The float network whose weights the quantized ones stand for; none where all that there is
-    /// of them is the model.
+    /// The float network that the weights approximate; `None` if only the model is available.
     reference: Option<Network<f32>>,
-    /// The rows on which it is judged, where there are any.
+    /// Rows for evaluation, if there are any.
     rows: Option<Subset>,
-    /// The float network on these rows, where it is at hand.
+    /// Evaluation of the float network on these rows, if it is available.
     float: Option<Evaluation>,
-    /// The run, where it is one, with its data.
+    /// The run with its data, if the input is a run.
     run: Option<OfRun>,
 }
 
-/// A run with its data, and how its network was quantized.
+/// A run with its data and the settings of its quantization.
 struct OfRun {
     saved: SavedRun,
     plan: Plan,
@@ -130,12 +128,12 @@ struct Made {
     /// The model with int8 weights.
     int8: Vec<u8>,
     bytes: Vec<u8>,
-    /// How well the model does with int8 weights, and with those that it has now.
+    /// Evaluation with int8 weights, and with the final weights.
     evaluations: [Option<Evaluation>; 2],
 }
 
-/// Writes a model with smaller weights, and shows what they cost; or gives a run its model, its
-/// figures and its report.
+/// Writes a model with smaller weights and shows their loss, or completes a run with its model,
+/// metrics and report.
 pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let own_model = args.source.join(Experiment::MODEL);
@@ -155,15 +153,15 @@ pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
             (output.clone(), None)
         }
         (None, false) if args.source.exists() => bail!(
-            "{}: give the file to write the model to with -o. Only the folder of a run has a place \
-             for it",
+            "{}: the output file is missing. Give it with -o; only the folder of a run has a \
+             default",
             foreign_text::path(&args.source)
         ),
         (None, false) => (PathBuf::new(), None),
     };
     let spinner = terminal::spinner("quantizing and judging", quiet || args.json);
     let made = make(args, folder.is_some(), &threads).and_then(|made| {
-        // Figures on test rows, where the model becomes that of the run.
+        // Metrics on test rows, if the model becomes that of the run.
         let finished = match (&folder, &made.source.run) {
             (Some(folder), Some(OfRun { saved, plan, data_type, choice })) => {
                 let bytes = made.bytes.clone();
@@ -202,11 +200,11 @@ pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
     } else if !quiet {
         let next = match &finished {
             Some(_) => format!(
-                "the run in {} is complete: model, figures and report are written\n",
+                "the run in {} is complete: model, metrics and report are written\n",
                 foreign_text::path(&args.source)
             ),
             None => format!(
-                "to lay it out for a core: host-trainer pack {} --for CORE -o FILE\n",
+                "to pack it for a core: host-trainer pack {} --for CORE -o FILE\n",
                 foreign_text::path(&output)
             ),
         };
@@ -229,15 +227,15 @@ pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
     match (source.float.as_ref().or(before.as_ref()), after) {
         (Some(float), Some(after)) => args.max_loss.check(float, &after),
         _ if args.max_loss.max_loss.is_some() => bail!(
-            "{}: --max-loss needs rows to judge on, and there is no preset.toml beside the model that \
-             says which: give the folder of a run",
+            "{}: --max-loss needs evaluation rows, and there is no preset.toml beside the model \
+             that defines them. Give the folder of a run",
             foreign_text::path(&args.source)
         ),
         _ => Ok(()),
     }
 }
 
-/// Removes the checkpoint of a training that ended, now that nothing can need it.
+/// Removes the checkpoint of a finished training.
 fn forget_checkpoint(folder: &RunFolder, saved: &SavedRun, plan: &Plan, metrics: &Value) {
     let ended = metrics["interrupted"] == Value::Bool(false);
     if ended && checkpoint::read_if_fits(folder, &saved.preset, &plan.data).is_some() {
@@ -245,7 +243,7 @@ fn forget_checkpoint(folder: &RunFolder, saved: &SavedRun, plan: &Plan, metrics:
     }
 }
 
-/// Gives a trained run that has none its model, its figures and its report, as its preset says.
+/// Completes a trained run with its model, metrics and report, as its preset defines them.
 pub(super) fn finish(
     folder: &RunFolder,
     locations: &Locations,
@@ -264,7 +262,7 @@ pub(super) fn finish(
     Ok(())
 }
 
-/// The model laid out for the core that the run was made for, if it was for one.
+/// Packs the model for the run's core, if it has one.
 fn laid_out(model: Vec<u8>, saved: &SavedRun) -> anyhow::Result<Vec<u8>> {
     match saved.manifest.core.as_deref().and_then(|core| Core::from_str(core, true).ok()) {
         Some(core) => Ok(pack(&Model::parse(&model)?, core)?),
@@ -277,7 +275,7 @@ fn make(args: &QuantizeArgs, is_finishing: bool, threads: &Threads) -> anyhow::R
     let source = match args.source.is_dir() {
         true => of_run(args, &locations, threads)?,
         false if !args.source.exists() => bail!(
-            "{}: there is no such folder of a run, such as runs/digits, and no such model file",
+            "{}: there is no such model file, and no such folder of a run, such as runs/digits",
             foreign_text::path(&args.source)
         ),
         false => of_model(args, &locations)?,
@@ -305,8 +303,8 @@ fn make(args: &QuantizeArgs, is_finishing: bool, threads: &Threads) -> anyhow::R
             within_budget(&model, before, rows, args.budget, threads)?
         }
         (Weights::Auto, ..) => bail!(
-            "{}: `--weights auto` needs rows to judge on, and there is no preset.toml beside the \
-             model that says which: give the folder of a run, or choose int8 or int4",
+            "{}: `--weights auto` needs evaluation rows, and there is no preset.toml beside the \
+             model that defines them. Give the folder of a run, or choose int8 or int4",
             foreign_text::path(&args.source)
         ),
     };
@@ -318,7 +316,7 @@ fn make(args: &QuantizeArgs, is_finishing: bool, threads: &Threads) -> anyhow::R
     Ok(Made { source, int8, bytes, evaluations: [before, after] })
 }
 
-/// The network of a run, quantized with the settings that are asked for.
+/// Quantizes the network of a run with the requested settings.
 fn of_run(args: &QuantizeArgs, locations: &Locations, threads: &Threads) -> anyhow::Result<Source> {
     let mut saved = SavedRun::open_learnt(&args.source)?;
     let plan = saved.plan(locations)?;
@@ -340,13 +338,13 @@ fn of_run(args: &QuantizeArgs, locations: &Locations, threads: &Threads) -> anyh
     })
 }
 
-/// A model file, judged on the rows of the preset beside it, if there is one.
+/// Reads a model file, with the rows of the preset beside it for evaluation, if there is one.
 fn of_model(args: &QuantizeArgs, locations: &Locations) -> anyhow::Result<Source> {
     let path = foreign_text::path(&args.source);
     if args.activations.is_some() || !args.set.is_empty() {
         bail!(
-            "{path}: only a float network can be given other activations: give the folder of a run, \
-             or leave --activations and --set out"
+            "{path}: other activations need the float network. Give the folder of a run, or \
+             leave out --activations and --set"
         );
     }
     let quantized = read_model(&args.source)?;
@@ -357,7 +355,7 @@ fn of_model(args: &QuantizeArgs, locations: &Locations) -> anyhow::Result<Source
     Ok(Source { quantized, reference: None, rows, float: None, run: None })
 }
 
-/// The rows that the preset.toml beside a model says may be judged on.
+/// Returns the evaluation rows that the preset.toml beside a model defines.
 fn rows_beside(model: &Path, locations: &Locations) -> anyhow::Result<Option<Subset>> {
     let path = model.with_file_name("preset.toml");
     let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
@@ -367,7 +365,7 @@ fn rows_beside(model: &Path, locations: &Locations) -> anyhow::Result<Option<Sub
     Ok(Some(judged_rows(&plan.splits)))
 }
 
-/// int4 for as many layers as lose no more than the budget, those first that save most.
+/// Selects int4 for as many layers as the budget allows, in order of saved bytes.
 fn within_budget(
     model: &Model<'_>,
     before: &Evaluation,
@@ -398,7 +396,7 @@ fn within_budget(
     Ok(best)
 }
 
-/// What a dense layer's weights are now.
+/// Weight statistics of a dense layer.
 #[derive(Debug, Serialize)]
 struct LayerFigures {
     layer: usize,
@@ -406,7 +404,7 @@ struct LayerFigures {
     outputs: usize,
     weights: &'static str,
     bytes: usize,
-    /// In dB; nothing where weights are exact.
+    /// In dB; `None` where the weights are exact.
     sqnr_db: Option<f64>,
     sqnr_db_before: Option<f64>,
 }
@@ -475,7 +473,7 @@ fn layers_text(layers: &[LayerFigures]) -> String {
     table.lines().join("\n") + "\n\n"
 }
 
-/// Accuracy or squared error: of the float network, with int8 weights, with those that were made.
+/// Text for accuracy or squared error: float network, int8 weights, final weights.
 fn quality(evaluations: [Option<&Evaluation>; 3], rows: usize) -> String {
     if evaluations.iter().all(Option::is_none) {
         return String::new();
@@ -489,7 +487,7 @@ fn quality(evaluations: [Option<&Evaluation>; 3], rows: usize) -> String {
         false => "accuracy",
     };
     let mut table = Table::new([
-        format!("on {} rows that are no test rows", grouped(rows as u64)),
+        format!("on {} rows that are not test rows", grouped(rows as u64)),
         String::new(),
     ]);
     for (title, evaluation) in ["float", "int8 weights", "these weights"].iter().zip(evaluations) {

@@ -1,4 +1,4 @@
-//! `host-trainer report`.
+//! `host-trainer report`: the report of a finished run.
 
 use std::path::PathBuf;
 
@@ -13,18 +13,18 @@ use crate::experiment::{Experiment, SavedRun};
 use crate::foreign_text;
 use crate::train::Threads;
 
-/// `report`.
+/// Arguments of `report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// A run's folder, such as runs/digits
+    /// Folder of a run, such as runs/digits
     pub run: PathBuf,
-    /// Where data comes from
+    /// Location of the datasets
     #[command(flatten)]
     pub data: DataArgs,
-    /// How many threads to use
+    /// Number of threads
     #[command(flatten)]
     pub threads: ThreadArgs,
-    /// Print where the report is as one JSON object instead
+    /// Print the path of the report as a JSON object
     #[arg(long)]
     pub json: bool,
 }

@@ -1,4 +1,4 @@
-//! Writing to the terminal, or to what stands in its place.
+//! Output to the terminal, a file or a pipe.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -7,32 +7,32 @@ use anstyle::{AnsiColor, Style};
 use crate::foreign_text;
 use crate::report::grouped;
 
-/// Columns that reports may use where nobody can tell how wide the page is.
+/// Columns of reports that are not written to a terminal.
 const WIDTH_OF_A_FILE: usize = 120;
 
-/// Time for which reading a dataset is not worth a line.
+/// Time after which reading a dataset shows progress.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// Writes to standard output; colors only where a terminal shows them and NO_COLOR is not set.
+/// Writes to standard output, with colors only if a terminal shows them and NO_COLOR is not set.
 ///
-/// Nothing else that a terminal would obey gets through: see [`foreign_text::screen`].
+/// Other control sequences are escaped: see [`foreign_text::screen`].
 pub fn print(text: &str) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     out.write_all(foreign_text::screen(text).as_bytes())?;
     out.flush()
 }
 
-/// Writes JSON for a program to read.
+/// Writes JSON.
 pub fn json(value: &serde_json::Value) -> io::Result<()> {
     print(&foreign_text::json(&format!("{value:#}\n")))
 }
 
-/// An error with all its causes, each said once.
+/// Text of an error with all its causes, each once.
 pub fn message(error: &anyhow::Error) -> String {
     let mut message = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
-        // Many errors already say what their cause says.
+        // Many errors already contain their cause.
         if !message.contains(&cause) {
             message = format!("{message}: {cause}");
         }
@@ -42,7 +42,7 @@ pub fn message(error: &anyhow::Error) -> String {
 
 /// Writes a note to standard error.
 pub fn note(text: &str) {
-    // A note that cannot be shown is no reason to stop.
+    // A note that cannot be written does not stop the program.
     let _ = writeln!(anstream::stderr().lock(), "{}", foreign_text::message(text));
 }
 
@@ -50,7 +50,7 @@ pub fn note(text: &str) {
 pub fn error(error: &anyhow::Error) {
     let red: Style = AnsiColor::Red.on_default().bold();
     let message = foreign_text::message(&message(error));
-    // When even this cannot be written, the exit code is all that is left.
+    // If this fails, the exit code is all that is left.
     let _ = writeln!(anstream::stderr().lock(), "{red}error{red:#}: {message}");
 }
 
@@ -59,7 +59,7 @@ pub fn warn(text: &str) -> io::Result<()> {
     anstream::stderr().lock().write_all(foreign_text::screen(text).as_bytes())
 }
 
-/// Columns of the terminal that standard output is, or of a file.
+/// Columns of the terminal on standard output, or of a file.
 pub fn width() -> usize {
     match io::stdout().is_terminal() {
         true => usize::from(console::Term::stdout().size().1),
@@ -67,12 +67,12 @@ pub fn width() -> usize {
     }
 }
 
-/// Whether standard output shows colors.
+/// Returns whether standard output shows colors.
 pub fn has_colors() -> bool {
     anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
 }
 
-/// A sign of work of unknown length: turning on a terminal, a plain line elsewhere.
+/// Indicator for work of unknown length: a spinner on a terminal, a plain line elsewhere.
 pub fn spinner(what: &str, quiet: bool) -> indicatif::ProgressBar {
     if quiet {
         return indicatif::ProgressBar::hidden();
@@ -86,7 +86,7 @@ pub fn spinner(what: &str, quiet: bool) -> indicatif::ProgressBar {
     spinner
 }
 
-/// A bar over so many things: with the time left on a terminal, a plain line elsewhere.
+/// Progress bar over `count` items, with the remaining time, on a terminal; a plain line elsewhere.
 pub fn bar(count: usize, what: &str, quiet: bool) -> indicatif::ProgressBar {
     if quiet || !io::stderr().is_terminal() {
         return spinner(&format!("{} {what}", grouped(count as u64)), quiet);
@@ -95,7 +95,7 @@ pub fn bar(count: usize, what: &str, quiet: bool) -> indicatif::ProgressBar {
     indicatif::ProgressBar::new(count as u64).with_message(what.to_string()).with_style(style)
 }
 
-/// Progress of reading a dataset, which is shown where it takes more than a second.
+/// Progress of reading a dataset, shown after more than a second.
 pub fn loading(quiet: bool) -> crate::data::LoadProgress {
     if quiet {
         return crate::data::LoadProgress::default();
@@ -114,9 +114,9 @@ pub fn loading(quiet: bool) -> crate::data::LoadProgress {
     })
 }
 
-/// How bars look, with what this template, a constant, shows beside them.
+/// Style of progress bars, with a constant template for the text beside them.
 pub fn bar_style(template: &'static str) -> indicatif::ProgressStyle {
-    // A constant is always understood.
+    // A constant template is always valid.
     indicatif::ProgressStyle::with_template(template)
         .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar())
         .progress_chars("━━╌")

@@ -1,4 +1,4 @@
-//! `host-trainer trace`.
+//! `host-trainer trace`: the outputs of every layer.
 
 use anyhow::{Context, bail};
 use model_format::{DataType, Layer, Model};
@@ -10,13 +10,13 @@ use super::{counts, files, terminal};
 use crate::foreign_text::{self, shown};
 use crate::report::style::{HEADING, paint};
 
-/// How many values of a layer are shown.
+/// Number of values shown per layer.
 const SHOWN: usize = 8;
 
-/// Runs one input through a model and shows what every layer gives.
+/// Runs one input through a model and shows the output of every layer.
 ///
-/// The hash of a layer is the CRC-32 of its output's bytes: two places that differ can be compared
-/// layer by layer.
+/// The hash of a layer is the CRC-32 of its output's bytes. Two machines that differ can be
+/// compared layer by layer.
 pub fn run(args: &TraceArgs) -> anyhow::Result<()> {
     let bytes = read_model(&args.model)?;
     let model = Model::parse(&bytes).with_context(|| foreign_text::path(&args.model))?;
@@ -28,7 +28,7 @@ pub fn run(args: &TraceArgs) -> anyhow::Result<()> {
     text += &line("input", "", model.input_len(), data_type, &input);
     let layers: Vec<Layer<'_>> = model.layers().collect();
     engine.run_traced(&input, |index, output| {
-        // The engine shows one output a layer.
+        // The engine reports one output per layer.
         if let Some(layer) = layers.get(index) {
             let name = format!("layer {index}");
             let data_type = layer.output().data_type;
@@ -39,21 +39,25 @@ pub fn run(args: &TraceArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The input that the user asked for: a row of a file, or a self-test's.
+/// Returns the requested input: a row of a file, or a self-test.
 fn input(model: &Model<'_>, args: &TraceArgs) -> anyhow::Result<Vec<u8>> {
     let row = args.row;
     if args.input == "self-test" {
         let count = model.self_tests().len();
         return match model.self_tests().nth(row) {
             Some(test) => Ok(test.input.to_vec()),
-            None => bail!("there is no self-test {row}: the model has {count}, counted from 0"),
+            None => bail!("there is no self-test {row}. The model has {count}, numbered from 0"),
         };
     }
     if args.counts {
         let rows = counts::read_rows(model, args.input.as_ref())?;
         return match rows.get(row) {
             Some(row) => Ok(counts::encode(model, std::slice::from_ref(row))?.0),
-            None => bail!("{} has {} rows: there is no row {row}", args.input, rows.len()),
+            None => bail!(
+                "{} has {} rows, numbered from 0. There is no row {row}",
+                args.input,
+                rows.len()
+            ),
         };
     }
     let bytes = files::read(args.input.as_ref())
@@ -63,7 +67,7 @@ fn input(model: &Model<'_>, args: &TraceArgs) -> anyhow::Result<Vec<u8>> {
     match bytes.get(start..start.saturating_add(len)) {
         Some(input) => Ok(input.to_vec()),
         None => bail!(
-            "{} has {} bytes, {} rows of {len}: there is no row {row}",
+            "{} has {} bytes, {} rows of {len}. There is no row {row}",
             args.input,
             bytes.len(),
             bytes.len() / len

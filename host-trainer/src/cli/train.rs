@@ -1,4 +1,4 @@
-//! `host-trainer train`.
+//! `host-trainer train`: training, quantization, and evaluation of a network.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -27,10 +27,10 @@ use crate::report::{
 use crate::run_folder::RunFolder;
 use crate::train::{StopFlag, Threads};
 
-/// What a shell gives a program that Ctrl-C ended.
+/// Exit code that a shell reports for a program ended by Ctrl-C.
 const INTERRUPTED: i32 = 130;
 
-/// Trains, writes what was learnt, quantizes, compares, writes the rest.
+/// Trains, writes the weights, quantizes, evaluates, and writes the remaining files.
 pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     let mut preset = preset::find(&args.preset)?.with_settings(&args.set)?;
     preset.seed = args.seed.unwrap_or(preset.seed);
@@ -49,7 +49,7 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
         terminal::print(&introduction(&plan))?;
         terminal::print(&intake_text(&plan.preset.data.dataset, &plan.splits))?;
     }
-    // Nobody shall miss them, whatever is quiet.
+    // Warnings are shown even with `--quiet`.
     terminal::warn(&warnings_text(&intake_warnings(&plan.splits)))?;
     let interrupt = Interrupt::default();
     interrupt.watch();
@@ -76,11 +76,11 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     args.max_loss.check(&experiment.float, &experiment.int8)
 }
 
-/// Writes what was learnt, quantizes, and writes the rest: into the folder, or where that takes no
-/// more, as on a full disk, into a new folder for temporary files.
+/// Writes the weights, quantizes, and writes the remaining files into the folder. If the folder
+/// takes no more, as on a full disk, writes them into a new temporary folder.
 ///
 /// # Errors
-/// What could not be quantized or written, and where all that was learnt is.
+/// Returns the failed step of quantization or writing, and the location of the trained weights.
 pub(super) fn complete(
     trained: Trained,
     folder: &RunFolder,
@@ -89,7 +89,7 @@ pub(super) fn complete(
     interrupt: &Interrupt,
 ) -> anyhow::Result<Experiment> {
     let name = trained.preset.name.clone();
-    // The run's folder, or the one in its place.
+    // The run's folder, or its replacement.
     let spare: Spare;
     let (mut failure, mut place) = (None, None);
     let mut writer = match trained.write(folder, core) {
@@ -111,12 +111,15 @@ pub(super) fn complete(
     };
     interrupt.learnt_is_in(Some(writer.folder().path()));
     if interrupt.stop.is_stopped() && !trained.outcome.interrupted {
-        // Ctrl-C came after the last batch, when there was no training to end.
+        // Ctrl-C came after the last batch, when training could no longer be stopped.
         leave(writer.folder().path());
     }
     let learnt = foreign_text::path(writer.folder().path());
     let experiment = trained.quantize(core, threads).with_context(|| {
-        format!("what was learnt is in {learnt}, and `host-trainer quantize {learnt}` goes on from there")
+        format!(
+            "the trained weights are in {learnt}. \
+             Continue with `host-trainer quantize {learnt}`"
+        )
     })?;
     let report = experiment.report(threads);
     let page = report.as_deref().ok();
@@ -141,7 +144,7 @@ pub(super) fn complete(
     }
 }
 
-/// A new folder among the temporary files, removed unless it is kept.
+/// A new temporary folder, removed unless it is kept.
 struct Spare {
     folder: RunFolder,
     temporary: Cell<Option<TempDir>>,
@@ -162,31 +165,31 @@ impl Spare {
     }
 }
 
-/// Ends the program that was interrupted, and says how to go on.
+/// Ends the interrupted program, and shows how to resume.
 fn leave(folder: &Path) -> ! {
     let folder = foreign_text::path(folder);
     terminal::note(&format!(
-        "\nstopped: what was learnt is in {folder}, and `host-trainer quantize {folder}` goes on from \
-         there"
+        "\nstopped: the trained weights are in {folder}. Continue with `host-trainer quantize \
+         {folder}`"
     ));
     std::process::exit(INTERRUPTED);
 }
 
-/// What Ctrl-C does: it ends training after the current batch, and the program when that was asked
-/// for already, or when all that was learnt is on disk.
+/// Ctrl-C handler. It stops training after the current batch. It ends the program if training was
+/// stopped before, or if the trained weights are on disk.
 #[derive(Clone, Default)]
 pub(super) struct Interrupt {
-    /// Ends training.
+    /// Stops training.
     pub stop: StopFlag,
-    /// The folder that a network is being quantized in.
+    /// Folder of the network that is being quantized.
     learnt: Arc<Mutex<Option<PathBuf>>>,
 }
 
 impl Interrupt {
-    /// Watches for Ctrl-C from here on.
+    /// Installs the handler.
     pub fn watch(&self) {
         let Interrupt { stop, learnt } = self.clone();
-        // Where no handler can be installed, Ctrl-C ends the program at once, as it does anywhere.
+        // Without a handler, Ctrl-C ends the program at once, as usual.
         let _ = ctrlc::set_handler(move || {
             let learnt = learnt.lock().ok().and_then(|folder| folder.clone());
             if let Some(folder) = learnt {
@@ -199,7 +202,7 @@ impl Interrupt {
         });
     }
 
-    /// Where all that was learnt is, while the model is being made of it.
+    /// Records the folder of the trained weights while the model is made.
     pub fn learnt_is_in(&self, folder: Option<&Path>) {
         if let Ok(mut learnt) = self.learnt.lock() {
             *learnt = folder.map(Path::to_path_buf);
@@ -207,7 +210,7 @@ impl Interrupt {
     }
 }
 
-/// What is going to happen.
+/// Text about the data, the network and the training, before it begins.
 fn introduction(plan: &Plan) -> String {
     use crate::report::style::{HEADING, paint};
 
@@ -222,7 +225,7 @@ fn introduction(plan: &Plan) -> String {
     };
     let notes: String = plan.notes.iter().map(|note| format!("\n           {note}")).collect();
     let scaled = match plan.splits.train.target_scaling() {
-        Some(_) => ", of scaled targets (all other figures are in the target's own unit)",
+        Some(_) => ", of scaled targets (all other metrics are in the target's own unit)",
         None => "",
     };
     let mut text = format!(
@@ -244,7 +247,7 @@ fn introduction(plan: &Plan) -> String {
     text + "\n"
 }
 
-/// The weight of each class in the loss, where classes have weights.
+/// Text for the class weights in the loss, if there are any.
 fn class_weights_text(plan: &Plan) -> String {
     const SHOWN: usize = 12;
     let Some(weights) = plan.splits.train.class_weights() else { return String::new() };
@@ -256,7 +259,7 @@ fn class_weights_text(plan: &Plan) -> String {
     format!("  weights  {}{more}\n", each.join(" · "))
 }
 
-/// What came out.
+/// Text for the results.
 fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String> {
     use crate::report::style::{BAD, FAINT, HEADING, paint};
 
@@ -265,9 +268,8 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
     let mut text = String::new();
     if outcome.interrupted {
         let epochs = outcome.history.epochs.len();
-        let note = format!(
-            "stopped in epoch {epochs}: what was learnt until then is kept; --resume goes on"
-        );
+        let note =
+            format!("stopped in epoch {epochs}; the weights are kept, and --resume continues");
         text += &format!("{}\n", paint(BAD, note));
     }
     if let Some(kept) = outcome.kept_epoch() {
@@ -277,7 +279,7 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
             None => format!("accuracy {}", percent(kept.train.accuracy())),
         };
         text += &format!(
-            "trained in {}, {} an epoch on {}: loss {:.4}{}, {accuracy} on the training rows\n",
+            "trained in {}, {} per epoch on {}: loss {:.4}{}, {accuracy} on the training rows\n",
             seconds(spent),
             seconds(outcome.history.seconds_per_epoch()),
             match outcome.workers {
@@ -294,7 +296,7 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
     if let Some(epoch) = outcome.best_epoch {
         let epochs = outcome.history.epochs.len();
         text += &format!(
-            "epoch {epoch} of {epochs} was the best, and is what was kept: all figures are its\n"
+            "epoch {epoch} of {epochs} was the best; its weights are kept and evaluated\n"
         );
     }
     text += &threshold_text(experiment);
@@ -323,7 +325,7 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
     Ok(text)
 }
 
-/// The threshold between two classes and the rows that chose it, where it is not 0.5.
+/// Text for the threshold between two classes and the rows that selected it, if it is not 0.5.
 fn threshold_text(experiment: &Experiment) -> String {
     let threshold = experiment.objective.threshold;
     let (rule, part) = (experiment.preset.training.threshold, experiment.selection.part);
@@ -335,16 +337,16 @@ fn threshold_text(experiment: &Experiment) -> String {
     };
     let names = experiment.float.confusion.names();
     let second = names.get(1).map_or("", String::as_str);
-    format!("rows are taken for `{second}` above a probability of {threshold:.4}, {why}\n")
+    format!("rows are classified as `{second}` above a probability of {threshold:.4}, {why}\n")
 }
 
-/// Confusion matrices side by side, with a line above; nothing where there are no classes.
+/// Text for confusion matrices side by side, with a line above; empty without classes.
 pub(crate) fn confusions_text(matrices: &[(&str, &Confusion)]) -> String {
     use crate::report::style::{FAINT, paint};
 
     if matrices.iter().all(|(_, confusion)| confusion.names().is_empty()) {
         return String::new();
     }
-    let line = paint(FAINT, "row: true class · column: taken for");
+    let line = paint(FAINT, "row: true class · column: predicted class");
     format!("\n{line}\n{}", confusion_text(matrices, terminal::width()))
 }

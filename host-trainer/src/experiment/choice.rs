@@ -1,4 +1,4 @@
-//! The choice of a quantization: what each way of it costs, on rows that are not test rows.
+//! Search for a quantization: the loss of each candidate on rows that are not test rows.
 
 use model_format::{DataType, Model};
 use serde_json::{Value, json};
@@ -14,27 +14,26 @@ use crate::quantize::{
 };
 use crate::train::Threads;
 
-/// Rows that are enough to see whether 8 bits will do.
+/// Maximum number of rows on which candidates are evaluated.
 const JUDGED_ROWS: usize = 10_000;
 
-/// Memory that quantization takes for each parameter: copies in f32 and f64, the file, and the
-/// models that are compared.
+/// Memory for quantization per parameter: copies in f32 and f64, the file, and the compared models.
 const BYTES_PER_PARAMETER: u64 = 32;
 
-/// What quantization loses.
+/// Loss of a quantization.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum QuantizationLoss {
-    /// Accuracy, from 0 to 1; negative when it gains some.
+    /// Loss of accuracy, from 0 to 1; negative for a gain.
     Accuracy(f64),
-    /// The mean squared error of the output that loses most, as a multiple of that of the float
-    /// network.
+    /// Mean squared error of the output with the largest increase, as a multiple of the float
+    /// network's.
     SquaredError(f64),
 }
 
 impl QuantizationLoss {
-    /// Returns what the second loses beside the first.
+    /// Returns the loss of the quantized model relative to the float network.
     pub fn between(float: &Evaluation, quantized: &Evaluation) -> Self {
-        // The output that loses most: in a sum the largest numbers would hide all others.
+        // The output with the largest increase: in a sum the largest numbers would hide all others.
         let outputs = float.per_output.iter().zip(&quantized.per_output);
         let ratios = outputs.map(|(float, quantized)| {
             quantized.errors.mean_squared_error / float.errors.mean_squared_error
@@ -47,7 +46,7 @@ impl QuantizationLoss {
         }
     }
 
-    /// Returns whether it is more than 0.1 points of accuracy, or 5 % of the squared error.
+    /// Returns whether the loss is more than 0.1 points of accuracy, or 5 % of the squared error.
     pub fn is_large(self) -> bool {
         match self {
             QuantizationLoss::Accuracy(lost) => lost > 0.001 + 1e-9,
@@ -55,7 +54,7 @@ impl QuantizationLoss {
         }
     }
 
-    /// Returns it as a number to compare: smaller is better.
+    /// Returns a number for comparison; smaller is better.
     fn rank(self) -> f64 {
         match self {
             QuantizationLoss::Accuracy(lost) => lost,
@@ -64,49 +63,49 @@ impl QuantizationLoss {
     }
 }
 
-/// A way to quantize a network, with what it gave.
+/// A candidate quantization with its results.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attempt {
-    /// The way, in the words of the preset's keys.
+    /// Name of the candidate, in terms of the preset's keys.
     pub name: String,
-    /// How ranges were chosen and weights were fitted.
+    /// Settings of calibration and weight fitting.
     pub settings: Settings,
-    /// What it loses on the judged rows.
+    /// Loss on the evaluation rows.
     pub loss: QuantizationLoss,
-    /// Accuracy on the judged rows, or the mean squared error.
+    /// Accuracy or mean squared error on the evaluation rows.
     pub figure: f64,
-    /// Bytes of the model.
+    /// Size of the model in bytes.
     pub bytes: usize,
-    /// Instructions of an inference on a Cortex-M4F, estimated.
+    /// Estimated instructions of an inference on a Cortex-M4F.
     pub instructions: u64,
 }
 
-/// All ways that were tried, and which one was taken.
+/// All evaluated candidates, and the selected one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
-    /// The ways, in the order of their cost.
+    /// The candidates, in the order of their cost.
     pub attempts: Vec<Attempt>,
-    /// The one that was taken, an index of `attempts`.
+    /// Index of the selected candidate in `attempts`.
     pub taken: usize,
-    /// Accuracy, or mean squared error, of the float network on the judged rows.
+    /// Accuracy or mean squared error of the float network on the evaluation rows.
     pub float: f64,
-    /// Which rows they were judged on: `validation` or `training`.
+    /// Split of the evaluation rows: `validation` or `training`.
     pub judged: &'static str,
-    /// How many there were.
+    /// Number of evaluation rows.
     pub rows: usize,
-    /// Outputs that have a squared error of their own; 0 for classes.
+    /// Number of outputs with a squared error of their own; 0 for classes.
     pub outputs: usize,
-    /// Where nothing keeps the loss small: which layer and which features lose most.
+    /// The layer and the features that lose most, if no candidate has a small loss.
     pub culprits: Option<String>,
 }
 
 impl Choice {
-    /// The way that was taken.
+    /// Returns the selected candidate.
     pub fn taken(&self) -> &Attempt {
         &self.attempts[self.taken]
     }
 
-    /// Returns all of it as JSON.
+    /// Converts the choice to JSON.
     pub fn to_json(&self) -> Value {
         let attempt = |attempt: &Attempt| {
             let (key, lost) = match attempt.loss {
@@ -131,17 +130,17 @@ impl Choice {
     }
 }
 
-/// Returns the rows that choices are judged on: validation rows, or training rows where there are
-/// none. Test rows choose nothing.
+/// Returns the rows for the evaluation of candidates: validation rows, or training rows if there
+/// are none. Test rows select nothing.
 pub fn judged_rows(splits: &Splits) -> Subset {
     let rows = splits.validation.as_ref().unwrap_or(&splits.train);
-    // Spread over all of them: files are often sorted.
+    // Evenly spread, because files are often sorted.
     let count = rows.len().min(JUDGED_ROWS);
     let kept = (0..count).map(|index| rows.rows()[index * rows.len() / count]).collect();
     rows.with_rows(kept)
 }
 
-/// A trained network with all that is needed to quantize it.
+/// A trained network with everything that quantization needs.
 struct Task<'a> {
     preset: &'a Preset,
     network: &'a Network<f32>,
@@ -152,20 +151,20 @@ struct Task<'a> {
     threads: &'a Threads,
     threshold: f64,
     found: Vec<(Quantized, Attempt)>,
-    /// Why the first way that could not be taken at all could not.
+    /// Reason why the first impossible candidate was refused.
     refused: Option<Error>,
 }
 
 impl Task<'_> {
-    /// Quantizes in one way, and judges the model; a way that cannot be taken is passed over, since
-    /// another may.
+    /// Quantizes with these settings and evaluates the model. An impossible candidate is skipped,
+    /// since another may be possible.
     fn consider(&mut self, name: impl Into<String>, settings: Settings, data_types: DataTypes) {
         if let Err(error) = self.attempt(name, settings, data_types) {
             self.refused.get_or_insert(error);
         }
     }
 
-    /// Quantizes in one way, and judges the model.
+    /// Quantizes with these settings and evaluates the model.
     fn attempt(
         &mut self,
         name: impl Into<String>,
@@ -199,7 +198,7 @@ impl Task<'_> {
         self.found.last().is_some_and(|(_, attempt)| !attempt.loss.is_large())
     }
 
-    /// Tries everything that there is, the cheapest first, until the loss is small.
+    /// Evaluates candidates, the cheapest first, until the loss is small.
     fn search(&mut self) {
         let network = self.network;
         let settings = self.preset.quantization;
@@ -247,7 +246,8 @@ impl Task<'_> {
         }
     }
 
-    /// The settings of the attempt that lost least so far, and how a name says that it has them.
+    /// Returns the settings of the candidate with the smallest loss so far, and their suffix for
+    /// names.
     fn best_settings(&self, ways: &[(&str, Settings)]) -> (Settings, String) {
         let least = self.found.iter().min_by(|a, b| a.1.loss.rank().total_cmp(&b.1.loss.rank()));
         let name = least.map_or("", |(_, attempt)| attempt.name.as_str());
@@ -258,7 +258,7 @@ impl Task<'_> {
         }
     }
 
-    /// The cheapest that loses little, or the one that loses least.
+    /// Selects the cheapest candidate with a small loss, or the one with the smallest loss.
     fn take(self) -> (Quantized, Choice) {
         let Task { preset, splits, judged, float, network, mut found, .. } = self;
         let cost = |attempt: &Attempt| (attempt.instructions, attempt.bytes);
@@ -270,7 +270,7 @@ impl Task<'_> {
         };
         let is_good = cheapest.is_some();
         let taken = cheapest.or_else(least).map_or(0, |(index, _)| index);
-        // Where one way was asked for, no other was tried, and nothing can be said of them.
+        // With fixed settings no other candidate was evaluated, so that there is no comparison.
         let is_search = preset.quantization.activations == Activations::Auto;
         let culprits = (is_search && !is_good).then(|| culprits(&found, splits, network));
         let attempts = found.iter().map(|(_, attempt)| attempt.clone()).collect();
@@ -287,11 +287,11 @@ impl Task<'_> {
     }
 }
 
-/// Places that are tried with 16 bits one by one, at most.
+/// Maximum number of tensors that are individually tried with 16 bits.
 const MOST_PLACES: usize = 9;
 
-/// Quantizes a trained network as its preset asks for; `auto` tries what there is until the loss is
-/// small, and takes the cheapest way.
+/// Quantizes a trained network as its preset defines. `auto` evaluates candidates until the loss is
+/// small, and selects the cheapest such one.
 ///
 /// # Errors
 /// [`Error`] when a model is refused.
@@ -332,7 +332,7 @@ pub fn quantize_network(
     }
 }
 
-/// Accuracy, or the mean squared error.
+/// Returns the accuracy or the mean squared error.
 fn figure(evaluation: &Evaluation) -> f64 {
     match evaluation.regression {
         Some(regression) => regression.mean_squared_error,
@@ -340,9 +340,9 @@ fn figure(evaluation: &Evaluation) -> f64 {
     }
 }
 
-/// Instructions of an inference on a Cortex-M4F: 0.95 per multiply-accumulate, 30 per row and 1,050
-/// per layer, fitted to what `tests/run counts` measures for 784-128-10, 64-32-10, 12-16-16-5 and
-/// 1-16-16-1 with dense inputs.
+/// Estimates the instructions of an inference on a Cortex-M4F: 0.95 per multiply-accumulate, 30 per
+/// row and 1,050 per layer. Fitted to the measurements of `tests/run counts` for 784-128-10,
+/// 64-32-10, 12-16-16-5 and 1-16-16-1 with dense inputs.
 fn estimated_instructions(model: &Model<'_>) -> u64 {
     let layer = |layer: model_format::Layer<'_>| {
         let wide = layer.input().data_type == DataType::Int16;
@@ -353,17 +353,20 @@ fn estimated_instructions(model: &Model<'_>) -> u64 {
     model.layers().map(layer).sum::<f64>().round() as u64
 }
 
-/// The layer and the features that lose most.
+/// Names the layer and the features that lose most.
 fn culprits(found: &[(Quantized, Attempt)], splits: &Splits, network: &Network<f32>) -> String {
     let wide = found.iter().filter(|(_, a)| a.name.starts_with("int16 for "));
     let helps = wide.min_by(|a, b| a.1.loss.rank().total_cmp(&b.1.loss.rank()));
     let mut text = match helps {
         Some((_, attempt)) => {
             let place = attempt.name.trim_start_matches("int16 for ");
-            format!("of single places, 16 bits help most for {place}")
+            format!("of single tensors, 16 bits help most for {place}")
         }
         None => {
-            format!("its {} dense layers were not tried one by one", network.dense_layers().count())
+            format!(
+                "its {} dense layers were not tried individually",
+                network.dense_layers().count()
+            )
         }
     };
     let stage = found.first().and_then(|(quantized, _)| quantized.prepared.stage.as_ref());

@@ -1,4 +1,4 @@
-//! Giving a trained run its model, its figures and its report.
+//! Completion of a trained run with its model, metrics and report.
 
 use model_format::Model;
 use serde_json::Value;
@@ -10,29 +10,29 @@ use crate::report::ModelMetrics;
 use crate::run_folder::{RunFolder, RunFolderError, RunWriter};
 use crate::train::Threads;
 
-/// What a model adds to a run that was read back.
+/// Model, metrics and report of a run that was read back.
 #[derive(Debug)]
 pub struct Finished {
     /// The model file.
     pub model: Vec<u8>,
-    /// What its activations are called.
+    /// Name of its activations' data type.
     pub data_type: &'static str,
-    /// All figures of the run.
+    /// All metrics of the run.
     pub metrics: Value,
     /// The float network on the test rows.
     pub float: Evaluation,
     /// The model on the test rows.
     pub quantized: Evaluation,
-    /// The report, or why there is none.
+    /// The report, or the reason why there is none.
     pub report: Result<String, ReportError>,
 }
 
 impl SavedRun {
-    /// Evaluates a model that was made of the run's weights in the way that was chosen, with
-    /// activations of this name, as the run itself would have.
+    /// Evaluates a model of the run's weights, with the given choice of quantization and data type,
+    /// as the run itself does.
     ///
     /// # Errors
-    /// [`ReportError`] when the model is refused, or the figures of the training cannot be read.
+    /// [`ReportError`] when the model is refused, or the metrics of the training cannot be read.
     pub fn finish(
         &self,
         plan: &Plan,
@@ -70,8 +70,8 @@ impl SavedRun {
 }
 
 impl Finished {
-    /// Writes model, figures and report into the folder of the run; with its preset, should another
-    /// one have been quantized with.
+    /// Writes model, metrics and report into the folder of the run; also the preset, if its
+    /// quantization settings changed.
     ///
     /// # Errors
     /// [`RunFolderError`] with the file that cannot be written.

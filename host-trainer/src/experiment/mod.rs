@@ -1,4 +1,4 @@
-//! One experiment: from a preset to a trained network, its int8 model, and how well both do.
+//! One experiment: from a preset to a trained network, its quantized model, and their evaluation.
 
 mod choice;
 mod finish;
@@ -27,7 +27,7 @@ mod tests {
     use crate::run_folder::{Manifest, RunFolder, RunWriter, State};
     use crate::train::{EpochRecord, Flow, Observer, Progress, StopFlag, Threads};
 
-    /// Stops training by Ctrl-C after so many batches.
+    /// Stops training after this number of batches, as Ctrl-C does.
     struct StopAfter(usize, StopFlag);
 
     impl Observer<f32> for StopAfter {
@@ -70,7 +70,7 @@ mod tests {
             ["model.thimble", "weights.safetensors", "preset.toml", "confusion.svg"]
                 .map(|name| fs::read(folder.path().join(name)).unwrap())
         };
-        // So small a network is trained on one thread, however many there are.
+        // Such a small network is trained on one thread, regardless of their number.
         assert_eq!(written(1, 1), written(1, 2));
         assert_ne!(written(1, 1), written(2, 1));
     }
@@ -130,7 +130,7 @@ mod tests {
         let mut bytes = fs::read(outer.path().join("weights.safetensors")).unwrap();
         let end = bytes.len();
         bytes[end - 4..].copy_from_slice(&f32::INFINITY.to_le_bytes());
-        // Not just an edited file: one that the run itself says is its own.
+        // Not only an edited file, but one whose hash the manifest contains.
         let manifest = Manifest::read(outer.path()).unwrap();
         let mut writer = RunWriter::reopen(&folder, manifest, &[]).unwrap();
         writer.replace("weights.safetensors", &bytes).unwrap();
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_stopped_run_keeps_what_was_learnt() {
-        // 90 batches an epoch: stopped in the second.
+        // 90 batches per epoch: stopped in the second epoch.
         let experiment = run(digits(50), 1, 100).unwrap();
         assert!(experiment.outcome.interrupted);
         let epochs = &experiment.outcome.history.epochs;

@@ -1,4 +1,4 @@
-//! A finished run, read back from its folder.
+//! Reading a finished run from its folder.
 
 use std::fs;
 use std::io;
@@ -15,41 +15,44 @@ use crate::network::{Layer, Network, NetworkError, NotFinite};
 use crate::preset::{self, Preset};
 use crate::run_folder::{MANIFEST, Manifest, ManifestError, State};
 
-/// Why a run cannot be read back.
+/// Reason why a run cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// A file cannot be read.
-    #[error("{}: {error}. A run's folder is what `host-trainer train` wrote, such as runs/digits", foreign_text::path(.path))]
+    #[error(
+        "{}: {error}. Give the folder of a run that `host-trainer train` wrote, such as runs/digits",
+        foreign_text::path(.path)
+    )]
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         error: io::Error,
     },
-    /// A file is not what it should be.
-    #[error("{}: {problem}: train again to write it anew", foreign_text::path(.path))]
+    /// A file has invalid content.
+    #[error("{}: {problem}. Train again", foreign_text::path(.path))]
     Content {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// The preset.
+    /// The preset is invalid.
     #[error(transparent)]
     Preset(#[from] preset::Error),
-    /// The network that the preset asks for.
+    /// The preset's network is invalid.
     #[error("preset: network: {0}")]
     Network(#[from] NetworkError),
-    /// The data, or a preset that does not fit it.
+    /// The data is damaged, or the preset does not fit it.
     #[error(transparent)]
     Plan(#[from] Box<Error>),
     /// The files are not those of one run.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// The weights.
+    /// The weights are not finite.
     #[error(
-        "{}: {error}. Train again: such weights come of a loss that diverged, or of a damaged file",
+        "{}: {error}. The loss diverged, or the file is damaged. Train again",
         foreign_text::path(.path)
     )]
     NotFinite {
@@ -59,15 +62,16 @@ pub enum ReadError {
         #[source]
         error: NotFinite,
     },
-    /// The data is not what the run was trained on.
+    /// The data is not that of the training.
     #[error(
-        "{}: {} is not the data that this run was trained on: it was changed since. Put the \
-         data back, or train again", foreign_text::path(.folder), foreign_text::escaped(.origin)
+        "{}: {} has changed since this run was trained on it. Restore the data, or train again",
+        foreign_text::path(.folder),
+        foreign_text::escaped(.origin)
     )]
     Data {
-        /// The run.
+        /// Folder of the run.
         folder: PathBuf,
-        /// Where the data comes from.
+        /// Origin of the data.
         origin: String,
     },
 }
@@ -75,18 +79,18 @@ pub enum ReadError {
 /// A finished run without its data.
 #[derive(Clone, Debug)]
 pub struct SavedRun {
-    /// Its folder.
+    /// Folder.
     pub folder: PathBuf,
-    /// What was done.
+    /// Preset.
     pub preset: Preset,
     /// The trained network.
     pub network: Network<f32>,
-    /// Which files belong to it.
+    /// Manifest of the run's files.
     pub manifest: Manifest,
 }
 
 impl SavedRun {
-    /// Reads preset and weights of a run, and checks that all its files are there and its own.
+    /// Reads the preset and weights of a run, and checks all its files against the manifest.
     ///
     /// # Errors
     /// [`ReadError`] with the file that is missing, damaged, or of another run.
@@ -96,12 +100,12 @@ impl SavedRun {
         Ok(run)
     }
 
-    /// Reads preset and weights of a run that may lack its model, its figures, or its pages.
+    /// Reads the preset and weights of a run that may lack its model, metrics, or report.
     ///
     /// # Errors
     /// [`ReadError`] with the file that is missing, damaged, or of another run.
     pub fn open_learnt(folder: &Path) -> Result<Self, ReadError> {
-        // A folder that is none is said to be that.
+        // A missing folder gets its own message.
         let path = folder.join("preset.toml");
         if !folder.join(MANIFEST).exists() && !path.exists() {
             read_text(&path)?;
@@ -118,11 +122,11 @@ impl SavedRun {
         Ok(SavedRun { folder: folder.to_path_buf(), preset, network, manifest })
     }
 
-    /// The run as it was before it began: with its data, parted as it was.
+    /// Recreates the plan of the run, with its data and splits.
     ///
     /// # Errors
-    /// [`ReadError::Plan`] when data is missing or damaged, [`ReadError::Data`] when it is not what
-    /// the run was trained on.
+    /// [`ReadError::Plan`] when data is missing or damaged, [`ReadError::Data`] when it is not that
+    /// of the training.
     pub fn plan(&self, locations: &Locations) -> Result<Plan, ReadError> {
         let plan = Plan::new(self.preset.clone(), locations).map_err(Box::new)?;
         match plan.data == self.manifest.data {
@@ -131,7 +135,7 @@ impl SavedRun {
         }
     }
 
-    /// The bytes of model.thimble.
+    /// Reads model.thimble.
     ///
     /// # Errors
     /// [`ReadError::File`] when it cannot be read.
@@ -139,7 +143,7 @@ impl SavedRun {
         read(&self.folder.join(Experiment::MODEL))
     }
 
-    /// The text of history.csv.
+    /// Reads history.csv.
     ///
     /// # Errors
     /// [`ReadError`] when it cannot be read.
@@ -147,7 +151,7 @@ impl SavedRun {
         read_text(&self.folder.join("history.csv"))
     }
 
-    /// The content of metrics.json.
+    /// Reads metrics.json.
     ///
     /// # Errors
     /// [`ReadError`] when it cannot be read.
@@ -156,10 +160,10 @@ impl SavedRun {
     }
 }
 
-/// The content of a run's metrics.json.
+/// Reads the metrics.json of a run.
 ///
 /// # Errors
-/// [`ReadError`] when it cannot be read, or the folder is not that of a whole run.
+/// [`ReadError`] when it cannot be read, or the folder does not contain a complete run.
 pub fn read_metrics(folder: &Path) -> Result<Value, ReadError> {
     if !folder.join(MANIFEST).exists() {
         read_text(&folder.join(Experiment::METRICS))?;
@@ -168,21 +172,20 @@ pub fn read_metrics(folder: &Path) -> Result<Value, ReadError> {
     parse_metrics(folder)
 }
 
-/// Checks that a folder is that of a whole run, and its files are its own.
+/// Checks that a folder contains a complete run, with all files as in its manifest.
 ///
 /// # Errors
-/// [`ManifestError`] with each file that is missing or another.
+/// [`ManifestError`] with each missing or changed file.
 pub fn check_run(folder: &Path) -> Result<Manifest, ManifestError> {
     let manifest = Manifest::read(folder)?;
     check_complete(folder, &manifest)?;
     Ok(manifest)
 }
 
-/// Checks that data of this fingerprint is what the run in the folder was trained on, if there is a
-/// run.
+/// Checks the fingerprint of data against that of the run in the folder, if there is one.
 ///
 /// # Errors
-/// [`ReadError::Data`] when it is not.
+/// [`ReadError::Data`] when they differ.
 pub fn check_data(folder: &Path, data: &str, origin: &str) -> Result<(), ReadError> {
     if !folder.join(MANIFEST).exists() || Manifest::read(folder)?.data == data {
         return Ok(());
@@ -212,7 +215,7 @@ fn read_text(path: &Path) -> Result<String, ReadError> {
     fs::read_to_string(path).map_err(|error| ReadError::File { path: path.to_path_buf(), error })
 }
 
-/// The network that the preset describes, with the weights of the file.
+/// Builds the preset's network with the weights of the file.
 fn read_network(path: &Path, preset: &Preset) -> Result<Network<f32>, ReadError> {
     let content = |problem: String| ReadError::Content { path: path.to_path_buf(), problem };
     let file = read(path)?;

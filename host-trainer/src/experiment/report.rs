@@ -1,4 +1,4 @@
-//! The report of a run: of one that has just ended, or of one read back.
+//! The report of a run that has just ended, or of one that was read back.
 
 use model_format::Model;
 use serde_json::Value;
@@ -12,31 +12,31 @@ use crate::report::html::{GatherError, RunParts, gather, report_html};
 use crate::report::metrics_json;
 use crate::train::Threads;
 
-/// Why there is no report.
+/// Reason why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// The run cannot be read back.
+    /// The run cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The model file is damaged.
-    #[error("model.thimble: {0}: train again to write it anew")]
+    #[error("model.thimble: {0}. Train again")]
     Model(#[from] model_format::Error),
     /// The model does not run on the data.
     #[error(transparent)]
     Int8(#[from] Int8Error),
-    /// The network cannot be folded.
+    /// Batch normalization cannot be folded into the network.
     #[error(transparent)]
     Quantize(#[from] QuantizeError),
-    /// The parts of the run do not fit each other.
+    /// Network, model and data are not of the same run.
     #[error(transparent)]
     Gather(#[from] GatherError),
 }
 
 impl Experiment {
-    /// The report of this run, as HTML.
+    /// Returns the report of this run as HTML.
     ///
     /// # Errors
-    /// [`Error`] when the model does not run on the data that it was made for.
+    /// [`Error`] when the model does not run on its data.
     pub fn report(&self, threads: &Threads) -> Result<String, Error> {
         let model = Model::parse(self.model_bytes())?;
         let metrics = serde_json::from_str(&metrics_json(self)).unwrap_or_default();
@@ -61,7 +61,7 @@ impl Experiment {
 }
 
 impl SavedRun {
-    /// The report of this run, as HTML: the same page that the run itself wrote.
+    /// Returns the report of this run as HTML, identical to the page that the run wrote.
     ///
     /// # Errors
     /// [`ReportError`] when a file of the run or its data is missing or damaged.
@@ -75,7 +75,7 @@ impl SavedRun {
         self.page(&plan, &model, [&float, &quantized], &self.metrics()?, threads)
     }
 
-    /// The report, with a model and what it reaches.
+    /// Returns the report for a model and its metrics.
     pub(super) fn page(
         &self,
         plan: &Plan,
@@ -87,7 +87,7 @@ impl SavedRun {
         let network = &self.network;
         let objective = plan.objective_of(network, threads);
         let train = &plan.splits.train;
-        // Those of the way that was taken, of all that were tried.
+        // Settings of the selected candidate.
         let settings = serde_json::from_value(metrics["quantization"]["settings"].clone())
             .unwrap_or(self.preset.quantization);
         let findings = gather(

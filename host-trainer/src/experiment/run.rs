@@ -13,128 +13,128 @@ use crate::preset::{self, Preset};
 use crate::quantize::{QuantizeError, Quantized};
 use crate::train::{self, Checkpoint, Observer, Outcome, StopFlag, Threads, TrainError, Training};
 
-/// Why an experiment cannot be finished.
+/// Reason why an experiment failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The preset does not fit the data.
     #[error(transparent)]
     Preset(#[from] preset::Error),
-    /// The data.
+    /// The data cannot be used.
     #[error(transparent)]
     Data(#[from] data::Error),
-    /// The network.
+    /// The network is invalid.
     #[error("preset: network: {0}")]
     Network(#[from] NetworkError),
-    /// The training.
+    /// Training failed.
     #[error(transparent)]
     Train(#[from] TrainError),
-    /// The trained weights.
-    #[error("{0}. No model can be made of them: train again, with a lower learning_rate")]
+    /// The trained weights are not finite.
+    #[error("{0}. They cannot be quantized. Train again, with a lower learning_rate")]
     NotFinite(#[from] NotFinite),
-    /// It would take more memory than there is.
+    /// The experiment needs more memory than there is.
     #[error(transparent)]
     Memory(#[from] NotEnoughMemory),
-    /// The layout of the weights.
+    /// The weights cannot be packed.
     #[error(transparent)]
     Pack(#[from] PackError),
-    /// The quantization.
+    /// Quantization failed.
     #[error(transparent)]
     Quantize(#[from] QuantizeError),
-    /// The evaluation of the int8 model.
+    /// The evaluation of the quantized model failed.
     #[error(transparent)]
     Int8(#[from] Int8Error),
-    /// The quantized model.
+    /// The quantized model is invalid.
     #[error("the quantized model is refused: {0}")]
     Format(#[from] model_format::Error),
-    /// The report.
+    /// The report cannot be made.
     #[error(transparent)]
     Report(#[from] crate::report::html::GatherError),
-    /// A weight for a class that there is not.
+    /// A class weight names an unknown class.
     #[error("training.class_weight: {0}")]
     ClassWeight(String),
-    /// All training rows are of one class.
+    /// All training rows have the same class.
     #[error(
-        "data: all training rows are of class {}: there is nothing to tell apart. Split the data \
-         in another way, such as test = {{ stratified = {{ fraction = 0.2 }} }}",
+        "data: all training rows are of class {}. Split the data in another way, such as test = \
+         {{ stratified = {{ fraction = 0.2 }} }}",
         crate::foreign_text::shown(.0)
     )]
     OneClass(String),
 }
 
-/// An experiment that can begin: data read and parted, network made.
+/// An experiment that is ready to run: data is read and split, the network is initialized.
 #[derive(Debug)]
 pub struct Plan {
-    /// What is to be done.
+    /// Preset.
     pub preset: Preset,
-    /// The parts of the data.
+    /// Splits of the data.
     pub splits: Splits,
-    /// Where the data came from.
+    /// Origin of the data.
     pub origin: String,
     /// Fingerprint of the data.
     pub data: String,
-    /// Remarks about the data for the user.
+    /// Notes about the data for the user.
     pub notes: Vec<String>,
-    /// The network, not trained yet.
+    /// The initialized network.
     pub network: Network<f32>,
 }
 
-/// A trained network with its data and its figures, not quantized yet.
+/// A trained network with its data and evaluation, not yet quantized.
 #[derive(Debug)]
 pub struct Trained {
-    /// What was done.
+    /// Preset.
     pub preset: Preset,
-    /// The parts of the data.
+    /// Splits of the data.
     pub splits: Splits,
-    /// Where the data came from.
+    /// Origin of the data.
     pub origin: String,
     /// Fingerprint of the data.
     pub data: String,
-    /// What training made small, and what outputs say.
+    /// Loss function and interpretation of the outputs.
     pub objective: Objective,
-    /// What training gave.
+    /// Outcome of training.
     pub outcome: Outcome<f32>,
-    /// The float network on the test rows.
+    /// Evaluation of the float network on the test rows.
     pub float: Evaluation,
 }
 
-/// What an experiment gave.
+/// Results of an experiment.
 #[derive(Debug)]
 pub struct Experiment {
-    /// What was done.
+    /// Preset.
     pub preset: Preset,
-    /// The parts of the data.
+    /// Splits of the data.
     pub splits: Splits,
-    /// Where the data came from.
+    /// Origin of the data.
     pub origin: String,
     /// Fingerprint of the data.
     pub data: String,
-    /// The core that the model is laid out for.
+    /// Core that the model is packed for.
     pub core: Option<Core>,
-    /// What training made small, and what outputs say.
+    /// Loss function and interpretation of the outputs.
     pub objective: Objective,
-    /// What training gave.
+    /// Outcome of training.
     pub outcome: Outcome<f32>,
     /// The quantized model.
     pub quantized: Quantized,
-    /// The ways to quantize that were tried, and which was taken.
+    /// The evaluated candidates for the quantization, and the selected one.
     pub choice: Choice,
-    /// RAM that the quantized model needs.
+    /// Scratch memory of the quantized model in bytes.
     pub scratch_bytes: usize,
     /// Multiply-accumulates of an inference.
     pub macs: u64,
-    /// The float network on the test rows.
+    /// Evaluation of the float network on the test rows.
     pub float: Evaluation,
-    /// The quantized model on the test rows, by the engine.
+    /// Evaluation of the quantized model on the test rows, by the engine.
     pub int8: Evaluation,
-    /// Both on the rows that selections are made by.
+    /// Evaluations of both on the selection rows.
     pub selection: Selection,
 }
 
 impl Plan {
-    /// Reads the data and makes the network.
+    /// Reads the data and initializes the network.
     ///
     /// # Errors
-    /// [`Error`] when data is missing or damaged, or a part of it would be empty.
+    /// [`Error`] when data is missing or damaged, or a split is empty.
     pub fn new(mut preset: Preset, locations: &Locations) -> Result<Self, Error> {
         let loaded = preset.data.load(locations, preset.seed)?;
         preset.check_target_kind(&loaded.train)?;
@@ -158,14 +158,15 @@ impl Plan {
         Ok(Plan { preset, splits, origin, data, notes, network })
     }
 
-    /// What training makes small, and what outputs say. A threshold between two classes that is yet to
-    /// be chosen is 0.5: see [`objective_of`](Self::objective_of).
+    /// Returns the loss function and the interpretation of the outputs. A threshold between two
+    /// classes that is not yet selected is 0.5: see [`objective_of`](Self::objective_of).
     pub fn objective(&self) -> Objective {
         self.preset.training.objective(self.network.head())
     }
 
-    /// The same for this network, trained: with the threshold between two classes, where it is yet to
-    /// be chosen, that suits its probabilities on the rows of [`judged_rows`](super::judged_rows) best.
+    /// Returns the objective for this trained network. A threshold that is not yet selected becomes
+    /// the best one for the network's probabilities on the rows of
+    /// [`judged_rows`](super::judged_rows).
     pub fn objective_of(&self, network: &Network<f32>, threads: &Threads) -> Objective {
         with_threshold(
             self.objective(),
@@ -190,7 +191,7 @@ impl Plan {
         self.train(threads, stop, resume, observer)?.quantize(None, threads)
     }
 
-    /// Trains, and evaluates the network on the test rows.
+    /// Trains the network and evaluates it on the test rows.
     ///
     /// # Errors
     /// [`Error`] when training diverges.
@@ -221,8 +222,8 @@ impl Plan {
 }
 
 impl Trained {
-    /// Quantizes the network, lays its weights out for a core where one is given, and evaluates the
-    /// model on the test rows.
+    /// Quantizes the network, packs its weights if a core is given, and evaluates the model on the
+    /// test rows.
     ///
     /// # Errors
     /// [`Error`] when the model is refused.
@@ -257,8 +258,8 @@ impl Trained {
     }
 }
 
-/// Checks that the network and its training fit into memory: weights, gradients, and two numbers
-/// of the optimizer for each.
+/// Checks that network and training fit into memory: weights, gradients, and two optimizer values
+/// per parameter.
 fn check_size(preset: &Preset, inputs: usize) -> Result<(), NotEnoughMemory> {
     let (mut width, mut parameters) = (inputs as u64, 0_u64);
     for dense in preset.network.layers.iter().filter_map(|layer| layer.dense()) {
@@ -280,12 +281,12 @@ fn check_classes(train: &Subset) -> Result<(), Error> {
 }
 
 impl Experiment {
-    /// The model file.
+    /// Returns the model file.
     pub fn model_bytes(&self) -> &[u8] {
         &self.quantized.bytes
     }
 
-    /// What the quantized model's activations are called.
+    /// Returns the name of the quantized model's data type.
     pub fn precision_name(&self) -> &'static str {
         self.quantized.data_types.name()
     }

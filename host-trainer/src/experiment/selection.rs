@@ -1,5 +1,5 @@
-//! Rows that choose among trainings and settings: validation rows, or training rows where there are
-//! none; never test rows.
+//! Selection rows, which choose among trainings and settings: validation rows, or training rows if
+//! there are none; never test rows.
 
 use model_format::Model;
 
@@ -11,10 +11,10 @@ use crate::evaluate::{
 use crate::network::{Network, Objective};
 use crate::train::Threads;
 
-/// Both networks on the rows of [`judged_rows`].
+/// Evaluations of both networks on the rows of [`judged_rows`].
 #[derive(Clone, Debug)]
 pub struct Selection {
-    /// The part of the data that the rows are of: `validation` or `training`.
+    /// Split of the rows: `validation` or `training`.
     pub part: &'static str,
     /// The float network.
     pub float: Evaluation,
@@ -43,8 +43,8 @@ impl Selection {
     }
 }
 
-/// An objective with the threshold between two classes that this rule chooses on the rows of
-/// [`judged_rows`]; the same one where the rule is a number, which it has already.
+/// Returns the objective with the threshold between two classes that this rule selects on the rows
+/// of [`judged_rows`]; unchanged if the rule is a number.
 pub(super) fn with_threshold(
     objective: Objective,
     rule: Threshold,

@@ -1,4 +1,4 @@
-//! The files that an experiment leaves.
+//! Output files of an experiment.
 
 use std::collections::HashMap;
 
@@ -16,33 +16,33 @@ use crate::report::{confusion_svg, curves_svg, metrics, training_metrics};
 use crate::run_folder::{MANIFEST, RunFolder, RunFolderError, RunWriter, State};
 use crate::train::Outcome;
 
-/// Files without which a run is nothing: what was learnt, and how.
+/// Files that every run has: preset, weights and history.
 pub(super) const LEARNT: [&str; 3] = ["preset.toml", "weights.safetensors", "history.csv"];
 
 impl Experiment {
-    /// Name of the model's file.
+    /// Name of the model file.
     pub const MODEL: &'static str = "model.thimble";
 
-    /// Name of the figures' file.
+    /// Name of the metrics file.
     pub const METRICS: &'static str = "metrics.json";
 
-    /// Names of the files that [`write`](Self::write) writes, with what they are; the last one only
-    /// where there are classes.
+    /// Names and descriptions of the files that [`write`](Self::write) writes; the last one only
+    /// for classes.
     pub const FILES: [(&'static str, &'static str); 8] = [
         (Self::MODEL, "the int8 model"),
         ("weights.safetensors", "the float weights"),
-        ("preset.toml", "every setting, to run it again"),
+        ("preset.toml", "all settings, to repeat the run"),
         ("history.csv", "loss and accuracy of each epoch"),
         (Self::METRICS, "all figures"),
-        (MANIFEST, "hashes of the files above: which are of this run"),
+        (MANIFEST, "hashes of the files above"),
         ("curves.svg", "training curves"),
         ("confusion.svg", "confusion matrices"),
     ];
 
-    /// Name of the file for what [`report`](Self::report) gives, with what it is.
-    pub const REPORT: (&'static str, &'static str) = ("report.html", "all of it, to look at");
+    /// Name and description of the file with the [`report`](Self::report).
+    pub const REPORT: (&'static str, &'static str) = ("report.html", "all results, for a browser");
 
-    /// Writes everything into the folder.
+    /// Writes all files into the folder.
     ///
     /// # Errors
     /// [`RunFolderError`] with the file that cannot be written.
@@ -58,7 +58,7 @@ impl Experiment {
         self.write_model(&mut learnt.write(folder)?, report)
     }
 
-    /// Writes what follows from the weights into the folder that has these already.
+    /// Writes the files that are derived from the weights into a folder that already has these.
     ///
     /// # Errors
     /// [`RunFolderError`] with the file that cannot be written.
@@ -80,14 +80,14 @@ impl Experiment {
         files.write(writer)
     }
 
-    /// Whether it was about classes, not values.
+    /// Returns whether the targets are classes, not values.
     pub fn has_classes(&self) -> bool {
         !self.float.confusion.names().is_empty()
     }
 }
 
 impl Trained {
-    /// Writes what was learnt into the folder, in the place of what an earlier run left there.
+    /// Writes preset, weights and history into the folder, replacing those of an earlier run.
     ///
     /// # Errors
     /// [`RunFolderError`] with the file that cannot be written.
@@ -102,7 +102,7 @@ impl Trained {
     }
 }
 
-/// What training gave, to be written.
+/// Results of training to be written.
 struct Learnt<'a> {
     preset: &'a Preset,
     outcome: &'a Outcome<f32>,
@@ -119,7 +119,7 @@ impl Learnt<'_> {
         let core = core.map(|value| value.get_name().to_string());
         let mut writer = RunWriter::begin(folder, self.data.to_string(), core, &earlier)?;
         let history = &self.outcome.history;
-        // What took longest to come by first: should the disk be full, it is what fits.
+        // The most expensive file first: it fits if the disk becomes full.
         writer.write("weights.safetensors", &safetensors(&self.outcome.network))?;
         writer.write("preset.toml", self.preset.to_toml().as_bytes())?;
         writer.write("history.csv", history.to_csv().as_bytes())?;
@@ -130,7 +130,7 @@ impl Learnt<'_> {
     }
 }
 
-/// What follows from weights and data, to be written.
+/// Files to be written that are derived from weights and data.
 pub(super) struct ModelFiles<'a> {
     pub name: &'a str,
     pub model: &'a [u8],
@@ -140,7 +140,7 @@ pub(super) struct ModelFiles<'a> {
 }
 
 impl ModelFiles<'_> {
-    /// Files that lose their place in a run before they are written.
+    /// Files that are removed from the manifest before they are written.
     pub const NAMES: [&'static str; 2] = [Experiment::MODEL, Experiment::METRICS];
 
     pub fn write(&self, writer: &mut RunWriter<'_>) -> Result<(), RunFolderError> {
@@ -157,12 +157,12 @@ impl ModelFiles<'_> {
             }
             match self.report {
                 Some(report) => folder.write(Experiment::REPORT.0, report.as_bytes()),
-                // One of an earlier model shows other figures.
+                // A report of an earlier model shows other metrics.
                 None => folder.remove(Experiment::REPORT.0),
             }
         };
         let pictures = pictures();
-        // The run is one without its pictures, which can be made again.
+        // The run is complete without its pictures, which can be made again.
         writer.commit(State::Complete)?;
         pictures
     }
@@ -172,8 +172,9 @@ fn text(metrics: &Value) -> String {
     format!("{metrics:#}\n")
 }
 
-/// The dense layers as safetensors: `layers.N.weight` (outputs × inputs) and `layers.N.bias`; of
-/// batch normalization, counted by itself, `normalizations.N.gamma`, `.beta`, `.mean`, `.variance`.
+/// Serializes the dense layers as safetensors: `layers.N.weight` (outputs × inputs) and
+/// `layers.N.bias`. Batch normalization is numbered separately: `normalizations.N.gamma`, `.beta`,
+/// `.mean`, `.variance`.
 fn safetensors(network: &Network<f32>) -> Vec<u8> {
     let bytes = |values: &mut dyn Iterator<Item = &f32>| {
         values.flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>()
@@ -206,12 +207,13 @@ fn safetensors(network: &Network<f32>) -> Vec<u8> {
     let views: Vec<(&str, TensorView<'_>)> = tensors
         .iter()
         .filter_map(|(name, shape, data)| {
-            // The bytes are those of the shape, so that every view is valid.
+            // The bytes match the shape, so that every view is valid.
             Some((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data).ok()?))
         })
         .collect();
     let metadata = HashMap::from([("format".to_string(), "thimble".to_string())]);
-    // What could fail is a name that comes twice, or a length that does not fit: neither is here.
+    // Serialization could only fail for a duplicate name or a wrong length, which do not occur
+    // here.
     safetensors::serialize(views, Some(metadata)).unwrap_or_default()
 }
 

@@ -1,38 +1,38 @@
-//! Running rows through a network up to a layer.
+//! Outputs of a layer for many rows.
 
 use crate::data::Subset;
 use crate::evaluate::layer_outputs;
 use crate::network::Network;
 
-/// Rows that go through the network together.
+/// Rows per forward pass.
 const CHUNK: usize = 256;
 
-/// Why there are no outputs.
+/// Reason why there are no outputs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FeatureError {
-    /// No layer has that name or number.
-    #[error("there is no layer `{layer}`. There are: {known}")]
+    /// No layer has this name or index.
+    #[error("there is no layer `{layer}`. Layers: {known}")]
     Layer {
-        /// What was asked for.
+        /// The requested layer.
         layer: String,
-        /// What there is.
+        /// The known layers.
         known: String,
     },
 }
 
-/// A layer's outputs, row after row.
+/// Outputs of a layer, row after row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerOutputs {
-    /// Outputs of a row.
+    /// Number of outputs per row.
     pub width: usize,
     /// All outputs.
     pub values: Vec<f32>,
 }
 
-/// The outputs of a layer, by its number from 0, for all rows.
+/// Returns the outputs of a layer, by its index from 0, for all rows.
 ///
 /// # Errors
-/// [`FeatureError::Layer`] with the layers that there are.
+/// [`FeatureError::Layer`] with the known layers.
 pub fn collect(
     network: &Network<f32>,
     layer: &str,
@@ -57,7 +57,7 @@ pub fn collect(
     Ok(outputs)
 }
 
-/// What each layer may be called: its number from 0, and its name if it has one.
+/// Returns the names of each layer: its index from 0, and its name if it has one.
 fn names(network: &Network<f32>) -> Vec<Vec<String>> {
     let names = network.layers().enumerate();
     names

@@ -1,20 +1,21 @@
-//! Principal components: the directions in which rows vary most.
+//! Principal component analysis.
 
 use nalgebra::{DMatrix, SymmetricEigen};
 
-/// Rows, seen along their two principal components.
+/// Rows projected onto their two principal components.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Components {
-    /// Each row along the first and the second component.
+    /// Coordinates of each row along the first and second component.
     pub points: Vec<(f64, f64)>,
-    /// Share of the variance that each of the two explains.
+    /// Share of the variance that each component explains.
     pub explained: (f64, f64),
 }
 
-/// The two principal components of rows (Pearson, 1901), as eigenvectors of their covariance.
+/// Computes the two principal components of rows (Pearson, 1901), as eigenvectors of their
+/// covariance.
 ///
-/// A component's sign is free: it is chosen so that its largest entry is positive, and the same
-/// rows always give the same picture.
+/// The sign of a component is arbitrary. It is chosen so that its largest entry is positive, and
+/// the same rows always give the same projection.
 ///
 /// # Shapes
 /// Every row has `width` values.

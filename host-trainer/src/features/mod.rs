@@ -1,4 +1,4 @@
-//! A layer's outputs, and how to see them.
+//! Outputs of a layer, and their projections onto a plane.
 
 mod collect;
 mod components;

@@ -1,53 +1,53 @@
 //! UMAP: McInnes, Healy and Melville, *Uniform manifold approximation and projection for dimension
 //! reduction*, 2018 (<https://arxiv.org/abs/1802.03426>), by the `manifolds-rs` crate.
 
-/// What may be chosen.
+/// Settings of UMAP.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct UmapSettings {
-    /// Rows that count as the neighbors of one, from 2 on. Few show what is near, many the whole.
+    /// Number of neighbors, at least 2. Few preserve local structure, many the global structure.
     pub neighbors: usize,
-    /// How near points may come, from 0 to 1.
+    /// Minimum distance of points, from 0 to 1.
     pub min_distance: f32,
-    /// Of all that is random.
+    /// Random seed.
     pub seed: u64,
 }
 
-/// Why there is no picture.
+/// Reason why there is no projection.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum UmapError {
-    /// Each row has fewer others than it shall have neighbors.
+    /// There are too few rows for the number of neighbors.
     #[error(
-        "{rows} rows are too few for {neighbors} neighbors of each: give --neighbors {most} or \
-         fewer, or --rows with more",
+        "{rows} rows are too few for {neighbors} neighbors. Give --neighbors {most} or fewer, or \
+         --rows with more",
         most = rows.saturating_sub(1)
     )]
     Rows {
-        /// Rows that there are.
+        /// Number of rows.
         rows: usize,
-        /// Neighbors that were asked for.
+        /// Requested number of neighbors.
         neighbors: usize,
     },
-    /// The library refuses.
+    /// The library failed.
     #[cfg(feature = "umap")]
     #[error("UMAP: {0}")]
     Library(String),
-    /// The program was built without it.
+    /// This build does not contain UMAP.
     #[cfg(not(feature = "umap"))]
     #[error(
-        "UMAP is not in this program, as its library takes long to build. Build it in with\n    cargo \
-         run -p host-trainer --features full,umap -- features …"
+        "UMAP is not in this build, because its library takes long to compile. Run\n    \
+         cargo run -p host-trainer --features full,umap -- features …"
     )]
     Missing,
 }
 
-/// Places rows in a plane so that those with similar values are neighbors. The same rows and seed
-/// give the same points, whatever the number of threads.
+/// Projects rows onto a plane, with similar rows close together. The same rows and seed give the
+/// same points, regardless of the number of threads.
 ///
 /// # Shapes
 /// Every row has `width` values.
 ///
 /// # Errors
-/// [`UmapError`]: too few rows, or a program that was built without the feature `umap`.
+/// [`UmapError`] for too few rows, or a build without the feature `umap`.
 pub fn umap(
     rows: &[f32],
     width: usize,
@@ -90,7 +90,7 @@ mod tests {
 
     const SETTINGS: UmapSettings = UmapSettings { neighbors: 10, min_distance: 0.1, seed: 1 };
 
-    /// Rows of three kinds, a hundred of each: around the corners of a cube of eight dimensions.
+    /// A hundred rows around each of three corners of an eight-dimensional cube.
     #[cfg(feature = "umap")]
     fn kinds() -> Vec<f32> {
         let row = |index: usize| {

@@ -1,4 +1,4 @@
-//! Answers of both networks about an image.
+//! Predictions of both networks for an image.
 
 use model_format::{Clamp, Encoding, Model};
 use thimble_nn::{Engine, encode_counts, encode_reals};
@@ -8,13 +8,13 @@ use crate::data::{Preparation, Prepared};
 use crate::evaluate::AnswerReader;
 use crate::network::{Head, Network, Tape};
 
-/// Reason why a model cannot be asked about images.
+/// Reason why a model cannot predict images.
 #[derive(Debug, thiserror::Error)]
 pub enum PredictError {
-    /// Its input is no image.
+    /// Its input is not an image.
     #[error(
-        "model {model}: its input has the shape {shape:?}, which is not that of an image; \
-         `host-trainer infer` takes numbers"
+        "model {model}: its input has the shape {shape:?}, which is not that of an image. Give \
+         numbers to `host-trainer infer`"
     )]
     Shape {
         /// Name of the model.
@@ -22,74 +22,74 @@ pub enum PredictError {
         /// Shape of its input.
         shape: Vec<u16>,
     },
-    /// Prepared images do not fit its input.
+    /// Preprocessed images do not fit its input.
     #[error(
-        "model {model}: it takes {inputs} values, but images prepared by `{preparation}` ({origin}) \
-         have {}", .preparation.len()
+        "model {model}: it takes {inputs} values, but images preprocessed by `{preparation}` \
+         ({origin}) have {}", .preparation.len()
     )]
     Preparation {
         /// Name of the model.
         model: String,
         /// Number of its inputs.
         inputs: usize,
-        /// The preparation.
+        /// The preprocessing.
         preparation: Preparation,
-        /// Where it is from.
+        /// Origin of the preprocessing.
         origin: Origin,
     },
-    /// The preparation, in the model file or as asked for, is not understood.
+    /// The preprocessing, in the model file or as requested, cannot be parsed.
     #[error("model {model}: {error}")]
     Malformed {
         /// Name of the model.
         model: String,
-        /// What is wrong.
+        /// The error.
         error: crate::data::PreparationError,
     },
-    /// Its output is no class.
+    /// Its outputs are not classes.
     #[error("model {model}: its outputs are values, not classes")]
     Values {
         /// Name of the model.
         model: String,
     },
-    /// The float network is another one.
+    /// The float network is of another run.
     #[error(
-        "the run's float network takes {float} inputs, model {model} takes {int8}: they are of two \
-         runs"
+        "the run's float network takes {float} inputs, and model {model} takes {int8}. They are \
+         of two runs"
     )]
     Float {
         /// Name of the model.
         model: String,
-        /// Inputs of the network.
+        /// Number of inputs of the network.
         float: usize,
-        /// Inputs of the model.
+        /// Number of inputs of the model.
         int8: usize,
     },
-    /// The engine does not run the model.
+    /// The engine refuses the model.
     #[error("the engine refuses the model: {0}")]
     Engine(#[from] thimble_nn::EngineError),
-    /// The engine does not take the input.
+    /// The engine refuses the input.
     #[error("the engine refuses the input: {0}")]
     Input(#[from] thimble_nn::InputError),
 }
 
-/// Answers of both networks about an image.
+/// Predictions of both networks for an image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answers {
     /// Labels of the classes.
     pub classes: Vec<String>,
-    /// Class that the model answers, as a device does.
+    /// Predicted class of the quantized model, as on a device.
     pub class: usize,
-    /// Probability of each class by the quantized model.
+    /// Class probabilities of the quantized model.
     pub int8: Vec<f32>,
-    /// Probability of each class by the float network, where there is one.
+    /// Class probabilities of the float network, if there is one.
     pub float: Option<Vec<f32>>,
 }
 
-/// Asks the model, and the float network where there is one, about a prepared image.
+/// Runs the model, and the float network if there is one, on a preprocessed image.
 ///
 /// # Errors
-/// [`PredictError`] when the two are not of one run, the model gives values, or the engine refuses
-/// it.
+/// [`PredictError`] when the two are not of one run, the outputs are not classes, or the engine
+/// refuses the model.
 pub fn predict(
     model: &Model<'_>,
     float: Option<&Network<f32>>,
@@ -129,7 +129,7 @@ pub fn predict(
     Ok(Answers { classes, class, int8: of_both_classes(int8), float })
 }
 
-/// Probabilities of two classes where there is one output, the probability of the second.
+/// Expands a single output, the probability of the second class, to both classes.
 fn of_both_classes(probabilities: Vec<f32>) -> Vec<f32> {
     match probabilities.as_slice() {
         &[second] => vec![1.0 - second, second],
@@ -137,14 +137,14 @@ fn of_both_classes(probabilities: Vec<f32>) -> Vec<f32> {
     }
 }
 
-/// Returns the bytes of a model's input for a prepared image.
+/// Encodes a preprocessed image as the model's input bytes.
 ///
 /// # Errors
-/// [`PredictError::Reading`] when the image has not as many values as the model takes.
+/// [`PredictError::Reading`] when the image does not have as many values as the model has inputs.
 pub fn input(model: &Model<'_>, image: &Prepared) -> Result<Vec<u8>, PredictError> {
     let mut bytes = vec![0; model.input_bytes()];
     match model.input().encoding {
-        // The bytes of a pixel are the counts of a model whose pixels were scaled.
+        // For a model with scaled pixels, the bytes of a pixel are its counts.
         Encoding::Counts(_) => {
             encode_counts(model, image.bytes.iter().map(|&b| i16::from(b)), &mut bytes)?;
         }
@@ -160,7 +160,7 @@ pub fn input(model: &Model<'_>, image: &Prepared) -> Result<Vec<u8>, PredictErro
                 let steps = (f64::from(real) / f64::from(quantization.scale)).round();
                 let q = steps + f64::from(quantization.zero_point);
                 let q = q.clamp(range.low.into(), range.high.into()) as i16;
-                // The low byte of an int16 that is in range is the int8.
+                // The low byte of an int16 within range is the int8.
                 bytes.copy_from_slice(&q.to_le_bytes()[..data_type.bytes()]);
             }
         }

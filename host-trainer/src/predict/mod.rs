@@ -1,4 +1,4 @@
-//! Answers of a model about an image.
+//! Predictions of a model for images and rows.
 
 mod answer;
 mod preparation;

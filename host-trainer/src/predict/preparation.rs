@@ -1,4 +1,4 @@
-//! Choice of the preparation of images for a model.
+//! Preprocessing of images for a model.
 
 use std::fmt;
 
@@ -7,42 +7,42 @@ use model_format::{Encoding, Model};
 use super::PredictError;
 use crate::data::{ColorMode, Preparation, PreparationError, Source};
 
-/// Preparation of images for a model, and where it is from.
+/// Preprocessing of images for a model, with its origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChosenPreparation {
-    /// The preparation.
+    /// The preprocessing.
     pub preparation: Preparation,
-    /// Where it is from.
+    /// Its origin.
     pub origin: Origin,
 }
 
-/// Wish of a user about the preparation of images.
+/// Preprocessing options of a user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AskedPreparation {
-    /// A preparation as text, with or without height and width: those of the model's input are its
-    /// default.
+    /// Preprocessing as text, with or without height and width, which default to those of the
+    /// model's input.
     pub text: Option<String>,
-    /// The whole image, resized: see [`Preparation::whole`].
+    /// Resizing of the whole image: see [`Preparation::whole`].
     pub plain: bool,
 }
 
-/// Origin of a preparation.
+/// Origin of a preprocessing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// The user's wish.
+    /// The user's options.
     Asked,
     /// The model file.
     Model,
     /// The preset of the run that made the model.
     Preset,
-    /// A guess, for a model of ten digits.
+    /// Default for a model of ten digits.
     Digits,
-    /// A guess, for any other model.
+    /// Default for any other model.
     Unknown,
 }
 
 impl Origin {
-    /// Name in JSON.
+    /// Returns the name in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Origin::Asked => "asked",
@@ -56,23 +56,23 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Origin::Asked => "as asked for",
+            Origin::Asked => "as requested",
             Origin::Model => "as the model was trained",
-            Origin::Preset => "as the preset beside the model says",
+            Origin::Preset => "from the preset beside the model",
             Origin::Digits => "a guess for ten digits: --prepare sets it",
             Origin::Unknown => {
-                "a guess, since nothing says how the training images were prepared: --prepare sets \
-                 it"
+                "a guess, since the preprocessing of the training images is unknown; set it with \
+                 --prepare"
             }
         })
     }
 }
 
-/// Finds the preparation of images for a model: what was asked for, else what the model file says,
-/// else the dataset of its run, else what fits its input.
+/// Finds the preprocessing of images for a model, in this order: the user's options, the model
+/// file, the dataset of its run, a default for its input.
 ///
 /// # Errors
-/// [`PredictError`] when the model takes no images, or none of this preparation.
+/// [`PredictError`] when the model does not take images, or not of this preprocessing.
 pub fn preparation(
     model: &Model<'_>,
     asked: &AskedPreparation,
@@ -81,10 +81,10 @@ pub fn preparation(
     let name = || model.name().to_string();
     let malformed = |error| PredictError::Malformed { model: name(), error };
     let stored = stored(model).map_err(malformed)?;
-    // Words that begin with height and width need nothing of the model.
+    // Text with height and width does not depend on the model.
     let complete = asked.text.as_deref().and_then(|text| text.parse().ok());
     let plain = match complete.or(stored) {
-        // A row of pixels may be an image, where somebody says that it is.
+        // A row of pixels may be an image if the user gives its size.
         Some(known) => Preparation { color_mode: known.color_mode, ..plain_of(known) },
         None => of_shape(model)?,
     };
@@ -121,7 +121,7 @@ fn plain_of(known: Preparation) -> Preparation {
     Preparation::plain(known.height, known.width)
 }
 
-/// The plain preparation for the shape of a model's input.
+/// Returns the plain preprocessing for the shape of a model's input.
 fn of_shape(model: &Model<'_>) -> Result<Preparation, PredictError> {
     let shape: Vec<u16> = model.input().shape.iter().copied().collect();
     let (height, width, color_mode) = match *shape.as_slice() {
@@ -131,20 +131,20 @@ fn of_shape(model: &Model<'_>) -> Result<Preparation, PredictError> {
         [height, width, 3] => (height, width, ColorMode::Rgb),
         _ => (1, 1, ColorMode::Grayscale),
     };
-    // A row of numbers is no image.
+    // A row of numbers is not an image.
     if height < 2 || width < 2 {
         return Err(PredictError::Shape { model: model.name().to_string(), shape });
     }
     Ok(Preparation { color_mode, ..Preparation::plain(height.into(), width.into()) })
 }
 
-/// A preparation from words without height and width.
+/// Parses a preprocessing without height and width.
 fn with_size(text: &str, plain: Preparation) -> Result<Preparation, PreparationError> {
     let begins_with_size = text.trim_start().starts_with(|c: char| c.is_ascii_digit());
     let color = if plain.color_mode == ColorMode::Rgb { "rgb" } else { "grayscale" };
     match begins_with_size {
         true => text.parse(),
-        // Words that come later count.
+        // Later words take precedence.
         false => {
             let Preparation { height, width, levels, .. } = plain;
             format!("{height}x{width} {color} levels={levels} {text}").parse()
@@ -152,7 +152,7 @@ fn with_size(text: &str, plain: Preparation) -> Result<Preparation, PreparationE
     }
 }
 
-/// Largest value of a pixel for a model that takes pixels as bytes.
+/// Returns the largest pixel value for a model that takes pixels as bytes.
 fn levels(model: &Model<'_>) -> u8 {
     let input = model.input();
     match input.encoding {
@@ -161,7 +161,7 @@ fn levels(model: &Model<'_>) -> u8 {
     }
 }
 
-/// The preparation in a model file.
+/// Returns the preprocessing in a model file.
 fn stored(model: &Model<'_>) -> Result<Option<Preparation>, PreparationError> {
     match model.details().preparation() {
         "" => Ok(None),
@@ -169,7 +169,7 @@ fn stored(model: &Model<'_>) -> Result<Option<Preparation>, PreparationError> {
     }
 }
 
-/// Whether the classes are the ten digits.
+/// Returns whether the classes are the ten digits.
 fn tells_digits(model: &Model<'_>) -> bool {
     let digits = (0..10).map(|digit: u8| digit.to_string());
     model.output().kind.labels().is_some_and(|labels| {
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
     use crate::data::Images;
 
-    /// A model of this input, with this preparation in its file.
+    /// A model with this input shape and this preprocessing in its file.
     fn model(shape: &[usize], classes: usize, preparation: &str) -> Vec<u8> {
         let inputs = shape.iter().product();
         let layer = DenseSpec {
@@ -261,7 +261,7 @@ mod tests {
         let row = model(&[64], 2, "");
         let message = choose(&row, None, false, None).unwrap_err();
         assert!(message.contains("[64]") && message.contains("not that of an image"), "{message}");
-        // Somebody knows that it is one.
+        // The user gives the size.
         assert!(choose(&row, Some("8x8"), false, None).is_ok());
         let message = choose(&row, Some("9x9"), false, None).unwrap_err();
         assert!(message.contains("takes 64 values") && message.contains("have 81"), "{message}");

@@ -1,4 +1,4 @@
-//! Answers to rows of a table, a few thousand at a time.
+//! Predictions for the rows of a table, in batches.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -14,67 +14,67 @@ use crate::network::{Network, Objective};
 use crate::quantize::DataTypes;
 use crate::train::Threads;
 
-/// Rows that are in memory at a time.
+/// Rows per batch.
 const BATCH: usize = 4096;
 
-/// Why rows have no answers.
+/// Reason why rows cannot be predicted.
 #[derive(Debug, thiserror::Error)]
 pub enum RowsError {
-    /// The table.
+    /// The table is invalid.
     #[error(transparent)]
     Data(#[from] data::Error),
-    /// The model does not take them.
+    /// The model refuses the rows.
     #[error(transparent)]
     Int8(#[from] Int8Error),
-    /// The answers cannot be written.
-    #[error("the answers cannot be written: {0}")]
+    /// The predictions cannot be written.
+    #[error("the predictions cannot be written: {0}")]
     Write(#[from] io::Error),
 }
 
-/// A trained network with what its rows go through before it.
+/// A trained network with the preprocessing of its rows.
 pub struct FloatSide {
     /// The network.
     pub network: Network<f32>,
     /// Its objective.
     pub objective: Objective,
-    /// Its training rows, which are scaled as others are to be.
+    /// Training rows, whose scaling applies to other rows.
     pub train: Subset,
 }
 
-/// A model that answers rows, with its float network where there is one.
+/// A model for rows, with its float network if there is one.
 pub struct RowPredictor<'a> {
     /// The model.
     pub model: Model<'a>,
     /// The float network.
     pub float: Option<FloatSide>,
-    /// What sensors count for the features, where the model takes counts.
+    /// Raw counts of the features, if the model takes counts.
     pub raw: Vec<Raw>,
     /// Names and units of the features.
     pub features: Vec<FeatureLabel>,
-    /// Classes, or names and units of values; their rows do not matter.
+    /// Classes, or names and units of values; their rows are not used.
     pub targets: Targets,
 }
 
-/// What was answered.
+/// Statistics of predictions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Answered {
-    /// Rows with answers.
+    /// Number of predicted rows.
     pub rows: u64,
-    /// Rows that were left out because something is missing in them.
+    /// Number of rows that were skipped because of missing values.
     pub left_out: u64,
-    /// Rows whose true class the file has, and how many of these the model gives.
+    /// Number of rows with a true class in the file.
     pub judged: u64,
-    /// Of these, rows that the model takes for their class.
+    /// Number of these rows whose class is predicted correctly.
     pub right: u64,
 }
 
 impl RowPredictor<'_> {
-    /// Returns the name of the model's answers: `int8`, `int16` or `mixed`.
+    /// Returns the data type of the model's activations: `int8`, `int16` or `mixed`.
     pub fn data_type(&self) -> &'static str {
         DataTypes::name_of(&self.model)
     }
 
-    /// Answers all rows of a file, as CSV.
+    /// Predicts all rows of a file, as CSV.
     ///
     /// # Errors
     /// [`RowsError`] with line and column for a row that cannot be read.
@@ -117,10 +117,10 @@ impl RowPredictor<'_> {
         Ok(answered)
     }
 
-    /// Answers of the model and of the float network to some rows.
+    /// Returns the predictions of the model and of the float network for some rows.
     ///
     /// # Errors
-    /// [`RowsError`] when the model does not take them.
+    /// [`RowsError`] when the model refuses them.
     pub fn answer(
         &self,
         rows: &[Row],
@@ -135,7 +135,7 @@ impl RowPredictor<'_> {
         Ok((int8, float))
     }
 
-    /// The rows as a dataset. A truth that is not known is the first class, or 0.
+    /// Converts the rows to a dataset. An unknown target becomes the first class, or 0.
     fn dataset(&self, rows: &[Row]) -> Result<Dataset, data::Error> {
         let width = self.features.len();
         let shaped = |values: Vec<f32>, width: usize| {
@@ -169,7 +169,7 @@ impl RowPredictor<'_> {
         dataset.with_feature_labels(self.features.clone())
     }
 
-    /// Names of the columns of answers.
+    /// Returns the column names of the predictions.
     fn header(&self, has_truth: bool) -> Vec<String> {
         let mut names = vec!["line".to_string()];
         let mut sides = vec![self.data_type()];
@@ -240,22 +240,22 @@ impl RowPredictor<'_> {
     }
 }
 
-/// Outputs for a row.
+/// Returns the outputs for a row.
 fn outputs(evaluation: &Evaluation, row: usize) -> &[f32] {
     let width = evaluation.width.max(1);
     evaluation.outputs.get(row * width..(row + 1) * width).unwrap_or_default()
 }
 
-/// Probability of each class for a row.
+/// Returns the class probabilities for a row.
 pub fn probabilities(evaluation: &Evaluation, row: usize) -> Vec<f32> {
     match outputs(evaluation, row) {
-        // A single one is that of the second class.
+        // A single output is the probability of the second class.
         [second] => vec![1.0 - second, *second],
         all => all.to_vec(),
     }
 }
 
-/// A text as spreadsheets take it for text: one that would be a formula gets an apostrophe.
+/// Prevents that spreadsheets read a text as a formula: such a text gets an apostrophe.
 pub fn for_spreadsheets(text: &str) -> String {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     match is_formula && text.parse::<f64>().is_err() {

@@ -1,4 +1,4 @@
-//! A prepared image and the answers about it, on the terminal.
+//! Preprocessed image and predictions, on the terminal.
 
 use super::answer::Answers;
 use crate::data::Prepared;
@@ -6,16 +6,16 @@ use crate::foreign_text::shown;
 use crate::report::percent;
 use crate::report::style::{FAINT, HEADING, STRONG, paint};
 
-/// The most classes that are listed.
+/// Maximum number of listed classes.
 const LISTED: usize = 10;
 
-/// Width of a bar.
+/// Width of a bar in characters.
 const BAR: usize = 24;
 
-/// From paper to ink, where there are no colors.
+/// Shades from background to ink, for terminals without colors.
 const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
 
-/// The image beside the probabilities. `colors` says whether the terminal has them.
+/// Shows the image beside the probabilities; `colors` enables the terminal's colors.
 pub fn show(image: &Prepared, answers: &Answers, colors: bool) -> String {
     let picture = picture(image, colors);
     let table = table(answers);
@@ -34,7 +34,7 @@ pub fn show(image: &Prepared, answers: &Answers, colors: bool) -> String {
     text
 }
 
-/// The image in a frame, two pixels to a character: half blocks in its colors, or shades.
+/// Draws the image in a frame, two pixels per character: half blocks in color, or shades.
 fn picture(image: &Prepared, colors: bool) -> Vec<String> {
     let Prepared { height, width, channels, ref bytes, levels, .. } = *image;
     let full = |level: u8| (u32::from(level) * 255 / u32::from(levels.max(1))).min(255) as u8;
@@ -71,7 +71,7 @@ fn picture(image: &Prepared, colors: bool) -> Vec<String> {
     lines
 }
 
-/// The likeliest classes, each with its probability and a bar.
+/// Lists the most probable classes, each with its probability and a bar.
 fn table(answers: &Answers) -> Vec<String> {
     let mut order: Vec<usize> = (0..answers.int8.len()).collect();
     order.sort_by(|&a, &b| answers.int8[b].total_cmp(&answers.int8[a]));
@@ -84,7 +84,7 @@ fn table(answers: &Answers) -> Vec<String> {
         header += &format!("  {:>9}", "float");
     }
     let mut lines = Vec::new();
-    lines.push(format!("{} {}", paint(HEADING, "it says"), paint(STRONG, name(answers.class))));
+    lines.push(format!("{} {}", paint(HEADING, "prediction"), paint(STRONG, name(answers.class))));
     lines.push(paint(FAINT, header));
     for &class in order.iter().take(LISTED) {
         let share = answers.int8[class];
@@ -122,7 +122,7 @@ mod tests {
         };
         let text = anstream::adapter::strip_str(&show(&image, &answers, false)).to_string();
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], "┌───┐   it says yes");
+        assert_eq!(lines[0], "┌───┐   prediction yes");
         assert_eq!(lines[1], "│ █▒│   class       int8      float");
         assert_eq!(lines[2], "└───┘   yes      75.00 %    80.00 %  ██████████████████");
         assert!(show(&image, &answers, true).contains("\x1b[38;2;255;255;255;48;2;255;255;255m▀"));

@@ -1,14 +1,14 @@
-//! The ways to quantize that were tried, with what each costs.
+//! Table of the evaluated quantization candidates with their costs.
 
 use super::number::{bytes, grouped, percent, significant};
 use super::style::{BAD, FAINT, paint};
 use super::table::Table;
 use crate::experiment::{Choice, QuantizationLoss};
 
-/// Returns a table of the ways that were tried; one line where the first was good enough.
+/// Returns a table of the candidates; one line if the first was good enough.
 pub fn attempts_text(choice: &Choice) -> String {
     let rows = grouped(choice.rows as u64);
-    let heading = format!("quantization, judged on {rows} {} rows", choice.judged);
+    let heading = format!("quantization, evaluated on {rows} {} rows", choice.judged);
     if let ([only], None) = (choice.attempts.as_slice(), &choice.culprits) {
         return paint(FAINT, format!("{heading}: {} {}", only.name, lost(only.loss))) + "\n";
     }
@@ -51,15 +51,15 @@ pub fn attempts_text(choice: &Choice) -> String {
     text += "\n";
     if let Some(culprits) = &choice.culprits {
         let warning = format!(
-            "quantization loses more than 0.1 points of accuracy or 5 % of the squared error, \
-             whatever is tried: {culprits}"
+            "every candidate loses more than 0.1 points of accuracy or 5 % of the squared error: \
+             {culprits}"
         );
         text += &format!("{}\n", paint(BAD, warning));
     }
     text
 }
 
-/// Returns what quantization loses, in points or percent.
+/// Returns the loss of quantization in points or percent.
 pub(crate) fn lost(loss: QuantizationLoss) -> String {
     match loss {
         QuantizationLoss::Accuracy(lost) => {

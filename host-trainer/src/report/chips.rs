@@ -1,11 +1,11 @@
-//! What a model takes of chips.
+//! Memory that a model takes on chips.
 
 use super::number::{bytes, grouped};
 use super::style::{HEADING, paint};
 use super::table::Table;
 use crate::chips::{Chip, Prediction};
 
-/// What a model takes of one chip, as text.
+/// Text for the memory that a model takes on one chip.
 pub fn prediction_text(chip: &Chip, prediction: &Prediction) -> String {
     let Prediction { code, model, scratch, statics, stack, board } = *prediction;
     let board_line = |what: &str, signed: bool| {
@@ -26,7 +26,7 @@ pub fn prediction_text(chip: &Chip, prediction: &Prediction) -> String {
         "{}  {}, the engine alone with this model: {verdict}\n\
          flash   {} of {}: {} of code, {} of model\n\
          RAM     {} of {}: {} of scratch memory, {} of other statics, {} of stack\n\
-         RAM of a board that answers requests, with slots, log and frames\n{}{}",
+         RAM of a board with the device application, including slots, log and frames\n{}{}",
         paint(HEADING, chip.name),
         chip.core_name,
         bytes(prediction.flash()),
@@ -38,12 +38,13 @@ pub fn prediction_text(chip: &Chip, prediction: &Prediction) -> String {
         grouped(scratch),
         grouped(statics),
         grouped(stack),
-        board_line("takes any model", false),
-        board_line("takes signed models only", true),
+        board_line("accepts any model", false),
+        board_line("accepts signed models only", true),
     )
 }
 
-/// Every chip, with what the model takes of it; nothing where it is packed for another core.
+/// Table of the memory that a model takes on each chip; empty cells where it is packed for another
+/// core.
 pub fn chips_text(chips: &[(&Chip, Option<Prediction>)]) -> String {
     let mut table = Table::new(["chip", "core", "flash", "used", "RAM", "used", ""]).gap(2);
     for (chip, prediction) in chips {

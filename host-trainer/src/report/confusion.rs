@@ -4,12 +4,12 @@ use super::style::{BAD, FAINT, GOOD, HEADING, paint};
 use super::table::{Cell, Table};
 use crate::evaluate::Confusion;
 
-/// Blanks between two matrices side by side.
+/// Blanks between two adjacent matrices.
 const GAP: usize = 5;
 
-/// Confusion matrices side by side, or below one another where the terminal is too narrow.
+/// Confusion matrices side by side, or below one another if the terminal is too narrow.
 ///
-/// A row is what the images are, a column what they were taken for.
+/// Rows are true classes, columns are predicted classes.
 pub fn confusion_text(matrices: &[(&str, &Confusion)], terminal_width: usize) -> String {
     let blocks: Vec<(usize, Vec<String>)> =
         matrices.iter().map(|(title, confusion)| block(title, confusion)).collect();

@@ -1,4 +1,4 @@
-//! The range of each feature at the input of a model, and how often it clips.
+//! Range of each feature at the input of a model, and the share of clipped readings.
 
 use model_format::{Channel, Clamp, Model};
 
@@ -6,25 +6,25 @@ use super::number::significant;
 use super::table::Table;
 use crate::foreign_text::shown;
 
-/// Features that are named one by one, at most.
+/// Maximum number of features that are named individually.
 const NAMED: usize = 6;
 
-/// The range of a feature.
+/// Range of a feature.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeatureRange {
-    /// Its name, or its number where it has none.
+    /// Name, or number if it has none.
     pub name: String,
-    /// Its unit; may be empty.
+    /// Unit; may be empty.
     pub unit: String,
-    /// The least and the largest reading that are told apart from those beyond; none for a feature
-    /// that is ignored, since it never changed on the training rows.
+    /// The smallest and the largest reading that do not clip; `None` for an ignored feature, which
+    /// was constant on the training rows.
     pub ends: Option<[f64; 2]>,
-    /// Of a million training rows, those beyond.
+    /// Clipped readings per million training rows.
     pub clipped: u32,
 }
 
 impl FeatureRange {
-    /// Returns the share of training rows beyond the range, in percent; a dash for none.
+    /// Returns the share of clipped training rows in percent; a dash for none.
     pub fn clipped_percent(&self) -> String {
         match self.clipped {
             0 => "–".to_string(),
@@ -41,14 +41,14 @@ impl FeatureRange {
     }
 }
 
-/// Returns the range of each feature of a model that takes readings in units of their own; none for
+/// Returns the range of each feature of a model that takes readings in their own units; empty for
 /// pixels and quantized values.
 pub fn feature_ranges(model: &Model<'_>) -> Vec<FeatureRange> {
     let details = model.details();
     let features: Vec<_> = details.features().collect();
     let tensor = model.input_quantization();
     let all = Clamp::all(tensor.data_type);
-    // Of symmetric inputs the lowest value is left unused.
+    // Symmetric inputs do not use the lowest value.
     let low = if tensor.zero_point == 0 { -all.high } else { all.low };
     let [low, high] = [low, all.high].map(|q| f64::from(q) - f64::from(tensor.zero_point));
     let real = |index: usize| {
@@ -86,7 +86,7 @@ pub fn feature_ranges(model: &Model<'_>) -> Vec<FeatureRange> {
     (0..described).map(range).collect()
 }
 
-/// Returns a table of ranges; nothing where there are none.
+/// Returns a table of ranges; `None` without ranges.
 pub fn ranges_text(ranges: &[FeatureRange]) -> Option<Table> {
     if ranges.is_empty() {
         return None;
@@ -105,8 +105,8 @@ pub fn ranges_text(ranges: &[FeatureRange]) -> Option<Table> {
     Some(table)
 }
 
-/// Returns a sentence that names the features that clip most, and those that are ignored; nothing
-/// where there are none of either.
+/// Returns a sentence that names the features that clip most, and the ignored features; `None` if
+/// there are neither.
 pub fn clipping_text(ranges: &[FeatureRange]) -> Option<String> {
     let mut clipped: Vec<&FeatureRange> = ranges.iter().filter(|range| range.clipped > 0).collect();
     clipped.sort_by_key(|range| std::cmp::Reverse(range.clipped));
@@ -121,7 +121,7 @@ pub fn clipping_text(ranges: &[FeatureRange]) -> Option<String> {
         let named: Vec<String> =
             named.map(|range| format!("{} {}", name(range), range.clipped_percent())).collect();
         parts.push(format!(
-            "training rows beyond the range of a feature, taken for its ends: {}{}",
+            "training rows beyond the range of a feature, clipped to its ends: {}{}",
             named.join(", "),
             more(clipped.len())
         ));
@@ -130,7 +130,7 @@ pub fn clipping_text(ranges: &[FeatureRange]) -> Option<String> {
     if !ignored.is_empty() {
         let named: Vec<String> = ignored.iter().take(NAMED).map(name).collect();
         parts.push(format!(
-            "ignored, since they never change on the training rows: {}{}",
+            "ignored, because they are constant on the training rows: {}{}",
             named.join(", "),
             more(ignored.len())
         ));
@@ -138,7 +138,7 @@ pub fn clipping_text(ranges: &[FeatureRange]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-/// A number to six significant digits, without zeros at its end.
+/// Formats a number with six significant digits, without trailing zeros.
 pub(super) fn six_digits(value: f64) -> String {
     let magnitude = value.abs();
     if magnitude != 0.0 && !(1e-4..1e9).contains(&magnitude) {

@@ -1,4 +1,4 @@
-//! What is in a model file.
+//! Contents of a model file.
 
 use model_format::{
     Clamp, Encoding, Layer, Model, Output, OutputKind, Quantization, VERSION, ValueScale,
@@ -11,17 +11,17 @@ use super::summary::joined;
 use super::table::Table;
 use crate::foreign_text::shown;
 
-/// Everything about a model, as text. `self_tests` is how many of its own tests it passes.
+/// Describes a model as text. `self_tests` is the number of its self-tests that pass.
 pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
     let shape: Vec<String> = model.input().shape.iter().map(u16::to_string).collect();
     let encoding = match model.input().encoding {
         Encoding::Quantized => "raw bytes are the int8 values".to_string(),
         Encoding::Unsigned8 => "raw bytes b are pixels: q = b − 128".into(),
         Encoding::Counts(channels) => match channels.len() {
-            1 => "made from what a sensor counts".to_string(),
-            count => format!("made from what {count} channels of sensors count"),
+            1 => "from the raw counts of a sensor".to_string(),
+            count => format!("from the raw counts of {count} sensor channels"),
         },
-        Encoding::Reals(_) => "made from real numbers, each feature with a range of its own".into(),
+        Encoding::Reals(_) => "from real numbers, each feature with its own range".into(),
     };
     let mut text = format!(
         "{}  {}, format version {VERSION}, CRC-32 {:08x}\n",
@@ -53,7 +53,7 @@ pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
             format!("output  {} values, {}\n", model.output_len(), kind(output.quantization))
         }
         OutputKind::Values(_) => {
-            format!("output  {} values, each with a scale of its own\n", model.output_len())
+            format!("output  {} values, each with its own scale\n", model.output_len())
         }
     };
     if let Some(threshold) = threshold(&output) {
@@ -64,7 +64,7 @@ pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
     text += &joined(&layers(model));
     let count = model.self_tests().count();
     text += &format!(
-        "\nflash   {}\nRAM     {} of scratch memory\nwork    {} multiply-accumulates an inference\n\
+        "\nflash   {}\nRAM     {} of scratch memory\nwork    {} multiply-accumulates per inference\n\
          tests   {self_tests} of {count} self-tests pass\n",
         bytes(model.file_len() as u64),
         bytes(model.scratch_len() as u64 * 4),
@@ -73,7 +73,7 @@ pub fn inspect_text(model: &Model<'_>, self_tests: usize) -> String {
     text
 }
 
-/// The threshold of a model of two classes, where it is not the middle.
+/// Decision threshold of a model of two classes, if it is not 0.5.
 fn threshold(output: &Output<'_>) -> Option<String> {
     let tensor = output.quantization;
     match output.kind {
@@ -90,7 +90,7 @@ fn threshold(output: &Output<'_>) -> Option<String> {
     }
 }
 
-/// Features and outputs with their names, units and ranges, and what the names cost.
+/// Features and outputs with names, units and ranges, and the size of this metadata.
 fn described(model: &Model<'_>) -> String {
     let details = model.details();
     let mut text = String::new();
@@ -124,7 +124,7 @@ fn described(model: &Model<'_>) -> String {
     }
     if !details.is_empty() {
         text += &format!(
-            "\nnames   {} of the file; `host-trainer pack --strip` leaves them out\n",
+            "\nnames   {} of the file; `host-trainer pack --strip` removes them\n",
             bytes(details.len() as u64)
         );
     }
@@ -163,7 +163,7 @@ fn layers(model: &Model<'_>) -> Table {
             ]);
             continue;
         };
-        // A row's multiplier is input scale · weight scale / output scale.
+        // The multiplier of a row is input scale · weight scale / output scale.
         let ratio = f64::from(dense.output.scale) / f64::from(dense.input.scale);
         let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
         for row in dense.rows() {
@@ -193,7 +193,7 @@ fn kind(quantization: Quantization) -> String {
     format!("real = {} · (q {sign} {})", real(quantization.scale.into()), zero.abs())
 }
 
-/// A scale, to at least four digits.
+/// Formats a scale with at least four digits.
 fn real(scale: f64) -> String {
     match scale >= 1e-3 {
         true => format!("{scale:.6}"),

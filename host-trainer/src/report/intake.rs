@@ -1,4 +1,4 @@
-//! Data as a run took it: features, targets and classes, before training begins.
+//! Overview of the data before training: features, targets and classes.
 
 use super::number::{grouped, percent, significant};
 use super::style::{BAD, FAINT, HEADING, paint};
@@ -7,13 +7,13 @@ use crate::data::{Dataset, Source, Splits, Spread, Subset, TargetKind, Targets};
 use crate::foreign_text::shown;
 use crate::train::class_counts;
 
-/// Features or classes that are listed one by one; of more, a summary is shown.
+/// Maximum number of features or classes in a table; more are summarized.
 const LISTED: usize = 40;
 
-/// Deviation beside the magnitude below which steps of 32 bits show.
+/// Ratio of deviation to magnitude below which the rounding of f32 becomes visible.
 const COARSE: f64 = 2e-6;
 
-/// Tables of features and classes. Nothing where the data is not the user's own.
+/// Tables of features and classes; empty for built-in datasets.
 pub fn intake_text(source: &Source, splits: &Splits) -> String {
     let dataset = splits.train.dataset();
     let tables = match source {
@@ -24,7 +24,7 @@ pub fn intake_text(source: &Source, splits: &Splits) -> String {
     format!("{}\n{tables}\n", paint(HEADING, "data"))
 }
 
-/// What is likely to be a mistake in the data, a line each.
+/// Returns warnings about probable mistakes in the data, one per line.
 pub fn intake_warnings(splits: &Splits) -> Vec<String> {
     let mut warnings = missing_classes(splits);
     let dataset = splits.train.dataset();
@@ -40,8 +40,8 @@ pub fn intake_warnings(splits: &Splits) -> Vec<String> {
             constant.push((feature, spread.low));
         } else if spread.deviation < magnitude * COARSE {
             warnings.push(format!(
-                "feature `{}` varies by so little beside its size, {}, that numbers of 32 bits \
-                 show it in steps: take an offset off it in the file",
+                "feature `{}` varies so little relative to its magnitude, {}, that float32 \
+                 rounds it visibly. Subtract an offset in the file",
                 name(feature),
                 significant(magnitude)
             ));
@@ -50,7 +50,8 @@ pub fn intake_warnings(splits: &Splits) -> Vec<String> {
     match constant.as_slice() {
         [] => {}
         [(feature, value)] => warnings.push(format!(
-            "feature `{}` is {} on all training rows: it tells nothing. Leave it out by ignore",
+            "feature `{}` is {} on all training rows, and has no information. Leave it out with \
+             ignore",
             name(*feature),
             significant(*value)
         )),
@@ -58,7 +59,8 @@ pub fn intake_warnings(splits: &Splits) -> Vec<String> {
             let names: Vec<String> = many.iter().take(5).map(|(at, _)| name(*at)).collect();
             let more = if many.len() > 5 { ", …" } else { "" };
             warnings.push(format!(
-                "{} features never change on the training rows: {}{more}. Leave them out by ignore",
+                "{} features are constant on the training rows: {}{more}. Leave them out with \
+                 ignore",
                 many.len(),
                 names.join(", ")
             ));
@@ -66,7 +68,8 @@ pub fn intake_warnings(splits: &Splits) -> Vec<String> {
     }
     for &feature in &intake.row_numbers {
         warnings.push(format!(
-            "feature `{}` counts the rows of the file: if it is a row number, leave it out by ignore",
+            "feature `{}` counts the rows of the file. If it is a row number, leave it out with \
+             ignore",
             name(feature as usize)
         ));
     }
@@ -80,7 +83,7 @@ pub fn intake_warnings(splits: &Splits) -> Vec<String> {
     }
     for (feature, &share) in intake.clipped.iter().enumerate().filter(|(_, share)| **share > 0.0) {
         warnings.push(format!(
-            "feature `{}` lies beyond the range of data.raw in {} of the rows, and is clipped to it",
+            "feature `{}` is beyond the range of data.raw in {} of the rows, and is clipped",
             name(feature),
             percent(share)
         ));
@@ -88,7 +91,7 @@ pub fn intake_warnings(splits: &Splits) -> Vec<String> {
     warnings
 }
 
-/// A warning for each class that lacks training, validation or test rows.
+/// Returns a warning for each class without training, validation or test rows.
 pub fn missing_classes(splits: &Splits) -> Vec<String> {
     let parts: Vec<_> =
         parts(splits).into_iter().map(|(name, rows)| (name, class_counts(rows))).collect();
@@ -98,7 +101,7 @@ pub fn missing_classes(splits: &Splits) -> Vec<String> {
         let consequence = match without.as_slice() {
             [] => return None,
             ["training", ..] => "the network cannot learn it",
-            _ => "no figure on these rows is about it",
+            _ => "no metric on these rows covers it",
         };
         Some(format!(
             "class `{}` has no {} rows: {consequence}. Split by stratified = {{ … }}, or add rows \
@@ -110,7 +113,7 @@ pub fn missing_classes(splits: &Splits) -> Vec<String> {
     splits.train.dataset().class_names().iter().enumerate().filter_map(warning).collect()
 }
 
-/// Warnings as the terminal shows them.
+/// Formats warnings for the terminal.
 pub fn warnings_text(warnings: &[String]) -> String {
     warnings.iter().map(|line| format!("{} {line}\n", paint(BAD, "warning:"))).collect()
 }
@@ -133,16 +136,16 @@ fn notes(dataset: &Dataset) -> String {
     let mut notes = intake.notes.clone();
     if intake.left_out > 0 {
         let count = grouped(intake.left_out);
-        notes.push(format!("rows left out, since values are missing in them: {count}"));
+        notes.push(format!("rows dropped because of missing values: {count}"));
     }
     if !intake.filled.is_empty() {
         let count = grouped(intake.filled.len() as u64);
-        notes.push(format!("missing values that means of the training rows stand for: {count}"));
+        notes.push(format!("missing values replaced by the mean of the training rows: {count}"));
     }
     notes.iter().map(|note| format!("  {}\n", paint(FAINT, note))).collect()
 }
 
-/// Features and targets that are numbers, each with its range and mean on the training rows.
+/// Features and numeric targets, each with its range and mean on the training rows.
 fn columns(dataset: &Dataset, train: &Subset) -> String {
     let spreads = Spread::of(train);
     let labels = dataset.feature_labels();
@@ -185,7 +188,7 @@ fn columns(dataset: &Dataset, train: &Subset) -> String {
     targets(dataset, train, Some(table))
 }
 
-/// The targets that are numbers, below the features or in a table of their own.
+/// Numeric targets, below the features or in a table of their own.
 fn targets(dataset: &Dataset, train: &Subset, table: Option<Table>) -> String {
     let header = ["target", "unit", "smallest", "largest", "mean", "", ""];
     let mut table = table.unwrap_or_else(|| Table::new(header));

@@ -1,4 +1,4 @@
-//! `metrics.json`: what a run reached, for programs.
+//! `metrics.json`: results of a run in machine-readable form.
 
 use serde_json::{Value, json};
 
@@ -11,18 +11,19 @@ use crate::network::BatchScore;
 use crate::preset::Preset;
 use crate::train::Outcome;
 
-/// The text of `metrics.json`.
+/// Formats `metrics.json`.
 pub fn metrics_json(experiment: &Experiment) -> String {
     format!("{:#}\n", metrics(experiment))
 }
 
-/// The metrics of a run. `float.test.accuracy` and `int8.test.accuracy` are shares from 0 to 1;
-/// `test` is named `validation` where results are those of the validation rows, and `int8` is named
-/// `int16` for a model whose activations are, and `mixed` for one of both. `train`
-/// and `validation` are those of the epoch that was kept. `selection` has both networks on the rows
-/// that choose among trainings: validation rows, or training rows where there are none. Losses are
-/// of scaled targets where `training.target_scaling` is not `none`; all other figures are in the
-/// target's own unit.
+/// Returns the metrics of a run.
+///
+/// `float.test.accuracy` and `int8.test.accuracy` are shares from 0 to 1. `test` is named
+/// `validation` where results are those of the validation rows. `int8` is named `int16` for a model
+/// with int16 activations, and `mixed` for one with both. `train` and `validation` are those of the
+/// kept epoch. `selection` contains the metrics of both networks on the selection rows: validation
+/// rows, or training rows if there are none. Losses are computed on scaled targets where
+/// `data.target_scaling` is not `none`; all other metrics are in the target's own unit.
 pub fn metrics(experiment: &Experiment) -> Value {
     let Experiment { preset, outcome, float, int8, .. } = experiment;
     let mut value = training_metrics(preset, outcome, float, &experiment.splits);
@@ -42,7 +43,7 @@ pub fn metrics(experiment: &Experiment) -> Value {
     value
 }
 
-/// The metrics of a run before its network is quantized.
+/// Returns the metrics of a run before quantization.
 pub fn training_metrics(
     preset: &Preset,
     outcome: &Outcome<f32>,
@@ -78,8 +79,8 @@ pub fn training_metrics(
     value
 }
 
-/// The results in the metrics of a network: of test rows, or of validation rows where there are
-/// none.
+/// Returns the results in the metrics of a network: on test rows, or on validation rows if there
+/// are none.
 pub fn results_of(network: &Value) -> &Value {
     match network.get("test") {
         Some(test) => test,
@@ -87,33 +88,33 @@ pub fn results_of(network: &Value) -> &Value {
     }
 }
 
-/// A quantized model and what it reaches.
+/// A quantized model and its metrics.
 #[derive(Clone, Copy, Debug)]
 pub struct ModelMetrics<'a> {
-    /// Name of its activations: `int8`, `int16` or `mixed`.
+    /// Data type of its activations: `int8`, `int16` or `mixed`.
     pub name: &'static str,
-    /// Bytes of the file.
+    /// Size of the file in bytes.
     pub bytes: usize,
-    /// Bytes of scratch memory.
+    /// Scratch memory in bytes.
     pub scratch_bytes: usize,
-    /// Multiply-accumulates of an inference.
+    /// Multiply-accumulates per inference.
     pub macs: u64,
-    /// The float network on the rows of the results.
+    /// Evaluation of the float network on the rows of the results.
     pub float: &'a Evaluation,
-    /// The model on these rows.
+    /// Evaluation of the model on these rows.
     pub quantized: &'a Evaluation,
-    /// Both on the rows that choose.
+    /// Evaluations on the selection rows.
     pub selection: &'a Selection,
-    /// The ways to quantize that were tried.
+    /// The evaluated quantization candidates.
     pub choice: &'a Choice,
-    /// The parts of the data.
+    /// Splits of the data.
     pub splits: &'a Splits,
-    /// Above this probability the second of two classes is answered.
+    /// Probability above which the second of two classes is predicted.
     pub threshold: f64,
 }
 
 impl ModelMetrics<'_> {
-    /// Writes them into the metrics of a training, in place of those of an earlier model.
+    /// Adds the metrics to those of a training, replacing those of an earlier model.
     pub fn add_to(&self, metrics: &mut Value) {
         if let Some(figures) = metrics.as_object_mut() {
             for name in ["int8", "int16", "mixed"] {
@@ -143,7 +144,7 @@ impl ModelMetrics<'_> {
     }
 }
 
-/// A figure, or nothing where there is none: JSON has no NaN.
+/// Returns a number, or null if it is not finite, since JSON has no NaN.
 fn figure(value: f64) -> Value {
     json!(Some(value).filter(|value| value.is_finite()))
 }
@@ -157,7 +158,7 @@ fn score(score: &BatchScore) -> Value {
     value
 }
 
-/// How well a network does on some rows.
+/// Returns the metrics of a network on some rows.
 pub fn evaluation(evaluation: &Evaluation) -> Value {
     let mut value = match &evaluation.regression {
         Some(errors) => json!({

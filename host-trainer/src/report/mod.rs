@@ -1,4 +1,4 @@
-//! What people see: tables on the terminal, pictures in the run's folder.
+//! Reports: tables on the terminal, SVG pictures and HTML pages.
 
 pub(crate) mod attempts;
 mod chips;

@@ -1,6 +1,6 @@
-//! Numbers as people read them.
+//! Number formatting.
 
-/// A whole number with a comma between thousands.
+/// Formats a whole number with thousands separators.
 pub fn grouped(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3 + 1);
@@ -13,12 +13,12 @@ pub fn grouped(value: u64) -> String {
     text
 }
 
-/// A number of bytes.
+/// Formats a number of bytes.
 pub fn bytes(count: u64) -> String {
     format!("{} bytes", grouped(count))
 }
 
-/// A share in percent with two decimals; a dash for what was not measured.
+/// Formats a share in percent with two decimals; a dash if it is not finite.
 pub fn percent(share: f64) -> String {
     match share.is_finite() {
         true => format!("{:.2} %", share * 100.0),
@@ -26,8 +26,8 @@ pub fn percent(share: f64) -> String {
     }
 }
 
-/// A measured number to three significant digits, with a true minus; a dash for what was not
-/// measured.
+/// Formats a measured number with three significant digits and a minus sign (−); a dash if it is
+/// not finite.
 pub fn significant(value: f64) -> String {
     let magnitude = value.abs();
     let text = match magnitude {
@@ -36,7 +36,7 @@ pub fn significant(value: f64) -> String {
         m if !(1e-3..1e7).contains(&m) => format!("{m:.2e}").replace('-', "−"),
         m if m >= 999.5 => grouped(m.round() as u64),
         m => {
-            // Where its first digit stands once it is rounded: 0.9996 is 1.00.
+            // Exponent after rounding: 0.9996 is 1.00.
             let exponent = format!("{m:.2e}").split_once('e').and_then(|(_, e)| e.parse().ok());
             let decimals = (2 - exponent.unwrap_or(0_i32)).max(0) as usize;
             format!("{m:.decimals$}")
@@ -45,7 +45,7 @@ pub fn significant(value: f64) -> String {
     if value < 0.0 { format!("−{text}") } else { text }
 }
 
-/// A coefficient of determination.
+/// Formats a coefficient of determination.
 pub fn r_squared(value: f64) -> String {
     match value.is_finite() {
         true => format!("{value:.4}").replace('-', "−"),
@@ -53,7 +53,7 @@ pub fn r_squared(value: f64) -> String {
     }
 }
 
-/// A time span, to as many digits as it deserves.
+/// Formats a duration with a suitable number of digits.
 pub fn seconds(value: f64) -> String {
     match value {
         v if !v.is_finite() => "–".to_string(),

@@ -1,19 +1,19 @@
-//! Colors of the terminal reports. What prints them drops them where no terminal shows them.
+//! Colors of terminal reports. Printing removes them where no terminal shows them.
 
 use anstyle::{AnsiColor, Style};
 
-/// What a line is about.
+/// Headings.
 pub const HEADING: Style = Style::new().bold();
-/// Beside what matters.
+/// Secondary text.
 pub const FAINT: Style = Style::new().dimmed();
-/// What matters most.
+/// Main results.
 pub const STRONG: Style = AnsiColor::Cyan.on_default().bold();
-/// Right.
+/// Correct.
 pub const GOOD: Style = AnsiColor::Green.on_default();
 /// Wrong.
 pub const BAD: Style = AnsiColor::Yellow.on_default();
 
-/// Text in a style.
+/// Applies a style to a text.
 pub fn paint(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }

@@ -1,4 +1,4 @@
-//! How well a model does, and what it needs: the tables after training and evaluation.
+//! Result tables after training and evaluation: metrics and memory.
 
 use std::cmp::Ordering;
 
@@ -11,17 +11,17 @@ use super::table::{Cell, Table};
 use crate::data::Results;
 use crate::evaluate::{Confusion, Evaluation, Regression, summary_figures};
 
-/// One way to run a model, with how well it does.
+/// A variant of a model with its evaluation.
 #[derive(Clone, Copy, Debug)]
 pub struct Column<'a> {
     /// `float` or `int8`.
     pub title: &'a str,
-    /// How well it does on the rows of results.
+    /// Evaluation on the rows of results.
     pub evaluation: &'a Evaluation,
 }
 
-/// How well each way to run the model does: for classes accuracy, its companions and each class,
-/// for values their errors.
+/// Metrics of each variant of the model: accuracy and related metrics in total and per class, or
+/// errors for values.
 pub fn quality_text(columns: &[Column<'_>], results: Results) -> String {
     let Some(first) = columns.first().map(|column| column.evaluation) else {
         return String::new();
@@ -39,7 +39,7 @@ fn header(columns: &[Column<'_>]) -> Table {
     Table::new(header)
 }
 
-/// A row of a table: a figure of each column.
+/// A table row with a metric of each column.
 fn figures(
     columns: &[Column<'_>],
     name: &str,
@@ -72,7 +72,7 @@ fn accuracy_text(columns: &[Column<'_>], first: &Confusion, results: Results) ->
         cells.push(rows.map_or(String::new(), grouped).into());
         table.row(cells);
     }
-    // The best first, by what the first column says.
+    // Ordered by the first column, the best first.
     let mut classes: Vec<usize> = (0..first.names().len()).collect();
     // A class without rows has no accuracy, and is last.
     let key = |class: &usize| Some(first.class_accuracy(*class)).filter(|a| a.is_finite());
@@ -106,7 +106,7 @@ fn regression_text(columns: &[Column<'_>], rows: usize, results: Results) -> Str
             e.regression.as_ref().map_or(String::new(), figure)
         }));
     }
-    // A single output is all of them.
+    // A single output equals the total.
     for (output, of) in outputs.iter().enumerate().filter(|_| outputs.len() > 1) {
         for (name, figure) in all {
             let unit = if of.unit.is_empty() { String::new() } else { format!(" [{}]", of.unit) };
@@ -119,7 +119,7 @@ fn regression_text(columns: &[Column<'_>], rows: usize, results: Results) -> Str
     joined(&table)
 }
 
-/// What a model needs: flash, RAM, work.
+/// Requirements of a model: flash, RAM, work.
 pub fn model_text(model: &Model<'_>, float_bytes: Option<usize>) -> String {
     let scratch = model.scratch_len() as u64 * 4;
     let flash = bytes(model.file_len() as u64);
@@ -132,7 +132,7 @@ pub fn model_text(model: &Model<'_>, float_bytes: Option<usize>) -> String {
         None => format!("{flash} of flash"),
     };
     format!(
-        "{}\n  size   {flash}\n  RAM    {} of scratch memory\n  work   {} multiply-accumulates an \
+        "{}\n  size   {flash}\n  RAM    {} of scratch memory\n  work   {} multiply-accumulates per \
          inference\n",
         paint(HEADING, "model"),
         bytes(scratch),

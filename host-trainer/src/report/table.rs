@@ -1,11 +1,11 @@
-//! Tables for the terminal: columns as wide as what is in them.
+//! Tables for the terminal, with column widths that fit the contents.
 
 use anstyle::Style;
 
 use super::style::{FAINT, paint};
 use crate::foreign_text::shown;
 
-/// A cell: its text, on one line and harmless whoever wrote it, and how it looks.
+/// A cell: its text, on one line with escaped control characters, and its style.
 #[derive(Clone, Debug)]
 pub struct Cell {
     text: String,
@@ -19,13 +19,13 @@ impl<T: Into<String>> From<T> for Cell {
 }
 
 impl Cell {
-    /// A cell that looks like this.
+    /// Creates a cell with this style.
     pub fn styled(text: impl Into<String>, style: Style) -> Self {
         Cell { text: shown(&text.into()), style }
     }
 }
 
-/// A table with a header. The first column is set left, all others right.
+/// A table with a header. The first column is left-aligned, all others right-aligned.
 #[derive(Clone, Debug)]
 pub struct Table {
     header: Vec<String>,
@@ -34,24 +34,24 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table with this header and no row.
+    /// Creates a table with this header and no rows.
     pub fn new<S: Into<String>>(header: impl IntoIterator<Item = S>) -> Self {
         let header = header.into_iter().map(|text| shown(&text.into())).collect();
         Table { header, rows: Vec::new(), gap: 3 }
     }
 
-    /// With so many blanks between columns.
+    /// Sets the number of blanks between columns.
     pub fn gap(mut self, gap: usize) -> Self {
         self.gap = gap;
         self
     }
 
-    /// Appends a row, which has as many cells as the header.
+    /// Appends a row, with as many cells as the header.
     pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// Each line of the table, all equally wide.
+    /// Returns the lines of the table, all of equal width.
     pub fn lines(&self) -> Vec<String> {
         let mut widths: Vec<usize> = self.header.iter().map(|text| width(text)).collect();
         for row in &self.rows {

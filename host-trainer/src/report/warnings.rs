@@ -1,4 +1,4 @@
-//! Warnings about a result: what nobody should miss, in plain sentences.
+//! Warnings about results, in plain sentences.
 
 use super::intake::missing_classes;
 use super::number::{percent, r_squared};
@@ -6,19 +6,19 @@ use super::summary::Column;
 use crate::data::Splits;
 use crate::evaluate::{ConstantAnswer, constant_answers};
 
-/// Everything that deserves a warning: classes without rows, and answers no better than a constant.
+/// Returns all warnings: classes without rows, and predictions no better than a constant.
 pub fn warnings(splits: &Splits, columns: &[Column<'_>]) -> Vec<String> {
     let mut all = missing_classes(splits);
     all.extend(constant_warnings(columns));
     all
 }
 
-/// A warning for each constant answer that one of the networks is no better than.
+/// Returns a warning for each constant prediction that one of the networks does not outperform.
 pub fn constant_warnings(columns: &[Column<'_>]) -> Vec<String> {
     let mut all = Vec::new();
     let answers: Vec<Vec<ConstantAnswer>> =
         columns.iter().map(|column| constant_answers(column.evaluation)).collect();
-    // A figure of each network.
+    // Metric of each network.
     let each = |figure: &dyn Fn(&Column<'_>) -> String| {
         let figures =
             columns.iter().map(|column| format!("{} in {}", figure(column), column.title));

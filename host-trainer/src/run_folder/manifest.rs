@@ -1,4 +1,4 @@
-//! `run.json`: the commit point of a run, which says which files belong to it.
+//! `run.json`: the manifest and commit point of a run.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,52 +12,52 @@ use super::{RunFolder, RunFolderError};
 use crate::atomic_file;
 use crate::foreign_text::{self, shown};
 
-/// Name of the file.
+/// File name of the manifest.
 pub const MANIFEST: &str = "run.json";
 
-/// Version of the file.
+/// Version of the file format.
 const FORMAT: u32 = 1;
 
-/// Which files belong to a run, by their SHA-256.
+/// Manifest: the files of a run with their SHA-256.
 ///
-/// It is written last and removed first, so that a folder that was being written when the power
-/// failed never passes for a run. A file that is about to be replaced loses its entry first.
+/// It is written last and removed first, so that a folder that was being written during a power
+/// failure is not taken for a run. A file that is about to be replaced loses its entry first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     format: u32,
-    /// How far the run is.
+    /// Progress of the run.
     pub state: State,
-    /// Fingerprint of the dataset that it was trained on.
+    /// Fingerprint of the training data.
     pub data: String,
-    /// The core that its model is laid out for.
+    /// Core that its model is packed for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub core: Option<String>,
     /// SHA-256 of each file, by its name.
     files: BTreeMap<String, String>,
-    /// SHA-256 of what is about to replace a file that the run cannot be without: until it has,
-    /// either content is that of the run.
+    /// SHA-256 of the pending replacement of an essential file. Until it is written, both contents
+    /// are valid.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     replacing: BTreeMap<String, String>,
 }
 
-/// How far a run is.
+/// Progress of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Weights, history and preset are there; the model is not.
+    /// Weights, history and preset exist, but not the model.
     Trained,
-    /// All of it.
+    /// All files exist.
     Complete,
 }
 
-/// Why a folder does not count as a run.
+/// Reason why a folder is not a valid run.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// The folder has no `run.json`.
     #[error(
-        "{}: there is no run.json, which says that the files beside it are of one run. It was being \
-         written when the program was killed, or it is of an earlier version. Train again into this \
-         folder, with --resume if it has a checkpoint", foreign_text::path(.0)
+        "{}: there is no run.json, the manifest of the run's files. The program was killed while \
+         it wrote the run, or the run is of an earlier version. Train again into this folder, \
+         with --resume if it has a checkpoint", foreign_text::path(.0)
     )]
     Missing(PathBuf),
     /// `run.json` cannot be read.
@@ -65,23 +65,22 @@ pub enum ManifestError {
     Content {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// Some files are not those of the run.
-    #[error("{}: {}. Put back what the run wrote, or {remedy}", foreign_text::path(.folder), .files.join(", "))]
+    /// Some files are missing or changed.
+    #[error("{}: {}. Restore the files of the run, or {remedy}", foreign_text::path(.folder), .files.join(", "))]
     Files {
         /// The folder.
         folder: PathBuf,
-        /// Each file, with what is wrong with it.
+        /// Each file, with its problem.
         files: Vec<String>,
-        /// What else helps.
+        /// The remedy.
         remedy: String,
     },
-    /// There is no model yet.
+    /// The run has no model yet.
     #[error(
-        "{}: the run is trained, but not quantized yet. `host-trainer quantize {}` goes on from \
-         there", foreign_text::path(.folder), foreign_text::path(.folder)
+        "{}: the run is trained, but not quantized yet. Continue with `host-trainer quantize {}`", foreign_text::path(.folder), foreign_text::path(.folder)
     )]
     NotQuantized {
         /// The folder.
@@ -89,7 +88,7 @@ pub enum ManifestError {
     },
 }
 
-/// SHA-256 in hexadecimal.
+/// Returns the SHA-256 in hexadecimal.
 pub(crate) fn sha256(content: &[u8]) -> String {
     Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -114,16 +113,16 @@ impl Manifest {
         if manifest.format != FORMAT {
             let format = manifest.format;
             return Err(content(format!(
-                "it is of version {format}, and this program knows version {FORMAT}"
+                "it has version {format}, and this program supports version {FORMAT}"
             )));
         }
         Ok(manifest)
     }
 
-    /// Checks that the files in the folder are those of the run: all that it has, or those of `only`.
+    /// Checks the files in the folder against the manifest: all, or those of `only`.
     ///
     /// # Errors
-    /// [`ManifestError::Files`] with each that is missing or another.
+    /// [`ManifestError::Files`] with each missing or changed file.
     pub fn check(&self, folder: &Path, only: Option<&[&str]>) -> Result<(), ManifestError> {
         let mut wrong = Vec::new();
         for (name, hash) in &self.files {
@@ -159,7 +158,7 @@ impl Manifest {
         Err(ManifestError::Files { folder: folder.to_path_buf(), files: wrong, remedy })
     }
 
-    /// Whether it has this file.
+    /// Returns whether the run has this file.
     pub fn has(&self, name: &str) -> bool {
         self.files.contains_key(name)
     }
@@ -173,8 +172,8 @@ pub struct RunWriter<'a> {
 }
 
 impl<'a> RunWriter<'a> {
-    /// Begins a new run in the folder: what an earlier run left there no longer counts, and its
-    /// files of these names are removed.
+    /// Begins a new run in the folder. An earlier run there becomes invalid, and its files of these
+    /// names are removed.
     ///
     /// # Errors
     /// [`RunFolderError`] when `run.json` cannot be removed.
@@ -186,7 +185,7 @@ impl<'a> RunWriter<'a> {
     ) -> Result<Self, RunFolderError> {
         folder.remove(MANIFEST)?;
         for name in names {
-            // What stays is replaced later, or is named by that.
+            // Remaining files are replaced later, or reported then.
             let _ = folder.remove(name);
         }
         atomic_file::sync_folder(folder.path());
@@ -201,7 +200,7 @@ impl<'a> RunWriter<'a> {
         Ok(RunWriter { folder, manifest })
     }
 
-    /// Goes on with a run, of which these files are about to be replaced.
+    /// Continues a run, of which these files are about to be replaced.
     ///
     /// # Errors
     /// [`RunFolderError`] when `run.json` cannot be written.
@@ -216,7 +215,7 @@ impl<'a> RunWriter<'a> {
         Ok(writer)
     }
 
-    /// The folder.
+    /// Returns the folder.
     pub fn folder(&self) -> &'a RunFolder {
         self.folder
     }
@@ -231,8 +230,7 @@ impl<'a> RunWriter<'a> {
         Ok(())
     }
 
-    /// Replaces a file that the run cannot be without: at every moment the old content or the new
-    /// one belongs to the run.
+    /// Replaces an essential file. At every moment the old or the new content is valid.
     ///
     /// # Errors
     /// [`RunFolderError`] with the file.
@@ -244,7 +242,7 @@ impl<'a> RunWriter<'a> {
         self.commit(self.manifest.state)
     }
 
-    /// Writes `run.json`: all that was written until here is a run that is so far.
+    /// Writes `run.json`, which makes the files written so far a run in this state.
     ///
     /// # Errors
     /// [`RunFolderError`] when it cannot be written.
@@ -255,7 +253,7 @@ impl<'a> RunWriter<'a> {
         self.folder.write(MANIFEST, text.as_bytes())
     }
 
-    /// What `run.json` says.
+    /// Returns the manifest.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
@@ -307,7 +305,7 @@ mod tests {
         manifest.check(outer.path(), Some(&["weights.safetensors"])).unwrap();
         folder.write("weights.safetensors", b"w").unwrap();
         assert!(manifest.check(outer.path(), None).is_err());
-        // Another training removes it before anything else.
+        // Another training removes it first.
         folder.write("model.thimble", b"m").unwrap();
         RunWriter::begin(&folder, "d".into(), None, &["model.thimble"]).unwrap();
         assert!(!outer.path().join(MANIFEST).exists());

@@ -1,4 +1,4 @@
-//! The folder that a run writes into.
+//! Folder of a run: atomic writes and a lock.
 
 mod manifest;
 
@@ -12,37 +12,37 @@ use crate::atomic_file;
 use crate::folder_lock::{FolderLock, LockError};
 use crate::foreign_text;
 
-/// Name of the file whose lock a writer holds.
+/// Name of the lock file.
 const LOCK: &str = "run.lock";
 
-/// The folder cannot be used, or something in it cannot be written.
+/// Reason why the folder cannot be used or written.
 #[derive(Debug, thiserror::Error)]
 pub enum RunFolderError {
-    /// The system refuses.
+    /// The system refused an operation.
     #[error("{}: {action}: {error}. Choose another folder with --output, or free some space", foreign_text::path(.path))]
     Write {
         /// The folder, or the file in it.
         path: PathBuf,
-        /// What cannot be done.
+        /// The operation.
         action: &'static str,
-        /// Why.
+        /// The cause.
         #[source]
         error: io::Error,
     },
-    /// Another process writes there.
+    /// Another process writes into the folder.
     #[error(
-        "{}: {process} is writing there (run.lock). Wait until it ends, or choose another folder \
-         with --output", foreign_text::path(.path)
+        "{}: {process} is writing into the folder (run.lock). Wait until it ends, or choose \
+         another folder with --output", foreign_text::path(.path)
     )]
     Locked {
         /// The folder.
         path: PathBuf,
-        /// The process, in words.
+        /// Description of the process.
         process: String,
     },
 }
 
-/// A folder that exists and can be written, by this process alone unless it is shared.
+/// A writable folder, used by this process alone unless it is shared.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
@@ -51,12 +51,11 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Makes the folder if it is not there, and keeps other processes from writing into it; a run
-    /// of an hour must not end with finding out that it cannot be written. Removes temporary files
-    /// that a killed process left.
+    /// Creates the folder if it does not exist, and locks it. Failing early avoids a long training
+    /// whose results cannot be written. Removes temporary files that a killed process left.
     ///
     /// # Errors
-    /// [`RunFolderError`] when it cannot be made or written, or another process writes there.
+    /// [`RunFolderError`] when it cannot be created or written, or another process writes into it.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self, RunFolderError> {
         let mut folder = RunFolder::shared(path)?;
         let path = &folder.path;
@@ -77,11 +76,11 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// Makes the folder if it is not there, for several processes to write into, such as the parts
+    /// Creates the folder if it does not exist, for several writing processes, such as the shards
     /// of a sweep.
     ///
     /// # Errors
-    /// [`RunFolderError`] when it cannot be made or written.
+    /// [`RunFolderError`] when it cannot be created or written.
     pub fn shared(path: impl Into<PathBuf>) -> Result<Self, RunFolderError> {
         let folder = RunFolder { path: path.into(), lock: None, dead: None };
         fs::create_dir_all(&folder.path).map_err(folder.error("the folder cannot be made"))?;
@@ -90,18 +89,17 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// The folder.
+    /// Returns the path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Number of the process that was killed while it wrote here, where one was.
+    /// Returns the ID of the killed process whose lock was taken over.
     pub fn killed_process(&self) -> Option<&str> {
         self.dead.as_deref()
     }
 
-    /// Writes a file, or replaces it: whoever opens it finds the old content or the new one, never
-    /// a part.
+    /// Writes or replaces a file atomically: readers find the old content or the new one.
     ///
     /// # Errors
     /// [`RunFolderError`] with the file.
@@ -109,8 +107,7 @@ impl RunFolder {
         self.write_by(name, |path| fs::write(path, content))
     }
 
-    /// Writes a file as [`write`](Self::write) does, by what writes one at the path that it is
-    /// given.
+    /// Writes a file as [`write`](Self::write) does, with a callback that writes to the given path.
     ///
     /// # Errors
     /// [`RunFolderError`] with the file.
@@ -127,7 +124,7 @@ impl RunFolder {
         })
     }
 
-    /// Removes a file, if it is there.
+    /// Removes a file, if it exists.
     ///
     /// # Errors
     /// [`RunFolderError`] with the file.

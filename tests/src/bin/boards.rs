@@ -1,4 +1,4 @@
-//! Prints the table of `firmware/boards/README.md`, a row a board, all of it measured now:
+//! Prints the table of `firmware/boards/README.md`, one row per board, all of it measured:
 //! `tests/run table`.
 
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use thimble_tests::parity::engine_outputs;
 use thimble_tests::workspace::{read, root};
 use thimble_tests::{digits, mnist};
 
-/// Images that are counted, and sent over the link.
+/// Number of images that are counted, and sent over the link.
 const IMAGES: usize = 100;
 
 /// Boards in the order of the table: name, chip and core, state of testing.
@@ -57,7 +57,7 @@ fn main() {
     }
 }
 
-/// What shows when a board runs.
+/// Measurements of a running board.
 struct Running {
     stack: Option<u32>,
     instructions: u64,
@@ -102,7 +102,7 @@ impl std::fmt::Display for Running {
     }
 }
 
-/// The program of a board that is not emulated, as a user builds it.
+/// Firmware of a board that is not emulated, as a user builds it.
 fn built(name: &str) -> PathBuf {
     let folder = root().join("firmware/boards").join(name);
     let mut build = cargo();
@@ -118,7 +118,7 @@ fn built(name: &str) -> PathBuf {
     root().join("firmware/boards/target").join(target).join("release").join(name)
 }
 
-/// Bytes of the memory that commands borrow in the emulator, and no board has.
+/// Size of the buffer that only emulator commands use, in bytes.
 fn work(elf: &Path) -> u64 {
     let bytes = read(elf);
     let file = object::File::parse(&*bytes).expect("an ELF file");

@@ -1,5 +1,5 @@
-//! Prints what an inference costs on each core, in executed instructions; or on the cores that are
-//! named, such as `Cortex-M3`.
+//! Prints the executed instructions per inference on each core, or on the given cores, such as
+//! `Cortex-M3`.
 
 use model_format::DataType;
 use thimble_tests::counts::{CORES, CURVE, Core, IMAGES, Measured, Network};
@@ -46,7 +46,7 @@ fn mlp(cores: &[Core]) {
     }
 }
 
-/// int4 weights beside int8 ones, and 16-bit activations beside 8-bit ones.
+/// int4 beside int8 weights, and 16-bit beside 8-bit activations.
 fn kinds(cores: &[Core]) {
     let layer = Network::of(&[64, 64]);
     let networks = [

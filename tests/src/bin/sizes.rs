@@ -1,6 +1,6 @@
-//! Measures what each part of the engine takes of a chip's flash, and what boards take of its RAM,
-//! and writes the figures by which `host-trainer inspect --for` predicts and boards are built.
-//! `sizes boards` measures the boards alone.
+//! Measures the flash of each part of the engine and the RAM of boards. Writes the measurements for
+//! the predictions of `host-trainer inspect --for` and for the boards' builds. `sizes boards`
+//! measures only the boards.
 
 use host_trainer::chips::Measured;
 

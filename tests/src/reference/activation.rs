@@ -6,7 +6,7 @@
 use super::fixed_point::{Fixed, exp_on_negative, logistic, one_over_one_plus, tanh};
 use super::rounding::{Factor, requantize, rounding_divide_by_pot};
 
-/// Which function a table holds.
+/// Function of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Function {
     /// Hyperbolic tangent; output scale 1/128, zero point 0.
@@ -29,7 +29,7 @@ fn input_radius(integer_bits: i32, left_shift: i32) -> i32 {
     (largest / 2f64.powi(left_shift)).floor() as i32
 }
 
-/// The function's answer to every int8 input, the input −128 first.
+/// Returns the function's output for every int8 input, from −128.
 pub fn table(function: Function, input_scale: f32, input_zero_point: i32) -> [i8; 256] {
     let factor = Factor::from_real(f64::from(input_scale) * 2f64.powi(31 - ARGUMENT_BITS));
     let radius = input_radius(ARGUMENT_BITS, factor.shift);

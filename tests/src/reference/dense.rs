@@ -1,8 +1,8 @@
-//! One dense int8 layer, as the contract words it.
+//! Dense int8 layer, by the definition in the contract.
 
 use super::rounding::{Factor, requantize};
 
-/// A dense layer as plain numbers, each wide enough that no step below can overflow.
+/// A dense layer with integers that are wide enough for every step.
 ///
 /// # Shapes
 /// `weights` is `outputs` rows of `inputs` values; `biases` and `factors` have one entry per row.
@@ -18,12 +18,12 @@ pub struct Dense {
     pub input_zero_point: i64,
     /// z_y.
     pub output_zero_point: i64,
-    /// The lowest and the highest output: what relu and relu6 are.
+    /// Range of the outputs, which implements relu and relu6.
     pub clamp: (i64, i64),
 }
 
 impl Dense {
-    /// Every output of `input`.
+    /// Returns all outputs for `input`.
     ///
     /// # Panics
     /// When a length does not match, or a result does not fit `i8`.
@@ -33,7 +33,7 @@ impl Dense {
         self.run_wide(&input).into_iter().map(narrow).collect()
     }
 
-    /// Every output of `input`, whatever the integers are that they fit in.
+    /// Returns all outputs for `input`, for any data type of the tensors.
     ///
     /// # Panics
     /// When a length does not match.
@@ -64,7 +64,7 @@ pub enum Folded {
 }
 
 impl Folded {
-    /// The lowest and the highest output.
+    /// Returns the lowest and the highest output.
     pub fn clamp(self, scale: f32, zero_point: i64) -> (i64, i64) {
         // TFLM divides in f32 and rounds ties away from zero.
         let quantize = |real: f32| zero_point + (real / scale).round() as i64;

@@ -1,8 +1,8 @@
-//! A plain, slow implementation of the arithmetic contract, to hold the engine against.
+//! Plain, slow implementation of the arithmetic contract, as a reference for the engine.
 //!
 //! It is written from the contract and its sources (TensorFlow Lite Micro's int8 rules with double
-//! rounding), not from the engine, and shares no code with it: wide integers, one operation a
-//! line, no trick. It reads a model through the public fields of `model_format` alone.
+//! rounding), and shares no code with the engine: wide integers, one operation per line, no
+//! optimizations. It reads a model only through the public fields of `model_format`.
 
 pub mod activation;
 pub mod dense;

@@ -1,4 +1,4 @@
-//! A whole model through the reference.
+//! Inference of a whole model with the reference.
 
 use model_format::{DataType, Layer, Model};
 
@@ -12,7 +12,7 @@ pub struct Network {
     layers: Vec<Step>,
 }
 
-/// What one layer does.
+/// Operation of one layer.
 #[derive(Clone, Debug)]
 enum Step {
     Dense(Dense),
@@ -20,7 +20,7 @@ enum Step {
     TableInt8(Vec<i64>),
     /// The output for −32768, −32512, … 32768.
     TableInt16(Vec<i64>),
-    /// Of int8 logits of this scale; the reference computes its exponentials by itself.
+    /// Scale of the int8 logits; the reference computes the exponentials itself.
     Softmax(f32),
 }
 
@@ -66,7 +66,7 @@ impl Step {
     }
 }
 
-/// On the line between the entries on both sides, to nearest, ties up.
+/// Linear interpolation between neighboring entries, rounded to nearest, ties up.
 fn interpolate(table: &[i64], x: i64) -> i64 {
     let (index, part) = ((x + 32768) / 256, (x + 32768) % 256);
     let (left, right) = (table[index as usize], table[index as usize + 1]);
@@ -79,7 +79,7 @@ fn int16(bytes: &[u8]) -> Vec<i64> {
 }
 
 impl Network {
-    /// Takes the layers out of a parsed model.
+    /// Converts the layers of a parsed model.
     pub fn new(model: &Model<'_>) -> Network {
         Network { layers: model.layers().map(Step::new).collect() }
     }

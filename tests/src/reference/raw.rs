@@ -1,10 +1,10 @@
-//! From counts of sensors, and from real numbers, to values of the input.
+//! Encoding of raw counts and real numbers as input values.
 
 use model_format::{Channels, DataType, Quantization, RealChannel};
 
 use super::rounding::{Factor, requantize};
 
-/// Values of an input for counts, and how many of these had none of their own.
+/// Encodes counts as input values; also returns the number of saturated readings.
 ///
 /// # Panics
 /// When the accumulator of a channel does not fit: the loader should have refused it.
@@ -27,8 +27,9 @@ pub fn encode(counts: &[i16], channels: Channels<'_>, input: Quantization) -> (V
     (values, beyond)
 }
 
-/// Values of an input for real numbers, and how many of these had none of their own: (x − offset) ·
-/// factor, each step rounded to f32, then to the nearest integer, ties away from zero.
+/// Encodes real numbers as input values; also returns the number of saturated readings. The value
+/// is (x − offset) · factor, each step rounded to f32, then to the nearest integer, ties away from
+/// zero.
 pub fn encode_reals(
     reals: &[f32],
     channels: &[RealChannel],
@@ -37,10 +38,10 @@ pub fn encode_reals(
     let (least, most) = ends(input);
     let (mut values, mut beyond) = (Vec::new(), 0);
     for (real, channel) in reals.iter().zip(channels.iter().cycle()) {
-        // Without a factor there is nothing to say, however far the number is.
+        // Without a factor the input is ignored, however large the number is.
         let steps = match channel.factor {
             0.0 => 0.0,
-            // What is beyond 2^40 is as far beyond any range.
+            // Beyond 2^40 every value saturates.
             factor => f64::from(((real - channel.offset) * factor).round()).clamp(-1e12, 1e12),
         };
         let value = steps as i64 + i64::from(input.zero_point);
@@ -50,7 +51,7 @@ pub fn encode_reals(
     (values, beyond)
 }
 
-/// The least and the largest value of a tensor.
+/// Returns the smallest and the largest value of a tensor.
 fn ends(tensor: Quantization) -> (i64, i64) {
     match tensor.data_type {
         DataType::Int8 => (-128, 127),

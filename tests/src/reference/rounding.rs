@@ -1,7 +1,7 @@
-//! The two roundings that requantization is made of, and the requantization itself.
+//! Requantization and its two roundings.
 //!
-//! Everything is written as the division that it means, in `i128`, where nothing can overflow:
-//! slow, and plain to check by hand. Source: gemmlowp `fixedpoint.h` and TensorFlow Lite Micro's
+//! All operations are written as divisions by their definition, in `i128`, where nothing overflows:
+//! slow, but easy to check by hand. Source: gemmlowp `fixedpoint.h` and TensorFlow Lite Micro's
 //! `MultiplyByQuantizedMultiplier` with its default double rounding.
 
 /// A requantization factor: `mantissa · 2^(shift − 31)`, the mantissa in Q31.

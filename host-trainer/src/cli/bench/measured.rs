@@ -1,37 +1,38 @@
-//! What a bench found, as text and as JSON.
+//! Measurements of a benchmark as text and as JSON.
 
 use serde_json::{Value, json};
 
 use crate::report::style::{HEADING, STRONG, paint};
 use crate::report::{Cell, Table, percent};
 
-/// What a bench found.
+/// Measurements of a benchmark.
 pub(super) struct Measured<'a> {
     pub preset: &'a str,
     pub network: String,
     pub rows: usize,
     pub batch_size: usize,
-    /// Threads that a batch was shared out to.
+    /// Threads that share a batch.
     pub workers: usize,
     pub threads: usize,
     pub epochs: usize,
-    /// Name, seconds of the best epoch, result on the test rows; our own first.
+    /// Name, seconds of the fastest epoch and result on the test rows per program; ours is the
+    /// first.
     pub programs: Vec<(String, f64, f64)>,
-    /// What the result is.
+    /// Name of the result's metric.
     pub result: &'static str,
-    /// Floating-point operations of the products of an epoch.
+    /// Floating-point operations of an epoch's matrix products.
     pub flops: f64,
-    /// The best product of large squares, in 10⁹ operations a second.
+    /// Peak throughput of a large square matrix product, in 10⁹ operations per second.
     pub bound: f64,
     pub others_without: Vec<&'static str>,
-    /// Bytes, where the system tells.
+    /// Peak memory in bytes, where the system reports it.
     pub peak_memory: Option<u64>,
-    /// Bytes of the parameters.
+    /// Size of the parameters in bytes.
     pub weights: usize,
 }
 
 impl Measured<'_> {
-    /// 10⁹ operations a second of an epoch that takes so long.
+    /// Throughput of an epoch with this duration, in 10⁹ operations per second.
     fn rate(&self, seconds: f64) -> f64 {
         self.flops / seconds / 1e9
     }
@@ -96,8 +97,8 @@ impl Measured<'_> {
         }
         table.lines().into_iter().for_each(|line| text += &(line + "\n"));
         text += &format!(
-            "\nGFLOP/s counts the products of training alone, {:.2} GFLOP an epoch.\n\
-             The bound is the best product of large squares: {:.0} GFLOP/s.\n",
+            "\nGFLOP/s counts only the matrix products of training, {:.2} GFLOP per epoch.\n\
+             The bound is the best product of large square matrices: {:.0} GFLOP/s.\n",
             self.flops / 1e9,
             self.bound
         );
@@ -106,7 +107,7 @@ impl Measured<'_> {
         }
         if let Some(bytes) = self.peak_memory {
             text += &format!(
-                "Peak memory {:.1} MB, data as bytes among them; the weights have {:.1} MB.\n",
+                "Peak memory {:.1} MB, including the data as bytes; the weights take {:.1} MB.\n",
                 bytes as f64 / 1e6,
                 self.weights as f64 / 1e6
             );

@@ -1,4 +1,4 @@
-//! `host-trainer bench`: how fast training is, beside the machine's own bound and other programs.
+//! `host-trainer bench`: training speed, with the machine's peak and other programs for comparison.
 
 mod measured;
 mod peers;
@@ -23,14 +23,14 @@ use crate::network::{Network, Objective, PackedOperand, Real};
 use crate::preset;
 use crate::train::{self, EpochRecord, Flow, Observer, Outcome, StopFlag, Threads, Training};
 
-/// Side of the matrices whose product is the bound: large enough for the kernel's best, small
-/// enough for the caches.
+/// Side of the square matrices whose product gives the peak: large enough for the kernel's best
+/// rate, small enough for the caches.
 const SIDE: usize = 2048;
 
-/// Products that are measured, the best of which counts.
+/// Number of measured products; the fastest counts.
 const PRODUCTS: usize = 8;
 
-/// Keeps the seconds of the best epoch.
+/// Records the seconds of the fastest epoch.
 struct Clock<'a> {
     best: f64,
     bar: &'a ProgressBar,
@@ -44,14 +44,16 @@ impl Observer<f32> for Clock<'_> {
     }
 }
 
-/// Measures epochs of a preset, the bound, and other programs where a Python is given.
+/// Measures epochs of a preset, the machine's peak, and other programs if a Python interpreter is
+/// given.
 ///
-/// Epochs are made before and after the others have theirs, who train as often, and the best of each
-/// counts: so what else the machine does meanwhile weighs on all alike.
+/// Our epochs run before and after those of the other programs, with as many epochs each. The
+/// fastest epoch of each program counts. Other load on the machine therefore affects all programs
+/// alike.
 pub fn run(args: &BenchArgs, quiet: bool) -> anyhow::Result<()> {
     let mut preset = preset::find(&args.preset)?.with_settings(&args.set)?;
     preset.training.epochs = args.epochs.get();
-    // Every epoch is to be measured, none skipped.
+    // Every epoch is measured; none is skipped.
     preset.training.early_stopping = None;
     preset.training.reduce_lr_on_plateau = None;
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
@@ -107,7 +109,7 @@ pub fn run(args: &BenchArgs, quiet: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Seconds of the best epoch, and what training gave.
+/// Returns the seconds of the fastest epoch, and the outcome of training.
 fn own_epoch(
     plan: &Plan,
     threads: &Threads,
@@ -128,15 +130,15 @@ fn own_epoch(
     Ok((clock.best, outcome))
 }
 
-/// The most memory that the program had so far, in bytes, where the system tells.
+/// Peak memory of the program so far, in bytes, where the system reports it.
 fn peak_memory() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
-/// The most floating-point operations a second that all threads together reach with the product of
-/// large squares, in 10⁹: each thread computes its share of the rows.
+/// Peak throughput of all threads together on the product of large square matrices, in 10⁹
+/// operations per second. Each thread computes its share of the rows.
 fn gemm_bound(threads: &Threads) -> f64 {
     let rows = SIDE.div_ceil(threads.count());
     let (a, b) =

@@ -1,4 +1,4 @@
-//! The same training by other programs.
+//! The same training in PyTorch or Keras.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -13,19 +13,19 @@ use crate::experiment::Plan;
 use crate::foreign_text;
 use crate::train::{self, Schedule};
 
-/// The script that trains the same network elsewhere; it knows torch and keras.
+/// Python script that trains the same network with torch and keras.
 const SCRIPT: &str = include_str!("../../../benches/peers.py");
 
-/// What other programs reached.
+/// Measurements of the other programs.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Peers {
     /// Name, seconds of the best epoch, accuracy or mean |error| on the test rows.
     pub epochs: Vec<(String, f64, f64)>,
-    /// Their best product of large squares, in 10⁹ operations a second.
+    /// Their peak throughput of a large square matrix product, in 10⁹ operations per second.
     pub gemm: Option<f64>,
 }
 
-/// What the other programs are not told of a training.
+/// Training settings that the script does not apply.
 pub(super) fn not_told(settings: &train::Settings) -> Vec<&'static str> {
     let used = [
         (settings.schedule != Schedule::Constant, "its schedule"),
@@ -37,7 +37,7 @@ pub(super) fn not_told(settings: &train::Settings) -> Vec<&'static str> {
     used.into_iter().filter_map(|(used, name)| used.then_some(name)).collect()
 }
 
-/// What other programs need for an epoch of the same network on the same rows.
+/// Measures an epoch of the same network on the same rows in the other programs.
 pub(super) fn peers(python: &Path, plan: &Plan, threads: usize) -> anyhow::Result<Peers> {
     let Plan { preset, network, splits, .. } = plan;
     let folder = tempfile::tempdir().context("no temporary folder")?;
@@ -64,15 +64,18 @@ pub(super) fn peers(python: &Path, plan: &Plan, threads: usize) -> anyhow::Resul
         bail!("{}: {}", foreign_text::path(python), problem.lines().last().unwrap_or("it failed"));
     }
     let found: Peers = serde_json::from_slice(&output.stdout)
-        .with_context(|| format!("{}: its answer is not understood", foreign_text::path(python)))?;
+        .with_context(|| format!("{}: its output cannot be parsed", foreign_text::path(python)))?;
     if found.epochs.is_empty() {
-        bail!("{} has neither torch nor keras: pip install torch", foreign_text::path(python));
+        bail!(
+            "{} has neither torch nor keras. Install one with pip install torch",
+            foreign_text::path(python)
+        );
     }
     Ok(found)
 }
 
-/// Writes rows as the network sees them, and their targets: numbers as f32, classes as i32, in the
-/// byte order of this machine.
+/// Writes rows as the network receives them, and their targets: values as f32, classes as i32, in
+/// the byte order of this machine.
 fn write_rows(folder: &Path, name: &str, subset: &Subset) -> io::Result<()> {
     let mut inputs = BufWriter::new(File::create(folder.join(format!("{name}.inputs")))?);
     let mut targets = BufWriter::new(File::create(folder.join(format!("{name}.targets")))?);

@@ -1,4 +1,4 @@
-//! `host-trainer device bench`.
+//! `host-trainer device bench`: inference time on a device.
 
 use std::path::PathBuf;
 
@@ -14,21 +14,21 @@ use crate::device::connection::AnyClient;
 use crate::report::grouped;
 use crate::train::StopFlag;
 
-/// `device bench`.
+/// Arguments of `device bench`.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// How often the model runs; Ctrl-C ends it with what was measured until then
+    /// Number of inferences; Ctrl-C ends early and reports the measurements so far
     #[arg(long, value_name = "N", default_value_t = 100)]
     runs: u16,
-    /// A file of raw input, int8 or int16 little-endian [default: the model's own test vectors]
+    /// File of raw inputs, int8 or int16 little-endian [default: the model's self-tests]
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
-    /// Where the device is
+    /// Connection to the device
     #[command(flatten)]
     link: Link,
 }
 
-/// Measures how long an inference takes.
+/// Measures the inference time.
 pub fn run(args: BenchArgs, quiet: bool) -> anyhow::Result<()> {
     let input = args.input.as_deref().map(files::read).transpose()?.unwrap_or_default();
     let emulated = args.link.place.qemu.is_some();
@@ -42,7 +42,7 @@ pub fn run(args: BenchArgs, quiet: bool) -> anyhow::Result<()> {
     })
 }
 
-/// Runs the model until there are as many runs, or the user has enough.
+/// Runs the model until the number of runs is reached or the user stops.
 fn measure(
     client: &mut AnyClient,
     runs: u16,
@@ -51,7 +51,7 @@ fn measure(
 ) -> anyhow::Result<Benchmark> {
     let stop = StopFlag::default();
     let on_signal = stop.clone();
-    // Where no handler can be installed, Ctrl-C ends the program at once, as it does anywhere.
+    // Without a handler, Ctrl-C ends the program at once, as usual.
     let _ = ctrlc::set_handler(move || {
         if on_signal.is_stopped() {
             std::process::exit(INTERRUPTED);
@@ -67,7 +67,7 @@ fn measure(
     });
     bar.finish_and_clear();
     match result {
-        // Ctrl-C in a terminal ends the emulator, too.
+        // Ctrl-C in a terminal also ends the emulator.
         Err(Error::Closed | Error::Connection(_)) if stop.is_stopped() => match measured {
             Some(so_far) => Ok(so_far),
             None => bail!("stopped before the first runs were measured"),
@@ -87,7 +87,7 @@ fn print(result: &Benchmark, emulated: bool) {
         (false, Counter::Timer) => format!("ticks of a timer of {} Hz", grouped(result.hz.into())),
     };
     println!("runs        {}", result.runs);
-    println!("an inference, in {what}");
+    println!("per inference, in {what}");
     println!("  min       {}", grouped(figure(result.min)));
     println!("  mean      {}", grouped(figure(result.mean)));
     println!("  max       {}", grouped(figure(result.max)));

@@ -1,4 +1,4 @@
-//! `host-trainer device emulate`.
+//! `host-trainer device emulate`: a board in QEMU.
 
 use std::env;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -18,22 +18,22 @@ use crate::device::emulator::{Emulator, Options, Uart};
 use crate::device::log::{Level, Line};
 use crate::foreign_text::escaped;
 
-/// The port at which an emulated board listens, unless told otherwise.
+/// Default port of an emulated board.
 const DEFAULT_PORT: u16 = 7878;
-/// The environment variable that names another.
+/// Environment variable that overrides the port.
 const PORT_VARIABLE: &str = "THIMBLE_PORT";
-/// What a shell gives a program that Ctrl-C ended.
+/// Exit code that a shell reports for a program ended by Ctrl-C.
 pub(super) const INTERRUPTED: i32 = 130;
 
-/// Emulates a board until it ends or the user has enough. Ends this program with the firmware's
-/// exit code: whoever runs `cargo run` wants that one.
+/// Emulates a board until it ends or the user stops it. Ends this program with the firmware's exit
+/// code, so that `cargo run` passes it on.
 pub fn run(board: &str, elf: &Path, port: Option<u16>) -> Result<(), Error> {
     let board = Board::named(board)?;
     let port = port.or_else(|| env::var(PORT_VARIABLE).ok()?.parse().ok()).unwrap_or(DEFAULT_PORT);
     let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
     let interrupted = Arc::new(AtomicBool::new(false));
     let on_signal = interrupted.clone();
-    // It fails only if somebody else in this program handles Ctrl-C: then they end us.
+    // It fails only if this program has another Ctrl-C handler, which then ends the program.
     let _ = ctrlc::set_handler(move || on_signal.store(true, Ordering::SeqCst));
     let (first_line, started) = mpsc::channel();
     let mut emulator = Emulator::start(Options {
@@ -41,7 +41,7 @@ pub fn run(board: &str, elf: &Path, port: Option<u16>) -> Result<(), Error> {
         on_line: Box::new(move |line| {
             show(line);
             if line.level <= Level::Info {
-                // Nobody listens to the second line any more.
+                // The receiver may be gone when the second line arrives.
                 let _ = first_line.send(());
             }
         }),
@@ -58,14 +58,14 @@ pub fn run(board: &str, elf: &Path, port: Option<u16>) -> Result<(), Error> {
         }
         if board.log == Log::Memory && !greeted {
             anstream::eprintln!(
-                "the log of this board stays in its memory, where only a debugger finds it"
+                "the log of this board is in its memory, which only a debugger reads"
             );
         }
         if !greeted && (board.log == Log::Memory || started.recv_timeout(POLL).is_ok()) {
             greeted = true;
             anstream::eprintln!(
-                "its UART is at {address}: ask it with `cargo thimble device info \
-                 --tcp {address}` from another terminal; Ctrl-C ends it"
+                "its UART is at {address}. Query it with `cargo thimble device info --tcp \
+                 {address}` from another terminal. Ctrl-C ends it"
             );
         } else {
             std::thread::sleep(POLL);
@@ -75,7 +75,7 @@ pub fn run(board: &str, elf: &Path, port: Option<u16>) -> Result<(), Error> {
 }
 
 fn finish(mut emulator: Emulator, status: ExitStatus) -> Result<(), Error> {
-    // A failing code has its reason in the log, unless QEMU did not even start the firmware.
+    // The log gives the reason for a failing code, unless QEMU did not start the firmware.
     match emulator.wait_for_success(Duration::ZERO) {
         Err(error) if status.code().is_none_or(|code| code == 1) => Err(error),
         _ => {

@@ -1,4 +1,4 @@
-//! `host-trainer device evaluate`.
+//! `host-trainer device evaluate`: accuracy on a device, compared byte by byte.
 
 use std::time::Instant;
 
@@ -18,28 +18,28 @@ use crate::device::local;
 use crate::evaluate::{Confusion, InputEncoder, Reading};
 use crate::report::{grouped, percent};
 
-/// `device evaluate`.
+/// Arguments of `device evaluate`.
 #[derive(Debug, Args)]
 pub struct EvaluateArgs {
-    /// The dataset: digits or mnist
+    /// Dataset: digits or mnist
     #[arg(value_name = "DATASET")]
     dataset: String,
-    /// The first so many test rows only
+    /// Use only the first N test rows
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// Where data comes from
+    /// Location of the datasets
     #[command(flatten)]
     data: DataArgs,
-    /// The seed that the model was trained with, which decides which rows are test rows [default:
-    /// that of the dataset's preset]
+    /// Seed that the model was trained with; it selects the test rows [default: that of the
+    /// dataset's preset]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
-    /// Where the device is
+    /// Connection to the device
     #[command(flatten)]
     link: Link,
 }
 
-/// Sends test rows through the device, and compares every byte with this machine's.
+/// Runs test rows on the device, and compares every output byte with the host's.
 pub fn run(args: EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
     let preset = find_preset(&args.dataset)?;
     let seed = args.seed.unwrap_or(preset.seed);
@@ -55,11 +55,11 @@ pub fn run(args: EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
     })
 }
 
-/// What was found.
+/// Result of the comparison.
 struct Found {
     seconds: f64,
     confusion: Confusion,
-    /// The first row that differs, and its first layer that does.
+    /// The first row that differs, with its first layer that differs.
     difference: Option<(usize, Option<usize>)>,
     different_rows: usize,
 }
@@ -85,7 +85,7 @@ fn evaluate(
     for row in 0..rows {
         encoder.encode(test, row, &mut input);
         let begin = Instant::now();
-        // What its sensors would give: the device makes the input of it.
+        // Raw counts as a sensor would give them; the device encodes them.
         let device = match encoder.reading(test, row) {
             Reading::Counts(counts) => client.infer_counts(counts)?,
             Reading::Reals(reals) => client.infer_reals(&reals)?,
@@ -119,19 +119,19 @@ impl Found {
         }
         match self.difference {
             None => {
-                println!("every byte equals this machine's");
+                println!("every byte equals the host's");
                 Ok(())
             }
             Some((row, layer)) => {
                 let count = self.different_rows;
                 match layer {
                     Some(layer) => bail!(
-                        "{count} rows differ from this machine's; in row {row}, the first, layer \
-                         {layer} is the first that differs"
+                        "{count} rows differ from the host's output. The first is row {row}, \
+                         where layer {layer} is the first that differs"
                     ),
                     None => bail!(
-                        "{count} rows differ from this machine's; row {row}, the first, gave the \
-                         same when it was traced: the device does not always compute the same"
+                        "{count} rows differ from the host's output. The first, row {row}, had \
+                         the same output in a trace: the device's outputs are not reproducible"
                     ),
                 }
             }

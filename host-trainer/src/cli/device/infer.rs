@@ -1,4 +1,4 @@
-//! `host-trainer device infer`.
+//! `host-trainer device infer`: inference on a device.
 
 use std::path::{Path, PathBuf};
 
@@ -18,29 +18,29 @@ use crate::device::local;
 use crate::foreign_text;
 use crate::predict::{input, predict, preparation};
 
-/// `device infer`.
+/// Arguments of `device infer`.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("inputs").required(true).args(["image", "raw_i8", "counts"]))]
 pub struct InferArgs {
-    /// An image: PNG, JPEG, BMP, WebP or PNM, prepared as the training images were
+    /// Image (PNG, JPEG, BMP, WebP or PNM), preprocessed as the training images were
     image: Option<PathBuf>,
-    /// A file of int8 values, as many a row as the model has inputs
+    /// File of quantized int8 inputs, one value per model input and row
     #[arg(long, value_name = "FILE")]
     raw_i8: Option<PathBuf>,
-    /// A file of what sensors count, int16 little-endian, as many a row as the model has inputs
+    /// File of raw ADC or sensor counts, int16 little-endian, one count per model input and row
     #[arg(long, value_name = "FILE")]
     counts: Option<PathBuf>,
-    /// Write the rows of outputs here, as they are, instead of showing them
+    /// Output file for the rows of raw outputs [default: outputs are printed]
     #[arg(long, short, value_name = "FILE", conflicts_with = "image")]
     output: Option<PathBuf>,
-    /// The model file, or the folder of its run, that says how the image is prepared [default: the
-    /// model on the device]
+    /// Model file, or folder of its run, with the preprocessing of the image [default: the model on
+    /// the device]
     #[arg(long, value_name = "MODEL|RUN", value_parser = model_file(), requires = "image")]
     model: Option<PathBuf>,
-    /// How the image is prepared
+    /// Preprocessing of the image
     #[command(flatten)]
     prepare: PrepareArgs,
-    /// Where the device is
+    /// Connection to the device
     #[command(flatten)]
     link: Link,
 }
@@ -51,12 +51,12 @@ pub fn run(args: InferArgs) -> anyhow::Result<()> {
     link.ask(|client| match (image, counts) {
         (Some(path), _) => about_image(client, &path, model.as_deref(), &prepare),
         (None, Some(path)) => rows_of_counts(client, &path, output.as_deref()),
-        // The parser has seen to it that there is one of the three.
+        // The parser ensures that one of the three is given.
         (None, None) => rows(client, &raw_i8.unwrap_or_default(), output.as_deref()),
     })
 }
 
-/// Shows the device's answer about an image.
+/// Shows the device's prediction for an image.
 fn about_image(
     client: &mut AnyClient,
     path: &Path,
@@ -72,7 +72,8 @@ fn about_image(
             let described = Model::parse(&file).with_context(|| foreign_text::path(path))?;
             if described.input_len() != model.input_len() {
                 bail!(
-                    "{}: it takes {} values, the model on the device {}: they are two models",
+                    "{}: the model takes {} values, and the model on the device {}. Give the \
+                     model that runs on the device",
                     foreign_text::path(path),
                     described.input_len(),
                     model.input_len()
@@ -90,14 +91,14 @@ fn about_image(
     let mut engine = Engine::new(model.clone(), &mut scratch).map_err(local::refused)?;
     if engine.run_bytes(&bytes).map_err(local::refused)? != device {
         bail!(
-            "the device gives other bytes than this machine: `host-trainer device trace` names the \
-             layer"
+            "the device's output differs from the host's. Find the layer with `host-trainer \
+             device trace`"
         );
     }
-    // The same bytes mean the same.
+    // Equal bytes have equal predictions.
     let answers = predict(&model, None, &image)?;
     terminal::print(&text(path, chosen, &image, &answers))?;
-    println!("the device's answer, and every byte of it this machine's");
+    println!("the device's output; every byte equals the host's");
     Ok(())
 }
 

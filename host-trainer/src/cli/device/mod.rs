@@ -1,4 +1,4 @@
-//! `host-trainer device …`.
+//! `host-trainer device`: commands for devices and the emulator.
 
 mod bench;
 mod emulate;
@@ -19,57 +19,58 @@ use crate::device::client::Client;
 use crate::device::connection::{self, AnyClient, Stream};
 use crate::device::emulator::{Emulator, Options};
 
-/// How long an emulator that has closed its UART may take to end.
+/// Time limit for an emulator to end after its UART closed.
 const ENDING: Duration = Duration::from_secs(5);
 
-/// Ask a device, or emulate one.
+/// Query, update or emulate a device
 #[derive(Debug, Subcommand)]
 pub enum DeviceArgs {
-    /// List serial ports, and which of them a Thimble device answers on
+    /// List serial ports, and the Thimble devices on them
     List,
-    /// Show who the device is and which model it runs
+    /// Show the device's identity and its model
     Info(Link),
-    /// Say what the device's model sees in a photograph, or run rows of raw inputs through it
+    /// Run an image or rows of raw inputs through the device's model
     Infer(infer::InferArgs),
-    /// Ask the device about the rows of a CSV file, in the units of its columns
+    /// Predict the rows of a CSV file on the device, in the units of its columns
     Predict(predict::PredictArgs),
-    /// Have the device run its model's own test vectors
+    /// Run the model's self-tests on the device
     SelfTest(Link),
-    /// Send the test rows of a dataset through the device, and compare every byte with this machine
+    /// Run the test rows of a dataset on the device, and compare every output byte with the host's
     Evaluate(evaluate::EvaluateArgs),
-    /// Measure how long an inference takes the device
+    /// Measure the inference time on the device
     Bench(bench::BenchArgs),
-    /// Compare the device with this machine layer by layer
+    /// Compare the device with the host layer by layer
     Trace(show::TraceArgs),
-    /// Give the device another model, or the one that it had before
+    /// Install another model on the device, or roll back to the previous one
     Update(update::UpdateArgs),
-    /// Make a key that signs models, for `update --sign` and for boards built with its public half
+    /// Generate a key pair that signs models, for `update --sign` and for boards built with the
+    /// public key
     NewKey {
-        /// Where the secret half goes; the public one goes beside it, with `.pub` at the end
+        /// File for the secret key; the public key is written beside it, with the suffix `.pub`
         file: PathBuf,
     },
-    /// Start the device anew
+    /// Restart the device
     Restart(update::RestartArgs),
-    /// Show every second what changes in the device
+    /// Watch the device, and show its changes every second
     Monitor(show::MonitorArgs),
     /// Emulate a board; `cargo run --release` in a board's folder does this
     Emulate {
         /// Name of the board
         board: String,
-        /// Its firmware
+        /// Firmware (ELF file)
         elf: PathBuf,
-        /// Port on 127.0.0.1 at which its UART listens [default: $THIMBLE_PORT, or 7878]
+        /// Port on 127.0.0.1 for its UART [default: $THIMBLE_PORT, or 7878]
         #[arg(long)]
         port: Option<u16>,
     },
 }
 
-/// Where the device is.
+/// Connection to a device.
 #[derive(Debug, Args)]
 pub struct Link {
     #[command(flatten)]
     place: Place,
-    /// The firmware for --qemu [default: what was built in firmware/boards/BOARD]
+    /// Firmware for --qemu [default: the build in firmware/boards/BOARD]
     #[arg(long, value_name = "PATH", requires = "qemu")]
     elf: Option<PathBuf>,
 }
@@ -77,21 +78,21 @@ pub struct Link {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct Place {
-    /// A device at this serial port, such as /dev/ttyACM0 or COM3
+    /// Serial port of the device, such as /dev/ttyACM0 or COM3
     #[arg(long, value_name = "PORT")]
     port: Option<String>,
-    /// A device whose UART is at this address
+    /// TCP address of the device's UART
     #[arg(long, value_name = "HOST:PORT")]
     tcp: Option<String>,
-    /// An emulated board, started for the occasion
+    /// Board to emulate in QEMU for this command
     #[arg(long, value_name = "BOARD")]
     qemu: Option<String>,
 }
 
-/// Does what was asked.
+/// Runs a device command.
 ///
 /// # Errors
-/// An error that names the cause and, where there is one, the remedy.
+/// Returns an error that names the cause and, where there is one, the remedy.
 pub fn run(args: DeviceArgs, quiet: bool) -> anyhow::Result<()> {
     match args {
         DeviceArgs::List => show::list(),
@@ -111,7 +112,7 @@ pub fn run(args: DeviceArgs, quiet: bool) -> anyhow::Result<()> {
 }
 
 impl Link {
-    /// Connects, sees whether a device is there that speaks this protocol, and asks.
+    /// Connects, checks that a Thimble device with this protocol answers, and runs the request.
     fn ask(
         self,
         question: impl FnOnce(&mut AnyClient) -> anyhow::Result<()>,
@@ -119,7 +120,7 @@ impl Link {
         self.ask_counting(false, question)
     }
 
-    /// The same; an emulator counts instructions if asked to.
+    /// Like [`ask`](Self::ask), with optional instruction counts in the emulator.
     fn ask_counting(
         self,
         count_instructions: bool,
@@ -140,7 +141,7 @@ impl Link {
             Err(error) => Err(error.into()),
         };
         asked.map_err(|error| match error.downcast_ref() {
-            // The firmware has ended, and its log says why.
+            // The firmware has ended, and its log gives the reason.
             Some(Error::Closed) => {
                 emulator.wait_for_success(ENDING).err().map_or(error, anyhow::Error::from)
             }
@@ -148,11 +149,11 @@ impl Link {
         })
     }
 
-    /// Connects to a device that is there already.
+    /// Connects to a running device.
     fn connect(&self) -> Result<AnyClient, Error> {
         match (&self.place.port, &self.place.tcp) {
             (Some(port), _) => connection::serial(port),
-            // The parser has seen to it that there is one.
+            // The parser ensures that one of them is given.
             (None, address) => {
                 let client = Client::connect(address.as_deref().unwrap_or_default())?;
                 Ok(client.map(|stream| Box::new(stream) as Box<dyn Stream>))

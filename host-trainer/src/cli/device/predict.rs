@@ -1,4 +1,4 @@
-//! `host-trainer device predict`.
+//! `host-trainer device predict`: predictions for the rows of a table on a device.
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -18,21 +18,21 @@ use crate::foreign_text;
 use crate::predict::for_spreadsheets;
 use crate::report::grouped;
 
-/// `device predict`.
+/// Arguments of `device predict`.
 #[derive(Debug, Args)]
 pub struct PredictArgs {
-    /// A CSV file with the features of the device's model, in their own units: columns by name, in
-    /// any order
+    /// CSV file with the features of the device's model in their own units; columns are matched by
+    /// name, in any order
     rows: PathBuf,
-    /// Write the answers here, as CSV [default: standard output]
+    /// Output CSV file for the predictions [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Where the device is
+    /// Connection to the device
     #[command(flatten)]
     link: Link,
 }
 
-/// Asks the device about the rows of a table, and compares every byte with this machine.
+/// Predicts the rows of a table on the device, and compares every byte with the host's.
 pub fn run(args: PredictArgs) -> anyhow::Result<()> {
     let PredictArgs { rows, output, link } = args;
     link.ask(|client| {
@@ -47,14 +47,14 @@ pub fn run(args: PredictArgs) -> anyhow::Result<()> {
             }
         }
         terminal::note(&format!(
-            "{} rows answered by the device, and every byte of them this machine's",
+            "{} rows predicted by the device; every byte equals the host's",
             grouped(count)
         ));
         Ok(())
     })
 }
 
-/// Writes the answers to all rows as CSV; returns how many there were.
+/// Writes the predictions for all rows as CSV, and returns their number.
 fn answer(client: &mut AnyClient, path: &Path, out: &mut Vec<u8>) -> anyhow::Result<u64> {
     let file = client.read_model()?;
     let model = Model::parse(&file).map_err(local::refused)?;
@@ -62,8 +62,9 @@ fn answer(client: &mut AnyClient, path: &Path, out: &mut Vec<u8>) -> anyhow::Res
     let features: Vec<Feature<'_>> = details.features().collect();
     if features.is_empty() || features.iter().any(|feature| feature.name.is_empty()) {
         bail!(
-            "the device's model has no names of features, so that nobody knows which column is \
-             which: give it one that was trained on a table and not stripped, or use `device infer`"
+            "the device's model has no feature names to match the columns with. Update the \
+             device with a model that was trained on a table and not stripped, or use `device \
+             infer`"
         );
     }
     let spec = RowSpec {
@@ -91,8 +92,8 @@ fn answer(client: &mut AnyClient, path: &Path, out: &mut Vec<u8>) -> anyhow::Res
         };
         if engine.run_bytes(&input).map_err(local::refused)? != device {
             bail!(
-                "{}: the device gives other bytes than this machine: `host-trainer device trace` \
-                 names the layer",
+                "{}: the device's output differs from the host's. Find the layer with \
+                 `host-trainer device trace`",
                 place()
             );
         }
@@ -105,13 +106,13 @@ fn answer(client: &mut AnyClient, path: &Path, out: &mut Vec<u8>) -> anyhow::Res
         count += 1;
     }
     if count == 0 {
-        bail!("{}: there is no row below the names: nothing is answered", foreign_text::path(path));
+        bail!("{}: the table has no rows below its header", foreign_text::path(path));
     }
     writer.flush()?;
     Ok(count)
 }
 
-/// Names of the columns of answers.
+/// Column names of the predictions.
 fn header(model: &Model<'_>) -> Vec<String> {
     let named = |name: &str, unit: &str| match unit {
         "" => for_spreadsheets(name),
@@ -136,20 +137,21 @@ fn header(model: &Model<'_>) -> Vec<String> {
     }
 }
 
-/// A row as the device takes it.
+/// Converts a row to the device's reading.
 fn reading(model: &Model<'_>, features: &[Feature<'_>], reals: &[f32]) -> anyhow::Result<Reading> {
     if model.real_channels().is_some() {
         return Ok(Reading::Reals(reals.to_vec()));
     }
     if model.channels().is_none() {
         bail!(
-            "the device's model takes quantized values, not numbers: use `device infer --raw-i8`"
+            "the device's model takes quantized values, not real numbers. Use `device infer \
+             --raw-i8`"
         );
     }
     let count = |(real, feature): (&f32, &Feature<'_>)| {
         let [slope, intercept] = feature.line.map(f64::from);
         let count = (f64::from(*real) - intercept) / slope;
-        // To the nearest count of 16 bits.
+        // Rounded to the nearest 16-bit count.
         count.round().clamp(i16::MIN.into(), i16::MAX.into()) as i16
     };
     Ok(Reading::Counts(reals.iter().zip(features).map(count).collect()))

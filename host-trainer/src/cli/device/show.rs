@@ -1,4 +1,4 @@
-//! `host-trainer device list | info | self-test | trace | monitor`.
+//! `host-trainer device list | info | self-test | trace | monitor`: reports about a device.
 
 use std::path::PathBuf;
 use std::thread;
@@ -17,46 +17,46 @@ use crate::device::{Error, local};
 use crate::foreign_text::shown;
 use crate::report::{clipping_text, feature_ranges};
 
-/// `device trace`.
+/// Arguments of `device trace`.
 #[derive(Debug, Args)]
 pub struct TraceArgs {
-    /// A file of raw inputs, int8 or int16 little-endian [default: the model's own test vectors]
+    /// File of raw inputs, int8 or int16 little-endian [default: the model's self-tests]
     #[arg(value_name = "FILE")]
     input: Option<PathBuf>,
-    /// Which row of them, counted from 0
+    /// Index of the row, from 0
     #[arg(long, value_name = "N", default_value_t = 0)]
     row: usize,
-    /// Where the device is
+    /// Connection to the device
     #[command(flatten)]
     link: Link,
 }
 
-/// `device monitor`.
+/// Arguments of `device monitor`.
 #[derive(Debug, Args)]
 pub struct MonitorArgs {
-    /// End after so many seconds [default: when you press Ctrl-C]
+    /// Stop after N seconds [default: when you press Ctrl-C]
     #[arg(long, value_name = "S")]
     seconds: Option<u64>,
-    /// Where the device is
+    /// Connection to the device
     #[command(flatten)]
     link: Link,
 }
 
-/// How long a port may take to say whether a Thimble device is there.
+/// Time limit for a port to answer as a Thimble device.
 const PROBE: Duration = Duration::from_millis(700);
-/// The largest model that is read for `info`: a second over a serial port of 115,200 baud.
+/// Largest model that is read for `info`: a second over a serial port of 115,200 baud.
 const MOST_READ: u32 = 10_000;
-/// How often the device is asked.
+/// Polling interval of `monitor`.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Lists the serial ports.
 pub fn list() -> anyhow::Result<()> {
     let ports = connection::ports();
     if ports.is_empty() {
-        println!("no serial port here; emulated boards are named by --qemu");
+        println!("no serial ports found; use --qemu for an emulated board");
     }
     for port in ports {
-        // Only what is plugged in is asked: a modem in the machine may not like it.
+        // Only USB devices are probed: a modem in the machine may not expect it.
         let answer = match port.port_type {
             serialport::SerialPortType::UsbPort(_) => match connection::serial(&port.port_name) {
                 Ok(mut client) => {
@@ -69,18 +69,18 @@ pub fn list() -> anyhow::Result<()> {
                 }
                 Err(error) => error.to_string(),
             },
-            _ => "not asked".into(),
+            _ => "not probed".into(),
         };
         println!("{:<16} {:<40} {answer}", port.port_name, shown(&connection::describe(&port)));
     }
     Ok(())
 }
 
-/// Shows who the device is.
+/// Shows the device's identity.
 pub fn info(client: &mut AnyClient) -> anyhow::Result<()> {
     let info = client.info()?;
     print_info(&info);
-    // Names and ranges stand in the model itself, which takes long to read where it is large.
+    // The model contains the names and ranges. Reading a large model takes long.
     if info.model_bytes <= MOST_READ {
         let file = client.read_model()?;
         let model = Model::parse(&file).map_err(local::refused)?;
@@ -91,7 +91,7 @@ pub fn info(client: &mut AnyClient) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What there is to know of a device.
+/// Prints the device's information.
 pub fn print_info(info: &DeviceInfo) {
     println!("board       {}, firmware {}", info.board, info.firmware);
     println!(
@@ -111,7 +111,7 @@ pub fn print_info(info: &DeviceInfo) {
         Some(slots) => {
             let running = match slots.running {
                 Some(slot) => format!("runs slot {slot}"),
-                None => "runs the model that is built in".into(),
+                None => "runs the built-in model".into(),
             };
             let [first, second] = slots.erases;
             println!(
@@ -124,28 +124,26 @@ pub fn print_info(info: &DeviceInfo) {
     if let Some(signed) = &info.signed {
         let version = match signed.version {
             Some(version) => format!("version {version} runs"),
-            None => "the model that is built in runs".into(),
+            None => "the built-in model runs".into(),
         };
-        println!("signed      {version}; updates from version {} on are taken", signed.floor);
+        println!("signed      {version}; accepts updates from version {} on", signed.floor);
         if signed.commands {
-            println!("commands    going back and restarting need a signature: --key KEYFILE");
+            println!("commands    rollback and restart need a signature: --key KEYFILE");
         }
     }
     println!("dropped     {} frames since it started", info.bad_frames);
-    println!("saturated   {} counts of sensors since it started", info.saturated_inputs);
+    println!("saturated   {} sensor readings since the start", info.saturated_inputs);
 }
 
-/// How much of the stack was used.
+/// Text for the stack usage.
 fn stack_words(bytes: u32) -> String {
     match bytes {
-        STACK_OVERRUN => {
-            "overrun: no byte of it was left; build the firmware with a smaller model".into()
-        }
-        bytes => format!("{bytes} bytes at the most so far"),
+        STACK_OVERRUN => "overflowed: build the firmware with a smaller model".into(),
+        bytes => format!("{bytes} bytes at most so far"),
     }
 }
 
-/// Has the device test itself.
+/// Runs the self-tests on the device.
 pub fn self_test(client: &mut AnyClient) -> anyhow::Result<()> {
     let report = client.self_test()?;
     if report.vectors == 0 {
@@ -158,7 +156,7 @@ pub fn self_test(client: &mut AnyClient) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Compares layer by layer.
+/// Compares the device with the host layer by layer.
 pub fn trace(args: TraceArgs) -> anyhow::Result<()> {
     let given = args.input.as_deref().map(files::read).transpose()?;
     args.link.ask(|client| {
@@ -169,7 +167,7 @@ pub fn trace(args: TraceArgs) -> anyhow::Result<()> {
             None => model.self_tests().nth(row).map(|test| test.input.to_vec()),
             Some(bytes) => bytes.chunks_exact(model.input_bytes()).nth(row).map(<[u8]>::to_vec),
         };
-        let Some(input) = input else { bail!("there is no row {row}, counted from 0") };
+        let Some(input) = input else { bail!("there is no row {row}. Rows are numbered from 0") };
         let (device, here) = (client.trace(&input)?, local::trace(&model, &input)?);
         println!("layer       device    here");
         for (layer, (device, here)) in device.iter().zip(&here).enumerate() {
@@ -177,21 +175,22 @@ pub fn trace(args: TraceArgs) -> anyhow::Result<()> {
             println!("{layer:>5}     {device:08x}  {here:08x}{verdict}");
         }
         match local::first_difference(&device, &here) {
-            None => println!("every layer gives the same bytes on both"),
+            None => println!("the output bytes of every layer are equal"),
             Some(layer) => bail!("layer {layer} is the first that differs"),
         }
         Ok(())
     })
 }
 
-/// Shows what changes, and waits for a device that goes away.
+/// Shows changes, and waits for a device that disconnects.
 pub fn monitor(args: &MonitorArgs) -> anyhow::Result<()> {
     let end = args.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let going_on = || end.is_none_or(|end| Instant::now() < end);
     if args.link.place.qemu.is_some() {
         bail!(
-            "an emulator that is started for the occasion has nothing to watch: start one with \
-             `cargo run --release` in the board's folder, and watch it with --tcp 127.0.0.1:7878"
+            "an emulator that this command starts has no activity to monitor. Start one with \
+             `cargo run --release` in the board's folder, and monitor it with --tcp \
+             127.0.0.1:7878"
         );
     }
     let mut client = args.link.connect()?;
@@ -207,7 +206,7 @@ pub fn monitor(args: &MonitorArgs) -> anyhow::Result<()> {
                 last = Some(info);
             }
             Err(Error::Closed | Error::Connection(_) | Error::NoAnswer(_)) => {
-                println!("the device is gone; waiting for it");
+                println!("the device disconnected; waiting for it");
                 last = None;
                 while going_on() {
                     thread::sleep(EVERY);
@@ -224,7 +223,7 @@ pub fn monitor(args: &MonitorArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What is not as before, in a line.
+/// Text for the changed values, in one line.
 fn changes(before: &DeviceInfo, now: &DeviceInfo) -> String {
     let mut words = Vec::new();
     if before.checksum != now.checksum {
@@ -237,7 +236,7 @@ fn changes(before: &DeviceInfo, now: &DeviceInfo) -> String {
         words.push(format!("{} frames dropped", now.bad_frames));
     }
     if before.saturated_inputs != now.saturated_inputs {
-        words.push(format!("{} counts saturated", now.saturated_inputs));
+        words.push(format!("{} readings saturated", now.saturated_inputs));
     }
     if let (true, Some(slots)) = (before.slots != now.slots, &now.slots) {
         let [first, second] = slots.erases;

@@ -1,4 +1,4 @@
-//! `host-trainer device update | restart | new-key`.
+//! `host-trainer device update | restart | new-key`: model updates, restarts, signing keys.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -18,50 +18,51 @@ use crate::device::connection::AnyClient;
 use crate::device::signing::{SigningKey, Version};
 use crate::foreign_text;
 
-/// How long a device may take to start.
+/// Time limit for a device to start.
 const START: Duration = Duration::from_secs(20);
 
-/// `device update`.
+/// Arguments of `device update`.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["model", "rollback"]))]
 pub struct UpdateArgs {
-    /// A model file, packed for the device's core or for any; or the folder of a run
+    /// Model file, packed for the device's core or portable; or folder of a run
     #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
     model: Option<PathBuf>,
-    /// Sign it with the secret key in this file (PEM, PKCS#8), for a device built with the public one
+    /// Sign the model with the secret key in this file (PEM, PKCS#8), for a device built with the
+    /// public key
     #[arg(long, value_name = "KEYFILE", requires = "model")]
     sign: Option<PathBuf>,
-    /// The version to sign it as: the device refuses one below the highest that it has accepted
+    /// Version in the signature; the device refuses one below the highest that it has accepted
     /// [default: the seconds since 1970]
     #[arg(long, value_name = "N", requires = "sign")]
     model_version: Option<u32>,
-    /// Sign it as a downgrade: it may replace what the device has accepted up to now
+    /// Sign the model as a downgrade, which may replace any version that the device has accepted
     #[arg(long, requires = "sign")]
     downgrade: bool,
-    /// Go back to the model before instead
+    /// Roll back to the previous model
     #[arg(long)]
     rollback: bool,
-    /// The secret key for a device that goes back and restarts only when that is signed [default:
-    /// that of --sign]
+    /// Secret key for a device that accepts rollback and restart only when signed [default: that of
+    /// --sign]
     #[arg(long, value_name = "KEYFILE")]
     key: Option<PathBuf>,
-    /// Where the device is
+    /// Connection to the device
     #[command(flatten)]
     link: Link,
 }
 
-/// `device restart`.
+/// Arguments of `device restart`.
 #[derive(Debug, Args)]
 pub struct RestartArgs {
-    /// The secret key for a device that restarts only when that is signed
+    /// Secret key for a device that accepts a restart only when signed
     #[arg(long, value_name = "KEYFILE")]
     key: Option<PathBuf>,
-    /// Where the device is
+    /// Connection to the device
     #[command(flatten)]
     link: Link,
 }
 
-/// Gives the device another model, and starts it anew.
+/// Installs another model on the device, and restarts it.
 pub fn run(args: UpdateArgs, quiet: bool) -> anyhow::Result<()> {
     let UpdateArgs { model, sign, model_version, downgrade, key: command_key, link, .. } = args;
     let command_key = command_key.as_deref().map(SigningKey::read).transpose()?;
@@ -72,7 +73,7 @@ pub fn run(args: UpdateArgs, quiet: bool) -> anyhow::Result<()> {
         });
     };
     let file = read_model(&path)?;
-    // What is bad is refused here, with all that there is to say, before a byte is sent.
+    // A bad model is refused here with a full error message, before any byte is sent.
     let checksum = Model::parse(&file).with_context(|| foreign_text::path(&path))?.checksum();
     let key = sign.as_deref().map(SigningKey::read).transpose()?;
     let command_key = command_key.as_ref().or(key.as_ref());
@@ -95,7 +96,8 @@ pub fn run(args: UpdateArgs, quiet: bool) -> anyhow::Result<()> {
             |client: &mut AnyClient| client.update(&sent, |sent| bar.set_position(sent as u64));
         let mut updated = send(client);
         if let Err(Error::Refused(RequestError::RestartFirst)) = updated {
-            // It has been updated or sent back since its start, and needs both models until then.
+            // It was updated or rolled back since its start, and needs both models until it
+            // restarts.
             client.restart(command_key)?;
             client.wait_for_start(START)?;
             updated = send(client);
@@ -105,7 +107,7 @@ pub fn run(args: UpdateArgs, quiet: bool) -> anyhow::Result<()> {
             Err(error @ Error::Refused(RequestError::Rejected(ModelRejected::Unreadable)))
                 if sign.is_some() =>
             {
-                // With a signature behind it, it is no model to a device that asks for none.
+                // With a signature appended, a device without a key does not accept the model.
                 bail!("{error}. If the device was built without a key, update it without --sign");
             }
             other => other?,
@@ -121,7 +123,7 @@ pub fn run(args: UpdateArgs, quiet: bool) -> anyhow::Result<()> {
         restart(client, command_key)?;
         let running = client.info()?;
         if running.checksum != checksum {
-            // It has started with another one: the new model failed its self-test there.
+            // It started with another model: the new one failed its self-test there.
             let what = format!("{} ({:08x})", running.model, running.checksum);
             return Err(Error::WentBack { running: what }.into());
         }
@@ -129,10 +131,13 @@ pub fn run(args: UpdateArgs, quiet: bool) -> anyhow::Result<()> {
     })
 }
 
-/// Makes a key that signs models.
+/// Generates a key pair that signs models.
 pub fn new_key(path: &Path) -> anyhow::Result<()> {
     let public = SigningKey::generate().write(path)?;
-    println!("secret key  {}, for `device update MODEL --sign`; keep it", foreign_text::path(path));
+    println!(
+        "secret key  {}, for `device update MODEL --sign`; keep it safe",
+        foreign_text::path(path)
+    );
     println!(
         "public key  {0}, for a board: `THIMBLE_PUBLIC_KEY={0} cargo run --release --features \
          signed` in its folder",
@@ -141,13 +146,13 @@ pub fn new_key(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Starts a device anew.
+/// Restarts a device.
 pub fn run_restart(args: RestartArgs) -> anyhow::Result<()> {
     let key = args.key.as_deref().map(SigningKey::read).transpose()?;
     args.link.ask(|client| restart(client, key.as_ref()))
 }
 
-/// Starts the device anew, and shows who it is then.
+/// Restarts the device, and shows its identity afterwards.
 fn restart(client: &mut AnyClient, key: Option<&SigningKey>) -> anyhow::Result<()> {
     client.restart(key)?;
     print_info(&client.wait_for_start(START)?);

@@ -1,4 +1,4 @@
-//! The points of a grid, and how machines share them.
+//! Points of a grid, and shards for several machines.
 
 use std::fs;
 use std::num::NonZero;
@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::foreign_text::{self, shown};
 use crate::run_folder::RunFolder;
 
-/// A part of a sweep: the points whose number, modulo `count`, is `index`.
+/// Shard of a sweep: the points whose number, modulo `count`, is `index`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// Counted from 0.
+    /// Index from 0.
     pub(super) index: usize,
-    /// Parts that there are.
+    /// Number of shards.
     pub(super) count: NonZero<usize>,
 }
 
@@ -36,13 +36,13 @@ impl std::str::FromStr for Shard {
 /// A point of the grid: `key=value` for each key.
 pub(super) type Point = Vec<String>;
 
-/// The points of a grid, the last key changing fastest. Each axis is `key=value,value,…`; a comma
-/// inside brackets parts nothing.
+/// Returns the points of a grid; the last key changes fastest. Each axis is `key=value,value,…`. A
+/// comma inside brackets does not separate values.
 pub(super) fn points(axes: &[String]) -> anyhow::Result<Vec<Point>> {
     let mut points: Vec<Point> = vec![Vec::new()];
     for axis in axes {
         let Some((key, values)) = axis.split_once('=').filter(|(key, _)| !key.is_empty()) else {
-            bail!("--grid {axis}: must be KEY=VALUE,VALUE,…");
+            bail!("--grid {axis}: the form is KEY=VALUE,VALUE,…");
         };
         let values = split_values(values);
         if values.iter().any(|value| value.is_empty()) {
@@ -57,36 +57,36 @@ pub(super) fn points(axes: &[String]) -> anyhow::Result<Vec<Point>> {
     Ok(points)
 }
 
-/// Name of the file that says which sweep a folder is of.
+/// Name of the file that identifies the sweep of a folder.
 const FILE: &str = "sweep.json";
 
-/// Which sweep a folder is of.
+/// Identity of a sweep.
 #[derive(PartialEq, Serialize, Deserialize)]
 struct Sweep {
     grid: Vec<String>,
-    /// The preset that all points begin from.
+    /// Preset that all points start from.
     preset: String,
 }
 
-/// Notes in the folder which sweep it is of, or checks that it is of this one.
+/// Records the sweep in its folder, or checks that the folder belongs to this sweep.
 pub(super) fn keep(folder: &RunFolder, grid: &[String], preset: &str) -> anyhow::Result<()> {
     let path = folder.path().join(FILE);
     let own = Sweep { grid: grid.to_vec(), preset: preset.to_string() };
     let there = match fs::read(&path) {
         Ok(there) => there,
         Err(_) if folder.path().join("0001").exists() => bail!(
-            "{}: it has runs, and no {FILE} that says which sweep they are of. Choose another folder \
+            "{}: the folder contains runs, but no {FILE} of their sweep. Choose another folder \
              with --output",
             foreign_text::path(folder.path())
         ),
         Err(_) => {
-            // Strings: this cannot fail.
+            // Strings only: this cannot fail.
             let text = serde_json::to_string_pretty(&own).unwrap_or_default() + "\n";
             return Ok(folder.write(FILE, text.as_bytes())?);
         }
     };
     let there: Sweep = serde_json::from_slice(&there).with_context(|| {
-        format!("{}: it does not say which sweep the folder is of", foreign_text::path(&path))
+        format!("{}: the file does not identify a sweep", foreign_text::path(&path))
     })?;
     if there == own {
         return Ok(());
@@ -129,13 +129,13 @@ fn split_values(text: &str) -> Vec<&str> {
     values
 }
 
-/// The keys of the axes.
+/// Returns the keys of the axes.
 pub(super) fn keys(axes: &[String]) -> Vec<&str> {
     axes.iter().filter_map(|axis| Some(axis.split_once('=')?.0)).collect()
 }
 
 impl Shard {
-    /// Whether the point of this number is one of the part.
+    /// Returns whether the point with this number is in the shard.
     pub(super) fn has(self, number: usize) -> bool {
         number % self.count == self.index
     }

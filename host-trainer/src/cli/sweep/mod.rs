@@ -1,4 +1,4 @@
-//! `host-trainer sweep`: one training for each point of a grid.
+//! `host-trainer sweep`: one training per point of a grid of settings.
 
 mod grid;
 mod progress;
@@ -27,7 +27,7 @@ use crate::preset::{self, Preset};
 use crate::run_folder::{MANIFEST, ManifestError, RunFolder, RunFolderError};
 use crate::train::{Threads, TrainError};
 
-/// Trains each point of the grid that is not done yet, and shows all that are.
+/// Trains each point of the grid that is not finished, and shows all that are.
 pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
     let base = preset::find(&args.preset)?.with_settings(&args.set)?;
     let points = points(&args.grid)?;
@@ -37,7 +37,7 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
         .output
         .clone()
         .unwrap_or_else(|| Path::new("runs").join(format!("sweep-{}", base.name)));
-    // Its parts share it; each point has one writer.
+    // Shards share the folder; each point has one writer.
     let folder = RunFolder::shared(&out)?;
     grid::keep(&folder, &args.grid, &base.to_toml())?;
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
@@ -90,12 +90,12 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
         });
         match done {
             Ok(()) => {}
-            // One point that diverges, or asks for too large a batch, is a result too.
+            // A point that diverges, or whose batch is too large, is a result too.
             Err(error) if error.downcast_ref::<Error>().is_some() => {
                 progress.line(&format!("  {}", terminal::message(&error)));
                 failure.get_or_insert(error);
             }
-            // What another process trains, it reports.
+            // Another process trains this point and reports it.
             Err(error) if is_locked(&error) => progress.line(&format!("  {error}")),
             Err(error) => return Err(error),
         }
@@ -113,7 +113,7 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
     if let Some(failure) = failure.filter(|_| rows.iter().all(|row| row.metrics.is_none())) {
         return Err(failure.context("no point of the grid could be trained"));
     }
-    // Each shard has a table of its own, so that none overwrites another's.
+    // Each shard has its own table, so that none overwrites another.
     let name = match args.shard {
         Some(shard) => format!("sweep-{}-of-{}", shard.index + 1, shard.count),
         None => "sweep".to_string(),
@@ -131,7 +131,7 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Trains a point to its end, from its checkpoint where it has one that can be gone on from.
+/// Trains a point, from its checkpoint if it has a usable one.
 fn train(
     preset: &Preset,
     folder: &RunFolder,
@@ -147,13 +147,13 @@ fn train(
     let mut watch = Checkpoints::new(point, folder, preset, &plan.data, stop.clone());
     let resumed = place.is_some();
     let trained = match plan.train(threads, stop, place, &mut watch) {
-        // Such as one of another number of threads.
+        // For example, one with another number of threads.
         Err(Error::Train(TrainError::Checkpoint(_))) if resumed => {
             begin()?.train(threads, stop, None, &mut watch)?
         }
         trained => trained?,
     };
-    // What was stopped goes on from its checkpoint next time.
+    // An interrupted point resumes from its checkpoint next time.
     if trained.outcome.interrupted {
         return Ok(());
     }
@@ -162,18 +162,18 @@ fn train(
     Ok(())
 }
 
-/// What a point lacks.
+/// Remaining work for a point.
 enum Todo {
-    /// All of it; why what lies there does not count.
+    /// Everything, with the reason why the existing files do not count.
     Train(Option<String>),
-    /// The model, its figures and the report.
+    /// The model, its metrics and the report.
     Quantize,
     /// The report.
     Report,
 }
 
-/// What is left to do of a point, by what its `run.json` says; `data` gives the fingerprint of its
-/// data, where that can be read.
+/// Returns the remaining work for a point by its `run.json`. `data` returns the fingerprint of its
+/// data, if that can be read.
 fn left_to_do(
     folder: &Path,
     preset: &Preset,
@@ -184,7 +184,7 @@ fn left_to_do(
     }
     let saved = match SavedRun::open_learnt(folder) {
         Ok(saved) if is_of(&saved.preset, preset) => saved,
-        // The base preset is the same, so that it was written by hand.
+        // The base preset is the same, so that the file was edited by hand.
         Ok(_) => {
             let why = format!("{}: it was trained with other settings", foreign_text::path(folder));
             return Some(Todo::Train(Some(why)));
@@ -199,7 +199,7 @@ fn left_to_do(
         Ok(_) if folder.join(Experiment::REPORT.0).is_file() => None,
         Ok(_) => Some(Todo::Report),
         Err(ManifestError::NotQuantized { .. }) => Some(Todo::Quantize),
-        // A model that is missing or another is made again; figures of a training are not.
+        // A missing or changed model is made again; metrics of the training are not.
         Err(error) => match saved.manifest.check(folder, Some(&[Experiment::METRICS])) {
             Ok(()) => Some(Todo::Quantize),
             Err(_) => Some(Todo::Train(Some(error.to_string()))),
@@ -207,17 +207,17 @@ fn left_to_do(
     }
 }
 
-/// The metrics of a point that is done, by this sweep or another part of it.
+/// Returns the metrics of a finished point, of this sweep or another shard.
 fn finished(out: &Path, number: usize, preset: &Preset) -> Option<Value> {
     let folder = run_path(out, number);
-    // What was trained with other settings does not count.
+    // A training with other settings does not count.
     let text = fs::read_to_string(folder.join("preset.toml")).ok()?;
     let saved = Preset::read(&text, "preset.toml").ok()?;
     is_of(&saved, preset).then(|| read_metrics(&folder).ok())?
 }
 
-/// Whether a run with this preset is one of that which was asked for: a run writes the features of
-/// its table by name where the preset leaves them open.
+/// Returns whether a run with the preset `saved` is the requested one. A run writes the feature
+/// names of its table if the preset does not list them.
 fn is_of(saved: &Preset, asked: &Preset) -> bool {
     let mut asked = asked.clone();
     if let (Source::Csv(asked), Source::Csv(saved)) = (&mut asked.data.dataset, &saved.data.dataset)

@@ -1,4 +1,4 @@
-//! Progress of a sweep: one bar with the time left for all of its points.
+//! Progress of a sweep: one bar with the remaining time of all points.
 
 use std::io::{self, IsTerminal};
 use std::time::Duration;
@@ -10,27 +10,28 @@ use crate::cli::terminal;
 use crate::preset::Preset;
 use crate::train::{Observer, Progress};
 
-/// Steps of the bar for an epoch.
+/// Steps of the bar per epoch.
 const STEPS: usize = 1000;
 
-/// Shows how a sweep goes, on standard error: a bar on a terminal, a line a point elsewhere.
+/// Shows the progress of a sweep on standard error: a bar on a terminal, one line per point
+/// elsewhere.
 pub(super) struct SweepProgress {
     bar: ProgressBar,
-    /// Whether lines are shown in place of a bar.
+    /// Shows lines in place of a bar.
     lines: bool,
     quiet: bool,
 }
 
-/// Shows how one point goes.
+/// Shows the progress of one point.
 pub(super) struct PointProgress {
     bar: ProgressBar,
     name: String,
-    /// Where the bar stands when the point begins.
+    /// Position of the bar when the point begins.
     start: u64,
 }
 
 impl SweepProgress {
-    /// For points that are trained with these presets.
+    /// Creates the display for points with these presets.
     pub fn new<'a>(presets: impl Iterator<Item = &'a Preset>, quiet: bool) -> Self {
         let terminal = io::stderr().is_terminal();
         let epochs: usize = presets.map(|preset| preset.training.epochs).sum();
@@ -45,7 +46,7 @@ impl SweepProgress {
         SweepProgress { bar, lines: !terminal && !quiet, quiet }
     }
 
-    /// A point begins.
+    /// Begins a point.
     pub fn begin(&self, name: String) -> PointProgress {
         if self.lines {
             self.line(&name);
@@ -53,7 +54,7 @@ impl SweepProgress {
         PointProgress { bar: self.bar.clone(), name, start: self.bar.position() }
     }
 
-    /// A point is done, as is all the bar keeps for it, though it may have stopped early.
+    /// Ends a point. The bar advances by all its planned epochs, even after an early stop.
     pub fn end(&self, point: PointProgress, epochs: usize) {
         self.bar.set_position(point.start + (epochs * STEPS) as u64);
         if !self.lines && !self.quiet {
@@ -61,7 +62,7 @@ impl SweepProgress {
         }
     }
 
-    /// A line that stays.
+    /// Prints a permanent line.
     pub fn line(&self, line: &str) {
         self.bar.suspend(|| {
             terminal::note(line);
@@ -76,7 +77,7 @@ impl SweepProgress {
 
 impl Observer<f32> for PointProgress {
     fn batch_done(&mut self, progress: &Progress) {
-        // Text is made for a few batches of each epoch, not for all.
+        // Formatting is limited to a few batches per epoch.
         if progress.batch.is_multiple_of(progress.batches.div_ceil(8)) {
             let within = progress.batch * STEPS / progress.batches.max(1);
             self.bar.set_position(self.start + ((progress.epoch - 1) * STEPS + within) as u64);

@@ -1,4 +1,4 @@
-//! What a sweep reached: as a table, as CSV, as a page, as JSON.
+//! Results of a sweep as a table, CSV, page, and JSON.
 
 use std::path::{Path, PathBuf};
 
@@ -12,12 +12,12 @@ use crate::report::html::{Compared, compare_html};
 use crate::report::style::{STRONG, paint};
 use crate::report::{Cell, Table, percent, results_of, seconds, significant};
 
-/// The folder of a point.
+/// Folder of a point.
 pub(super) fn run_path(out: &Path, number: usize) -> PathBuf {
     out.join(format!("{:04}", number + 1))
 }
 
-/// A point with what it reached.
+/// A point with its results.
 pub(super) struct Row {
     pub number: usize,
     pub point: Point,
@@ -42,7 +42,7 @@ impl Row {
         })
     }
 
-    /// The part of the data whose rows choose among the points: `validation` or `training`.
+    /// Split whose rows select the best point: `validation` or `training`.
     fn part(&self) -> Option<&str> {
         self.metrics.as_ref()?["selection"]["part"].as_str()
     }
@@ -53,7 +53,7 @@ impl Row {
         self.metrics.as_ref().is_some_and(error)
     }
 
-    /// An accuracy or a squared error.
+    /// Text for an accuracy or a squared error.
     fn figure_text(&self, figure: f64) -> String {
         if self.is_regression() { significant(figure) } else { percent(figure) }
     }
@@ -63,18 +63,18 @@ impl Row {
     }
 }
 
-/// What a point reached; of two numbers the first is float, the second quantized.
+/// Metrics of a point; of two values the first is float, the second quantized.
 #[derive(Clone, Copy)]
 struct Figures {
-    /// On the rows that choose among the points.
+    /// On the rows that select the best point.
     selection: [f64; 2],
-    /// On the test rows, which choose nothing.
+    /// On the test rows, which select nothing.
     test: [f64; 2],
-    /// Of training.
+    /// Seconds of training.
     seconds: f64,
 }
 
-/// The parts of the data whose rows choose among these points.
+/// Splits whose rows select among these points.
 fn parts(rows: &[Row]) -> String {
     let mut parts: Vec<&str> = rows.iter().filter_map(Row::part).collect();
     parts.sort_unstable();
@@ -115,7 +115,7 @@ pub(super) fn csv(axes: &[String], rows: &[Row]) -> anyhow::Result<Vec<u8>> {
     Ok(csv.into_inner()?)
 }
 
-/// All points that are done, side by side, each with a link to its own report.
+/// Page of all finished points, side by side, each with a link to its own report.
 pub(super) fn page(name: &str, rows: &[Row]) -> String {
     let of_row = |row: &Row| {
         let folder = format!("{:04}", row.number + 1);
@@ -133,8 +133,8 @@ pub(super) fn page(name: &str, rows: &[Row]) -> String {
             [selection[0], test[0], test[1]].map(|figure| row.figure_text(figure));
         let what = if row.is_regression() { "mean squared error" } else { "accuracy" };
         Some(format!(
-            "The best by its float network on {} rows: {:04} · {}, {what} {chosen}. On the test rows, \
-             which chose nothing: {float} in float, {quantized} quantized.",
+            "The best by its float network on {} rows: {:04} · {}, {what} {chosen}. On the test \
+             rows, which were not used for selection: {float} in float, {quantized} quantized.",
             parts(rows),
             row.number + 1,
             row.point.join(", ")
@@ -143,8 +143,8 @@ pub(super) fn page(name: &str, rows: &[Row]) -> String {
     compare_html(&title, summary.as_deref(), &runs)
 }
 
-/// The point with the best float network on the rows that choose, where there is one; of several,
-/// that which is the best once it is quantized. Test rows choose nothing.
+/// Returns the point with the best float network on the selection rows, if there is one. Of
+/// several, the one with the best quantized model. Test rows select nothing.
 fn best(rows: &[Row]) -> Option<&Row> {
     let regression = rows.iter().any(Row::is_regression);
     let better = |a: &f64, b: &f64| if regression { b.total_cmp(a) } else { a.total_cmp(b) };
@@ -186,16 +186,15 @@ pub(super) fn table(axes: &[String], rows: &[Row]) -> String {
     let mut text: String = table.lines().into_iter().map(|line| line + "\n").collect();
     if best.is_some() {
         text += &format!(
-            "\n{} is the best, by what the float network reaches on {part} rows; test rows choose \
-             nothing\n",
+            "\n{} is the best by its float network on {part} rows; test rows select nothing\n",
             paint(STRONG, "bold")
         );
     }
     text
 }
 
-/// An array with an object a point: its settings as they were typed, its folder, and its metrics,
-/// null where it is not done.
+/// JSON array with one object per point: its settings as typed, its folder, and its metrics, or
+/// null if it is not finished.
 pub(super) fn json(out: &Path, rows: &[Row]) -> Value {
     let object = |row: &Row| {
         let settings = row.point.iter().filter_map(|setting| setting.split_once('='));
@@ -252,7 +251,7 @@ mod tests {
     fn of_equal_float_networks_the_best_int8_one_counts() {
         let row = |number, float: f64, int8: f64| {
             let metrics = serde_json::json!({
-                // What test rows say is the other way around, and chooses nothing.
+                // Test rows would rank the other way, and select nothing.
                 "float": { "test": { "accuracy": 1.0 - float } },
                 "int8": { "test": { "accuracy": 1.0 - int8 } },
                 "selection": { "float": { "accuracy": float }, "int8": { "accuracy": int8 } },

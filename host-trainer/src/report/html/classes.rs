@@ -1,4 +1,4 @@
-//! How well each class is told from the others.
+//! Classification results: per-class accuracy, ROC and precision-recall curves.
 
 use maud::{Markup, html};
 
@@ -10,14 +10,14 @@ use crate::evaluate::Confusion;
 use crate::report::number::percent;
 use crate::report::svg::{Axis, round};
 
-/// The most classes that get a plot each.
+/// Maximum number of classes with a plot each.
 const PLOTS: usize = 24;
 
-/// Everything about the answers.
+/// Section with all classification results.
 pub fn section(classes: &Classes, precision: &str, results: &str) -> Markup {
     let (float, int8) = (&classes.float, &classes.int8);
     html! {
-        h2 id="answers" { "Answers on the " (results) " rows" }
+        h2 id="answers" { "Predictions on the " (results) " rows" }
         (figures::table(float, int8, precision))
         (confusion::matrices(&float.confusion, &int8.confusion, precision))
         h3 { "Accuracy of each class" }
@@ -25,7 +25,7 @@ pub fn section(classes: &Classes, precision: &str, results: &str) -> Markup {
         (table(float, int8, precision))
         @if let Some(threshold) = classes.threshold {
             p class="faint" {
-                "A row is taken for " b { (float.confusion.names().get(1).map_or("", String::as_str)) }
+                "A row is classified as " b { (float.confusion.names().get(1).map_or("", String::as_str)) }
                 " above a probability of " (format!("{threshold:.4}")) "."
             }
         }
@@ -36,7 +36,7 @@ pub fn section(classes: &Classes, precision: &str, results: &str) -> Markup {
     }
 }
 
-/// A bar a class and network, the worst class first.
+/// Bar chart of accuracy per class and network, the lowest first.
 fn bars(float: &Confusion, int8: &Confusion, precision: &str) -> Markup {
     let mut order: Vec<usize> =
         (0..float.names().len()).filter(|&class| float.class_total(class) > 0).collect();
@@ -46,7 +46,7 @@ fn bars(float: &Confusion, int8: &Confusion, precision: &str) -> Markup {
         .iter()
         .flat_map(|&class| [float.class_accuracy(class), int8.class_accuracy(class)])
         .fold(1.0_f64, f64::min);
-    // From zero, unless nothing would be seen then; the axis says so.
+    // From zero, unless the differences would be invisible; the axis shows the start.
     let from = if least > 0.8 { (least * 20.0 - 0.5).floor() / 20.0 } else { 0.0 };
     html! {
         ul class="key" { li class="swatch-first" { "float" } li class="swatch-second" { (precision) } }
@@ -137,13 +137,13 @@ fn table(float: &Answers, int8: &Answers, precision: &str) -> Markup {
     }
 }
 
-/// A curve a class, against all other classes.
+/// ROC curve per class, against all other classes.
 fn roc(float: &Answers, int8: &Answers, precision: &str) -> Markup {
     let names = float.confusion.names();
     let mut order: Vec<usize> = (0..names.len())
         .filter(|&class| int8.roc.get(class).is_some_and(|roc| roc.area.is_finite()))
         .collect();
-    // Of two classes the curve of one is that of the other, turned around.
+    // For two classes, one curve is the mirror image of the other.
     if names.len() == 2 {
         order.retain(|&class| class == 1);
     }
@@ -157,12 +157,14 @@ fn roc(float: &Answers, int8: &Answers, precision: &str) -> Markup {
     let zoom = zoom(shown());
     html! {
         p class="faint" {
-            "Each class against all others: the share of its rows that are found, over the share of \
-             the other rows that are taken for it, as the threshold on its probability falls."
+            "Each class against all others: true-positive rate over false-positive rate, for \
+             falling thresholds on its probability."
             @if zoom < 1.0 {
-                " Only the corner that matters is drawn: up to " (percent(zoom)) " of the others."
+                " Only the relevant corner is drawn: up to " (percent(zoom)) " of the others."
             }
-            @if left_out > 0 { " The " (PLOTS) " hardest classes; " (left_out) " easier ones left out." }
+            @if left_out > 0 {
+                " The " (PLOTS) " hardest classes; " (left_out) " easier ones are omitted."
+            }
         }
         ul class="key" { li class="swatch-first" { "float" } li class="swatch-second" { (precision) } }
         div class="small grid" {
@@ -189,7 +191,7 @@ fn roc(float: &Answers, int8: &Answers, precision: &str) -> Markup {
     }
 }
 
-/// The precision-recall curves of the rarer of two classes.
+/// Precision-recall curves of the rarer of two classes.
 fn precision_recall(float: &Answers, int8: &Answers, precision: &str) -> Markup {
     let (Some(float), Some(int8)) = (&float.precision_recall, &int8.precision_recall) else {
         return html! {};
@@ -197,8 +199,8 @@ fn precision_recall(float: &Answers, int8: &Answers, precision: &str) -> Markup 
     html! {
         h3 { "Precision and recall of " (float.class) }
         p class="faint" {
-            "The share of the rows taken for it that are of it, over the share of its rows that are \
-             found, as the threshold on its probability falls. Guessing has a precision of "
+            "Precision over recall of the class, for falling thresholds on its probability. \
+             Guessing has a precision of "
             (percent(float.share)) "."
         }
         ul class="key" { li class="swatch-first" { "float" } li class="swatch-second" { (precision) } }
@@ -224,8 +226,7 @@ fn precision_recall(float: &Answers, int8: &Answers, precision: &str) -> Markup 
     }
 }
 
-/// How much of the plane is worth drawing: four times the rate at which the worst class errs as
-/// often one way as the other.
+/// Returns the displayed part of the plane: four times the equal error rate of the worst class.
 fn zoom<'a>(curves: impl Iterator<Item = &'a Roc>) -> f64 {
     let equal_error = |roc: &Roc| {
         let at = roc.points.iter().find(|(fp, tp)| *fp >= 1.0 - tp);
@@ -236,7 +237,7 @@ fn zoom<'a>(curves: impl Iterator<Item = &'a Roc>) -> f64 {
     round.unwrap_or(1.0)
 }
 
-/// The part of a curve within (0, 1 − zoom) and (zoom, 1).
+/// Returns the part of a curve within (0, 1 − zoom) and (zoom, 1).
 fn corner(roc: &Roc, zoom: f64) -> Vec<(f64, f64)> {
     let mut points = Vec::new();
     for pair in roc.points.windows(2) {
@@ -253,7 +254,7 @@ fn corner(roc: &Roc, zoom: f64) -> Vec<(f64, f64)> {
     points
 }
 
-/// The part of a rising line that lies in the corner, each end from 0 to 1.
+/// Clips a rising line to the corner, each coordinate from 0 to 1.
 fn clip((x0, y0): (f64, f64), (x1, y1): (f64, f64), zoom: f64) -> (f64, f64) {
     let low = 1.0 - zoom;
     let from = match y1 > y0 {
@@ -273,7 +274,7 @@ fn wrong(classes: &Classes, precision: &str, results: &str) -> Markup {
     html! {
         @if !classes.wrong.is_empty() {
             h3 { "Most confidently wrong" }
-            p class="faint" { "What " (precision) " is surest about and wrong, the surest first." }
+            p class="faint" { "Wrong predictions of " (precision) ", the most confident first." }
             @if classes.wrong.iter().any(|wrong| wrong.picture.is_some()) {
                 div class="wrong" {
                     @for wrong in &classes.wrong {
@@ -282,7 +283,7 @@ fn wrong(classes: &Classes, precision: &str, results: &str) -> Markup {
                                 (img(picture, &format!("Row {}: {}", wrong.row, wrong.truth)))
                             }
                             figcaption {
-                                "is " b { (wrong.truth) } ", taken for " b { (wrong.int8.0) } br;
+                                "true " b { (wrong.truth) } ", predicted " b { (wrong.int8.0) } br;
                                 span { (precision) " " (percent(wrong.int8.1)) br;
                                     "float " (wrong.float.0) ", " (percent(wrong.float.1)) br;
                                     (results) " row " (wrong.row) }
@@ -293,17 +294,17 @@ fn wrong(classes: &Classes, precision: &str, results: &str) -> Markup {
             } @else {
                 table class="stack" {
                     thead { tr {
-                        th scope="col" { (results) " row" } th scope="col" { "is" }
-                        th scope="col" { (precision) " says" } th scope="col" { "sure to" }
-                        th scope="col" { "float says" } th scope="col" { "float sure to" }
+                        th scope="col" { (results) " row" } th scope="col" { "true class" }
+                        th scope="col" { (precision) } th scope="col" { "probability" }
+                        th scope="col" { "float" } th scope="col" { "float probability" }
                     } }
                     tbody { @for wrong in &classes.wrong { tr {
                         th scope="row" { (wrong.row) }
-                        td data-column="is" { (wrong.truth) }
-                        td data-column=(format!("{precision} says")) { (wrong.int8.0) }
-                        td data-column="sure to" { (percent(wrong.int8.1)) }
-                        td data-column="float says" { (wrong.float.0) }
-                        td data-column="float sure to" { (percent(wrong.float.1)) }
+                        td data-column="true class" { (wrong.truth) }
+                        td data-column=(precision) { (wrong.int8.0) }
+                        td data-column="probability" { (percent(wrong.int8.1)) }
+                        td data-column="float" { (wrong.float.0) }
+                        td data-column="float probability" { (percent(wrong.float.1)) }
                     } } }
                 }
             }
@@ -311,7 +312,7 @@ fn wrong(classes: &Classes, precision: &str, results: &str) -> Markup {
     }
 }
 
-/// Rows of each class in each part of the data.
+/// Table of the rows per class and split.
 pub fn distribution(classes: &Classes) -> Markup {
     let names = classes.float.confusion.names();
     html! {
@@ -335,7 +336,7 @@ fn columns(part: &str, names: &[String], counts: &[usize]) -> Markup {
     let label_every = (34.0 / side).ceil().max(1.0) as usize;
     html! {
         svg viewBox=(format!("0 0 {} {HEIGHT}", plot::WIDTH)) role="img"
-            aria-label=(format!("Rows of each class among the {part} rows")) {
+            aria-label=(format!("Rows of each class in the {part} split")) {
             @for (class, &count) in counts.iter().enumerate() {
                 @let height = (HEIGHT - TOP - BOTTOM) * count as f64 / most;
                 @let (x, middle) = (class as f64 * side, round((class as f64 + 0.5) * side));

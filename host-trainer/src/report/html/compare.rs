@@ -1,57 +1,57 @@
-//! The page of several runs side by side.
+//! Page that compares several runs.
 
 use maud::{Markup, html};
 
 use super::page::{kilobytes, page};
 use crate::report::number::{grouped, percent, seconds, significant as number};
 
-/// What one run reached, as its metrics.json says.
+/// Results of one run, from its metrics.json.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Compared {
-    /// What the run is called: its folder, or its place in a sweep.
+    /// Name of the run: its folder, or its place in a sweep.
     pub run: String,
-    /// Where its report lies, seen from the page.
+    /// Path of its report, relative to the page.
     pub report: Option<String>,
     /// Name of the preset.
     pub preset: String,
     /// Name of the dataset.
     pub dataset: String,
-    /// Widths of the network.
+    /// Layer widths of the network.
     pub network: String,
-    /// `int8` or `int16`, of the quantized model's activations.
+    /// Data type of the quantized model's activations: `int8` or `int16`.
     pub data_type: String,
-    /// The seed.
+    /// Seed.
     pub seed: Option<u64>,
     /// Accuracy on the test rows: float, int8.
     pub accuracy: [Option<f64>; 2],
     /// Mean squared error on the test rows: float, int8.
     pub mse: [Option<f64>; 2],
-    /// Bytes of the model file.
+    /// Size of the model file in bytes.
     pub flash: Option<u64>,
-    /// Bytes of scratch memory.
+    /// Scratch memory in bytes.
     pub ram: Option<u64>,
-    /// Multiply-accumulates of an inference.
+    /// Multiply-accumulates per inference.
     pub macs: Option<u64>,
-    /// Epochs trained.
+    /// Number of trained epochs.
     pub epochs: Option<u64>,
-    /// Mean seconds of an epoch.
+    /// Mean seconds per epoch.
     pub epoch_seconds: Option<f64>,
 }
 
 /// A column of the comparison.
 #[derive(Clone, Copy)]
 pub struct Column {
-    /// What it is.
+    /// Title.
     pub title: &'static str,
-    /// Its number; `None` where a run has none.
+    /// Value; `None` where a run has none.
     pub value: fn(&Compared) -> Option<f64>,
-    /// The number as text.
+    /// Formats the value.
     pub text: fn(f64) -> String,
-    /// Whether more is better than less; `None` where neither is.
+    /// Direction: true if larger values are better, `None` if neither is.
     pub more_is_better: Option<bool>,
 }
 
-/// Every column, in order.
+/// All columns, in order.
 pub const COLUMNS: [Column; 9] = [
     column("float", |run| run.accuracy[0], percent, Some(true)),
     column("quantized", |run| run.accuracy[1], percent, Some(true)),
@@ -61,7 +61,7 @@ pub const COLUMNS: [Column; 9] = [
     column("RAM", |run| run.ram.map(|v| v as f64), |v| kilobytes(v as u64), Some(false)),
     column("MACs", |run| run.macs.map(|v| v as f64), |v| grouped(v as u64), Some(false)),
     column("epochs", |run| run.epochs.map(|v| v as f64), |v| grouped(v as u64), None),
-    column("an epoch", |run| run.epoch_seconds, seconds, Some(false)),
+    column("per epoch", |run| run.epoch_seconds, seconds, Some(false)),
 ];
 
 const fn column(
@@ -73,7 +73,8 @@ const fn column(
     Column { title, value, text, more_is_better }
 }
 
-/// The columns that at least one of the runs has, each with its best number where the runs differ.
+/// Returns the columns that at least one of the runs has, each with its best value where the runs
+/// differ.
 pub fn columns(runs: &[Compared]) -> Vec<(Column, Option<f64>)> {
     COLUMNS
         .into_iter()
@@ -87,7 +88,7 @@ pub fn columns(runs: &[Compared]) -> Vec<(Column, Option<f64>)> {
         .collect()
 }
 
-/// The comparison as a page, with what there is to say first, if there is.
+/// Returns the comparison as a page, after an optional summary.
 pub fn compare_html(title: &str, summary: Option<&str>, runs: &[Compared]) -> String {
     let columns = columns(runs);
     let body = html! {

@@ -1,4 +1,4 @@
-//! Confusion matrices: float, int8, and what changed between them.
+//! Confusion matrices of float and int8, and their difference.
 
 use maud::{Markup, html};
 
@@ -10,8 +10,8 @@ const SIDE: f64 = 360.0;
 const TOP: f64 = 26.0;
 const LEFT: f64 = 40.0;
 
-/// A cell of a matrix: how strong its color is, whether it is of the first color (what is
-/// right, or more) or the second, and what is written in it.
+/// Cell of a matrix: intensity of its color, whether it has the first color (correct, or more) or
+/// the second, and its text.
 struct Cell {
     strength: f64,
     first: bool,
@@ -19,12 +19,13 @@ struct Cell {
     meaning: String,
 }
 
-/// The matrices of float and int8 side by side, and their difference.
+/// Matrices of float and int8 side by side, and their difference.
 pub fn matrices(float: &Confusion, int8: &Confusion, data_type: &str) -> Markup {
     html! {
         p class="faint" {
-            "Row: what an example is. Column: what it was taken for. What is right is blue, what is \
-             wrong orange, the stronger the more often; errors are set against the most frequent one."
+            "Row: true class. Column: predicted class. Correct predictions are blue, errors \
+             orange, with an intensity by frequency. Errors are relative to the most frequent \
+             one."
         }
         div class="grid" {
             (figure("float", float, count))
@@ -41,14 +42,14 @@ pub fn matrices(float: &Confusion, int8: &Confusion, data_type: &str) -> Markup 
     }
 }
 
-/// What is written in a cell, of its count and the rows of the class.
+/// Text of a cell, from its count and the number of rows of the class.
 type Text = fn(u32, u32) -> String;
 
 fn count(count: u32, _: u32) -> String {
     count.to_string()
 }
 
-/// As many digits as a cell has room for.
+/// Percentage with as many digits as fit into a cell.
 fn percent_of_row(count: u32, total: u32) -> String {
     let percent = f64::from(count) / f64::from(total.max(1)) * 100.0;
     match percent {
@@ -86,7 +87,7 @@ fn figure(title: &str, confusion: &Confusion, text: Text) -> Markup {
     }
 }
 
-/// What int8 counts more (or less) often than float.
+/// Matrix of the difference in counts, int8 minus float.
 fn difference(float: &Confusion, int8: &Confusion, data_type: &str) -> Markup {
     let change = |truth, taken| {
         let of = |confusion: &Confusion| confusion.counts().get((truth, taken)).copied();
@@ -100,7 +101,7 @@ fn difference(float: &Confusion, int8: &Confusion, data_type: &str) -> Markup {
         let change = change(truth, taken);
         (change != 0).then(|| Cell {
             strength: 0.15 + 0.85 * change.abs() as f64 / most as f64,
-            // More of what is right and less of what is wrong is good.
+            // More correct and fewer wrong predictions are an improvement.
             first: (change > 0) == (truth == taken),
             text: signed(change),
             meaning: format!("{} in {data_type}", signed(change)),
@@ -112,7 +113,7 @@ fn difference(float: &Confusion, int8: &Confusion, data_type: &str) -> Markup {
             @if moved > 0 {
                 (matrix("Difference of the confusion matrices", float.names(), cell))
             } @else {
-                p { "None: both count every row alike." }
+                p { "None: the matrices are equal." }
             }
         }
     }
@@ -137,7 +138,7 @@ fn matrix(
     let place = |class: usize| round(class as f64 * side);
     let size = round(side - gap);
     let height = TOP + SIDE - LEFT;
-    // As much of the name as there is room for, at about seven pixels a letter.
+    // Truncates the name to the available width, at about seven pixels per letter.
     let short = |name: &str, room: f64| {
         name.chars().take((room / 7.0).max(1.0) as usize).collect::<String>()
     };
@@ -166,7 +167,7 @@ fn matrix(
                         rect class=(if cell.first { "fill-first" } else { "fill-second" })
                             x=(x) y=(y) width=(size) height=(size) rx=(if gap > 0.0 { 3 } else { 0 })
                             fill-opacity=(round(cell.strength)) {
-                            title { (names[truth]) " taken for " (names[taken]) ": " (cell.meaning) }
+                            title { (names[truth]) " predicted as " (names[taken]) ": " (cell.meaning) }
                         }
                         @if side >= 7.5 * cell.text.chars().count() as f64 + 2.0 {
                             text class=(if cell.strength > 0.6 { "middle on-strong" } else { "middle on-weak" })
@@ -194,8 +195,8 @@ mod tests {
         int8.add(0, 1);
         let text = matrices(&float, &int8, "int8").into_string();
         assert!(text.contains(">17<") && text.contains(">−1<") && text.contains(">+1<"));
-        assert!(text.contains("a&amp;b taken for c: +1 in int8"));
-        assert!(text.contains("a&amp;b taken for c: 1 of 17, 5.9 %") && text.contains(">94.1<"));
+        assert!(text.contains("a&amp;b predicted as c: +1 in int8"));
+        assert!(text.contains("a&amp;b predicted as c: 1 of 17, 5.9 %") && text.contains(">94.1<"));
         assert!(text.contains("1 counted elsewhere") && !text.contains("NaN"));
     }
 

@@ -1,4 +1,4 @@
-//! The figures that sum up how well classes are told apart.
+//! Table of classification metrics.
 
 use maud::{Markup, html};
 
@@ -6,7 +6,7 @@ use super::findings::Answers;
 use crate::evaluate::summary_figures;
 use crate::report::number::percent;
 
-/// A row a figure, float beside quantized.
+/// One row per metric, float beside quantized.
 pub fn table(float: &Answers, int8: &Answers, precision: &str) -> Markup {
     let of = |answers: &Answers| summary_figures(&answers.confusion, answers.ranking.as_ref());
     let rows = of(float).into_iter().zip(of(int8));

@@ -1,84 +1,84 @@
-//! What a report is about, as plain numbers: the page is made of this and of nothing else.
+//! Content of a report as plain data, the only input of the page.
 
 use crate::evaluate::{Confusion, Ranking, Regression};
 use crate::report::FeatureRange;
 
-/// Everything that a report shows.
+/// Content of a report.
 #[derive(Clone, Debug)]
 pub struct Findings {
-    /// Which rows results are of, `test` or `validation`.
+    /// Split of the results: `test` or `validation`.
     pub results: &'static str,
     /// The preset's name.
     pub name: String,
-    /// The preset's line about itself.
+    /// Description in the preset.
     pub description: String,
-    /// Widths of the network, such as `784-128-10`.
+    /// Layer widths of the network, such as `784-128-10`.
     pub network: String,
     /// Name of the dataset.
     pub dataset: String,
-    /// Where the data came from.
+    /// Origin of the data.
     pub origin: String,
-    /// The seed.
+    /// Seed.
     pub seed: u64,
-    /// Whether training was ended early by the user.
+    /// True if the user stopped training early.
     pub interrupted: bool,
-    /// Epochs that were trained.
+    /// Number of trained epochs.
     pub epochs: usize,
-    /// Mean seconds of an epoch.
+    /// Mean seconds per epoch.
     pub seconds_per_epoch: f64,
-    /// Each part of the data with its number of rows.
+    /// Splits of the data with their numbers of rows.
     pub splits: Vec<(&'static str, usize)>,
-    /// What was measured at each epoch.
+    /// Curves over the epochs.
     pub curves: Vec<Curve>,
-    /// The epoch whose network was kept, where it is not the last one.
+    /// Epoch whose network was kept, if it is not the last one.
     pub kept_epoch: Option<usize>,
-    /// Whether the loss is of scaled targets.
+    /// True if the loss is computed on scaled targets.
     pub scaled_targets: bool,
-    /// What nobody should miss, in plain sentences.
+    /// Warnings in plain sentences.
     pub warnings: Vec<String>,
-    /// How well the networks do.
+    /// Results of classification or regression.
     pub task: Task,
     /// Some training rows as pictures, by class.
     pub samples: Vec<Sample>,
-    /// What the model needs.
+    /// Memory and work of the model.
     pub size: Size,
-    /// What the quantized model's activations are called: `int8` or `int16`.
+    /// Data type of the quantized model's activations: `int8` or `int16`.
     pub data_type: &'static str,
-    /// The ways to quantize that were tried.
+    /// Evaluated quantization candidates.
     pub attempts: Vec<AttemptRow>,
-    /// Where no way keeps the loss small: which layer and which features lose most.
+    /// Layer and features that lose most, if no candidate has a small loss.
     pub culprits: Option<String>,
-    /// The range of each feature at the model's input; none for pixels.
+    /// Range of each feature at the model's input; empty for pixels.
     pub features: Vec<FeatureRange>,
-    /// Each layer of the int8 model.
+    /// Findings per layer of the int8 model.
     pub layers: Vec<LayerFindings>,
-    /// For two inputs: what is answered where.
+    /// Decision regions or surface, for two inputs.
     pub plane: Option<Plane>,
     /// Every setting, by its key.
     pub settings: Vec<(String, String)>,
-    /// The preset as TOML.
+    /// Preset as TOML.
     pub preset: String,
 }
 
-/// A way to quantize that was tried.
+/// An evaluated quantization candidate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AttemptRow {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// What it lost on the judged rows, in words.
+    /// Loss on the evaluation rows, as text.
     pub lost: String,
-    /// Bytes of the model.
+    /// Size of the model in bytes.
     pub bytes: u64,
-    /// Instructions of an inference on a Cortex-M4F, estimated.
+    /// Estimated instructions of an inference on a Cortex-M4F.
     pub instructions: u64,
-    /// Whether it was taken.
+    /// True if it was selected.
     pub is_taken: bool,
 }
 
 /// A quantity over the epochs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
-    /// What it is, as history.csv calls it.
+    /// Name of the column in history.csv.
     pub name: String,
     /// Epoch and value on the training rows.
     pub train: Vec<(f64, f64)>,
@@ -86,55 +86,55 @@ pub struct Curve {
     pub validation: Vec<(f64, f64)>,
 }
 
-/// What the network answers, and how well.
+/// Results of classification or regression.
 #[derive(Clone, Debug)]
 pub enum Task {
-    /// A class.
+    /// Classification.
     Classes(Box<Classes>),
-    /// Numbers.
+    /// Regression.
     Values(Box<Values>),
 }
 
-/// How well classes are told apart.
+/// Results of classification.
 #[derive(Clone, Debug)]
 pub struct Classes {
-    /// Rows of each class: for each part of the data, a count a class.
+    /// Rows of each class: for each split, a count per class.
     pub distribution: Vec<(&'static str, Vec<usize>)>,
-    /// The float network on the test rows.
+    /// Predictions of the float network on the test rows.
     pub float: Answers,
-    /// The int8 model on the test rows.
+    /// Predictions of the int8 model on the test rows.
     pub int8: Answers,
-    /// Test rows that float and int8 answer differently.
+    /// Number of test rows whose predictions by float and int8 differ.
     pub different: usize,
-    /// The most confidently wrong test rows, the worst first.
+    /// Wrong predictions on test rows, the most confident first.
     pub wrong: Vec<Wrong>,
-    /// The threshold on the probability of the second of two classes.
+    /// Threshold on the probability of the second of two classes.
     pub threshold: Option<f64>,
 }
 
-/// The answers of one network.
+/// Predictions of one network.
 #[derive(Clone, Debug)]
 pub struct Answers {
-    /// Which classes are taken for which.
+    /// Confusion matrix.
     pub confusion: Confusion,
-    /// The receiver operating characteristic of each class against all others.
+    /// Receiver operating characteristic of each class against all others.
     pub roc: Vec<Roc>,
-    /// The precision-recall curve of the rarer of two classes.
+    /// Precision-recall curve of the rarer of two classes.
     pub precision_recall: Option<PrecisionRecall>,
-    /// How the probabilities rank the rows, where there are any.
+    /// Ranking metrics of the probabilities, if there are any.
     pub ranking: Option<Ranking>,
 }
 
 /// A precision-recall curve.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PrecisionRecall {
-    /// The class that is looked for.
+    /// The positive class.
     pub class: String,
-    /// Recall and precision as the threshold falls, each recall once with its best precision.
+    /// Recall and precision for falling thresholds; each recall once with its best precision.
     pub points: Vec<(f64, f64)>,
     /// Average precision.
     pub area: f64,
-    /// Share of the rows that are of the class: the precision of guessing.
+    /// Share of rows of the class, which is the precision of random guessing.
     pub share: f64,
 }
 
@@ -143,55 +143,55 @@ pub struct PrecisionRecall {
 pub struct Roc {
     /// False-positive and true-positive rates, from (0, 0) to (1, 1).
     pub points: Vec<(f64, f64)>,
-    /// Area under it; NaN where the class, or every other, has no row.
+    /// Area under the curve; NaN if the class, or every other class, has no rows.
     pub area: f64,
 }
 
-/// A test row that the int8 model is wrong about.
+/// A wrong prediction of the int8 model on a test row.
 #[derive(Clone, Debug)]
 pub struct Wrong {
-    /// The row as a picture, where it is one.
+    /// The row as a picture, if it is one.
     pub picture: Option<Picture>,
-    /// Its place among the test rows.
+    /// Index of the row in the test split.
     pub row: usize,
-    /// Its class.
+    /// True class.
     pub truth: String,
-    /// What int8 takes it for, with how much confidence.
+    /// Class predicted by int8, with its probability.
     pub int8: (String, f64),
-    /// What float takes it for, with how much confidence.
+    /// Class predicted by float, with its probability.
     pub float: (String, f64),
 }
 
-/// How well numbers are met.
+/// Results of regression.
 #[derive(Clone, Debug)]
 pub struct Values {
-    /// The float network on the test rows, all outputs together.
+    /// Errors of the float network on the test rows, over all outputs.
     pub float: Regression,
-    /// The int8 model on the test rows, all outputs together.
+    /// Errors of the int8 model on the test rows, over all outputs.
     pub int8: Regression,
-    /// Each output by itself.
+    /// Results per output.
     pub outputs: Vec<OutputAnswers>,
 }
 
-/// How well the numbers of one output are met.
+/// Results of one output.
 #[derive(Clone, Debug)]
 pub struct OutputAnswers {
-    /// What the output is called.
+    /// Name of the output.
     pub name: String,
-    /// Its unit; may be empty.
+    /// Unit; may be empty.
     pub unit: String,
-    /// The float network on the test rows.
+    /// Predictions of the float network on the test rows.
     pub float: ValueAnswers,
-    /// The int8 model on the test rows.
+    /// Predictions of the int8 model on the test rows.
     pub int8: ValueAnswers,
 }
 
-/// The answers of one network.
+/// Predictions of one network for one output.
 #[derive(Clone, Debug)]
 pub struct ValueAnswers {
-    /// Their errors.
+    /// Errors.
     pub errors: Regression,
-    /// Target and answer of some rows.
+    /// Target and prediction of some rows.
     pub points: Vec<(f64, f64)>,
 }
 
@@ -213,113 +213,113 @@ pub struct Picture {
     pub size: (u32, u32),
 }
 
-/// What the model needs.
+/// Memory and work of the model.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Size {
-    /// Bytes of the model file.
+    /// Size of the model file in bytes.
     pub flash: u64,
-    /// Bytes of scratch memory.
+    /// Scratch memory in bytes.
     pub scratch: u64,
-    /// Multiply-accumulates of an inference.
+    /// Multiply-accumulates per inference.
     pub macs: u64,
-    /// Bytes of the float parameters.
+    /// Size of the float parameters in bytes.
     pub float: u64,
 }
 
-/// A layer of the int8 model with what follows it up to the next.
+/// A layer of the int8 model with the layers up to the next one with weights.
 #[derive(Clone, Debug)]
 pub struct LayerFindings {
-    /// What it is, such as `dense 784 → 128`.
+    /// Title, such as `dense 784 → 128`.
     pub title: String,
     /// Multiply-accumulates.
     pub macs: u64,
-    /// Bytes in the model file.
+    /// Size in the model file in bytes.
     pub flash: u64,
-    /// `int8` or `int16`, of its outputs.
+    /// Data type of its outputs: `int8` or `int16`.
     pub data_type: &'static str,
-    /// The weights, as the model has them.
+    /// Dequantized weights.
     pub weights: Histogram,
-    /// The largest weight that the row of the finest and that of the coarsest scale can hold.
+    /// Largest representable weight in the rows with the smallest and the largest scale.
     pub weight_range: (f64, f64),
-    /// Outputs in float, those that are exactly 0 left out.
+    /// Nonzero outputs of float.
     pub float: Histogram,
-    /// Outputs in int8, those that are exactly 0 left out.
+    /// Nonzero outputs of int8.
     pub int8: Histogram,
-    /// The range that outputs were given.
+    /// Range of the quantized outputs.
     pub range: (f64, f64),
-    /// Share of the float outputs outside that range.
+    /// Share of the float outputs outside the range.
     pub clipped: f64,
     /// Share of the int8 outputs that are exactly 0.
     pub zeros: f64,
-    /// Whether outputs are logits, of which the range clips what is improbable in any case.
+    /// True if the outputs are logits, whose range clips improbable classes.
     pub logits: bool,
-    /// Power of the float outputs over power of int8's deviation from them, in dB; for logits, of
-    /// the probabilities that they stand for.
+    /// Signal-to-quantization-noise ratio of the int8 outputs in dB; for logits, of their
+    /// probabilities.
     pub sqnr_db: f64,
 }
 
 /// Counts of values in bins of equal width.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Histogram {
-    /// Where the first bin begins.
+    /// Start of the first bin.
     pub start: f64,
     /// Width of a bin.
     pub width: f64,
-    /// Values in each bin; the first and the last also have what lies beyond.
+    /// Counts per bin; the first and the last bin include values beyond.
     pub counts: Vec<u64>,
 }
 
 impl Histogram {
-    /// Empty bins.
+    /// Creates empty bins.
     pub fn new(start: f64, width: f64, bins: usize) -> Self {
         Histogram { start, width, counts: vec![0; bins] }
     }
 
     /// Counts a value.
     pub fn add(&mut self, value: f64) {
-        // Saturates at both ends; NaN, from bins without width, falls into the first.
+        // Saturates at both ends; NaN, from bins of zero width, falls into the first.
         let bin = ((value - self.start) / self.width).floor() as usize;
         if let Some(last) = self.counts.len().checked_sub(1) {
             self.counts[bin.min(last)] += 1;
         }
     }
 
-    /// Adds the counts of another with the same bins.
+    /// Adds the counts of another histogram with the same bins.
     pub fn merge(&mut self, other: &Histogram) {
         self.counts.iter_mut().zip(&other.counts).for_each(|(sum, count)| *sum += count);
     }
 
-    /// Where the last bin ends.
+    /// Returns the end of the last bin.
     pub fn end(&self) -> f64 {
         self.start + self.width * self.counts.len() as f64
     }
 }
 
-/// What is answered at each point of a plane of two inputs.
+/// Decision regions or surface over a plane of two inputs.
 #[derive(Clone, Debug)]
 pub struct Plane {
-    /// From the least to the greatest first input.
+    /// Range of the first input.
     pub x: (f64, f64),
-    /// From the least to the greatest second input.
+    /// Range of the second input.
     pub y: (f64, f64),
-    /// What the data says, as a picture.
+    /// Targets of the data, as a picture.
     pub truth: Option<Picture>,
-    /// What the float network answers, as a picture.
+    /// Predictions of the float network, as a picture.
     pub float: Picture,
-    /// What the int8 model answers, as a picture.
+    /// Predictions of the int8 model, as a picture.
     pub int8: Picture,
     /// Test rows: first input, second input, class.
     pub points: Vec<(f64, f64, usize)>,
-    /// What the colors mean.
+    /// Legend of the colors.
     pub legend: Legend,
 }
 
-/// What the colors of a plane mean.
+/// Legend of the colors of a plane.
 #[derive(Clone, Debug)]
 pub enum Legend {
-    /// A class each: its name and color.
+    /// Name and color per class.
     Classes(Vec<(String, [u8; 3])>),
-    /// A scale from the least to the greatest value.
+    /// Range of a color scale.
     Values(f64, f64),
 }
 

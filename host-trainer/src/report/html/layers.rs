@@ -1,4 +1,4 @@
-//! What quantization did to each layer.
+//! Effects of quantization on each layer.
 
 use maud::{Markup, html};
 
@@ -6,16 +6,16 @@ use super::findings::LayerFindings;
 use super::plot::histogram;
 use crate::report::number::{grouped, percent, significant as number};
 
-/// A summary of all layers, then each with its histograms.
+/// Summary of all layers, then the histograms of each.
 pub fn section(layers: &[LayerFindings], data_type: &str) -> Markup {
     html! {
         h2 id="layers" { "Layers in " (data_type) }
         p class="faint" {
-            "Signal to noise compares " (data_type) " outputs, with all that went wrong before them, to the \
-             float network's on test rows: 6 dB are one bit. Zeros cost the engine nothing."
+            "Signal to noise compares " (data_type) " outputs, including the errors of earlier layers, to \
+             the float network's on test rows. 6 dB are one bit. Zeros cost the engine nothing."
             @if layers.iter().any(|layer| layer.logits) {
-                " Of logits it compares the probabilities: their range clips, on purpose, what is \
-                 improbable in any case, and leaves finer steps to what tells classes apart."
+                " For logits it compares the probabilities. Their range clips improbable classes \
+                 on purpose, which leaves finer steps for the probable ones."
             }
         }
         table class="stack" {
@@ -66,7 +66,7 @@ fn card(layer: &LayerFindings) -> Markup {
                 }
                 figure {
                     figcaption {
-                        "Outputs not 0 "
+                        "Nonzero outputs "
                         span { "· filled: float, line: " (layer.data_type) ", dashed: range" }
                     }
                     (histogram(

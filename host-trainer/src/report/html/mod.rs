@@ -1,4 +1,4 @@
-//! Reports as HTML: one file each, without scripts, that needs no network.
+//! Reports as self-contained HTML files without scripts.
 
 mod classes;
 mod compare;

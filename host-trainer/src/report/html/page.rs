@@ -1,4 +1,4 @@
-//! The page of a run.
+//! Page of a run.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -9,18 +9,18 @@ use super::{classes, layers, plane, values};
 use crate::foreign_text;
 use crate::report::number::{grouped, percent, r_squared, seconds, significant as number};
 
-/// Points of accuracy that int8 may lose before the page advises finer activations.
+/// Loss of accuracy in points above which the page advises finer activations.
 const TOLERATED_POINTS: f64 = 0.1;
 
-/// Share of the mean squared error that int8 may add before the page advises finer activations.
+/// Relative increase of the mean squared error above which the page advises finer activations.
 const TOLERATED_ERROR: f64 = 0.05;
 
-/// The report of a run: one file without a script, that needs no network.
+/// Returns the report of a run: one self-contained file without scripts.
 pub fn report_html(findings: &Findings) -> String {
     let sections = [
         Some(("data", "Data")),
         Some(("training", "Training")),
-        Some(("answers", "Answers")),
+        Some(("answers", "Predictions")),
         findings.plane.as_ref().map(|plane| ("plane", plane::title(plane))),
         Some(("layers", "Layers")),
         Some(("again", "Settings")),
@@ -56,7 +56,7 @@ pub fn report_html(findings: &Findings) -> String {
     page(&findings.name, body)
 }
 
-/// A whole page around a body.
+/// Wraps a body into a page.
 pub(super) fn page(title: &str, body: Markup) -> String {
     let page = html! {
         (DOCTYPE)
@@ -66,7 +66,7 @@ pub(super) fn page(title: &str, body: Markup) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) " · Thimble" }
-                // An empty icon: a browser would ask for one.
+                // An empty icon prevents a request by the browser.
                 link rel="icon" href="data:,";
                 style { (PreEscaped(include_str!("page.css"))) }
             }
@@ -82,7 +82,7 @@ pub(super) fn page(title: &str, body: Markup) -> String {
     foreign_text::document(page)
 }
 
-/// What was trained, and how well.
+/// Network, training and main results.
 fn headline(findings: &Findings) -> Markup {
     html! {
         h1 {
@@ -91,7 +91,7 @@ fn headline(findings: &Findings) -> Markup {
                 Task::Classes(classes) => {
                     "gets " b { (percent(classes.float.confusion.accuracy())) }
                     " of " (grouped(classes.float.confusion.total().into()))
-                    " " (findings.results) " rows right in float, "
+                    " " (findings.results) " rows correct in float, "
                     b class="int8" { (percent(classes.int8.confusion.accuracy())) } " in " (findings.data_type)
                 }
                 Task::Values(values) => {
@@ -124,7 +124,7 @@ fn tiles(findings: &Findings) -> Markup {
             (tile("flash", kilobytes(size.flash), format!("float weights: {}", kilobytes(size.float))))
             (tile("RAM", kilobytes(size.scratch), "scratch memory".into()))
             (tile("work", grouped(size.macs), "multiply-accumulates".into()))
-            (tile("an epoch", seconds(findings.seconds_per_epoch), format!("of {}", findings.epochs)))
+            (tile("per epoch", seconds(findings.seconds_per_epoch), format!("of {}", findings.epochs)))
         }
     }
 }
@@ -141,7 +141,7 @@ pub(super) fn kilobytes(bytes: u64) -> String {
     }
 }
 
-/// What int8 cost, and what to do about it.
+/// Loss of quantization, with advice.
 fn verdict(findings: &Findings) -> Markup {
     let data_type = findings.data_type;
     let (cost, much) = match &findings.task {
@@ -157,17 +157,17 @@ fn verdict(findings: &Findings) -> Markup {
             let different = grouped(classes.different as u64);
             (
                 format!(
-                    "{cost}: it answers {different} of {rows} {} rows differently.",
+                    "{cost}. Its predictions differ on {different} of {rows} {} rows.",
                     findings.results
                 ),
-                // A row or two of a small test set is chance.
+                // One or two rows of a small test set are within chance.
                 points > TOLERATED_POINTS && float.correct() - int8.correct() > 2,
             )
         }
         Task::Values(values) => {
             let more = values.int8.mean_squared_error / values.float.mean_squared_error - 1.0;
             let change = match more {
-                // Float makes none at all, or there is no row to make one on.
+                // The float error is zero, or there are no rows.
                 m if !m.is_finite() => {
                     let (float, int8) = (
                         number(values.float.mean_squared_error),
@@ -190,25 +190,26 @@ fn verdict(findings: &Findings) -> Markup {
         @if much { p class="note warn" { (cost) } } @else { p class="note" { (cost) } }
         @if let Some(culprits) = &findings.culprits {
             p class="note warn" {
-                "None of the ways that were tried keeps what quantization loses below 0.1 points of \
-                 accuracy or 5 % of the squared error: " (culprits) "."
+                "No candidate keeps the loss of quantization below 0.1 points of accuracy or 5 % \
+                 of the squared error: " (culprits) "."
             }
         }
     }
 }
 
-/// The ways to quantize that were tried, where there are several.
+/// Table of the quantization candidates, if there are several.
 fn attempts(findings: &Findings) -> Markup {
     html! {
         @if findings.attempts.len() > 1 {
             h3 { "Ways to quantize" }
             p class="faint" {
-                "Tried in this order, and judged on rows that are not those of the results; the cheapest \
-                 that loses little was taken. Instructions are estimated for a Cortex-M4F."
+                "Candidates in the order of evaluation, on rows that are not those of the \
+                 results. The cheapest with a small loss was selected. Instructions are \
+                 estimated for a Cortex-M4F."
             }
             table class="stack" {
                 thead { tr {
-                    th scope="col" { "way" } th scope="col" { "loss" }
+                    th scope="col" { "candidate" } th scope="col" { "loss" }
                     th scope="col" { "flash, bytes" } th scope="col" { "instructions" } th scope="col" { "" }
                 } }
                 tbody { @for attempt in &findings.attempts { tr {
@@ -223,14 +224,14 @@ fn attempts(findings: &Findings) -> Markup {
     }
 }
 
-/// The range of each feature, for features in units of their own.
+/// Range of each feature, for features in their own units.
 fn features(findings: &Findings) -> Markup {
     html! {
         @if !findings.features.is_empty() {
             h3 { "Input ranges" }
             p class="faint" {
-                "Readings beyond a range are taken for its nearer end. Clipped: the share of training \
-                 rows beyond."
+                "Readings beyond a range are clipped to its nearer end. Clipped: the share of \
+                 training rows beyond."
             }
             table class="stack" {
                 thead { tr {
@@ -282,7 +283,7 @@ fn data(findings: &Findings) -> Markup {
     }
 }
 
-/// The dataset and where it came from; a file's name says both.
+/// Dataset and its origin; a file name covers both.
 fn source(findings: &Findings) -> String {
     let Findings { dataset, origin, .. } = findings;
     if origin.contains(dataset) { origin.clone() } else { format!("{dataset} {origin}") }
@@ -298,7 +299,8 @@ fn training(findings: &Findings) -> Markup {
         }
         @if findings.scaled_targets {
             p class="faint" {
-                "The loss is of scaled targets; all other figures are in the target's own unit."
+                "The loss is computed on scaled targets; all other metrics are in the target's \
+                 own unit."
             }
         }
         div class="grid" {
@@ -314,7 +316,7 @@ fn figure(curve: &Curve, kept_epoch: Option<usize>) -> Markup {
         points.iter().map(|&(epoch, value)| (epoch, value * factor)).collect::<Vec<_>>()
     };
     let (train, validation) = (scaled(&curve.train), scaled(&curve.validation));
-    // The figure of the network that was kept, which early stopping may have chosen.
+    // Value of the kept network, which early stopping may have chosen.
     let kept = |points: &[(f64, f64)]| match kept_epoch {
         Some(kept) => points.iter().find(|(epoch, _)| *epoch == kept as f64).copied(),
         None => points.last().copied(),
@@ -329,8 +331,8 @@ fn figure(curve: &Curve, kept_epoch: Option<usize>) -> Markup {
     };
     let (unit, to) = if share { (" %", 100.0) } else { ("", 0.0) };
     let name = curve.name.replace('_', " ");
-    // A rate that falls in steps has a last one to be seen; one that glides down to 0, as a cosine
-    // does, would be drawn as its last instant alone.
+    // A step schedule has a meaningful last value. A smooth decay to 0, as of a cosine, would be
+    // dominated by its last instant.
     let decades = curve.name != "learning_rate" || train.windows(2).any(|p| p[0].1 == p[1].1);
     html! {
         figure {

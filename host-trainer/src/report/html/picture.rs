@@ -1,4 +1,4 @@
-//! Small pictures inside the page: PNG files as data URLs.
+//! Small pictures as PNG data URLs.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,8 +8,8 @@ use maud::{Markup, html};
 
 use super::findings::Picture;
 
-/// Colors of classes: Okabe and Ito, *Color universal design*, 2008, the lighter ones first
-/// darkened a little so that they hold on white.
+/// Class colors: Okabe and Ito, *Color universal design*, 2008, in which the lighter colors are
+/// slightly darkened for contrast on white.
 const CLASSES: [[u8; 3]; 8] = [
     [0, 114, 178],
     [230, 159, 0],
@@ -21,8 +21,8 @@ const CLASSES: [[u8; 3]; 8] = [
     [128, 128, 128],
 ];
 
-/// Support points of viridis (S. van der Walt and N. Smith, 2015), which grows evenly lighter for
-/// every kind of sight.
+/// Support points of viridis (S. van der Walt and N. Smith, 2015), which is perceptually uniform,
+/// also with color vision deficiency.
 const VIRIDIS: [[u8; 3]; 9] = [
     [68, 1, 84],
     [71, 44, 122],
@@ -35,12 +35,12 @@ const VIRIDIS: [[u8; 3]; 9] = [
     [253, 231, 37],
 ];
 
-/// The color of a class. Of more than eight, some share one.
+/// Returns the color of a class; colors repeat after eight classes.
 pub fn class_color(class: usize) -> [u8; 3] {
     CLASSES[class % CLASSES.len()]
 }
 
-/// The color of a value from 0 to 1.
+/// Returns the color of a value from 0 to 1.
 pub fn value_color(value: f64) -> [u8; 3] {
     let place = value.clamp(0.0, 1.0) * (VIRIDIS.len() - 1) as f64;
     // NaN becomes 0.
@@ -53,23 +53,23 @@ pub fn value_color(value: f64) -> [u8; 3] {
     })
 }
 
-/// A color as CSS.
+/// Formats a color as CSS.
 pub fn css([red, green, blue]: [u8; 3]) -> String {
     format!("#{red:02x}{green:02x}{blue:02x}")
 }
 
-/// The colors of values, left to right, as CSS.
+/// CSS gradient of the value colors, from left to right.
 pub fn value_gradient() -> String {
     let stops: Vec<String> = VIRIDIS.iter().map(|&color| css(color)).collect();
     format!("background: linear-gradient(to right, {})", stops.join(", "))
 }
 
-/// A gray picture; `None` when there are not width × height pixels.
+/// Encodes a grayscale picture; `None` if there are not width × height pixels.
 pub fn gray(width: u32, height: u32, pixels: &[u8]) -> Option<Picture> {
     encode(width, height, pixels, ExtendedColorType::L8)
 }
 
-/// A colored picture; `None` when there are not width × height pixels.
+/// Encodes a color picture; `None` if there are not width × height pixels.
 pub fn color(width: u32, height: u32, pixels: &[[u8; 3]]) -> Option<Picture> {
     encode(width, height, pixels.as_flattened(), ExtendedColorType::Rgb8)
 }
@@ -86,7 +86,7 @@ fn encode(width: u32, height: u32, bytes: &[u8], kind: ExtendedColorType) -> Opt
     Some(Picture { png, size: (width, height) })
 }
 
-/// The picture as an element of a page.
+/// HTML element of the picture.
 pub fn img(picture: &Picture, description: &str) -> Markup {
     let (width, height) = picture.size;
     let url = format!("data:image/png;base64,{}", STANDARD.encode(&picture.png));

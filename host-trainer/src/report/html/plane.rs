@@ -1,4 +1,4 @@
-//! Two inputs: what is answered where.
+//! Section with predictions over a plane of two inputs.
 
 use maud::{Markup, html};
 
@@ -7,7 +7,7 @@ use super::picture::{class_color, css, img, value_gradient};
 use crate::report::number::significant as number;
 use crate::report::svg::round;
 
-/// What the section is called.
+/// Returns the title of the section.
 pub fn title(plane: &Plane) -> &'static str {
     match plane.legend {
         Legend::Classes(_) => "Decision regions",
@@ -15,7 +15,7 @@ pub fn title(plane: &Plane) -> &'static str {
     }
 }
 
-/// The plane in truth, in float and in int8.
+/// Pictures of the targets, float and int8.
 pub fn section(plane: &Plane, data_type: &str) -> Markup {
     html! {
         h2 id="plane" { (title(plane)) }
@@ -25,10 +25,12 @@ pub fn section(plane: &Plane, data_type: &str) -> Markup {
         }
         div class="grid" {
             @if let Some(truth) = &plane.truth {
-                figure { figcaption { "true" } (map(truth, plane, false, "What the data says")) }
+                figure { figcaption { "true" } (map(truth, plane, false, "Data")) }
             }
-            figure { figcaption { "float" } (map(&plane.float, plane, true, "What float answers")) }
-            figure { figcaption { (data_type) } (map(&plane.int8, plane, true, &format!("What {data_type} answers"))) }
+            figure { figcaption { "float" } (map(&plane.float, plane, true, "Prediction in float")) }
+            figure { figcaption { (data_type) } (map(&plane.int8, plane, true, &format!("Prediction \
+                                                                                         in \
+                                                                                         {data_type}"))) }
         }
         (legend(&plane.legend))
     }

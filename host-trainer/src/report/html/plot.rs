@@ -1,30 +1,30 @@
-//! Plots as inline SVG: each of one size, so that its text stays readable where it stands.
+//! Plots as inline SVG of fixed size, so that text stays readable.
 
 use maud::{Markup, html};
 
 use super::findings::Histogram;
 use crate::report::svg::{Axis, round};
 
-/// Width of a plot in its own units, about the pixels that it has on a page.
+/// Width of a plot in its own units, about one pixel each on a page.
 pub const WIDTH: f64 = 360.0;
 const HEIGHT: f64 = 210.0;
 const TOP: f64 = 10.0;
 const RIGHT: f64 = 16.0;
 const BOTTOM: f64 = 40.0;
 const LEFT: f64 = 52.0;
-/// Half the width of a digit, in a wide font.
+/// Half the width of a digit in a wide font.
 const HALF_DIGIT: f64 = 4.0;
 
 /// A line of a plot.
 #[derive(Clone, Copy, Debug)]
 pub struct Series<'a> {
-    /// `first`, `second` or `neutral`, with `dashed` or `thin`.
+    /// CSS class: `first`, `second` or `neutral`, with `dashed` or `thin`.
     pub class: &'a str,
-    /// Its points, left to right.
+    /// Points from left to right.
     pub points: &'a [(f64, f64)],
 }
 
-/// The area of a plot: places of numbers.
+/// Area of a plot, which maps numbers to positions.
 struct Frame {
     x: Axis,
     y: Axis,
@@ -41,7 +41,7 @@ impl Frame {
         round(self.height - BOTTOM - (self.height - TOP - BOTTOM) * self.y.place(value))
     }
 
-    /// Grid, numbers, and the name of the horizontal axis.
+    /// Grid, tick labels, and title of the horizontal axis.
     fn axes(&self, x_title: &str, y_unit: &str) -> Markup {
         let (left, right) = (LEFT, self.width - RIGHT);
         html! {
@@ -52,7 +52,7 @@ impl Frame {
                 }
             }
             @for (place, text) in self.x.ticks.iter().map(|&tick| (self.x(tick), label(&self.x, tick))) {
-                // What would be cut off at the edge ends there.
+                // A label that would be cut off at the edge is aligned to it.
                 @let (class, at) = match place + text.chars().count() as f64 * HALF_DIGIT > self.width {
                     true => ("end", self.width),
                     false => ("middle", place),
@@ -82,10 +82,10 @@ impl Frame {
     }
 }
 
-/// A number of an axis, with a true minus.
+/// Formats a tick label, with a minus sign (−).
 fn label(axis: &Axis, tick: f64) -> String {
     let text = axis.label(tick);
-    // What has no room before the axis.
+    // Shortens a label that does not fit beside the axis.
     let text = match text.chars().count() > 6 {
         true if tick == 0.0 => "0".to_string(),
         true if tick.abs() >= 1e9 || tick.abs() < 1.0 => format!("{tick:.0e}"),
@@ -95,12 +95,12 @@ fn label(axis: &Axis, tick: f64) -> String {
     text.replace('-', "−")
 }
 
-/// From this ratio of the greatest number to the least, a curve that reaches for 0 is drawn on a
-/// logarithmic axis: on another the second half of a training would be one line along the bottom.
+/// Ratio of the largest to the smallest number above which a curve that approaches 0 has a
+/// logarithmic axis. On a linear axis the second half of a training would be a flat line.
 const DECADES_FROM: f64 = 30.0;
 
-/// Curves over the epochs. `unit` stands behind the numbers; `to` is a number that the vertical
-/// axis must reach, but for 0 where the numbers span decades and `decades` allows for that.
+/// Plots curves over the epochs. `unit` follows the tick labels. `to` is a number that the vertical
+/// axis includes; 0 is left out if the numbers span decades and `decades` is set.
 pub fn curves(
     description: &str,
     unit: &str,
@@ -125,8 +125,8 @@ pub fn curves(
     }
 }
 
-/// Histograms of the same bins, the first filled, the second as an outline, with the range that
-/// was chosen, if one was: what lies outside is tinted.
+/// Plots two histograms with the same bins, the first filled, the second as an outline. The area
+/// outside an optional range is tinted.
 pub fn histogram(
     description: &str,
     filled: &Histogram,
@@ -177,7 +177,7 @@ pub fn histogram(
     }
 }
 
-/// A square plot of lines, both axes from 0 to 1 or a part of that; titles of both axes.
+/// Square line plot, with both axes from 0 to 1 or a part of that, and axis titles.
 pub fn square(
     description: &str,
     x: (f64, f64),
@@ -201,9 +201,8 @@ pub fn square(
     }
 }
 
-/// A square plot of points on axes that fit them, each with the CSS color of its series. The
-/// series that comes first lies lowest. With the diagonal, on which both are equal, both axes are
-/// alike.
+/// Square scatter plot on axes that fit the points, each with the CSS color of its series. Later
+/// series are drawn on top. With the diagonal, which marks equality, both axes have the same range.
 pub fn scatter(
     description: &str,
     titles: (&str, &str),
@@ -230,7 +229,7 @@ pub fn scatter(
         width: side,
         height: side,
     };
-    // A series is one path of dots: a tenth of what as many circles take.
+    // A series is one path of dots, a tenth of the size of separate circles.
     let mut series: Vec<(&str, String)> = Vec::new();
     for (x, y, color) in finite() {
         let dot = format!("M{},{}h0", frame.x(*x), frame.y(*y));

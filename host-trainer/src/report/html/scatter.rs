@@ -1,4 +1,4 @@
-//! The page of a layer's outputs in two dimensions.
+//! Scatter plot page of a layer's outputs.
 
 use maud::html;
 
@@ -7,28 +7,28 @@ use super::picture::{class_color, css};
 use super::plot::scatter;
 use crate::report::number::percent;
 
-/// The most classes with a color of their own.
+/// Maximum number of classes with a color of their own.
 const COLOURS: usize = 8;
 
-/// How rows became points of a plane.
+/// Projection of rows onto a plane.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Projection {
-    /// Along their two principal components.
+    /// Principal component analysis.
     Components {
-        /// Share of the variance that each explains.
+        /// Share of the variance that each component explains.
         explained: (f64, f64),
     },
     /// By UMAP.
     Umap {
-        /// Rows that count as the neighbors of one.
+        /// Number of neighbors.
         neighbors: usize,
-        /// How near points may come.
+        /// Minimum distance of points.
         min_distance: f32,
     },
 }
 
 impl Projection {
-    /// What its axes say.
+    /// Returns the axis titles.
     fn axes(&self) -> (String, String) {
         match self {
             Projection::Components { explained: (first, second) } => (
@@ -39,23 +39,24 @@ impl Projection {
         }
     }
 
-    /// How a place in it is to be understood.
+    /// Explains the meaning of positions.
     fn explanation(&self) -> String {
         match self {
             Projection::Components { .. } => String::from(
-                "Each point is a row, seen along the two directions in which the outputs vary most \
-                 (principal components). Classes that stand apart here are easy to tell apart.",
+                "Each point is a row, projected onto the two principal components of the \
+                 outputs. Classes that are separate here are easy to distinguish.",
             ),
             Projection::Umap { neighbors, min_distance } => format!(
-                "Each point is a row, placed so that rows with similar outputs are neighbors (UMAP: \
-                 {neighbors} neighbors, least distance {min_distance}). What lies together is \
-                 alike; how large a group is, and how far from another, says little."
+                "Each point is a row, placed so that rows with similar outputs are neighbors \
+                 (UMAP: {neighbors} neighbors, minimum distance {min_distance}). Rows close \
+                 together are similar. The size of a group and its distance from others have \
+                 little meaning."
             ),
         }
     }
 }
 
-/// Points by class: `points` are x, y, class.
+/// Scatter plot by class; `points` are x, y, class.
 pub fn scatter_html(
     title: &str,
     classes: &[String],
@@ -66,7 +67,7 @@ pub fn scatter_html(
     let all = || -> Vec<(f64, f64, String)> {
         points.iter().map(|&(x, y, class)| (x, y, css(class_color(class)))).collect()
     };
-    // A class above all others, which come first.
+    // One class on top of all others.
     let one = |class: usize| -> Vec<(f64, f64, String)> {
         let color = if colored { css(class_color(class)) } else { "var(--first)".to_string() };
         let part = |own: bool| {

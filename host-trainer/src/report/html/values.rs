@@ -1,4 +1,4 @@
-//! How well numbers are met.
+//! Regression results.
 
 use maud::{Markup, html};
 
@@ -7,17 +7,17 @@ use super::plot::scatter;
 use crate::evaluate::Regression;
 use crate::report::number::{r_squared, significant as number};
 
-/// The most outputs that get plots.
+/// Maximum number of outputs with plots.
 const PLOTS: usize = 12;
 
-/// Errors of all outputs and of each, and answers over targets.
+/// Errors over all outputs and per output, and predictions over targets.
 pub fn section(values: &Values, data_type: &str, results: &str) -> Markup {
     let several = values.outputs.len() > 1;
     let all = if several { "all outputs" } else { "" };
     let pooled = [("float", &values.float), (data_type, &values.int8)];
     let left_out = values.outputs.len().saturating_sub(PLOTS);
     html! {
-        h2 id="answers" { "Answers on the " (results) " rows" }
+        h2 id="answers" { "Predictions on the " (results) " rows" }
         table class="stack" {
             thead { tr {
                 @if several { th scope="col" { "output" } }
@@ -70,10 +70,10 @@ fn figure(name: &str, output: &OutputAnswers, answers: &ValueAnswers, color: &st
     };
     let points: Vec<(f64, f64, String)> =
         answers.points.iter().map(|&(x, y)| (x, y, color.to_string())).collect();
-    let description = format!("Answers of {name} over targets, {}", output.name);
+    let description = format!("Predictions of {name} over targets, {}", output.name);
     html! {
         figure {
-            figcaption { (name) " " span { "answer over target" (unit) } }
+            figcaption { (name) " " span { "prediction over target" (unit) } }
             (scatter(&description, ("target", "answer"), &points, true))
         }
     }

@@ -1,18 +1,18 @@
-//! Where the numbers of an axis stand.
+//! Axes: scales and ticks.
 
-/// A scale from numbers to pixels, with round numbers to write beside it.
+/// A scale from numbers to pixels, with round numbers as ticks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
     from: f64,
     to: f64,
-    /// The numbers to write.
+    /// Tick values.
     pub ticks: Vec<f64>,
     step: f64,
     logarithmic: bool,
 }
 
 impl Axis {
-    /// An axis that covers these numbers with about so many ticks, its ends being ticks.
+    /// Creates an axis that covers these numbers, with about `ticks` ticks, including both ends.
     pub fn covering(least: f64, most: f64, ticks: usize) -> Self {
         let span = if most > least { most - least } else { 1.0 };
         let step = round_step(span / ticks.max(1) as f64);
@@ -23,8 +23,8 @@ impl Axis {
         Axis { from: first * step, to: last * step, ticks, step, logarithmic: false }
     }
 
-    /// A logarithmic axis that covers these numbers, both above 0, its ends and its ticks being
-    /// powers of ten.
+    /// Creates a logarithmic axis that covers these positive numbers, with powers of ten as ends
+    /// and ticks.
     pub fn decades(least: f64, most: f64) -> Self {
         let first = (least.log10() + 1e-9).floor() as i32;
         let last = ((most.log10() - 1e-9).ceil() as i32).max(first + 1);
@@ -34,29 +34,29 @@ impl Axis {
         Axis { from, to, ticks, step: 1.0, logarithmic: true }
     }
 
-    /// An axis from `least` to `most` and no further, with about so many ticks between.
+    /// Creates an axis exactly from `least` to `most`, with about `ticks` ticks between.
     pub fn within(least: f64, most: f64, ticks: usize) -> Self {
         let (from, to) = if most > least { (least, most) } else { (least - 0.5, least + 0.5) };
         let step = round_step((to - from) / ticks.max(1) as f64);
         let first = (from / step - 1e-9).ceil();
         let count = (to / step + 1e-9 - first).floor().max(0.0) as usize;
-        // No tick is −0.
+        // Avoids a tick at −0.
         let ticks = (0..=count).map(|tick| (first + tick as f64) * step + 0.0).collect();
         Axis { from, to, ticks, step, logarithmic: false }
     }
 
-    /// An axis from 1 to `last`, in whole numbers.
+    /// Creates an axis from 1 to `last`, in whole numbers.
     pub fn counting(last: usize, ticks: usize) -> Self {
         let step = round_step(last as f64 / ticks.max(1) as f64).max(1.0);
         let multiples = (1..).map(|tick| tick as f64 * step).take_while(|&t| t <= last as f64);
         let first = (step > 1.0).then_some(1.0);
         let ticks = first.into_iter().chain(multiples).collect();
-        // A single epoch stands in the middle.
+        // A single epoch is centered.
         let (from, to) = if last > 1 { (1.0, last as f64) } else { (0.5, 1.5) };
         Axis { from, to, ticks, step, logarithmic: false }
     }
 
-    /// Where a number stands, from 0 to 1.
+    /// Returns the position of a number, from 0 to 1.
     pub fn place(&self, value: f64) -> f64 {
         match self.logarithmic {
             true => (value / self.from).log10() / (self.to / self.from).log10(),
@@ -64,7 +64,7 @@ impl Axis {
         }
     }
 
-    /// A tick as text, with as many decimals as the step needs.
+    /// Formats a tick with as many decimals as the step needs.
     pub fn label(&self, tick: f64) -> String {
         let step = if self.logarithmic { tick } else { self.step };
         let decimals = (-step.log10().floor()).max(0.0) as usize;
@@ -72,7 +72,7 @@ impl Axis {
     }
 }
 
-/// The smallest of 1, 2, 5 times a power of ten that is not below the step.
+/// Returns the smallest of 1, 2, 5 times a power of ten that is not below the step.
 fn round_step(step: f64) -> f64 {
     let power = 10_f64.powf(step.log10().floor());
     let factor = step / power;

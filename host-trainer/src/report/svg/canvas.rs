@@ -1,17 +1,17 @@
-//! What all pictures share: the page, its colors, and text.
+//! Shared elements of SVG pictures: page, colors, text.
 
 use svg::node::element::{Line, Rectangle, Style, Text};
 use svg::{Document, Node};
 
 use crate::foreign_text;
 
-/// The first series, and what is right. Blue and vermilion of Okabe and Ito, *Color universal
-/// design*, 2008: told apart by everyone.
+/// Color of the first series, and of correct predictions. Blue and vermilion of Okabe and Ito,
+/// *Color universal design*, 2008, are distinguishable with color vision deficiency.
 pub const FIRST: &str = "#0072b2";
-/// The second series, and what is wrong.
+/// Color of the second series, and of wrong predictions.
 pub const SECOND: &str = "#d55e00";
 
-/// Fonts and colors by role. The reader's system decides between light and dark.
+/// Fonts and colors by role, for light and dark mode.
 const STYLE: &str = "
 text { font-family: ui-sans-serif, system-ui, 'Segoe UI', Helvetica, Arial, sans-serif; \
 fill: #57606a; font-size: 12px; }
@@ -33,25 +33,25 @@ text { fill: #9198a1; }
 }
 ";
 
-/// Where a text is held.
+/// Anchor of a text.
 #[derive(Clone, Copy, Debug)]
 pub enum Anchor {
-    /// At its start.
+    /// Its start.
     Start,
-    /// In its middle.
+    /// Its middle.
     Middle,
-    /// At its end.
+    /// Its end.
     End,
 }
 
-/// A picture under way.
+/// An SVG picture under construction.
 #[derive(Clone, Debug)]
 pub struct Canvas {
     document: Document,
 }
 
 impl Canvas {
-    /// An empty page of so many pixels.
+    /// Creates an empty page of this size in pixels.
     pub fn new(width: f64, height: f64, description: &str) -> Self {
         let page = Rectangle::new()
             .set("class", "page")
@@ -69,12 +69,12 @@ impl Canvas {
         Canvas { document }
     }
 
-    /// Adds any element.
+    /// Adds an element.
     pub fn add(&mut self, node: impl Into<Box<dyn Node>>) {
         self.document.append(node);
     }
 
-    /// Adds text with its base line at `y`.
+    /// Adds text with its baseline at `y`.
     pub fn text(&mut self, x: f64, y: f64, anchor: Anchor, class: &str, text: &str) {
         let anchor = match anchor {
             Anchor::Start => "start",
@@ -89,7 +89,7 @@ impl Canvas {
         self.add(node);
     }
 
-    /// Adds a line of the grid.
+    /// Adds a grid line.
     pub fn grid(&mut self, from: (f64, f64), to: (f64, f64)) {
         let line = Line::new()
             .set("class", "grid")
@@ -100,13 +100,13 @@ impl Canvas {
         self.add(line);
     }
 
-    /// The picture as an SVG file.
+    /// Returns the picture as an SVG file.
     pub fn finish(self) -> String {
         foreign_text::document(format!("{}\n", self.document))
     }
 }
 
-/// To a hundredth of a pixel: nobody sees more, and the file is a third as long.
+/// Rounds to a hundredth of a pixel: the difference is invisible, and the file a third as long.
 pub fn round(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }

@@ -10,17 +10,18 @@ const TOP: f64 = 96.0;
 const LABEL_ROOM: f64 = 64.0;
 const GAP: f64 = 40.0;
 const EDGE: f64 = 24.0;
-/// Side of the cells of a matrix, whose size shrinks with the number of classes.
+/// Side length of a matrix; the size of its cells decreases with the number of classes.
 const MATRIX: f64 = 380.0;
 
-/// Confusion matrices side by side, each with its title: a row is the true class, a column what
-/// it was taken for. What is right is blue, what is wrong vermilion, the stronger the more often.
+/// Confusion matrices side by side, each with its title. Rows are true classes, columns are
+/// predicted classes. Correct predictions are blue, wrong ones vermilion, with an intensity by
+/// frequency.
 pub fn confusion_svg(name: &str, matrices: &[(&str, &Confusion)]) -> String {
     let count = matrices.len() as f64;
     let width = EDGE * 2.0 + count * (LABEL_ROOM + MATRIX) + (count - 1.0).max(0.0) * GAP;
     let height = TOP + MATRIX + 60.0;
     let mut canvas = Canvas::new(width, height, &format!("Confusion matrices of {name}"));
-    let title = format!("{name}: what the test rows were taken for");
+    let title = format!("{name}: predicted classes of the test rows");
     canvas.text(EDGE, 34.0, Anchor::Start, "title", &title);
     for (index, (title, confusion)) in matrices.iter().enumerate() {
         let left = EDGE + LABEL_ROOM + index as f64 * (LABEL_ROOM + MATRIX + GAP);
@@ -54,7 +55,7 @@ fn matrix(canvas: &mut Canvas, left: f64, title: &str, confusion: &Confusion) {
     }
     for (class, name) in confusion.names().iter().enumerate() {
         let middle = (class as f64 + 0.5) * side;
-        // As much of the name as there is room for, at about seven pixels a letter.
+        // Truncates the name to the available width, at about seven pixels per letter.
         let short =
             |room: f64| name.chars().take((room / 7.0).max(1.0) as usize).collect::<String>();
         canvas.text(
@@ -67,11 +68,11 @@ fn matrix(canvas: &mut Canvas, left: f64, title: &str, confusion: &Confusion) {
         canvas.text(left + middle, TOP - 8.0, Anchor::Middle, "tick", &short(side));
     }
     let below = TOP + MATRIX + 24.0;
-    canvas.text(left, below, Anchor::Start, "tick", "row: true class · column: taken for");
+    canvas.text(left, below, Anchor::Start, "tick", "row: true class · column: predicted class");
 }
 
-/// A cell; `share` is that of its class for what is right, and that of the most frequent error for
-/// what is wrong: errors are rare, and must be seen all the same.
+/// Draws a cell. `share` is relative to the class for correct predictions, and to the most frequent
+/// error for wrong ones, so that rare errors are visible.
 fn cell(canvas: &mut Canvas, x: f64, y: f64, side: f64, share: f64, count: u32, right: bool) {
     let gap = if side > 12.0 { 1.5 } else { 0.0 };
     let square = || {

@@ -1,4 +1,4 @@
-//! Loss and accuracy over the epochs.
+//! Training curves: loss and accuracy over the epochs.
 
 use svg::node::element::{Circle, Polyline};
 
@@ -52,7 +52,7 @@ fn legend(canvas: &mut Canvas, validated: bool) {
     let mut right = WIDTH - 28.0;
     for (text, color) in entries.iter().rev() {
         canvas.text(right, 34.0, Anchor::End, "strong", text);
-        // About seven pixels a letter.
+        // About seven pixels per letter.
         right -= text.len() as f64 * 6.6 + 10.0;
         let dot = Circle::new().set("cx", round(right)).set("cy", 30).set("r", 5);
         canvas.add(dot.set("fill", *color));
@@ -73,7 +73,7 @@ fn plot(
     let most = all().map(|(_, value)| *value).fold(f64::NEG_INFINITY, f64::max);
     let (least, most) = match (least.is_finite(), unit) {
         (false, _) => (0.0, 1.0),
-        // A loss is seen against zero, an accuracy against perfection.
+        // The axis of a loss includes 0, that of an accuracy 1.
         (true, "") => (0.0, most),
         (true, _) => (least, 100.0),
     };

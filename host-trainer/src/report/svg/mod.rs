@@ -1,4 +1,4 @@
-//! Pictures as SVG: sharp at every size, readable on light and dark pages.
+//! Pictures as SVG, for light and dark pages.
 
 mod axis;
 mod canvas;

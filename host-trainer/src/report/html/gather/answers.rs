@@ -1,4 +1,4 @@
-//! What both networks answer, held against the truth.
+//! Predictions of both networks, compared with the targets.
 
 use super::precision_recall::precision_recall;
 use super::roc::roc;
@@ -9,13 +9,13 @@ use crate::report::html::findings::{
     Answers, Classes, OutputAnswers, Task, ValueAnswers, Values, Wrong,
 };
 
-/// The wrong answers that are shown.
+/// Maximum number of wrong predictions that are shown.
 const WRONG: usize = 16;
 
-/// Points of a plot of answers over targets.
+/// Maximum number of points in a plot of predictions over targets.
 const POINTS: usize = 1500;
 
-/// How well both networks do.
+/// Gathers the results of classification or regression.
 pub fn task(parts: &RunParts<'_>) -> Task {
     let names = parts.splits.train.dataset().class_names().to_vec();
     match (parts.float.regression, parts.quantized.regression) {
@@ -65,7 +65,7 @@ fn classes(parts: &RunParts<'_>, names: Vec<String>) -> Classes {
     }
 }
 
-/// The probability of a class.
+/// Returns the probability of a class.
 fn probability(probabilities: &[f32], class: usize) -> f32 {
     match (probabilities, class) {
         ([second], 0) => 1.0 - *second,
@@ -88,12 +88,12 @@ fn answers(evaluation: &Evaluation, truths: &[usize], rows: &[&[f32]]) -> Answer
     Answers { roc, precision_recall, confusion, ranking: evaluation.ranking.clone() }
 }
 
-/// The outputs, row by row.
+/// Returns the outputs, row by row.
 fn rows(evaluation: &Evaluation) -> Vec<&[f32]> {
     evaluation.outputs.chunks_exact(evaluation.width.max(1)).collect()
 }
 
-/// The class of a row.
+/// Returns the class of a row.
 pub fn class(subset: &Subset, position: usize) -> Option<usize> {
     subset.class(position).map(usize::from)
 }
@@ -112,7 +112,7 @@ fn wrong(
     let int8 = |row: usize| sure(int8, row);
     let float = |row: usize| sure(float, row);
     let mut rows: Vec<usize> = (0..truths.len()).filter(|&r| int8(r).0 != truths[r]).collect();
-    // Of equally sure ones, first those that float is wrong about too and sure of.
+    // Among equal probabilities, rows that float predicts wrong with confidence come first.
     let key = |row: usize| {
         let (class, sure) = float(row);
         (int8(row).1, if class == truths[row] { -sure } else { sure })

@@ -1,4 +1,4 @@
-//! What is measured of each layer.
+//! Measurements per layer: histograms, clipping, quantization noise.
 
 use model_format::{DataType, Layer, Model, Quantization};
 
@@ -6,31 +6,31 @@ use super::GatherError;
 use crate::network::{self, Head, Network};
 use crate::report::html::findings::{Histogram, LayerFindings};
 
-/// Bins of a histogram of outputs over the whole range: each as wide as a whole number of steps,
-/// so that no bin has more of them than another.
+/// Bins of a histogram of outputs over the whole range. The width of a bin is a whole number of
+/// quantization steps, so that all bins contain equally many steps.
 const BINS: usize = 64;
 
-/// Bins that may be added on each side for float outputs outside the range.
+/// Maximum number of additional bins per side for float outputs outside the range.
 const BEYOND: usize = 16;
 
 /// Bins of a histogram of weights.
 const WEIGHT_BINS: usize = 72;
 
-/// A layer with weights, and what follows it up to the next.
+/// A layer with weights, and the layers up to the next one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Group {
-    /// The first layer of the model.
+    /// Index of the first layer in the model.
     pub first: usize,
-    /// The layer of the model whose outputs are compared.
+    /// Index of the model's layer whose outputs are compared.
     pub compared: usize,
-    /// Where the same outputs are on the float network's tape.
+    /// Index of the same outputs on the float network's tape.
     pub on_tape: usize,
     /// Quantization of these outputs.
     pub output: Quantization,
 }
 
-/// Each layer with weights of a model, with what follows it. The model may have a head, softmax
-/// or sigmoid, behind what the float network has: that is not compared.
+/// Groups the layers of a model by its layers with weights. A final softmax or sigmoid of the model
+/// that the float network lacks is not compared.
 pub fn groups(model: &Model<'_>, folded: &Network<f32>) -> Result<Vec<Group>, GatherError> {
     let layers: Vec<Layer<'_>> = model.layers().collect();
     let dense: Vec<usize> = places(layers.iter().map(|layer| matches!(layer, Layer::Dense(_))));
@@ -44,7 +44,7 @@ pub fn groups(model: &Model<'_>, folded: &Network<f32>) -> Result<Vec<Group>, Ga
     let group = |(index, (&first, &place)): (usize, (&usize, &usize))| {
         let own = end(&dense, index, layers.len()) - first;
         let float = end(&of_network, index, folded.layers().len()) - place;
-        // A model of another network may have fewer: what both have is compared.
+        // A model of another network may have fewer layers; only common layers are compared.
         let more = own.min(float).saturating_sub(1);
         let output = layers.get(first + more)?.output();
         Some(Group { first, compared: first + more, on_tape: place + more + 1, output })
@@ -52,13 +52,13 @@ pub fn groups(model: &Model<'_>, folded: &Network<f32>) -> Result<Vec<Group>, Ga
     Ok(dense.iter().zip(&of_network).enumerate().filter_map(group).collect())
 }
 
-/// The places of what holds.
+/// Returns the indices of true values.
 fn places(holds: impl Iterator<Item = bool>) -> Vec<usize> {
     holds.enumerate().filter(|(_, holds)| *holds).map(|(place, _)| place).collect()
 }
 
-/// What each layer with weights is called: its number, its name if it has one, its widths and its
-/// function.
+/// Returns the title of each layer with weights: its index, its name if it has one, its widths and
+/// its activation.
 pub fn titles(network: &Network<f32>, folded: &Network<f32>) -> Vec<String> {
     let names: Vec<Option<&str>> = network
         .layers()
@@ -75,7 +75,7 @@ pub fn titles(network: &Network<f32>, folded: &Network<f32>) -> Vec<String> {
                 let function = dense.activation.name();
                 titles.push(format!("{index} · {name} {inputs} → {outputs}, {function}"));
             }
-            // A linear layer and its function.
+            // A linear layer and its activation.
             (network::Layer::Activation { activation, .. }, Some(title)) => {
                 let linear = title.strip_suffix("linear").map(str::len);
                 title.truncate(linear.unwrap_or(title.len()));
@@ -87,12 +87,12 @@ pub fn titles(network: &Network<f32>, folded: &Network<f32>) -> Vec<String> {
     titles
 }
 
-/// What was seen of a layer's outputs.
+/// Accumulated statistics of a layer's outputs.
 #[derive(Clone, Debug)]
 pub struct LayerMeasure {
     data_type: DataType,
-    /// What a value may be outside the range without being clipped: tanh of int8 ends a step
-    /// below 1.
+    /// Tolerance outside the range before a value counts as clipped: tanh of int8 ends a step below
+    /// 1.
     step: f64,
     range: (f64, f64),
     float: Histogram,
@@ -102,12 +102,12 @@ pub struct LayerMeasure {
     clipped: u64,
     signal: f64,
     noise: f64,
-    /// Whether signal and noise are those of the probabilities that outputs stand for.
+    /// True if signal and noise are measured on probabilities.
     logits: bool,
 }
 
 impl LayerMeasure {
-    /// Nothing seen yet of a layer whose outputs are quantized like this.
+    /// Creates empty statistics for outputs with this quantization.
     pub fn new(output: Quantization) -> Self {
         let scale = f64::from(output.scale);
         let (low, high) = match output.data_type {
@@ -116,8 +116,8 @@ impl LayerMeasure {
         };
         let real = |q: f64| (q - f64::from(output.zero_point)) * scale;
         let width = (high - low + 1.0) / BINS as f64 * scale;
-        // Beyond the range on the sides where there may be values: below zero only if the range
-        // goes below zero.
+        // Bins beyond the range, on the sides that may have values: below zero only if the range
+        // extends below zero.
         let below = if real(low) < 0.0 { BEYOND } else { 0 };
         let start = real(low - 0.5) - below as f64 * width;
         let bins = Histogram::new(start, width, BINS + below + BEYOND);
@@ -136,13 +136,13 @@ impl LayerMeasure {
         }
     }
 
-    /// Says that outputs are logits: their range clips what tells nothing, so that only
-    /// their probabilities can be compared.
+    /// Treats the outputs as logits. Their range clips irrelevant values, so that only their
+    /// probabilities can be compared.
     pub fn of_logits(&mut self) {
         self.logits = true;
     }
 
-    /// Sees a row of outputs in float, and the same row in int8.
+    /// Adds a row of outputs in float and in int8.
     pub fn add(&mut self, float: &[f32], int8: &[f32]) {
         if self.logits {
             let probabilities = |logits: &[f32]| {
@@ -176,7 +176,7 @@ impl LayerMeasure {
         }
     }
 
-    /// Adds what another has seen of the same layer.
+    /// Adds the statistics of another part of the rows.
     pub fn merge(&mut self, other: &LayerMeasure) {
         self.float.merge(&other.float);
         self.int8.merge(&other.int8);
@@ -188,7 +188,7 @@ impl LayerMeasure {
     }
 }
 
-/// What a report says about each layer.
+/// Returns the findings of a report per layer.
 pub fn findings(
     model: &Model<'_>,
     titles: &[String],
@@ -226,7 +226,8 @@ pub fn findings(
     measures.into_iter().enumerate().filter_map(finding).collect()
 }
 
-/// Weights as the model has them, and what the finest and the coarsest row can hold.
+/// Returns the dequantized weights, and the largest representable weight of the finest and the
+/// coarsest row.
 fn weights(dense: &model_format::Dense<'_>) -> (Histogram, (f64, f64)) {
     let most = |scale: f64| scale * 127.0;
     let (mut fine, mut coarse) = (f64::INFINITY, 0.0_f64);
@@ -247,7 +248,7 @@ fn weights(dense: &model_format::Dense<'_>) -> (Histogram, (f64, f64)) {
     (histogram, (most(fine), most(coarse)))
 }
 
-/// Without the empty bins on both sides that neither has, but with the whole range.
+/// Removes the outer bins that are empty in both, but keeps the whole range.
 fn trimmed(float: Histogram, int8: Histogram) -> (Histogram, Histogram) {
     let both = || float.counts.iter().zip(&int8.counts).map(|(a, b)| a + b);
     let extra = float.counts.len() - BINS;
@@ -275,12 +276,12 @@ mod tests {
         assert_eq!((float.counts.iter().sum::<u64>(), int8.counts.iter().sum::<u64>()), (2, 2));
         assert_eq!((measure.values, measure.zeros, measure.clipped), (3, 1, 1));
         assert!((measure.signal - 901.0).abs() < 1e-3 && (measure.noise - 20.26).abs() < 1e-3);
-        // Of logits that a range clips, probabilities may lose nothing.
+        // For logits that a range clips, probabilities may lose nothing.
         let mut logits = LayerMeasure::new(Quantization::int8(0.1, 27));
         logits.of_logits();
         logits.add(&[10.0, -90.0, -90.0], &[10.0, -15.5, -15.5]);
         assert!(logits.noise < 1e-9 && (logits.signal - 1.0).abs() < 1e-9 && logits.clipped == 2);
-        // All of the range, and beyond it as far as 30.
+        // The whole range, and beyond it up to 30.
         assert!(float.end() > 30.0 && float.start <= 0.0 && float.start > -0.5);
     }
 }

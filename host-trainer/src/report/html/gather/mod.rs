@@ -1,4 +1,4 @@
-//! Finding out what a report shows: both networks over the test rows.
+//! Collection of a report's content: runs both networks over the test rows.
 
 mod answers;
 mod layers;
@@ -22,7 +22,7 @@ use crate::report::feature_ranges;
 use crate::report::{Column, warnings};
 use crate::train::Threads;
 
-/// Why a report cannot be made.
+/// Reason why a report cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum GatherError {
     /// The model does not run on the data.
@@ -30,37 +30,38 @@ pub enum GatherError {
     Int8(#[from] Int8Error),
     /// The model and the network are not of the same run.
     #[error(
-        "the model has {model} layers with weights, the network {network}: they are of two runs. \
-         Train again"
+        "the model has {model} layers with weights, and the network {network}. They are of two \
+         runs. Train again"
     )]
     Layers {
-        /// Those of the model.
+        /// Number of layers with weights in the model.
         model: usize,
-        /// Those of the network.
+        /// Number of layers with weights in the network.
         network: usize,
     },
 }
 
-/// What a report is made from: the files of a run, read or still in memory.
+/// Input of a report: the files of a run, read or still in memory.
 #[derive(Clone, Copy, Debug)]
 pub struct RunParts<'a> {
-    /// What was done.
+    /// Preset.
     pub preset: &'a Preset,
-    /// Where the data came from.
+    /// Origin of the data.
     pub origin: &'a str,
-    /// The parts of the data.
+    /// Splits of the data.
     pub splits: &'a Splits,
     /// The trained network.
     pub network: &'a Network<f32>,
-    /// The network as it was quantized: dense layers and functions alone, behind its input stage.
+    /// The network in the form that was quantized: an input stage, then dense layers and
+    /// activations.
     pub prepared: &'a Prepared,
     /// The quantized model.
     pub model: &'a Model<'a>,
-    /// What training made small, and what outputs say.
+    /// Loss function and interpretation of the outputs.
     pub objective: Objective,
-    /// The float network on the test rows.
+    /// Evaluation of the float network on the test rows.
     pub float: &'a Evaluation,
-    /// The quantized model on the test rows, by the engine.
+    /// Evaluation of the quantized model on the test rows, by the engine.
     pub quantized: &'a Evaluation,
     /// The text of history.csv.
     pub history: &'a str,
@@ -68,10 +69,10 @@ pub struct RunParts<'a> {
     pub metrics: &'a Value,
 }
 
-/// Runs both networks over the test rows, and gathers what a report shows.
+/// Runs both networks over the test rows, and gathers the content of a report.
 ///
 /// # Errors
-/// [`GatherError`] when network, model and data do not belong together.
+/// [`GatherError`] when network, model and data are not of the same run.
 pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Findings, GatherError> {
     let RunParts { preset, splits, network, model, .. } = *parts;
     let dataset = splits.train.dataset();

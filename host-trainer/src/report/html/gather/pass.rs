@@ -1,4 +1,4 @@
-//! The activations of both networks on test rows, layer by layer.
+//! Activations of both networks on test rows, layer by layer.
 
 use model_format::Quantization;
 use rayon::prelude::*;
@@ -9,13 +9,13 @@ use crate::evaluate::{HostEngine, InputEncoder, Int8Error, layer_outputs};
 use crate::quantize::clips_logits;
 use crate::train::Threads;
 
-/// Rows that go through the network together.
+/// Rows per forward pass.
 const CHUNK: usize = 128;
 
-/// Rows whose activations are looked at.
+/// Maximum number of evaluated rows.
 const ROWS: usize = 2048;
 
-/// Sees the activations of test rows, spread over all of them.
+/// Measures the activations of test rows that are evenly spread over the split.
 pub fn over_test_rows(
     parts: &RunParts<'_>,
     threads: &Threads,
@@ -71,7 +71,7 @@ pub fn over_test_rows(
     Ok(measures)
 }
 
-/// The real numbers that bytes of a tensor stand for.
+/// Dequantizes the bytes of a tensor.
 fn dequantize(bytes: &[u8], quantization: Quantization) -> Vec<f32> {
     quantization.data_type.values(bytes).map(|value| quantization.dequantize(value)).collect()
 }

@@ -1,16 +1,16 @@
-//! Rows that are pictures.
+//! Rows as pictures.
 
 use crate::data::Subset;
 use crate::report::html::findings::{Picture, Sample};
 use crate::report::html::picture::{color, gray};
 
-/// Pictures of each class.
+/// Number of pictures per class.
 const OF_A_CLASS: usize = 7;
 
-/// The most classes that are shown.
+/// Maximum number of classes.
 const CLASSES: usize = 40;
 
-/// Training rows of each class as pictures; none where rows are not pictures.
+/// Returns training rows of each class as pictures; empty if rows are not pictures.
 pub fn samples(subset: &Subset) -> Vec<Sample> {
     let names = subset.dataset().class_names();
     if picture(subset, 0).is_none() {
@@ -35,7 +35,7 @@ pub fn samples(subset: &Subset) -> Vec<Sample> {
     samples
 }
 
-/// A row as a picture; `None` where its shape is not that of one.
+/// Returns a row as a picture; `None` if its shape is not that of a picture.
 pub fn picture(subset: &Subset, position: usize) -> Option<Picture> {
     if position >= subset.len() {
         return None;
@@ -45,7 +45,7 @@ pub fn picture(subset: &Subset, position: usize) -> Option<Picture> {
         [height, width, 3] => (height, width, 3),
         _ => return None,
     };
-    // A row of numbers is no picture.
+    // A row of numbers is not a picture.
     if height < 2 || width < 2 {
         return None;
     }

@@ -1,4 +1,4 @@
-//! What is answered at each point of a plane of two inputs.
+//! Predictions over a plane of two inputs.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use crate::report::html::findings::{Legend, Picture, Plane};
 use crate::report::html::picture::{class_color, color, value_color};
 use crate::train::Threads;
 
-/// Points of the plane on each side.
+/// Grid points per side.
 const SIDE: usize = 160;
 
-/// Rows that the true picture is made from, at most: each of its points looks at all of them.
+/// Maximum number of rows for the picture of the targets, of which each point searches all.
 const TRUTH_ROWS: usize = 6000;
 
-/// Test rows that are drawn.
+/// Maximum number of test rows that are drawn.
 const POINTS: usize = 300;
 
 /// Runs both networks over a grid.
@@ -41,7 +41,7 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Plane, GatherEr
     let at = |(from, to): (f32, f32), index: usize| {
         from + (to - from) * (index as f32 + 0.5) / SIDE as f32
     };
-    // Row by row from the top, as a picture is.
+    // Row by row from the top, as in a picture.
     let point = |index: usize| [at(x, index % SIDE), at(y, SIDE - 1 - index / SIDE)];
     let grid = Array2::from_shape_fn((SIDE * SIDE, 2), |(index, axis)| point(index)[axis]);
     let names = splits.train.dataset().class_names().to_vec();
@@ -118,7 +118,7 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Plane, GatherEr
     })
 }
 
-/// Inputs of all rows, with their class or value.
+/// Returns the inputs of all rows, with their class or value.
 fn rows(subset: &Subset) -> impl Iterator<Item = ([f32; 2], f32)> + '_ {
     (0..subset.len()).map(|position| {
         let mut raw = [0.0_f32; 2];
@@ -129,7 +129,7 @@ fn rows(subset: &Subset) -> impl Iterator<Item = ([f32; 2], f32)> + '_ {
     })
 }
 
-/// Rows with features of their own, treated as those of `like` are.
+/// Creates rows with these features, preprocessed as those of `like`.
 fn rows_like(like: &Subset, features: Array2<f32>) -> Option<Subset> {
     let (dataset, rows) = (like.dataset(), features.nrows());
     let targets = match dataset.targets() {
@@ -152,7 +152,7 @@ fn rows_like(like: &Subset, features: Array2<f32>) -> Option<Subset> {
     Some(like.with_dataset(Arc::new(dataset)))
 }
 
-/// What the row says that is nearest to a point.
+/// Returns the target of the row that is nearest to a point.
 fn nearest(rows: &[([f32; 2], f32)], point: [f32; 2], scale: [f32; 2]) -> f32 {
     let mut best = (f32::INFINITY, 0.0);
     for (row, target) in rows {
@@ -165,7 +165,7 @@ fn nearest(rows: &[([f32; 2], f32)], point: [f32; 2], scale: [f32; 2]) -> f32 {
     best.1
 }
 
-/// A color as a ground for points of that color.
+/// Returns a lighter color, as a background for points of that color.
 fn lighter(color: [u8; 3]) -> [u8; 3] {
     color.map(|channel| 255 - ((255 - u16::from(channel)) * 11 / 20) as u8)
 }

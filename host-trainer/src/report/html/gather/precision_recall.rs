@@ -2,12 +2,12 @@
 
 use crate::report::html::findings::PrecisionRecall;
 
-/// Points of a curve, at most: nobody could tell more apart.
+/// Maximum number of points of a curve, limited by the visible resolution.
 const POINTS: usize = 400;
 
-/// The curve of scores for rows that are of the class, and rows that are not, as the threshold on
-/// the score falls; rows of the same score move it together. Its area is the average precision:
-/// Σ (Rₙ − Rₙ₋₁) · Pₙ. `None` where no row is of the class.
+/// Computes the curve of scores and class membership for falling thresholds; rows of equal score
+/// change it together. Its area is the average precision Σ (Rₙ − Rₙ₋₁) · Pₙ. `None` if no row is of
+/// the class.
 pub fn precision_recall(
     class: &str,
     scores: impl Iterator<Item = (f32, bool)>,
@@ -26,7 +26,7 @@ pub fn precision_recall(
         taken += tied.len();
         let (recall, precision) = (found as f64 / rows as f64, found as f64 / taken as f64);
         area += right as f64 / rows as f64 * precision;
-        // Of one recall the first point has the best precision.
+        // The first point of a recall has its best precision.
         if right > 0 {
             points.push((recall, precision));
         }
@@ -37,7 +37,7 @@ pub fn precision_recall(
     if points.last().copied() != last {
         points.extend(last);
     }
-    // From no recall on, at the precision of the first row that is found.
+    // Starts at zero recall, with the precision of the first positive row.
     points.insert(0, (0.0, points[0].1));
     let share = rows as f64 / scores.len() as f64;
     Some(PrecisionRecall { class: class.to_string(), points, area, share })

@@ -2,11 +2,11 @@
 
 use crate::report::html::findings::Roc;
 
-/// How finely a curve is kept, as a share of the distance to its corner.
+/// Minimum distance of points, as a share of the distance to the corner.
 const FINENESS: f64 = 0.02;
 
-/// The curve of scores for rows that are of the class, and rows that are not: Fawcett, *An
-/// introduction to ROC analysis*, 2006, algorithm 1; rows of the same score move it together.
+/// Computes the curve of scores and class membership: Fawcett, *An introduction to ROC analysis*,
+/// 2006, algorithm 1. Rows of equal score change it together.
 pub fn roc(scores: impl Iterator<Item = (f32, bool)>) -> Roc {
     let mut scores: Vec<(f32, bool)> = scores.collect();
     scores.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -33,7 +33,7 @@ pub fn roc(scores: impl Iterator<Item = (f32, bool)>) -> Roc {
     Roc { points, area: if positives > 0 && negatives > 0 { area } else { f64::NAN } }
 }
 
-/// Appends a point where the curve turns; of many that nobody could tell apart, one.
+/// Appends a point where the curve turns; drops points that cannot be distinguished from the last.
 fn push(points: &mut Vec<(f64, f64)>, point: (f64, f64)) {
     if let [.., before, last] = points.as_mut_slice() {
         let straight_up = before.0 == last.0 && last.0 == point.0;
@@ -57,7 +57,7 @@ mod tests {
         let perfect = roc([(0.9, true), (0.8, true), (0.1, false)].into_iter());
         assert_eq!(perfect.area, 1.0);
         assert_eq!(perfect.points, [(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)]);
-        // Of the four pairs three are in order.
+        // Three of the four pairs are in order.
         let mixed = roc([(0.9, true), (0.8, false), (0.7, true), (0.1, false)].into_iter());
         assert_eq!(mixed.area, 0.75);
         let tied = roc([(0.5, true), (0.5, false)].into_iter());

@@ -1,4 +1,4 @@
-//! What the files of a run say.
+//! Parsing of a run's text files.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::experiment::QuantizationLoss;
 use crate::report::attempts::lost;
 use crate::report::html::findings::{AttemptRow, Curve};
 
-/// The ways to quantize that metrics.json tells of.
+/// Reads the quantization candidates in metrics.json.
 pub fn attempts(quantization: &Value) -> Vec<AttemptRow> {
     let taken = quantization["taken"].as_str();
     let attempts = quantization["attempts"].as_array().map_or(&[][..], Vec::as_slice);
@@ -25,8 +25,7 @@ pub fn attempts(quantization: &Value) -> Vec<AttemptRow> {
     attempts.iter().map(row).collect()
 }
 
-/// What history.csv has measured over the epochs: each of its columns, a `validation_…` one
-/// together with its namesake.
+/// Reads the curves in history.csv: each column, together with its `validation_…` column.
 pub fn curves(csv: &str) -> Vec<Curve> {
     let mut lines = csv.lines();
     let header: Vec<&str> = lines.next().unwrap_or("").split(',').collect();
@@ -62,8 +61,8 @@ pub fn curves(csv: &str) -> Vec<Curve> {
     curves
 }
 
-/// Every setting of a preset by its key, such as `training.epochs`; name and description, which
-/// stand in the headline, are left out.
+/// Lists every setting of a preset by its key, such as `training.epochs`, without name and
+/// description, which the headline shows.
 pub fn settings(preset: &str) -> Vec<(String, String)> {
     let mut settings = Vec::new();
     if let Ok(table) = preset.parse::<toml::Table>() {
@@ -85,7 +84,7 @@ fn flatten(key: &str, value: &toml::Value, settings: &mut Vec<(String, String)>)
         }
         toml::Value::Array(items) if items.iter().any(toml::Value::is_table) => {
             for (index, item) in items.iter().enumerate() {
-                // A layer on a line: what it is, then its settings.
+                // One layer per line: its kind, then its settings.
                 for (kind, item) in item.as_table().into_iter().flatten() {
                     let mut inner = Vec::new();
                     flatten("", item, &mut inner);
