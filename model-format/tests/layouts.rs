@@ -34,6 +34,12 @@ fn what_is_written_is_read() {
             assert_eq!(ModelSpec::from(&parsed), spec, "{layout:?} {outputs}×{inputs}");
             let read = layer(&parsed);
             let rows = dense.weights.chunks(inputs);
+            for (row, weights) in
+                rows.clone().enumerate().filter(|_| layout != WeightLayout::Sparse)
+            {
+                let stored = (0..inputs).map(|column| read.stored_weight(row, column));
+                assert!(stored.eq(weights.iter().map(|weight| i16::from(*weight))), "{layout:?}");
+            }
             let is_some = |block: &&[i8]| block.iter().any(|weight| *weight != 0);
             let blocks = rows.clone().map(|row| row.chunks(4).filter(is_some).count()).sum();
             assert_eq!(read.flash_len(), parameter_bytes(layout, inputs, outputs, blocks));
