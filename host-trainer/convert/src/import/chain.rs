@@ -187,8 +187,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Checked before a layer is made, because many layers of a small file may share the same
-    /// weights.
+    /// Checks the depth before a layer is made, because many layers of a small file may share the
+    /// same weights.
     fn check_depth(&self) -> Result<(), ImportError> {
         match self.layers.len() < MAX_LAYERS {
             true => Ok(()),
@@ -212,7 +212,7 @@ impl Walk<'_> {
         self.notes.push(format!("operator {index} ({name}) is left out: {why}"));
     }
 
-    /// QUANTIZE: at the start, in the middle, at the end.
+    /// Converts QUANTIZE, at the start, in the middle or at the end.
     fn quantize(
         &mut self,
         operator: &Operator<'_>,
@@ -255,7 +255,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// RELU, RELU6, TANH, LOGISTIC, SOFTMAX.
+    /// Converts RELU, RELU6, TANH, LOGISTIC or SOFTMAX.
     fn element_wise(
         &mut self,
         operator: &Operator<'_>,

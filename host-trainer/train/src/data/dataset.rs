@@ -299,12 +299,12 @@ impl Dataset {
         &self.shape
     }
 
-    /// The inputs of all rows.
+    /// Returns the features of all rows.
     pub fn features(&self) -> &Features {
         &self.features
     }
 
-    /// Targets of all rows.
+    /// Returns the targets of all rows.
     pub fn targets(&self) -> &Targets {
         &self.targets
     }

@@ -307,7 +307,7 @@ mod tests {
 
     use super::*;
 
-    /// What the server does with one request.
+    /// Reaction of the server to one request.
     #[derive(Clone, Copy)]
     enum Answer {
         /// Sends the range that was asked for.

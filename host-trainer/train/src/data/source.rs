@@ -276,7 +276,7 @@ impl Source {
 }
 
 impl Dataset {
-    /// Kind of targets.
+    /// Returns the kind of targets.
     pub fn target_kind(&self) -> TargetKind {
         match self.targets() {
             Targets::Classes(labels) => TargetKind::Classes(labels.names.len()),

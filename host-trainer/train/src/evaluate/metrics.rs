@@ -135,8 +135,8 @@ fn area_under_roc(scores: &[(f32, bool)]) -> f64 {
     wins / (positives * negatives)
 }
 
-/// Σ (Rₙ − Rₙ₋₁) · Pₙ over descending thresholds, with tied rows together, as scikit-learn's
-/// `average_precision_score`. `scores` are in ascending order.
+/// Computes the average precision Σ (Rₙ − Rₙ₋₁) · Pₙ over descending thresholds, with tied rows
+/// together, as scikit-learn's `average_precision_score`. `scores` are in ascending order.
 fn average_precision(scores: &[(f32, bool)]) -> f64 {
     let positives = scores.iter().filter(|(_, of_class)| *of_class).count() as f64;
     let (mut found, mut taken, mut area) = (0.0, 0.0, 0.0);

@@ -105,7 +105,7 @@ mod tests {
         range
     }
 
-    /// What 8 bits of a range make of a logit.
+    /// Quantizes a logit to 8 bits of a range and back.
     fn rounded(logit: f32, range: Range) -> f32 {
         let q = range.quantization();
         let nearest = (logit / q.scale).round() + q.zero_point as f32;

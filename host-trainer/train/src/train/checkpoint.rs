@@ -69,7 +69,7 @@ pub struct Place {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CheckpointError {
     /// The file is not a checkpoint, or it is damaged.
-    #[error("{}: not a checkpoint of this program ({problem}): train anew, without --resume", foreign_text::path(.path))]
+    #[error("{}: not a checkpoint of this program ({problem}): train again without --resume", foreign_text::path(.path))]
     Format {
         /// The file.
         path: PathBuf,
@@ -80,7 +80,7 @@ pub enum CheckpointError {
     #[error("the checkpoint is of another training: {0}")]
     Other(String),
     /// No training can have reached these values.
-    #[error("the checkpoint cannot be gone on from: {0}. Train without --resume")]
+    #[error("the checkpoint cannot be resumed: {0}. Train without --resume")]
     Beyond(String),
 }
 

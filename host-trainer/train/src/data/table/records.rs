@@ -126,7 +126,7 @@ impl Records {
         Ok(true)
     }
 
-    /// Separator of cells.
+    /// Returns the separator of cells.
     pub fn separator(&self) -> Separator {
         self.format.separator
     }
