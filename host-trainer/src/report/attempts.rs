@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn one_good_way_is_one_line() {
         let text = attempts_text(&choice(vec![attempt("int8", 0.0)], 0, None));
-        assert!(text.contains("judged on 100 validation rows: int8 0.00 points"), "{text}");
+        assert!(text.contains("evaluated on 100 validation rows: int8 0.00 points"), "{text}");
         assert_eq!(text.lines().count(), 1);
     }
 
@@ -121,6 +121,6 @@ mod tests {
         assert!(lines[2].contains("2.00 points") && !lines[2].contains("taken"), "{text}");
         assert!(lines[3].contains("−0.10 points") && lines[3].contains("taken"), "{text}");
         let text = attempts_text(&choice(attempts, 0, Some("of the features, `x`")));
-        assert!(text.contains("whatever is tried: of the features, `x`"), "{text}");
+        assert!(text.contains("of the squared error: of the features, `x`"), "{text}");
     }
 }

@@ -172,7 +172,7 @@ mod tests {
         ];
         let text = clipping_text(&ranges).unwrap();
         assert!(text.contains("`c` 0.980 %, `b` 0.120 %"), "{text}");
-        assert!(text.ends_with("never change on the training rows: `d`"), "{text}");
+        assert!(text.ends_with("constant on the training rows: `d`"), "{text}");
         assert_eq!(clipping_text(&ranges[..1]), None);
     }
 

@@ -28,9 +28,8 @@ pub fn section(plane: &Plane, data_type: &str) -> Markup {
                 figure { figcaption { "true" } (map(truth, plane, false, "Data")) }
             }
             figure { figcaption { "float" } (map(&plane.float, plane, true, "Prediction in float")) }
-            figure { figcaption { (data_type) } (map(&plane.int8, plane, true, &format!("Prediction \
-                                                                                         in \
-                                                                                         {data_type}"))) }
+            @let caption = format!("Prediction in {data_type}");
+            figure { figcaption { (data_type) } (map(&plane.int8, plane, true, &caption)) }
         }
         (legend(&plane.legend))
     }

@@ -125,6 +125,6 @@ mod tests {
         assert_eq!(scatter_html("t", &many, &[], projection).matches("<svg").count(), 10);
         let umap = Projection::Umap { neighbors: 7, min_distance: 0.25 };
         let page = scatter_html("t", &many, &[], umap);
-        assert!(page.contains("7 neighbors, least distance 0.25") && page.contains("UMAP 2"));
+        assert!(page.contains("7 neighbors, minimum distance 0.25") && page.contains("UMAP 2"));
     }
 }
