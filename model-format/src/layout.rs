@@ -245,6 +245,7 @@ mod tests {
         assert_eq!(at(WeightLayout::Int4Tiles4, 1, 7), 7);
         assert_eq!(at(WeightLayout::Int4Tiles4, 4, 2), 17);
         assert_eq!(WeightLayout::Columns8.offset(8, 9, 1, 1), 9);
+        assert_eq!(WeightLayout::Columns8.offset(8, 9, 2, 3), 26);
     }
 
     #[test]
