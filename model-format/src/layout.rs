@@ -252,6 +252,7 @@ mod tests {
         assert_eq!(at(WeightLayout::Int4Tiles4, 1, 7), 7);
         assert_eq!(at(WeightLayout::Int4Tiles4, 4, 2), 17);
         assert_eq!(offset(WeightLayout::Columns8, [8, 9], 1, 1), 9);
+        assert_eq!(offset(WeightLayout::Columns8, [8, 9], 2, 3), 26);
     }
 
     #[test]

@@ -37,7 +37,7 @@ fn what_is_written_is_read() {
             for (row, weights) in
                 rows.clone().enumerate().filter(|_| layout != WeightLayout::Sparse)
             {
-                let stored = (0..inputs).map(|column| read.stored_weight(row, column));
+                let stored = read.stored_weights(row);
                 assert!(stored.eq(weights.iter().map(|weight| i16::from(*weight))), "{layout:?}");
             }
             let is_some = |block: &&[i8]| block.iter().any(|weight| *weight != 0);

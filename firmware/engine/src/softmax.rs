@@ -66,3 +66,19 @@ fn one_over_one_plus_x(x: i32) -> i32 {
 fn shift_left_saturating(value: i32, exponent: u32) -> i32 {
     (i64::from(value) << exponent).clamp(i32::MIN.into(), i32::MAX.into()) as i32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_and_quotients_are_rounded() {
+        assert_eq!([1 << 30, (1 << 30) - 1].map(|a| doubling_high_multiply(a, 1)), [1, 0]);
+        // Ties go away from zero.
+        assert_eq!(
+            [5, 6, 7, -5, -6].map(|value| divide_by_power_of_two(value, 2)),
+            [1, 2, 2, -1, -2]
+        );
+        assert_eq!(divide_by_power_of_two(i32::MAX, 32), 0);
+    }
+}
