@@ -146,7 +146,7 @@ fn a_full_disk_never_mixes_two_runs() {
 fn two_trainings_do_not_write_into_one_folder() {
     let folder = empty_dir("two_writers");
     let first = long_training(&folder, "run");
-    let process = format!("process {} is writing there", first.id());
+    let process = format!("process {} is writing into the folder", first.id());
     run(&folder, &train("run", "1")).refused(1, &["run: ", &process, "--output"]);
     let id = first.id().to_string();
     kill(first);

@@ -165,7 +165,7 @@ mod tests {
         let outer = tempfile::tempdir().unwrap();
         let folder = RunFolder::create(outer.path()).unwrap();
         let message = RunFolder::create(outer.path()).unwrap_err().to_string();
-        let process = format!("process {} is writing there", std::process::id());
+        let process = format!("process {} is writing into the folder", std::process::id());
         assert!(message.contains(&process) && message.contains("--output"), "{message}");
         assert!(RunFolder::shared(outer.path()).is_ok());
         drop(folder);
