@@ -29,7 +29,7 @@ fuzz_target!(|stream: &[u8]| {
         }
     }
     // Whatever state that left: after a delimiter a good frame is understood.
-    receiver.push(0);
+    let _ = receiver.push(0);
     let _ = receiver.message::<Request<'_>>();
     let message = Message { sequence: 7, body: Request::Info };
     send(&message, &mut receiver);

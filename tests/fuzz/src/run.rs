@@ -7,11 +7,11 @@ mod file;
 #[path = "../../src/reference/mod.rs"]
 mod reference;
 
-use thimble_nn::{Engine, InputError, encode_counts, encode_reals};
 use libfuzzer_sys::fuzz_target;
 use model_format::build::{LayerSpec, ModelSpec};
-use model_format::{Layer, Model, DataType, WeightLayout};
+use model_format::{DataType, Layer, Model, WeightLayout};
 use reference::{Network, raw};
+use thimble_nn::{Engine, InputError, encode_counts, encode_reals};
 
 /// More multiply-accumulates than these only make the fuzzer slow.
 const MOST_MACS: u64 = 200_000;
