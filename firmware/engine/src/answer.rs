@@ -10,6 +10,23 @@ use model_format::{AllOps, Capabilities, Layer, Model, OutputKind, ValueScale};
 /// The answer of a model to one input.
 ///
 /// Nothing is decoded before it is asked for, so that what a program does not ask is not linked.
+///
+/// # Example
+/// ```
+/// # fn main() -> Result<(), Box<dyn core::error::Error>> {
+/// thimble_nn::include_model!(EGG_CRATE, "../../models/eggcrate-adc.thimble");
+///
+/// let mut scratch = [0; 128];
+/// let mut engine = thimble_nn::Engine::new(EGG_CRATE, &mut scratch)?;
+/// // Two channels of an analog-to-digital converter of 12 bits.
+/// let answer = engine.run_counts(&[2048, 1024])?;
+/// assert_eq!(answer.saturated(), 0);
+/// assert!(answer.class().is_none(), "a regression");
+/// let prediction: Vec<f32> = answer.reals().collect();
+/// assert_eq!(prediction.len(), 1);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Answer<'e, 'm, C = AllOps> {
     model: &'e Model<'m, C>,
     bytes: &'e [u8],
@@ -93,6 +110,21 @@ impl<'e, 'm, C: Capabilities> Answer<'e, 'm, C> {
 }
 
 /// The class that an [`Answer`] stands for.
+///
+/// # Example
+/// ```
+/// # fn main() -> Result<(), Box<dyn core::error::Error>> {
+/// thimble_nn::include_model!(WINE, "../../models/wine.thimble");
+///
+/// let row = [14.23, 1.71, 2.43, 15.6, 127.0, 2.8, 3.06, 0.28, 2.29, 5.64, 1.04, 3.92, 1065.0];
+/// let mut scratch = [0; 64];
+/// let mut engine = thimble_nn::Engine::new(WINE, &mut scratch)?;
+/// let class = engine.run_reals(&row)?.class().expect("a classifier");
+/// assert_eq!((class.index(), class.label()), (0, "class_0"));
+/// assert!(class.probability().is_some_and(|probability| probability > 0.9));
+/// # Ok(())
+/// # }
+/// ```
 pub struct Class<'e, 'm, C = AllOps> {
     answer: Answer<'e, 'm, C>,
     index: usize,

@@ -51,6 +51,7 @@
 
 mod answer;
 mod engine;
+mod error;
 mod input_stage;
 mod kernels;
 mod self_test;
@@ -58,7 +59,8 @@ mod softmax;
 mod source;
 
 pub use answer::{Answer, Class};
-pub use engine::{Engine, EngineError, InputError};
+pub use engine::Engine;
+pub use error::{EngineError, InputError};
 pub use input_stage::{encode_counts, encode_reals};
 pub use model_format::{
     AllOps, Capabilities, Channel, Channels, Clamp, DataType, Details, Encoding, Error, Feature,
