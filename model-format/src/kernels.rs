@@ -43,7 +43,7 @@ impl Kernels {
         kernels
     }
 
-    /// Whether a kernel other than the portable one reads a layout.
+    /// Returns whether a kernel other than the portable one reads a layout.
     pub const fn own(self, layout: WeightLayout) -> bool {
         match layout {
             WeightLayout::RowMajor | WeightLayout::Int4 | WeightLayout::Sparse => false,
@@ -54,7 +54,7 @@ impl Kernels {
         }
     }
 
-    /// Whether a kernel reads a layout of weights whose input has this data type.
+    /// Returns whether a kernel reads a layout of weights whose input has this data type.
     pub const fn reads(self, layout: WeightLayout, input: DataType) -> bool {
         match layout {
             WeightLayout::RowMajor | WeightLayout::Int4 | WeightLayout::Sparse => true,
@@ -64,12 +64,12 @@ impl Kernels {
         }
     }
 
-    /// Whether a kernel reads the weights of a layer.
+    /// Returns whether a kernel reads the weights of a layer.
     pub const fn read(self, layer: &Dense<'_>) -> bool {
         self.reads(layer.layout, layer.input.data_type)
     }
 
-    /// Whether these operators allow a layer that only the portable kernel reads.
+    /// Returns whether these operators allow a layer that only the portable kernel reads.
     pub const fn need_portable(self, ops: OpSet) -> bool {
         let mut index = 0;
         while index < WeightLayout::ALL.len() {
@@ -82,7 +82,7 @@ impl Kernels {
         false
     }
 
-    /// Whether kernels read every layer that these operators allow, whatever the model.
+    /// Returns whether kernels read every layer that these operators allow, whatever the model.
     pub const fn read_all(self, ops: OpSet) -> bool {
         let mut index = 0;
         while index < WeightLayout::ALL.len() {

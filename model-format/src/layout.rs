@@ -79,7 +79,7 @@ impl WeightLayout {
         }
     }
 
-    /// Whether each row has a second bias, into which the zero point of the input is folded.
+    /// Returns whether each row has a second bias, into which the zero point of the input is folded.
     pub const fn is_folded(self) -> bool {
         matches!(self, WeightLayout::ColumnsUnsigned4 | WeightLayout::FoldedRows)
     }
@@ -100,7 +100,7 @@ impl WeightLayout {
         }
     }
 
-    /// Whether weights have 4 bits.
+    /// Returns whether weights have 4 bits.
     pub const fn is_int4(self) -> bool {
         matches!(self, WeightLayout::Int4 | WeightLayout::Int4Tiles4)
     }

@@ -249,7 +249,7 @@ impl<'a, C: Capabilities> Model<'a, C> {
         HEADER_LEN.wrapping_add(self.payload.len())
     }
 
-    /// Whether the file lies on a 4-byte boundary of the memory, and with it every word in it.
+    /// Returns whether the file lies on a 4-byte boundary of the memory, and with it every word in it.
     pub fn is_aligned(&self) -> bool {
         // Behind a header of whole words.
         self.payload.as_ptr().cast::<u32>().is_aligned()

@@ -16,7 +16,7 @@ pub struct OpSet {
     pub table: bool,
     /// Whether there is a softmax.
     pub softmax: bool,
-    /// Whether the input is what sensors count.
+    /// Whether the input is raw counts.
     pub counts: bool,
     /// Whether the input is real numbers.
     pub reals: bool,
@@ -64,7 +64,7 @@ impl OpSet {
         self
     }
 
-    /// Whether weights of this layout are in the set.
+    /// Returns whether weights of this layout are in the set.
     pub const fn reads(self, layout: WeightLayout) -> bool {
         self.layouts >> layout as u8 & 1 != 0
     }

@@ -182,7 +182,7 @@ impl Multiplier {
         f64::from(self.mantissa) * f64::from_bits(exponent << 52)
     }
 
-    /// Whether the mantissa is one that goes with the shift, which is in [`SHIFTS`](Self::SHIFTS).
+    /// Returns whether the mantissa is one that goes with the shift, which is in [`SHIFTS`](Self::SHIFTS).
     pub(crate) fn has_valid_mantissa(self) -> bool {
         self.mantissa >= 1 << 30 || (self.mantissa == 0 && self.shift == 0)
     }

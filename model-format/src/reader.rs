@@ -34,7 +34,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// Whether bytes are UTF-8 (RFC 3629): the shortest form of each character, no surrogates.
+/// Returns whether bytes are UTF-8 (RFC 3629): the shortest form of each character, no surrogates.
 fn is_utf8(bytes: &[u8]) -> bool {
     let mut rest = bytes.iter();
     while let Some(first) = rest.next() {

@@ -21,7 +21,7 @@ pub struct RealChannels<'a> {
     bytes: &'a [u8],
 }
 
-/// Whether the float with these bits is neither infinite nor no number. By its bits: a comparison
+/// Returns whether the float with these bits is neither infinite nor no number. By its bits: a comparison
 /// of floats would cost a core without an FPU a library.
 pub(crate) const fn is_finite(bits: u32) -> bool {
     bits & 0x7f80_0000 != 0x7f80_0000

@@ -73,7 +73,7 @@ impl<'a> ValueScales<'a> {
         self.bytes.len() / ValueScale::BYTES
     }
 
-    /// Whether all outputs have the quantization of the last layer.
+    /// Returns whether all outputs have the quantization of the last layer.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }

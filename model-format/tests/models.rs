@@ -1,4 +1,4 @@
-//! What a model states of itself, and the limits of its fields.
+//! The properties that a model states, and the limits of its fields.
 
 mod single;
 

@@ -112,7 +112,7 @@ fn example(folder: &Path) -> Vec<f32> {
     lines.flat_map(|line| line.split(',')).filter_map(|value| value.trim().parse().ok()).collect()
 }
 
-/// What `host-trainer infer` gives for the example of a project: lines of its log.
+/// The answer of `host-trainer infer` for the example of a project, as lines of its log.
 fn expected(folder: &Path) -> Vec<String> {
     let path = folder.join("model.thimble");
     let file = read(&path);

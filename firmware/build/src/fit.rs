@@ -1,4 +1,4 @@
-//! Whether the target's kernels read a model.
+//! Check of a model against the target's kernels.
 
 use std::env;
 use std::fmt;

@@ -73,7 +73,7 @@ fn model(
     .unwrap_or_else(|error| panic!("{layout:?}: {error}"))
 }
 
-/// What a model gives for some inputs: full ones, one that is zero in most blocks, zeros.
+/// The outputs of a model for some inputs: full ones, one that is zero in most blocks, zeros.
 fn outputs(file: &[u8], values: Quantization) -> Vec<Vec<u8>> {
     let model = Model::parse(file).expect("what was written can be read");
     let mut scratch = vec![0xdead_beef; model.scratch_len()];

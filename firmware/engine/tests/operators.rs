@@ -111,7 +111,7 @@ fn softmax_is_that_of_gemmlowp() {
     }
 }
 
-/// What follows the last exponential counts as 0.
+/// Exponentials behind the last one count as 0.
 #[test]
 fn exponentials_may_end_early() {
     let exponentials = vec![i32::MAX, 1 << 30];

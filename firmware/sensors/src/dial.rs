@@ -10,14 +10,14 @@ pub trait AnalogIn {
     /// Why there is no count.
     type Error: fmt::Debug;
 
-    /// What the converter counts now; of 16 unsigned bits, with 32768 taken off.
+    /// Reads the raw count of the converter; of 16 unsigned bits, with 32768 taken off.
     ///
     /// # Errors
-    /// What the converter says.
+    /// The error of the converter.
     fn read(&mut self) -> Result<i16, Self::Error>;
 }
 
-/// What went wrong in a step; the duty stays what it was.
+/// Errors of a step; the duty does not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DialError<X, Y, P> {
     /// The first channel cannot be read.
@@ -41,7 +41,7 @@ impl<X: fmt::Debug, Y: fmt::Debug, P: fmt::Debug> fmt::Display for DialError<X, 
     }
 }
 
-/// What a step came to.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Turn<'a> {
     /// The duty that was set.

@@ -24,7 +24,7 @@ pub trait Accelerometer {
 pub enum SensorError {
     /// The bus failed; `NoAcknowledge` means that nothing answers at the sensor's address.
     Bus(ErrorKind),
-    /// What answers is another device.
+    /// Another device has the address.
     WrongDevice,
     /// Samples were lost: they were not read in time.
     Overrun,
@@ -47,7 +47,7 @@ impl fmt::Display for SensorError {
     }
 }
 
-/// What went wrong in a step; the light stays as it was, and the window begins anew.
+/// Errors of a step; the light does not change, and a new window begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MotionError {
     /// The sensor.
@@ -68,7 +68,7 @@ impl fmt::Display for MotionError {
     }
 }
 
-/// What a window was taken for.
+/// The predicted class of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer<'a> {
     /// The class, as an index of the model's labels.

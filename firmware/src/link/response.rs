@@ -54,7 +54,7 @@ pub struct SelfTestReport {
 }
 
 impl SelfTestReport {
-    /// Whether every vector passed.
+    /// Returns whether every vector passed.
     #[must_use]
     pub fn all_passed(&self) -> bool {
         self.passed == self.vectors

@@ -48,7 +48,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// Whether this record is newer than another of the same device: sequence numbers are compared
+    /// Returns whether this record is newer than another of the same device: sequence numbers are compared
     /// as RFC 1982 does, since the two of a device lie close to each other.
     pub(super) fn is_newer_than(&self, other: &Record) -> bool {
         (self.sequence.wrapping_sub(other.sequence) as i32) > 0
@@ -134,7 +134,7 @@ impl Header<'_> {
         self.written().filter(|_| current)
     }
 
-    /// Whether a start has found this header as it is: no update has begun, ended or been taken
+    /// Returns whether a start has found this header as it is: no update has begun, ended or been taken
     /// back since.
     pub fn is_settled(&self) -> bool {
         match self.record() {
@@ -143,7 +143,7 @@ impl Header<'_> {
         }
     }
 
-    /// Whether a mark can be set without an erase.
+    /// Returns whether a mark can be set without an erase.
     pub fn takes_mark(&self, part: Part) -> bool {
         self.part(part).iter().zip(MARK).all(|(byte, mark)| byte & mark == mark)
     }

@@ -46,7 +46,7 @@ impl<const UNIT: usize> Simulated<UNIT> {
         Simulated { bytes: vec![0xff; blocks * BLOCK], power: usize::MAX, tear: 0, operations: 0 }
     }
 
-    /// Whether this operation is the one in which power fails; after it nothing works.
+    /// Returns whether this operation is the one in which power fails; after it nothing works.
     fn cut(&mut self) -> Result<bool, Failure> {
         self.operations += 1;
         match self.power {

@@ -49,7 +49,7 @@ fn anybody(bytes: &[u8]) -> Option<&[u8]> {
     Some(bytes)
 }
 
-/// Whether a model parses and passes its self-tests.
+/// Returns whether a model parses and passes its self-tests.
 fn accept(bytes: &[u8]) -> Result<Accepted, Reason> {
     accept_from(bytes, anybody)
 }

@@ -76,7 +76,7 @@ pub enum ProjectError {
     Name {
         /// The name.
         name: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: &'static str,
     },
     /// The template needs a hardware library that Embassy does not have.
@@ -89,7 +89,7 @@ pub enum ProjectError {
     Occupied {
         /// The folder.
         path: PathBuf,
-        /// What lies there.
+        /// The entry that is there.
         problem: &'static str,
     },
     /// The model does not fit the chip.
@@ -120,7 +120,7 @@ pub enum ProjectError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         error: std::io::Error,
     },
 }

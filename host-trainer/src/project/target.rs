@@ -308,12 +308,12 @@ impl Target {
         self.chip.and_then(|name| Chip::named(name).ok())
     }
 
-    /// Whether there is a template with tasks of Embassy.
+    /// Returns whether there is a template with tasks of Embassy.
     pub fn has_embassy(&self) -> bool {
         matches!(self.runtime, Runtime::EmbassyHal { .. })
     }
 
-    /// Whether the core is one of Arm's.
+    /// Returns whether the core is one of Arm's.
     pub(super) fn is_arm(&self) -> bool {
         self.triple.starts_with("thumb")
     }

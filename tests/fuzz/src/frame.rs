@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use serde::ser::SerializeTuple;
 use serde::{Serialize, Serializer};
 
-/// What arrives of these bytes as a message of this type arrives the same when it is sent again.
+/// A message that these bytes decode to is the same after it is sent again.
 macro_rules! arrives_twice {
     ($message:expr, $body:ty) => {
         let (mut once, mut twice) = ([0; 256], [0; 256]);

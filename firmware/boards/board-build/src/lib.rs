@@ -1,4 +1,4 @@
-//! What the build scripts of all boards do.
+//! Build scripts of boards: linker scripts, the model, the signature policy.
 //!
 //! ```no_run
 //! thimble_board_build::memory(include_str!("../../qemu-mps2-an386/memory.x"));

@@ -142,7 +142,7 @@ fn ram_line(script: &str) -> Option<(&str, Ram<'_>, &str)> {
     None
 }
 
-/// Whether `memory.x` has a region of this name.
+/// Returns whether `memory.x` has a region of this name.
 fn has_region(script: &str, name: &str) -> bool {
     let is_region = |rest: &str| rest.trim_start().starts_with(':');
     script.lines().any(|line| line.trim_start().strip_prefix(name).is_some_and(is_region))

@@ -1,11 +1,11 @@
-//! What counts how long work takes: cycles on a chip; under QEMU's `-icount shift=0`, with which an
+//! Clocks: cycles on a chip; under QEMU's `-icount shift=0`, with which an
 //! instruction takes exactly one nanosecond of the machine's time, executed instructions.
 
 use firmware::link::Counter;
 
-/// What counts.
+/// A clock that measures inferences.
 pub trait Clock {
-    /// What it is, and how many ticks it makes a second.
+    /// Returns its kind, and its ticks per second.
     fn counter(&self) -> (Counter, u32);
 
     /// Ticks while `work` runs, reading the clock included; none if they are more than it can tell.

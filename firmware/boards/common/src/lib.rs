@@ -1,4 +1,4 @@
-//! What all boards share, real and emulated: everything that is neither the chip nor the emulator.
+//! Code that all boards share, real and emulated: everything that is neither the chip nor the emulator.
 //!
 //! A board has a model and memory for it built in (see the crate `board-build`), and gives them to
 //! [`run`] with its light and its UART.
@@ -150,7 +150,7 @@ where
 /// The engine for a model.
 ///
 /// # Errors
-/// What is wrong, in words.
+/// The error in words.
 pub fn start<'s>(
     model: &'static [u8],
     scratch: &'s mut [u32],

@@ -15,7 +15,7 @@ pub struct Parts<L, K, F = NoFlash> {
     pub name: &'static str,
     /// A light that shows life.
     pub led: L,
-    /// What counts how long an inference takes.
+    /// The clock that measures inferences.
     pub clock: K,
     /// Slots for models, if the board has some.
     pub slots: Option<Slots<F>>,
@@ -23,11 +23,11 @@ pub struct Parts<L, K, F = NoFlash> {
     pub entropy: Entropy,
     /// Starts the board anew.
     pub restart: fn() -> !,
-    /// What starts it anew when it hangs.
+    /// The watchdog.
     pub watchdog: Watchdog,
 }
 
-/// What starts a board anew when it has not been fed for some seconds.
+/// A watchdog: it restarts a board that has not fed it for some seconds.
 #[derive(Clone, Copy)]
 pub struct Watchdog {
     /// Whether this start is its doing, or that of a processor in lockup.

@@ -1,11 +1,11 @@
-//! How deep the stack went: it is painted, and what is no longer paint was used.
+//! Stack depth, measured by painting: bytes that are no longer paint were used.
 //!
 //! It lies below the statics, and ends where RAM begins (see [`fault`](crate::fault)).
 
 #[cfg(target_arch = "arm")]
 use cortex_m_rt::STACK_PAINT_VALUE as PAINT;
 
-/// What cortex-m-rt paints with, too.
+/// The paint, which is that of cortex-m-rt.
 #[cfg(target_arch = "riscv32")]
 const PAINT: u32 = 0xcccc_cccc;
 
@@ -17,9 +17,9 @@ unsafe extern "C" {
     static END: u32;
 }
 
-/// What [`depth_of`] leaves unpainted below the stack pointer, for its own frame, in bytes.
+/// Bytes below the stack pointer that [`depth_of`] leaves unpainted, for its own frame.
 const MARGIN: usize = 64;
-/// How much of the stack [`depth_of`] paints at the most, in bytes: what goes deeper is reported
+/// The most bytes of stack that [`depth_of`] paints: a greater depth is reported
 /// as this.
 const PAINTED: usize = 32 * 1024;
 

@@ -1,4 +1,4 @@
-//! What the computer asks of the firmware when it starts it: the semihosting command line.
+//! Commands to the firmware: the semihosting command line.
 
 use core::ffi::CStr;
 

@@ -1,4 +1,4 @@
-//! How the firmware ends: QEMU exits with the code that says why.
+//! End of the firmware: QEMU exits with a code for the reason.
 
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicBool, Ordering};

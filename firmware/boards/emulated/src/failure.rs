@@ -9,7 +9,7 @@ pub enum Failure {
     Command(&'static str),
     /// A file of the computer could not be used; the second is the computer's `errno`.
     File(&'static str, Option<i32>),
-    /// What a file contains is not what the command takes.
+    /// The content of a file does not fit the command.
     Content(&'static str),
     /// The model can't be run.
     Model(&'static str),

@@ -1,4 +1,4 @@
-//! What emulated boards share: commands from the computer, and the machines that only QEMU has.
+//! Code that emulated boards share: commands from the computer, and the machines that only QEMU has.
 //!
 //! A board gives its parts to [`run`], which does what the semihosting [`command`] line asks: by
 //! default it answers requests on the UART for ever. Files, logs and the exit code go through

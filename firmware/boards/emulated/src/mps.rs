@@ -16,7 +16,7 @@ use volatile_register::RW;
 
 use crate::{files, ram};
 
-/// What the images differ in.
+/// Constants of an FPGA image.
 ///
 /// # Safety
 /// `UART` is the address of a CMSDK APB UART and `LIGHTS` that of a register for lights, for ever.

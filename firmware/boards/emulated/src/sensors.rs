@@ -128,7 +128,7 @@ impl OutputPin for Light<'_> {
 /// A bus with a LIS3DH whose FIFO holds the rest of a recording.
 struct Bus<'r> {
     samples: core::slice::Iter<'r, [u8; 6]>,
-    /// What has been written to its registers.
+    /// Its registers, as they were written.
     registers: [u8; 0x40],
     /// The register that is read next.
     at: u8,
@@ -141,7 +141,7 @@ const FIFO_SRC: u8 = 0x2f;
 const LOST: i16 = i16::MIN;
 const OVERRUN: i16 = i16::MAX;
 
-/// What happens in place of this sample, if it is none.
+/// The event in place of this sample, if it is none.
 fn event([a, b, ..]: &[u8; 6]) -> Option<i16> {
     let x = i16::from_le_bytes([*a, *b]);
     matches!(x, LOST | OVERRUN).then_some(x)

@@ -92,7 +92,7 @@ impl Write for Uart {
         Ok(bytes.len())
     }
 
-    /// What is in the FIFO goes out by itself.
+    /// Does nothing: the FIFO sends by itself.
     fn flush(&mut self) -> Result<(), Infallible> {
         Ok(())
     }

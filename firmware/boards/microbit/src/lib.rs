@@ -84,7 +84,7 @@ fn entropy() -> Option<[u8; NONCE_LEN]> {
     Some(bytes)
 }
 
-/// What feeds the watchdog (nRF51 Series Reference Manual, chapter 21).
+/// The value that feeds the watchdog (nRF51 Series Reference Manual, chapter 21).
 const FOOD: u32 = 0x6e52_4635;
 /// Eight seconds of its 32,768 Hz.
 const WATCHDOG_TICKS: u32 = 8 * 32_768;

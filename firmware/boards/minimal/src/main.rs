@@ -1,7 +1,7 @@
 //! The least that runs a Thimble model: the format with all its checks, the engine with no more
 //! than what the model uses, and the model's own tests. No link, no log, no interrupt.
 //!
-//! What came of it stands in [`THIMBLE_STATUS`], where a debugger or an emulator's monitor reads
+//! The outcome stands in [`THIMBLE_STATUS`], where a debugger or an emulator's monitor reads
 //! it; a real program would go on and run the engine on what its sensors say.
 #![no_std]
 #![no_main]
@@ -16,12 +16,12 @@ include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
 use model::Ops;
 
-/// What came of it: 0, not done yet; 1, the engine gives what the model's tests expect; 2, the
+/// Outcome: 0, not done yet; 1, the engine gives what the model's tests expect; 2, the
 /// model is refused; 3, the engine refuses it; 4, an output differs.
 #[unsafe(no_mangle)]
 static THIMBLE_STATUS: AtomicU32 = AtomicU32::new(0);
 
-/// What the engine computes in.
+/// Scratch memory of the engine.
 static mut SCRATCH: [u32; model::SCRATCH_LEN] = [0; model::SCRATCH_LEN];
 
 /// Called by the start-up code, once.

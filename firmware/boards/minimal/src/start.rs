@@ -1,4 +1,5 @@
-//! What happens before `main`, what may not happen after it, and what the compiler calls.
+//! Start-up before `main`, the panic handler that must not be linked, and functions that the
+//! compiler calls.
 
 // SAFETY: there is no such function: the linker ends the build as soon as anything can panic.
 #[cfg(not(debug_assertions))]
@@ -32,7 +33,7 @@ unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8
     to
 }
 
-/// What the compiler calls on Arm in place of `memcpy`.
+/// The function that the compiler calls on Arm in place of `memcpy`.
 ///
 /// # Safety
 /// As C's `memcpy`.

@@ -20,7 +20,7 @@ bind_interrupts!(struct Interrupts {
     UARTE0 => buffered_uarte::InterruptHandler<peripherals::UARTE0>;
 });
 
-/// What the UART has received and not yet been read, and what it has still to send.
+/// Buffers of the UART: received bytes, bytes to send.
 static BUFFERS: ConstStaticCell<([u8; 512], [u8; 64])> = ConstStaticCell::new(([0; 512], [0; 64]));
 
 const CLOCK_HZ: u32 = 64_000_000;

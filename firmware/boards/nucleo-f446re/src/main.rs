@@ -19,7 +19,7 @@ bind_interrupts!(struct Interrupts {
     USART2 => usart::BufferedInterruptHandler<peripherals::USART2>;
 });
 
-/// What the UART has received and not yet been read, and what it has still to send.
+/// Buffers of the UART: received bytes, bytes to send.
 static BUFFERS: ConstStaticCell<([u8; 512], [u8; 64])> = ConstStaticCell::new(([0; 512], [0; 64]));
 
 /// Where the core reads the flash.

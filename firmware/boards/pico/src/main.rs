@@ -24,7 +24,7 @@ bind_interrupts!(struct Interrupts {
     UART0_IRQ => uart::BufferedInterruptHandler<peripherals::UART0>;
 });
 
-/// What the UART has received and not yet been read, and what it has still to send.
+/// Buffers of the UART: received bytes, bytes to send.
 static BUFFERS: ConstStaticCell<([u8; 512], [u8; 64])> = ConstStaticCell::new(([0; 512], [0; 64]));
 
 /// All of the flash, and where the core reads it.

@@ -1,4 +1,4 @@
-//! What real boards share: the log, which a debugger reads from memory (RTT), and what happens
+//! Code that real boards share: the log, which a debugger reads from memory (RTT), and what happens
 //! after a panic or a fault: the log says where, then the board starts anew.
 //!
 //! A board without a debugger runs the same; its log is dropped.

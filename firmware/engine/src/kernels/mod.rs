@@ -63,17 +63,17 @@ const BUILT: Kernels = Kernels {
     host: cfg!(not(target_os = "none")),
 };
 
-/// Whether this build has kernels for all layers of these operators, whatever the model.
+/// Returns whether this build has kernels for all layers of these operators, whatever the model.
 pub(crate) const fn read_all(ops: OpSet) -> bool {
     BUILT.read_all(ops)
 }
 
-/// Whether this build has a kernel that reads the layer's weights.
+/// Returns whether this build has a kernel that reads the layer's weights.
 pub(crate) fn reads(layer: &Dense<'_>) -> bool {
     BUILT.read(layer)
 }
 
-/// Whether a model that lies so is read by its kernels: by words, but for the portable one.
+/// Returns whether a model that lies so is read by its kernels: by words, but for the portable one.
 pub(crate) const fn needs_alignment() -> bool {
     cfg!(target_os = "none")
 }

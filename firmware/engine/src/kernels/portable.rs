@@ -6,7 +6,7 @@ use super::requantize::Output;
 use super::widen::blocks;
 use super::{BUILT, Prepared};
 
-/// Whether any layout of these has no other kernel in this build.
+/// Returns whether any layout of these has no other kernel in this build.
 pub(super) const fn is_used(ops: OpSet) -> bool {
     BUILT.need_portable(ops)
 }

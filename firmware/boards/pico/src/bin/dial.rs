@@ -17,7 +17,7 @@ use thimble_sensors::dial::{AnalogIn, Dial};
 
 include!(concat!(env!("OUT_DIR"), "/dial.rs"));
 
-/// What the engine computes in.
+/// Scratch memory of the engine.
 static SCRATCH: ConstStaticCell<[u32; dial::SCRATCH_LEN]> =
     ConstStaticCell::new([0; dial::SCRATCH_LEN]);
 

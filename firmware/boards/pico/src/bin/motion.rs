@@ -15,7 +15,7 @@ use thimble_sensors::motion::Motion;
 
 include!(concat!(env!("OUT_DIR"), "/motion.rs"));
 
-/// What the engine computes in.
+/// Scratch memory of the engine.
 static SCRATCH: ConstStaticCell<[u32; motion::SCRATCH_LEN]> =
     ConstStaticCell::new([0; motion::SCRATCH_LEN]);
 
