@@ -37,6 +37,6 @@ pub use thimble_convert::{import, pack};
 pub use thimble_device as device;
 pub use thimble_preset as preset;
 pub use thimble_support::{foreign_text, memory, random};
-pub use thimble_train::{data, evaluate, network, quantize, train};
+pub use thimble_train::{data, evaluate, network, quantize, threads, train};
 
 use thimble_support::{atomic_file, folder_lock};

@@ -8,7 +8,8 @@ use host_trainer::preset::Preset;
 use host_trainer::quantize::{
     CalibrationMethod, DataTypes, QuantizeError, Recipe, Settings, quantize,
 };
-use host_trainer::train::{self, Threads, Training};
+use host_trainer::threads::Threads;
+use host_trainer::train::{self, Training};
 use model_format::build::{LayerSpec as ModelLayer, ModelSpec};
 use model_format::{DataType, Model, OutputKind, Quantization};
 use thimble_nn::Engine;

@@ -6,8 +6,9 @@ use std::num::NonZero;
 use host_trainer::data::Locations;
 use host_trainer::experiment::Plan;
 use host_trainer::preset::Preset;
+use host_trainer::threads::Threads;
 use host_trainer::train::{
-    Checkpoint, Observer, Outcome, Progress, StopFlag, Threads, TrainError, Training, train,
+    Checkpoint, Observer, Outcome, Progress, StopFlag, TrainError, Training, train,
 };
 
 const PRESET: &str = r#"

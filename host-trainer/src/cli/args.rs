@@ -21,7 +21,7 @@ use super::report::ReportArgs;
 use super::sweep::Shard;
 use crate::experiment::Experiment;
 use crate::pack::Core;
-use crate::train::MAX_THREADS;
+use crate::threads::MAX_THREADS;
 
 /// Train small neural networks, quantize them to int8, and run them on microcontrollers with
 /// bit-exact results.

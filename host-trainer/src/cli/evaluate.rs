@@ -25,7 +25,7 @@ use crate::report::{
     Column, constant_warnings, evaluation_json, grouped, model_text, quality_text,
 };
 use crate::run_folder::{MANIFEST, ManifestError};
-use crate::train::Threads;
+use crate::threads::Threads;
 
 /// Evaluates a model on the test rows of a dataset.
 pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {

@@ -19,7 +19,7 @@ use crate::network::Network;
 use crate::predict::{Answers, AskedPreparation, ChosenPreparation, predict, preparation, show};
 use crate::preset::Preset;
 use crate::report::style::{FAINT, HEADING, paint};
-use crate::train::Threads;
+use crate::threads::Threads;
 
 /// Arguments of `predict`.
 #[derive(Debug, Args)]

@@ -19,7 +19,7 @@ use crate::foreign_text::{self, shown};
 use crate::predict::{FloatSide, RowPredictor, probabilities};
 use crate::report::style::{FAINT, HEADING, STRONG, paint};
 use crate::report::{grouped, percent, significant};
-use crate::train::Threads;
+use crate::threads::Threads;
 
 /// A run with everything that predictions for rows need.
 pub(crate) struct RowsRun {

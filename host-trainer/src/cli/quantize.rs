@@ -30,7 +30,7 @@ use crate::report::{
     Cell, Table, bytes as in_bytes, evaluation_json, grouped, percent, significant,
 };
 use crate::run_folder::RunFolder;
-use crate::train::Threads;
+use crate::threads::Threads;
 
 /// Memory per byte of the model file while another model is made from it.
 const MEMORY_PER_BYTE: u64 = 6;

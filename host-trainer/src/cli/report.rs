@@ -11,7 +11,7 @@ use super::{files, terminal};
 use crate::data::Locations;
 use crate::experiment::{Experiment, SavedRun};
 use crate::foreign_text;
-use crate::train::Threads;
+use crate::threads::Threads;
 
 /// Arguments of `report`.
 #[derive(Debug, Args)]

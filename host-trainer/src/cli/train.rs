@@ -25,7 +25,8 @@ use crate::report::{
     significant, warnings_text,
 };
 use crate::run_folder::RunFolder;
-use crate::train::{StopFlag, Threads};
+use crate::threads::Threads;
+use crate::train::StopFlag;
 
 /// Exit code that a shell reports for a program ended by Ctrl-C.
 const INTERRUPTED: i32 = 130;

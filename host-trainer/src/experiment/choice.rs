@@ -12,7 +12,7 @@ use crate::preset::Preset;
 use crate::quantize::{
     Activations, CalibrationMethod, DataTypes, Quantized, Recipe, Settings, quantize,
 };
-use crate::train::Threads;
+use crate::threads::Threads;
 
 /// Maximum number of rows on which candidates are evaluated.
 const JUDGED_ROWS: usize = 10_000;

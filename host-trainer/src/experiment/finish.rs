@@ -8,7 +8,7 @@ use super::{Choice, Experiment, Plan, ReadError, ReportError, SavedRun, Selectio
 use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
 use crate::report::ModelMetrics;
 use crate::run_folder::{RunFolder, RunFolderError, RunWriter};
-use crate::train::Threads;
+use crate::threads::Threads;
 
 /// Model, metrics and report of a run that was read back.
 #[derive(Debug)]

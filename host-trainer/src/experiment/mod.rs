@@ -25,7 +25,8 @@ mod tests {
     use crate::network::Network;
     use crate::preset::{Preset, find};
     use crate::run_folder::{Manifest, RunFolder, RunWriter, State};
-    use crate::train::{EpochRecord, Flow, Observer, Progress, StopFlag, Threads};
+    use crate::threads::Threads;
+    use crate::train::{EpochRecord, Flow, Observer, Progress, StopFlag};
 
     /// Stops training after this number of batches, as Ctrl-C does.
     struct StopAfter(usize, StopFlag);

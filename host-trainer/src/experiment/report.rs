@@ -10,7 +10,7 @@ use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
 use crate::quantize::{QuantizeError, prepared};
 use crate::report::html::{GatherError, RunParts, gather, report_html};
 use crate::report::metrics_json;
-use crate::train::Threads;
+use crate::threads::Threads;
 
 /// Reason why there is no report.
 #[derive(Debug, thiserror::Error)]

@@ -11,7 +11,8 @@ use crate::network::{Network, NetworkError, NotFinite, Objective};
 use crate::pack::{Core, PackError, pack};
 use crate::preset::{self, Preset};
 use crate::quantize::{QuantizeError, Quantized};
-use crate::train::{self, Checkpoint, Observer, Outcome, StopFlag, Threads, TrainError, Training};
+use crate::threads::Threads;
+use crate::train::{self, Checkpoint, Observer, Outcome, StopFlag, TrainError, Training};
 
 /// Reason why an experiment failed.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use crate::evaluate::{
     Evaluation, Int8Error, Threshold, choose_threshold, evaluate_float, evaluate_int8,
 };
 use crate::network::{Network, Objective};
-use crate::train::Threads;
+use crate::threads::Threads;
 
 /// Evaluations of both networks on the rows of [`judged_rows`].
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ use crate::data::{
 use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
 use crate::network::{Network, Objective};
 use crate::quantize::DataTypes;
-use crate::train::Threads;
+use crate::threads::Threads;
 
 /// Rows per batch.
 const BATCH: usize = 4096;

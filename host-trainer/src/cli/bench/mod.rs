@@ -21,7 +21,8 @@ use crate::experiment::Plan;
 use crate::foreign_text;
 use crate::network::{Network, Objective, PackedOperand, Real};
 use crate::preset;
-use crate::train::{self, EpochRecord, Flow, Observer, Outcome, StopFlag, Threads, Training};
+use crate::threads::Threads;
+use crate::train::{self, EpochRecord, Flow, Observer, Outcome, StopFlag, Training};
 
 /// Side of the square matrices whose product gives the peak: large enough for the kernel's best
 /// rate, small enough for the caches.

@@ -25,7 +25,8 @@ use crate::experiment::{Error, Experiment, Plan, SavedRun, check_run, read_metri
 use crate::foreign_text;
 use crate::preset::{self, Preset};
 use crate::run_folder::{MANIFEST, ManifestError, RunFolder, RunFolderError};
-use crate::train::{Threads, TrainError};
+use crate::threads::Threads;
+use crate::train::TrainError;
 
 /// Trains each point of the grid that is not finished, and shows all that are.
 pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::Evaluation;
 use crate::data::{Shift, Subset, TargetBuffer};
 use crate::network::{BatchScore, Network, Objective, Real, Tape};
-use crate::train::Threads;
+use crate::threads::Threads;
 
 /// Rows per forward pass. Fixed, so that the sum of losses does not depend on the number of
 /// threads.

@@ -7,7 +7,7 @@ use thimble_nn::{Answer, Engine, InputError, encode_counts, encode_reals};
 use super::Evaluation;
 use crate::data::{Features, Subset, TargetKind};
 use crate::network::Head;
-use crate::train::Threads;
+use crate::threads::Threads;
 
 /// Rows per task of the thread pool.
 const CHUNK: usize = 256;

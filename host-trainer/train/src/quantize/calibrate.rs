@@ -6,7 +6,7 @@ use super::{CalibrationMethod, Range};
 use crate::data::Subset;
 use crate::evaluate::over_chunks;
 use crate::network::Network;
-use crate::train::Threads;
+use crate::threads::Threads;
 
 /// Histogram bins per range, far more than the 256 steps of int8.
 const BINS: usize = 8192;

@@ -7,7 +7,7 @@ use super::prepare::scaled_targets;
 use super::{Calibration, DataTypes, Range};
 use crate::data::{Subset, Targets};
 use crate::network::{Activation, Head, Layer, Network, Objective};
-use crate::train::Threads;
+use crate::threads::Threads;
 
 /// Input limit of int8 tanh. Beyond it, the output saturates at −1 or 127/128.
 const TANH_INT8: f32 = 3.2;

@@ -4,7 +4,7 @@
 use crate::data::Subset;
 use crate::evaluate::over_chunks;
 use crate::network::{Activation, Dense, Layer, Network};
-use crate::train::Threads;
+use crate::threads::Threads;
 
 /// Returns the same function with equalized channel ranges.
 ///

@@ -13,7 +13,7 @@ use super::{Calibration, DataTypes, Settings, calibrate};
 use crate::data::Subset;
 use crate::evaluate::{InputEncoder, Int8Error};
 use crate::network::{Network, NetworkError, Objective};
-use crate::train::Threads;
+use crate::threads::Threads;
 
 /// A model file, with its calibration ranges, data types and float network.
 #[derive(Clone, Debug, PartialEq)]

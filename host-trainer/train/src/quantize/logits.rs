@@ -9,7 +9,7 @@ use super::center_logits::linear_end;
 use crate::data::Subset;
 use crate::evaluate::over_chunks;
 use crate::network::{Head, Network, Objective};
-use crate::train::Threads;
+use crate::threads::Threads;
 
 /// Maximum number of logits for calibration, from rows at regular intervals.
 const LOGITS: usize = 1 << 17;

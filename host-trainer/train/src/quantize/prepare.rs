@@ -10,7 +10,7 @@ use super::{QuantizeError, Settings, center_logits, equalize, fold};
 use crate::data::{Features, Stage, Subset, Targets};
 use crate::evaluate::over_chunks;
 use crate::network::{Activation, Head, Layer, Network, Objective};
-use crate::train::Threads;
+use crate::threads::Threads;
 
 /// A float network prepared for quantization: dense and activation layers only, after the model's
 /// input stage, with scaled outputs.

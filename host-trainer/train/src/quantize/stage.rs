@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::data::{Features, Shift, Stage, Subset};
 use crate::network::{Dense, Layer, Network};
-use crate::train::Threads;
+use crate::threads::Threads;
 
 /// Maximum number of training rows for the choice, at regular intervals.
 const ROWS: usize = 8192;

@@ -9,7 +9,6 @@ mod optimizer;
 mod run;
 mod schedule;
 mod settings;
-mod threads;
 mod trainer;
 
 pub use callbacks::{Best, EarlyStopping, Monitor, Plateau};
@@ -24,5 +23,4 @@ pub use optimizer::{
 pub use run::{Outcome, TrainError, Training, train};
 pub use schedule::{OneCycleSettings, Schedule, StepSettings};
 pub use settings::{Augmentation, Clip, Settings};
-pub use threads::{MAX_THREADS, Threads};
 pub use trainer::{Batch, Trainer};

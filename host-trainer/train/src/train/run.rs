@@ -10,10 +10,11 @@ use super::checkpoint::{Checkpoint, CheckpointError, Place};
 use super::observe::{Flow, Observer, Progress, StopFlag};
 use super::schedule::warm_up;
 use super::trainer::Batch;
-use super::{EpochRecord, History, Optimizer, Settings, Threads, Trainer};
+use super::{EpochRecord, History, Optimizer, Settings, Trainer};
 use crate::data::{Shift, Shifts, Splits};
 use crate::evaluate::score_float;
 use crate::network::{BatchScore, Network, Objective};
+use crate::threads::Threads;
 
 /// Result of a training.
 #[derive(Clone, Debug)]

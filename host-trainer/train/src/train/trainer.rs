@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use super::optimizer::{Optimizer, Piece, StepRule};
 use super::settings::Clip;
-use super::threads::{for_each_parallel, join};
 use crate::data::{Shift, Subset, TargetBuffer};
 use crate::network::{
     BatchScore, GradientMemory, GradientPlan, Network, Noise, Objective, Penalty, Real, Tape,
 };
+use crate::threads::{for_each_parallel, join};
 use crate::vectorized::{Loop, vectorized};
 
 /// Smallest work per thread, in floating-point operations of a batch. Below it, synchronization
@@ -331,10 +331,11 @@ mod tests {
 
     use ndarray::Array2;
 
-    use super::super::{OptimizerSettings, Threads};
+    use super::super::OptimizerSettings;
     use super::*;
     use crate::data::{Dataset, Features, Labels};
     use crate::network::{Activation, DenseSpec, Head, LayerSpec, Loss};
+    use crate::threads::Threads;
     use crate::train::optimizer::SgdSettings;
 
     fn subset(rows: usize, width: usize) -> Subset {

@@ -20,7 +20,7 @@ use crate::preset::Preset;
 use crate::quantize::{DataTypes, Prepared};
 use crate::report::feature_ranges;
 use crate::report::{Column, warnings};
-use crate::train::Threads;
+use crate::threads::Threads;
 
 /// Reason why a report cannot be made.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use super::layers::{self, LayerMeasure};
 use super::{GatherError, RunParts};
 use crate::evaluate::{HostEngine, InputEncoder, Int8Error, layer_outputs};
 use crate::quantize::clips_logits;
-use crate::train::Threads;
+use crate::threads::Threads;
 
 /// Rows per forward pass.
 const CHUNK: usize = 128;

@@ -10,7 +10,7 @@ use crate::data::{Dataset, Features, Labels, Source, Subset, Targets, Values};
 use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
 use crate::report::html::findings::{Legend, Picture, Plane};
 use crate::report::html::picture::{class_color, color, value_color};
-use crate::train::Threads;
+use crate::threads::Threads;
 
 /// Grid points per side.
 const SIDE: usize = 160;
