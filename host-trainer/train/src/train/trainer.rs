@@ -135,7 +135,7 @@ impl<T: Real> Trainer<T> {
     }
 
     /// Trains on one batch of 1 to `batch_size` rows. Call it inside
-    /// [`Threads::install_awake`](super::Threads::install_awake). It does not allocate.
+    /// [`Threads::install_awake`](crate::threads::Threads::install_awake). It does not allocate.
     pub fn step(&mut self, batch: Batch<'_>, learning_rate: f64) -> BatchScore {
         let rows = batch.positions.len();
         let part = rows.div_ceil(self.workers.len());
