@@ -207,6 +207,9 @@ impl Log {
         let buffer = (buffer.address(), buffer.size());
         let child = Command::new(qemu)
             .args(["-machine", machine, "-display", "none", "-serial", "null"])
+            // So that the cycle counter counts instructions. It would count the computer's cycles, and a
+            // loop that waits for some would soon have overwritten the first lines.
+            .args(["-icount", "shift=0"])
             .args(["-monitor", "stdio", "-kernel"])
             .arg(elf_path)
             .stdin(Stdio::piped())
