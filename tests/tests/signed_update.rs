@@ -87,7 +87,7 @@ fn an_older_version_needs_a_signed_downgrade() {
         ask(&[&signed, more].concat())
     };
     let info = update("1.thimble", "10", &[]).success().stdout;
-    assert!(info.contains("version 10 runs; updates from version 10 on"), "{info}");
+    assert!(info.contains("version 10 runs; accepts updates from version 10 on"), "{info}");
     update("2.thimble", "9", &[]).refused(1, &["version 9", "version 10", "--downgrade"]);
     let info = update("2.thimble", "9", &["--downgrade"]).success().stdout;
     assert!(info.contains("digits 2") && info.contains("version 9 runs"), "{info}");
