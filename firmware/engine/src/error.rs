@@ -4,7 +4,7 @@ use core::fmt;
 
 use model_format::{Error, WeightLayout};
 
-/// Errors of [`Engine::new`].
+/// Errors of [`Engine::new`](crate::Engine::new).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -49,7 +49,7 @@ pub enum InputError {
         /// Bytes that were given.
         given: usize,
     },
-    /// The model's input is int16 for [`Engine::run`], or int8 for [`Engine::run_i16`].
+    /// The model's input is int16 for [`Engine::run`](crate::Engine::run), or int8 for [`Engine::run_i16`](crate::Engine::run_i16).
     DataType,
     /// The model takes no raw counts.
     NotCounts,
