@@ -140,7 +140,7 @@ fn of_both_classes(probabilities: Vec<f32>) -> Vec<f32> {
 /// Encodes a preprocessed image as the model's input bytes.
 ///
 /// # Errors
-/// [`PredictError::Reading`] when the image does not have as many values as the model has inputs.
+/// [`PredictError::Input`] when the image does not have as many values as the model has inputs.
 pub fn input(model: &Model<'_>, image: &Prepared) -> Result<Vec<u8>, PredictError> {
     let mut bytes = vec![0; model.input_bytes()];
     match model.input().encoding {
