@@ -9,6 +9,7 @@
 //! | [`thimble_preset`] | presets: TOML files with all settings of a run |
 //! | [`thimble_convert`] | import of TensorFlow Lite models, packing for a core |
 //! | `thimble_device` | link to boards, emulator, signatures (feature `device`) |
+//! | `thimble_projection` | outputs of a layer, and their projections (feature `projection`) |
 //! | [`thimble_support`] | files, foreign text, random numbers |
 //!
 //! | module | content |
@@ -20,13 +21,10 @@
 //! | [`project`] | new firmware projects |
 //! | [`predict`] | predictions of a run's networks for images and rows |
 //! | [`chips`] | chips, and predictions of the flash and RAM that a model takes |
-//! | `features` | outputs of a layer, and their projections (feature `projection`) |
 
 pub mod chips;
 pub mod cli;
 pub mod experiment;
-#[cfg(feature = "projection")]
-pub mod features;
 pub mod predict;
 pub mod project;
 pub mod report;

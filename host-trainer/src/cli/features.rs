@@ -10,12 +10,12 @@ use super::args::DataArgs;
 use super::{files, terminal};
 use crate::data::{Locations, Subset};
 use crate::experiment::SavedRun;
-use crate::features::{
-    Components, LayerOutputs, UmapSettings, collect, principal_components, umap,
-};
 use crate::foreign_text::{self, spreadsheet_cell};
 use crate::report::html::{Projection, scatter_html};
 use crate::report::{grouped, percent};
+use thimble_projection::{
+    Components, LayerOutputs, UmapSettings, collect, principal_components, umap,
+};
 
 /// Maximum number of points in a scatter plot; more would overlap.
 const POINTS: usize = 3000;

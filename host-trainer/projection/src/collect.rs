@@ -1,8 +1,8 @@
 //! Outputs of a layer for many rows.
 
-use crate::data::Subset;
-use crate::evaluate::layer_outputs;
-use crate::network::Network;
+use thimble_train::data::Subset;
+use thimble_train::evaluate::layer_outputs;
+use thimble_train::network::Network;
 
 /// Rows per forward pass.
 const CHUNK: usize = 256;

@@ -1,4 +1,6 @@
 //! Outputs of a layer, and their projections onto a plane.
+//!
+//! A crate of its own, so that the generic code of both methods is compiled with optimization.
 
 mod collect;
 mod components;
