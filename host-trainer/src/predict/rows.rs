@@ -10,6 +10,7 @@ use crate::data::{
     self, Dataset, FeatureLabel, Features, Labels, Raw, Row, RowReader, Subset, Targets, Values,
 };
 use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
+use crate::foreign_text::spreadsheet_cell;
 use crate::network::{Network, Objective};
 use crate::quantize::DataTypes;
 use crate::threads::Threads;
@@ -255,12 +256,11 @@ pub fn probabilities(evaluation: &Evaluation, row: usize) -> Vec<f32> {
     }
 }
 
-/// Prevents that spreadsheets read a text as a formula: such a text gets an apostrophe.
+/// Returns a cell that is safe for spreadsheets: a number as it is, text by [`spreadsheet_cell`].
 pub fn for_spreadsheets(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    match is_formula && text.parse::<f64>().is_err() {
-        true => format!("'{text}"),
-        false => text.to_string(),
+    match text.parse::<f64>() {
+        Ok(_) => text.to_string(),
+        Err(_) => spreadsheet_cell(text).into_owned(),
     }
 }
 
