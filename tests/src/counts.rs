@@ -19,7 +19,7 @@ use crate::trained;
 pub const IMAGES: usize = 1000;
 
 /// Rows of random inputs over which a count is averaged.
-const ROWS: usize = 8;
+pub(crate) const ROWS: usize = 8;
 
 /// A core with the bounds of its instruction counts.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +112,7 @@ impl Core {
     }
 
     /// Returns the model with its weights packed for the core.
-    fn packed(&self, model: &[u8]) -> Vec<u8> {
+    pub(crate) fn packed(&self, model: &[u8]) -> Vec<u8> {
         let model = Model::parse(model).unwrap_or_else(|error| panic!("{error}"));
         pack(&model, self.core.packed_for()).unwrap_or_else(|error| panic!("{error}"))
     }
@@ -171,13 +171,13 @@ impl Network {
         self.widths.windows(2).map(|pair| pair[0] * pair[1]).sum()
     }
 
-    fn input_bytes(&self) -> usize {
+    pub(crate) fn input_bytes(&self) -> usize {
         self.widths[0] * self.data_type.bytes()
     }
 
     /// Returns a model with random weights over their whole range; most outputs are within their
     /// range.
-    fn model(&self) -> Vec<u8> {
+    pub(crate) fn model(&self) -> Vec<u8> {
         let mut rng = fastrand::Rng::with_seed(784);
         let quantization = match self.data_type {
             DataType::Int8 => Quantization::int8(1.0, -128),
@@ -215,7 +215,7 @@ impl Network {
     }
 }
 
-fn random_inputs(len: usize) -> Vec<i8> {
+pub(crate) fn random_inputs(len: usize) -> Vec<i8> {
     let mut rng = fastrand::Rng::with_seed(10);
     (0..len).map(|_| rng.i8(..)).collect()
 }
