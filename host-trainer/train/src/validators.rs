@@ -41,6 +41,11 @@ pub fn not_negative<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D
     check(deserializer, "must be 0 or more", |value| value >= 0.0 && value.is_finite())
 }
 
+/// Deserializes a finite number.
+pub fn finite<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    check(deserializer, "must be a finite number", f64::is_finite)
+}
+
 /// Deserializes a number in [0, 1), such as a momentum.
 pub fn below_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     check(deserializer, "must be from 0 to below 1", |value| (0.0..1.0).contains(&value))
