@@ -20,6 +20,8 @@ mod columns;
 mod dsp;
 #[cfg(any(kernel_dsp, kernel_v7m, kernel_rv32))]
 mod entries;
+#[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
+mod rows;
 #[cfg(kernel_rv32)]
 mod rv32;
 #[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
