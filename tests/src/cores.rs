@@ -6,7 +6,7 @@ use host_trainer::device::board::{Board, CORTEX_M0_CODE};
 use host_trainer::device::command::{Sensing, Vector, costs, costs_under_plugin, sense, vectors};
 use host_trainer::pack::Core;
 use model_format::WeightLayout;
-use model_format::WeightLayout::{Columns8, ColumnsUnsigned4, FoldedRows, Int4Tiles4, Pairs4};
+use model_format::WeightLayout::{ColumnsUnsigned4, FoldedRows, Int4Tiles4, Pairs4};
 
 use thimble_cycles::{Core as Timing, Count};
 
@@ -74,8 +74,7 @@ impl EmulatedCore {
     /// Returns the layouts for which the core has a specialized kernel.
     pub fn own_layouts(self) -> &'static [WeightLayout] {
         match self {
-            EmulatedCore::M0 => &[ColumnsUnsigned4],
-            EmulatedCore::M3 | EmulatedCore::Rv32 => &[Columns8],
+            EmulatedCore::M0 | EmulatedCore::M3 | EmulatedCore::Rv32 => &[ColumnsUnsigned4],
             EmulatedCore::M4F | EmulatedCore::M7 | EmulatedCore::M33 => &[Pairs4, Int4Tiles4],
             EmulatedCore::M55 => &[FoldedRows, Pairs4, Int4Tiles4],
         }

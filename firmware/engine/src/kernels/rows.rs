@@ -34,7 +34,7 @@ pub(super) unsafe fn compute<C: Capabilities>(
         // SAFETY: a layer has a row of weights for each bias; the caller promises the rest.
         unsafe {
             single(x.start, x.end, weights.add(row.wrapping_mul(row_len)), sums.as_mut_ptr());
-            quantize::<C, 1>(layer, row, &sums, output);
+            quantize::<C>(layer, row, &sums, output);
         }
         row = row.wrapping_add(1);
     }
@@ -46,10 +46,10 @@ pub(super) unsafe fn compute<C: Capabilities>(
 /// The rows must be rows of the layer, and `output` must have its bytes.
 // Out of line, and so with registers of its own.
 #[inline(never)]
-pub(super) unsafe fn quantize<C: Capabilities, const R: usize>(
+pub(super) unsafe fn quantize<C: Capabilities>(
     layer: &Dense<'_>,
     first: usize,
-    sums: &[i32; R],
+    sums: &[i32],
     output: &mut [u8],
 ) {
     let output_of = Output::of(layer);

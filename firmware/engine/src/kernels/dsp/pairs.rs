@@ -9,7 +9,7 @@
 
 use core::arch::global_asm;
 
-use model_format::{Capabilities, DataType, Dense, padded};
+use model_format::{Capabilities, DataType, Dense, WeightLayout, padded};
 
 use crate::kernels::entries::{self, ENTRY};
 use crate::kernels::values::{Values, fill};
@@ -31,9 +31,9 @@ pub(in crate::kernels) fn prepare<'s, C: Capabilities>(
     let len = (padded(layer.inputs()) / 2).min(workspace.words.len());
     let words = workspace.words.get_mut(..len).unwrap_or_default();
     let (x, rest) = x.bytes.as_chunks::<4>();
-    // What fills the last block up is the zero point; with nothing to fill up, all of it is.
-    let rest = [fill(rest, zero_point)];
     let zero = [zero_point; 4];
+    // What fills the last block up is the zero point; with nothing to fill up, all of it is.
+    let rest = [if rest.is_empty() { zero } else { fill(rest, zero_point) }];
     let is_last = usize::from(rest != [zero]);
     let nonzero = x.iter().filter(|x| **x != zero).count().wrapping_add(is_last);
     let (start, zero) = (words.as_mut_ptr(), u32::from_le_bytes(zero));
@@ -45,7 +45,7 @@ pub(in crate::kernels) fn prepare<'s, C: Capabilities>(
                 thimble_pairs_whole(rest.as_ptr(), 1, end, zero);
             }
         }
-        return Prepared { words, list: None };
+        return Prepared { words, list: None, correction: 0 };
     }
     // SAFETY: as many entries are written as there are blocks unlike the zero point.
     unsafe {
@@ -54,7 +54,7 @@ pub(in crate::kernels) fn prepare<'s, C: Capabilities>(
         thimble_pairs_list(rest.as_ptr(), 1, end, zero, offset);
     }
     let words = words.get(..nonzero.wrapping_mul(ENTRY)).unwrap_or_default();
-    Prepared { words, list: Some(&[]) }
+    Prepared { words, list: Some(&[]), correction: 0 }
 }
 
 /// Writes the output of a layer with weights in pairs of rows.
@@ -64,7 +64,10 @@ pub(in crate::kernels) fn compute<C: Capabilities>(
     x: &Prepared<'_>,
     output: &mut [u8],
 ) {
-    let layer = &layer.specialize::<C>();
+    let mut layer = layer.specialize::<C>();
+    // Which it is: this tells the compiler so.
+    layer.layout = WeightLayout::Pairs4;
+    let layer = &layer;
     let is_listed = x.list.is_some();
     // SAFETY: whole blocks or entries, with offsets within a row, and a layer has inputs.
     unsafe { tiles::compute::<C>(layer, x, output, thimble_pairs_tiles, is_listed) };
@@ -116,25 +119,34 @@ global_asm!(
     ssub16 \to, r4, \to
     .endm
 
-    @ The block of four inputs in r4 in two pairs.
-    .macro BLOCK a, b, zero
-    sxtab16 r5, \zero, r4
-    sxtab16 r6, \zero, r4, ror #8
+    @ The block of four inputs in x in two pairs.
+    .macro BLOCK x, a, b, zero
+    sxtab16 r5, \zero, \x
+    sxtab16 r6, \zero, \x, ror #8
     pkhbt \a, r5, r6, lsl #16
     pkhtb \b, r6, r5, asr #16
     .endm
 
     FUNCTION thimble_pairs_whole
-    push {{r4-r8, lr}}
-    cbz r1, 2f
+    push {{r4-r11, lr}}
     MINUS_ZERO r12
-1:  ldr r4, [r0], #4
-    BLOCK r7, r8, r12
+    @ Two blocks at a time; an odd one comes first.
+    lsrs r1, r1, #1
+    bcc 1f
+    ldr r4, [r0], #4
+    BLOCK r4, r7, r8, r12
     strd r7, r8, [r2], #8
+1:  cbz r1, 3f
+2:  ldr r4, [r0]
+    ldr r9, [r0, #4]
+    adds r0, #8
+    BLOCK r4, r7, r8, r12
+    BLOCK r9, r10, r11, r12
+    stm r2!, {{r7, r8, r10, r11}}
     subs r1, #1
-    bne 1b
-2:  mov r0, r2
-    pop {{r4-r8, pc}}
+    bne 2b
+3:  mov r0, r2
+    pop {{r4-r11, pc}}
 
     FUNCTION thimble_pairs_list
     push {{r4-r9, lr}}
@@ -144,7 +156,7 @@ global_asm!(
 1:  ldr r4, [r0], #4
     cmp r4, r3
     beq 2f
-    BLOCK r8, r9, r12
+    BLOCK r4, r8, r9, r12
     stm r2!, {{r7-r9}}
 2:  add r7, #4
     subs r1, #1

@@ -151,14 +151,17 @@ pub(super) unsafe fn compute<C: Capabilities>(
         return;
     }
     let stop = STOP.as_ptr() as usize;
-    let shifts = layer.shifts().as_ptr() as usize;
+    // The parameters lie one behind the other: biases, mantissas, weights, and shifts at their end.
+    let mantissas = outputs.wrapping_mul(4);
+    let shifts =
+        (layer.biases().as_ptr() as usize).wrapping_add(layer.flash_len()).wrapping_sub(outputs);
     let four = |value: i16| u32::from(value as u8).wrapping_mul(0x0101_0101);
     let biases = layer.biases().as_ptr();
     let start = output.as_mut_ptr();
     let x = x.words.as_ptr_range();
     let mut tiles = Tiles {
         biases,
-        to_mantissas: (layer.mantissas().as_ptr() as usize).wrapping_sub(biases as usize),
+        to_mantissas: mantissas,
         output: start,
         to_shifts: (if is_int16 { stop } else { shifts }).wrapping_sub(start as usize),
         rounding: layer.output.zero_point.wrapping_mul(2).wrapping_add(1),
@@ -168,7 +171,7 @@ pub(super) unsafe fn compute<C: Capabilities>(
         x: x.start,
         entry: 0,
         x_end: x.end,
-        weights: layer.weight_bytes().as_ptr(),
+        weights: biases.wrapping_add(outputs.wrapping_mul(2)).cast(),
         sums: [0; 4],
         tile_len: layer.layout.row_len(layer.inputs()).wrapping_mul(4),
     };
@@ -178,7 +181,7 @@ pub(super) unsafe fn compute<C: Capabilities>(
     while unsafe { tiles_loop(&mut tiles, is_listed) } {
         row = if is_int16 { row } else { (tiles.output as usize).wrapping_sub(start as usize) };
         // SAFETY: the tile is one of the layer's, and its sums have been written.
-        unsafe { rows::quantize::<C, 4>(layer, row, &tiles.sums, output) };
+        unsafe { rows::quantize::<C>(layer, row, &tiles.sums, output) };
         row = row.wrapping_add(4);
         if row >= tiled {
             return;
