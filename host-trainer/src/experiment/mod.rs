@@ -11,7 +11,7 @@ mod write;
 pub use choice::{Attempt, Choice, QuantizationLoss, judged_rows, quantize_network};
 pub use finish::Finished;
 pub use read::{ReadError, SavedRun, check_data, check_run, read_metrics};
-pub use report::ReportError;
+pub use report::{Pages, ReportError};
 pub use run::{Error, Experiment, Plan, Trained};
 pub use selection::Selection;
 

@@ -27,6 +27,6 @@ pub use metrics::{
 };
 pub use number::{bytes, grouped, percent, seconds, significant};
 pub use summary::{Column, model_text, quality_text};
-pub use svg::{confusion_svg, curves_svg};
+pub use svg::{Axes, ScatterPlot, confusion_svg, curves_svg, scatter_svg};
 pub(crate) use table::{Cell, Table};
 pub use warnings::{constant_warnings, warnings};

@@ -21,6 +21,10 @@ pub enum Stream {
     Augmentation = 4,
     /// Synthetic data.
     Data = 5,
+    /// Initial places of UMAP.
+    Layout = 6,
+    /// Negative samples of UMAP.
+    NegativeSamples = 7,
     /// Inputs of an imported model's self-tests.
     SelfTests = 16,
     /// Inputs on which a packed model is compared with the original.

@@ -130,7 +130,7 @@ fn rows(subset: &Subset) -> impl Iterator<Item = ([f32; 2], f32)> + '_ {
 }
 
 /// Creates rows with these features, preprocessed as those of `like`.
-fn rows_like(like: &Subset, features: Array2<f32>) -> Option<Subset> {
+pub(super) fn rows_like(like: &Subset, features: Array2<f32>) -> Option<Subset> {
     let (dataset, rows) = (like.dataset(), features.nrows());
     let targets = match dataset.targets() {
         Targets::Classes(labels) => {
