@@ -7,6 +7,7 @@ mod features;
 pub mod html;
 mod inspect;
 mod intake;
+mod layer_titles;
 mod metrics;
 mod number;
 pub(crate) mod style;
@@ -21,6 +22,7 @@ pub use confusion::confusion_text;
 pub use features::{FeatureRange, clipping_text, feature_ranges};
 pub use inspect::inspect_text;
 pub use intake::{intake_text, intake_warnings, missing_classes, warnings_text};
+pub use layer_titles::layer_titles;
 pub use metrics::{
     ModelMetrics, evaluation as evaluation_json, metrics, metrics_json, results_of,
     training_metrics,

@@ -43,7 +43,7 @@
     const right = x * ca - y * sa, away = x * sa + y * ca, up = z * HEIGHT;
     const near = up * se - away * ce;
     const scale = screen.size * view.zoom * EYE / (EYE - near);
-    return [screen.width / 2 + right * scale, screen.height / 2 - (up * ce + away * se) * scale, near];
+    return [screen.width / 2 + right * scale, screen.height * 0.42 - (up * ce + away * se) * scale, near];
   }
 
   function aim() {
@@ -79,7 +79,7 @@
           const first = row * side + column;
           const corners = [first, first + 1, first + side + 1, first + side].map((index) => nodes[index]);
           if (corners.every((corner) => Number.isFinite(corner.values[2]))) {
-            shapes.push({ of: network, corners, light: light(corners), lines: [row % 5 === 0, column % 5 === 0] });
+            shapes.push({ of: network, corners, at: middle(corners), light: light(corners), lines: [row % 5 === 0, column % 5 === 0] });
           }
         }
       }
@@ -88,10 +88,20 @@
     draw();
   }
 
+  const middle = (corners) => [0, 1, 2].map((axis) => corners.reduce((sum, { at }) => sum + at[axis], 0) / 4);
+
   /** Brightness of a quadrilateral under a lamp that turns with the surface, from 0 to 1. */
   function light([a, b, , d]) {
     const east = (b.at[2] - a.at[2]) * HEIGHT * side / 2, north = (d.at[2] - a.at[2]) * HEIGHT * side / 2;
     return (1 + (0.35 * east - 0.5 * north + 0.8) / Math.hypot(east, north, 1)) / 2;
+  }
+
+  /** Rank in the painting, later for nearer. A surface over a plane hides itself correctly in the
+      order of the plane, however steep it is; of two, the lower is first when seen from above. A
+      point is on top of the cells around it. */
+  function order({ at: [x, y, z], corners }) {
+    const [ca, sa, , se] = turned;
+    return (corners ? 0 : 4 / side) - x * sa - y * ca + 1e-3 * z * Math.sign(se);
   }
 
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -110,11 +120,11 @@
     aim();
     frame();
     for (const place of places) place.seen = project(...place.at);
-    for (const shape of shapes) if (shape.corners) shape.seen = shape.corners[0].seen;
-    const order = shapes.slice().sort((a, b) => a.seen[2] - b.seen[2]);
+    for (const shape of shapes) shape.order = order(shape);
+    shapes.sort((a, b) => a.order - b.order);
     const colors = new Map([...groups, ...networks].map((of) => [of, color(of.color)]));
-    for (const shape of order) {
-      shape.corners ? cell(shape, rgb(colors.get(shape.of))) : dot(shape, colors.get(shape.of), 2.6);
+    for (const shape of shapes) {
+      shape.corners ? cell(shape, rgb(colors.get(shape.of))) : dot(shape, colors.get(shape.of));
     }
     if (picked) {
       context.strokeStyle = color("--text");
@@ -126,12 +136,12 @@
     label();
   }
 
-  function dot({ seen: [x, y] }, fill, radius) {
+  function dot({ seen: [x, y] }, fill) {
     context.fillStyle = fill;
     context.strokeStyle = color("--page");
     context.lineWidth = 0.7;
     context.beginPath();
-    context.arc(x, y, radius * Math.sqrt(view.zoom), 0, 7);
+    context.arc(x, y, Math.min(3, 1.2 + screen.size / 190) * Math.sqrt(view.zoom), 0, 7);
     context.fill();
     context.stroke();
   }
@@ -313,7 +323,7 @@
     const width = canvas.clientWidth, height = canvas.clientHeight, ratio = devicePixelRatio || 1;
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(height * ratio);
-    screen = { width, height, ratio, size: Math.min(width / 2.9, height / 2.15) };
+    screen = { width, height, ratio, size: Math.min(width / 3.4, height / 2.6) };
     draw();
   }
   new ResizeObserver(resize).observe(canvas);
