@@ -1,8 +1,11 @@
 //! Reports as self-contained HTML files. Only that of a surface has a script.
 
+mod activations;
+mod architecture;
 mod classes;
 mod compare;
 mod confusion;
+mod examples;
 mod features;
 mod figures;
 mod findings;
@@ -15,6 +18,7 @@ mod plot;
 mod surface;
 mod values;
 
+pub use activations::activations_html;
 pub use compare::{Compared, columns, compare_html};
 pub use features::{FeaturesPage, Plot, features_html};
 pub use findings::Findings;
