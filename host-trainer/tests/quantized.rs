@@ -178,7 +178,7 @@ fn one_output_tells_two_classes_apart() {
     let text = SURFACE
         .replace(
             r#"{ surface = { function = "egg_crate", points = 2000, radius = 2.0 } }"#,
-            "{ spirals = { arms = 2, points_per_arm = 500, classes = 2, screw = 0.4 } }",
+            "{ spirals = { arms = 2, points_per_arm = 500, classes = 2, screw = 0.004 } }",
         )
         .replace("mean_squared_error", "binary_cross_entropy");
     for last in ["linear", "sigmoid"] {
