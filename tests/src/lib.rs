@@ -5,6 +5,7 @@
 //! reason.
 
 pub mod bounds;
+pub mod browser;
 pub mod cases;
 pub mod command;
 pub mod cores;

@@ -48,8 +48,8 @@ fn every_command_runs() {
 fn numpy_arrays_are_the_weights() {
     let folder = empty_dir("numpy");
     let train = ["train", "digits", "--set=training.epochs=1", "--quiet", "--output=run"];
-    Finished::of(&mut host_trainer(&folder, &train)).success();
-    let array = read(folder.join("run/npy/layer-1-weights.npy"));
+    Finished::of(&mut host_trainer(&folder, train)).success();
+    let array = read(folder.join("run/npy/layer-0-weights.npy"));
     assert_eq!(array.len(), 128 + 64 * 32 * 4);
     let tensors = read(folder.join("run/weights.safetensors"));
     let header_len = u64::from_le_bytes(tensors[..8].try_into().expect("8 bytes")) as usize;

@@ -72,13 +72,15 @@ pub enum Command {
     Trace(TraceArgs),
     /// Predict classes or values for images or rows of a table, in float and in int8
     Predict(PredictArgs),
-    /// Write a layer's outputs as CSV, and as a scatter plot of their principal components
+    /// Write a layer's outputs as CSV and as scatter plots: two as they are, more by principal
+    /// components and UMAP
     #[cfg(feature = "projection")]
     Features(FeaturesArgs),
-    /// Write a layer's outputs as CSV, and as a scatter plot of their principal components
+    /// Write a layer's outputs as CSV and as scatter plots: two as they are, more by principal
+    /// components and UMAP
     #[cfg(not(feature = "projection"))]
     Features(LeftOut),
-    /// Write the report of a finished run again
+    /// Write the report of a finished run again, and surface.html of a network with two inputs
     Report(ReportArgs),
     /// Compare runs side by side
     Compare(CompareArgs),

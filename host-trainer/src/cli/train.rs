@@ -123,11 +123,11 @@ pub(super) fn complete(
         )
     })?;
     let report = experiment.report(threads);
-    let page = report.as_deref().ok();
-    if let Err(error) = experiment.write_model(&mut writer, page) {
+    let pages = report.as_ref().ok();
+    if let Err(error) = experiment.write_model(&mut writer, pages) {
         // The whole run in one folder.
         if let Ok(spare) = Spare::new(&name)
-            && experiment.write(&spare.folder, page).is_ok()
+            && experiment.write(&spare.folder, pages).is_ok()
         {
             place = Some(spare.keep());
         }
@@ -318,7 +318,9 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
     text += "\n";
     text += &model_text(&model, Some(outcome.network.parameters().len() * 4));
     text += &format!("\n{}\n", paint(HEADING, "written"));
-    let files = Experiment::FILES.into_iter().chain([Experiment::REPORT]);
+    let surface = Some(Experiment::SURFACE);
+    let surface = surface.filter(|(name, _)| folder.path().join(name).is_file());
+    let files = Experiment::FILES.into_iter().chain([Experiment::REPORT]).chain(surface);
     for (name, what) in
         files.filter(|(n, _)| experiment.has_classes() || !n.starts_with("confusion"))
     {
