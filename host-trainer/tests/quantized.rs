@@ -3,7 +3,7 @@
 use host_trainer::data::{Features, Locations, Subset};
 use host_trainer::evaluate::{Evaluation, evaluate_float, evaluate_int8};
 use host_trainer::experiment::Plan;
-use host_trainer::network::{Network, Objective};
+use host_trainer::network::{ACTIVATIONS, Activation, Network, Objective};
 use host_trainer::preset::Preset;
 use host_trainer::quantize::{
     CalibrationMethod, DataTypes, QuantizeError, Recipe, Settings, quantize,
@@ -138,6 +138,32 @@ fn every_function_and_scaling_quantizes() {
             let (float, int8) = (trained.float.confusion.correct(), evaluation.confusion.correct());
             assert!(float > 300, "{layers}: {float}");
             assert!(float.abs_diff(int8) <= 4, "{layers}: float {float}, int8 {int8} of 359");
+        }
+    }
+}
+
+#[test]
+fn every_activation_function_runs_by_its_table() {
+    for activation in ACTIVATIONS.map(Activation::name) {
+        let text = DIGITS.replace("relu", activation).replace("epochs = 10", "epochs = 25");
+        let trained = Trained::new(&text);
+        for data_type in [DataType::Int8, DataType::Int16] {
+            let (bytes, evaluation) = trained.quantized(Settings::default(), data_type).unwrap();
+            let layers = Model::parse(&bytes).unwrap().layers().map(|layer| layer.name());
+            // ReLUs are the clamp of the layer before, and softmax has a kernel of its own.
+            let expected = match activation {
+                "linear" | "relu" | "relu6" => 2,
+                _ => 3,
+            };
+            assert_eq!(layers.count(), expected, "{activation}");
+            let (float, found) =
+                (trained.float.confusion.correct(), evaluation.confusion.correct());
+            assert!(float > 300, "{activation}: {float}");
+            let lost = if data_type == DataType::Int8 { 5 } else { 3 };
+            assert!(
+                float.abs_diff(found) <= lost,
+                "{activation} {data_type:?}: {float}, {found} of 359"
+            );
         }
     }
 }
