@@ -1,4 +1,90 @@
 
+#if defined({{NAME}}_MVE)
+
+/* Adds up the products of a row of weights with int8 inputs. */
+static int32_t {{name}}_dot1_int8(const int8_t *weights, const int8_t *x, size_t n)
+{
+    int32_t sum = 0;
+    size_t left = n;
+    while (left > 0u) {
+        const mve_pred16_t lanes = vctp8q((uint32_t)left);
+        sum = vmladavaq_p_s8(sum, vldrbq_z_s8(x, lanes), vldrbq_z_s8(weights, lanes), lanes);
+        x = &x[16];
+        weights = &weights[16];
+        left = (left > 16u) ? (left - 16u) : 0u;
+    }
+    return sum;
+}
+
+/* Sixteen columns of four rows. */
+#define {{NAME}}_BLOCK \
+    " vldrb.8 q0, [%[x]], #16\n" \
+    " vldrb.8 q1, [%[w0]], #16\n" \
+    " vmladava.s8 %[s0], q0, q1\n" \
+    " vldrb.8 q2, [%[w1]], #16\n" \
+    " vmladava.s8 %[s1], q0, q2\n" \
+    " vldrb.8 q3, [%[w2]], #16\n" \
+    " vmladava.s8 %[s2], q0, q3\n" \
+    " vldrb.8 q4, [%[w3]], #16\n" \
+    " vmladava.s8 %[s3], q0, q4\n"
+
+/* Adds up the products of a group of rows with int8 inputs. */
+static void {{name}}_dot_int8(const int8_t *weights, size_t stride, const int8_t *x, size_t n,
+    int32_t sums[4])
+{
+    const int8_t *w0 = weights;
+    const int8_t *w1 = &w0[stride];
+    const int8_t *w2 = &w1[stride];
+    const int8_t *w3 = &w2[stride];
+    int32_t s0 = 0;
+    int32_t s1 = 0;
+    int32_t s2 = 0;
+    int32_t s3 = 0;
+    size_t left = n;
+#if defined(__GNUC__)
+    if (left >= 64u) {
+        __asm__ volatile(
+            " dls lr, %[blocks]\n"
+            "2:\n"
+            {{NAME}}_BLOCK {{NAME}}_BLOCK {{NAME}}_BLOCK {{NAME}}_BLOCK
+            " le lr, 2b\n"
+            : [x] "+r"(x), [w0] "+r"(w0), [w1] "+r"(w1), [w2] "+r"(w2), [w3] "+r"(w3),
+              [s0] "+Te"(s0), [s1] "+Te"(s1), [s2] "+Te"(s2), [s3] "+Te"(s3)
+            : [blocks] "r"(left / 64u)
+            : "q0", "q1", "q2", "q3", "q4", "memory", "lr");
+        left %= 64u;
+    }
+    while (left >= 16u) {
+        __asm__ volatile({{NAME}}_BLOCK
+            : [x] "+r"(x), [w0] "+r"(w0), [w1] "+r"(w1), [w2] "+r"(w2), [w3] "+r"(w3),
+              [s0] "+Te"(s0), [s1] "+Te"(s1), [s2] "+Te"(s2), [s3] "+Te"(s3)
+            :
+            : "q0", "q1", "q2", "q3", "q4", "memory");
+        left -= 16u;
+    }
+#endif
+    while (left > 0u) {
+        const mve_pred16_t lanes = vctp8q((uint32_t)left);
+        const int8x16_t vx = vldrbq_z_s8(x, lanes);
+        s0 = vmladavaq_p_s8(s0, vx, vldrbq_z_s8(w0, lanes), lanes);
+        s1 = vmladavaq_p_s8(s1, vx, vldrbq_z_s8(w1, lanes), lanes);
+        s2 = vmladavaq_p_s8(s2, vx, vldrbq_z_s8(w2, lanes), lanes);
+        s3 = vmladavaq_p_s8(s3, vx, vldrbq_z_s8(w3, lanes), lanes);
+        x = &x[16];
+        w0 = &w0[16];
+        w1 = &w1[16];
+        w2 = &w2[16];
+        w3 = &w3[16];
+        left = (left > 16u) ? (left - 16u) : 0u;
+    }
+    sums[0] = s0;
+    sums[1] = s1;
+    sums[2] = s2;
+    sums[3] = s3;
+}
+
+#else
+
 /* Adds up the products of a row of weights with int8 inputs. */
 static int32_t {{name}}_dot1_int8(const int8_t *weights, const int8_t *x, size_t n)
 {
@@ -10,43 +96,7 @@ static int32_t {{name}}_dot1_int8(const int8_t *weights, const int8_t *x, size_t
     return sum;
 }
 
-#if defined({{NAME}}_MVE)
-
-{{NAME}}_KERNEL static void {{name}}_dot_int8(const int8_t *weights, size_t stride, const int8_t *x, size_t n,
-    int32_t sums[4])
-{
-    const int8_t *w0 = weights;
-    const int8_t *w1 = &w0[stride];
-    const int8_t *w2 = &w1[stride];
-    const int8_t *w3 = &w2[stride];
-    int32_t s0 = 0;
-    int32_t s1 = 0;
-    int32_t s2 = 0;
-    int32_t s3 = 0;
-    size_t blocks = n / 16u;
-    const mve_pred16_t rest = vctp8q((uint32_t)(n % 16u));
-    int8x16_t vx;
-    while (blocks > 0u) {
-        vx = vldrbq_s8(x);
-        s0 = vmladavaq_s8(s0, vx, vldrbq_s8(w0));
-        s1 = vmladavaq_s8(s1, vx, vldrbq_s8(w1));
-        s2 = vmladavaq_s8(s2, vx, vldrbq_s8(w2));
-        s3 = vmladavaq_s8(s3, vx, vldrbq_s8(w3));
-        x = &x[16];
-        w0 = &w0[16];
-        w1 = &w1[16];
-        w2 = &w2[16];
-        w3 = &w3[16];
-        blocks--;
-    }
-    vx = vldrbq_z_s8(x, rest);
-    sums[0] = vmladavaq_p_s8(s0, vx, vldrbq_z_s8(w0, rest), rest);
-    sums[1] = vmladavaq_p_s8(s1, vx, vldrbq_z_s8(w1, rest), rest);
-    sums[2] = vmladavaq_p_s8(s2, vx, vldrbq_z_s8(w2, rest), rest);
-    sums[3] = vmladavaq_p_s8(s3, vx, vldrbq_z_s8(w3, rest), rest);
-}
-
-#elif defined({{NAME}}_DSP)
+#if defined({{NAME}}_DSP)
 
 {{NAME}}_KERNEL static void {{name}}_dot_int8(const int8_t *weights, size_t stride, const int8_t *x, size_t n,
     int32_t sums[4])
@@ -169,4 +219,5 @@ static int32_t {{name}}_dot1_int8(const int8_t *weights, const int8_t *x, size_t
     sums[3] = s3;
 }
 
+#endif
 #endif
