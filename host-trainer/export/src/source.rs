@@ -25,6 +25,8 @@ pub struct CSource {
     pub flash: usize,
     /// Bytes of scratch memory.
     pub scratch: usize,
+    /// Values of templates.
+    pub(crate) values: Values,
 }
 
 impl CSource {
@@ -96,6 +98,7 @@ impl CSource {
             source: text,
             flash: layers.flash,
             scratch: plan.scratch_len(),
+            values,
         }
     }
 }

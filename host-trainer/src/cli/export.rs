@@ -95,7 +95,12 @@ fn c(args: &ExportC, quiet: bool) -> anyhow::Result<()> {
         check_fit(&source, chip)?;
     }
     let written = match args.package {
-        Some(package) => package.package().files(&model, &name, &source),
+        Some(package) => {
+            // What the folder is called, also where it is given as `.`.
+            let folder = std::path::absolute(&args.output).unwrap_or_else(|_| args.output.clone());
+            let folder = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            package.package().files(&model, &name, &source, &folder)
+        }
         None => source.files(),
     };
     write(&args.output, &written, args.force)?;
