@@ -10,6 +10,14 @@ use crate::c_target::{CTarget, WARNINGS};
 use crate::counts::{Network, random_inputs};
 use crate::workspace::{empty_dir, read, write};
 
+/// 784-128-10 and small networks.
+pub const SMALL: [Network; 4] = [
+    Network::MLP,
+    Network::of(&[64, 32, 10]),
+    Network::of(&[12, 16, 16, 5]),
+    Network::of(&[1, 16, 16, 1]),
+];
+
 /// Rows over which instructions are averaged, as `bench.c` has them.
 const ROWS: usize = 8;
 
