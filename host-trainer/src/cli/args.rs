@@ -209,6 +209,9 @@ pub struct FetchArgs {
 /// Arguments of `presets`.
 #[derive(Debug, Args)]
 pub struct PresetsArgs {
+    /// Write a page with the curves of all activation functions, and their numbers as CSV beside it
+    #[arg(long, value_name = "FILE.html", conflicts_with = "json")]
+    pub activations: Option<PathBuf>,
     /// Print a JSON array with an object per preset
     #[arg(long)]
     pub json: bool,

@@ -25,6 +25,7 @@ mod new;
 mod pack;
 mod predict;
 mod predict_rows;
+mod predict_split;
 mod presets;
 mod progress;
 mod quantize;

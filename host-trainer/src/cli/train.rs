@@ -20,9 +20,9 @@ use crate::foreign_text::{self, escaped, shown};
 use crate::pack::Core;
 use crate::preset;
 use crate::report::{
-    Column, attempts_text, clipping_text, confusion_text, constant_warnings, feature_ranges,
-    grouped, intake_text, intake_warnings, metrics, model_text, percent, quality_text, seconds,
-    significant, warnings_text,
+    Column, architecture_text, attempts_text, clipping_text, confusion_text, constant_warnings,
+    feature_ranges, grouped, intake_text, intake_warnings, metrics, model_text, percent,
+    quality_text, seconds, significant, warnings_text,
 };
 use crate::run_folder::RunFolder;
 use crate::threads::Threads;
@@ -245,6 +245,7 @@ fn introduction(plan: &Plan) -> String {
         preset.training.loss.name(),
     );
     text += &class_weights_text(plan);
+    text += &format!("\n{}", architecture_text(&plan.network));
     text + "\n"
 }
 
@@ -318,7 +319,9 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
     text += &model_text(&model, Some(outcome.network.parameters().len() * 4));
     text += &format!("\n{}\n", paint(HEADING, "written"));
     let files = Experiment::FILES.into_iter().chain([Experiment::REPORT]);
-    for (name, what) in files.filter(|(n, _)| experiment.has_classes() || *n != "confusion.svg") {
+    for (name, what) in
+        files.filter(|(n, _)| experiment.has_classes() || !n.starts_with("confusion"))
+    {
         let path: PathBuf = folder.path().join(name);
         let width = foreign_text::path(folder.path()).len() + 22;
         text += &format!("  {:<width$} {}\n", foreign_text::path(&path), paint(FAINT, what));

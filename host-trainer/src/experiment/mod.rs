@@ -2,6 +2,7 @@
 
 mod choice;
 mod finish;
+mod npy;
 mod read;
 mod report;
 mod run;

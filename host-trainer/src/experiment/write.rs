@@ -7,8 +7,10 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::Value;
 
+use super::npy;
 use super::{Experiment, Trained};
 use crate::evaluate::Confusion;
+use crate::foreign_text::spreadsheet_cell;
 use crate::network::{Layer, Network};
 use crate::pack::Core;
 use crate::preset::Preset;
@@ -29,17 +31,19 @@ impl Experiment {
     /// Name of the metrics file.
     pub const METRICS: &'static str = "metrics.json";
 
-    /// Names and descriptions of the files that [`write`](Self::write) writes; the last one only
+    /// Names and descriptions of the files that [`write`](Self::write) writes; the last two only
     /// for classes.
-    pub const FILES: [(&'static str, &'static str); 8] = [
+    pub const FILES: [(&'static str, &'static str); 10] = [
         (Self::MODEL, "the int8 model"),
         ("weights.safetensors", "the float weights"),
         ("preset.toml", "all settings, to repeat the run"),
         ("history.csv", "loss and accuracy of each epoch"),
         (Self::METRICS, "all figures"),
         (MANIFEST, "hashes of the files above"),
+        ("npy", "the float weights as NumPy arrays, inputs first"),
         ("curves.svg", "training curves"),
         ("confusion.svg", "confusion matrices"),
+        ("confusion.csv", "their counts, and shares of each class"),
     ];
 
     /// Name and description of the file with the [`report`](Self::report).
@@ -131,6 +135,7 @@ impl Learnt<'_> {
         if self.preset.training.log_every.is_some() {
             folder.write(Experiment::BATCHES, history.batches_to_csv().as_bytes())?;
         }
+        folder.write_folder("npy", &npy::arrays(&self.outcome.network))?;
         folder.write("curves.svg", curves_svg(&self.preset.name, history).as_bytes())?;
         Ok(writer)
     }
@@ -160,6 +165,7 @@ impl ModelFiles<'_> {
             if has_classes {
                 let picture = confusion_svg(self.name, &self.matrices);
                 folder.write("confusion.svg", picture.as_bytes())?;
+                folder.write("confusion.csv", confusion_csv(&self.matrices).as_bytes())?;
             }
             match self.report {
                 Some(report) => folder.write(Experiment::REPORT.0, report.as_bytes()),
@@ -171,6 +177,32 @@ impl ModelFiles<'_> {
         // The run is complete without its pictures, which can be made again.
         writer.commit(State::Complete)?;
         pictures
+    }
+}
+
+/// Formats confusion matrices as CSV: a line per network, true class and predicted class.
+fn confusion_csv(matrices: &[(&str, &Confusion)]) -> String {
+    let mut csv = String::from("network,true,predicted,rows,share\n");
+    for (network, confusion) in matrices {
+        let names: Vec<String> = confusion.names().iter().map(|name| csv_cell(name)).collect();
+        for ((truth, taken), &count) in confusion.counts().indexed_iter() {
+            let total = confusion.class_total(truth);
+            let share = match total {
+                0 => String::new(),
+                total => format!("{:.4}", f64::from(count) / f64::from(total)),
+            };
+            csv += &format!("{network},{},{},{count},{share}\n", names[truth], names[taken]);
+        }
+    }
+    csv
+}
+
+/// Quotes a cell where CSV requires it (RFC 4180), after the rule for spreadsheets.
+fn csv_cell(text: &str) -> String {
+    let text = spreadsheet_cell(text);
+    match text.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.into_owned(),
     }
 }
 

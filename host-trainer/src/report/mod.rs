@@ -1,5 +1,6 @@
 //! Reports: tables on the terminal, SVG pictures and HTML pages.
 
+mod architecture;
 pub(crate) mod attempts;
 mod chips;
 mod confusion;
@@ -15,6 +16,7 @@ mod svg;
 mod table;
 mod warnings;
 
+pub use architecture::{LayerSummary, architecture_text, layer_summaries};
 pub use attempts::attempts_text;
 pub use chips::{chips_text, prediction_text};
 pub use confusion::confusion_text;

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::findings::{Legend, Picture, Plane};
 use super::picture::{class_color, css, img, value_gradient};
+use super::plot::{Axes, scatter};
 use crate::report::number::significant as number;
 use crate::report::svg::round;
 
@@ -32,6 +33,12 @@ pub fn section(plane: &Plane, data_type: &str) -> Markup {
             figure { figcaption { (data_type) } (map(&plane.int8, plane, true, &caption)) }
         }
         (legend(&plane.legend))
+        h3 { "Rows of all splits" }
+        div class="grid" {
+            figure {
+                (scatter("All rows on equal axes", ("first input", "second input"), &plane.scatter, Axes::Equal))
+            }
+        }
     }
 }
 

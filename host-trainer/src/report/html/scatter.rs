@@ -4,7 +4,7 @@ use maud::html;
 
 use super::page::page;
 use super::picture::{class_color, css};
-use super::plot::scatter;
+use super::plot::{Axes, scatter};
 use crate::report::number::percent;
 
 /// Maximum number of classes with a color of their own.
@@ -94,14 +94,14 @@ pub fn scatter_html(
             @if colored {
                 figure {
                     figcaption { "All rows" }
-                    (scatter("All rows", (&x, &y), &all(), false))
+                    (scatter("All rows", (&x, &y), &all(), Axes::Fitted))
                 }
             }
             @if classes.len() > 1 {
                 @for (class, name) in classes.iter().enumerate() {
                     figure {
                         figcaption { (name) " " span { "among all others" } }
-                        (scatter(&format!("Rows of {name}"), (&x, &y), &one(class), false))
+                        (scatter(&format!("Rows of {name}"), (&x, &y), &one(class), Axes::Fitted))
                     }
                 }
             }

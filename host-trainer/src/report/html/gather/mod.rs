@@ -19,7 +19,7 @@ use crate::network::{Network, Objective};
 use crate::preset::Preset;
 use crate::quantize::{DataTypes, Prepared};
 use crate::report::feature_ranges;
-use crate::report::{Column, warnings};
+use crate::report::{Column, layer_summaries, warnings};
 use crate::threads::Threads;
 
 /// Reason why a report cannot be made.
@@ -116,6 +116,8 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Findings, Gathe
         ),
         task: answers::task(parts),
         samples: pictures::samples(&splits.train),
+        scalings: pictures::scalings(&splits.train),
+        architecture: layer_summaries(network),
         data_type,
         attempts: text::attempts(&parts.metrics["quantization"]),
         culprits: parts.metrics["quantization"]["culprits"].as_str().map(String::from),
