@@ -8,6 +8,7 @@
 //! | [`thimble_train`] | datasets, network, training, quantization, evaluation |
 //! | [`thimble_preset`] | presets: TOML files with all settings of a run |
 //! | [`thimble_convert`] | import of TensorFlow Lite models, packing for a core |
+//! | [`thimble_export`] | models as C source, packages for build systems |
 //! | `thimble_device` | link to boards, emulator, signatures (feature `device`) |
 //! | `thimble_projection` | outputs of a layer, and their projections (feature `projection`) |
 //! | [`thimble_support`] | files, foreign text, random numbers |
@@ -33,8 +34,9 @@ pub mod run_folder;
 pub use thimble_convert::{import, pack};
 #[cfg(feature = "device")]
 pub use thimble_device as device;
+pub use thimble_export as export;
 pub use thimble_preset as preset;
 pub use thimble_support::{foreign_text, memory, random};
 pub use thimble_train::{data, evaluate, network, quantize, threads, train};
 
-use thimble_support::{atomic_file, folder_lock};
+use thimble_support::{atomic_file, folder_lock, template};

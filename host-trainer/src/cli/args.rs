@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use super::compare::CompareArgs;
 #[cfg(feature = "device")]
 use super::device::DeviceArgs;
+use super::export::ExportArgs;
 #[cfg(feature = "projection")]
 use super::features::FeaturesArgs;
 #[cfg(not(all(feature = "device", feature = "fetch", feature = "projection")))]
@@ -66,6 +67,9 @@ pub enum Command {
     Quantize(QuantizeArgs),
     /// Pack a model's weights for the kernels of a core; outputs do not change
     Pack(PackArgs),
+    /// Write a model for firmware in C
+    #[command(subcommand)]
+    Export(ExportArgs),
     /// Write a firmware project that runs a model on a chip
     New(NewArgs),
     /// Show the outputs of every layer for one input, with a hash for comparison
