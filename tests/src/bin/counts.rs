@@ -101,7 +101,9 @@ fn curve(cores: &[Core]) {
 /// Exported C beside the engine.
 fn c(cores: &[Core]) {
     println!();
-    println!("exported C by gcc -O2, random inputs: instructions of the engine and of the C, bytes of");
+    println!(
+        "exported C by gcc -O2, random inputs: instructions of the engine and of the C, bytes of"
+    );
     println!("the C: functions, constants, scratch memory, stack");
     for core in cores {
         let name = core.core.name();
