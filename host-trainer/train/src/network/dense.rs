@@ -46,21 +46,42 @@ impl Dense {
         self.activation.apply_with_bias(output, biases);
     }
 
+    /// Computes the outputs of a mini-batch, and keeps the pre-activations for
+    /// [`backward`](Self::backward).
+    ///
+    /// # Shapes
+    /// As in [`forward`](Self::forward); `kept` is rows × outputs.
+    pub(super) fn forward_keeping<T: Real>(
+        &self,
+        parameters: &[T],
+        input: &[T],
+        kept: &mut [T],
+        output: &mut [T],
+        workspace: &mut Workspace<T>,
+    ) {
+        let (weights, biases) = self.view(parameters);
+        workspace.product_by_rows(weights, matrix(input, self.inputs), kept);
+        Activation::Linear.apply_with_bias(kept, biases);
+        self.activation.apply(self.outputs, kept, output);
+    }
+
     /// Backpropagates a mini-batch: turns ∂L/∂output into ∂L/∂pre-activation, in place, and
     /// computes ∂L/∂input from it.
     ///
     /// # Shapes
-    /// `input_gradient` is rows × inputs. `output` and `gradient` are rows × outputs. All are
-    /// row-major. `input_gradient` is `None` for the first layer, which needs none.
+    /// `input_gradient` is rows × inputs. `kept`, `output` and `gradient` are rows × outputs. All
+    /// are row-major. `kept` may be empty unless the activation needs its input, and
+    /// `input_gradient` is `None` for the first layer, which needs none.
     pub(super) fn backward<T: Real>(
         &self,
         parameters: &[T],
+        kept: &[T],
         output: &[T],
         gradient: &mut [T],
         input_gradient: Option<&mut [T]>,
         workspace: &mut Workspace<T>,
     ) {
-        self.activation.backward(self.outputs, output, gradient);
+        self.activation.backward(self.outputs, kept, output, gradient);
         if let Some(input_gradient) = input_gradient {
             let (weights, _) = self.view(parameters);
             workspace.product_by_rows(weights.t(), matrix(gradient, self.outputs), input_gradient);
@@ -160,7 +181,7 @@ mod tests {
         let mut gradient = [1.0, 1.0, 2.0, 5.0, 5.0, 5.0];
         let mut input_gradient = [f64::NAN; 4];
         let into = Some(input_gradient.as_mut_slice());
-        dense.backward(&parameters, &output, &mut gradient, into, &mut workspace);
+        dense.backward(&parameters, &[], &output, &mut gradient, into, &mut workspace);
         let mut packed = PackedOperand::default();
         f64::pack(matrix(&input, 2), &mut packed);
         let parts = || std::iter::once((&packed, gradient.as_slice()));

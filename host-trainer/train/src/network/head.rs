@@ -33,7 +33,7 @@ impl Head {
     pub(super) fn derivative<T: Real>(self, value: T) -> T {
         match self {
             Head::None | Head::Softmax => T::one(),
-            Head::Sigmoid => Activation::Sigmoid.derivative(value),
+            Head::Sigmoid => Activation::Sigmoid.derivative(T::zero(), value),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Float networks: layers, losses, forward pass and backpropagation.
 
 mod activation;
+mod activation_name;
 mod batch_normalization;
 mod dense;
 mod dropout;
@@ -19,6 +20,7 @@ mod tape;
 mod transpose;
 
 pub use activation::Activation;
+pub use activation_name::ACTIVATIONS;
 pub use batch_normalization::BatchNormalization;
 pub use dense::Dense;
 pub use dropout::Noise;

@@ -36,6 +36,8 @@ pub trait Real:
     fn to_f64(self) -> f64;
     /// Computes tanh. The form for `f32` vectorizes.
     fn vector_tanh(self) -> Self;
+    /// Computes the complementary error function 1 − erf x.
+    fn erfc(self) -> Self;
 
     /// Writes the transpose of a matrix.
     ///
@@ -114,6 +116,10 @@ impl Real for f32 {
         x * odd / even
     }
 
+    fn erfc(self) -> Self {
+        libm::erfcf(self)
+    }
+
     fn transpose(from: &[f32], rows: usize, columns: usize, to: &mut [f32]) {
         transpose_f32(from, columns, rows, columns, to, rows);
     }
@@ -156,6 +162,10 @@ impl Real for f64 {
     #[inline(always)]
     fn vector_tanh(self) -> Self {
         self.tanh()
+    }
+
+    fn erfc(self) -> Self {
+        libm::erfc(self)
     }
 
     fn transpose(from: &[f64], rows: usize, columns: usize, to: &mut [f64]) {

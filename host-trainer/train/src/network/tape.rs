@@ -10,6 +10,9 @@ use super::{BatchScore, Layer, Network, Noise, Objective, PackedOperand, Real, T
 pub struct Tape<T> {
     /// The input, then the outputs of each layer. Each is rows × width.
     activations: Vec<Vec<T>>,
+    /// Pre-activations of the dense layers whose activation needs them for its derivative. Each is
+    /// rows × width. Empty for other layers.
+    pre_activations: Vec<Vec<T>>,
     /// Gradient of the loss by the outputs of each layer. Each is rows × width.
     gradients: Vec<Vec<T>>,
     /// Gradients of γ and β, in the layout of the network's state.
@@ -32,6 +35,15 @@ impl<T: Real> Tape<T> {
         let mut tape = Tape::forward_only(network, rows);
         tape.gradients =
             network.layers().map(|view| vec![T::zero(); rows * view.layer.outputs()]).collect();
+        tape.pre_activations = network
+            .layers()
+            .map(|view| match view.layer {
+                Layer::Dense(dense) if dense.activation.needs_input() => {
+                    vec![T::zero(); rows * dense.outputs]
+                }
+                _ => Vec::new(),
+            })
+            .collect();
         tape.normalization_gradients = vec![T::zero(); network.state().len()];
         tape.statistics = vec![T::zero(); network.state().len()];
         tape.inputs = network.layers().map(|_| PackedOperand::default()).collect();
@@ -44,6 +56,7 @@ impl<T: Real> Tape<T> {
             .chain(network.layers().map(|view| view.layer.outputs()));
         Tape {
             activations: widths.map(|width| vec![T::zero(); rows * width]).collect(),
+            pre_activations: Vec::new(),
             gradients: Vec::new(),
             normalization_gradients: Vec::new(),
             statistics: Vec::new(),
@@ -115,6 +128,10 @@ impl<T: Real> Tape<T> {
             let output = &mut after[0][..rows * width];
             let input = &before[index][..before[index].len() / self.rows * rows];
             match &placed.layer {
+                Layer::Dense(dense) if dense.activation.needs_input() => {
+                    let kept = &mut self.pre_activations[index][..rows * width];
+                    dense.forward_keeping(parameters, input, kept, output, &mut self.workspace);
+                }
                 Layer::Dense(dense) => {
                     dense.forward(parameters, input, output, &mut self.workspace);
                 }
@@ -160,12 +177,14 @@ impl<T: Real> Tape<T> {
                 Layer::Dense(dense) => {
                     T::pack(matrix(input, dense.inputs), &mut self.inputs[index]);
                     let workspace = &mut self.workspace;
-                    dense.backward(parameters, output, gradient, input_gradient, workspace);
+                    let kept = &self.pre_activations[index];
+                    let kept = &kept[..kept.len().min(outputs)];
+                    dense.backward(parameters, kept, output, gradient, input_gradient, workspace);
                 }
                 Layer::Activation { activation, width } => {
                     if let Some(input_gradient) = input_gradient {
                         input_gradient.copy_from_slice(gradient);
-                        activation.backward(*width, output, input_gradient);
+                        activation.backward(*width, input, output, input_gradient);
                     }
                 }
                 Layer::Dropout { rate, width } => {
@@ -335,8 +354,19 @@ mod tests {
             Activation::Relu,
             Activation::Relu6,
             Activation::LeakyRelu(0.2),
+            Activation::Elu(0.7),
+            Activation::Selu,
+            Activation::Gelu,
+            Activation::GeluTanh,
+            Activation::Silu,
+            Activation::HardSilu,
+            Activation::Mish,
+            Activation::Softplus,
+            Activation::Softsign,
             Activation::Tanh,
             Activation::Sigmoid,
+            Activation::HardSigmoid(0.2),
+            Activation::Exponential,
         ] {
             check(&[dense(7, activation), dense(3, Activation::Linear)], 4, loss, 0.0);
             let last = [dense(6, Activation::Linear), dense(5, activation), dense(4, activation)];
