@@ -159,7 +159,9 @@ impl FloatNetwork {
                 Function::Dense { weights, biases } => {
                     let rows = weights.chunks_exact(values.len().max(1)).zip(biases);
                     values = rows
-                        .map(|(row, b)| b + row.iter().zip(&values).map(|(w, x)| w * x).sum::<f64>())
+                        .map(|(row, b)| {
+                            b + row.iter().zip(&values).map(|(w, x)| w * x).sum::<f64>()
+                        })
                         .collect();
                 }
                 Function::Affine(lines) => {
