@@ -20,7 +20,7 @@ pub struct EmbeddedPreset {
 }
 
 /// All embedded presets, the default one first.
-pub const EMBEDDED: [EmbeddedPreset; 20] = [
+pub const EMBEDDED: [EmbeddedPreset; 22] = [
     EmbeddedPreset {
         name: "digits",
         text: include_str!("../presets/digits.toml"),
@@ -32,59 +32,9 @@ pub const EMBEDDED: [EmbeddedPreset; 20] = [
         reached: "97.66 % in float, 97.65 % in int8",
     },
     EmbeddedPreset {
-        name: "mnist-700-500",
-        text: include_str!("../presets/mnist-700-500.toml"),
-        reached: "97.90 % in float, 97.88 % in int8",
-    },
-    EmbeddedPreset {
-        name: "mnist-512-sgd",
-        text: include_str!("../presets/mnist-512-sgd.toml"),
-        reached: "82.14 % in float, 82.15 % in int8",
-    },
-    EmbeddedPreset {
-        name: "mnist-200-200",
-        text: include_str!("../presets/mnist-200-200.toml"),
-        reached: "97.58 % in float, 97.59 % in int8",
-    },
-    EmbeddedPreset {
-        name: "mnist-1024-sigmoid",
-        text: include_str!("../presets/mnist-1024-sigmoid.toml"),
-        reached: "98.00 % in float, 98.01 % in int8",
-    },
-    EmbeddedPreset {
         name: "mnist-16k",
         text: include_str!("../presets/mnist-16k.toml"),
         reached: "98.01 % in float, 98.00 % in int8",
-    },
-    EmbeddedPreset {
-        name: "mnist-8",
-        text: include_str!("../presets/mnist-8.toml"),
-        reached: "92.33 % in float, 92.29 % in int8",
-    },
-    EmbeddedPreset {
-        name: "mnist-200-linear",
-        text: include_str!("../presets/mnist-200-linear.toml"),
-        reached: "92.35 % in float, 92.28 % in int8",
-    },
-    EmbeddedPreset {
-        name: "mnist-200-tanh",
-        text: include_str!("../presets/mnist-200-tanh.toml"),
-        reached: "97.99 % in float, 97.97 % in int8",
-    },
-    EmbeddedPreset {
-        name: "mnist-100-200-100",
-        text: include_str!("../presets/mnist-100-200-100.toml"),
-        reached: "97.97 % in float and in int8",
-    },
-    EmbeddedPreset {
-        name: "mnist-200-500-200",
-        text: include_str!("../presets/mnist-200-500-200.toml"),
-        reached: "97.81 % in float, 97.80 % in int8",
-    },
-    EmbeddedPreset {
-        name: "mnist-50-50",
-        text: include_str!("../presets/mnist-50-50.toml"),
-        reached: "96.22 % in float, 96.19 % in int8",
     },
     EmbeddedPreset {
         name: "fashion-mnist",
@@ -92,24 +42,9 @@ pub const EMBEDDED: [EmbeddedPreset; 20] = [
         reached: "89.49 % in float, 89.50 % in int8",
     },
     EmbeddedPreset {
-        name: "spiral-6",
-        text: include_str!("../presets/spiral-6.toml"),
-        reached: "100.00 % in float and in int8",
-    },
-    EmbeddedPreset {
-        name: "spiral-2",
-        text: include_str!("../presets/spiral-2.toml"),
-        reached: "100.00 % in float and in int8",
-    },
-    EmbeddedPreset {
-        name: "spiral-2-fit",
-        text: include_str!("../presets/spiral-2-fit.toml"),
-        reached: "100.00 % in float and in int8",
-    },
-    EmbeddedPreset {
-        name: "eggcrate",
-        text: include_str!("../presets/eggcrate.toml"),
-        reached: "a mean squared error of 0.000100 in float, 0.000274 in int8",
+        name: "motion",
+        text: include_str!("../presets/motion.toml"),
+        reached: "98.13 % in float, 98.15 % in int8",
     },
     EmbeddedPreset {
         name: "eggcrate-adc",
@@ -117,10 +52,69 @@ pub const EMBEDDED: [EmbeddedPreset; 20] = [
         reached: "a mean squared error of 0.000065 in float, 0.000067 in int16",
     },
     EmbeddedPreset {
-        name: "motion",
-        text: include_str!("../presets/motion.toml"),
-        reached: "98.13 % in float, 98.15 % in int8",
+        name: "c-700-500",
+        text: include_str!("../presets/c-700-500.toml"),
+        reached: "?",
     },
+    EmbeddedPreset { name: "s-512", text: include_str!("../presets/s-512.toml"), reached: "?" },
+    EmbeddedPreset {
+        name: "u-spirals-6",
+        text: include_str!("../presets/u-spirals-6.toml"),
+        reached: "?",
+    },
+    EmbeddedPreset {
+        name: "u-spirals-2",
+        text: include_str!("../presets/u-spirals-2.toml"),
+        reached: "?",
+    },
+    EmbeddedPreset {
+        name: "u-eggcrate",
+        text: include_str!("../presets/u-eggcrate.toml"),
+        reached: "?",
+    },
+    EmbeddedPreset {
+        name: "u-ripple",
+        text: include_str!("../presets/u-ripple.toml"),
+        reached: "?",
+    },
+    EmbeddedPreset { name: "u-8", text: include_str!("../presets/u-8.toml"), reached: "?" },
+    EmbeddedPreset {
+        name: "u-200-linear",
+        text: include_str!("../presets/u-200-linear.toml"),
+        reached: "?",
+    },
+    EmbeddedPreset {
+        name: "u-200-tanh",
+        text: include_str!("../presets/u-200-tanh.toml"),
+        reached: "?",
+    },
+    EmbeddedPreset {
+        name: "u-200-tanh-15",
+        text: include_str!("../presets/u-200-tanh-15.toml"),
+        reached: "?",
+    },
+    EmbeddedPreset {
+        name: "u-100-200-100",
+        text: include_str!("../presets/u-100-200-100.toml"),
+        reached: "?",
+    },
+    EmbeddedPreset {
+        name: "u-200-500-200",
+        text: include_str!("../presets/u-200-500-200.toml"),
+        reached: "?",
+    },
+    EmbeddedPreset {
+        name: "d-200-200",
+        text: include_str!("../presets/d-200-200.toml"),
+        reached: "?",
+    },
+    EmbeddedPreset { name: "d-50-50", text: include_str!("../presets/d-50-50.toml"), reached: "?" },
+    EmbeddedPreset {
+        name: "d-1024-sigmoid",
+        text: include_str!("../presets/d-1024-sigmoid.toml"),
+        reached: "?",
+    },
+    EmbeddedPreset { name: "d-aim", text: include_str!("../presets/d-aim.toml"), reached: "?" },
 ];
 
 /// Returns the embedded preset of this name, or reads the file if the name ends in `.toml`.

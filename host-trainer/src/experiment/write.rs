@@ -23,6 +23,9 @@ impl Experiment {
     /// Name of the model file.
     pub const MODEL: &'static str = "model.thimble";
 
+    /// Name of the file with the losses of batches, written if `training.log_every` is set.
+    pub const BATCHES: &'static str = "batches.csv";
+
     /// Name of the metrics file.
     pub const METRICS: &'static str = "metrics.json";
 
@@ -114,7 +117,7 @@ struct Learnt<'a> {
 impl Learnt<'_> {
     fn write<'a>(&self, folder: &'a RunFolder) -> Result<RunWriter<'a>, RunFolderError> {
         let mut earlier = Experiment::FILES.map(|(name, _)| name).to_vec();
-        earlier.push(Experiment::REPORT.0);
+        earlier.extend([Experiment::REPORT.0, Experiment::BATCHES]);
         let core = self.core.and_then(|core| core.to_possible_value());
         let core = core.map(|value| value.get_name().to_string());
         let mut writer = RunWriter::begin(folder, self.data.to_string(), core, &earlier)?;
@@ -125,6 +128,9 @@ impl Learnt<'_> {
         writer.write("history.csv", history.to_csv().as_bytes())?;
         writer.write(Experiment::METRICS, text(&self.metrics).as_bytes())?;
         writer.commit(State::Trained)?;
+        if self.preset.training.log_every.is_some() {
+            folder.write(Experiment::BATCHES, history.batches_to_csv().as_bytes())?;
+        }
         folder.write("curves.svg", curves_svg(&self.preset.name, history).as_bytes())?;
         Ok(writer)
     }

@@ -19,6 +19,13 @@ pub fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize,
     }
 }
 
+/// Deserializes an integer as [`at_least_one`], where the key is present.
+pub fn optional_at_least_one<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<usize>, D::Error> {
+    at_least_one(deserializer).map(Some)
+}
+
 /// Deserializes a layer's number of outputs, at most the model format's `MAX_WIDTH`.
 pub fn width<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let width = at_least_one(deserializer)?;
@@ -39,6 +46,11 @@ pub fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Er
 /// Deserializes a non-negative, finite number.
 pub fn not_negative<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     check(deserializer, "must be 0 or more", |value| value >= 0.0 && value.is_finite())
+}
+
+/// Deserializes a finite number.
+pub fn finite<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    check(deserializer, "must be a finite number", f64::is_finite)
 }
 
 /// Deserializes a number in [0, 1), such as a momentum.

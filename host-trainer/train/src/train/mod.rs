@@ -15,10 +15,12 @@ pub use callbacks::{Best, EarlyStopping, Monitor, Plateau};
 pub use checkpoint::{Checkpoint, CheckpointError, Place};
 pub use class_weight::ClassWeight;
 pub use class_weight::class_counts;
-pub use history::{EpochRecord, History};
+pub use history::{BatchRecord, EpochRecord, History};
 pub use observe::{Flow, Observer, Progress, StopFlag};
 pub use optimizer::{
-    AdamSettings, AdamWSettings, Optimizer, OptimizerSettings, RmsPropSettings, SgdSettings,
+    AdadeltaSettings, AdagradSettings, AdamSettings, AdamWSettings, AdamaxSettings,
+    EpsilonPlacement, FtrlSettings, LionSettings, NadamSettings, Optimizer, OptimizerSettings,
+    RmsPropSettings, SgdSettings,
 };
 pub use run::{Outcome, TrainError, Training, train};
 pub use schedule::{OneCycleSettings, Schedule, StepSettings};
