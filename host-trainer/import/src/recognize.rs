@@ -14,8 +14,6 @@ pub enum Kind {
     Keras,
     /// Keras model or weights in HDF5.
     KerasHdf5,
-    /// Folder of a TensorFlow SavedModel.
-    SavedModel,
     /// TensorFlow Lite model.
     Tflite,
     /// ONNX model.
@@ -102,7 +100,6 @@ pub fn read_bytes(file: &[u8], folder: Option<&Path>, options: &Options) -> Resu
         Some(Kind::Safetensors) => torch::read_safetensors(file, layers),
         Some(Kind::Torch) => torch::read_checkpoint(file, layers),
         Some(Kind::Tflite) => tflite::read(file),
-        Some(Kind::SavedModel) => Err(keras::saved_model()),
         Some(Kind::Pickle) => Err(Error::format(
             "a Python pickle, such as of scikit-learn or joblib, which is not read because it can run \
              code",

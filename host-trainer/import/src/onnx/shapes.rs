@@ -57,7 +57,9 @@ pub(super) fn reshape(place: &str, shape: &[usize], target: &Tensor) -> Result<V
         sizes.iter().try_fold(1_usize, |n, size| n.checked_mul(*size)).ok_or_else(misfit)?;
     match open {
         // The first dimension must then be the batch.
-        Some(at) if *first >= -1.0 && known > 0 && width.is_multiple_of(known) => sizes[at] = width / known,
+        Some(at) if *first >= -1.0 && known > 0 && width.is_multiple_of(known) => {
+            sizes[at] = width / known
+        }
         None if known == width => {}
         _ => return Err(misfit()),
     }

@@ -5,12 +5,13 @@
 
 use std::path::{Path, PathBuf};
 
+use host_trainer::network::Tape;
 use model_format::Model;
 use serde_json::Value;
 use thimble_convert::import::{self as int8, OutputMeaning, is_float};
-use thimble_import::{Kind, Options, assemble, read, recognize};
+use thimble_import::{Kind, Options, assemble, read, read_bytes, recognize};
 use thimble_nn::Engine;
-use thimble_train::network::Tape;
+use thimble_tests::workspace::root;
 
 /// Layers of the state dicts, which have only names.
 const LAYERS: [(&str, &str); 4] = [
@@ -62,7 +63,7 @@ const DYNAMIC: [&str; 3] =
     ["tflite-dynamic-range", "tflite-litert-dynamic-int8", "tflite-litert-dynamic-wi4-afp32"];
 
 fn given() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden-float/given")
+    root().join("../shared/golden-float/given")
 }
 
 fn bytes(path: &Path) -> Vec<u8> {
@@ -207,4 +208,55 @@ fn check(name: &str, folder: &Path, case: &Value, model: &str) -> Result<(), Str
             Ok(())
         }
     }
+}
+
+/// Files cut at any length and damaged ones are refused or taken, in bounded time, without a panic.
+#[test]
+fn damaged_files_never_panic() {
+    let mut random = fastrand::Rng::with_seed(1);
+    for (file, layers) in [
+        ("keras-sine-tanh/model.keras", None),
+        ("keras-sine-tanh/model.h5", None),
+        ("keras2-digits/model.h5", None),
+        ("onnx-act-gelu-erf/model.onnx", None),
+        ("sklearn-wine-classifier/model-zipmap.onnx", None),
+        ("torch-deep/state_dict.pt", Some("relu")),
+        ("torch-deep/state_dict.safetensors", Some("relu")),
+        ("tflite-float-layers/model.tflite", None),
+    ] {
+        let whole = bytes(&given().join(file));
+        let options = Options { layers: layers.map(str::to_string) };
+        let visit = |file: &[u8]| {
+            if let Ok(network) = read_bytes(file, None, &options) {
+                let _ = assemble(&network);
+            }
+        };
+        assert!(read_bytes(&whole, None, &options).is_ok(), "{file}");
+        // All lengths of the beginning and of the end, some between.
+        let some = (0..whole.len()).step_by(whole.len().div_ceil(200));
+        for length in
+            (0..whole.len().min(64)).chain(some).chain(whole.len().saturating_sub(64)..whole.len())
+        {
+            visit(&whole[..length]);
+        }
+        for _ in 0..400 {
+            let mut damaged = whole.clone();
+            for _ in 0..random.usize(1..8) {
+                let at = random.usize(..whole.len());
+                damaged[at] = [random.u8(..), 0, 0xff, 0x80][random.usize(..4)];
+            }
+            visit(&damaged);
+        }
+    }
+}
+
+#[test]
+fn pickles_and_unknown_files_are_refused_with_the_remedy() {
+    let refused = |file: &[u8]| {
+        read_bytes(file, None, &Options::default()).expect_err("it is no network").to_string()
+    };
+    let joblib = bytes(&given().join("sklearn-wine-classifier/model.joblib"));
+    assert!(refused(&joblib).contains("skl2onnx"));
+    assert!(refused(b"<html>404</html>").contains(".onnx"));
+    assert!(refused(b"").contains(".keras"));
 }
