@@ -9,6 +9,7 @@
 //! | [`thimble_preset`] | presets: TOML files with all settings of a run |
 //! | [`thimble_convert`] | import of int8 TensorFlow Lite models, packing for a core |
 //! | `thimble_import` | float networks of other frameworks (feature `import`) |
+//! | [`thimble_export`] | models as C source, packages for build systems |
 //! | `thimble_device` | link to boards, emulator, signatures (feature `device`) |
 //! | `thimble_projection` | outputs of a layer, and their projections (feature `projection`) |
 //! | [`thimble_support`] | files, foreign text, random numbers |
@@ -37,8 +38,9 @@ pub mod run_folder;
 pub use thimble_convert::{import, pack};
 #[cfg(feature = "device")]
 pub use thimble_device as device;
+pub use thimble_export as export;
 pub use thimble_preset as preset;
 pub use thimble_support::{foreign_text, memory, random};
 pub use thimble_train::{data, evaluate, network, quantize, threads, train};
 
-use thimble_support::{atomic_file, folder_lock};
+use thimble_support::{atomic_file, folder_lock, template};

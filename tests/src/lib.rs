@@ -5,12 +5,18 @@
 //! reason.
 
 pub mod bounds;
+pub mod browser;
+pub mod c_counts;
+pub mod c_models;
+pub mod c_program;
+pub mod c_target;
 pub mod cases;
 pub mod command;
 pub mod cores;
 pub mod counts;
 pub mod digits;
 pub mod emulated;
+pub mod golden;
 pub mod minimal;
 pub mod mirror;
 pub mod mnist;

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use super::compare::CompareArgs;
 #[cfg(feature = "device")]
 use super::device::DeviceArgs;
+use super::export::ExportArgs;
 #[cfg(feature = "projection")]
 use super::features::FeaturesArgs;
 #[cfg(not(all(feature = "device", feature = "fetch", feature = "projection")))]
@@ -65,19 +66,24 @@ pub enum Command {
     Quantize(QuantizeArgs),
     /// Pack a model's weights for the kernels of a core; outputs do not change
     Pack(PackArgs),
+    /// Write a model for firmware in C
+    #[command(subcommand)]
+    Export(ExportArgs),
     /// Write a firmware project that runs a model on a chip
     New(NewArgs),
     /// Show the outputs of every layer for one input, with a hash for comparison
     Trace(TraceArgs),
     /// Predict classes or values for images or rows of a table, in float and in int8
     Predict(PredictArgs),
-    /// Write a layer's outputs as CSV, and as a scatter plot of their principal components
+    /// Write a layer's outputs as CSV and as scatter plots: two as they are, more by principal
+    /// components and UMAP
     #[cfg(feature = "projection")]
     Features(FeaturesArgs),
-    /// Write a layer's outputs as CSV, and as a scatter plot of their principal components
+    /// Write a layer's outputs as CSV and as scatter plots: two as they are, more by principal
+    /// components and UMAP
     #[cfg(not(feature = "projection"))]
     Features(LeftOut),
-    /// Write the report of a finished run again
+    /// Write the report of a finished run again, and surface.html of a network with two inputs
     Report(ReportArgs),
     /// Compare runs side by side
     Compare(CompareArgs),
@@ -207,6 +213,9 @@ pub struct FetchArgs {
 /// Arguments of `presets`.
 #[derive(Debug, Args)]
 pub struct PresetsArgs {
+    /// Write a page with the curves of all activation functions, and their numbers as CSV beside it
+    #[arg(long, value_name = "FILE.html", conflicts_with = "json")]
+    pub activations: Option<PathBuf>,
     /// Print a JSON array with an object per preset
     #[arg(long)]
     pub json: bool,

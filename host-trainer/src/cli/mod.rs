@@ -8,6 +8,7 @@ mod counts;
 #[cfg(feature = "device")]
 mod device;
 mod evaluate;
+mod export;
 #[cfg(feature = "projection")]
 mod features;
 #[cfg(feature = "fetch")]
@@ -26,6 +27,7 @@ mod new;
 mod pack;
 mod predict;
 mod predict_rows;
+mod predict_split;
 mod presets;
 mod progress;
 mod quantize;
@@ -75,6 +77,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Infer(args) => infer::run(&args, quiet),
         Command::Quantize(args) => quantize::run(&args, quiet),
         Command::Pack(args) => pack::run(&args, quiet),
+        Command::Export(args) => export::run(&args, quiet),
         Command::New(args) => new::run(&args, quiet),
         Command::Trace(args) => trace::run(&args),
         Command::Predict(args) => predict::run(&args),

@@ -21,9 +21,9 @@ use crate::network::Network;
 use crate::pack::Core;
 use crate::preset;
 use crate::report::{
-    Column, attempts_text, clipping_text, confusion_text, constant_warnings, feature_ranges,
-    grouped, intake_text, intake_warnings, metrics, model_text, percent, quality_text, seconds,
-    significant, warnings_text,
+    Column, architecture_text, attempts_text, clipping_text, confusion_text, constant_warnings,
+    feature_ranges, grouped, intake_text, intake_warnings, metrics, model_text, percent,
+    quality_text, seconds, significant, warnings_text,
 };
 use crate::run_folder::RunFolder;
 use crate::threads::Threads;
@@ -154,11 +154,11 @@ pub(super) fn complete(
         )
     })?;
     let report = experiment.report(threads);
-    let page = report.as_deref().ok();
-    if let Err(error) = experiment.write_model(&mut writer, page) {
+    let pages = report.as_ref().ok();
+    if let Err(error) = experiment.write_model(&mut writer, pages) {
         // The whole run in one folder.
         if let Ok(spare) = Spare::new(&name)
-            && experiment.write(&spare.folder, page).is_ok()
+            && experiment.write(&spare.folder, pages).is_ok()
         {
             place = Some(spare.keep());
         }
@@ -276,6 +276,7 @@ fn introduction(plan: &Plan) -> String {
         preset.training.loss.name(),
     );
     text += &class_weights_text(plan);
+    text += &format!("\n{}", architecture_text(&plan.network));
     text + "\n"
 }
 
@@ -348,8 +349,12 @@ pub(super) fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Re
     text += "\n";
     text += &model_text(&model, Some(outcome.network.parameters().len() * 4));
     text += &format!("\n{}\n", paint(HEADING, "written"));
-    let files = Experiment::FILES.into_iter().chain([Experiment::REPORT]);
-    for (name, what) in files.filter(|(n, _)| experiment.has_classes() || *n != "confusion.svg") {
+    let surface = Some(Experiment::SURFACE);
+    let surface = surface.filter(|(name, _)| folder.path().join(name).is_file());
+    let files = Experiment::FILES.into_iter().chain([Experiment::REPORT]).chain(surface);
+    for (name, what) in
+        files.filter(|(n, _)| experiment.has_classes() || !n.starts_with("confusion"))
+    {
         let path: PathBuf = folder.path().join(name);
         let width = foreign_text::path(folder.path()).len() + 22;
         text += &format!("  {:<width$} {}\n", foreign_text::path(&path), paint(FAINT, what));

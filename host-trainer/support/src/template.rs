@@ -28,11 +28,6 @@ pub fn render(template: &str, values: &[(&str, String)]) -> String {
     text + rest
 }
 
-/// Words as strings of TOML and Rust, with commas between them.
-pub fn quoted(words: &[&str]) -> String {
-    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::render;
