@@ -6,6 +6,9 @@ use thimble_train::network::{Activation, DenseSpec, LayerSpec, Network};
 use crate::error::{Error, Result};
 use crate::float_network::{FloatNetwork, Function, Line};
 
+/// Maximum number of weights of all added layers: a diagonal matrix of 2048 values.
+const MAX_ADDED: usize = 1 << 22;
+
 /// A network as training and quantization take it.
 #[derive(Clone, Debug)]
 pub struct Assembled {
@@ -82,6 +85,7 @@ pub fn assemble(file: &FloatNetwork) -> Result<Assembled> {
     let mut pending: Option<Vec<Line>> = None;
     let mut scaling: Option<Vec<Line>> = None;
     let mut width = file.inputs();
+    let mut budget = Budget(MAX_ADDED);
     for step in &file.steps {
         match &step.function {
             Function::Affine(lines) => match layers.last_mut() {
@@ -119,6 +123,7 @@ pub fn assemble(file: &FloatNetwork) -> Result<Assembled> {
                 if !is_free || pending.is_some() {
                     let lines = pending.take().unwrap_or_else(|| vec![Line::IDENTITY; width]);
                     notes.push(added(&step.name, width));
+                    budget.spend(&step.name, width)?;
                     let mut layer = Layer::diagonal(&step.name, &lines);
                     if layers.is_empty() {
                         let mut identity =
@@ -140,6 +145,7 @@ pub fn assemble(file: &FloatNetwork) -> Result<Assembled> {
     if let Some(lines) = pending {
         let name = file.steps.last().map_or("", |step| step.name.as_str());
         notes.push(added(name, width));
+        budget.spend(name, width)?;
         layers.push(Layer::diagonal(name, &lines));
     }
     let scaling = scaling.filter(|lines| lines.iter().any(|line| *line != Line::IDENTITY));
@@ -156,6 +162,23 @@ pub fn assemble(file: &FloatNetwork) -> Result<Assembled> {
         return Err(Error::place("the network", format!("{error} once it is folded")));
     }
     Ok(Assembled { scaling, layers: specs, network, notes })
+}
+
+/// Weights that added layers may still have.
+struct Budget(usize);
+
+impl Budget {
+    fn spend(&mut self, name: &str, width: usize) -> Result<()> {
+        let left = self.0.checked_sub(width.saturating_mul(width));
+        self.0 = left.ok_or_else(|| {
+            let problem = format!(
+                "a dense layer of {width} × {width} weights would be needed before it, and all that \
+                 are added may have {MAX_ADDED}. Put the activation directly behind a dense layer"
+            );
+            Error::place(format!("`{}`", thimble_support::foreign_text::shown(name)), problem)
+        })?;
+        Ok(())
+    }
 }
 
 /// Returns offsets and factors of the features. What is added after the factor becomes part of the

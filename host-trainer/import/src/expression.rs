@@ -9,6 +9,10 @@ use crate::pieces::{COMPOSED, Piece};
 
 /// Maximum number of element-wise nodes of one activation.
 const MAX_NODES: usize = 32;
+/// Maximum number of values between an activation in pieces and its base.
+const MAX_BETWEEN: usize = 64;
+/// Maximum depth of joined branches in an activation: the approximation of GELU has 2.
+const MAX_DEPTH: usize = 4;
 
 /// A computed value: how it follows from values before it.
 #[derive(Clone, Debug)]
@@ -114,11 +118,11 @@ impl Expressions {
     /// Recognizes an activation that is computed in pieces, by its values. Returns the value before
     /// it and the function.
     fn composed(&self, number: usize) -> Option<(usize, Vec<Piece>)> {
-        let base = self.base(number)?;
+        let base = self.base(number, 0)?;
         const POINTS: [f64; 12] =
             [-9.0, -4.0, -3.0, -1.7, -0.9, -0.3, 0.0, 0.4, 1.1, 2.6, 4.2, 7.5];
         let own: Vec<f64> =
-            POINTS.iter().map(|x| self.value(number, base, *x, 0)).collect::<Option<_>>()?;
+            POINTS.iter().map(|x| self.value(number, base, *x)).collect::<Option<_>>()?;
         let fits = |activation: &Activation| {
             let values = POINTS.map(|x| activation.value(x));
             let factor = own[9] / values[9];
@@ -139,7 +143,11 @@ impl Expressions {
 
     /// Returns the value before a composed activation: the last one that all paths to it share.
     /// `None` if there is nothing composed.
-    fn base(&self, number: usize) -> Option<usize> {
+    fn base(&self, number: usize, depth: usize) -> Option<usize> {
+        // Each level follows two branches.
+        if depth > MAX_DEPTH {
+            return None;
+        }
         let mut current = number;
         let mut last_unary = None;
         for _ in 0..MAX_NODES {
@@ -150,7 +158,7 @@ impl Expressions {
                     current = *before;
                 }
                 Kind::Binary(_, a, b) => {
-                    let (first, second) = (self.before(*a), self.before(*b));
+                    let (first, second) = (self.before(*a, depth), self.before(*b, depth));
                     return first.into_iter().find(|number| second.contains(number));
                 }
                 _ => return last_unary.map(|_| current),
@@ -160,13 +168,13 @@ impl Expressions {
     }
 
     /// Returns a value and those that it follows from element by element, nearest first.
-    fn before(&self, number: usize) -> Vec<usize> {
+    fn before(&self, number: usize, depth: usize) -> Vec<usize> {
         let mut all = vec![number];
         let mut current = number;
         while all.len() < MAX_NODES {
             current = match &self.0[current].kind {
                 Kind::Same(before) | Kind::Pieces(before, _) | Kind::Unary(before, _) => *before,
-                Kind::Binary(..) => match self.base(current) {
+                Kind::Binary(..) => match self.base(current, depth + 1) {
                     Some(base) => base,
                     None => break,
                 },
@@ -178,47 +186,51 @@ impl Expressions {
     }
 
     /// Computes a value for a number of the base. `None` if it does not follow from it alone.
-    fn value(&self, number: usize, base: usize, x: f64, depth: usize) -> Option<f64> {
-        if number == base {
-            return Some(x);
+    fn value(&self, number: usize, base: usize, x: f64) -> Option<f64> {
+        // Values follow from earlier ones only. Each is computed once.
+        let between = self.0.get(base..=number).filter(|some| some.len() <= MAX_BETWEEN)?;
+        let mut values: Vec<Option<f64>> = Vec::with_capacity(between.len());
+        for (at, expression) in between.iter().enumerate() {
+            let of = |number: usize| values.get(number.checked_sub(base)?).copied().flatten();
+            let value = if at == 0 { Some(x) } else { of_kind(&expression.kind, of) };
+            values.push(value);
         }
-        if depth > MAX_NODES {
-            return None;
-        }
-        let of = |number: usize| self.value(number, base, x, depth + 1);
-        Some(match &self.0[number].kind {
-            Kind::Same(before) => of(*before)?,
-            Kind::Pieces(before, pieces) => {
-                pieces.iter().fold(of(*before)?, |x, piece| piece.value(x))
-            }
-            Kind::Unary(before, unary) => {
-                let x = of(*before)?;
-                match unary {
-                    // erf(x) = 2 Φ(√2 x) − 1, and gelu(y) = y Φ(y).
-                    Unary::Erf if x == 0.0 => 0.0,
-                    Unary::Erf => {
-                        let y = x * std::f64::consts::SQRT_2;
-                        2.0 * Activation::Gelu.value(y) / y - 1.0
-                    }
-                    Unary::Abs => x.abs(),
-                    Unary::Log => x.ln(),
-                    Unary::Sqrt => x.sqrt(),
-                    Unary::Reciprocal => 1.0 / x,
-                    Unary::Power(exponent) => x.powf(*exponent),
-                }
-            }
-            Kind::Binary(binary, a, b) => {
-                let (a, b) = (of(*a)?, of(*b)?);
-                match binary {
-                    Binary::Add => a + b,
-                    Binary::Subtract => a - b,
-                    Binary::Multiply => a * b,
-                    Binary::Divide => a / b,
-                }
-            }
-            _ => return None,
-        })
+        values.last().copied().flatten()
     }
+}
+
+/// Computes a value from those before it. `None` if it does not follow element by element.
+fn of_kind(kind: &Kind, of: impl Fn(usize) -> Option<f64>) -> Option<f64> {
+    Some(match kind {
+        Kind::Same(before) => of(*before)?,
+        Kind::Pieces(before, pieces) => pieces.iter().fold(of(*before)?, |x, piece| piece.value(x)),
+        Kind::Unary(before, unary) => {
+            let x = of(*before)?;
+            match unary {
+                // erf(x) = 2 Φ(√2 x) − 1, and gelu(y) = y Φ(y).
+                Unary::Erf if x == 0.0 => 0.0,
+                Unary::Erf => {
+                    let y = x * std::f64::consts::SQRT_2;
+                    2.0 * Activation::Gelu.value(y) / y - 1.0
+                }
+                Unary::Abs => x.abs(),
+                Unary::Log => x.ln(),
+                Unary::Sqrt => x.sqrt(),
+                Unary::Reciprocal => 1.0 / x,
+                Unary::Power(exponent) => x.powf(*exponent),
+            }
+        }
+        Kind::Binary(binary, a, b) => {
+            let (a, b) = (of(*a)?, of(*b)?);
+            match binary {
+                Binary::Add => a + b,
+                Binary::Subtract => a - b,
+                Binary::Multiply => a * b,
+                Binary::Divide => a / b,
+            }
+        }
+        _ => return None,
+    })
 }
 
 fn functions(pieces: &[Piece], width: usize) -> Vec<Function> {
@@ -266,6 +278,13 @@ mod tests {
         assert_eq!(values.composed(2), Some((0, silu)));
         values.0[2].kind = Kind::Binary(Binary::Add, 0, 1);
         assert_eq!(values.composed(2), None);
+        // Each value is the square of the one before: as many paths as numbers of 40 bits.
+        let mut deep = Expressions(vec![values.0[0].clone()]);
+        for number in 0..40 {
+            let kind = Kind::Binary(Binary::Multiply, number, number);
+            deep.0.push(Expression { kind, ..values.0[0].clone() });
+        }
+        assert_eq!(deep.composed(40), None);
         let mut network = FloatNetwork {
             source: "",
             shape: vec![3],

@@ -12,6 +12,9 @@ use crate::float_network::{FloatNetwork, Function, Line};
 use crate::pieces;
 use crate::tensor::{NumberType, Tensor};
 
+/// Maximum number of weights of all layers: 1 GiB.
+const MAX_NUMBERS: usize = 1 << 27;
+
 /// Least standard deviation of Normalization: Keras's `backend.epsilon()`.
 const LEAST_DEVIATION: f64 = 1e-7;
 
@@ -50,6 +53,7 @@ pub(super) fn network(
         shape,
         weights,
         is_keras_2: version.is_some_and(|version| version.starts_with(['1', '2'])),
+        left: MAX_NUMBERS,
     };
     for layer in &chain {
         converter.convert(layer)?;
@@ -98,6 +102,8 @@ struct Converter<'w> {
     shape: Vec<usize>,
     weights: &'w Weights,
     is_keras_2: bool,
+    /// Numbers that further layers may have.
+    left: usize,
 }
 
 impl Converter<'_> {
@@ -199,6 +205,11 @@ impl Converter<'_> {
         // The paths of both naming schemes have the same length.
         let path = [&layer.path, &layer.names];
         let tensors = self.weights.variables(path, names)?;
+        // Many groups of HDF5 may be the same tensor.
+        let count = tensors.iter().map(|tensor| tensor.values.len()).sum();
+        self.left = self.left.checked_sub(count).ok_or_else(|| {
+            layer.refuse(format!("the layers have more than {MAX_NUMBERS} numbers, the maximum"))
+        })?;
         let types: Vec<NumberType> = tensors.iter().map(|tensor| tensor.kind).collect();
         if let Some(name) = types.iter().find_map(|kind| kind.converted()) {
             self.note(format!("{}: {name} weights are converted to float32", layer.place()));

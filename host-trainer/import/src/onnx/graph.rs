@@ -13,6 +13,9 @@ use crate::expression::{Expression, Expressions, Kind};
 use crate::float_network::FloatNetwork;
 use crate::tensor::Tensor;
 
+/// Maximum of all numbers that nodes hold: 1 GiB.
+const MAX_NUMBERS: usize = 1 << 27;
+
 /// A value of the graph.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
@@ -30,6 +33,8 @@ pub(super) struct Walk<'g> {
     pub(super) computed: Expressions,
     pub(super) opset: i64,
     pub(super) notes: Vec<String>,
+    /// Numbers that nodes may still add: a small file must not become large by its nodes.
+    left: usize,
 }
 
 /// A node with its index, for messages.
@@ -93,6 +98,7 @@ pub(super) fn network(graph: &Graph, opset: i64, folder: Option<&Path>) -> Resul
         folder,
         opset,
         notes: Vec::new(),
+        left: MAX_NUMBERS,
     };
     if let Some(batch) = batch {
         walk.notes.push(format!("the batch of {batch} is ignored: each row is computed by itself"));
@@ -208,14 +214,34 @@ impl<'g> Walk<'g> {
             true => at.node.outputs.first().cloned().unwrap_or_default(),
             false => at.node.name.clone(),
         };
+        self.charge(
+            at,
+            match &kind {
+                Kind::Dense(_, weights, biases) => weights.len() + biases.len(),
+                Kind::Lines(_, lines) => 3 * lines.len(),
+                _ => 0,
+            },
+        )?;
         self.computed.0.push(Expression { place: at.text(), name, shape, kind });
         self.set(at, Value::Computed(self.computed.0.len() - 1))
     }
 
     /// Sets the first output of a node.
     pub(super) fn set(&mut self, at: Place<'g>, value: Value) -> Result<()> {
+        if let Value::Constant(tensor) = &value {
+            self.charge(at, tensor.values.len())?;
+        }
         let name = at.node.outputs.first().ok_or_else(|| at.refuse("it has no output"))?;
         self.values.insert(name, value);
+        Ok(())
+    }
+
+    /// Counts numbers that a node adds.
+    fn charge(&mut self, at: Place<'g>, count: usize) -> Result<()> {
+        let left = self.left.checked_sub(count);
+        self.left = left.ok_or_else(|| {
+            at.refuse(format!("the graph holds more than {MAX_NUMBERS} numbers, the maximum"))
+        })?;
         Ok(())
     }
 }

@@ -10,6 +10,9 @@ use crate::float_network::Line;
 use crate::pieces::{self, Piece};
 use crate::tensor::{NumberType, Tensor};
 
+/// Maximum number of dimensions of a computed shape.
+const MAX_SHAPE: usize = 64;
+
 /// Follows a node: computes a constant, or adds a computed value.
 pub(super) fn follow<'g>(walk: &mut Walk<'g>, at: Place<'g>) -> Result<()> {
     let node = at.node;
@@ -292,6 +295,9 @@ fn shape_arithmetic<'g>(walk: &mut Walk<'g>, at: Place<'g>, operator: &str) -> R
             let mut all = Vec::new();
             for index in 0..at.node.inputs.len() {
                 all.extend(walk.constant(at, index)?.map(|t| t.values).unwrap_or_default());
+                if all.len() > MAX_SHAPE {
+                    return Err(at.refuse(format!("a shape of more than {MAX_SHAPE} dimensions")));
+                }
             }
             walk.set(at, list(all))
         }
