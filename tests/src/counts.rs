@@ -210,7 +210,10 @@ impl Network {
 
     /// Returns a model with random weights over their whole range; most outputs are within their
     /// range.
-    pub(crate) fn model(&self) -> Vec<u8> {
+    ///
+    /// # Panics
+    /// When it is invalid, which is an error of this file.
+    pub fn model(&self) -> Vec<u8> {
         let mut rng = fastrand::Rng::with_seed(784);
         let quantization = match self.data_type {
             DataType::Int8 => Quantization::int8(1.0, -128),
@@ -248,7 +251,8 @@ impl Network {
     }
 }
 
-pub(crate) fn random_inputs(len: usize) -> Vec<i8> {
+/// Returns bytes of int8 over their whole range.
+pub fn random_inputs(len: usize) -> Vec<i8> {
     let mut rng = fastrand::Rng::with_seed(10);
     (0..len).map(|_| rng.i8(..)).collect()
 }

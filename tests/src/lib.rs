@@ -5,6 +5,11 @@
 //! reason.
 
 pub mod bounds;
+pub mod browser;
+pub mod c_counts;
+pub mod c_models;
+pub mod c_program;
+pub mod c_target;
 pub mod cases;
 pub mod command;
 pub mod cores;
@@ -12,6 +17,7 @@ pub mod counts;
 pub mod cycles;
 pub mod digits;
 pub mod emulated;
+pub mod golden;
 pub mod minimal;
 pub mod mirror;
 pub mod mnist;

@@ -3,69 +3,15 @@
 //!
 //! `tests/golden/README.md` gives the sources of models, inputs and outputs.
 
-use std::path::PathBuf;
-
 use host_trainer::device::command::Vector;
-use host_trainer::import::{Options, OutputMeaning, import};
 use host_trainer::pack::{Core, pack};
 use model_format::Model;
 use thimble_tests::command::{Finished, host_trainer};
 use thimble_tests::cores::EmulatedCore;
+use thimble_tests::golden::{Golden, all, folder};
 use thimble_tests::parity::{compare, engine_outputs, signed};
 use thimble_tests::tflite::Golden as OpSet;
-use thimble_tests::workspace::{empty_dir, read, root};
-
-/// A model with inputs and expected outputs.
-struct Golden {
-    name: String,
-    tflite: Vec<u8>,
-    inputs: Vec<u8>,
-    outputs: Vec<u8>,
-}
-
-fn folder() -> PathBuf {
-    root().join("tests/golden")
-}
-
-fn all() -> Vec<Golden> {
-    let entries = std::fs::read_dir(folder()).expect("tests/golden is there");
-    let mut names: Vec<String> = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".tflite").map(String::from))
-        .collect();
-    names.sort();
-    assert!(names.len() >= 18, "{names:?}");
-    names.into_iter().map(Golden::read).collect()
-}
-
-impl Golden {
-    fn read(name: String) -> Golden {
-        let file = |extension: &str| read(folder().join(format!("{name}.{extension}")));
-        let (tflite, inputs, outputs) = (file("tflite"), file("input.i8"), file("output.i8"));
-        Golden { name, tflite, inputs, outputs }
-    }
-
-    fn import(&self) -> Vec<u8> {
-        let options = Options { name: self.name.clone(), kind: OutputMeaning::Guess };
-        import(&self.tflite, &options).unwrap_or_else(|e| panic!("{}: {e}", self.name)).bytes
-    }
-
-    /// Compares rows of outputs with those of TensorFlow Lite Micro.
-    fn check(&self, who: &str, model: &[u8], actual: &[i8]) {
-        let model = Model::parse(model).expect("what was imported is valid");
-        let rows = self.inputs.len() / model.input_len();
-        assert_eq!(actual.len(), rows * model.output_len(), "{}: outputs of {who}", self.name);
-        assert_eq!(actual.len(), self.outputs.len(), "{}: outputs of {who}", self.name);
-        let last = model.layers().count() - 1;
-        let expected = signed(&self.outputs);
-        let samples = expected.chunks(model.output_len()).zip(actual.chunks(model.output_len()));
-        for (sample, (expected, actual)) in samples.enumerate() {
-            if let Err(difference) = compare(last, expected, actual) {
-                panic!("{}, {who}, sample {sample}, {difference}", self.name);
-            }
-        }
-    }
-}
+use thimble_tests::workspace::{empty_dir, read};
 
 #[test]
 fn the_engine_gives_every_byte_of_tflm_in_every_layout() {

@@ -4,6 +4,7 @@ use thimble_support::foreign_text::shown;
 use thimble_train::data::{Dataset, ScalingMethod, Source, TargetKind, TestRows};
 use thimble_train::evaluate::Threshold;
 use thimble_train::network::{Activation, Head, Loss, Network, NetworkError};
+use thimble_train::train::Monitor;
 
 use super::{Error, Preset};
 
@@ -27,7 +28,7 @@ impl Preset {
             .map_err(|(key, problem)| Error::Setting { origin: origin.to_string(), key, problem })
     }
 
-    /// Checks that network and loss match the targets of a dataset.
+    /// Checks that network and loss match the targets of a dataset, and a fixed scaling its features.
     ///
     /// # Errors
     /// [`Error::Setting`] with the key and the remedy.
@@ -40,7 +41,12 @@ impl Preset {
                     _ => (key, problem),
                 }
             });
-        check.map_err(|(key, problem)| Error::Setting {
+        let scaling = match &self.data.scaling {
+            Some(ScalingMethod::Fixed(fixed)) => fixed.problem(dataset.width()),
+            _ => None,
+        };
+        let scaling = scaling.map_or(Ok(()), |problem| wrong("data.scaling.fixed", problem));
+        check.and(scaling).map_err(|(key, problem)| Error::Setting {
             origin: "preset".to_string(),
             key,
             problem,
@@ -99,6 +105,9 @@ impl Preset {
         {
             return wrong("data.dataset.images", problem);
         }
+        if let Some(ScalingMethod::Fixed(_)) = &self.data.target_scaling {
+            return wrong("data.target_scaling", "only features have fixed scaling".to_string());
+        }
         let problems = self.data.raw.iter().enumerate();
         match problems.filter_map(|(index, raw)| Some((index, raw.problem()?))).next() {
             Some((index, problem)) => wrong(&format!("data.raw[{index}]"), problem),
@@ -149,12 +158,7 @@ impl Preset {
     }
 
     fn check_monitors(&self, has_validation: bool) -> Result<(), Wrong> {
-        let training = &self.training;
-        let monitors = [
-            ("training.early_stopping", training.early_stopping.map(|s| s.monitor)),
-            ("training.reduce_lr_on_plateau", training.reduce_lr_on_plateau.map(|p| p.monitor)),
-        ];
-        for (key, monitor) in monitors {
+        for (key, monitor) in self.monitors() {
             if monitor.is_some_and(|m| m.needs_validation()) && !has_validation {
                 let problem = "it watches validation rows, but there are none: set \
                                data.validation, or monitor = \"loss\"";
@@ -162,6 +166,15 @@ impl Preset {
             }
         }
         Ok(())
+    }
+
+    /// Returns the callbacks with their monitored metrics.
+    fn monitors(&self) -> [(&'static str, Option<Monitor>); 2] {
+        let training = &self.training;
+        [
+            ("training.early_stopping", training.early_stopping.map(|s| s.monitor)),
+            ("training.reduce_lr_on_plateau", training.reduce_lr_on_plateau.map(|p| p.monitor)),
+        ]
     }
 
     fn check_training(&self) -> Result<(), Wrong> {
@@ -172,6 +185,17 @@ impl Preset {
         if training.label_smoothing > 0.0 && training.loss.is_distance() {
             let problem = format!("{} has no labels to smooth: leave it out", training.loss.name());
             return wrong("training.label_smoothing", problem);
+        }
+        let rate = training.optimizer.learning_rate();
+        if let Some(plateau) = training.reduce_lr_on_plateau
+            && plateau.min_lr > rate
+        {
+            let key = "training.reduce_lr_on_plateau.min_lr";
+            let problem = format!(
+                "{} is above the optimizer's learning_rate, {rate}: lower it",
+                plateau.min_lr
+            );
+            return wrong(key, problem);
         }
         let categorical = training.loss.is_categorical();
         match (self.head(), categorical) {
@@ -199,7 +223,27 @@ impl Preset {
     /// Checks the settings that apply only to regression or only to classification.
     fn check_kind(&self, kind: TargetKind) -> Result<(), Wrong> {
         let (dataset, training) = (&self.data.dataset, &self.training);
-        let scales = self.data.target_scaling.is_some_and(|method| method != ScalingMethod::None);
+        let classes = matches!(kind, TargetKind::Classes(_));
+        for (key, monitor) in self.monitors() {
+            if monitor.is_some_and(|monitor| !monitor.exists_for(classes)) {
+                let problem = match classes {
+                    true => {
+                        "the mean absolute error is for targets that are numbers, and \
+                             {dataset} has classes: watch val_loss or val_accuracy"
+                    }
+                    false => {
+                        "the accuracy is for classes, and {dataset} has numbers for targets: \
+                              watch val_loss or val_mean_absolute_error"
+                    }
+                };
+                return wrong(
+                    &format!("{key}.monitor"),
+                    problem.replace("{dataset}", dataset.name()),
+                );
+            }
+        }
+        let scales = self.data.target_scaling.as_ref();
+        let scales = scales.is_some_and(|method| *method != ScalingMethod::None);
         if let TargetKind::Values(_) = kind {
             if scales && !training.loss.is_distance() {
                 let name = training.loss.name();
@@ -357,6 +401,23 @@ mod tests {
                 "\"mean_squared_error\"\nlabel_smoothing = 0.1",
                 "no labels to smooth",
             ),
+            (
+                "epochs = 1",
+                "epochs = 1\nreduce_lr_on_plateau = { patience = 2, factor = 0.5, min_lr = 1.0, \
+                 monitor = \"loss\" }",
+                "min_lr: 1 is above the optimizer's learning_rate, 0.001",
+            ),
+            (
+                "epochs = 1",
+                "epochs = 1\nearly_stopping = { patience = 2, monitor = \"mean_absolute_error\" }",
+                "early_stopping.monitor: the mean absolute error is for targets that are numbers",
+            ),
+            (
+                "epochs = 1",
+                "epochs = 1\nearly_stopping = { patience = 2, monitor = \"val_f1\" }",
+                "expected one of `val_loss`",
+            ),
+            ("epochs = 1", "epochs = 1\nlog_every = 0", "must be at least 1, but is 0"),
             ("activation = \"sigmoid\"", "name = \"a\"", "two layers have the name `a`"),
             ("{ spirals = { arms = 2, points_per_arm = 50, classes = 2 } }", surface, ""),
         ] {

@@ -72,12 +72,15 @@ pub(super) fn compared(run: &Path, metrics: &Value) -> Compared {
         network: text(&metrics["network"]),
         data_type: data_type.to_string(),
         seed: metrics["seed"].as_u64(),
+        training: metrics["float"]["train"]["accuracy"].as_f64(),
+        validation: metrics["float"]["validation"]["accuracy"].as_f64(),
         accuracy: test("accuracy"),
         mse: test("mean_squared_error"),
         flash: int8["model_bytes"].as_u64(),
         ram: int8["scratch_bytes"].as_u64(),
         macs: int8["macs"].as_u64(),
         epochs: metrics["training"]["epochs"].as_u64(),
+        seconds: metrics["training"]["seconds"].as_f64(),
         epoch_seconds: metrics["training"]["seconds_per_epoch"].as_f64(),
     }
 }

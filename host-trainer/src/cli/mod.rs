@@ -8,6 +8,8 @@ mod counts;
 #[cfg(feature = "device")]
 mod device;
 mod evaluate;
+mod export;
+mod export_lib;
 #[cfg(feature = "projection")]
 mod features;
 #[cfg(feature = "fetch")]
@@ -15,6 +17,8 @@ mod fetch;
 mod files;
 mod hint;
 mod import;
+#[cfg(feature = "import")]
+mod import_float;
 mod infer;
 mod inspect;
 #[cfg(not(all(feature = "device", feature = "fetch", feature = "projection")))]
@@ -24,6 +28,7 @@ mod new;
 mod pack;
 mod predict;
 mod predict_rows;
+mod predict_split;
 mod presets;
 mod progress;
 mod quantize;
@@ -73,6 +78,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Infer(args) => infer::run(&args, quiet),
         Command::Quantize(args) => quantize::run(&args, quiet),
         Command::Pack(args) => pack::run(&args, quiet),
+        Command::Export(args) => export::run(&args, quiet),
         Command::New(args) => new::run(&args, quiet),
         Command::Trace(args) => trace::run(&args),
         Command::Predict(args) => predict::run(&args),

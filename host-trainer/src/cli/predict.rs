@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::args::{DataArgs, ThreadArgs, model_file};
 use super::evaluate::read_model;
 use super::predict_rows::{Rows, is_table};
+use super::predict_split::Split;
 use super::terminal;
 use crate::data::{Locations, Prepared, ScalingMethod, read_image};
 use crate::experiment::SavedRun;
@@ -29,11 +30,14 @@ pub struct PredictArgs {
     pub model: PathBuf,
     /// Images (PNG, JPEG, BMP, WebP or PNM), preprocessed as the training images were; or a CSV
     /// file of rows, with predictions as CSV
-    #[arg(required_unless_present = "row", value_name = "IMAGE|ROWS.csv")]
+    #[arg(required_unless_present_any = ["row", "split"], value_name = "IMAGE|ROWS.csv")]
     pub images: Vec<PathBuf>,
     /// Index of a row in the run's own dataset, from 0
     #[arg(long, value_name = "N", conflicts_with_all = ["images", "output"])]
     pub row: Option<usize>,
+    /// Rows of the run's own dataset, predicted as CSV by the float network and the model
+    #[arg(long, value_enum, value_name = "SPLIT", conflicts_with_all = ["images", "row", "json"])]
+    pub split: Option<Split>,
     /// Output file for the predictions of rows [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -76,7 +80,7 @@ impl From<&PrepareArgs> for AskedPreparation {
 
 /// Shows the predictions of a model for images.
 pub fn run(args: &PredictArgs) -> anyhow::Result<()> {
-    if args.row.is_some() || args.images.iter().any(|path| is_table(path)) {
+    if args.row.is_some() || args.split.is_some() || args.images.iter().any(|path| is_table(path)) {
         let rows = Rows {
             model: &args.model,
             output: args.output.as_deref(),
@@ -84,9 +88,10 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<()> {
             threads: Threads::new(args.threads.threads).context("threads cannot be started")?,
             json: args.json,
         };
-        return match args.row {
-            Some(row) => rows.row(row),
-            None => rows.answer(&args.images),
+        return match (args.row, args.split) {
+            (Some(row), _) => rows.row(row),
+            (None, Some(split)) => rows.split(split),
+            (None, None) => rows.answer(&args.images),
         };
     }
     let bytes = read_model(&args.model)?;

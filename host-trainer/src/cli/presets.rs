@@ -3,12 +3,28 @@
 use serde_json::{Value, json};
 
 use super::args::PresetsArgs;
-use super::terminal;
+use super::{files, terminal};
+use crate::foreign_text;
 use crate::preset::{EMBEDDED, find};
+use crate::report::html::activations_html;
 use crate::report::style::{FAINT, STRONG, paint};
 
 /// Lists the presets.
 pub fn run(args: &PresetsArgs) -> anyhow::Result<()> {
+    if let Some(path) = &args.activations {
+        let (page, csv) = activations_html();
+        let table = path.with_extension("csv");
+        if table == *path {
+            anyhow::bail!(
+                "{}: the page cannot have the name of its table. End it in .html",
+                foreign_text::path(path)
+            );
+        }
+        files::write(path, page.as_bytes())?;
+        files::write(&table, csv.as_bytes())?;
+        let both = [path, &table].map(|path| format!("{}\n", foreign_text::path(path)));
+        return Ok(terminal::print(&both.concat())?);
+    }
     if args.json {
         let presets = EMBEDDED.iter().map(|embedded| {
             let preset = find(embedded.name)?;
@@ -18,7 +34,7 @@ pub fn run(args: &PresetsArgs) -> anyhow::Result<()> {
                 "epochs": preset.training.epochs,
                 "batch_size": preset.training.batch_size,
                 "optimizer": preset.training.optimizer.name(),
-                "reached": embedded.reached,
+                "reached": embedded.reached(),
             }))
         });
         let presets = presets.collect::<anyhow::Result<Vec<Value>>>()?;
@@ -40,7 +56,7 @@ pub fn run(args: &PresetsArgs) -> anyhow::Result<()> {
                     preset.training.epochs,
                     preset.training.batch_size,
                     preset.training.optimizer.name(),
-                    embedded.reached
+                    embedded.reached()
                 )
             )
         );

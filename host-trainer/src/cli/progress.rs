@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 use super::terminal;
 use crate::network::{BatchScore, Network};
 use crate::report::{percent, seconds, significant};
-use crate::train::{EpochRecord, Flow, Observer, Progress};
+use crate::train::{BatchRecord, EpochRecord, Flow, Observer, Progress};
 
 /// Maximum number of lines for a training of many epochs.
 const LINES: usize = 15;
@@ -50,6 +50,15 @@ impl TrainProgress {
         }
     }
 
+    fn line(&self, line: &str) {
+        match &self.output {
+            Output::Bar(bar) => bar.println(line),
+            // Training continues when a progress line cannot be written.
+            Output::Lines => drop(writeln!(io::stderr().lock(), "{line}")),
+            Output::Nothing => {}
+        }
+    }
+
     /// Returns whether an epoch gets a line: every epoch of a short training, some of a long one.
     fn is_milestone(&self, epoch: usize) -> bool {
         let every = self.epochs.div_ceil(LINES);
@@ -83,6 +92,11 @@ impl Observer<f32> for TrainProgress {
         }
     }
 
+    fn batch_logged(&mut self, record: &BatchRecord) {
+        let BatchRecord { epoch, batch, loss } = record;
+        self.line(&format!("  epoch {epoch}  batch {batch:>6}   loss {loss:.4}"));
+    }
+
     fn epoch_done(&mut self, record: &EpochRecord, _: &Network<f32>) -> Flow {
         if !self.is_milestone(record.epoch) {
             return Flow::Continue;
@@ -94,12 +108,7 @@ impl Observer<f32> for TrainProgress {
             line += &format!("   validation {}", score(validation));
         }
         line += &format!("   {}", seconds(self.start.elapsed().as_secs_f64()));
-        match &self.output {
-            Output::Bar(bar) => bar.println(line),
-            // Training continues when a progress line cannot be written.
-            Output::Lines => drop(writeln!(io::stderr().lock(), "{line}")),
-            Output::Nothing => {}
-        }
+        self.line(&line);
         Flow::Continue
     }
 }

@@ -7,11 +7,14 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::Value;
 
-use super::{Experiment, Trained};
+use super::npy;
+use super::{Experiment, Pages, Trained};
 use crate::evaluate::Confusion;
+use crate::foreign_text::spreadsheet_cell;
 use crate::network::{Layer, Network};
 use crate::pack::Core;
 use crate::preset::Preset;
+use crate::report::html::SURFACE;
 use crate::report::{confusion_svg, curves_svg, metrics, training_metrics};
 use crate::run_folder::{MANIFEST, RunFolder, RunFolderError, RunWriter, State};
 use crate::train::Outcome;
@@ -23,30 +26,39 @@ impl Experiment {
     /// Name of the model file.
     pub const MODEL: &'static str = "model.thimble";
 
+    /// Name of the file with the losses of batches, written if `training.log_every` is set.
+    pub const BATCHES: &'static str = "batches.csv";
+
     /// Name of the metrics file.
     pub const METRICS: &'static str = "metrics.json";
 
-    /// Names and descriptions of the files that [`write`](Self::write) writes; the last one only
+    /// Names and descriptions of the files that [`write`](Self::write) writes; the last two only
     /// for classes.
-    pub const FILES: [(&'static str, &'static str); 8] = [
+    pub const FILES: [(&'static str, &'static str); 10] = [
         (Self::MODEL, "the int8 model"),
         ("weights.safetensors", "the float weights"),
         ("preset.toml", "all settings, to repeat the run"),
         ("history.csv", "loss and accuracy of each epoch"),
         (Self::METRICS, "all figures"),
         (MANIFEST, "hashes of the files above"),
+        ("npy", "the float weights as NumPy arrays, inputs first"),
         ("curves.svg", "training curves"),
         ("confusion.svg", "confusion matrices"),
+        ("confusion.csv", "their counts, and shares of each class"),
     ];
 
     /// Name and description of the file with the [`report`](Self::report).
     pub const REPORT: (&'static str, &'static str) = ("report.html", "all results, for a browser");
 
+    /// Name and description of the page in three dimensions, of a network with two inputs.
+    pub const SURFACE: (&'static str, &'static str) =
+        (SURFACE, "data and both networks in three dimensions, for a browser");
+
     /// Writes all files into the folder.
     ///
     /// # Errors
     /// [`RunFolderError`] with the file that cannot be written.
-    pub fn write(&self, folder: &RunFolder, report: Option<&str>) -> Result<(), RunFolderError> {
+    pub fn write(&self, folder: &RunFolder, pages: Option<&Pages>) -> Result<(), RunFolderError> {
         let metrics = training_metrics(&self.preset, &self.outcome, &self.float, &self.splits);
         let learnt = Learnt {
             preset: &self.preset,
@@ -55,7 +67,7 @@ impl Experiment {
             data: &self.data,
             core: self.core,
         };
-        self.write_model(&mut learnt.write(folder)?, report)
+        self.write_model(&mut learnt.write(folder)?, pages)
     }
 
     /// Writes the files that are derived from the weights into a folder that already has these.
@@ -65,7 +77,7 @@ impl Experiment {
     pub fn write_model(
         &self,
         writer: &mut RunWriter<'_>,
-        report: Option<&str>,
+        pages: Option<&Pages>,
     ) -> Result<(), RunFolderError> {
         let files = ModelFiles {
             name: &self.preset.name,
@@ -75,7 +87,7 @@ impl Experiment {
                 ("float", &self.float.confusion),
                 (self.precision_name(), &self.int8.confusion),
             ],
-            report,
+            pages,
         };
         files.write(writer)
     }
@@ -114,7 +126,7 @@ struct Learnt<'a> {
 impl Learnt<'_> {
     fn write<'a>(&self, folder: &'a RunFolder) -> Result<RunWriter<'a>, RunFolderError> {
         let mut earlier = Experiment::FILES.map(|(name, _)| name).to_vec();
-        earlier.push(Experiment::REPORT.0);
+        earlier.extend([Experiment::REPORT.0, SURFACE, Experiment::BATCHES]);
         let core = self.core.and_then(|core| core.to_possible_value());
         let core = core.map(|value| value.get_name().to_string());
         let mut writer = RunWriter::begin(folder, self.data.to_string(), core, &earlier)?;
@@ -125,6 +137,10 @@ impl Learnt<'_> {
         writer.write("history.csv", history.to_csv().as_bytes())?;
         writer.write(Experiment::METRICS, text(&self.metrics).as_bytes())?;
         writer.commit(State::Trained)?;
+        if self.preset.training.log_every.is_some() {
+            folder.write(Experiment::BATCHES, history.batches_to_csv().as_bytes())?;
+        }
+        folder.write_folder("npy", &npy::arrays(&self.outcome.network))?;
         folder.write("curves.svg", curves_svg(&self.preset.name, history).as_bytes())?;
         Ok(writer)
     }
@@ -136,7 +152,7 @@ pub(super) struct ModelFiles<'a> {
     pub model: &'a [u8],
     pub metrics: &'a Value,
     pub matrices: [(&'a str, &'a Confusion); 2],
-    pub report: Option<&'a str>,
+    pub pages: Option<&'a Pages>,
 }
 
 impl ModelFiles<'_> {
@@ -154,17 +170,44 @@ impl ModelFiles<'_> {
             if has_classes {
                 let picture = confusion_svg(self.name, &self.matrices);
                 folder.write("confusion.svg", picture.as_bytes())?;
+                folder.write("confusion.csv", confusion_csv(&self.matrices).as_bytes())?;
             }
-            match self.report {
-                Some(report) => folder.write(Experiment::REPORT.0, report.as_bytes()),
-                // A report of an earlier model shows other metrics.
-                None => folder.remove(Experiment::REPORT.0),
+            match self.pages {
+                Some(pages) => pages.write(folder),
+                // Those of an earlier model show other metrics.
+                None => folder.remove(Experiment::REPORT.0).and_then(|()| folder.remove(SURFACE)),
             }
         };
         let pictures = pictures();
         // The run is complete without its pictures, which can be made again.
         writer.commit(State::Complete)?;
         pictures
+    }
+}
+
+/// Formats confusion matrices as CSV: a line per network, true class and predicted class.
+fn confusion_csv(matrices: &[(&str, &Confusion)]) -> String {
+    let mut csv = String::from("network,true,predicted,rows,share\n");
+    for (network, confusion) in matrices {
+        let names: Vec<String> = confusion.names().iter().map(|name| csv_cell(name)).collect();
+        for ((truth, taken), &count) in confusion.counts().indexed_iter() {
+            let total = confusion.class_total(truth);
+            let share = match total {
+                0 => String::new(),
+                total => format!("{:.4}", f64::from(count) / f64::from(total)),
+            };
+            csv += &format!("{network},{},{},{count},{share}\n", names[truth], names[taken]);
+        }
+    }
+    csv
+}
+
+/// Quotes a cell where CSV requires it (RFC 4180), after the rule for spreadsheets.
+fn csv_cell(text: &str) -> String {
+    let text = spreadsheet_cell(text);
+    match text.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.into_owned(),
     }
 }
 

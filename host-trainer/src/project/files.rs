@@ -4,10 +4,11 @@ use clap::ValueEnum;
 use model_format::Model;
 
 use super::linking::{linking, memory_values, rustflags};
-use super::render::{quoted, render};
+use super::quoted::quoted;
 use super::{Example, Project, Runner, Runtime, Source, Target, Template};
 use crate::foreign_text::shown;
 use crate::pack::Core;
+use crate::template::render;
 
 /// A file of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]

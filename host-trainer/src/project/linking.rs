@@ -1,6 +1,6 @@
 //! The linker script of a project, and what its build passes to the linker and the compiler.
 
-use super::render::quoted;
+use super::quoted::quoted;
 use super::{Runner, Runtime, Target, Template};
 use crate::pack::Core;
 

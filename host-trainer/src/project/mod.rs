@@ -7,13 +7,13 @@
 //! | `files` | the files of a project |
 //! | `linking` | linker script, arguments of the linker and the compiler |
 //! | `source` | a checkout or crates.io |
-//! | `render` | templates |
+//! | `quoted` | words as strings |
 //! | `write` | the folder, written whole or not at all |
 
 mod example;
 mod files;
 mod linking;
-mod render;
+mod quoted;
 mod source;
 mod target;
 mod write;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::render::quoted;
+use super::quoted::quoted;
 
 /// The place that a project takes Thimble from.
 #[derive(Clone, Debug, PartialEq, Eq)]

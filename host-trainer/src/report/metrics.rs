@@ -150,7 +150,7 @@ fn figure(value: f64) -> Value {
 }
 
 fn score(score: &BatchScore) -> Value {
-    let mut value = json!({ "loss": figure(score.loss()) });
+    let mut value = json!({ "loss": figure(score.loss()), "data_loss": figure(score.data_loss()) });
     match score.mean_absolute_error() {
         Some(error) => value["mean_absolute_error"] = figure(error),
         None => value["accuracy"] = figure(score.accuracy()),
@@ -176,10 +176,13 @@ pub fn evaluation(evaluation: &Evaluation) -> Value {
         let average_precision = ranking.average_precision.iter().map(|&area| figure(area));
         value["average_precision"] = json!(average_precision.collect::<Vec<_>>());
         value["top_k"] = json!(ranking.top_k);
+        value["log_loss"] = figure(ranking.log_loss);
         value["calibration_error"] = figure(ranking.calibration_error);
     }
-    if let Some(loss) = evaluation.loss {
-        value["loss"] = figure(loss);
+    for (name, loss) in [("loss", evaluation.loss), ("data_loss", evaluation.data_loss)] {
+        if let Some(loss) = loss {
+            value[name] = figure(loss);
+        }
     }
     value
 }

@@ -1,7 +1,5 @@
 //! Result tables after training and evaluation: metrics and memory.
 
-use std::cmp::Ordering;
-
 use anstyle::Style;
 use model_format::Model;
 
@@ -72,11 +70,19 @@ fn accuracy_text(columns: &[Column<'_>], first: &Confusion, results: Results) ->
         cells.push(rows.map_or(String::new(), grouped).into());
         table.row(cells);
     }
-    // Ordered by the first column, the best first.
+    if columns.iter().any(|column| column.evaluation.ranking.is_some()) {
+        table.row(figures(columns, "  loss (cross-entropy)", Style::new(), None, &|e| {
+            e.ranking.as_ref().map_or(String::new(), |ranking| significant(ranking.log_loss))
+        }));
+    }
+    // Ordered by the first column, the worst first.
     let mut classes: Vec<usize> = (0..first.names().len()).collect();
     // A class without rows has no accuracy, and is last.
     let key = |class: &usize| Some(first.class_accuracy(*class)).filter(|a| a.is_finite());
-    classes.sort_by(|a, b| key(b).partial_cmp(&key(a)).unwrap_or(Ordering::Equal));
+    classes.sort_by(|a, b| match (key(a), key(b)) {
+        (Some(a), Some(b)) => a.total_cmp(&b),
+        (a, b) => b.is_some().cmp(&a.is_some()),
+    });
     for class in classes {
         let name = format!("  class {}", first.names()[class]);
         let rows = Some(u64::from(first.class_total(class)));
@@ -163,6 +169,7 @@ mod tests {
                 regression: None,
                 per_output: Vec::new(),
                 loss: None,
+                data_loss: None,
             }
         };
         let (float, int8) = (evaluation(1), evaluation(2));
@@ -202,6 +209,7 @@ mod tests {
             regression: Some(errors),
             per_output: vec![output("a", 0.125)],
             loss: None,
+            data_loss: None,
         };
         let text = quality_text(
             &[Column { title: "float", evaluation: &evaluation }],

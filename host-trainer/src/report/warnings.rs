@@ -89,6 +89,7 @@ mod tests {
             regression: None,
             per_output: Vec::new(),
             loss: None,
+            data_loss: None,
         }
     }
 

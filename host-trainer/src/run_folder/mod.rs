@@ -124,6 +124,32 @@ impl RunFolder {
         })
     }
 
+    /// Writes files into a folder of their own, in place of its earlier content.
+    ///
+    /// # Errors
+    /// [`RunFolderError`] with the file or folder.
+    pub fn write_folder(
+        &self,
+        name: &str,
+        files: &[(String, Vec<u8>)],
+    ) -> Result<(), RunFolderError> {
+        let path = self.path.join(name);
+        let failed = |action| {
+            let path = path.clone();
+            move |error| RunFolderError::Write { path, action, error }
+        };
+        match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failed("the folder cannot be removed")(error));
+            }
+            _ => {}
+        }
+        fs::create_dir(&path).map_err(failed("the folder cannot be made"))?;
+        files.iter().try_for_each(|(file, content)| {
+            self.write_by(&format!("{name}/{file}"), |path| fs::write(path, content))
+        })
+    }
+
     /// Removes a file, if it exists.
     ///
     /// # Errors

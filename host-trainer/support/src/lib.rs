@@ -8,6 +8,7 @@
 //! | [`memory`] | check of free memory |
 //! | [`nearest`] | suggestions for misspelled words |
 //! | [`random`] | reproducible random streams of one seed |
+//! | [`template`] | text with names where values go |
 
 pub mod atomic_file;
 pub mod folder_lock;
@@ -15,5 +16,6 @@ pub mod foreign_text;
 pub mod memory;
 mod nearest;
 pub mod random;
+pub mod template;
 
 pub use nearest::nearest;

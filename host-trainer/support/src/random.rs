@@ -5,6 +5,7 @@
 
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
+use rand::seq::SliceRandom;
 
 /// Use of random numbers. The discriminant is the ChaCha stream. Never reuse or change one, or old
 /// presets train to other weights.
@@ -21,6 +22,12 @@ pub enum Stream {
     Augmentation = 4,
     /// Synthetic data.
     Data = 5,
+    /// Initial places of UMAP.
+    Layout = 6,
+    /// Negative samples of UMAP.
+    NegativeSamples = 7,
+    /// Rows that a report shows as examples.
+    Examples = 8,
     /// Inputs of an imported model's self-tests.
     SelfTests = 16,
     /// Inputs on which a packed model is compared with the original.
@@ -32,6 +39,14 @@ pub fn stream(seed: u64, stream: Stream) -> ChaCha8Rng {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     generator.set_stream(stream as u64);
     generator
+}
+
+/// Returns `count` different indices below `len`, or all if there are fewer, in random order.
+pub fn choose(seed: u64, use_of_seed: Stream, count: usize, len: usize) -> Vec<usize> {
+    let mut generator = stream(seed, use_of_seed);
+    let mut indices: Vec<usize> = (0..len).collect();
+    let (chosen, _) = indices.partial_shuffle(&mut generator, count);
+    chosen.to_vec()
 }
 
 #[cfg(test)]

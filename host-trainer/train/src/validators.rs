@@ -19,6 +19,13 @@ pub fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize,
     }
 }
 
+/// Deserializes an integer as [`at_least_one`], where the key is present.
+pub fn optional_at_least_one<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<usize>, D::Error> {
+    at_least_one(deserializer).map(Some)
+}
+
 /// Deserializes a layer's number of outputs, at most the model format's `MAX_WIDTH`.
 pub fn width<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let width = at_least_one(deserializer)?;

@@ -2,6 +2,8 @@
 //! `Cortex-M3`.
 
 use model_format::DataType;
+use thimble_tests::c_counts::{SMALL, measure};
+use thimble_tests::c_target::CTarget;
 use thimble_tests::counts::{CORES, CURVE, Core, IMAGES, Measured, Network};
 
 fn main() {
@@ -17,6 +19,7 @@ fn main() {
     mlp(&cores);
     kinds(&cores);
     curve(&cores);
+    c(&cores);
 }
 
 /// 784-128-10 beside the best public kernels.
@@ -92,5 +95,34 @@ fn curve(cores: &[Core]) {
             print!(" {count:>10} {:>7.2}", f64::from(count) / network.macs() as f64);
         }
         println!();
+    }
+}
+
+/// Exported C beside the engine.
+fn c(cores: &[Core]) {
+    println!();
+    println!(
+        "exported C by gcc -O2, random inputs: instructions of the engine and of the C, bytes of"
+    );
+    println!("the C: functions, constants, scratch memory, stack");
+    for core in cores {
+        let name = core.core.name();
+        let Some(target) = CTarget::COUNTED.into_iter().find(|target| target.name() == name) else {
+            continue;
+        };
+        let engine = core.costs(&SMALL);
+        for (network, engine) in SMALL.iter().zip(engine) {
+            let c = measure(target, network, "-O2");
+            let widths: Vec<String> = network.widths.iter().map(usize::to_string).collect();
+            println!(
+                "{name:<12} {:<12} {engine:>9} {:>9} {:>6} {:>7} {:>5} {:>5}",
+                widths.join("-"),
+                c.instructions,
+                c.code,
+                c.constants,
+                c.scratch,
+                c.stack
+            );
+        }
     }
 }

@@ -32,7 +32,10 @@ impl Row {
             ["int8", "int16", "mixed"].into_iter().find(|name| metrics[*name].is_object())?;
         let figure = |of: &Value| of["accuracy"].as_f64().or(of["mean_squared_error"].as_f64());
         let selection = &metrics["selection"];
+        let train = &metrics["float"]["train"];
+        let train = train["accuracy"].as_f64().or(train["mean_absolute_error"].as_f64());
         Some(Figures {
+            train: train.unwrap_or(f64::NAN),
             selection: [figure(&selection["float"])?, figure(&selection[quantized])?],
             test: [
                 figure(results_of(&metrics["float"]))?,
@@ -66,6 +69,9 @@ impl Row {
 /// Metrics of a point; of two values the first is float, the second quantized.
 #[derive(Clone, Copy)]
 struct Figures {
+    /// Accuracy of float on the training rows of the kept epoch, each before its step; for
+    /// regression, the mean absolute error.
+    train: f64,
     /// On the rows that select the best point.
     selection: [f64; 2],
     /// On the test rows, which select nothing.
@@ -85,6 +91,7 @@ fn parts(rows: &[Row]) -> String {
 pub(super) fn csv(axes: &[String], rows: &[Row]) -> anyhow::Result<Vec<u8>> {
     let mut csv = csv::Writer::from_writer(Vec::new());
     let figures = vec![
+        "train_float",
         "selection_rows",
         "selection_float",
         "selection_quantized",
@@ -100,7 +107,8 @@ pub(super) fn csv(axes: &[String], rows: &[Row]) -> anyhow::Result<Vec<u8>> {
             Err(_) => spreadsheet_cell(value).into_owned(),
         }));
         cells.extend(match row.figures() {
-            Some(Figures { selection, test, seconds }) => [
+            Some(Figures { train, selection, test, seconds }) => [
+                if train.is_nan() { String::new() } else { train.to_string() },
                 row.part().unwrap_or_default().to_string(),
                 selection[0].to_string(),
                 selection[1].to_string(),
@@ -108,7 +116,7 @@ pub(super) fn csv(axes: &[String], rows: &[Row]) -> anyhow::Result<Vec<u8>> {
                 test[1].to_string(),
                 format!("{seconds:.3}"),
             ],
-            None => [const { String::new() }; 6],
+            None => [const { String::new() }; 7],
         });
         csv.write_record(&cells)?;
     }
@@ -161,7 +169,18 @@ pub(super) fn table(axes: &[String], rows: &[Row]) -> String {
     header.extend(keys(axes));
     let part = parts(rows);
     let (chosen_float, chosen_quantized) = (format!("{part} float"), format!("{part} quantized"));
-    header.extend([&chosen_float, &chosen_quantized, "test float", "test quantized", "time"]);
+    let trained = match rows.iter().any(Row::is_regression) {
+        true => "training error",
+        false => "training",
+    };
+    header.extend([
+        trained,
+        &chosen_float,
+        &chosen_quantized,
+        "test float",
+        "test quantized",
+        "time",
+    ]);
     let mut table = Table::new(header);
     let best = best(rows);
     for row in rows {
@@ -173,13 +192,13 @@ pub(super) fn table(axes: &[String], rows: &[Row]) -> String {
         let mut cells = vec![Cell::styled(format!("{:04}", row.number + 1), style)];
         cells.extend(row.values().into_iter().map(|value| Cell::styled(value, style)));
         match figures {
-            Some(Figures { selection, test, seconds: time }) => {
-                let figures = [selection, test].concat();
+            Some(Figures { train, selection, test, seconds: time }) => {
+                let figures = [&[train], &selection[..], &test].concat();
                 let texts = figures.into_iter().map(|figure| row.figure_text(figure));
                 let texts = texts.chain([seconds(time)]);
                 cells.extend(texts.map(|text| Cell::styled(text, style)));
             }
-            None => cells.extend(["–"; 5].map(Cell::from)),
+            None => cells.extend(["–"; 6].map(Cell::from)),
         }
         table.row(cells);
     }
@@ -216,7 +235,7 @@ mod tests {
     #[test]
     fn results_become_csv() {
         let metrics = serde_json::json!({
-            "float": { "test": { "accuracy": 0.75 } },
+            "float": { "train": { "accuracy": 0.9375 }, "test": { "accuracy": 0.75 } },
             "int8": { "test": { "accuracy": 0.5 } },
             "selection": {
                 "part": "validation",
@@ -233,9 +252,9 @@ mod tests {
         ];
         assert_eq!(
             String::from_utf8(csv(&axes, &rows).unwrap()).unwrap(),
-            "run,a,c,selection_rows,selection_float,selection_quantized,float,quantized,seconds\n\
-             0001,1,\"[1, 2]\",validation,0.875,0.625,0.75,0.5,1.250\n\
-             0002,1,\"[1, 2]\",,,,,,\n"
+            "run,a,c,train_float,selection_rows,selection_float,selection_quantized,float,quantized,seconds\n\
+             0001,1,\"[1, 2]\",0.9375,validation,0.875,0.625,0.75,0.5,1.250\n\
+             0002,1,\"[1, 2]\",,,,,,,\n"
         );
         let table = table(&axes, &rows);
         assert!(table.contains("validation float") && table.contains("75.00 %"), "{table}");

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::findings::{Answers, Classes, Roc};
 use super::picture::img;
 use super::plot::{Series, square};
-use super::{confusion, figures, plot};
+use super::{confusion, examples, figures, plot};
 use crate::evaluate::Confusion;
 use crate::report::number::percent;
 use crate::report::svg::{Axis, round};
@@ -32,6 +32,7 @@ pub fn section(classes: &Classes, precision: &str, results: &str) -> Markup {
         h3 { "Receiver operating characteristic" }
         (roc(float, int8, precision))
         (precision_recall(float, int8, precision))
+        (examples::section(&classes.examples, float.confusion.names(), precision, results))
         (wrong(classes, precision, results))
     }
 }

@@ -22,6 +22,10 @@ pub struct Compared {
     pub data_type: String,
     /// Seed.
     pub seed: Option<u64>,
+    /// Accuracy of float on the training rows of the kept epoch, each before its step.
+    pub training: Option<f64>,
+    /// Accuracy of float on the validation rows, if the results are those of test rows.
+    pub validation: Option<f64>,
     /// Accuracy on the test rows: float, int8.
     pub accuracy: [Option<f64>; 2],
     /// Mean squared error on the test rows: float, int8.
@@ -34,6 +38,8 @@ pub struct Compared {
     pub macs: Option<u64>,
     /// Number of trained epochs.
     pub epochs: Option<u64>,
+    /// Seconds of training.
+    pub seconds: Option<f64>,
     /// Mean seconds per epoch.
     pub epoch_seconds: Option<f64>,
 }
@@ -52,7 +58,9 @@ pub struct Column {
 }
 
 /// All columns, in order.
-pub const COLUMNS: [Column; 9] = [
+pub const COLUMNS: [Column; 12] = [
+    column("training", |run| run.training, percent, Some(true)),
+    column("validation", |run| run.validation, percent, Some(true)),
     column("float", |run| run.accuracy[0], percent, Some(true)),
     column("quantized", |run| run.accuracy[1], percent, Some(true)),
     column("float MSE", |run| run.mse[0], number, Some(false)),
@@ -61,6 +69,7 @@ pub const COLUMNS: [Column; 9] = [
     column("RAM", |run| run.ram.map(|v| v as f64), |v| kilobytes(v as u64), Some(false)),
     column("MACs", |run| run.macs.map(|v| v as f64), |v| grouped(v as u64), Some(false)),
     column("epochs", |run| run.epochs.map(|v| v as f64), |v| grouped(v as u64), None),
+    column("seconds", |run| run.seconds, seconds, Some(false)),
     column("per epoch", |run| run.epoch_seconds, seconds, Some(false)),
 ];
 

@@ -32,12 +32,10 @@ pub fn matrices(float: &Confusion, int8: &Confusion, data_type: &str) -> Markup 
             (figure(data_type, int8, count))
             (difference(float, int8, data_type))
         }
-        details {
-            summary { "The same in percent of each row" }
-            div class="grid" {
-                (figure("float", float, percent_of_row))
-                (figure(data_type, int8, percent_of_row))
-            }
+        p class="faint" { "The same, divided by the sum of each row:" }
+        div class="grid" {
+            (figure("float", float, share_of_row))
+            (figure(data_type, int8, share_of_row))
         }
     }
 }
@@ -47,6 +45,11 @@ type Text = fn(u32, u32) -> String;
 
 fn count(count: u32, _: u32) -> String {
     count.to_string()
+}
+
+/// Share of the row's sum with four decimals.
+fn share_of_row(count: u32, total: u32) -> String {
+    format!("{:.4}", f64::from(count) / f64::from(total.max(1)))
 }
 
 /// Percentage with as many digits as fit into a cell.
@@ -169,8 +172,11 @@ fn matrix(
                             fill-opacity=(round(cell.strength)) {
                             title { (names[truth]) " predicted as " (names[taken]) ": " (cell.meaning) }
                         }
-                        @if side >= 7.5 * cell.text.chars().count() as f64 + 2.0 {
-                            text class=(if cell.strength > 0.6 { "middle on-strong" } else { "middle on-weak" })
+                        @let letters = cell.text.chars().count() as f64;
+                        // From 12 pixels down to 7.5, at 0.58 of the size per letter.
+                        @let font = ((side - gap - 1.0) / (0.58 * letters)).min(12.0);
+                        @if font >= 7.5 {
+                            text style=(format!("font-size: {}px", round(font))) class=(if cell.strength > 0.6 { "middle on-strong" } else { "middle on-weak" })
                                 x=(round(x + size / 2.0)) y=(round(y + size / 2.0 + 4.0)) {
                                 (cell.text)
                             }
@@ -196,7 +202,9 @@ mod tests {
         let text = matrices(&float, &int8, "int8").into_string();
         assert!(text.contains(">17<") && text.contains(">−1<") && text.contains(">+1<"));
         assert!(text.contains("a&amp;b predicted as c: +1 in int8"));
-        assert!(text.contains("a&amp;b predicted as c: 1 of 17, 5.9 %") && text.contains(">94.1<"));
+        assert!(
+            text.contains("a&amp;b predicted as c: 1 of 17, 5.9 %") && text.contains(">0.9412<")
+        );
         assert!(text.contains("1 counted elsewhere") && !text.contains("NaN"));
     }
 

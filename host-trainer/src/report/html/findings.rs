@@ -1,7 +1,8 @@
 //! Content of a report as plain data, the only input of the page.
 
+use super::surface::Surface;
 use crate::evaluate::{Confusion, Ranking, Regression};
-use crate::report::FeatureRange;
+use crate::report::{FeatureRange, LayerSummary};
 
 /// Content of a report.
 #[derive(Clone, Debug)]
@@ -40,6 +41,10 @@ pub struct Findings {
     pub task: Task,
     /// Some training rows as pictures, by class.
     pub samples: Vec<Sample>,
+    /// Some training images in the usual scalings of pixels.
+    pub scalings: Vec<ScaledPictures>,
+    /// Layers of the float network.
+    pub architecture: Vec<LayerSummary>,
     /// Memory and work of the model.
     pub size: Size,
     /// Data type of the quantized model's activations: `int8` or `int16`.
@@ -54,6 +59,8 @@ pub struct Findings {
     pub layers: Vec<LayerFindings>,
     /// Decision regions or surface, for two inputs.
     pub plane: Option<Plane>,
+    /// Surface in three dimensions, a page of its own.
+    pub surface: Option<Surface>,
     /// Every setting, by its key.
     pub settings: Vec<(String, String)>,
     /// Preset as TOML.
@@ -106,10 +113,54 @@ pub struct Classes {
     pub int8: Answers,
     /// Number of test rows whose predictions by float and int8 differ.
     pub different: usize,
+    /// Some random test rows with their predictions.
+    pub examples: Vec<Example>,
     /// Wrong predictions on test rows, the most confident first.
     pub wrong: Vec<Wrong>,
     /// Threshold on the probability of the second of two classes.
     pub threshold: Option<f64>,
+}
+
+/// A row with its predictions.
+#[derive(Clone, Debug)]
+pub struct Example {
+    /// The row as a picture, if it is one.
+    pub picture: Option<Picture>,
+    /// Index of the row in the split.
+    pub row: usize,
+    /// True class.
+    pub truth: usize,
+    /// Prediction of the float network.
+    pub float: ClassAnswer,
+    /// Prediction of the quantized model.
+    pub int8: ClassAnswer,
+}
+
+/// Prediction of one network for one row.
+#[derive(Clone, Debug)]
+pub struct ClassAnswer {
+    /// The predicted class.
+    pub class: usize,
+    /// Probability of each class.
+    pub probabilities: Vec<f64>,
+}
+
+impl ClassAnswer {
+    /// Returns the probability of the predicted class.
+    pub fn probability(&self) -> f64 {
+        self.probabilities.get(self.class).copied().unwrap_or(f64::NAN)
+    }
+}
+
+/// Images in one of the scalings that are in use for pixels.
+#[derive(Clone, Debug)]
+pub struct ScaledPictures {
+    /// Name of the scaling.
+    pub scaling: String,
+    /// Smallest and largest number of these images.
+    pub range: (f64, f64),
+    /// The images, drawn from that smallest to that largest number.
+    pub pictures: Vec<Picture>,
 }
 
 /// Predictions of one network.
@@ -312,6 +363,8 @@ pub struct Plane {
     pub points: Vec<(f64, f64, usize)>,
     /// Legend of the colors.
     pub legend: Legend,
+    /// Rows of all splits: first input, second input, CSS color.
+    pub scatter: Vec<(f64, f64, String)>,
 }
 
 /// Legend of the colors of a plane.

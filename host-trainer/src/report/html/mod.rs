@@ -1,8 +1,12 @@
-//! Reports as self-contained HTML files without scripts.
+//! Reports as self-contained HTML files. Only that of a surface has a script.
 
+mod activations;
+mod architecture;
 mod classes;
 mod compare;
 mod confusion;
+mod examples;
+mod features;
 mod figures;
 mod findings;
 mod gather;
@@ -11,11 +15,14 @@ mod page;
 mod picture;
 mod plane;
 mod plot;
-mod scatter;
+mod surface;
 mod values;
 
+pub use activations::activations_html;
 pub use compare::{Compared, columns, compare_html};
+pub use features::{FeaturesPage, Plot, features_html};
 pub use findings::Findings;
 pub use gather::{GatherError, RunParts, gather};
 pub use page::report_html;
-pub use scatter::{Projection, scatter_html};
+pub(super) use picture::class_color;
+pub use surface::{SURFACE, surface_html};

@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::findings::{Curve, Findings, Task};
 use super::picture::img;
 use super::plot::{Series, curves};
-use super::{classes, layers, plane, values};
+use super::{architecture, classes, layers, plane, values};
 use crate::foreign_text;
 use crate::report::number::{grouped, percent, r_squared, seconds, significant as number};
 
@@ -47,8 +47,9 @@ pub fn report_html(findings: &Findings) -> String {
             Task::Classes(answers) => (classes::section(answers, findings.data_type, findings.results)),
             Task::Values(answers) => (values::section(answers, findings.data_type, findings.results)),
         }
-        @if let Some(plane) = &findings.plane { (plane::section(plane, findings.data_type)) }
+        @if let Some(plane) = &findings.plane { (plane::section(plane, findings.surface.is_some(), findings.data_type)) }
         (layers::section(&findings.layers, findings.data_type))
+        (architecture::table(&findings.architecture))
         (features(findings))
         (attempts(findings))
         (again(findings))
@@ -271,6 +272,22 @@ fn data(findings: &Findings) -> Markup {
                         b title=(sample.class) { (sample.class) }
                         @for picture in &sample.pictures {
                             (img(picture, &format!("A training row of class {}", sample.class)))
+                        }
+                    }
+                }
+            }
+        }
+        @if !findings.scalings.is_empty() {
+            h3 { "Pixels in the usual scalings" }
+            div class="wrong" {
+                @for scaled in &findings.scalings {
+                    figure {
+                        figcaption {
+                            (scaled.scaling) " "
+                            span { (number(scaled.range.0)) " to " (number(scaled.range.1)) }
+                        }
+                        @for picture in &scaled.pictures {
+                            (img(picture, &format!("A training image, {}", scaled.scaling)))
                         }
                     }
                 }

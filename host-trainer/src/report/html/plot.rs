@@ -201,13 +201,22 @@ pub fn square(
     }
 }
 
-/// Square scatter plot on axes that fit the points, each with the CSS color of its series. Later
-/// series are drawn on top. With the diagonal, which marks equality, both axes have the same range.
+/// Axes of a scatter plot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Axes {
+    /// Both axes have the same scale, and lines mark 0.
+    Equal,
+    /// Both axes have the same range, and the diagonal marks equality.
+    Diagonal,
+}
+
+/// Square scatter plot of points, each with the CSS color of its series. Later series are drawn on
+/// top.
 pub fn scatter(
     description: &str,
     titles: (&str, &str),
     points: &[(f64, f64, String)],
-    diagonal: bool,
+    axes: Axes,
 ) -> Markup {
     let side = 420.0;
     let finite = || points.iter().filter(|p| p.0.is_finite() && p.1.is_finite());
@@ -219,9 +228,19 @@ pub fn scatter(
         if low <= high { (low - margin, high + margin) } else { (0.0, 1.0) }
     };
     let (mut x, mut y) = (bound(|p| p.0), bound(|p| p.1));
-    if diagonal {
-        x = (x.0.min(y.0), x.1.max(y.1));
-        y = x;
+    match axes {
+        Axes::Equal => {
+            let half = (x.1 - x.0).max(y.1 - y.0) / 2.0;
+            let around = |(low, high): (f64, f64)| {
+                let middle = (low + high) / 2.0;
+                (middle - half, middle + half)
+            };
+            (x, y) = (around(x), around(y));
+        }
+        Axes::Diagonal => {
+            x = (x.0.min(y.0), x.1.max(y.1));
+            y = x;
+        }
     }
     let frame = Frame {
         x: Axis::within(x.0, x.1, 5),
@@ -242,7 +261,14 @@ pub fn scatter(
     html! {
         svg viewBox=(format!("0 0 {side} {side}")) role="img" aria-label=(description) {
             (frame.axes(titles.0, ""))
-            @if diagonal {
+            @if axes == Axes::Equal {
+                @for line in [[(x.0, 0.0), (x.1, 0.0)], [(0.0, y.0), (0.0, y.1)]] {
+                    @if x.0 <= line[0].0 && line[1].0 <= x.1 && y.0 <= line[0].1 && line[1].1 <= y.1 {
+                        (frame.polyline(&Series { class: "neutral thin", points: &line }))
+                    }
+                }
+            }
+            @if axes == Axes::Diagonal {
                 (frame.polyline(&Series {
                     class: "neutral dashed thin",
                     points: &[(x.0, x.0), (x.1, x.1)],
@@ -269,7 +295,7 @@ mod tests {
                 + &square("s", (0.0, 1.0), (0.0, 1.0), ("x", "y"), &series).into_string();
             assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
             let dots: Vec<_> = points.iter().map(|&(x, y)| (x, y, String::new())).collect();
-            let text = scatter("s", ("x", "y"), &dots, true).into_string();
+            let text = scatter("s", ("x", "y"), &dots, Axes::Diagonal).into_string();
             assert!(!text.contains("NaN"), "{text}");
         }
         let empty =

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::findings::{OutputAnswers, ValueAnswers, Values};
-use super::plot::scatter;
+use super::plot::{Axes, scatter};
 use crate::evaluate::Regression;
 use crate::report::number::{r_squared, significant as number};
 
@@ -74,7 +74,7 @@ fn figure(name: &str, output: &OutputAnswers, answers: &ValueAnswers, color: &st
     html! {
         figure {
             figcaption { (name) " " span { "prediction over target" (unit) } }
-            (scatter(&description, ("target", "answer"), &points, true))
+            (scatter(&description, ("target", "answer"), &points, Axes::Diagonal))
         }
     }
 }

@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_curve_has_a_point_an_epoch_and_no_nan() {
-        let score = BatchScore { loss_sum: 2.0, correct: 3, absolute_error: None, rows: 4 };
+        let score = BatchScore { loss_sum: 2.0, correct: 3, rows: 4, ..BatchScore::default() };
         let record = |epoch| EpochRecord {
             epoch,
             learning_rate: 0.1,
@@ -133,7 +133,8 @@ mod tests {
             seconds: 1.0,
         };
         for epochs in [1, 2, 37] {
-            let history = History { epochs: (1..=epochs).map(record).collect() };
+            let history =
+                History { epochs: (1..=epochs).map(record).collect(), ..History::default() };
             let svg = curves_svg("a<b", &history);
             assert!(svg.contains("a&lt;b: training") && !svg.contains("NaN"));
             let points = svg.split("points=\"").nth(1).unwrap().split('"').next().unwrap();

@@ -9,35 +9,38 @@ use serde::{Deserialize, Serialize};
 use thimble_support::random::{Stream, stream};
 
 use super::{Dataset, Error, Features, Labels, Values};
-use crate::validators::{at_least_one, not_negative, positive};
+use crate::validators::{at_least_one, finite, not_negative, positive};
 
-/// Spiral arms around a center, in two dimensions. Point i of n on arm a, with t = i / (n − 1), is
-/// at radius `gap` + t · (`radius` − `gap`) and angle 2π · (a / `arms` + `screw` · t). Normal noise
-/// is added to each coordinate. Arm a is of class a mod `classes`.
+/// Spiral arms around a center, in two dimensions. Point i = 0 … n − 1 of arm k is at
+///
+/// - radius r = `gap` + the i-th smallest of n draws of U(0, `radius`),
+/// - angle θ = 0.5 + 2πk / `arms` + `screw` · i + U(0, `noise`), in radians,
+///
+/// and has the coordinates (r cos θ, r sin θ) and the class k mod `classes`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spirals {
-    /// Number of arms.
-    #[serde(deserialize_with = "at_least_one")]
+    /// Number of arms A.
+    #[serde(default = "six", deserialize_with = "at_least_one")]
     pub arms: usize,
-    /// Points per arm.
-    #[serde(deserialize_with = "at_least_one")]
+    /// Points per arm n.
+    #[serde(default = "hundred", deserialize_with = "at_least_one")]
     pub points_per_arm: usize,
     /// Number of classes.
-    #[serde(deserialize_with = "at_least_one")]
+    #[serde(default = "two", deserialize_with = "at_least_one")]
     pub classes: usize,
-    /// Turns from the inner to the outer end.
-    #[serde(default = "one")]
+    /// Range of the noise of the angle, in radians.
+    #[serde(default = "tenth", deserialize_with = "not_negative")]
+    pub noise: f64,
+    /// Turn of an arm, in radians per point.
+    #[serde(default = "hundredth", deserialize_with = "finite")]
     pub screw: f64,
-    /// Radius of the inner end.
+    /// Smallest radius.
     #[serde(default = "tenth", deserialize_with = "not_negative")]
     pub gap: f64,
-    /// Radius of the outer end.
+    /// Range of the radius above the gap.
     #[serde(default = "one", deserialize_with = "positive")]
     pub radius: f64,
-    /// Standard deviation of the noise.
-    #[serde(default, deserialize_with = "not_negative")]
-    pub noise: f64,
 }
 
 /// A surface: points of a function of two variables on a square around zero.
@@ -61,20 +64,36 @@ pub struct Surface {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Function {
-    /// sin x · sin y.
+    /// sin x · sin y + 0.1 · (x² + y²).
     EggCrate,
-    /// e^(−(x² + y²) / 2).
-    RadialGaussian,
+    /// e^(−r²/4) · cos 2r, with r² = x² + y².
+    Ripple,
 }
 
 impl Function {
     /// Returns the function's value.
     pub fn value(self, x: f64, y: f64) -> f64 {
+        let square = x * x + y * y;
         match self {
-            Function::EggCrate => x.sin() * y.sin(),
-            Function::RadialGaussian => (-0.5 * (x * x + y * y)).exp(),
+            Function::EggCrate => x.sin() * y.sin() + 0.1 * square,
+            Function::Ripple => (-square / 4.0).exp() * (2.0 * square.sqrt()).cos(),
         }
     }
+}
+
+/// Angle of the first point of the first arm, in radians.
+const FIRST_ANGLE: f64 = 0.5;
+
+fn six() -> usize {
+    6
+}
+
+fn hundred() -> usize {
+    100
+}
+
+fn two() -> usize {
+    2
 }
 
 fn one() -> f64 {
@@ -85,20 +104,25 @@ fn tenth() -> f64 {
     0.1
 }
 
+fn hundredth() -> f64 {
+    0.01
+}
+
 impl Spirals {
     /// Generates the points from the seed.
     pub(super) fn generate(&self, seed: u64) -> Result<Dataset, Error> {
         let mut generator = stream(seed, Stream::Data);
         let (mut coordinates, mut indices) = (Vec::new(), Vec::new());
-        let last = (self.points_per_arm.max(2) - 1) as f64;
         for arm in 0..self.arms {
-            for point in 0..self.points_per_arm {
-                let t = point as f64 / last;
-                let radius = self.gap + t * (self.radius - self.gap);
-                let angle = TAU * (arm as f64 / self.arms as f64 + self.screw * t);
-                let (noise_x, noise_y) = normal_pair(&mut generator);
-                coordinates.push((radius * angle.cos() + self.noise * noise_x) as f32);
-                coordinates.push((radius * angle.sin() + self.noise * noise_y) as f32);
+            let start = FIRST_ANGLE + TAU * arm as f64 / self.arms as f64;
+            let mut unit = || generator.random::<f64>();
+            let mut radii: Vec<f64> =
+                (0..self.points_per_arm).map(|_| unit() * self.radius).collect();
+            radii.sort_by(f64::total_cmp);
+            for (point, radius) in radii.into_iter().enumerate() {
+                let radius = self.gap + radius;
+                let angle = start + self.screw * point as f64 + unit() * self.noise;
+                coordinates.extend([(radius * angle.cos()) as f32, (radius * angle.sin()) as f32]);
                 indices.push((arm % self.classes) as u16);
             }
         }
@@ -156,12 +180,12 @@ mod tests {
 
     const SPIRALS: Spirals = Spirals {
         arms: 4,
-        points_per_arm: 3,
+        points_per_arm: 50,
         classes: 2,
-        screw: 0.5,
+        noise: 0.0,
+        screw: 0.02,
         gap: 0.2,
         radius: 1.0,
-        noise: 0.0,
     };
 
     fn points(dataset: &Dataset) -> &Array2<f32> {
@@ -169,33 +193,68 @@ mod tests {
         points
     }
 
-    #[test]
-    fn arms_begin_at_the_gap_and_wind_to_the_radius() {
-        let spirals = SPIRALS.generate(1).unwrap();
-        assert_eq!((spirals.rows(), spirals.classes()), (12, 2));
-        let close = |row: usize, x: f32, y: f32| {
-            let point = points(&spirals).row(row);
-            assert!((point[0] - x).abs() < 1e-6 && (point[1] - y).abs() < 1e-6, "{point}");
+    /// Radius and angle, from −π to π, of each point.
+    fn polar(dataset: &Dataset) -> Vec<(f64, f64)> {
+        let point = |p: ndarray::ArrayView1<'_, f32>| {
+            let (x, y) = (f64::from(p[0]), f64::from(p[1]));
+            (x.hypot(y), y.atan2(x))
         };
-        // The first arm turns by half: 0.2 at 0°, 0.6 at 90°, 1 at 180°; the second is ahead by 90°.
-        close(0, 0.2, 0.0);
-        close(1, 0.0, 0.6);
-        close(2, -1.0, 0.0);
-        close(3, 0.0, 0.2);
-        let labels = spirals.labels().unwrap();
-        assert_eq!(labels.indices, [0, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1, 1]);
+        points(dataset).rows().into_iter().map(point).collect()
+    }
+
+    /// Difference of two angles, from −π to π.
+    fn turn(from: f64, to: f64) -> f64 {
+        let difference = (to - from).rem_euclid(TAU);
+        if difference > PI { difference - TAU } else { difference }
     }
 
     #[test]
-    fn noise_has_its_deviation_and_the_seed_decides() {
-        let noisy = Spirals { points_per_arm: 2500, noise: 0.1, ..SPIRALS };
-        let exact = Spirals { noise: 0.0, ..noisy }.generate(1).unwrap();
+    fn radii_grow_along_an_arm_and_angles_by_the_screw() {
+        let spirals = SPIRALS.generate(1).unwrap();
+        assert_eq!((spirals.rows(), spirals.classes()), (200, 2));
+        for (row, (radius, angle)) in polar(&spirals).into_iter().enumerate() {
+            let (arm, point) = (row / 50, row % 50);
+            let expected = 0.5 + TAU * arm as f64 / 4.0 + 0.02 * point as f64;
+            assert!(turn(expected, angle).abs() < 1e-5, "{row}: {angle} {expected}");
+            assert!((0.2..=1.2).contains(&radius), "{row}: {radius}");
+        }
+        let radii: Vec<f64> = polar(&spirals).into_iter().map(|(radius, _)| radius).collect();
+        assert!(radii.chunks(50).all(|arm| arm.windows(2).all(|pair| pair[0] <= pair[1] + 1e-6)));
+        let labels = spirals.labels().unwrap();
+        assert!(labels.indices.chunks(50).map(|arm| arm[0]).eq([0, 1, 0, 1]));
+    }
+
+    #[test]
+    fn radii_and_noise_are_uniform_and_the_seed_decides() {
+        let noisy = Spirals { points_per_arm: 2500, noise: 0.3, screw: 0.0, ..SPIRALS };
         let made = noisy.generate(1).unwrap();
-        let squares = (points(&made) - points(&exact)).mapv(|d| f64::from(d) * f64::from(d));
-        // Four standard errors of a variance from 20,000 numbers.
-        assert!((squares.mean().unwrap() / 0.01 - 1.0).abs() < 0.04);
+        let polar = polar(&made);
+        // Four standard errors of the mean of 10,000 uniform numbers.
+        let close = |mean: f64, range: f64| {
+            (mean - range / 2.0).abs() < 4.0 * range / 12_f64.sqrt() / 100.0
+        };
+        let mean = |of: &dyn Fn(usize) -> f64| (0..10_000).map(of).sum::<f64>() / 1e4;
+        assert!(close(mean(&|row| polar[row].0 - 0.2), 1.0));
+        let noise = |row: usize| turn(0.5 + TAU * (row / 2500) as f64 / 4.0, polar[row].1);
+        assert!(close(mean(&noise), 0.3));
+        assert!((0..10_000).all(|row| (-1e-5..=0.3 + 1e-5).contains(&noise(row))));
         assert_eq!(made, noisy.generate(1).unwrap());
         assert_ne!(made, noisy.generate(2).unwrap());
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_course() {
+        let spirals: Spirals = toml::from_str("").unwrap();
+        let expected = Spirals {
+            arms: 6,
+            points_per_arm: 100,
+            classes: 2,
+            noise: 0.1,
+            screw: 0.01,
+            gap: 0.1,
+            radius: 1.0,
+        };
+        assert_eq!(spirals, expected);
     }
 
     #[test]
@@ -205,9 +264,11 @@ mod tests {
         let super::super::Targets::Values(values) = made.targets() else { panic!("values") };
         for (point, value) in points(&made).rows().into_iter().zip(values.values.column(0)) {
             assert!(point.iter().all(|c| c.abs() <= 4.0));
-            assert!((value - point[0].sin() * point[1].sin()).abs() < 1e-6);
+            let bowl = 0.1 * (point[0] * point[0] + point[1] * point[1]);
+            assert!((value - point[0].sin() * point[1].sin() - bowl).abs() < 1e-5);
         }
-        assert_eq!(Function::RadialGaussian.value(0.0, 0.0), 1.0);
-        assert!((Function::RadialGaussian.value(1.0, 1.0) - (-1_f64).exp()).abs() < 1e-15);
+        assert_eq!(Function::Ripple.value(0.0, 0.0), 1.0);
+        let at_five = (-25_f64 / 4.0).exp() * 10_f64.cos();
+        assert!((Function::Ripple.value(3.0, -4.0) - at_five).abs() < 1e-15);
     }
 }

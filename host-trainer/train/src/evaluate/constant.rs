@@ -66,6 +66,7 @@ mod tests {
             regression: None,
             per_output: r_squared.iter().enumerate().map(output).collect(),
             loss: None,
+            data_loss: None,
         }
     }
 

@@ -21,9 +21,11 @@ pub struct Evaluation {
     pub regression: Option<Regression>,
     /// Errors of each output. Empty for classification.
     pub per_output: Vec<OutputRegression>,
-    /// Mean loss per row, for float networks. It is that of scaled targets if they are scaled, and
-    /// weighted by class if classes have weights.
+    /// Loss of a float network as Keras means it, with weight penalties. It is that of scaled
+    /// targets if they are scaled, and weighted by class if classes have weights.
     pub loss: Option<f64>,
+    /// The same without weight penalties: the mean loss per row.
+    pub data_loss: Option<f64>,
 }
 
 /// Errors of one regression output.
@@ -85,6 +87,7 @@ impl Evaluation {
             regression: regressed,
             per_output,
             loss: None,
+            data_loss: None,
         }
     }
 

@@ -49,7 +49,8 @@ mod tests {
         let top_k = vec![0.5, 0.75, 1.0, 1.0, 1.0];
         let auc = vec![0.5, f64::NAN, 0.7, 0.6, 0.6];
         let average_precision = auc.clone();
-        let mut ranking = Ranking { auc, average_precision, top_k, calibration_error: 0.25 };
+        let mut ranking =
+            Ranking { auc, average_precision, top_k, log_loss: 0.5, calibration_error: 0.25 };
         assert_eq!(names(Some(&ranking)).len(), 7);
         let mean = summary_figures(&confusion, Some(&ranking))[4].1;
         assert!((mean - 0.6).abs() < 1e-12, "{mean}");

@@ -51,7 +51,7 @@ pub fn layer_outputs(
     tape
 }
 
-/// Computes loss and accuracy of a network on some rows.
+/// Computes loss, with weight penalties, and accuracy of a network on some rows.
 // Only for f32, as `evaluate_float`, so that it is compiled with this crate's optimization and not
 // the caller's.
 pub fn score_float(
@@ -64,7 +64,9 @@ pub fn score_float(
     let scores = over_chunks(network, subset, threads, |tape, start, rows| {
         score_chunk(tape.outputs(rows), width, subset, start..start + rows, objective)
     });
-    sum(scores.into_iter())
+    let mut score = sum(scores.into_iter());
+    score.add_penalty(network.penalty());
+    score
 }
 
 fn score_chunk<T: Real>(
@@ -113,6 +115,11 @@ pub fn evaluate_float(
     let outputs = parts.iter().flat_map(|(outputs, ..)| outputs.iter().copied()).collect();
     let answers: Vec<usize> =
         parts.iter().flat_map(|(_, answers, _)| answers.iter().copied()).collect();
-    let loss = sum(parts.into_iter().map(|(.., score)| score)).loss();
-    Evaluation { loss: Some(loss), ..Evaluation::new(subset, outputs, &answers) }
+    let mut score = sum(parts.into_iter().map(|(.., score)| score));
+    score.add_penalty(network.penalty());
+    Evaluation {
+        loss: Some(score.loss()),
+        data_loss: Some(score.data_loss()),
+        ..Evaluation::new(subset, outputs, &answers)
+    }
 }

@@ -6,6 +6,9 @@ use super::Confusion;
 /// 2017.
 const BINS: usize = 15;
 
+/// Smallest probability of the cross-entropy: Keras's `epsilon`.
+pub const LEAST: f64 = 1e-7;
+
 impl Confusion {
     /// Returns the precision of a class: of the rows predicted as it, the share that are of it. NaN
     /// if no row is predicted as it.
@@ -73,6 +76,9 @@ pub struct Ranking {
     pub average_precision: Vec<f64>,
     /// Top-k accuracy for k from 1 to at most 5.
     pub top_k: Vec<f64>,
+    /// Cross-entropy of the probabilities: the mean of −ln p of the true class, with p at least
+    /// [`LEAST`], as Keras evaluates it and scikit-learn's `log_loss`.
+    pub log_loss: f64,
     /// Expected calibration error, the mean difference of confidence and accuracy.
     pub calibration_error: f64,
 }
@@ -97,8 +103,10 @@ pub fn ranking(probabilities: &[f32], classes: usize, truths: &[u16]) -> Ranking
         .unzip();
     let mut within = vec![0_usize; classes.min(5)];
     let mut bins = [(0_usize, 0.0_f64, 0_usize); BINS];
+    let mut log_loss = 0.0;
     for (row, &truth) in rows() {
         let own = row[usize::from(truth)];
+        log_loss -= f64::from(own).clamp(LEAST, 1.0).ln();
         // The first of equal ones wins, as in the predicted class.
         let before =
             |(class, p): &(usize, &f32)| **p > own || (**p == own && *class < usize::from(truth));
@@ -116,6 +124,7 @@ pub fn ranking(probabilities: &[f32], classes: usize, truths: &[u16]) -> Ranking
         auc,
         average_precision,
         top_k: within.iter().map(|&within| within as f64 / count).collect(),
+        log_loss: log_loss / count,
         calibration_error: gaps.sum::<f64>() / count,
     }
 }

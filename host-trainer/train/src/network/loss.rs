@@ -69,6 +69,8 @@ pub struct BatchScore {
     /// Sum of the losses of all rows, weighted by class if classes have weights. Without weight
     /// penalties.
     pub loss_sum: f64,
+    /// Sum over all rows of the weight penalty at the time of their mini-batch.
+    pub penalty_sum: f64,
     /// Number of rows with the right class.
     pub correct: usize,
     /// For regression, the sum over the rows of the mean |y − t|, in the target's own unit.
@@ -81,6 +83,7 @@ impl BatchScore {
     /// Adds the scores of another mini-batch.
     pub fn add(&mut self, other: BatchScore) {
         self.loss_sum += other.loss_sum;
+        self.penalty_sum += other.penalty_sum;
         self.correct += other.correct;
         self.rows += other.rows;
         if let Some(error) = other.absolute_error {
@@ -88,9 +91,20 @@ impl BatchScore {
         }
     }
 
-    /// Returns the mean loss per row, or NaN for no row.
+    /// Returns the loss as Keras means it, or NaN for no row: the mean loss per row, plus the
+    /// weight penalty.
     pub fn loss(&self) -> f64 {
+        (self.loss_sum + self.penalty_sum) / self.rows as f64
+    }
+
+    /// Returns the mean loss per row without weight penalty, or NaN for no row.
+    pub fn data_loss(&self) -> f64 {
         self.loss_sum / self.rows as f64
+    }
+
+    /// Adds a weight penalty, which is the same for each row.
+    pub fn add_penalty(&mut self, penalty: f64) {
+        self.penalty_sum += penalty * self.rows as f64;
     }
 
     /// Returns the share of rows with the right class, or NaN for no row and for regression.

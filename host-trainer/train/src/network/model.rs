@@ -202,6 +202,11 @@ impl<T: Real> Network<T> {
         &mut self.state
     }
 
+    /// Returns the sum of all weight penalties, which Keras adds to the loss.
+    pub fn penalty(&self) -> f64 {
+        self.penalties.iter().map(|penalty| penalty.value(&self.parameters)).sum()
+    }
+
     /// Returns the L1 and L2 penalties of the dense layers.
     pub fn penalties(&self) -> &[Penalty] {
         &self.penalties

@@ -9,6 +9,7 @@ use super::clamp_ranges::clamp_ranges;
 use super::prepare::{Prepared, prepared};
 use super::refit::refit;
 use super::spec::Export;
+use super::widen_ranges::widen_ranges;
 use super::{Calibration, DataTypes, Settings, calibrate};
 use crate::data::Subset;
 use crate::evaluate::{InputEncoder, Int8Error};
@@ -81,6 +82,8 @@ pub fn quantize(
     let folded = &prepared.network;
     let mut calibration = calibrate(folded, &rows, settings.calibration, threads);
     clamp_ranges(&mut calibration, folded, objective, &rows, data_types, threads);
+    let types = data_types.of_layers(folded, objective);
+    widen_ranges(&mut calibration, folded, &types, data_types.input);
     let export = Export {
         prepared: &prepared,
         calibration: &calibration,

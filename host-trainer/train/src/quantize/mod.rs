@@ -21,6 +21,7 @@ mod refit;
 mod settings;
 mod spec;
 mod stage;
+mod widen_ranges;
 
 pub mod weights;
 

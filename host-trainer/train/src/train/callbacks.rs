@@ -9,31 +9,67 @@ use crate::validators::{at_least_one, not_negative, proper_fraction};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Monitor {
-    /// Loss of the validation split.
+    /// Loss of the validation split, with weight penalties as in Keras.
     #[default]
     #[serde(rename = "val_loss")]
     ValidationLoss,
+    /// Loss of the validation split without weight penalties.
+    #[serde(rename = "val_data_loss")]
+    ValidationDataLoss,
     /// Accuracy of the validation split.
     #[serde(rename = "val_accuracy")]
     ValidationAccuracy,
-    /// Loss of the training split.
+    /// Mean absolute error of the validation split.
+    #[serde(rename = "val_mean_absolute_error")]
+    ValidationError,
+    /// Loss of the training split, with weight penalties.
     Loss,
+    /// Loss of the training split without weight penalties.
+    DataLoss,
+    /// Accuracy of the training split.
+    Accuracy,
+    /// Mean absolute error of the training split.
+    #[serde(rename = "mean_absolute_error")]
+    Error,
 }
 
 impl Monitor {
     /// Returns the metric as a cost, where lower is better. NaN if it was not measured.
     fn cost(self, record: &EpochRecord) -> f64 {
-        let validation = record.validation.as_ref();
+        let Some(score) = (match self.needs_validation() {
+            true => record.validation.as_ref(),
+            false => Some(&record.train),
+        }) else {
+            return f64::NAN;
+        };
         match self {
-            Monitor::ValidationLoss => validation.map_or(f64::NAN, |score| score.loss()),
-            Monitor::ValidationAccuracy => validation.map_or(f64::NAN, |score| -score.accuracy()),
-            Monitor::Loss => record.train.loss(),
+            Monitor::ValidationLoss | Monitor::Loss => score.loss(),
+            Monitor::ValidationDataLoss | Monitor::DataLoss => score.data_loss(),
+            Monitor::ValidationAccuracy | Monitor::Accuracy => -score.accuracy(),
+            Monitor::ValidationError | Monitor::Error => {
+                score.mean_absolute_error().unwrap_or(f64::NAN)
+            }
         }
     }
 
     /// Returns `true` if the metric needs a validation split.
     pub fn needs_validation(self) -> bool {
-        self != Monitor::Loss
+        match self {
+            Monitor::ValidationLoss
+            | Monitor::ValidationDataLoss
+            | Monitor::ValidationAccuracy
+            | Monitor::ValidationError => true,
+            Monitor::Loss | Monitor::DataLoss | Monitor::Accuracy | Monitor::Error => false,
+        }
+    }
+
+    /// Returns `true` if classification has the metric, for classes, or if regression has it.
+    pub fn exists_for(self, classes: bool) -> bool {
+        match self {
+            Monitor::ValidationAccuracy | Monitor::Accuracy => classes,
+            Monitor::ValidationError | Monitor::Error => !classes,
+            _ => true,
+        }
     }
 }
 

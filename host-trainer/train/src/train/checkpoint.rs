@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use thimble_support::foreign_text;
 
 use super::callbacks::Best;
-use super::{EpochRecord, History};
+use super::{BatchRecord, EpochRecord, History};
 use crate::network::BatchScore;
 
 /// Values of a tensor, borrowed from a training or read from a file.
@@ -98,19 +98,23 @@ struct Written {
     plateau_share: u64,
     score: WrittenScore,
     epochs: Vec<(u64, WrittenScore, Option<WrittenScore>, u64)>,
+    /// Epoch, batch, bits of the loss.
+    batches: Vec<(usize, usize, u64)>,
 }
 
-/// Bits of the loss, correct rows, bits of the absolute error, rows.
-type WrittenScore = (u64, usize, Option<u64>, usize);
+/// Bits of the loss, bits of the penalty, correct rows, bits of the absolute error, rows.
+type WrittenScore = (u64, u64, usize, Option<u64>, usize);
 
 fn write_score(score: &BatchScore) -> WrittenScore {
     let error = score.absolute_error.map(f64::to_bits);
-    (score.loss_sum.to_bits(), score.correct, error, score.rows)
+    let (loss, penalty) = (score.loss_sum.to_bits(), score.penalty_sum.to_bits());
+    (loss, penalty, score.correct, error, score.rows)
 }
 
-fn read_score((loss, correct, error, rows): WrittenScore) -> BatchScore {
+fn read_score((loss, penalty, correct, error, rows): WrittenScore) -> BatchScore {
     let absolute_error = error.map(f64::from_bits);
-    BatchScore { loss_sum: f64::from_bits(loss), correct, absolute_error, rows }
+    let (loss_sum, penalty_sum) = (f64::from_bits(loss), f64::from_bits(penalty));
+    BatchScore { loss_sum, penalty_sum, correct, absolute_error, rows }
 }
 
 /// A tensor of 32-bit values, little-endian.
@@ -178,6 +182,12 @@ impl Checkpoint<'_> {
                     let rate = record.learning_rate.to_bits();
                     (rate, write_score(&record.train), validation, record.seconds.to_bits())
                 })
+                .collect(),
+            batches: place
+                .history
+                .batches
+                .iter()
+                .map(|record| (record.epoch, record.batch, record.loss.to_bits()))
                 .collect(),
         };
         let floats = |values| Numbers::new(Dtype::F32, values);
@@ -311,7 +321,17 @@ impl Checkpoint<'static> {
             plateau: best(written.plateau),
             plateau_share: f64::from_bits(written.plateau_share),
             score: read_score(written.score),
-            history: History { epochs: epochs.collect() },
+            history: History {
+                epochs: epochs.collect(),
+                batches: written
+                    .batches
+                    .into_iter()
+                    .map(|(epoch, batch, loss)| {
+                        let loss = f64::from_bits(loss);
+                        BatchRecord { epoch, batch, loss }
+                    })
+                    .collect(),
+            },
         };
         let checkpoint = Checkpoint {
             parameters: floats("parameters")?,
@@ -339,8 +359,13 @@ mod tests {
     use super::*;
 
     fn checkpoint() -> Checkpoint<'static> {
-        let score =
-            BatchScore { loss_sum: 0.1 + 0.2, correct: 3, absolute_error: Some(0.3), rows: 7 };
+        let score = BatchScore {
+            loss_sum: 0.1 + 0.2,
+            penalty_sum: 0.7,
+            correct: 3,
+            absolute_error: Some(0.3),
+            rows: 7,
+        };
         let record = |epoch, validation| EpochRecord {
             epoch,
             learning_rate: 1.0 / 3.0,
@@ -366,7 +391,10 @@ mod tests {
                 plateau: Best { cost: 0.1, waited: 0 },
                 plateau_share: 0.25,
                 score,
-                history: History { epochs: vec![record(1, None), record(2, Some(score))] },
+                history: History {
+                    epochs: vec![record(1, None), record(2, Some(score))],
+                    batches: vec![BatchRecord { epoch: 1, batch: 100, loss: 0.1 }],
+                },
             },
         }
     }

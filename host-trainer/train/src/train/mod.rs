@@ -15,7 +15,7 @@ pub use callbacks::{Best, EarlyStopping, Monitor, Plateau};
 pub use checkpoint::{Checkpoint, CheckpointError, Place};
 pub use class_weight::ClassWeight;
 pub use class_weight::class_counts;
-pub use history::{EpochRecord, History};
+pub use history::{BatchRecord, EpochRecord, History};
 pub use observe::{Flow, Observer, Progress, StopFlag};
 pub use optimizer::{
     AdadeltaSettings, AdagradSettings, AdamSettings, AdamWSettings, AdamaxSettings,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Checkpoint, EpochRecord};
+use super::{BatchRecord, Checkpoint, EpochRecord};
 use crate::network::{BatchScore, Network};
 
 /// Stops a training after its current batch. Clones share the flag.
@@ -51,6 +51,9 @@ pub trait Observer<T>: Send {
     /// Called after each batch. It must return quickly.
     fn batch_done(&mut self, _progress: &Progress) {}
 
+    /// Called after each batch whose loss is logged.
+    fn batch_logged(&mut self, _record: &BatchRecord) {}
+
     /// Called after each epoch, also a stopped one, with the network after the last step.
     fn epoch_done(&mut self, _record: &EpochRecord, _network: &Network<T>) -> Flow {
         Flow::Continue
@@ -67,6 +70,10 @@ pub trait Observer<T>: Send {
 impl<T, O: Observer<T> + ?Sized> Observer<T> for &mut O {
     fn batch_done(&mut self, progress: &Progress) {
         (**self).batch_done(progress);
+    }
+
+    fn batch_logged(&mut self, record: &BatchRecord) {
+        (**self).batch_logged(record);
     }
 
     fn epoch_done(&mut self, record: &EpochRecord, network: &Network<T>) -> Flow {

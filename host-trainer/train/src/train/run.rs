@@ -10,7 +10,7 @@ use super::checkpoint::{Checkpoint, CheckpointError, Place};
 use super::observe::{Flow, Observer, Progress, StopFlag};
 use super::schedule::warm_up;
 use super::trainer::Batch;
-use super::{EpochRecord, History, Optimizer, Settings, Trainer};
+use super::{BatchRecord, EpochRecord, History, Optimizer, Settings, Trainer};
 use crate::data::{Shift, Shifts, Splits};
 use crate::evaluate::score_float;
 use crate::network::{BatchScore, Network, Objective};
@@ -263,6 +263,11 @@ impl Run<'_> {
                 return Err(TrainError::Diverged { epoch, batch, loss: batch_score.loss() });
             }
             self.place.score.add(batch_score);
+            if self.settings.log_every.is_some_and(|every| batch.is_multiple_of(every)) {
+                let record = BatchRecord { epoch, batch, loss: batch_score.loss() };
+                self.place.history.batches.push(record);
+                observer.batch_logged(&record);
+            }
             let score = self.place.score;
             observer.batch_done(&Progress { epoch, epochs: *epochs, batch, batches, score });
             if stop.is_stopped() {
@@ -380,9 +385,12 @@ fn check_place(place: &Place, settings: &Settings, rows: usize) -> Result<(), St
     let numbers =
         place.history.epochs.iter().flat_map(|epoch| [epoch.learning_rate, epoch.seconds]);
     let sound = place.history.epochs.len() == done
-        && scores.into_iter().all(|score| score.correct <= score.rows && !score.loss_sum.is_nan())
+        && scores.into_iter().all(|score| {
+            score.correct <= score.rows && !score.loss_sum.is_nan() && score.penalty_sum >= 0.0
+        })
         && numbers.chain([place.plateau_share]).all(|number| number.is_finite() && number >= 0.0)
         && place.plateau_share <= 1.0
+        && place.history.batches.iter().all(|record| record.loss.is_finite())
         && [place.stopping, place.plateau].iter().all(|b| b.waited <= done && !b.cost.is_nan())
         && place.score.rows <= rows
         && place.shuffle_words < WORDS

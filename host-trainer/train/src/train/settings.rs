@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::{ClassWeight, EarlyStopping, OptimizerSettings, Plateau, Schedule};
 use crate::evaluate::Threshold;
 use crate::network::{Head, Loss, Objective};
-use crate::validators::{at_least_one, below_one, fraction, not_negative, positive};
+use crate::validators::{
+    at_least_one, below_one, fraction, not_negative, optional_at_least_one, positive,
+};
 
 /// Training settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +31,13 @@ pub struct Settings {
     /// Rows per mini-batch, that is per optimizer step.
     #[serde(deserialize_with = "at_least_one")]
     pub batch_size: usize,
+    /// Prints and keeps the loss of every batch whose number in its epoch is a multiple of this.
+    #[serde(
+        default,
+        deserialize_with = "optional_at_least_one",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub log_every: Option<usize>,
     /// Shuffles the rows before each epoch if `true`.
     #[serde(default = "yes")]
     pub shuffle: bool,

@@ -160,6 +160,11 @@ impl<T: Real> Trainer<T> {
             );
         });
         let workers = &self.workers[..busy];
+        let mut score = workers.iter().fold(BatchScore::default(), |mut sum, worker| {
+            sum.add(worker.score);
+            sum
+        });
+        score.add_penalty(self.network.penalty());
         if let [worker] = workers {
             self.network.follow(worker.tape.statistics());
         }
@@ -188,10 +193,7 @@ impl<T: Real> Trainer<T> {
                 gradients.step(share.span.clone(), &mut share.memory, piece, rule, most);
             });
         }
-        workers.iter().fold(BatchScore::default(), |mut sum, worker| {
-            sum.add(worker.score);
-            sum
-        })
+        score
     }
 }
 

@@ -6,8 +6,9 @@ use super::{RunParts, pictures};
 use crate::data::{Results, Subset};
 use crate::evaluate::{Evaluation, Regression};
 use crate::report::html::findings::{
-    Answers, Classes, OutputAnswers, Task, ValueAnswers, Values, Wrong,
+    Answers, ClassAnswer, Classes, Example, OutputAnswers, Task, ValueAnswers, Values, Wrong,
 };
+use thimble_support::random::{Stream, choose};
 
 /// Maximum number of wrong predictions that are shown.
 const WRONG: usize = 16;
@@ -60,6 +61,7 @@ fn classes(parts: &RunParts<'_>, names: Vec<String>) -> Classes {
         float: answers(parts.float, &truths, &float),
         int8: answers(parts.quantized, &truths, &int8),
         different,
+        examples: examples(&splits.test, parts),
         wrong: wrong(&splits.test, &names, &truths, (parts.float, parts.quantized)),
         threshold: (names.len() == 2).then(|| f64::from(parts.objective.threshold)),
     }
@@ -96,6 +98,36 @@ fn rows(evaluation: &Evaluation) -> Vec<&[f32]> {
 /// Returns the class of a row.
 pub fn class(subset: &Subset, position: usize) -> Option<usize> {
     subset.class(position).map(usize::from)
+}
+
+/// Number of random rows.
+const EXAMPLES: usize = 10;
+
+/// Returns random rows of a split, the same for the same seed, with the predictions of both
+/// networks.
+fn examples(subset: &Subset, parts: &RunParts<'_>) -> Vec<Example> {
+    let classes = parts.float.confusion.names().len();
+    let answer = |evaluation: &Evaluation, row: usize| {
+        let outputs = evaluation.outputs.chunks_exact(evaluation.width.max(1)).nth(row);
+        let outputs = outputs.unwrap_or_default();
+        ClassAnswer {
+            class: evaluation.class(row).unwrap_or_default(),
+            probabilities: (0..classes)
+                .map(|class| f64::from(probability(outputs, class)))
+                .collect(),
+        }
+    };
+    let example = |row: usize| {
+        Some(Example {
+            picture: pictures::picture(subset, row),
+            row,
+            truth: class(subset, row)?,
+            float: answer(parts.float, row),
+            int8: answer(parts.quantized, row),
+        })
+    };
+    let rows = choose(parts.preset.seed, Stream::Examples, EXAMPLES, subset.len());
+    rows.into_iter().filter_map(example).collect()
 }
 
 fn wrong(

@@ -7,6 +7,7 @@ mod pictures;
 mod plane;
 mod precision_recall;
 mod roc;
+mod surface;
 mod text;
 
 use model_format::Model;
@@ -19,7 +20,7 @@ use crate::network::{Network, Objective};
 use crate::preset::Preset;
 use crate::quantize::{DataTypes, Prepared};
 use crate::report::feature_ranges;
-use crate::report::{Column, warnings};
+use crate::report::{Column, layer_summaries, warnings};
 use crate::threads::Threads;
 
 /// Reason why a report cannot be made.
@@ -82,6 +83,7 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Findings, Gathe
         2 => Some(plane::gather(parts, threads)?),
         _ => None,
     };
+    let surface = surface::surface(parts, threads)?;
     let mut rows = vec![("training", splits.train.len())];
     rows.extend(splits.validation.iter().map(|subset| ("validation", subset.len())));
     if splits.results == Results::Test {
@@ -116,6 +118,8 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Findings, Gathe
         ),
         task: answers::task(parts),
         samples: pictures::samples(&splits.train),
+        scalings: pictures::scalings(&splits.train),
+        architecture: layer_summaries(network),
         data_type,
         attempts: text::attempts(&parts.metrics["quantization"]),
         culprits: parts.metrics["quantization"]["culprits"].as_str().map(String::from),
@@ -132,6 +136,7 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Findings, Gathe
             measured,
         ),
         plane,
+        surface,
         settings: text::settings(&preset_toml),
         preset: preset_toml,
     })

@@ -1,7 +1,7 @@
 //! Rows as pictures.
 
-use crate::data::Subset;
-use crate::report::html::findings::{Picture, Sample};
+use crate::data::{Features, Subset};
+use crate::report::html::findings::{Picture, Sample, ScaledPictures};
 use crate::report::html::picture::{color, gray};
 
 /// Number of pictures per class.
@@ -33,6 +33,76 @@ pub fn samples(subset: &Subset) -> Vec<Sample> {
         }
     }
     samples
+}
+
+/// Number of images in each scaling.
+const SCALED: usize = 3;
+
+/// Returns the first training images as they are, divided by their largest byte, and scaled pixel by pixel to the
+/// range and to the standard deviation of the training rows. Empty if rows are not gray images.
+pub fn scalings(subset: &Subset) -> Vec<ScaledPictures> {
+    let (height, width) = match *subset.dataset().shape() {
+        [height, width] | [height, width, 1] | [1, height, width] if height > 1 && width > 1 => {
+            (height, width)
+        }
+        _ => return Vec::new(),
+    };
+    let Features::Bytes { scale, .. } = subset.dataset().features() else { return Vec::new() };
+    let scale = f64::from(*scale);
+    let pixels = height * width;
+    let mut ranges = vec![(f64::INFINITY, f64::NEG_INFINITY); pixels];
+    let (mut sums, mut squares) = (vec![0.0_f64; pixels], vec![0.0_f64; pixels]);
+    for position in 0..subset.len() {
+        for (pixel, &byte) in subset.bytes(position).iter().flatten().enumerate() {
+            let value = f64::from(byte);
+            ranges[pixel] = (ranges[pixel].0.min(value), ranges[pixel].1.max(value));
+            sums[pixel] += value;
+            squares[pixel] += value * value;
+        }
+    }
+    let rows = subset.len() as f64;
+    // A constant pixel has no range and no deviation; scikit-learn divides it by 1.
+    let or_one = |value: f64| if value > 0.0 { value } else { 1.0 };
+    let min_max = |pixel: usize, value: f64| {
+        let (low, high) = ranges[pixel];
+        (value - low) / or_one(high - low)
+    };
+    let standard = |pixel: usize, value: f64| {
+        let mean = sums[pixel] / rows;
+        (value - mean) / or_one((squares[pixel] / rows - mean * mean).max(0.0).sqrt())
+    };
+    let divided = format!("divided by {:.0}", 1.0 / scale);
+    type Scale<'a> = &'a dyn Fn(usize, f64) -> f64;
+    let all: [(&str, Scale<'_>); 4] = [
+        ("as they are", &|_, value| value),
+        ("min-max per pixel", &min_max),
+        ("standardized per pixel", &standard),
+        (&divided, &|_, value| value * scale),
+    ];
+    let scaled = |(scaling, scale): (&str, Scale<'_>)| {
+        let images: Vec<Vec<f64>> = (0..SCALED.min(subset.len()))
+            .map(|position| {
+                let bytes = subset.bytes(position);
+                let bytes = bytes.iter().flatten().enumerate();
+                bytes.map(|(pixel, &byte)| scale(pixel, f64::from(byte))).collect()
+            })
+            .collect();
+        let (low, high) = images
+            .iter()
+            .flatten()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
+        let byte = |value: &f64| ((value - low) / or_one(high - low) * 255.0).round() as u8;
+        let pictures = images.iter().filter_map(|image| {
+            let bytes: Vec<u8> = image.iter().map(byte).collect();
+            gray(u32::try_from(width).ok()?, u32::try_from(height).ok()?, &bytes)
+        });
+        ScaledPictures {
+            scaling: scaling.to_string(),
+            range: (low, high),
+            pictures: pictures.collect(),
+        }
+    };
+    all.into_iter().map(scaled).collect()
 }
 
 /// Returns a row as a picture; `None` if its shape is not that of a picture.

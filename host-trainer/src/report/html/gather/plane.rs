@@ -9,7 +9,7 @@ use super::{GatherError, RunParts};
 use crate::data::{Dataset, Features, Labels, Source, Subset, Targets, Values};
 use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
 use crate::report::html::findings::{Legend, Picture, Plane};
-use crate::report::html::picture::{class_color, color, value_color};
+use crate::report::html::picture::{class_color, color, css, value_color};
 use crate::threads::Threads;
 
 /// Grid points per side.
@@ -115,6 +115,7 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Plane, GatherEr
         int8: picture(&int8),
         points,
         legend,
+        scatter: scattered(&rows, &names),
     })
 }
 
@@ -129,8 +130,30 @@ fn rows(subset: &Subset) -> impl Iterator<Item = ([f32; 2], f32)> + '_ {
     })
 }
 
+/// Maximum number of rows of the scatter plot.
+const SCATTERED: usize = 8000;
+
+/// Returns rows with their color: that of their class, or of their value.
+fn scattered(rows: &[([f32; 2], f32)], names: &[String]) -> Vec<(f64, f64, String)> {
+    let every = rows.len().div_ceil(SCATTERED).max(1);
+    let (low, high) = rows
+        .iter()
+        .fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &(_, v)| (l.min(v), h.max(v)));
+    // As many colors as the eye tells apart, because a series has one.
+    const SHADES: f32 = 24.0;
+    let color = |target: f32| match names.is_empty() {
+        false => class_color(target as usize),
+        true => {
+            let share = (target - low) / (high - low).max(f32::MIN_POSITIVE);
+            value_color(f64::from((share * SHADES).round() / SHADES))
+        }
+    };
+    let point = |&([x, y], target): &([f32; 2], f32)| (x.into(), y.into(), css(color(target)));
+    rows.iter().step_by(every).map(point).collect()
+}
+
 /// Creates rows with these features, preprocessed as those of `like`.
-fn rows_like(like: &Subset, features: Array2<f32>) -> Option<Subset> {
+pub(super) fn rows_like(like: &Subset, features: Array2<f32>) -> Option<Subset> {
     let (dataset, rows) = (like.dataset(), features.nrows());
     let targets = match dataset.targets() {
         Targets::Classes(labels) => {

@@ -54,6 +54,13 @@ pub fn curves(csv: &str) -> Vec<Curve> {
         })
         .filter(|curve| !(curve.train.is_empty() && curve.validation.is_empty()))
         .collect();
+    // Without weight penalties, the loss of the data is the loss.
+    let find = |name: &str| curves.iter().position(|curve| curve.name == name);
+    if let (Some(loss), Some(data)) = (find("loss"), find("data_loss"))
+        && curves[loss].train == curves[data].train
+    {
+        curves.remove(data);
+    }
     if let Some(column) = header.iter().position(|name| *name == "learning_rate") {
         let train = points(column);
         curves.push(Curve { name: "learning_rate".into(), train, validation: Vec::new() });

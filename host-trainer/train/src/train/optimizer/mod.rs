@@ -240,6 +240,25 @@ mod tests {
     }
 
     #[test]
+    fn the_moments_of_a_dead_unit_become_zero_and_not_subnormal() {
+        let settings: OptimizerSettings = toml::from_str::<
+            std::collections::BTreeMap<String, OptimizerSettings>,
+        >("o = { adam = {} }")
+        .unwrap()["o"];
+        let (mut parameter, mut optimizer) = ([1.0_f32], Optimizer::new(settings, 1));
+        let mut step = |gradient: f32| {
+            let (rule, mut piece) = optimizer.begin_step(&mut parameter, 1e-3);
+            rule.apply(&mut piece, 0, &[gradient]);
+            let (first, second, _) = optimizer.memory();
+            [first[0], second[0]]
+        };
+        step(1.0);
+        let all: Vec<[f32; 2]> = (0..100_000).map(|_| step(0.0)).collect();
+        assert!(all.iter().flatten().all(|moment| !moment.is_subnormal()));
+        assert_eq!(all.last(), Some(&[0.0, 0.0]));
+    }
+
+    #[test]
     fn a_restored_state_goes_on_with_the_same_steps() {
         for settings in [
             OptimizerSettings::Nadam(NadamSettings {

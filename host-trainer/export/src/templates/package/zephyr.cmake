@@ -1,0 +1,5 @@
+if(CONFIG_{{NAME}})
+  zephyr_library_named({{name}})
+  zephyr_library_sources(${CMAKE_CURRENT_LIST_DIR}/../src/{{name}}.c)
+  zephyr_include_directories(${CMAKE_CURRENT_LIST_DIR}/../include)
+endif()
