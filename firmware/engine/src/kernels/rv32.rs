@@ -31,8 +31,8 @@ pub(super) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, outp
     layer.layout = WeightLayout::ColumnsUnsigned4;
     let layer = &layer;
     let is_listed = x.list.is_some();
-    // SAFETY: here and below, the loops read whole blocks, of which there are some, or entries, whose
-    // offsets are those of blocks of a row.
+    // Here and below, the loops read whole blocks, of which there are some, or entries, whose offsets
+    // are those of blocks of a row.
     if C::OPS.int16 && layer.input.data_type == DataType::Int16 {
         let loops = match is_listed {
             false => Loops { tile: thimble_columns4_int16, single: thimble_columns1_int16 },
@@ -42,6 +42,7 @@ pub(super) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, outp
         };
         // Values of 16 bits have no zero point to be folded.
         let biases = layer.biases();
+        // SAFETY: as said above.
         return unsafe { tiles::compute::<C>(layer, x, biases, x.correction, output, loops) };
     }
     let (pair, single): (Pair, rows::Loop) = match is_listed {
@@ -63,7 +64,7 @@ pub(super) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, outp
         let bias = |k: usize| if k < ROWS { first[k & 3] } else { second[k & 3] };
         let mut sums: [i32; 8] =
             core::array::from_fn(|k| i32::from_le_bytes(bias(k)).wrapping_add(x.correction));
-        // SAFETY: as above; a layer has weights for each bias.
+        // SAFETY: as said above; a layer has weights for each bias.
         unsafe {
             pair(range.start, range.end, weights, &mut sums, weights.add(step));
             weights = weights.add(tile_len.wrapping_add(step));
@@ -73,6 +74,7 @@ pub(super) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, outp
         unsafe { rows::quantize::<C>(layer, row, sums.get(..count).unwrap_or_default(), output) };
         row = row.wrapping_add(count);
     }
+    // SAFETY: as said above.
     unsafe { rows::compute::<C>(layer, x, biases, x.correction, output, row, single) };
 }
 
