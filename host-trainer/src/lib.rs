@@ -7,7 +7,8 @@
 //! |---|---|
 //! | [`thimble_train`] | datasets, network, training, quantization, evaluation |
 //! | [`thimble_preset`] | presets: TOML files with all settings of a run |
-//! | [`thimble_convert`] | import of TensorFlow Lite models, packing for a core |
+//! | [`thimble_convert`] | import of int8 TensorFlow Lite models, packing for a core |
+//! | `thimble_import` | float networks of other frameworks (feature `import`) |
 //! | [`thimble_export`] | models as C source, packages for build systems |
 //! | `thimble_device` | link to boards, emulator, signatures (feature `device`) |
 //! | `thimble_projection` | outputs of a layer, and their projections (feature `projection`) |
@@ -17,6 +18,7 @@
 //! |---|---|
 //! | [`cli`] | command line |
 //! | [`experiment`] | a run: data, training, quantization, and its output files |
+//! | `imported` | runs of imported float networks (feature `import`) |
 //! | [`run_folder`] | folder of a run: manifest and lock |
 //! | [`report`] | tables on the terminal, SVG pictures and HTML pages |
 //! | [`project`] | new firmware projects |
@@ -26,6 +28,8 @@
 pub mod chips;
 pub mod cli;
 pub mod experiment;
+#[cfg(feature = "import")]
+pub mod imported;
 pub mod predict;
 pub mod project;
 pub mod report;

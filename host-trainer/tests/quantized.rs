@@ -3,7 +3,7 @@
 use host_trainer::data::{Features, Locations, Subset};
 use host_trainer::evaluate::{Evaluation, evaluate_float, evaluate_int8};
 use host_trainer::experiment::Plan;
-use host_trainer::network::{Network, Objective};
+use host_trainer::network::{ACTIVATIONS, Activation, Network, Objective};
 use host_trainer::preset::Preset;
 use host_trainer::quantize::{
     CalibrationMethod, DataTypes, QuantizeError, Recipe, Settings, quantize,
@@ -142,6 +142,32 @@ fn every_function_and_scaling_quantizes() {
     }
 }
 
+#[test]
+fn every_activation_function_runs_by_its_table() {
+    for activation in ACTIVATIONS.map(Activation::name) {
+        let text = DIGITS.replace("relu", activation).replace("epochs = 10", "epochs = 25");
+        let trained = Trained::new(&text);
+        for data_type in [DataType::Int8, DataType::Int16] {
+            let (bytes, evaluation) = trained.quantized(Settings::default(), data_type).unwrap();
+            let layers = Model::parse(&bytes).unwrap().layers().map(|layer| layer.name());
+            // ReLUs are the clamp of the layer before, and softmax has a kernel of its own.
+            let expected = match activation {
+                "linear" | "relu" | "relu6" => 2,
+                _ => 3,
+            };
+            assert_eq!(layers.count(), expected, "{activation}");
+            let (float, found) =
+                (trained.float.confusion.correct(), evaluation.confusion.correct());
+            assert!(float > 300, "{activation}: {float}");
+            let lost = if data_type == DataType::Int8 { 5 } else { 3 };
+            assert!(
+                float.abs_diff(found) <= lost,
+                "{activation} {data_type:?}: {float}, {found} of 359"
+            );
+        }
+    }
+}
+
 const SURFACE: &str = r#"
     name = "test"
     [data]
@@ -178,7 +204,7 @@ fn one_output_tells_two_classes_apart() {
     let text = SURFACE
         .replace(
             r#"{ surface = { function = "egg_crate", points = 2000, radius = 2.0 } }"#,
-            "{ spirals = { arms = 2, points_per_arm = 500, classes = 2, screw = 0.4 } }",
+            "{ spirals = { arms = 2, points_per_arm = 500, classes = 2, screw = 0.004 } }",
         )
         .replace("mean_squared_error", "binary_cross_entropy");
     for last in ["linear", "sigmoid"] {

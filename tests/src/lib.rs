@@ -5,6 +5,7 @@
 //! reason.
 
 pub mod bounds;
+pub mod browser;
 pub mod c_counts;
 pub mod c_models;
 pub mod c_program;

@@ -31,7 +31,7 @@ pub fn digits_run() -> PathBuf {
 
 /// 2-64-64-1, trained on the egg crate, with activations of 16 bits.
 pub fn eggcrate_int16_run() -> PathBuf {
-    run_folder("eggcrate", &["--set".as_ref(), "quantization.activations=int16".as_ref()])
+    run_folder("u-eggcrate", &["--set".as_ref(), "quantization.activations=int16".as_ref()])
 }
 
 /// The model file of [`mnist_run`].

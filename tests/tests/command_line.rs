@@ -131,7 +131,8 @@ fn what_is_not_understood_is_a_usage_error() {
         &["evaluate"],
         &["inspect"],
         &["fetch"],
-        &["features", "runs/digits", "0", "--map", "umap", "--neighbors", "1"],
+        &["features", "runs/digits", "0", "--neighbors", "1"],
+        &["features", "runs/digits", "0", "--rows", "train"],
     ] {
         run(&folder, arguments).refused(2, &["--help"]);
     }

@@ -17,7 +17,7 @@ fn the_egg_crate_is_within_five_percent_of_the_float_error() {
     let metrics = read(eggcrate_int16_run().join("metrics.json"));
     let metrics: serde_json::Value = serde_json::from_slice(&metrics).expect("JSON");
     let error = |kind: &str| {
-        let error = &metrics[kind]["test"]["mean_squared_error"];
+        let error = &metrics[kind]["validation"]["mean_squared_error"];
         error.as_f64().unwrap_or_else(|| panic!("no error of {kind} in {metrics:#}"))
     };
     let (float, int16) = (error("float"), error("int16"));

@@ -3,8 +3,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use thimble_tests::browser::found_in_frames;
 use thimble_tests::command::{Finished, host_trainer};
 use thimble_tests::workspace::empty_dir;
 
@@ -39,60 +39,15 @@ const MEASURE: &str = r#"
 </script>
 "#;
 
-/// Opens pages at each of [`WIDTHS`] and returns the findings of [`MEASURE`], page by page. They
-/// are in frames, because a browser's window cannot be as narrow as a phone.
+/// Opens pages at each of [`WIDTHS`] and returns the findings of [`MEASURE`], page by page.
 fn measured(pages: &[&Path], dark: bool) -> Vec<Vec<serde_json::Value>> {
-    let folder = empty_dir(&format!("report-measured-{dark}"));
-    let mut frames = String::from("<!doctype html>");
-    for (index, page) in pages.iter().enumerate() {
+    let with_script = |page: &&Path| {
         let text = fs::read_to_string(page).unwrap_or_else(|e| panic!("{}: {e}", page.display()));
         assert!(!text.contains("<script"), "{}: a report has no script", page.display());
-        let text = text.replacen("<head>", &format!("<head>{MEASURE}"), 1);
-        fs::write(folder.join(format!("{index}.html")), text).unwrap();
-        for width in WIDTHS {
-            frames += &format!(
-                "<pre id=\"found-{index}-{width}\"></pre><iframe name=\"found-{index}-{width}\" \
-                 src=\"{index}.html\" style=\"border: 0; width: {width}px; height: 1000px\"></iframe>"
-            );
-        }
-    }
-    let around = folder.join("around.html");
-    fs::write(&around, frames).unwrap();
-    let mut browser = Command::new(browser());
-    browser
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
-        .args(["--no-first-run", "--disable-background-networking", "--hide-scrollbars"])
-        .args(["--allow-file-access-from-files", "--dump-dom", "--window-size=1700,1200"])
-        .arg(format!("--user-data-dir={}", folder.join("profile").display()));
-    if dark {
-        browser.arg("--blink-settings=preferredColorScheme=0");
-    }
-    let finished = Finished::of(browser.arg(format!("file://{}", around.display()))).success();
-    let found = |index: usize, width: u32| {
-        let mark = format!("<pre id=\"found-{index}-{width}\">");
-        let found =
-            finished.stdout.split(&mark).nth(1).and_then(|rest| rest.split("</pre>").next());
-        let found = found.filter(|found| !found.is_empty());
-        let found = found.unwrap_or_else(|| panic!("the page was not measured: {finished:#?}"));
-        let found = found.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
-        serde_json::from_str(&found).unwrap_or_else(|error| panic!("{error}: {found}"))
+        text.replacen("<head>", &format!("<head>{MEASURE}"), 1)
     };
-    (0..pages.len()).map(|index| WIDTHS.map(|width| found(index, width)).into()).collect()
-}
-
-/// Returns the installed name of Chromium.
-fn browser() -> PathBuf {
-    let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let places =
-        || names.iter().flat_map(|name| std::env::split_paths(&path).map(move |p| p.join(name)));
-    places().find(|place| place.is_file()).unwrap_or_else(|| {
-        panic!(
-            "no Chromium on this machine (looked for {} on the PATH): `tests/run prepare` \
-             installs it, or `apt-get install chromium`",
-            names.join(", ")
-        )
-    })
+    let pages: Vec<String> = pages.iter().map(with_script).collect();
+    found_in_frames(&format!("report-measured-{dark}"), &pages, &WIDTHS, dark)
 }
 
 /// Fails on visible defects of a page.
@@ -119,8 +74,6 @@ fn pages_of_a_run_open_in_a_browser() {
     run(&["compare", "run", "run", "run", "--quiet", "--html", "compare.html"]);
     let pages = ["run/report.html", "run/features-0.html", "compare.html"];
     let pages = pages.map(|name| folder.join(name));
-    let csv = fs::read_to_string(folder.join("run/features-0.csv")).unwrap();
-    assert_eq!(csv.lines().next().unwrap().split(',').count(), 4 + 32);
 
     let paths: Vec<&Path> = pages.iter().map(PathBuf::as_path).collect();
     for dark in [false, true] {

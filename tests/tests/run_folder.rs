@@ -450,7 +450,7 @@ fn foreign_text_moves_no_cursor() {
 fn a_model_that_loses_too_much_is_an_exit_code() {
     let folder = empty_dir("max_loss");
     let train = |out, most| {
-        let fixed = ["train", "eggcrate", "--set=training.epochs=40", "--quiet", "--threads=1"];
+        let fixed = ["train", "u-eggcrate", "--set=training.epochs=40", "--quiet", "--threads=1"];
         let small =
             ["--set=data.dataset.surface.points=2000", "--set=quantization.activations=int8"];
         [&fixed[..], &small, &[out, most]].concat()
@@ -460,7 +460,7 @@ fn a_model_that_loses_too_much_is_an_exit_code() {
     let said = run(&folder, &train("--output=b", "--max-loss=0"));
     let metrics: Value =
         serde_json::from_slice(&read(folder.join("b/metrics.json"))).expect("JSON");
-    let error = |kind: &str| metrics[kind]["test"]["mean_squared_error"].as_f64();
+    let error = |kind: &str| metrics[kind]["validation"]["mean_squared_error"].as_f64();
     if error("int8") > error("float") {
         said.refused(1, &["percent of the squared error", "--max-loss", "int16"]);
     } else {
@@ -484,16 +484,20 @@ fn numbers_beyond_reason_are_refused_before_anything_is_done() {
         (&["digits", "--set=training.epochs=9223372036854775807"], 1, &["epochs", "1000000000"]),
         (&["digits", "--set=training.batch_size=9223372036854775807"], 1, &["batch_size"]),
         (
-            &["spiral-2", "--set=data.dataset.spirals.points_per_arm=1000000000000"],
+            &["u-spirals-2", "--set=data.dataset.spirals.points_per_arm=1000000000000"],
             1,
             &["points_per_arm", "1000000000"],
         ),
         (
-            &["spiral-2", "--set=data.dataset.spirals.points_per_arm=900000000"],
+            &["u-spirals-2", "--set=data.dataset.spirals.points_per_arm=900000000"],
             1,
             &["points_per_arm", "20000000"],
         ),
-        (&["eggcrate", "--set=data.dataset.surface.points=900000000"], 1, &["points", "20000000"]),
+        (
+            &["u-eggcrate", "--set=data.dataset.surface.points=900000000"],
+            1,
+            &["points", "20000000"],
+        ),
         (
             &["motion", "--set=data.dataset.motion.windows_per_class=900000000"],
             1,

@@ -75,9 +75,9 @@ fn what_does_not_fit_is_refused() {
     };
     let line = "{counts=[0,9],range=[0.0,1.0]}";
     raw("digits", &format!("[{line}]")).refused(1, &["digits", "data.raw"]);
-    raw("eggcrate", &format!("[{line},{line},{line}]")).refused(1, &["3 entries", "2 features"]);
-    raw("eggcrate", "[{counts=[9,0],range=[0.0,1.0]}]").refused(1, &["data.raw[0]", "9 and 0"]);
-    run(&folder, &["evaluate", &committed("eggcrate-adc.thimble"), "eggcrate"])
+    raw("u-eggcrate", &format!("[{line},{line},{line}]")).refused(1, &["3 entries", "2 features"]);
+    raw("u-eggcrate", "[{counts=[9,0],range=[0.0,1.0]}]").refused(1, &["data.raw[0]", "9 and 0"]);
+    run(&folder, &["evaluate", &committed("eggcrate-adc.thimble"), "u-eggcrate"])
         .refused(1, &["eggcrate-adc", "data.raw"]);
 }
 

@@ -28,7 +28,7 @@ impl Preset {
             .map_err(|(key, problem)| Error::Setting { origin: origin.to_string(), key, problem })
     }
 
-    /// Checks that network and loss match the targets of a dataset.
+    /// Checks that network and loss match the targets of a dataset, and a fixed scaling its features.
     ///
     /// # Errors
     /// [`Error::Setting`] with the key and the remedy.
@@ -41,7 +41,12 @@ impl Preset {
                     _ => (key, problem),
                 }
             });
-        check.map_err(|(key, problem)| Error::Setting {
+        let scaling = match &self.data.scaling {
+            Some(ScalingMethod::Fixed(fixed)) => fixed.problem(dataset.width()),
+            _ => None,
+        };
+        let scaling = scaling.map_or(Ok(()), |problem| wrong("data.scaling.fixed", problem));
+        check.and(scaling).map_err(|(key, problem)| Error::Setting {
             origin: "preset".to_string(),
             key,
             problem,
@@ -99,6 +104,9 @@ impl Preset {
             && let Some(problem) = images.problem()
         {
             return wrong("data.dataset.images", problem);
+        }
+        if let Some(ScalingMethod::Fixed(_)) = &self.data.target_scaling {
+            return wrong("data.target_scaling", "only features have fixed scaling".to_string());
         }
         let problems = self.data.raw.iter().enumerate();
         match problems.filter_map(|(index, raw)| Some((index, raw.problem()?))).next() {
@@ -234,7 +242,8 @@ impl Preset {
                 );
             }
         }
-        let scales = self.data.target_scaling.is_some_and(|method| method != ScalingMethod::None);
+        let scales = self.data.target_scaling.as_ref();
+        let scales = scales.is_some_and(|method| *method != ScalingMethod::None);
         if let TargetKind::Values(_) = kind {
             if scales && !training.loss.is_distance() {
                 let name = training.loss.name();

@@ -6,6 +6,8 @@
 mod check;
 mod embedded;
 mod error;
+#[cfg(test)]
+mod notebooks;
 mod read;
 mod types;
 

@@ -45,8 +45,8 @@ pub struct DataSettings {
     /// Validation split, from the remaining rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<HoldOut>,
-    /// Feature scaling, fitted on the training split. The default depends on the dataset, see
-    /// [`DataSettings::scaling`].
+    /// Feature scaling, fitted on the training split or fixed. The default depends on the dataset,
+    /// see [`DataSettings::scaling`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling: Option<ScalingMethod>,
     /// Scaling of regression targets for the loss, fitted on the training split. Predictions and
@@ -66,8 +66,8 @@ impl Preset {
     /// `none`, because a bounded or one-sided activation implies unscaled targets.
     pub fn target_scaling(&self) -> ScalingMethod {
         let is_linear = self.network.last_activation() == Activation::Linear;
-        match self.data.target_scaling {
-            Some(method) => method,
+        match &self.data.target_scaling {
+            Some(method) => method.clone(),
             None if self.data.dataset.has_values()
                 && is_linear
                 && self.training.loss.is_distance() =>
@@ -83,7 +83,7 @@ impl DataSettings {
     /// Returns the feature scaling. By default, tables are standardized, and other features are not
     /// scaled.
     pub fn scaling(&self) -> ScalingMethod {
-        self.scaling.unwrap_or_else(|| self.dataset.default_scaling())
+        self.scaling.clone().unwrap_or_else(|| self.dataset.default_scaling())
     }
 
     /// Returns the rows as raw ADC counts, with the share that saturated.

@@ -6,6 +6,6 @@ mod collect;
 mod components;
 mod umap;
 
-pub use collect::{FeatureError, LayerOutputs, collect};
+pub use collect::{ChosenLayer, FeatureError};
 pub use components::{Components, principal_components};
 pub use umap::{UmapError, UmapSettings, umap};

@@ -80,7 +80,7 @@ pub enum ChipError {
          pack MODEL --for {core} -o PACKED`", layout.name()
     )]
     Layout {
-        /// Index of the layer, from 0.
+        /// Number of the layer among those with weights, from 0.
         layer: usize,
         /// Layout of its weights.
         layout: WeightLayout,
@@ -176,10 +176,12 @@ impl Chip {
     pub fn predict(&self, model: &Model<'_>) -> Result<Prediction, ChipError> {
         let measured = Measured::read()?;
         let code = measured.targets.get(self.target).ok_or(ChipError::Target(self.target))?;
-        for (layer, each) in model.layers().enumerate() {
-            if let model_format::Layer::Dense(dense) = each
-                && code.layout(dense.layout).is_none()
-            {
+        let dense = |layer| match layer {
+            model_format::Layer::Dense(dense) => Some(dense),
+            _ => None,
+        };
+        for (layer, dense) in model.layers().filter_map(dense).enumerate() {
+            if code.layout(dense.layout).is_none() {
                 let (chip, core) = (self.name, self.core.to_string().to_lowercase());
                 return Err(ChipError::Layout { layer, layout: dense.layout, chip, core });
             }

@@ -58,8 +58,7 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Show layers, shapes, scales, and memory requirements
     Inspect(InspectArgs),
-    /// Convert an int8 TensorFlow Lite model of dense layers into a model file with identical
-    /// outputs
+    /// Import a network of Keras, PyTorch, ONNX, scikit-learn or TensorFlow Lite
     Import(ImportArgs),
     /// Run images or rows of raw inputs through a model with the engine that devices run
     Infer(InferArgs),
@@ -76,13 +75,15 @@ pub enum Command {
     Trace(TraceArgs),
     /// Predict classes or values for images or rows of a table, in float and in int8
     Predict(PredictArgs),
-    /// Write a layer's outputs as CSV, and as a scatter plot of their principal components
+    /// Write a layer's outputs as CSV and as scatter plots: two as they are, more by principal
+    /// components and UMAP
     #[cfg(feature = "projection")]
     Features(FeaturesArgs),
-    /// Write a layer's outputs as CSV, and as a scatter plot of their principal components
+    /// Write a layer's outputs as CSV and as scatter plots: two as they are, more by principal
+    /// components and UMAP
     #[cfg(not(feature = "projection"))]
     Features(LeftOut),
-    /// Write the report of a finished run again
+    /// Write the report of a finished run again, and surface.html of a network with two inputs
     Report(ReportArgs),
     /// Compare runs side by side
     Compare(CompareArgs),
@@ -112,6 +113,9 @@ pub struct TrainArgs {
     /// Resume from the checkpoint in the run's folder; the weights are the same, bit for bit
     #[arg(long)]
     pub resume: bool,
+    /// Start from the weights of a run, such as an imported one, in place of random weights
+    #[arg(long, value_name = "RUN", conflicts_with = "resume")]
+    pub from: Option<PathBuf>,
     /// Pack the model's weights for the kernels of a core, as `pack` does
     #[arg(long = "for", value_name = "CORE", value_enum)]
     pub core: Option<Core>,
@@ -260,12 +264,21 @@ pub struct InspectArgs {
 /// Arguments of `import`.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// TensorFlow Lite model, quantized to int8
-    #[arg(value_name = "MODEL.tflite")]
+    /// Model of Keras (.keras, .h5), ONNX, PyTorch (.pt, .safetensors) or TensorFlow Lite
+    #[arg(value_name = "MODEL")]
     pub model: PathBuf,
-    /// Output file [default: MODEL.thimble beside the input]
-    #[arg(long, short, value_name = "FILE")]
+    /// Output: the folder of a run for a float network [default: runs/NAME], the model file for an
+    /// int8 `.tflite` [default: MODEL.thimble beside the input]
+    #[arg(long, short, value_name = "PATH")]
     pub output: Option<PathBuf>,
+    /// Rows for the quantization of a float network: a CSV file of features, or of features and
+    /// targets; a preset; or a dataset
+    #[arg(long, value_name = "ROWS")]
+    pub calibrate: Option<String>,
+    /// Layers of a PyTorch state dict in the order of `forward`, with activations, such as "fc1,
+    /// relu, fc2"
+    #[arg(long, value_name = "LIST")]
+    pub layers: Option<String>,
     /// Text file with one class label per line, in the order of the outputs
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
@@ -276,6 +289,18 @@ pub struct ImportArgs {
     /// Name of the model [default: the file's name]
     #[arg(long)]
     pub name: Option<String>,
+    /// Core to pack the model of a float network for
+    #[arg(long = "for", value_name = "CORE", value_enum)]
+    pub core: Option<Core>,
+    /// Limit of the quantization loss
+    #[command(flatten)]
+    pub max_loss: MaxLoss,
+    /// Location of the datasets
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Number of threads
+    #[command(flatten)]
+    pub threads: ThreadArgs,
 }
 
 /// Arguments of `infer`.
@@ -382,6 +407,7 @@ impl Default for Command {
             output: None,
             set: Vec::new(),
             resume: false,
+            from: None,
             core: None,
             data: DataArgs { data_dir: None },
             seed: None,

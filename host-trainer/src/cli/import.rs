@@ -1,4 +1,4 @@
-//! `host-trainer import`: conversion of TensorFlow Lite models.
+//! `host-trainer import`: conversion of int8 TensorFlow Lite models, and the way to float networks.
 
 use std::path::{Path, PathBuf};
 
@@ -13,8 +13,13 @@ use crate::import::{Options, OutputMeaning, import};
 use crate::report::inspect_text;
 use crate::report::style::{FAINT, paint};
 
-/// Imports a `.tflite` file and shows the converted model.
+/// Imports a float network as a run, or an int8 `.tflite` file as a model, which it shows.
 pub fn run(args: &ImportArgs, quiet: bool) -> anyhow::Result<()> {
+    #[cfg(feature = "import")]
+    if super::import_float::takes(&args.model) {
+        let labels = args.labels.as_deref().map(read_labels).transpose()?;
+        return super::import_float::run(args, labels, quiet);
+    }
     let output: PathBuf = match &args.output {
         Some(output) => output.clone(),
         None => args.model.with_extension("thimble"),
@@ -32,7 +37,10 @@ pub fn run(args: &ImportArgs, quiet: bool) -> anyhow::Result<()> {
             (None, false) => OutputMeaning::Guess,
         },
     };
-    let imported = import(&file, &options).with_context(|| foreign_text::path(&args.model))?;
+    let imported = import(&file, &options);
+    #[cfg(not(feature = "import"))]
+    refuse_float(args, &file, imported.as_ref().err())?;
+    let imported = imported.with_context(|| foreign_text::path(&args.model))?;
     files::write(&output, &imported.bytes)?;
     if !quiet {
         let model = Model::parse(&imported.bytes)?;
@@ -46,17 +54,45 @@ pub fn run(args: &ImportArgs, quiet: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads labels, one per line; empty lines at the end are ignored.
+/// Names the command that imports float networks, which this build does not contain.
+#[cfg(not(feature = "import"))]
+fn refuse_float(
+    args: &ImportArgs,
+    file: &[u8],
+    error: Option<&crate::import::ImportError>,
+) -> anyhow::Result<()> {
+    use crate::import::{ImportError, is_float};
+
+    let place = foreign_text::path(&args.model);
+    let what = match error {
+        Some(ImportError::Foreign { what, .. }) if !what.contains("gzip") => what.to_string(),
+        Some(_) if is_float(file) => "a float TensorFlow Lite model".to_string(),
+        _ => return Ok(()),
+    };
+    anyhow::bail!(
+        "{place}: the file is {what}, and this build imports int8 `.tflite` models only. In Thimble's \
+         folder, run `cargo thimble import {place}`. Elsewhere, install host-trainer with --features \
+         full"
+    )
+}
+
+/// Reads labels, one per line; a byte order mark and empty lines at the end are ignored.
 fn read_labels(path: &Path) -> anyhow::Result<Vec<String>> {
     let text = String::from_utf8(files::read(path)?)
         .with_context(|| format!("{}: labels must be UTF-8 text", foreign_text::path(path)))?;
-    let labels: Vec<String> = text.trim_end().lines().map(|line| line.trim().into()).collect();
-    if let Some(long) = labels.iter().position(|label| label.len() > MAX_TEXT) {
-        anyhow::bail!(
-            "{}: line {} is longer than {MAX_TEXT} bytes, the maximum of a label",
-            foreign_text::path(path),
-            long + 1
-        );
+    let text = text.trim_start_matches('\u{feff}').trim_end();
+    let labels: Vec<String> = text.lines().map(|line| line.trim().into()).collect();
+    for (at, label) in labels.iter().enumerate() {
+        let problem = if label.is_empty() {
+            "is empty, but each output needs a label".to_string()
+        } else if label.len() > MAX_TEXT {
+            format!("is longer than {MAX_TEXT} bytes, the maximum of a label")
+        } else if let Some(first) = labels[..at].iter().position(|other| other == label) {
+            format!("has the same label as line {}: give each output its own", first + 1)
+        } else {
+            continue;
+        };
+        anyhow::bail!("{}: line {} {problem}", foreign_text::path(path), at + 1);
     }
     Ok(labels)
 }

@@ -17,6 +17,8 @@ mod fetch;
 mod files;
 mod hint;
 mod import;
+#[cfg(feature = "import")]
+mod import_float;
 mod infer;
 mod inspect;
 #[cfg(not(all(feature = "device", feature = "fetch", feature = "projection")))]

@@ -26,15 +26,14 @@ pub fn run(args: &PackArgs, quiet: bool) -> anyhow::Result<()> {
     files::write(&args.output, &packed)?;
     if !quiet {
         let mut text = String::new();
-        for (index, layer) in Model::parse(&packed)?.layers().enumerate() {
-            if let Layer::Dense(dense) = layer {
-                text += &format!(
-                    "layer {index}: {} × {} weights, {}\n",
-                    dense.outputs(),
-                    dense.inputs(),
-                    dense.layout.name()
-                );
-            }
+        let dense = |layer| if let Layer::Dense(dense) = layer { Some(dense) } else { None };
+        for (index, dense) in Model::parse(&packed)?.layers().filter_map(dense).enumerate() {
+            text += &format!(
+                "layer {index}: {} × {} weights, {}\n",
+                dense.outputs(),
+                dense.inputs(),
+                dense.layout.name()
+            );
         }
         text += &format!(
             "{}{} in {}: the same outputs, {} in place of {}\n",

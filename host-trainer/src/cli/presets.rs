@@ -34,7 +34,7 @@ pub fn run(args: &PresetsArgs) -> anyhow::Result<()> {
                 "epochs": preset.training.epochs,
                 "batch_size": preset.training.batch_size,
                 "optimizer": preset.training.optimizer.name(),
-                "reached": embedded.reached,
+                "reached": embedded.reached(),
             }))
         });
         let presets = presets.collect::<anyhow::Result<Vec<Value>>>()?;
@@ -56,7 +56,7 @@ pub fn run(args: &PresetsArgs) -> anyhow::Result<()> {
                     preset.training.epochs,
                     preset.training.batch_size,
                     preset.training.optimizer.name(),
-                    embedded.reached
+                    embedded.reached()
                 )
             )
         );

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use model_format::{Dense, Layer, Model, WeightLayout};
+use model_format::{Dense, Model, WeightLayout};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -416,12 +416,8 @@ fn layers(
 ) -> anyhow::Result<Vec<LayerFigures>> {
     let quantized = Model::parse(&source.quantized)?;
     let mut floats = source.reference.iter().flat_map(Network::dense_layers);
-    let indices = after.layers().enumerate().filter_map(|(index, layer)| match layer {
-        Layer::Dense(_) => Some(index),
-        _ => None,
-    });
     let triples = dense_layers(&quantized).zip(dense_layers(before).zip(dense_layers(after)));
-    let figures = indices.zip(triples).map(|(layer, (quantized, (then, now)))| {
+    let figures = triples.enumerate().map(|(layer, (quantized, (then, now)))| {
         let float = floats.next().map(|(dense, parameters)| dense.view(parameters).0);
         let ratio = |dense: &Dense<'_>| {
             let weights = real_weights(dense);

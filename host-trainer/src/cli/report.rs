@@ -24,27 +24,32 @@ pub struct ReportArgs {
     /// Number of threads
     #[command(flatten)]
     pub threads: ThreadArgs,
-    /// Print the path of the report as a JSON object
+    /// Print the paths of the pages as a JSON object
     #[arg(long)]
     pub json: bool,
 }
 
-/// Writes the report of a finished run again.
+/// Writes the report of a finished run again, and its page in three dimensions.
 pub fn run(args: &ReportArgs, quiet: bool) -> anyhow::Result<()> {
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let folder = files::run_folder(&args.run)?;
     let saved = SavedRun::open(&args.run)?;
     let locations = Locations::from_environment(args.data.data_dir.clone());
     let spinner = terminal::spinner("both networks over the test rows", quiet || args.json);
-    let page = saved.report(&locations, &threads);
+    let pages = saved.report(&locations, &threads);
     spinner.finish_and_clear();
-    let (name, what) = Experiment::REPORT;
-    folder.write(name, page?.as_bytes())?;
-    let page = args.run.join(name);
+    let pages = pages?;
+    pages.write(&folder)?;
+    let path = |name: &str| args.run.join(name);
     if args.json {
-        terminal::json(&json!({ "page": page.display().to_string() }))?;
+        let surface = pages.surface.map(|_| path(Experiment::SURFACE.0).display().to_string());
+        let page = path(Experiment::REPORT.0).display().to_string();
+        terminal::json(&json!({ "page": page, "surface": surface }))?;
     } else if !quiet {
-        terminal::print(&format!("{}: {what}\n", foreign_text::path(&page)))?;
+        let line = |((name, what), _): ((&str, &str), &str)| {
+            format!("{}: {what}\n", foreign_text::path(&path(name)))
+        };
+        terminal::print(&pages.files().map(line).collect::<String>())?;
     }
     Ok(())
 }

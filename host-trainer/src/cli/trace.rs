@@ -8,6 +8,7 @@ use super::args::TraceArgs;
 use super::evaluate::read_model;
 use super::{counts, files, terminal};
 use crate::foreign_text::{self, shown};
+use crate::report::layer_titles;
 use crate::report::style::{HEADING, paint};
 
 /// Number of values shown per layer.
@@ -25,14 +26,14 @@ pub fn run(args: &TraceArgs) -> anyhow::Result<()> {
     let mut engine = Engine::new(model.clone(), &mut scratch)?;
     let data_type = model.input().quantization.data_type;
     let mut text = format!("{}\n", paint(HEADING, shown(model.name())));
-    text += &line("input", "", model.input_len(), data_type, &input);
-    let layers: Vec<Layer<'_>> = model.layers().collect();
+    text += &line("input", model.input_len(), data_type, &input);
+    let layers: Vec<(String, Layer<'_>)> =
+        layer_titles(&model).into_iter().zip(model.layers()).collect();
     engine.run_traced(&input, |index, output| {
         // The engine reports one output per layer.
-        if let Some(layer) = layers.get(index) {
-            let name = format!("layer {index}");
+        if let Some((title, layer)) = layers.get(index) {
             let data_type = layer.output().data_type;
-            text += &line(&name, layer.name(), layer.outputs(), data_type, output);
+            text += &line(title, layer.outputs(), data_type, output);
         }
     })?;
     terminal::print(&text)?;
@@ -75,7 +76,7 @@ fn input(model: &Model<'_>, args: &TraceArgs) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-fn line(place: &str, what: &str, count: usize, data_type: DataType, bytes: &[u8]) -> String {
+fn line(place: &str, count: usize, data_type: DataType, bytes: &[u8]) -> String {
     let values: Vec<i16> = data_type.values(bytes).collect();
     let mut hash = flate2::Crc::new();
     hash.update(bytes);
@@ -83,7 +84,7 @@ fn line(place: &str, what: &str, count: usize, data_type: DataType, bytes: &[u8]
     let shown: Vec<String> = values.iter().take(SHOWN).map(i16::to_string).collect();
     let more = if values.len() > SHOWN { " …" } else { "" };
     format!(
-        "{place:<9} {what:<8} {count:>5} {}  {:08x}  {}..={}  [{}{more}]\n",
+        "{place:<12} {count:>5} {}  {:08x}  {}..={}  [{}{more}]\n",
         match data_type {
             DataType::Int8 => "int8 ",
             DataType::Int16 => "int16",

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use model_format::Model;
 use serde_json::json;
 use tempfile::TempDir;
@@ -15,8 +15,9 @@ use super::progress::TrainProgress;
 use super::{files, terminal};
 use crate::data::{Locations, Results};
 use crate::evaluate::{Confusion, Threshold};
-use crate::experiment::{Experiment, Plan, Trained};
+use crate::experiment::{Experiment, Plan, SavedRun, Trained};
 use crate::foreign_text::{self, escaped, shown};
+use crate::network::Network;
 use crate::pack::Core;
 use crate::preset;
 use crate::report::{
@@ -39,7 +40,10 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     let out = args.output.clone().unwrap_or_else(|| Path::new("runs").join(&preset.name));
     let locations = Locations::from_environment(args.data.data_dir.clone())
         .with_progress(terminal::loading(quiet || args.json));
-    let plan = Plan::new(preset, &locations)?;
+    let mut plan = Plan::new(preset, &locations)?;
+    if let Some(from) = &args.from {
+        start_from(&mut plan, from, &out)?;
+    }
     let folder = files::run_folder(&out)?;
     let resume = match args.resume {
         true => Some(checkpoint::read(&folder, &plan.preset, &plan.data)?),
@@ -75,6 +79,33 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
         false => terminal::print(&results(&experiment, &folder)?)?,
     }
     args.max_loss.check(&experiment.float, &experiment.int8)
+}
+
+/// Replaces the initial weights by those of another run with the same layers.
+fn start_from(plan: &mut Plan, from: &Path, output: &Path) -> anyhow::Result<()> {
+    let folder = || foreign_text::path(from);
+    if files::is_same_place(from, output) {
+        bail!(
+            "{}: the new run would replace this one. Choose another folder with --output",
+            folder()
+        );
+    }
+    let saved = SavedRun::open_learnt(from)?;
+    let layers = |network: &Network<f32>| network.layers().map(|v| *v.layer).collect::<Vec<_>>();
+    let (own, other) = (&plan.network, &saved.network);
+    if layers(own) != layers(other) || own.head() != other.head() {
+        bail!(
+            "{}: its network is {}, but the preset has {}, or other activations. Train with its own \
+             preset, {}",
+            folder(),
+            saved.preset.network.shape(other.inputs()),
+            plan.preset.network.shape(own.inputs()),
+            foreign_text::path(&from.join("preset.toml"))
+        );
+    }
+    plan.network.parameters_mut().copy_from_slice(saved.network.parameters());
+    plan.network.state_mut().copy_from_slice(saved.network.state());
+    Ok(())
 }
 
 /// Writes the weights, quantizes, and writes the remaining files into the folder. If the folder
@@ -123,11 +154,11 @@ pub(super) fn complete(
         )
     })?;
     let report = experiment.report(threads);
-    let page = report.as_deref().ok();
-    if let Err(error) = experiment.write_model(&mut writer, page) {
+    let pages = report.as_ref().ok();
+    if let Err(error) = experiment.write_model(&mut writer, pages) {
         // The whole run in one folder.
         if let Ok(spare) = Spare::new(&name)
-            && experiment.write(&spare.folder, page).is_ok()
+            && experiment.write(&spare.folder, pages).is_ok()
         {
             place = Some(spare.keep());
         }
@@ -262,7 +293,7 @@ fn class_weights_text(plan: &Plan) -> String {
 }
 
 /// Text for the results.
-fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String> {
+pub(super) fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String> {
     use crate::report::style::{BAD, FAINT, HEADING, paint};
 
     let Experiment { outcome, float, int8, .. } = experiment;
@@ -295,6 +326,10 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
             },
         );
     }
+    let validated = outcome.kept_epoch().and_then(|kept| kept.validation);
+    if let (Some(validated), Results::Test) = (validated, experiment.splits.results) {
+        text += &format!("validation rows: {}\n", super::progress::score(&validated));
+    }
     if let Some(epoch) = outcome.best_epoch {
         let epochs = outcome.history.epochs.len();
         text += &format!(
@@ -318,7 +353,9 @@ fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Result<String
     text += "\n";
     text += &model_text(&model, Some(outcome.network.parameters().len() * 4));
     text += &format!("\n{}\n", paint(HEADING, "written"));
-    let files = Experiment::FILES.into_iter().chain([Experiment::REPORT]);
+    let surface = Some(Experiment::SURFACE);
+    let surface = surface.filter(|(name, _)| folder.path().join(name).is_file());
+    let files = Experiment::FILES.into_iter().chain([Experiment::REPORT]).chain(surface);
     for (name, what) in
         files.filter(|(n, _)| experiment.has_classes() || !n.starts_with("confusion"))
     {

@@ -4,7 +4,7 @@ use model_format::Model;
 use serde_json::Value;
 
 use super::write::ModelFiles;
-use super::{Choice, Experiment, Plan, ReadError, ReportError, SavedRun, Selection};
+use super::{Choice, Experiment, Pages, Plan, ReadError, ReportError, SavedRun, Selection};
 use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
 use crate::report::ModelMetrics;
 use crate::run_folder::{RunFolder, RunFolderError, RunWriter};
@@ -23,8 +23,8 @@ pub struct Finished {
     pub float: Evaluation,
     /// The model on the test rows.
     pub quantized: Evaluation,
-    /// The report, or the reason why there is none.
-    pub report: Result<String, ReportError>,
+    /// The report and other pages, or the reason why there are none.
+    pub report: Result<Pages, ReportError>,
 }
 
 impl SavedRun {
@@ -64,7 +64,7 @@ impl SavedRun {
             threshold: objective.threshold.into(),
         };
         figures.add_to(&mut metrics);
-        let report = self.page(plan, &parsed, [&float, &quantized], &metrics, threads);
+        let report = self.pages(plan, &parsed, [&float, &quantized], &metrics, threads);
         Ok(Finished { model, data_type, metrics, float, quantized, report })
     }
 }
@@ -86,7 +86,7 @@ impl Finished {
                 ("float", &self.float.confusion),
                 (self.data_type, &self.quantized.confusion),
             ],
-            report: self.report.as_deref().ok(),
+            pages: self.report.as_ref().ok(),
         };
         files.write(&mut writer)
     }

@@ -12,7 +12,7 @@ mod write;
 pub use choice::{Attempt, Choice, QuantizationLoss, judged_rows, quantize_network};
 pub use finish::Finished;
 pub use read::{ReadError, SavedRun, check_data, check_run, read_metrics};
-pub use report::ReportError;
+pub use report::{Pages, ReportError};
 pub use run::{Error, Experiment, Plan, Trained};
 pub use selection::Selection;
 
@@ -104,9 +104,9 @@ mod tests {
         let threads = Threads::new(NonZero::new(2)).unwrap();
         let saved = SavedRun::open(outer.path()).unwrap();
         assert_eq!(saved.network.parameters(), experiment.outcome.network.parameters());
-        let report = saved.report(&Locations::default(), &threads).unwrap();
-        assert_eq!(report, experiment.report(&threads).unwrap());
-        assert!(!report.contains("NaN") && !report.contains("<script"));
+        let pages = saved.report(&Locations::default(), &threads).unwrap();
+        assert_eq!(pages, experiment.report(&threads).unwrap());
+        assert!(!pages.report.contains("NaN") && !pages.report.contains("<script"));
 
         fs::write(outer.path().join("weights.safetensors"), b"short").unwrap();
         let message = SavedRun::open(outer.path()).unwrap_err().to_string();

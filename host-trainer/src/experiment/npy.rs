@@ -7,12 +7,18 @@ use crate::network::{Layer, Network};
 const MAGIC: &[u8; 8] = b"\x93NUMPY\x01\x00";
 
 /// Returns the arrays of a network with their file names: of dense layers the weights, inputs ×
-/// outputs as in Keras, and the biases; of batch normalization γ, β, mean and variance.
+/// outputs as in Keras, and the biases; of batch normalization γ, β, mean and variance. Layers are
+/// counted from 0 by kind, as in `weights.safetensors`.
 pub(super) fn arrays(network: &Network<f32>) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
-    for (index, view) in network.layers().enumerate() {
+    let (mut dense_layers, mut normalizations) = (0..usize::MAX, 0..usize::MAX);
+    for view in network.layers() {
+        let name = match view.layer {
+            Layer::Dense(_) => format!("layer-{}", dense_layers.next().unwrap_or_default()),
+            _ => format!("normalization-{}", normalizations.start),
+        };
         let mut add = |what: &str, shape: &[usize], values: &mut dyn Iterator<Item = f32>| {
-            files.push((format!("layer-{}-{what}.npy", index + 1), array(shape, values)));
+            files.push((format!("{name}-{what}.npy"), array(shape, values)));
         };
         match view.layer {
             Layer::Dense(dense) => {
@@ -22,6 +28,7 @@ pub(super) fn arrays(network: &Network<f32>) -> Vec<(String, Vec<u8>)> {
                 add("biases", &[dense.outputs], &mut biases.iter().copied());
             }
             Layer::BatchNormalization(layer) => {
+                normalizations.next();
                 let halves = |values: &[f32]| {
                     let (first, second) = values.split_at(layer.width);
                     (first.to_vec(), second.to_vec())
@@ -69,7 +76,7 @@ mod tests {
         // Outputs × inputs, then biases.
         network.parameters_mut().copy_from_slice(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
         let files = arrays(&network);
-        assert_eq!(files[0].0, "layer-1-weights.npy");
+        assert_eq!(files[0].0, "layer-0-weights.npy");
         let bytes = &files[0].1;
         assert_eq!(bytes[..10], *b"\x93NUMPY\x01\x00\x76\x00");
         let header = std::str::from_utf8(&bytes[10..128]).unwrap();
@@ -79,6 +86,6 @@ mod tests {
         let numbers: Vec<f32> =
             bytes[128..].as_chunks().0.iter().map(|word| f32::from_le_bytes(*word)).collect();
         assert_eq!(numbers, [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
-        assert_eq!((files[1].0.as_str(), files[1].1.len()), ("layer-1-biases.npy", 128 + 8));
+        assert_eq!((files[1].0.as_str(), files[1].1.len()), ("layer-0-biases.npy", 128 + 8));
     }
 }

@@ -8,8 +8,9 @@ use super::{Error, Experiment, Plan};
 use crate::data::Locations;
 use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
 use crate::quantize::{QuantizeError, prepared};
-use crate::report::html::{GatherError, RunParts, gather, report_html};
+use crate::report::html::{Findings, GatherError, RunParts, gather, report_html, surface_html};
 use crate::report::metrics_json;
+use crate::run_folder::{RunFolder, RunFolderError};
 use crate::threads::Threads;
 
 /// Reason why there is no report.
@@ -32,12 +33,46 @@ pub enum ReportError {
     Gather(#[from] GatherError),
 }
 
+/// Pages of a run, as HTML.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pages {
+    /// The report.
+    pub report: String,
+    /// Surface in three dimensions, of a network with two inputs.
+    pub surface: Option<String>,
+}
+
+impl Pages {
+    fn new(findings: &Findings) -> Self {
+        let surface = findings.surface.as_ref().map(surface_html);
+        Pages { report: report_html(findings), surface }
+    }
+
+    /// Returns name, description and text of each page.
+    pub fn files(&self) -> impl Iterator<Item = ((&'static str, &'static str), &str)> {
+        let surface = self.surface.as_deref().map(|page| (Experiment::SURFACE, page));
+        std::iter::once((Experiment::REPORT, self.report.as_str())).chain(surface)
+    }
+
+    /// Writes all pages into the folder, and removes a surface that the run does not have.
+    ///
+    /// # Errors
+    /// [`RunFolderError`] with the file that cannot be written.
+    pub fn write(&self, folder: &RunFolder) -> Result<(), RunFolderError> {
+        self.files().try_for_each(|((name, _), page)| folder.write(name, page.as_bytes()))?;
+        match self.surface {
+            Some(_) => Ok(()),
+            None => folder.remove(Experiment::SURFACE.0),
+        }
+    }
+}
+
 impl Experiment {
-    /// Returns the report of this run as HTML.
+    /// Returns the pages of this run.
     ///
     /// # Errors
     /// [`Error`] when the model does not run on its data.
-    pub fn report(&self, threads: &Threads) -> Result<String, Error> {
+    pub fn report(&self, threads: &Threads) -> Result<Pages, Error> {
         let model = Model::parse(self.model_bytes())?;
         let metrics = serde_json::from_str(&metrics_json(self)).unwrap_or_default();
         let findings = gather(
@@ -56,34 +91,34 @@ impl Experiment {
             },
             threads,
         )?;
-        Ok(report_html(&findings))
+        Ok(Pages::new(&findings))
     }
 }
 
 impl SavedRun {
-    /// Returns the report of this run as HTML, identical to the page that the run wrote.
+    /// Returns the pages of this run, identical to those that the run wrote.
     ///
     /// # Errors
     /// [`ReportError`] when a file of the run or its data is missing or damaged.
-    pub fn report(&self, locations: &Locations, threads: &Threads) -> Result<String, ReportError> {
+    pub fn report(&self, locations: &Locations, threads: &Threads) -> Result<Pages, ReportError> {
         let bytes = self.model_bytes()?;
         let model = Model::parse(&bytes)?;
         let plan = self.plan(locations)?;
         let (network, test) = (&self.network, &plan.splits.test);
         let float = evaluate_float(network, test, plan.objective_of(network, threads), threads);
         let quantized = evaluate_int8(&model, test, threads)?;
-        self.page(&plan, &model, [&float, &quantized], &self.metrics()?, threads)
+        self.pages(&plan, &model, [&float, &quantized], &self.metrics()?, threads)
     }
 
-    /// Returns the report for a model and its metrics.
-    pub(super) fn page(
+    /// Returns the pages for a model and its metrics.
+    pub(super) fn pages(
         &self,
         plan: &Plan,
         model: &Model<'_>,
         [float, quantized]: [&Evaluation; 2],
         metrics: &Value,
         threads: &Threads,
-    ) -> Result<String, ReportError> {
+    ) -> Result<Pages, ReportError> {
         let network = &self.network;
         let objective = plan.objective_of(network, threads);
         let train = &plan.splits.train;
@@ -113,6 +148,6 @@ impl SavedRun {
             },
             threads,
         )?;
-        Ok(report_html(&findings))
+        Ok(Pages::new(&findings))
     }
 }

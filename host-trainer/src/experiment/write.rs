@@ -8,12 +8,13 @@ use safetensors::tensor::TensorView;
 use serde_json::Value;
 
 use super::npy;
-use super::{Experiment, Trained};
+use super::{Experiment, Pages, Trained};
 use crate::evaluate::Confusion;
 use crate::foreign_text::spreadsheet_cell;
 use crate::network::{Layer, Network};
 use crate::pack::Core;
 use crate::preset::Preset;
+use crate::report::html::SURFACE;
 use crate::report::{confusion_svg, curves_svg, metrics, training_metrics};
 use crate::run_folder::{MANIFEST, RunFolder, RunFolderError, RunWriter, State};
 use crate::train::Outcome;
@@ -49,11 +50,15 @@ impl Experiment {
     /// Name and description of the file with the [`report`](Self::report).
     pub const REPORT: (&'static str, &'static str) = ("report.html", "all results, for a browser");
 
+    /// Name and description of the page in three dimensions, of a network with two inputs.
+    pub const SURFACE: (&'static str, &'static str) =
+        (SURFACE, "data and both networks in three dimensions, for a browser");
+
     /// Writes all files into the folder.
     ///
     /// # Errors
     /// [`RunFolderError`] with the file that cannot be written.
-    pub fn write(&self, folder: &RunFolder, report: Option<&str>) -> Result<(), RunFolderError> {
+    pub fn write(&self, folder: &RunFolder, pages: Option<&Pages>) -> Result<(), RunFolderError> {
         let metrics = training_metrics(&self.preset, &self.outcome, &self.float, &self.splits);
         let learnt = Learnt {
             preset: &self.preset,
@@ -62,7 +67,7 @@ impl Experiment {
             data: &self.data,
             core: self.core,
         };
-        self.write_model(&mut learnt.write(folder)?, report)
+        self.write_model(&mut learnt.write(folder)?, pages)
     }
 
     /// Writes the files that are derived from the weights into a folder that already has these.
@@ -72,7 +77,7 @@ impl Experiment {
     pub fn write_model(
         &self,
         writer: &mut RunWriter<'_>,
-        report: Option<&str>,
+        pages: Option<&Pages>,
     ) -> Result<(), RunFolderError> {
         let files = ModelFiles {
             name: &self.preset.name,
@@ -82,7 +87,7 @@ impl Experiment {
                 ("float", &self.float.confusion),
                 (self.precision_name(), &self.int8.confusion),
             ],
-            report,
+            pages,
         };
         files.write(writer)
     }
@@ -121,7 +126,7 @@ struct Learnt<'a> {
 impl Learnt<'_> {
     fn write<'a>(&self, folder: &'a RunFolder) -> Result<RunWriter<'a>, RunFolderError> {
         let mut earlier = Experiment::FILES.map(|(name, _)| name).to_vec();
-        earlier.extend([Experiment::REPORT.0, Experiment::BATCHES]);
+        earlier.extend([Experiment::REPORT.0, SURFACE, Experiment::BATCHES]);
         let core = self.core.and_then(|core| core.to_possible_value());
         let core = core.map(|value| value.get_name().to_string());
         let mut writer = RunWriter::begin(folder, self.data.to_string(), core, &earlier)?;
@@ -147,7 +152,7 @@ pub(super) struct ModelFiles<'a> {
     pub model: &'a [u8],
     pub metrics: &'a Value,
     pub matrices: [(&'a str, &'a Confusion); 2],
-    pub report: Option<&'a str>,
+    pub pages: Option<&'a Pages>,
 }
 
 impl ModelFiles<'_> {
@@ -167,10 +172,10 @@ impl ModelFiles<'_> {
                 folder.write("confusion.svg", picture.as_bytes())?;
                 folder.write("confusion.csv", confusion_csv(&self.matrices).as_bytes())?;
             }
-            match self.report {
-                Some(report) => folder.write(Experiment::REPORT.0, report.as_bytes()),
-                // A report of an earlier model shows other metrics.
-                None => folder.remove(Experiment::REPORT.0),
+            match self.pages {
+                Some(pages) => pages.write(folder),
+                // Those of an earlier model show other metrics.
+                None => folder.remove(Experiment::REPORT.0).and_then(|()| folder.remove(SURFACE)),
             }
         };
         let pictures = pictures();

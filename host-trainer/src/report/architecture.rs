@@ -7,8 +7,9 @@ use crate::network::{Head, Layer, Network};
 /// A layer of a float network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerSummary {
-    /// Number of the layer, counted from 1. 0 is the input.
-    pub number: usize,
+    /// Number among the dense layers, counted from 0, as in the rest of the report. `None` for other
+    /// layers.
+    pub number: Option<usize>,
     /// Kind, with its activation or rate.
     pub kind: String,
     /// Name from the preset. May be empty.
@@ -22,8 +23,9 @@ pub struct LayerSummary {
 /// Returns the layers of a network, first to last. The output activation belongs to the last one.
 pub fn layer_summaries(network: &Network<f32>) -> Vec<LayerSummary> {
     let count = network.layers().len();
+    let mut dense_layers = 0..;
     let layers = network.layers().enumerate();
-    let summary = |(index, view): (usize, crate::network::LayerView<'_, f32>)| {
+    let mut summary = |(index, view): (usize, crate::network::LayerView<'_, f32>)| {
         let mut kind = match view.layer {
             Layer::Dense(dense) => format!("dense, {}", dense.activation.name()),
             Layer::Activation { activation, .. } => format!("activation {}", activation.name()),
@@ -42,14 +44,22 @@ pub fn layer_summaries(network: &Network<f32>) -> Vec<LayerSummary> {
             };
         }
         LayerSummary {
-            number: index + 1,
+            number: match view.layer {
+                Layer::Dense(_) => dense_layers.next(),
+                _ => None,
+            },
             kind,
             name: view.name.unwrap_or_default().to_string(),
             outputs: view.layer.outputs(),
             parameters: view.parameters.len(),
         }
     };
-    layers.map(summary).collect()
+    layers.map(&mut summary).collect()
+}
+
+/// Returns the number of a layer as text, empty for layers without one.
+pub fn number_text(layer: &LayerSummary) -> String {
+    layer.number.map_or(String::new(), |number| number.to_string())
 }
 
 /// Formats the layers of a network as a table for the terminal.
@@ -58,7 +68,7 @@ pub fn architecture_text(network: &Network<f32>) -> String {
     for layer in layer_summaries(network) {
         let name = crate::foreign_text::escaped(&layer.name);
         table.row([
-            format!("  {:>2} {}", layer.number, layer.kind).into(),
+            format!("  {:>2} {}", number_text(&layer), layer.kind).into(),
             name.as_str().into(),
             grouped(layer.outputs as u64).into(),
             grouped(layer.parameters as u64).into(),
@@ -90,6 +100,7 @@ mod tests {
         let parameters: Vec<usize> = found.iter().map(|layer| layer.parameters).collect();
         assert_eq!(parameters, [10, 4, 0, 9]);
         let text = anstream::adapter::strip_str(&architecture_text(&network)).to_string();
-        assert!(text.contains("1 dense, relu") && text.contains("plane"), "{text}");
+        assert!(text.contains("0 dense, relu") && text.contains("1 dense, softmax"), "{text}");
+        assert!(text.contains("batch normalization") && text.contains("plane"), "{text}");
     }
 }

@@ -5,6 +5,7 @@ use model_format::{
 };
 
 use super::features::{feature_ranges, ranges_text, six_digits};
+use super::layer_titles::layer_titles;
 use super::number::{bytes, grouped, significant};
 use super::style::{HEADING, paint};
 use super::summary::joined;
@@ -146,10 +147,10 @@ fn layers(model: &Model<'_>) -> Table {
         "bytes",
     ])
     .gap(2);
-    for (index, layer) in model.layers().enumerate() {
+    for (title, layer) in layer_titles(model).into_iter().zip(model.layers()) {
         let Layer::Dense(dense) = layer else {
             table.row([
-                format!("{index} {}", layer.name()).into(),
+                title.into(),
                 grouped(layer.inputs() as u64).into(),
                 grouped(layer.outputs() as u64).into(),
                 real(layer.input().scale.into()).into(),
@@ -171,7 +172,7 @@ fn layers(model: &Model<'_>) -> Table {
             (least, most) = (least.min(scale), most.max(scale));
         }
         table.row([
-            format!("{index} dense").into(),
+            title.into(),
             grouped(dense.inputs() as u64).into(),
             grouped(dense.outputs() as u64).into(),
             real(dense.input.scale.into()).into(),

@@ -8,6 +8,7 @@ mod features;
 pub mod html;
 mod inspect;
 mod intake;
+mod layer_titles;
 mod metrics;
 mod number;
 pub(crate) mod style;
@@ -23,12 +24,13 @@ pub use confusion::confusion_text;
 pub use features::{FeatureRange, clipping_text, feature_ranges};
 pub use inspect::inspect_text;
 pub use intake::{intake_text, intake_warnings, missing_classes, warnings_text};
+pub use layer_titles::layer_titles;
 pub use metrics::{
     ModelMetrics, evaluation as evaluation_json, metrics, metrics_json, results_of,
     training_metrics,
 };
 pub use number::{bytes, grouped, percent, seconds, significant};
 pub use summary::{Column, model_text, quality_text};
-pub use svg::{confusion_svg, curves_svg};
+pub use svg::{Axes, ScatterPlot, confusion_svg, curves_svg, scatter_svg};
 pub(crate) use table::{Cell, Table};
 pub use warnings::{constant_warnings, warnings};

@@ -22,8 +22,12 @@ pub enum Stream {
     Augmentation = 4,
     /// Synthetic data.
     Data = 5,
+    /// Initial places of UMAP.
+    Layout = 6,
+    /// Negative samples of UMAP.
+    NegativeSamples = 7,
     /// Rows that a report shows as examples.
-    Examples = 6,
+    Examples = 8,
     /// Inputs of an imported model's self-tests.
     SelfTests = 16,
     /// Inputs on which a packed model is compared with the original.

@@ -6,6 +6,7 @@
 //! more memory than a small multiple of its size.
 
 mod chain;
+mod contents;
 mod dense;
 mod element_wise;
 mod error;
@@ -20,6 +21,7 @@ use model_format::{Encoding, Model, Quantization, Softmax};
 use rand::RngExt;
 use thimble_nn::Engine;
 
+pub use contents::{ConstantContents, Contents, OperatorContents, contents, is_float};
 pub use error::{ImportError, OperatorProblem, TensorProblem};
 
 use chain::Chain;

@@ -128,11 +128,7 @@ impl<'a> Tensor<'a> {
             return Err(self.refuse(TensorProblem::Storage("in TensorFlow Lite's sparse code")));
         }
         let what = || format!("the data of tensor {}", self.index);
-        let read = || {
-            let Some(buffer) = self.buffer else { return Ok((&[][..], 0)) };
-            Ok((buffer.bytes(0)?, buffer.u64(1)?))
-        };
-        let (bytes, outside) = read().map_err(|error| damaged(what())(error))?;
+        let (bytes, outside) = self.stored().map_err(|error| damaged(what())(error))?;
         // Offsets 0 and 1 mean that the data is inside.
         if outside > 1 {
             return Err(self.refuse(TensorProblem::Storage("outside of the flatbuffer")));
@@ -143,6 +139,22 @@ impl<'a> Tensor<'a> {
             return Err(self.refuse(TensorProblem::Data { found, needed, shape }));
         }
         Ok(bytes.as_chunks().0)
+    }
+
+    /// Returns the bytes in the file, and the position of those outside of the flatbuffer.
+    pub(super) fn stored(&self) -> Result<(&'a [u8], u64), OutOfFile> {
+        let Some(buffer) = self.buffer else { return Ok((&[][..], 0)) };
+        Ok((buffer.bytes(0)?, buffer.u64(1)?))
+    }
+
+    /// Returns the name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the zero points.
+    pub(super) fn zero_points(&self) -> &[i64] {
+        &self.zero_points
     }
 
     /// Formats type and quantization for messages.

@@ -73,7 +73,8 @@ fn program(values: &Values, include: &str, print: &str, main: &str, end: &str) -
     let mut values = values.clone();
     let print = ("print", print.to_string());
     let answer = values.iter().find(|(name, _)| *name == "answer");
-    let answer = answer.map_or(String::new(), |(_, text)| render(text, &[print.clone()]));
+    let answer =
+        answer.map_or(String::new(), |(_, text)| render(text, std::slice::from_ref(&print)));
     values.extend([
         ("include", include.to_string()),
         print,

@@ -16,7 +16,7 @@ use crate::data::{Locations, Subset};
 use crate::device::connection::AnyClient;
 use crate::device::local;
 use crate::evaluate::{Confusion, InputEncoder, Reading};
-use crate::report::{grouped, percent};
+use crate::report::{grouped, layer_titles, percent};
 
 /// Arguments of `device evaluate`.
 #[derive(Debug, Args)]
@@ -60,7 +60,7 @@ struct Found {
     seconds: f64,
     confusion: Confusion,
     /// The first row that differs, with its first layer that differs.
-    difference: Option<(usize, Option<usize>)>,
+    difference: Option<(usize, Option<String>)>,
     different_rows: usize,
 }
 
@@ -97,7 +97,9 @@ fn evaluate(
             found.different_rows += 1;
             if found.difference.is_none() {
                 let layers = (client.trace(&input)?, local::trace(&model, &input)?);
-                found.difference = Some((row, local::first_difference(&layers.0, &layers.1)));
+                let layer = local::first_difference(&layers.0, &layers.1);
+                let titles = layer_titles(&model);
+                found.difference = Some((row, layer.and_then(|layer| titles.get(layer).cloned())));
             }
         }
         if let Some(truth) = test.class(row) {
@@ -117,7 +119,7 @@ impl Found {
             println!("accuracy    {} on the device", percent(self.confusion.accuracy()));
             terminal::print(&confusions_text(&[("device", &self.confusion)]))?;
         }
-        match self.difference {
+        match &self.difference {
             None => {
                 println!("every byte equals the host's");
                 Ok(())
@@ -127,7 +129,7 @@ impl Found {
                 match layer {
                     Some(layer) => bail!(
                         "{count} rows differ from the host's output. The first is row {row}, \
-                         where layer {layer} is the first that differs"
+                         where layer `{layer}` is the first that differs"
                     ),
                     None => bail!(
                         "{count} rows differ from the host's output. The first, row {row}, had \

@@ -15,7 +15,7 @@ use crate::device::connection::{self, AnyClient};
 use crate::device::info::DeviceInfo;
 use crate::device::{Error, local};
 use crate::foreign_text::shown;
-use crate::report::{clipping_text, feature_ranges};
+use crate::report::{clipping_text, feature_ranges, layer_titles};
 
 /// Arguments of `device trace`.
 #[derive(Debug, Args)]
@@ -169,14 +169,16 @@ pub fn trace(args: TraceArgs) -> anyhow::Result<()> {
         };
         let Some(input) = input else { bail!("there is no row {row}. Rows are numbered from 0") };
         let (device, here) = (client.trace(&input)?, local::trace(&model, &input)?);
-        println!("layer       device    here");
-        for (layer, (device, here)) in device.iter().zip(&here).enumerate() {
+        let titles = layer_titles(&model);
+        println!("layer         device    here");
+        for (title, (device, here)) in titles.iter().zip(device.iter().zip(&here)) {
             let verdict = if device == here { "" } else { "  differ" };
-            println!("{layer:>5}     {device:08x}  {here:08x}{verdict}");
+            println!("{title:<12}  {device:08x}  {here:08x}{verdict}");
         }
-        match local::first_difference(&device, &here) {
+        match local::first_difference(&device, &here).map(|layer| titles.get(layer)) {
             None => println!("the output bytes of every layer are equal"),
-            Some(layer) => bail!("layer {layer} is the first that differs"),
+            Some(Some(layer)) => bail!("layer `{layer}` is the first that differs"),
+            Some(None) => bail!("the device reports another number of layers. Update its model"),
         }
         Ok(())
     })

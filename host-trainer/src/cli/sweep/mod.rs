@@ -85,8 +85,7 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
             }
             Todo::Report => {
                 progress.line(&format!("{point}: only the report is missing, and is made"));
-                let page = SavedRun::open(folder.path())?.report(&locations, &threads)?;
-                Ok(folder.write(Experiment::REPORT.0, page.as_bytes())?)
+                Ok(SavedRun::open(folder.path())?.report(&locations, &threads)?.write(&folder)?)
             }
         });
         match done {

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::report::LayerSummary;
+use crate::report::architecture::{LayerSummary, number_text};
 use crate::report::number::grouped;
 
 /// Returns the table of layers, with output widths and parameters.
@@ -17,7 +17,7 @@ pub fn table(layers: &[LayerSummary]) -> Markup {
             } }
             tbody {
                 @for layer in layers { tr {
-                    th scope="row" { (layer.number) }
+                    th scope="row" { (number_text(layer)) }
                     td data-column="kind" { (layer.kind) }
                     td data-column="name" { (layer.name) }
                     td data-column="outputs" { (grouped(layer.outputs as u64)) }

@@ -1,5 +1,6 @@
 //! Content of a report as plain data, the only input of the page.
 
+use super::surface::Surface;
 use crate::evaluate::{Confusion, Ranking, Regression};
 use crate::report::{FeatureRange, LayerSummary};
 
@@ -58,6 +59,8 @@ pub struct Findings {
     pub layers: Vec<LayerFindings>,
     /// Decision regions or surface, for two inputs.
     pub plane: Option<Plane>,
+    /// Surface in three dimensions, a page of its own.
+    pub surface: Option<Surface>,
     /// Every setting, by its key.
     pub settings: Vec<(String, String)>,
     /// Preset as TOML.

@@ -1,4 +1,4 @@
-//! Reports as self-contained HTML files without scripts.
+//! Reports as self-contained HTML files. Only that of a surface has a script.
 
 mod activations;
 mod architecture;
@@ -6,6 +6,7 @@ mod classes;
 mod compare;
 mod confusion;
 mod examples;
+mod features;
 mod figures;
 mod findings;
 mod gather;
@@ -14,12 +15,14 @@ mod page;
 mod picture;
 mod plane;
 mod plot;
-mod scatter;
+mod surface;
 mod values;
 
 pub use activations::activations_html;
 pub use compare::{Compared, columns, compare_html};
+pub use features::{FeaturesPage, Plot, features_html};
 pub use findings::Findings;
 pub use gather::{GatherError, RunParts, gather};
 pub use page::report_html;
-pub use scatter::{Projection, scatter_html};
+pub(super) use picture::class_color;
+pub use surface::{SURFACE, surface_html};

@@ -47,7 +47,7 @@ pub fn report_html(findings: &Findings) -> String {
             Task::Classes(answers) => (classes::section(answers, findings.data_type, findings.results)),
             Task::Values(answers) => (values::section(answers, findings.data_type, findings.results)),
         }
-        @if let Some(plane) = &findings.plane { (plane::section(plane, findings.data_type)) }
+        @if let Some(plane) = &findings.plane { (plane::section(plane, findings.surface.is_some(), findings.data_type)) }
         (layers::section(&findings.layers, findings.data_type))
         (architecture::table(&findings.architecture))
         (features(findings))

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::findings::{Legend, Picture, Plane};
 use super::picture::{class_color, css, img, value_gradient};
 use super::plot::{Axes, scatter};
+use super::surface::SURFACE;
 use crate::report::number::significant as number;
 use crate::report::svg::round;
 
@@ -16,13 +17,17 @@ pub fn title(plane: &Plane) -> &'static str {
     }
 }
 
-/// Pictures of the targets, float and int8.
-pub fn section(plane: &Plane, data_type: &str) -> Markup {
+/// Pictures of the targets, float and int8; with a link to the page in three dimensions if there is
+/// one.
+pub fn section(plane: &Plane, in_space: bool, data_type: &str) -> Markup {
     html! {
         h2 id="plane" { (title(plane)) }
         p class="faint" {
             "First input to the right, " (number(plane.x.0)) " to " (number(plane.x.1))
-            ", second upwards, " (number(plane.y.0)) " to " (number(plane.y.1)) "."
+            ", second upwards, " (number(plane.y.0)) " to " (number(plane.y.1)) ". "
+            @if in_space {
+                a href=(SURFACE) { "In three dimensions" } ", with the rows of the data."
+            }
         }
         div class="grid" {
             @if let Some(truth) = &plane.truth {

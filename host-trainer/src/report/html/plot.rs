@@ -204,8 +204,6 @@ pub fn square(
 /// Axes of a scatter plot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Axes {
-    /// Each axis fits the points.
-    Fitted,
     /// Both axes have the same scale, and lines mark 0.
     Equal,
     /// Both axes have the same range, and the diagonal marks equality.
@@ -231,7 +229,6 @@ pub fn scatter(
     };
     let (mut x, mut y) = (bound(|p| p.0), bound(|p| p.1));
     match axes {
-        Axes::Fitted => {}
         Axes::Equal => {
             let half = (x.1 - x.0).max(y.1 - y.0) / 2.0;
             let around = |(low, high): (f64, f64)| {

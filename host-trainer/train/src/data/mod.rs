@@ -43,7 +43,7 @@ pub use preparation::{
     Background, ColorMode, Fit, Invert, Preparation, PreparationError, PrepareError, Prepared,
 };
 pub use progress::LoadProgress;
-pub use scaling::{Scaling, ScalingMethod, Spread};
+pub use scaling::{FixedScaling, Scaling, ScalingMethod, Spread};
 pub use source::{Loaded, Locations, Source, TargetKind, cache_folder};
 pub use split::{Amount, HoldOut, Results, Splits, TestRows};
 pub use stage::Stage;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Subset;
 
 /// Feature scaling method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScalingMethod {
     /// No scaling. Bytes of images are divided by their largest value: 255, or 16 for the digits.
@@ -15,6 +15,55 @@ pub enum ScalingMethod {
     MinMax,
     /// Standardization: each feature to mean 0 and variance 1 on the training split.
     Standard,
+    /// Given offsets and factors, such as those of an imported network.
+    Fixed(FixedScaling),
+}
+
+/// Scaling that is not fitted: (x − offset) · factor. One value of each per feature, or one for all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FixedScaling {
+    /// Offsets, subtracted first.
+    pub offsets: Vec<f32>,
+    /// Factors, applied after the offsets.
+    pub factors: Vec<f32>,
+}
+
+impl FixedScaling {
+    /// Creates the scaling, with one value for all features if all are equal.
+    pub fn new(scaling: &Scaling) -> Self {
+        let short = |values: &[f32]| match values.windows(2).all(|pair| pair[0] == pair[1]) {
+            true => values.iter().take(1).copied().collect(),
+            false => values.to_vec(),
+        };
+        FixedScaling { offsets: short(&scaling.offsets), factors: short(&scaling.factors) }
+    }
+
+    /// Returns the problem with this number of features, if there is one.
+    pub fn problem(&self, features: usize) -> Option<String> {
+        for (key, values) in [("offsets", &self.offsets), ("factors", &self.factors)] {
+            if values.len() != 1 && values.len() != features {
+                return Some(format!(
+                    "{key} has {} values, but a row has {features} features: give one per feature, \
+                     or one for all",
+                    values.len()
+                ));
+            }
+            if values.iter().any(|value| !value.is_finite()) {
+                return Some(format!("{key} must be finite numbers"));
+            }
+        }
+        None
+    }
+
+    /// Returns the scaling of this number of features.
+    fn spread(&self, features: usize) -> Scaling {
+        let each = |values: &[f32], default: f32| {
+            let value = |at: usize| values.get(at).or(values.first()).copied().unwrap_or(default);
+            (0..features).map(value).collect()
+        };
+        Scaling { offsets: each(&self.offsets, 0.0), factors: each(&self.factors, 1.0) }
+    }
 }
 
 /// Scaling of each feature or target: (x − offset) · factor.
@@ -32,12 +81,13 @@ impl Scaling {
     /// Fits the scaling to these rows, which should be the training split only. `None` for no
     /// scaling. A constant feature is only shifted.
     pub fn fit(method: ScalingMethod, train: &Subset) -> Option<Self> {
-        let spreads = match method {
+        let spreads = match &method {
             ScalingMethod::None => return None,
+            ScalingMethod::Fixed(fixed) => return Some(fixed.spread(train.dataset().width())),
             ScalingMethod::MinMax | ScalingMethod::Standard => Spread::of(train),
         };
         let line = |spread: &Spread| {
-            let (offset, width) = match method {
+            let (offset, width) = match &method {
                 ScalingMethod::MinMax => (spread.low, spread.high - spread.low),
                 _ => (spread.mean, spread.deviation),
             };
@@ -129,6 +179,14 @@ mod tests {
         assert_eq!(Scaling::fit(ScalingMethod::None, &rows()), None);
         let min_max = Scaling::fit(ScalingMethod::MinMax, &rows()).unwrap();
         assert_eq!(min_max, Scaling { offsets: vec![1.0, 5.0], factors: vec![0.5, 1.0] });
+        let fixed = FixedScaling { offsets: vec![2.0], factors: vec![0.5, 0.25] };
+        assert_eq!(fixed.problem(2), None);
+        assert!(
+            fixed.problem(3).is_some_and(|problem| problem.starts_with("factors has 2 values"))
+        );
+        let given = Scaling::fit(ScalingMethod::Fixed(fixed.clone()), &rows()).unwrap();
+        assert_eq!(given, Scaling { offsets: vec![2.0, 2.0], factors: vec![0.5, 0.25] });
+        assert_eq!(FixedScaling::new(&given), fixed);
         let standard = Scaling::fit(ScalingMethod::Standard, &rows()).unwrap();
         assert_eq!(standard, Scaling { offsets: vec![2.0, 5.0], factors: vec![1.0, 1.0] });
     }

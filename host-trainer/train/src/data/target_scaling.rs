@@ -16,8 +16,9 @@ impl Scaling {
         };
         // Offset and spread of each target.
         let fitted = |output: usize| -> Option<(f64, f64)> {
-            Some(match method {
-                ScalingMethod::None => return None,
+            Some(match &method {
+                // Fixed scaling is of features; the preset's check refuses it for targets.
+                ScalingMethod::None | ScalingMethod::Fixed(_) => return None,
                 ScalingMethod::MinMax => {
                     let low = column(output).fold(f64::INFINITY, f64::min);
                     let high = column(output).fold(f64::NEG_INFINITY, f64::max);

@@ -89,10 +89,10 @@ fn plain(name: &str) -> Option<Activation> {
 fn unknown(name: &str) -> String {
     let known = ACTIVATIONS.map(Activation::name);
     let hint = match thimble_support::nearest(name, known) {
-        Some(near) => format!(" Did you mean `{near}`?"),
+        Some(near) => format!(" (did you mean `{near}`?)"),
         None => String::new(),
     };
-    format!("`{name}` is not an activation function.{hint} Known are: {}", known.join(", "))
+    format!("`{name}` is not an activation function{hint}. Known are: {}", known.join(", "))
 }
 
 fn within(name: &str, value: f64, low: f64, high: f64) -> Result<f64, String> {
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         for (text, expected) in [
-            ("\"rellu\"", "Did you mean `relu`? Known are: linear, relu,"),
+            ("\"rellu\"", "(did you mean `relu`?). Known are: linear, relu,"),
             ("{ relu = 1.0 }", "`relu` has no parameter: write \"relu\""),
             ("{ leaky_relu = 1.5 }", "`leaky_relu` must be from 0 to 1, but is 1.5"),
             ("{ elu = nan }", "`elu` must be from 0 to 100, but is NaN"),

@@ -7,6 +7,7 @@ mod pictures;
 mod plane;
 mod precision_recall;
 mod roc;
+mod surface;
 mod text;
 
 use model_format::Model;
@@ -82,6 +83,7 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Findings, Gathe
         2 => Some(plane::gather(parts, threads)?),
         _ => None,
     };
+    let surface = surface::surface(parts, threads)?;
     let mut rows = vec![("training", splits.train.len())];
     rows.extend(splits.validation.iter().map(|subset| ("validation", subset.len())));
     if splits.results == Results::Test {
@@ -134,6 +136,7 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Findings, Gathe
             measured,
         ),
         plane,
+        surface,
         settings: text::settings(&preset_toml),
         preset: preset_toml,
     })

@@ -153,7 +153,7 @@ fn scattered(rows: &[([f32; 2], f32)], names: &[String]) -> Vec<(f64, f64, Strin
 }
 
 /// Creates rows with these features, preprocessed as those of `like`.
-fn rows_like(like: &Subset, features: Array2<f32>) -> Option<Subset> {
+pub(super) fn rows_like(like: &Subset, features: Array2<f32>) -> Option<Subset> {
     let (dataset, rows) = (like.dataset(), features.nrows());
     let targets = match dataset.targets() {
         Targets::Classes(labels) => {

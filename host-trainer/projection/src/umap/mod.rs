@@ -1,5 +1,14 @@
 //! UMAP: McInnes, Healy and Melville, *Uniform manifold approximation and projection for dimension
-//! reduction*, 2018 (<https://arxiv.org/abs/1802.03426>), by the `manifolds-rs` crate.
+//! reduction*, 2018 (<https://arxiv.org/abs/1802.03426>).
+//!
+//! Neighbors are exact, points start at the principal components (Kobak and Linderman,
+//! *Initialization is critical for preserving global data structure in both t-SNE and UMAP*, 2021),
+//! and all updates are made in one order.
+
+mod curve;
+mod graph;
+mod layout;
+mod neighbors;
 
 /// Settings of UMAP.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,7 +22,7 @@ pub struct UmapSettings {
 }
 
 /// Reason why there is no projection.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UmapError {
     /// There are too few rows for the number of neighbors.
     #[error(
@@ -27,71 +36,53 @@ pub enum UmapError {
         /// Requested number of neighbors.
         neighbors: usize,
     },
-    /// The library failed.
-    #[cfg(feature = "umap")]
-    #[error("UMAP: {0}")]
-    Library(String),
-    /// This build does not contain UMAP.
-    #[cfg(not(feature = "umap"))]
-    #[error(
-        "UMAP is not in this build, because its library takes long to compile. Run\n    \
-         cargo run -p host-trainer --features full,umap -- features …"
-    )]
-    Missing,
 }
 
-/// Projects rows onto a plane, with similar rows close together. The same rows and seed give the
-/// same points, regardless of the number of threads.
+/// Projects rows onto a plane, with similar rows close together. `start` contains the places from
+/// which they begin, such as [`principal_components`](crate::principal_components). The same rows
+/// and seed give the same points, regardless of the number of threads.
+///
+/// The time grows with the square of the number of rows.
 ///
 /// # Shapes
-/// Every row has `width` values.
+/// Every row has `width` values, and `start` a place per row.
 ///
 /// # Errors
-/// [`UmapError`] for too few rows, or a build without the feature `umap`.
+/// [`UmapError`] for too few rows.
 pub fn umap(
     rows: &[f32],
     width: usize,
+    start: &[(f64, f64)],
     settings: UmapSettings,
 ) -> Result<Vec<(f64, f64)>, UmapError> {
-    let count = rows.len().checked_div(width).unwrap_or(0);
-    let neighbors = settings.neighbors;
+    let UmapSettings { neighbors, min_distance, seed } = settings;
+    let count = rows.len().checked_div(width).unwrap_or(0).min(start.len());
     if count <= neighbors {
         return Err(UmapError::Rows { rows: count, neighbors });
     }
-    embedded(rows, width, settings)
-}
-
-#[cfg(feature = "umap")]
-fn embedded(
-    rows: &[f32],
-    width: usize,
-    settings: UmapSettings,
-) -> Result<Vec<(f64, f64)>, UmapError> {
-    let parameters = manifolds_rs::UmapParams {
-        k: settings.neighbors,
-        ..manifolds_rs::UmapParams::new_default_2d(Some(settings.min_distance), None)
-    };
-    let (count, silent) = (rows.len() / width, 0);
-    let data = (rows, count, width);
-    let axes = manifolds_rs::umap(data, None, &parameters, settings.seed as usize, silent)
-        .map_err(|error| UmapError::Library(error.to_string()))?;
-    let axis = |index: usize| axes.get(index).into_iter().flatten().map(|&v| f64::from(v));
-    Ok(axis(0).zip(axis(1)).collect())
-}
-
-#[cfg(not(feature = "umap"))]
-fn embedded(_: &[f32], _: usize, _: UmapSettings) -> Result<Vec<(f64, f64)>, UmapError> {
-    Err(UmapError::Missing)
+    let edges = graph::edges(&neighbors::nearest(&rows[..count * width], width, neighbors));
+    let curve = curve::Curve::fitted(min_distance.into());
+    let mut points = layout::start(&start[..count], seed);
+    layout::optimize(&mut points, &edges, curve, layout::epochs(count), seed);
+    Ok(points.into_iter().map(|[x, y]| (x.into(), y.into())).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::principal_components;
+
+    fn projected(
+        rows: &[f32],
+        width: usize,
+        settings: UmapSettings,
+    ) -> Result<Vec<(f64, f64)>, UmapError> {
+        umap(rows, width, &principal_components(rows, width).points, settings)
+    }
 
     const SETTINGS: UmapSettings = UmapSettings { neighbors: 10, min_distance: 0.1, seed: 1 };
 
     /// A hundred rows around each of three corners of an eight-dimensional cube.
-    #[cfg(feature = "umap")]
     fn kinds() -> Vec<f32> {
         let row = |index: usize| {
             let value = move |column: usize| {
@@ -103,10 +94,9 @@ mod tests {
         (0..300).flat_map(row).collect()
     }
 
-    #[cfg(feature = "umap")]
     #[test]
     fn rows_of_a_kind_are_neighbors_and_a_seed_gives_one_picture() {
-        let points = umap(&kinds(), 8, SETTINGS).unwrap();
+        let points = projected(&kinds(), 8, SETTINGS).unwrap();
         assert_eq!(points.len(), 300);
         let distance =
             |a: usize, b: usize| (points[a].0 - points[b].0).hypot(points[a].1 - points[b].1);
@@ -116,24 +106,22 @@ mod tests {
             assert_eq!(nearest.unwrap() % 3, row % 3, "row {row}");
         }
         let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-        assert_eq!(one.install(|| umap(&kinds(), 8, SETTINGS)).unwrap(), points);
-        let other = umap(&kinds(), 8, UmapSettings { seed: 2, ..SETTINGS }).unwrap();
+        assert_eq!(one.install(|| projected(&kinds(), 8, SETTINGS)).unwrap(), points);
+        let other = projected(&kinds(), 8, UmapSettings { seed: 2, ..SETTINGS }).unwrap();
         assert_ne!(other, points);
     }
 
-    #[cfg(feature = "umap")]
     #[test]
     fn rows_that_are_all_alike_have_points_too() {
-        let points = umap(&[0.5; 40 * 4], 4, SETTINGS).unwrap();
+        let points = projected(&[0.5; 40 * 4], 4, SETTINGS).unwrap();
         assert!(points.len() == 40 && points.iter().all(|(x, y)| x.is_finite() && y.is_finite()));
     }
 
-    #[cfg(feature = "umap")]
     #[test]
     fn the_ends_of_what_may_be_chosen_give_points() {
         for (neighbors, min_distance) in [(2, 0.0), (2, 1.0), (299, 0.0), (299, 1.0)] {
             let settings = UmapSettings { neighbors, min_distance, ..SETTINGS };
-            let points = umap(&kinds(), 8, settings).unwrap();
+            let points = projected(&kinds(), 8, settings).unwrap();
             assert!(points.iter().all(|(x, y)| x.is_finite() && y.is_finite()), "{settings:?}");
         }
     }
@@ -141,10 +129,9 @@ mod tests {
     #[test]
     fn too_few_rows_are_refused() {
         for rows in [0, 1, 10] {
-            let error = umap(&vec![0.0; rows * 4], 4, SETTINGS).unwrap_err();
+            let error = projected(&vec![0.0; rows * 4], 4, SETTINGS).unwrap_err();
             assert_eq!(error, UmapError::Rows { rows, neighbors: 10 });
         }
-        let enough = umap(&[0.0; 11 * 4], 4, SETTINGS);
-        assert!(!matches!(enough, Err(UmapError::Rows { .. })), "{enough:?}");
+        assert_eq!(projected(&[0.0; 11 * 4], 4, SETTINGS).unwrap().len(), 11);
     }
 }

@@ -1,0 +1,103 @@
+//! `host-trainer import` of a float network, as a run folder.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use thimble_import::{Kind, Options, assemble, read, recognize};
+
+use super::args::ImportArgs;
+use super::train::{Interrupt, complete, results};
+use super::{files, terminal};
+use crate::data::Locations;
+use crate::foreign_text::{self, escaped};
+use crate::imported::Import;
+use crate::report::style::{FAINT, HEADING, paint};
+use crate::threads::Threads;
+
+/// Returns `true` if the file contains a float network, or one to refuse as such.
+pub fn takes(path: &Path) -> bool {
+    if path.is_dir() {
+        return true;
+    }
+    // An unreadable file is reported by the import itself.
+    let Ok(file) = std::fs::read(path) else { return false };
+    match recognize(&file) {
+        Some(Kind::Tflite) => crate::import::is_float(&file),
+        Some(_) => true,
+        None => false,
+    }
+}
+
+/// Imports a float network, quantizes it, and writes the folder of a run.
+pub fn run(args: &ImportArgs, labels: Option<Vec<String>>, quiet: bool) -> anyhow::Result<()> {
+    let options = Options { layers: args.layers.clone() };
+    let place = || foreign_text::path(&args.model);
+    let file = read(&args.model, &options).with_context(place)?;
+    let assembled = assemble(&file).with_context(place)?;
+    let name = name(args);
+    let out = args.output.clone().unwrap_or_else(|| Path::new("runs").join(&name));
+    let Some(rows) = &args.calibrate else {
+        bail!(
+            "{}: {}, {} inputs, {} outputs. A float network is quantized here, which needs rows of \
+             its inputs. Give them with --calibrate: a CSV file, a preset or a dataset",
+            place(),
+            file.source,
+            assembled.network.inputs(),
+            assembled.network.outputs()
+        );
+    };
+    let own = (!file.classes.is_empty()).then(|| file.classes.clone());
+    let import = Import {
+        file: &file,
+        assembled: &assembled,
+        name,
+        labels: labels.or(own),
+        classes: args.classes,
+    };
+    let outputs = assembled.network.outputs();
+    if let Some(labels) = &import.labels
+        && labels.len() != outputs
+        && !(labels.len() == 2 && outputs == 1)
+    {
+        bail!("{}: {} labels for {outputs} outputs", place(), labels.len());
+    }
+    let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
+    let locations = Locations::from_environment(args.data.data_dir.clone())
+        .with_progress(terminal::loading(quiet));
+    let folder = files::run_folder(&out)?;
+    let (trained, notes) = import.trained(rows, &folder, &locations, &threads)?;
+    let interrupt = Interrupt::default();
+    interrupt.watch();
+    let spinner = terminal::spinner("quantizing and judging", quiet);
+    let experiment = complete(trained, &folder, args.core, &threads, &interrupt);
+    spinner.finish_and_clear();
+    let experiment = experiment?;
+    if !quiet {
+        let shape = experiment.preset.network.shape(assembled.network.inputs());
+        let mut text = format!("{}  {}, {shape}\n", paint(HEADING, &import.name), file.source);
+        for note in file.notes.iter().chain(&assembled.notes).chain(&notes) {
+            text += &format!("{}\n", paint(FAINT, format!("note: {}", escaped(note))));
+        }
+        terminal::print(&text)?;
+        terminal::print(&results(&experiment, &folder)?)?;
+    }
+    args.max_loss.check(&experiment.float, &experiment.int8)
+}
+
+/// Returns the name of the run: that of the command line, or of the file.
+fn name(args: &ImportArgs) -> String {
+    let stem: PathBuf = args.model.with_extension("");
+    let stem = stem.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let text = args.name.clone().unwrap_or(stem);
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let text: String = text.chars().map(|c| if plain(c) { c } else { '-' }).collect();
+    let text = text.trim_start_matches('.');
+    let mut name = String::new();
+    for c in text.chars() {
+        if name.len() + c.len_utf8() > model_format::limits::MAX_TEXT {
+            break;
+        }
+        name.push(c);
+    }
+    if name.is_empty() { "imported".to_string() } else { name }
+}

@@ -1,0 +1,9 @@
+//! Files of PyTorch.
+#![no_main]
+
+mod network;
+
+use libfuzzer_sys::fuzz_target;
+use thimble_import::Kind;
+
+fuzz_target!(|file: &[u8]| network::visit(file, &[Kind::Torch, Kind::Safetensors]));
