@@ -71,7 +71,7 @@ fn many_outputs_are_shown_by_components_and_by_neighbors() {
         Finished::of(&mut host_trainer(&folder, arguments)).refused(1, named);
     };
     let arguments = ["features", "run", "0", "--rows", "test", "--neighbors", "2000"];
-    refused(&arguments, &["2000 neighbors", "--neighbors 359"]);
+    refused(&arguments, &["2000 neighbors", "--neighbors 358"]);
     refused(&["features", "run", "7"], &["no layer `7`", "0, 1"]);
 }
 

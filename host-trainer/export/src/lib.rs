@@ -5,6 +5,7 @@
 //!
 //! | module | content |
 //! |---|---|
+//! | [`archive`] | static libraries of one object file |
 //! | `name` | the prefix of every symbol |
 //! | `plan` | source and destination of each layer, scratch memory |
 //! | `weights` | weights in the order in which the C code reads them |
@@ -15,6 +16,7 @@
 //! | `package` | packages for build systems |
 //! | `templates/` | C text with `{{name}}` where values go |
 
+pub mod archive;
 mod header;
 mod layers;
 mod literal;
@@ -27,3 +29,6 @@ mod weights;
 pub use name::{Name, NameError};
 pub use package::{File, Package};
 pub use source::CSource;
+
+/// The header of the static library `libthimble.a`, with `{{erase_size}}` where that goes.
+pub const LIBRARY_HEADER: &str = include_str!("templates/thimble.h");

@@ -32,7 +32,7 @@ const RESERVED: &str = " alignas alignof and and_eq asm auto bitand bitor bool b
     void volatile wchar_t while xor xor_eq \
     assert complex ctype errno fenv inttypes iso646 limits locale math setjmp signal stdalign stdarg \
     stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar wchar \
-    wctype arm_acle arm_mve Arduino ";
+    wctype arm_acle arm_mve Arduino thimble ";
 
 impl Name {
     /// Checks a name.

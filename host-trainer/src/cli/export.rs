@@ -9,9 +9,10 @@ use model_format::Model;
 
 use super::args::model_file;
 use super::evaluate::read_model;
+use super::export_lib::{self, ExportLib};
 use super::{files, terminal};
 use crate::chips::Chip;
-use crate::export::{CSource, File, Name, Package};
+use crate::export::{CSource, Name, Package};
 use crate::foreign_text::{self, shown};
 use crate::report::bytes as in_bytes;
 
@@ -20,6 +21,9 @@ use crate::report::bytes as in_bytes;
 pub enum ExportArgs {
     /// Write a model as C source without dependencies, with identical outputs
     C(ExportC),
+    /// Compile the engine as a static library with a header, for firmware in C that updates its
+    /// model or has several
+    Lib(ExportLib),
 }
 
 /// Arguments of `export c`.
@@ -79,6 +83,7 @@ impl PackageArg {
 pub fn run(args: &ExportArgs, quiet: bool) -> anyhow::Result<()> {
     match args {
         ExportArgs::C(args) => c(args, quiet),
+        ExportArgs::Lib(args) => export_lib::run(args, quiet),
     }
 }
 
@@ -103,7 +108,11 @@ fn c(args: &ExportC, quiet: bool) -> anyhow::Result<()> {
         }
         None => source.files(),
     };
-    write(&args.output, &written, args.force)?;
+    let contents: Vec<_> = written
+        .iter()
+        .map(|file| (PathBuf::from(&file.path), file.content.clone().into_bytes()))
+        .collect();
+    write_new(&args.output, &contents, args.force)?;
     if !quiet {
         let mut text = String::new();
         for file in &written {
@@ -147,10 +156,14 @@ fn check_fit(source: &CSource, chip: &Chip) -> anyhow::Result<()> {
 
 /// Writes files below a folder. Files of the same names and other content are overwritten only with
 /// `force`, and none is written if one may not be.
-fn write(folder: &Path, written: &[File], force: bool) -> anyhow::Result<()> {
-    for file in written {
-        let path = folder.join(&file.path);
-        let same = fs::read(&path).is_ok_and(|content| content == file.content.as_bytes());
+pub(super) fn write_new(
+    folder: &Path,
+    contents: &[(PathBuf, Vec<u8>)],
+    force: bool,
+) -> anyhow::Result<()> {
+    for (path, content) in contents {
+        let path = folder.join(path);
+        let same = fs::read(&path).is_ok_and(|found| found == *content);
         if !force && !same && fs::symlink_metadata(&path).is_ok() {
             bail!(
                 "{} exists and has other content. Give another folder, or --force to overwrite it. \
@@ -159,12 +172,12 @@ fn write(folder: &Path, written: &[File], force: bool) -> anyhow::Result<()> {
             );
         }
     }
-    for file in written {
-        let path = folder.join(&file.path);
+    for (path, content) in contents {
+        let path = folder.join(path);
         let parent = path.parent().unwrap_or(folder);
         fs::create_dir_all(parent)
             .with_context(|| format!("{} cannot be created", foreign_text::path(parent)))?;
-        files::write(&path, file.content.as_bytes())?;
+        files::write(&path, content)?;
     }
     Ok(())
 }
@@ -173,8 +186,8 @@ fn write(folder: &Path, written: &[File], force: bool) -> anyhow::Result<()> {
 mod tests {
     use super::*;
 
-    fn file(path: &str, content: &str) -> File {
-        File { path: path.into(), content: content.into() }
+    fn file(path: &str, content: &str) -> (PathBuf, Vec<u8>) {
+        (path.into(), content.into())
     }
 
     #[test]
@@ -182,13 +195,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
         let [a, b] = [file("a.h", "1"), file("src/b.c", "2")];
-        write(folder.path(), &[a.clone(), b.clone()], false).unwrap();
-        write(folder.path(), &[a, b.clone()], false).unwrap();
+        write_new(folder.path(), &[a.clone(), b.clone()], false).unwrap();
+        write_new(folder.path(), &[a, b], false).unwrap();
         let changed = [file("c.h", "3"), file("a.h", "4")];
-        let error = write(folder.path(), &changed, false).unwrap_err().to_string();
+        let error = write_new(folder.path(), &changed, false).unwrap_err().to_string();
         assert!(error.contains("a.h") && error.contains("--force"), "{error}");
         assert!(!folder.path().join("c.h").exists(), "none is written if one may not be");
-        write(folder.path(), &changed, true).unwrap();
+        write_new(folder.path(), &changed, true).unwrap();
         assert_eq!([at("a.h"), at("c.h"), at("src/b.c")], ["4", "3", "2"]);
     }
 }

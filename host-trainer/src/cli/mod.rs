@@ -9,6 +9,7 @@ mod counts;
 mod device;
 mod evaluate;
 mod export;
+mod export_lib;
 #[cfg(feature = "projection")]
 mod features;
 #[cfg(feature = "fetch")]

@@ -15,6 +15,7 @@ use crate::experiment::Plan;
 use crate::foreign_text::{self, spreadsheet_cell};
 use crate::predict::probabilities;
 use crate::quantize::DataTypes;
+use crate::report::grouped;
 
 /// Rows of a run's dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -62,7 +63,12 @@ impl Rows<'_> {
         };
         let parts = split.rows(plan);
         if parts.is_empty() {
-            bail!("the run has no such rows: its preset.toml makes no split of this kind");
+            let known: Vec<String> = Split::All
+                .rows(plan)
+                .into_iter()
+                .map(|(name, rows)| format!("{name} ({})", grouped(rows.len() as u64)))
+                .collect();
+            bail!("the run has no such rows. Its splits are {}", known.join(", "));
         }
         let objective = plan.objective_of(&run.saved.network, &self.threads);
         let mut csv = csv::Writer::from_writer(Vec::new());

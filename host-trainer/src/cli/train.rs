@@ -326,6 +326,10 @@ pub(super) fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Re
             },
         );
     }
+    let validated = outcome.kept_epoch().and_then(|kept| kept.validation);
+    if let (Some(validated), Results::Test) = (validated, experiment.splits.results) {
+        text += &format!("validation rows: {}\n", super::progress::score(&validated));
+    }
     if let Some(epoch) = outcome.best_epoch {
         let epochs = outcome.history.epochs.len();
         text += &format!(
