@@ -17,6 +17,7 @@
 //! | module | content |
 //! |---|---|
 //! | [`cli`] | command line |
+//! | [`choice`] | choice among quantization candidates, on selection rows |
 //! | [`experiment`] | a run: data, training, quantization, and its output files |
 //! | `imported` | runs of imported float networks (feature `import`) |
 //! | [`run_folder`] | folder of a run: manifest and lock |
@@ -26,6 +27,7 @@
 //! | [`chips`] | chips, and predictions of the flash and RAM that a model takes |
 
 pub mod chips;
+pub mod choice;
 pub mod cli;
 pub mod experiment;
 #[cfg(feature = "import")]

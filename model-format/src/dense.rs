@@ -53,7 +53,7 @@ impl<'a> Dense<'a> {
             return reader.refuse(Field::WeightLayout, FieldError::LeftOut(code));
         }
         let layout = C::OPS.specialize(layout);
-        if layout.is_folded() && input.data_type != DataType::Int8 {
+        if layout.needs_int8() && input.data_type != DataType::Int8 {
             return reader.refuse(Field::WeightLayout, FieldError::NeedsInt8);
         }
         let parameters = reader.take_aligned(Field::Parameters)?;
@@ -69,6 +69,24 @@ impl<'a> Dense<'a> {
             return reader.mismatch(Field::Parameters, least, len);
         }
         Some(dense)
+    }
+
+    /// A layer of these fields, which have been read from a checked file.
+    pub(crate) fn of(
+        inputs: u16,
+        outputs: u16,
+        input: Quantization,
+        output: Quantization,
+        clamp: Clamp,
+        layout: WeightLayout,
+        parameters: &'a [u8],
+    ) -> Self {
+        Dense { inputs, outputs, input, output, clamp, layout, parameters }
+    }
+
+    /// Biases, folded biases, multipliers, weights, shifts, as they lie in the file.
+    pub(crate) fn parameters(&self) -> &'a [u8] {
+        self.parameters
     }
 
     /// Number of inputs, 1..=[`MAX_WIDTH`].

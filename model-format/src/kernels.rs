@@ -47,8 +47,9 @@ impl Kernels {
     pub const fn own(self, layout: WeightLayout) -> bool {
         match layout {
             WeightLayout::RowMajor | WeightLayout::Int4 | WeightLayout::Sparse => false,
-            WeightLayout::Columns8 => self.v7m || self.rv32,
-            WeightLayout::ColumnsUnsigned4 => self.v6m,
+            // Kernels of earlier releases.
+            WeightLayout::Columns8 => false,
+            WeightLayout::ColumnsUnsigned4 => self.v6m || self.v7m || self.rv32,
             WeightLayout::FoldedRows => self.mve,
             WeightLayout::Int4Tiles4 | WeightLayout::Pairs4 => self.dsp,
         }
@@ -112,8 +113,8 @@ mod tests {
         assert_eq!(of(""), [x, o, o, o, x, o, x, o]);
         assert_eq!(of("dsp"), [x, o, o, o, x, x, x, x]);
         assert_eq!(of("dsp,mve"), [x, o, o, x, x, x, x, x]);
-        assert_eq!(of("v7m"), [x, x, o, o, x, o, x, o]);
-        assert_eq!(of("rv32"), [x, x, o, o, x, o, x, o]);
+        assert_eq!(of("v7m"), [x, o, x, o, x, o, x, o]);
+        assert_eq!(of("rv32"), [x, o, x, o, x, o, x, o]);
         assert_eq!(of("v6m"), [x, o, x, o, x, o, x, o]);
         assert_eq!(of("host"), [x; 8]);
     }

@@ -14,7 +14,7 @@ pub enum WeightLayout {
     /// int8, row after row. Every core has a kernel for it.
     RowMajor = 0,
     /// int8 in tiles of eight rows; in a tile, the eight weights of the first column, of the
-    /// second, …
+    /// second, …; of earlier releases. A computer reads it, and packs it as another; no device does.
     Columns8 = 3,
     /// Weight + 128 as an unsigned byte, in tiles of four rows; in a tile, the four weights of the
     /// first column, of the second, …; with folded biases.
@@ -82,6 +82,11 @@ impl WeightLayout {
     /// Returns whether each row has a second bias, into which the zero point of the input is folded.
     pub const fn is_folded(self) -> bool {
         matches!(self, WeightLayout::ColumnsUnsigned4 | WeightLayout::FoldedRows)
+    }
+
+    /// Returns whether the input must be int8.
+    pub const fn needs_int8(self) -> bool {
+        matches!(self, WeightLayout::FoldedRows)
     }
 
     /// Folds the zero point of the input into a row's bias, so that a kernel can work on the input

@@ -241,7 +241,13 @@ impl<'a, C: Capabilities> Model<'a, C> {
 
     /// Division of the scratch memory of an engine for this model.
     pub fn scratch_layout(&self) -> ScratchLayout {
-        ScratchLayout::new(self.max_inputs.into(), self.max_output_bytes.into())
+        let (inputs, outputs) = (self.max_inputs.into(), self.max_output_bytes.into());
+        ScratchLayout::new(inputs, outputs, self.layer_count.into())
+    }
+
+    /// The file behind its header.
+    pub(crate) fn payload(&self) -> &'a [u8] {
+        self.payload
     }
 
     /// Length of the file in bytes: the flash that the model takes.

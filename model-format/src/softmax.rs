@@ -47,6 +47,11 @@ impl<'a> Softmax<'a> {
         Some(())
     }
 
+    /// A layer of these fields, which have been read from a checked file.
+    pub(crate) fn of(width: u16, input: Quantization, exponentials: &'a [u8]) -> Self {
+        Softmax { width, input, exponentials }
+    }
+
     /// Number of inputs, and of outputs.
     pub fn width(&self) -> usize {
         self.width.into()

@@ -39,6 +39,16 @@ impl<'a> Table<'a> {
         Some(Table { width: width as u16, input, output, bytes })
     }
 
+    /// A layer of these fields, which have been read from a checked file.
+    pub(crate) fn of(
+        width: u16,
+        input: Quantization,
+        output: Quantization,
+        bytes: &'a [u8],
+    ) -> Self {
+        Table { width, input, output, bytes }
+    }
+
     /// Number of inputs, and of outputs.
     pub fn width(&self) -> usize {
         self.width.into()

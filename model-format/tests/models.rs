@@ -64,8 +64,8 @@ fn a_chain_of_layers_is_described() {
     assert_eq!(parsed.input_quantization(), Quantization::int8(1.0, 3));
     assert_eq!(parsed.output().quantization, Softmax::OUTPUT);
     assert_eq!(parsed.checksum().to_le_bytes(), file[12..16]);
-    assert_eq!(parsed.scratch_layout(), ScratchLayout::new(12, 5));
-    assert_eq!(parsed.scratch_len(), 6 + 2 + 2);
+    assert_eq!(parsed.scratch_layout(), ScratchLayout::new(12, 5, 3));
+    assert_eq!(parsed.scratch_len(), 6 + 2 + 3 * 8 + 2);
     assert_eq!(parsed.input().shape[..], [9]);
     assert_eq!(parsed.input().len(), 9);
 }
@@ -94,7 +94,7 @@ fn values_have_the_bytes_of_their_type() {
     for spec in [counts, reals, of_input(vec![2, 3], INT8)] {
         let file = spec.to_bytes().unwrap();
         let parsed = Model::parse(&file).unwrap();
-        assert_eq!(parsed.scratch_layout(), ScratchLayout::new(0, 6));
+        assert_eq!(parsed.scratch_layout(), ScratchLayout::new(0, 6, 1));
         assert_eq!(ModelSpec::from(&parsed), spec);
         let shown = format!("{:?}{:?}", parsed.channels(), parsed.real_channels());
         assert_eq!(shown.contains("offset: 7"), parsed.raw_input_bytes() != 6, "{shown}");
@@ -103,7 +103,7 @@ fn values_have_the_bytes_of_their_type() {
     let mut wide = model(WeightLayout::RowMajor, 40, 1);
     wide.input.encoding = Encoding::Reals(vec![channel]);
     let file = wide.to_bytes().unwrap();
-    assert_eq!(Model::parse(&file).unwrap().scratch_layout(), ScratchLayout::new(40, 40));
+    assert_eq!(Model::parse(&file).unwrap().scratch_layout(), ScratchLayout::new(40, 40, 1));
 }
 
 #[test]

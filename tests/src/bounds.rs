@@ -26,8 +26,7 @@ pub struct Edge {
 
 /// Returns the data types that a layout supports.
 pub fn data_types(layout: WeightLayout) -> &'static [DataType] {
-    // Folding needs int8.
-    if layout.is_folded() { &[DataType::Int8] } else { &[DataType::Int8, DataType::Int16] }
+    if layout.needs_int8() { &[DataType::Int8] } else { &[DataType::Int8, DataType::Int16] }
 }
 
 /// Returns models at the bound for a layout and data type: for a row in a tile and one after the

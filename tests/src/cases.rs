@@ -115,7 +115,7 @@ pub fn int16(seed: u64, layouts: &[WeightLayout]) -> Case {
     let mut rng = fastrand::Rng::with_seed(seed);
     rng.u64(..);
     let takes_int16 =
-        |layout: &&WeightLayout| !layout.is_folded() && **layout != WeightLayout::Int4Tiles4;
+        |layout: &&WeightLayout| !layout.needs_int8() && **layout != WeightLayout::Int4Tiles4;
     let layouts: Vec<_> = layouts.iter().filter(takes_int16).collect();
     let widths = [(); 3].map(|()| {
         let most = [8, 70, 300][rng.usize(..3)];

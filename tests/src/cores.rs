@@ -3,12 +3,15 @@
 use std::path::Path;
 
 use host_trainer::device::board::{Board, CORTEX_M0_CODE};
-use host_trainer::device::command::{Sensing, Vector, costs, sense, vectors};
+use host_trainer::device::command::{Sensing, Vector, costs, costs_under_plugin, sense, vectors};
 use host_trainer::pack::Core;
 use model_format::WeightLayout;
-use model_format::WeightLayout::{Columns8, ColumnsUnsigned4, FoldedRows, Int4Tiles4, Pairs4};
+use model_format::WeightLayout::{ColumnsUnsigned4, FoldedRows, Int4Tiles4, Pairs4};
+
+use thimble_cycles::{Core as Timing, Count};
 
 use crate::emulated::{LIMIT, default_model, firmware_at_level, firmware_for};
+use crate::workspace::profile_dir;
 
 /// A core in QEMU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,8 +74,7 @@ impl EmulatedCore {
     /// Returns the layouts for which the core has a specialized kernel.
     pub fn own_layouts(self) -> &'static [WeightLayout] {
         match self {
-            EmulatedCore::M0 => &[ColumnsUnsigned4],
-            EmulatedCore::M3 | EmulatedCore::Rv32 => &[Columns8],
+            EmulatedCore::M0 | EmulatedCore::M3 | EmulatedCore::Rv32 => &[ColumnsUnsigned4],
             EmulatedCore::M4F | EmulatedCore::M7 | EmulatedCore::M33 => &[Pairs4, Int4Tiles4],
             EmulatedCore::M55 => &[FoldedRows, Pairs4, Int4Tiles4],
         }
@@ -123,6 +125,52 @@ impl EmulatedCore {
         sense(board, &firmware_for(board, &default_model()), sensing, model, recording, LIMIT)
             .unwrap_or_else(|error| panic!("{}: {error}", self.name()))
             .unwrap_or_else(|| panic!("{} refuses the model", self.name()))
+    }
+
+    /// Returns the cores whose timings apply to this one's code; none without documented timings.
+    pub fn timings(self) -> &'static [Timing] {
+        match self {
+            EmulatedCore::M0 => &[Timing::M0, Timing::M0Plus],
+            EmulatedCore::M3 => &[Timing::M3],
+            EmulatedCore::M4F => &[Timing::M4],
+            EmulatedCore::M33 => &[Timing::M33],
+            EmulatedCore::M7 | EmulatedCore::M55 => &[],
+            EmulatedCore::Rv32 => &[Timing::Fe310, Timing::Esp32C3, Timing::Hazard3],
+        }
+    }
+
+    /// Returns instructions and cycles of all rows of inputs of each model, for each of
+    /// [`EmulatedCore::timings`].
+    ///
+    /// # Panics
+    /// When the firmware cannot be built or run, refuses a model, or QEMU does not load the plugin.
+    pub fn cycles(self, models: &[Vector<'_>]) -> Vec<Vec<Count>> {
+        let board = self.board();
+        let plugin = profile_dir().join("deps/libthimble_cycles.so");
+        let names: Vec<_> = self.timings().iter().map(|core| core.name()).collect();
+        // QEMU reads a doubled comma as one.
+        let path = plugin.display().to_string().replace(',', ",,");
+        let argument = format!("{path},cores={},out=plugin", names.join("+"));
+        let elf = firmware_for(board, &default_model());
+        let lines = costs_under_plugin(board, &elf, models, &argument, LIMIT)
+            .unwrap_or_else(|error| panic!("{}: {error}", self.name()));
+        let number = |word: &str| word.parse::<u64>().expect("a number of the plugin's");
+        let counts: Vec<Vec<Count>> = lines
+            .lines()
+            .map(|line| {
+                let numbers: Vec<u64> = line.split_whitespace().map(number).collect();
+                let (pairs, _) = numbers.as_chunks();
+                pairs
+                    .iter()
+                    .map(|[instructions, cycles]| Count {
+                        instructions: *instructions,
+                        cycles: *cycles,
+                    })
+                    .collect()
+            })
+            .collect();
+        assert_eq!(counts.len(), models.len(), "{} refuses a model", self.name());
+        counts
     }
 
     /// Returns the executed instructions of an inference of each model, averaged over its inputs.

@@ -10,6 +10,8 @@ use host_trainer::pack::pack;
 use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
 use model_format::{Clamp, DataType, Encoding, Model, Multiplier, Quantization, WeightLayout};
 
+use thimble_cycles::Core as Timing;
+
 use crate::cores::EmulatedCore;
 use crate::emulated::{LIMIT, firmware_for};
 use crate::mnist;
@@ -19,7 +21,7 @@ use crate::trained;
 pub const IMAGES: usize = 1000;
 
 /// Rows of random inputs over which a count is averaged.
-const ROWS: usize = 8;
+pub(crate) const ROWS: usize = 8;
 
 /// A core with the bounds of its instruction counts.
 #[derive(Clone, Copy, Debug)]
@@ -35,14 +37,45 @@ pub struct Core {
     /// for per-row multipliers, from the headers of tflite-micro at 90b983c, by gcc 12.2 at -O3
     /// -DNDEBUG for rv32imac.
     pub others: u64,
-    /// Upper bound for random inputs over the whole range of int8.
-    pub max_dense: u64,
-    /// Upper bound for the mean over [`IMAGES`] MNIST test images.
-    pub max_mnist: u64,
-    /// Upper bound with int4 weights, for random inputs.
+    /// Upper bounds against performance regressions.
+    pub bounds: Bounds,
+    /// Upper bound of the instructions with int4 weights, for random inputs.
     pub max_int4: u64,
-    /// Upper bound per multiply-accumulate of a layer of [`WIDE`], for random inputs.
-    pub max_a_mac: f64,
+}
+
+/// Upper bounds: of cycles where the core has documented timings, else of executed instructions.
+#[derive(Clone, Copy, Debug)]
+pub enum Bounds {
+    /// For each of the core's timings.
+    Cycles(&'static [CycleBound]),
+    /// For a core without documented timings.
+    Instructions {
+        /// For random inputs over the whole range of int8.
+        max_dense: u64,
+        /// For the mean over [`IMAGES`] MNIST test images.
+        max_mnist: u64,
+        /// Per multiply-accumulate of a layer of [`WIDE`], for random inputs.
+        max_a_mac: f64,
+    },
+}
+
+/// Upper bounds of cycles by the timings of a core.
+#[derive(Clone, Copy, Debug)]
+pub struct CycleBound {
+    /// The timings.
+    pub timing: Timing,
+    /// For 784-128-10, random inputs over the whole range of int8.
+    pub max_dense: u64,
+    /// For the mean over MNIST test images.
+    pub max_mnist: u64,
+    /// For the autoencoder of MLPerf Tiny's anomaly detection, random inputs.
+    pub max_ad01: u64,
+    /// For 1-16-16-1, where fixed costs rule.
+    pub max_tiny: u64,
+}
+
+const fn cycles(timing: Timing, [dense, mnist, ad01, tiny]: [u64; 4]) -> CycleBound {
+    CycleBound { timing, max_dense: dense, max_mnist: mnist, max_ad01: ad01, max_tiny: tiny }
 }
 
 /// Measurements of a core.
@@ -112,7 +145,7 @@ impl Core {
     }
 
     /// Returns the model with its weights packed for the core.
-    fn packed(&self, model: &[u8]) -> Vec<u8> {
+    pub(crate) fn packed(&self, model: &[u8]) -> Vec<u8> {
         let model = Model::parse(model).unwrap_or_else(|error| panic!("{error}"));
         pack(&model, self.core.packed_for()).unwrap_or_else(|error| panic!("{error}"))
     }
@@ -171,7 +204,7 @@ impl Network {
         self.widths.windows(2).map(|pair| pair[0] * pair[1]).sum()
     }
 
-    fn input_bytes(&self) -> usize {
+    pub(crate) fn input_bytes(&self) -> usize {
         self.widths[0] * self.data_type.bytes()
     }
 
@@ -236,69 +269,68 @@ fn with_zeros(percent: usize) -> Vec<i8> {
     inputs
 }
 
+const CYCLES_M0: [CycleBound; 2] = [
+    cycles(Timing::M0, [445_000, 175_000, 1_345_000, 9_100]),
+    cycles(Timing::M0Plus, [441_000, 172_000, 1_328_000, 8_800]),
+];
+const CYCLES_M3: [CycleBound; 1] = [cycles(Timing::M3, [303_000, 115_000, 890_000, 5_500])];
+const CYCLES_M4: [CycleBound; 1] = [cycles(Timing::M4, [141_000, 55_000, 396_000, 3_100])];
+const CYCLES_M33: [CycleBound; 1] = [cycles(Timing::M33, [127_500, 50_500, 357_000, 2_800])];
+const CYCLES_RV32: [CycleBound; 3] = [
+    cycles(Timing::Fe310, [333_500, 116_500, 950_000, 5_050]),
+    cycles(Timing::Esp32C3, [334_000, 118_500, 952_000, 5_300]),
+    cycles(Timing::Hazard3, [331_500, 116_000, 940_000, 5_000]),
+];
+
 /// Every core that has a kernel of its own.
 pub const CORES: [Core; 7] = [
     Core {
         core: EmulatedCore::M0,
         board: "qemu-mps2-an385",
         others: 562_050,
-        max_dense: 380_000,
-        max_mnist: 150_000,
+        bounds: Bounds::Cycles(&CYCLES_M0),
         max_int4: 800_000,
-        max_a_mac: 3.6,
     },
     Core {
         core: EmulatedCore::M3,
         board: "qemu-mps2-an385",
         others: 348_734,
-        max_dense: 240_000,
-        max_mnist: 95_000,
+        bounds: Bounds::Cycles(&CYCLES_M3),
         max_int4: 450_000,
-        max_a_mac: 2.3,
     },
     Core {
         core: EmulatedCore::M4F,
         board: "qemu-mps2-an386",
         others: 197_650,
-        max_dense: 105_000,
-        max_mnist: 50_000,
+        bounds: Bounds::Cycles(&CYCLES_M4),
         max_int4: 130_000,
-        max_a_mac: 0.97,
     },
     Core {
         core: EmulatedCore::M7,
         board: "qemu-mps2-an500",
         others: 197_650,
-        max_dense: 105_000,
-        max_mnist: 50_000,
+        bounds: Bounds::Instructions { max_dense: 105_000, max_mnist: 50_000, max_a_mac: 0.97 },
         max_int4: 130_000,
-        max_a_mac: 0.97,
     },
     Core {
         core: EmulatedCore::M33,
         board: "qemu-mps2-an505",
         others: 197_650,
-        max_dense: 105_000,
-        max_mnist: 50_000,
+        bounds: Bounds::Cycles(&CYCLES_M33),
         max_int4: 130_000,
-        max_a_mac: 0.97,
     },
     Core {
         core: EmulatedCore::M55,
         board: "qemu-mps3-an547",
         others: 17_780,
-        max_dense: 17_700,
-        max_mnist: 17_700,
+        bounds: Bounds::Instructions { max_dense: 16_500, max_mnist: 16_500, max_a_mac: 0.165 },
         max_int4: 130_000,
-        max_a_mac: 0.165,
     },
     Core {
         core: EmulatedCore::Rv32,
         board: "qemu-riscv",
         others: 820_935,
-        max_dense: 345_000,
-        max_mnist: 130_000,
+        bounds: Bounds::Cycles(&CYCLES_RV32),
         max_int4: 620_000,
-        max_a_mac: 3.3,
     },
 ];

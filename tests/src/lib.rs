@@ -14,6 +14,7 @@ pub mod cases;
 pub mod command;
 pub mod cores;
 pub mod counts;
+pub mod cycles;
 pub mod digits;
 pub mod emulated;
 pub mod golden;

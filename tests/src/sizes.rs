@@ -143,10 +143,9 @@ fn dense(inputs: usize, outputs: usize, output: Quantization, layout: WeightLayo
 
 /// Returns the layouts for which a core has kernels.
 fn layouts(core: Core) -> Vec<WeightLayout> {
-    use WeightLayout::{Columns8, ColumnsUnsigned4, Int4, Int4Tiles4, Pairs4, RowMajor, Sparse};
+    use WeightLayout::{ColumnsUnsigned4, Int4, Int4Tiles4, Pairs4, RowMajor, Sparse};
     let own: &[WeightLayout] = match core {
-        Core::CortexM0 => &[ColumnsUnsigned4],
-        Core::CortexM3 | Core::Rv32 => &[Columns8],
+        Core::CortexM0 | Core::CortexM3 | Core::Rv32 => &[ColumnsUnsigned4],
         _ => &[Pairs4, Int4Tiles4],
     };
     [own, &[RowMajor, Int4, Sparse]].concat()
@@ -157,7 +156,6 @@ fn layouts(core: Core) -> Vec<WeightLayout> {
 /// # Panics
 /// When one can't be built or run, with the reason.
 pub fn measure() -> Measured {
-    let targets = TARGETS.map(|(target, core)| (target.to_string(), measure_target(target, core)));
     let stacks = MACHINES.iter().flat_map(|machine| {
         let (_, core) = TARGETS.into_iter().find(|(target, _)| *target == machine.target)?;
         let digits = default_model();
@@ -167,9 +165,17 @@ pub fn measure() -> Measured {
     });
     Measured {
         stack: stacks.max().unwrap_or(0),
-        targets: BTreeMap::from(targets),
+        targets: measure_targets(),
         boards: measure_boards(),
     }
+}
+
+/// Code sizes of each target.
+///
+/// # Panics
+/// When an image can't be built, with the reason.
+pub fn measure_targets() -> BTreeMap<String, Code> {
+    TARGETS.map(|(target, core)| (target.to_string(), measure_target(target, core))).into()
 }
 
 /// RAM of boards with the device application, for each target.

@@ -6,9 +6,9 @@ use thimble_tests::emulated::default_model;
 use thimble_tests::minimal::{MACHINES, Machine, Sizes, image, run, stack_and_statics, symbols};
 use thimble_tests::sizes::notebook_model;
 
-/// Upper bound of flash without the model in bytes: 6 KiB on the M4, 6.5 KiB on the M0, 7 KiB on
+/// Upper bound of flash without the model in bytes: 7 KiB on the M0 and the M4, 8.5 KiB on
 /// RV32.
-const MOST_CODE: [u64; 3] = [6_656, 6_144, 7_168];
+const MOST_CODE: [u64; 3] = [7_168, 7_168, 8_704];
 /// Upper bound of static RAM without the scratch memory, in bytes.
 const MOST_STATIC: u64 = 256;
 /// Upper bound of scratch memory for 784-128-10, in bytes.

@@ -3,5 +3,5 @@
 fn main() {
     thimble_board_build::runtime();
     thimble_board_build::memory(include_str!("memory.x"));
-    thimble_board_build::model_and_updates("../../models/mnist-16k-cortex-m0.thimble");
+    thimble_board_build::model_and_updates("../../models/mnist-16k-packed.thimble");
 }

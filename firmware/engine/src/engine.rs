@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 
-use model_format::{AllOps, Capabilities, DataType, Layer, Layers, Model, Table};
+use model_format::{AllOps, Capabilities, DataType, Layer, LayerWords, Model, Table};
 
 use crate::Answer;
 use crate::error::{EngineError, InputError};
@@ -34,6 +34,8 @@ use crate::source::ModelSource;
 pub struct Engine<'m, 's, C = AllOps> {
     model: Model<'m, C>,
     workspace: Workspace<'s>,
+    /// The fields of the layers, which are read from the file once.
+    layers: &'s [LayerWords],
     activations: &'s mut [u8],
     capabilities: PhantomData<C>,
 }
@@ -75,10 +77,14 @@ impl<'m, 's, C: Capabilities> Engine<'m, 's, C> {
         let (words, rest) =
             scratch.split_at_mut_checked(layout.widened_words).ok_or_else(refused)?;
         let (blocks, rest) = rest.split_at_mut_checked(layout.blocks_words).ok_or_else(refused)?;
+        let (layers, rest) = rest.split_at_mut_checked(layout.layer_words).ok_or_else(refused)?;
         let activations = rest.get_mut(..layout.activation_words).ok_or_else(refused)?;
+        let (layers, _) = layers.as_chunks_mut();
+        model.decode_layers(layers);
         Ok(Engine {
             model,
             workspace: Workspace { words, blocks: bytemuck::must_cast_slice_mut(blocks) },
+            layers,
             activations: bytemuck::must_cast_slice_mut(activations),
             capabilities: PhantomData,
         })
@@ -233,13 +239,10 @@ impl<'m, 's, C: Capabilities> Engine<'m, 's, C> {
         mut len: usize,
         mut trace: impl FnMut(usize, &[u8]),
     ) -> usize {
-        let (mut layers, mut index) = (self.model.layers(), 0usize);
         let mut from = input;
-        // By reference: a layer that is moved is copied on the stack.
-        while let Some(layer) = &next(&mut layers) {
-            len = self.run_layer(layer, from.take(), len);
+        for (index, words) in self.layers.iter().enumerate() {
+            len = self.run_layer(words, from.take(), len);
             trace(index, output(self.activations, len));
-            index = index.wrapping_add(1);
         }
         len
     }
@@ -248,7 +251,9 @@ impl<'m, 's, C: Capabilities> Engine<'m, 's, C> {
     /// bytes of them its output takes.
     // Out of line, so that the layer is not taken apart on the stack.
     #[inline(never)]
-    fn run_layer(&mut self, layer: &Layer<'_>, input: Option<&[u8]>, len: usize) -> usize {
+    fn run_layer(&mut self, words: &LayerWords, input: Option<&[u8]>, len: usize) -> usize {
+        // By reference: a layer that is moved is copied on the stack.
+        let Some(layer) = &self.model.decoded(words) else { return 0 };
         if let Layer::Dense(dense) = layer {
             let known = dense.specialize::<C>();
             let bytes = match input {
@@ -284,13 +289,6 @@ impl<'m, 's, C: Capabilities> Engine<'m, 's, C> {
 /// The bytes of a layer's output.
 fn output(activations: &[u8], len: usize) -> &[u8] {
     activations.get(..len).unwrap_or_default()
-}
-
-// Out of line where a kernel takes much of the stack: what reading a layer takes of it is then free
-// again while the layer runs. Elsewhere that would only be larger.
-#[cfg_attr(any(kernel_mve, kernel_v6m, kernel_v7m), inline(never))]
-fn next<'m, C: Capabilities>(layers: &mut Layers<'m, C>) -> Option<Layer<'m>> {
-    layers.next()
 }
 
 #[inline(never)]

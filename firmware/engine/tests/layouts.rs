@@ -108,7 +108,7 @@ fn int8_in_every_layout() {
 
 #[test]
 fn int16_in_every_layout_that_folds_nothing() {
-    let layouts = WeightLayout::ALL.into_iter().filter(|layout| !layout.is_folded());
+    let layouts = WeightLayout::ALL.into_iter().filter(|layout| !layout.needs_int8());
     for shape in SHAPES {
         same(*shape, Quantization::int16(0.5), layouts.clone());
     }

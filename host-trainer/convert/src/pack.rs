@@ -64,7 +64,7 @@ impl Core {
     /// Returns the fastest layout for a layer's weights and inputs.
     fn layout(self, dense: &DenseSpec, input: Quantization) -> WeightLayout {
         use WeightLayout::{
-            Columns8, ColumnsUnsigned4, FoldedRows, Int4, Int4Tiles4, Pairs4, RowMajor, Sparse,
+            ColumnsUnsigned4, FoldedRows, Int4, Int4Tiles4, Pairs4, RowMajor, Sparse,
         };
         if dense.layout == WeightLayout::Sparse {
             // Other layouts would store the zeros, too.
@@ -76,8 +76,7 @@ impl Core {
             (_, true, DataType::Int8) if has_dsp => Int4Tiles4,
             (_, true, _) => Int4,
             (Core::CortexM55, false, DataType::Int8) => FoldedRows,
-            (Core::CortexM0, false, DataType::Int8) => ColumnsUnsigned4,
-            (Core::CortexM3 | Core::Rv32, false, _) => Columns8,
+            (Core::CortexM0 | Core::CortexM3 | Core::Rv32, false, _) => ColumnsUnsigned4,
             _ if has_dsp => Pairs4,
             _ => RowMajor,
         }
@@ -235,12 +234,12 @@ mod tests {
         );
         for (core, expected) in [
             (Core::CortexM0, [ColumnsUnsigned4, Int4]),
-            (Core::CortexM3, [Columns8, Int4]),
+            (Core::CortexM3, [ColumnsUnsigned4, Int4]),
             (Core::CortexM4, [Pairs4, Int4Tiles4]),
             (Core::CortexM7, [Pairs4, Int4Tiles4]),
             (Core::CortexM33, [Pairs4, Int4Tiles4]),
             (Core::CortexM55, [FoldedRows, Int4Tiles4]),
-            (Core::Rv32, [Columns8, Int4]),
+            (Core::Rv32, [ColumnsUnsigned4, Int4]),
             (Core::Any, [RowMajor, Int4]),
         ] {
             assert_eq!(layouts(&bytes, core), expected, "{core}");
@@ -250,14 +249,14 @@ mod tests {
     }
 
     #[test]
-    fn int16_and_sparse_layers_keep_what_folds_nothing() {
+    fn int16_and_sparse_layers_get_the_layouts_that_take_them() {
         use WeightLayout::*;
         let int16 = model(Quantization::int16(0.1), vec![dense(9, 5, 40, RowMajor)]);
         for (core, layout) in [
             (Core::CortexM4, Pairs4),
-            (Core::CortexM0, RowMajor),
+            (Core::CortexM0, ColumnsUnsigned4),
             (Core::CortexM55, Pairs4),
-            (Core::Rv32, Columns8),
+            (Core::Rv32, ColumnsUnsigned4),
         ] {
             assert_eq!(layouts(&int16, core), [layout], "{core}");
         }

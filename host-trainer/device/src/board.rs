@@ -85,7 +85,7 @@ pub const BOARDS: &[Board] = &[
         machine: "microbit",
         log: Log::Memory,
         work_bytes: 6 << 10,
-        model: "firmware/models/mnist-16k-cortex-m0.thimble",
+        model: "firmware/models/mnist-16k-packed.thimble",
         target: "thumbv6m-none-eabi",
     },
     Board {
@@ -94,7 +94,7 @@ pub const BOARDS: &[Board] = &[
         machine: "sifive_e,revb=true",
         log: Log::SecondUart,
         work_bytes: 6 << 10,
-        model: "firmware/models/mnist-16k-rv32.thimble",
+        model: "firmware/models/mnist-16k-packed.thimble",
         target: "riscv32imac-unknown-none-elf",
     },
 ];

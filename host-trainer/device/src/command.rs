@@ -120,6 +120,35 @@ pub fn costs(
     answers.into_iter().map(|answer| answer.map(count).transpose()).collect()
 }
 
+/// Runs other models than the built-in one, as [`costs`] does, under a plugin of QEMU, whose argument
+/// makes it write to the file `plugin`. Returns what it has written.
+///
+/// # Errors
+/// [`Error::Ended`] with the firmware's log if it fails, or with QEMU's message if it does not load
+/// the plugin; [`Error::TooSlow`] after `limit`; [`Error::File`] if the plugin has written nothing.
+pub fn costs_under_plugin(
+    board: &'static Board,
+    elf: &Path,
+    vectors: &[Vector<'_>],
+    argument: &str,
+    limit: Duration,
+) -> Result<String, Error> {
+    let folder = tempfile::tempdir().map_err(Error::file(std::env::temp_dir()))?;
+    run_in(folder.path(), board, elf, "costs", &records(vectors), Some(argument), limit)?;
+    let written = folder.path().join("plugin");
+    fs::read_to_string(&written).map_err(Error::file(&written))
+}
+
+/// Returns the records of models and their inputs.
+fn records(vectors: &[Vector<'_>]) -> Vec<u8> {
+    let mut records = Vec::new();
+    for vector in vectors {
+        put_blob(&mut records, vector.model);
+        put_blob(&mut records, &unsigned(vector.inputs));
+    }
+    records
+}
+
 /// Returns the response of a command to each record.
 fn answers(
     board: &'static Board,
@@ -128,12 +157,7 @@ fn answers(
     vectors: &[Vector<'_>],
     limit: Duration,
 ) -> Result<Vec<Option<Vec<i8>>>, Error> {
-    let mut input = Vec::new();
-    for vector in vectors {
-        put_blob(&mut input, vector.model);
-        put_blob(&mut input, &unsigned(vector.inputs));
-    }
-    let output = run(board, elf, command, &input, limit)?;
+    let output = run(board, elf, command, &records(vectors), limit)?;
     let answers = take_answers(&output).filter(|answers| answers.len() == vectors.len());
     answers.ok_or_else(|| Error::Output {
         board: board.name,
@@ -168,15 +192,29 @@ fn run(
     limit: Duration,
 ) -> Result<Vec<u8>, Error> {
     let folder = tempfile::tempdir().map_err(Error::file(std::env::temp_dir()))?;
+    run_in(folder.path(), board, elf, command, input, None, limit)
+}
+
+/// Starts the firmware as [`run`] does, with its files in this folder, which has none of them.
+fn run_in(
+    folder: &Path,
+    board: &'static Board,
+    elf: &Path,
+    command: &str,
+    input: &[u8],
+    plugin: Option<&str>,
+    limit: Duration,
+) -> Result<Vec<u8>, Error> {
     // Short names in a separate folder: the firmware's command line is short and does not allow
     // spaces in an argument, which a user's folders may contain.
-    let (input_path, output_path) = (folder.path().join("in"), folder.path().join("out"));
+    let (input_path, output_path) = (folder.join("in"), folder.join("out"));
     fs::write(&input_path, input).map_err(Error::file(&input_path))?;
     let mut emulator = Emulator::start(Options {
         uart: Uart::None,
         command: &[command, "in", "out"],
         count_instructions: matches!(command, "count" | "costs"),
-        folder: Some(folder.path()),
+        plugin,
+        folder: Some(folder),
         ..Options::serve(board, elf)
     })?;
     emulator.wait_for_success(limit)?;

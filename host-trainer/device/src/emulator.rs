@@ -48,6 +48,8 @@ pub struct Options<'a> {
     pub command: &'a [&'a str],
     /// Advances the machine's time by exactly one nanosecond per executed instruction.
     pub count_instructions: bool,
+    /// QEMU's argument for a plugin.
+    pub plugin: Option<&'a str>,
     /// Enables [`Emulator::reset`].
     pub resettable: bool,
     /// Folder in which the firmware opens files.
@@ -65,6 +67,7 @@ impl<'a> Options<'a> {
             uart: Uart::Private,
             command: &[],
             count_instructions: false,
+            plugin: None,
             resettable: false,
             folder: None,
             on_line: Box::new(|_| ()),
@@ -95,6 +98,7 @@ impl Emulator {
             uart,
             command,
             count_instructions,
+            plugin,
             resettable,
             folder,
             mut on_line,
@@ -119,6 +123,9 @@ impl Emulator {
         };
         if count_instructions {
             qemu.args(["-icount", "shift=0"]);
+        }
+        if let Some(plugin) = plugin {
+            qemu.args(["-plugin", plugin]);
         }
         let control = match resettable {
             true => Some(TcpListener::bind("127.0.0.1:0").map_err(Error::Connection)?),

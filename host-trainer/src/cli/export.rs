@@ -39,7 +39,7 @@ pub struct ExportC {
     #[arg(long, value_name = "IDENTIFIER")]
     pub name: Option<String>,
     /// Write a package with an example for a build system, in place of two files
-    #[arg(long, value_enum, value_name = "BUILD SYSTEM")]
+    #[arg(long, value_enum, value_name = "SYSTEM")]
     pub package: Option<PackageArg>,
     /// Check that the model fits this chip; `inspect --for list` shows the names
     #[arg(long = "for", value_name = "CHIP")]

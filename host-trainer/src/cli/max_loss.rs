@@ -3,8 +3,8 @@
 use anyhow::bail;
 use clap::Args;
 
+use crate::choice::QuantizationLoss;
 use crate::evaluate::Evaluation;
-use crate::experiment::QuantizationLoss;
 
 /// Bound of `--max-loss`.
 #[derive(Clone, Copy, Debug, Default, Args)]

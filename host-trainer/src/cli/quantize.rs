@@ -13,11 +13,10 @@ use super::evaluate::read_model;
 use super::max_loss::MaxLoss;
 use super::{checkpoint, files, terminal};
 use crate::atomic_file;
+use crate::choice::{Choice, QuantizationLoss, judged_rows, quantize_network};
 use crate::data::{Locations, Subset};
 use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
-use crate::experiment::{
-    Choice, Experiment, Plan, QuantizationLoss, SavedRun, check_data, judged_rows, quantize_network,
-};
+use crate::experiment::{Experiment, Plan, SavedRun, check_data};
 use crate::foreign_text::{self, shown};
 use crate::memory;
 use crate::network::Network;

@@ -15,15 +15,15 @@ use super::progress::TrainProgress;
 use super::{files, terminal};
 use crate::data::{Locations, Results};
 use crate::evaluate::{Confusion, Threshold};
-use crate::experiment::{Experiment, Plan, SavedRun, Trained};
+use crate::experiment::{Experiment, Plan, SavedRun, Trained, metrics};
 use crate::foreign_text::{self, escaped, shown};
 use crate::network::Network;
 use crate::pack::Core;
 use crate::preset;
 use crate::report::{
     Column, architecture_text, attempts_text, clipping_text, confusion_text, constant_warnings,
-    feature_ranges, grouped, intake_text, intake_warnings, metrics, model_text, percent,
-    quality_text, seconds, significant, warnings_text,
+    feature_ranges, grouped, intake_text, intake_warnings, model_text, percent, quality_text,
+    seconds, significant, warnings_text,
 };
 use crate::run_folder::RunFolder;
 use crate::threads::Threads;

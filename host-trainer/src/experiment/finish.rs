@@ -4,7 +4,8 @@ use model_format::Model;
 use serde_json::Value;
 
 use super::write::ModelFiles;
-use super::{Choice, Experiment, Pages, Plan, ReadError, ReportError, SavedRun, Selection};
+use super::{Experiment, Pages, Plan, ReadError, ReportError, SavedRun};
+use crate::choice::{Choice, Selection};
 use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
 use crate::report::ModelMetrics;
 use crate::run_folder::{RunFolder, RunFolderError, RunWriter};

@@ -1,20 +1,18 @@
 //! One experiment: from a preset to a trained network, its quantized model, and their evaluation.
 
-mod choice;
 mod finish;
+mod metrics;
 mod npy;
 mod read;
 mod report;
 mod run;
-mod selection;
 mod write;
 
-pub use choice::{Attempt, Choice, QuantizationLoss, judged_rows, quantize_network};
 pub use finish::Finished;
+pub use metrics::{metrics, metrics_json};
 pub use read::{ReadError, SavedRun, check_data, check_run, read_metrics};
 pub use report::{Pages, ReportError};
 pub use run::{Error, Experiment, Plan, Trained};
-pub use selection::Selection;
 
 #[cfg(test)]
 mod tests {
@@ -22,6 +20,7 @@ mod tests {
     use std::{fs, path::Path};
 
     use super::*;
+    use crate::choice::quantize_network;
     use crate::data::Locations;
     use crate::network::Network;
     use crate::preset::{Preset, find};

@@ -3,13 +3,13 @@
 use model_format::Model;
 use serde_json::Value;
 
+use super::metrics::metrics_json;
 use super::read::{ReadError, SavedRun};
 use super::{Error, Experiment, Plan};
 use crate::data::Locations;
 use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
 use crate::quantize::{QuantizeError, prepared};
 use crate::report::html::{Findings, GatherError, RunParts, gather, report_html, surface_html};
-use crate::report::metrics_json;
 use crate::run_folder::{RunFolder, RunFolderError};
 use crate::threads::Threads;
 

@@ -2,15 +2,14 @@
 
 use model_format::Model;
 
-use super::choice::{Choice, quantize_network};
-use super::selection::{Selection, with_threshold};
+use crate::choice::{Choice, ChoiceError, Selection, quantize_network, with_threshold};
 use crate::data::{self, Locations, Splits, Subset};
 use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
 use crate::memory::{self, NotEnoughMemory};
-use crate::network::{Network, NetworkError, NotFinite, Objective};
+use crate::network::{Network, NetworkError, Objective};
 use crate::pack::{Core, PackError, pack};
 use crate::preset::{self, Preset};
-use crate::quantize::{QuantizeError, Quantized};
+use crate::quantize::Quantized;
 use crate::threads::Threads;
 use crate::train::{self, Checkpoint, Observer, Outcome, StopFlag, TrainError, Training};
 
@@ -29,9 +28,6 @@ pub enum Error {
     /// Training failed.
     #[error(transparent)]
     Train(#[from] TrainError),
-    /// The trained weights are not finite.
-    #[error("{0}. They cannot be quantized. Train again, with a lower learning_rate")]
-    NotFinite(#[from] NotFinite),
     /// The experiment needs more memory than there is.
     #[error(transparent)]
     Memory(#[from] NotEnoughMemory),
@@ -40,7 +36,7 @@ pub enum Error {
     Pack(#[from] PackError),
     /// Quantization failed.
     #[error(transparent)]
-    Quantize(#[from] QuantizeError),
+    Quantize(#[from] ChoiceError),
     /// The evaluation of the quantized model failed.
     #[error(transparent)]
     Int8(#[from] Int8Error),
@@ -214,7 +210,7 @@ impl Plan {
             resume,
         };
         let outcome = train::train(network, training, observer)?;
-        outcome.network.check_finite()?;
+        outcome.network.check_finite().map_err(ChoiceError::NotFinite)?;
         let threshold = preset.training.threshold;
         let objective = with_threshold(objective, threshold, &outcome.network, &splits, threads);
         let float = evaluate_float(&outcome.network, &splits.test, objective, threads);

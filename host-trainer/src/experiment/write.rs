@@ -7,6 +7,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::Value;
 
+use super::metrics::metrics;
 use super::npy;
 use super::{Experiment, Pages, Trained};
 use crate::evaluate::Confusion;
@@ -15,7 +16,7 @@ use crate::network::{Layer, Network};
 use crate::pack::Core;
 use crate::preset::Preset;
 use crate::report::html::SURFACE;
-use crate::report::{confusion_svg, curves_svg, metrics, training_metrics};
+use crate::report::{confusion_svg, curves_svg, training_metrics};
 use crate::run_folder::{MANIFEST, RunFolder, RunFolderError, RunWriter, State};
 use crate::train::Outcome;
 

@@ -3,7 +3,7 @@
 use super::number::{bytes, grouped, percent, significant};
 use super::style::{BAD, FAINT, paint};
 use super::table::Table;
-use crate::experiment::{Choice, QuantizationLoss};
+use crate::choice::{Choice, QuantizationLoss};
 
 /// Returns a table of the candidates; one line if the first was good enough.
 pub fn attempts_text(choice: &Choice) -> String {
@@ -80,7 +80,7 @@ pub(crate) fn lost(loss: QuantizationLoss) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::Attempt;
+    use crate::choice::Attempt;
     use crate::quantize::Settings;
 
     fn attempt(name: &str, lost: f64) -> Attempt {

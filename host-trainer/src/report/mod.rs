@@ -25,10 +25,7 @@ pub use features::{FeatureRange, clipping_text, feature_ranges};
 pub use inspect::inspect_text;
 pub use intake::{intake_text, intake_warnings, missing_classes, warnings_text};
 pub use layer_titles::layer_titles;
-pub use metrics::{
-    ModelMetrics, evaluation as evaluation_json, metrics, metrics_json, results_of,
-    training_metrics,
-};
+pub use metrics::{ModelMetrics, evaluation as evaluation_json, results_of, training_metrics};
 pub use number::{bytes, grouped, percent, seconds, significant};
 pub use summary::{Column, model_text, quality_text};
 pub use svg::{Axes, ScatterPlot, confusion_svg, curves_svg, scatter_svg};

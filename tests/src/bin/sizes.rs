@@ -1,6 +1,6 @@
 //! Measures the flash of each part of the engine and the RAM of boards. Writes the measurements for
 //! the predictions of `host-trainer inspect --for` and for the boards' builds. `sizes boards`
-//! measures only the boards.
+//! measures only the boards, `sizes targets` only the flash.
 
 use host_trainer::chips::Measured;
 
@@ -9,6 +9,10 @@ fn main() -> std::io::Result<()> {
         Some("boards") => {
             let known = Measured::read().map_err(std::io::Error::other)?;
             Measured { boards: thimble_tests::sizes::measure_boards(), ..known }
+        }
+        Some("targets") => {
+            let known = Measured::read().map_err(std::io::Error::other)?;
+            Measured { targets: thimble_tests::sizes::measure_targets(), ..known }
         }
         _ => thimble_tests::sizes::measure(),
     };

@@ -10,6 +10,7 @@
 //! | `bulk`, [`vectors`], `count`, [`sensors`] | the commands |
 //! | [`files`], [`failure`], [`ending`] | files of the computer, what can go wrong with them, the exit code |
 //! | `ram` | memory that stands for a flash |
+//! | `region` | marks for a plugin that counts cycles |
 //! | `mps`, `virt` | Arm's MPS2 and MPS3 boards, and RISC-V's `virt` |
 #![no_std]
 
@@ -22,6 +23,7 @@ pub mod files;
 #[cfg(target_arch = "arm")]
 pub mod mps;
 mod ram;
+mod region;
 pub mod sensors;
 pub mod vectors;
 #[cfg(target_arch = "riscv32")]

@@ -23,6 +23,7 @@ use crate::command::FileName;
 use crate::count::instructions_of;
 use crate::failure::Failure;
 use crate::files::{InputFile, OutputFile};
+use crate::region;
 
 /// The length that stands for "this model was refused", or its inputs were not whole rows.
 pub const REFUSED: u32 = u32::MAX;
@@ -122,10 +123,12 @@ pub fn cost<'b>(
     let mut engine = Engine::new(model, scratch).ok()?;
     // All rows in one go: the clock may tell no less than tens of instructions.
     let all = instructions_of(clock, &mut || {
+        region::begin();
         for row in rows.clone() {
             // A row has the length that the model takes, so that it cannot be refused.
             let _ = core::hint::black_box(engine.run_bytes(row));
         }
+        region::end();
     });
     let mean = all.ok()?.checked_div(rows.len() as u64)?;
     *answer = u32::try_from(mean).ok()?.to_le();

@@ -30,6 +30,9 @@ const WATCHDOG_TICKS: u32 = 8 * 32_768;
 #[entry]
 fn main() -> ! {
     let chip = embassy_nrf::init(Default::default());
+    // Off at reset: every instruction would wait for the flash (nRF52840 Product Specification,
+    // NVMC, ICACHECNF).
+    pac::NVMC.icachecnf().write(|w| w.set_cacheen(true));
     let watchdog = start_watchdog(chip.WDT);
     let (received, to_send) = BUFFERS.take();
     let uart = BufferedUarte::new(

@@ -23,7 +23,7 @@ pub(super) fn prepare<'s, C: Capabilities>(
     let halves: &mut [i16] = bytemuck::must_cast_slice_mut(words);
     let nonzero = widen::all(layer, x, halves.as_chunks_mut().0);
     if nonzero.wrapping_mul(ENTRY) > blocks.wrapping_mul(2) {
-        return Prepared { words, list: None };
+        return Prepared { words, list: None, correction: 0 };
     }
     let mut left: &mut [i16] = bytemuck::must_cast_slice_mut(words);
     x.widened_nonzero(layer, |number, [a, b, c, d]| {
@@ -35,5 +35,5 @@ pub(super) fn prepare<'s, C: Capabilities>(
         }
     });
     let words = words.get(..nonzero.wrapping_mul(ENTRY)).unwrap_or_default();
-    Prepared { words, list: Some(&[]) }
+    Prepared { words, list: Some(&[]), correction: 0 }
 }

@@ -14,12 +14,14 @@ mod requantize;
 mod values;
 mod widen;
 
-#[cfg(any(kernel_v7m, kernel_rv32))]
+#[cfg(any(kernel_v7m, kernel_v6m, kernel_rv32))]
 mod columns;
 #[cfg(kernel_dsp)]
 mod dsp;
-#[cfg(any(kernel_dsp, kernel_v7m, kernel_rv32))]
+#[cfg(kernel_dsp)]
 mod entries;
+#[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
+mod rows;
 #[cfg(kernel_rv32)]
 mod rv32;
 #[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
@@ -50,6 +52,9 @@ pub(crate) struct Prepared<'s> {
     words: &'s [u32],
     /// The numbers of the blocks to visit, if not all are visited.
     list: Option<&'s [u16]>,
+    /// What is added to the bias of each row.
+    #[cfg_attr(not(any(kernel_v7m, kernel_v6m, kernel_rv32)), expect(dead_code))]
+    correction: i32,
 }
 
 /// The kernels of this build.
@@ -98,20 +103,16 @@ pub(crate) fn prepare<'s, C: Capabilities>(
         WeightLayout::Int4Tiles4 if used.reads(WeightLayout::Int4Tiles4) => {
             dsp::int4::prepare(layer, x, workspace)
         }
-        #[cfg(any(kernel_v7m, kernel_rv32))]
-        WeightLayout::Columns8 if used.reads(WeightLayout::Columns8) => {
-            entries::prepare::<C>(layer, x, workspace)
-        }
-        #[cfg(kernel_v6m)]
+        #[cfg(any(kernel_v7m, kernel_v6m, kernel_rv32))]
         WeightLayout::ColumnsUnsigned4 if used.reads(WeightLayout::ColumnsUnsigned4) => {
-            v6m::prepare(layer, x, workspace)
+            columns::prepare::<C>(layer, x, workspace)
         }
         #[cfg(kernel_mve)]
         WeightLayout::FoldedRows if used.reads(WeightLayout::FoldedRows) => {
             mve::prepare(layer, x, workspace)
         }
         _ if const { portable::is_used(C::OPS) } => widen::widen(layer, x, workspace),
-        _ => Prepared { words: &[], list: None },
+        _ => Prepared { words: &[], list: None, correction: 0 },
     }
 }
 
@@ -132,7 +133,7 @@ pub(crate) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, outp
             dsp::int4::compute::<C>(layer, x, output)
         }
         #[cfg(kernel_v7m)]
-        WeightLayout::Columns8 if used.reads(WeightLayout::Columns8) => {
+        WeightLayout::ColumnsUnsigned4 if used.reads(WeightLayout::ColumnsUnsigned4) => {
             v7m::compute::<C>(layer, x, output)
         }
         #[cfg(kernel_v6m)]
@@ -144,7 +145,7 @@ pub(crate) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, outp
             mve::compute::<C>(layer, x, output)
         }
         #[cfg(kernel_rv32)]
-        WeightLayout::Columns8 if used.reads(WeightLayout::Columns8) => {
+        WeightLayout::ColumnsUnsigned4 if used.reads(WeightLayout::ColumnsUnsigned4) => {
             rv32::compute::<C>(layer, x, output)
         }
         _ if const { portable::is_used(C::OPS) } => portable::compute(layer, x, output),

@@ -32,7 +32,7 @@ pub(super) fn prepare<'s>(
     let len = places.len().min(x.bytes.len());
     // SAFETY: both are valid for as many bytes, and a slice that is borrowed mutably overlaps none.
     unsafe { thimble_mve_copy(x.bytes.as_ptr(), places.as_mut_ptr(), len) };
-    Prepared { words, list: None }
+    Prepared { words, list: None, correction: 0 }
 }
 
 /// Writes the output of a layer with row-major weights and folded biases.

@@ -16,9 +16,12 @@ use model_format::{Dense, Multiplier};
 #[inline(always)]
 pub(crate) fn multiply_add(accumulator: i32, multiplier: Multiplier, zero_point: i32) -> i32 {
     let shift = i32::from(multiplier.shift);
-    let high = |accumulator: i32| {
-        let product = i64::from(accumulator).wrapping_mul(i64::from(multiplier.mantissa));
-        (product.wrapping_add(1 << 30) >> 31) as i32
+    let high = |accumulator: i32| match cfg!(kernel_v6m) {
+        true => high_by_halves(accumulator, multiplier.mantissa),
+        false => {
+            let product = i64::from(accumulator).wrapping_mul(i64::from(multiplier.mantissa));
+            (product.wrapping_add(1 << 30) >> 31) as i32
+        }
     };
     if shift >= 0 {
         // A result near ±2^31 is far outside every clamp, but must not wrap around into one.
@@ -27,6 +30,23 @@ pub(crate) fn multiply_add(accumulator: i32, multiplier: Multiplier, zero_point:
     let high = high(accumulator);
     let away = high.wrapping_add(high >> 31);
     ((away.wrapping_shr(!shift as u32).wrapping_add(1)) >> 1).wrapping_add(zero_point)
+}
+
+/// Returns (a · m + 2³⁰) >> 31 for an m that is not negative, by products of halfwords: for cores whose
+/// multiplication gives no more than 32 bits.
+///
+/// With u for what stands above the lowest 16 bits of the product, less what is above bit 47, the
+/// rounding looks at nothing but bits 14 and 15 of u.
+#[inline(always)]
+fn high_by_halves(a: i32, m: i32) -> i32 {
+    let (a_high, a_low) = (a >> 16, a as u32 & 0xffff);
+    let (m_high, m_low) = (m >> 16, m as u32 & 0xffff);
+    let low = a_low.wrapping_mul(m_low);
+    // Below 2³¹ in magnitude: 2¹⁵ · (2¹⁶ − 1) and less than 2¹⁶ more.
+    let middle = a_high.wrapping_mul(m_low as i32).wrapping_add((low >> 16) as i32);
+    let u = a_low.wrapping_mul(m_high as u32).wrapping_add(middle as u32 & 0xffff);
+    let upper = a_high.wrapping_mul(m_high).wrapping_add(middle >> 16);
+    upper.wrapping_mul(2).wrapping_add(((u >> 14).wrapping_add(1) >> 1) as i32)
 }
 
 /// Output stage of a layer: from accumulators to values.
@@ -93,6 +113,19 @@ mod tests {
                         );
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn products_of_halfwords_make_the_same() {
+        let edges = [0, 1, 0x7fff, 0x8000, 0xffff, 0x1_0000, 1 << 30, i32::MAX - 1, i32::MAX];
+        let mantissas = [0, 1 << 30, (1 << 30) + 1, 0x4000_ffff, 0x7fff_0000, i32::MAX];
+        let near = |x: i32| [x.wrapping_sub(1), x, x.wrapping_add(1), x.wrapping_neg()];
+        for m in mantissas {
+            for a in edges.into_iter().flat_map(near).chain([i32::MIN, i32::MIN + 1]) {
+                let expected = (i64::from(a) * i64::from(m) + (1 << 30)) >> 31;
+                assert_eq!(i64::from(high_by_halves(a, m)), expected, "{a} · {m}");
             }
         }
     }

@@ -1,34 +1,54 @@
 //! The kernel for Armv7-M without the DSP extension: Cortex-M3.
 //!
-//! One input, loaded once, meets the weights of eight rows: a load with sign extension and a
-//! multiply-accumulate each, 2.125 instructions a product. Loads move their pointers along, so
-//! that a loop has nothing else to do but end.
+//! For inputs of 8 bits two products in one multiplication: a mask, a multiplication and two additions
+//! for two rows. The four words of a block, and its inputs, come with one load each. For inputs of 16
+//! bits, whose products have no such room, a multiply-accumulate for each weight.
 #![allow(unsafe_code)]
 
 use core::arch::global_asm;
 
-use model_format::{Capabilities, Dense};
+use model_format::{Capabilities, Dense, WeightLayout};
 
+use super::Prepared;
+use super::columns::Kernel;
 use super::tiles::Loops;
-use super::{Prepared, columns};
 
-/// Writes the output of a layer with weights in columns of eight rows.
+/// Writes the output of a layer with weights in unsigned columns of four rows.
 #[inline(never)]
 pub(super) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
-    let layer = &layer.specialize::<C>();
-    let whole = Loops { tile: thimble_columns8, single: thimble_columns1 };
-    let listed = Loops { tile: thimble_columns8_listed, single: thimble_columns1_listed };
+    let mut layer = layer.specialize::<C>();
+    // Which it is: this tells the compiler so.
+    layer.layout = WeightLayout::ColumnsUnsigned4;
+    let layer = &layer;
+    let kernel = Kernel {
+        whole: Loops { tile: thimble_columns4, single: thimble_columns1 },
+        listed: Loops { tile: thimble_columns4_listed, single: thimble_columns1_listed },
+        whole_int16: Loops { tile: thimble_columns4_int16, single: thimble_columns1_int16 },
+        listed_int16: Loops {
+            tile: thimble_columns4_int16_listed,
+            single: thimble_columns1_int16_listed,
+        },
+    };
     // SAFETY: the loops read whole blocks, of which there are some, or entries, whose offsets are
     // those of blocks of a row.
-    unsafe { columns::compute::<C>(layer, x, output, whole, listed) }
+    unsafe { kernel.compute::<C>(layer, x, output) }
 }
 
 // SAFETY: the assembly below takes and gives what is declared here.
 unsafe extern "C" {
-    fn thimble_columns8(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 8]);
-    fn thimble_columns8_listed(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 8]);
+    fn thimble_columns4(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
+    fn thimble_columns4_listed(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
     fn thimble_columns1(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
     fn thimble_columns1_listed(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
+    fn thimble_columns4_int16(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
+    fn thimble_columns4_int16_listed(
+        x: *const u32,
+        end: *const u32,
+        w: *const u8,
+        sums: *mut [i32; 4],
+    );
+    fn thimble_columns1_int16(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
+    fn thimble_columns1_int16_listed(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
 }
 
 // In all loops: r0 prepared input, r1 its end, r2 weights, r3 sums.
@@ -45,86 +65,217 @@ global_asm!(
     \name:
     .endm
 
-    @ The next weight at w, times r12, to acc.
-    .macro MAC w, acc
-    ldrsb r3, [\w], #1
-    mla \acc, r3, r12, \acc
+    @ The input in lr for the four rows of a tile, whose weights are in w: to the sums of the lower two
+    @ rows in r4 and r6 and of the upper two in r5 and r7. The mask is in r3. All instructions have 4
+    @ bytes, as in the two macros below, so that code can be entered at a block.
+    .macro STEP w
+    and.w r1, \w, r3
+    mul r1, r1, lr
+    and.w \w, r3, \w, lsr #8
+    mul \w, \w, lr
+    add.w r4, r4, r1
+    add.w r5, r5, r1, lsr #16
+    add.w r6, r6, \w
+    add.w r7, r7, \w, lsr #16
     .endm
 
-    @ A block of four inputs for the eight rows of a tile.
-    .macro BLOCK8 w
-    .rept 4
-    ldrsh r12, [r0], #2
-    MAC \w, r4
-    MAC \w, r5
-    MAC \w, r6
-    MAC \w, r7
-    MAC \w, r8
-    MAC \w, r9
-    MAC \w, r10
-    MAC \w, r11
-    .endr
+    .macro STEPS
+    uxtb.w lr, r12
+    STEP r8
+    ubfx lr, r12, #8, #8
+    STEP r9
+    ubfx lr, r12, #16, #8
+    STEP r10
+    lsr.w lr, r12, #24
+    STEP r11
     .endm
 
-    @ A block of four inputs for one row.
-    .macro BLOCK1 w
-    .rept 4
-    ldrsh r12, [r0], #2
-    MAC \w, r4
-    .endr
+    @ A block, in 152 bytes of code.
+    .macro BLOCK4
+    ldr.w r12, [r0], #4
+    ldm.w r2!, {{r8-r11}}
+    STEPS
     .endm
 
-    FUNCTION thimble_columns8
-    push {{r3-r11, lr}}
-    ldm r3, {{r4-r11}}
-    @ Two blocks at a time; an odd one comes first, as the second of two.
+    .macro ENTRY4
+    ldm r0!, {{r1, r12}}
+    add.w r1, r1, r2
+    ldm.w r1, {{r8-r11}}
+    STEPS
+    .endm
+
+    @ The end of the input and the address of the sums go on the stack.
+    .macro ENTER
+    push {{r1, r3-r11, lr}}
+    mov r3, #0x00ff00ff
+    movs r4, #0
+    movs r5, #0
+    movs r6, #0
+    movs r7, #0
+    .endm
+
+    .macro LEAVE
+    sub r4, r4, r5, lsl #16
+    sub r6, r6, r7, lsl #16
+    ldr r1, [sp, #4]
+    ldm r1, {{r8-r11}}
+    add r8, r8, r4
+    add r9, r9, r6
+    add r10, r10, r5
+    add r11, r11, r7
+    stm r1, {{r8-r11}}
+    add sp, #8
+    pop {{r4-r11, pc}}
+    .endm
+
+    FUNCTION thimble_columns4
+    ENTER
+    @ Four blocks at a time; the first time the loop is entered where as many are left as there are
+    @ beyond a multiple of four.
+    sub r12, r0, r1
+    and r12, r12, #12
+    movs r1, #152 / 4
+    mul r12, r12, r1
+    adr.w r1, 1f
+    add r12, r12, r1
+    mov pc, r12
+    .balign 4
+1:  BLOCK4
+    BLOCK4
+    BLOCK4
+    BLOCK4
+    ldr r1, [sp]
+    cmp r0, r1
+    bne 1b
+    LEAVE
+
+    FUNCTION thimble_columns4_listed
+    ENTER
+    @ Two entries at a time; an odd one comes first, as the second of two.
     subs r12, r1, r0
+    beq 3f
     tst r12, #8
     bne 2f
-1:  BLOCK8 r2
-2:  BLOCK8 r2
+1:  ENTRY4
+2:  ENTRY4
+    ldr r1, [sp]
     cmp r0, r1
     bne 1b
-    pop {{r3}}
-    stm r3, {{r4-r11}}
-    pop {{r4-r11, pc}}
+3:  LEAVE
 
-    FUNCTION thimble_columns8_listed
-    push {{r3-r11, lr}}
-    ldm r3, {{r4-r11}}
+    @ Four weights of a row and four inputs.
+    .macro BLOCK1 w, load, x, size
+    \load r5, [r0, #\x]
+    ldrb r6, [\w]
+    mla r4, r5, r6, r4
+    \load r5, [r0, #\x + \size]
+    ldrb r6, [\w, #1]
+    mla r4, r5, r6, r4
+    \load r5, [r0, #\x + 2 * \size]
+    ldrb r6, [\w, #2]
+    mla r4, r5, r6, r4
+    \load r5, [r0, #\x + 3 * \size]
+    ldrb r6, [\w, #3]
+    mla r4, r5, r6, r4
+    .endm
+
+    .macro ROW1 load, size
+    push {{r4-r6, lr}}
+    ldr r4, [r3]
+1:  BLOCK1 r2, \load, 0, \size
+    adds r0, #4 * \size
+    adds r2, #4
+    cmp r0, r1
+    bne 1b
+    str r4, [r3]
+    pop {{r4-r6, pc}}
+    .endm
+
+    .macro ROW1_LISTED load, size
+    push {{r4-r6, lr}}
+    ldr r4, [r3]
     cmp r0, r1
     beq 2f
-1:  ldr r3, [r0], #4
-    add lr, r2, r3, lsl #3
-    BLOCK8 lr
+1:  ldr r12, [r0]
+    add r12, r2, r12, lsr #2
+    BLOCK1 r12, \load, 4, \size
+    adds r0, #4 + 4 * \size
     cmp r0, r1
     bne 1b
-2:  pop {{r3}}
-    stm r3, {{r4-r11}}
-    pop {{r4-r11, pc}}
+2:  str r4, [r3]
+    pop {{r4-r6, pc}}
+    .endm
 
     FUNCTION thimble_columns1
-    push {{r3, r4, r5, lr}}
-    ldr r4, [r3]
-1:  BLOCK1 r2
-    cmp r0, r1
-    bne 1b
-    pop {{r3}}
-    str r4, [r3]
-    pop {{r4, r5, pc}}
+    ROW1 ldrb, 1
 
     FUNCTION thimble_columns1_listed
-    push {{r3, r4, r5, lr}}
-    ldr r4, [r3]
-    cmp r0, r1
-    beq 2f
-1:  ldr r3, [r0], #4
-    add lr, r2, r3
-    BLOCK1 lr
+    ROW1_LISTED ldrb, 1
+
+    FUNCTION thimble_columns1_int16
+    ROW1 ldrsh, 2
+
+    FUNCTION thimble_columns1_int16_listed
+    ROW1_LISTED ldrsh, 2
+
+    @ The input in lr for the four rows of a tile, whose weights are in w.
+    .macro STEP_INT16 w
+    uxtb r1, \w
+    mla r4, r1, lr, r4
+    ubfx r1, \w, #8, #8
+    mla r5, r1, lr, r5
+    ubfx r1, \w, #16, #8
+    mla r6, r1, lr, r6
+    lsr r1, \w, #24
+    mla r7, r1, lr, r7
+    .endm
+
+    @ The inputs in r12 and r3, two in a word, for the weights in r8 to r11.
+    .macro STEPS_INT16
+    sxth lr, r12
+    STEP_INT16 r8
+    asr lr, r12, #16
+    STEP_INT16 r9
+    sxth lr, r3
+    STEP_INT16 r10
+    asr lr, r3, #16
+    STEP_INT16 r11
+    .endm
+
+    .macro ENTER_INT16
+    push {{r1, r3-r11, lr}}
+    ldm r3, {{r4-r7}}
+    .endm
+
+    .macro LEAVE_INT16
+    ldr r1, [sp, #4]
+    stm r1, {{r4-r7}}
+    add sp, #8
+    pop {{r4-r11, pc}}
+    .endm
+
+    FUNCTION thimble_columns4_int16
+    ENTER_INT16
+1:  ldrd r12, r3, [r0], #8
+    ldm r2!, {{r8-r11}}
+    STEPS_INT16
+    ldr r1, [sp]
     cmp r0, r1
     bne 1b
-2:  pop {{r3}}
-    str r4, [r3]
-    pop {{r4, r5, pc}}
+    LEAVE_INT16
+
+    FUNCTION thimble_columns4_int16_listed
+    ENTER_INT16
+    cmp r0, r1
+    beq 2f
+1:  ldr r1, [r0], #4
+    ldrd r12, r3, [r0], #8
+    add r1, r1, r2
+    ldm r1, {{r8-r11}}
+    STEPS_INT16
+    ldr r1, [sp]
+    cmp r0, r1
+    bne 1b
+2:  LEAVE_INT16
 "#
 );

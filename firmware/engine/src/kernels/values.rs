@@ -1,6 +1,6 @@
 //! The values of a layer's input, block by block.
 
-#[cfg(any(kernel_dsp, kernel_v7m, kernel_rv32))]
+#[cfg(kernel_dsp)]
 use model_format::Capabilities;
 use model_format::{DataType, Dense};
 
@@ -14,7 +14,7 @@ pub(crate) struct Values<'x> {
 
 impl Values<'_> {
     /// The same values; the compiler sees their data_type where `C` leaves but one.
-    #[cfg(any(kernel_dsp, kernel_v7m, kernel_rv32))]
+    #[cfg(kernel_dsp)]
     #[inline(always)]
     pub(super) fn specialize<C: Capabilities>(mut self) -> Self {
         if !C::OPS.int16 {

@@ -25,7 +25,7 @@ pub(super) fn widen<'s>(
     let nonzero = all(layer, x, places);
     let (part, whole) = LIST_PAYS;
     if nonzero.wrapping_mul(whole) >= blocks.wrapping_mul(part) {
-        return Prepared { words, list: None };
+        return Prepared { words, list: None, correction: 0 };
     }
     let mut entries = workspace.blocks.iter_mut();
     x.widened_nonzero(layer, |number, _| {
@@ -33,7 +33,7 @@ pub(super) fn widen<'s>(
             *entry = number as u16;
         }
     });
-    Prepared { words, list: workspace.blocks.get(..nonzero) }
+    Prepared { words, list: workspace.blocks.get(..nonzero), correction: 0 }
 }
 
 /// Makes x − zero point in 16 bits of all blocks; returns how many are not all zero.

@@ -10,6 +10,7 @@ use super::Link;
 use super::emulate::INTERRUPTED;
 use crate::cli::{files, terminal};
 use crate::device::Error;
+use crate::device::board::{BOARDS, Log};
 use crate::device::connection::AnyClient;
 use crate::report::grouped;
 use crate::train::StopFlag;
@@ -37,9 +38,31 @@ pub fn run(args: BenchArgs, quiet: bool) -> anyhow::Result<()> {
         if result.runs < args.runs {
             terminal::note(&format!("stopped after {} of {} runs", result.runs, args.runs));
         }
-        print(&result, emulated);
+        let board = client.info()?.board;
+        let timing = match emulated {
+            true => Timing::Instructions,
+            false if is_only_emulated(&board) => Timing::Emulator,
+            false => Timing::Hardware,
+        };
+        print(&result, timing);
         Ok(())
     })
+}
+
+/// Meaning of a benchmark's ticks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Timing {
+    /// An emulator that counts instructions.
+    Instructions,
+    /// An emulator that does not, whose clock runs with the computer's.
+    Emulator,
+    /// A chip.
+    Hardware,
+}
+
+/// Returns whether a board exists in emulators only.
+fn is_only_emulated(board: &str) -> bool {
+    BOARDS.iter().any(|known| known.name == board && known.log == Log::Semihosting)
 }
 
 /// Runs the model until the number of runs is reached or the user stops.
@@ -76,22 +99,29 @@ fn measure(
     }
 }
 
-fn print(result: &Benchmark, emulated: bool) {
-    let figure = |ticks| match emulated {
-        true => result.counter.instructions(ticks, result.hz),
-        false => u64::from(ticks),
+fn print(result: &Benchmark, timing: Timing) {
+    let figure = |ticks| match timing {
+        Timing::Instructions => result.counter.instructions(ticks, result.hz),
+        Timing::Emulator | Timing::Hardware => u64::from(ticks),
     };
-    let what = match (emulated, result.counter) {
-        (true, _) => "executed instructions".to_string(),
-        (false, Counter::Cycles) => format!("cycles at {} Hz", grouped(result.hz.into())),
-        (false, Counter::Timer) => format!("ticks of a timer of {} Hz", grouped(result.hz.into())),
+    let what = match (timing, result.counter) {
+        (Timing::Instructions, _) => "executed instructions".to_string(),
+        (Timing::Emulator, _) => "ticks of the emulator's clock, which are no times of a core; \
+             `device bench --qemu BOARD` counts instructions"
+            .to_string(),
+        (Timing::Hardware, Counter::Cycles) => {
+            format!("cycles at {} Hz", grouped(result.hz.into()))
+        }
+        (Timing::Hardware, Counter::Timer) => {
+            format!("ticks of a timer of {} Hz", grouped(result.hz.into()))
+        }
     };
     println!("runs        {}", result.runs);
     println!("per inference, in {what}");
     println!("  min       {}", grouped(figure(result.min)));
     println!("  mean      {}", grouped(figure(result.mean)));
     println!("  max       {}", grouped(figure(result.max)));
-    if !emulated && result.hz > 0 {
+    if timing == Timing::Hardware && result.hz > 0 {
         let microseconds = f64::from(result.mean) / f64::from(result.hz) * 1e6;
         println!("  mean      {microseconds:.0} µs");
     }

@@ -6,7 +6,7 @@ use model_format::{DataType, Model, Quantization};
 use thimble_nn::Engine;
 
 use super::QuantizeError;
-use super::export::dense_specs;
+use super::dense_specs::dense_specs;
 use crate::data::{Shift, Subset};
 use crate::evaluate::{InputEncoder, Int8Error};
 use crate::network::{Layer, Network, Tape};

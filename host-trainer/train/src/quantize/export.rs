@@ -1,7 +1,7 @@
 //! Post-training quantization: a float network becomes a model file.
 
 use model_format::Model;
-use model_format::build::{DenseSpec, LayerSpec, ModelSpec, SelfTestSpec};
+use model_format::build::SelfTestSpec;
 use thimble_nn::Engine;
 
 use super::bias::correct_biases;
@@ -10,10 +10,10 @@ use super::prepare::{Prepared, prepared};
 use super::refit::refit;
 use super::spec::Export;
 use super::widen_ranges::widen_ranges;
-use super::{Calibration, DataTypes, Settings, calibrate};
+use super::{Calibration, DataTypes, QuantizeError, Settings, calibrate};
 use crate::data::Subset;
 use crate::evaluate::{InputEncoder, Int8Error};
-use crate::network::{Network, NetworkError, Objective};
+use crate::network::{Network, Objective};
 use crate::threads::Threads;
 
 /// A model file, with its calibration ranges, data types and float network.
@@ -27,29 +27,6 @@ pub struct Quantized {
     pub data_types: DataTypes,
     /// The float network that was quantized, with its input stage.
     pub prepared: Prepared,
-}
-
-/// Errors of quantizing a network.
-#[derive(Debug, thiserror::Error)]
-pub enum QuantizeError {
-    /// The model format rejected the model.
-    #[error("the quantized model is refused: {0}")]
-    Format(#[from] model_format::Error),
-    /// The network cannot be folded.
-    #[error("the network cannot be quantized: {0}")]
-    Network(#[from] NetworkError),
-    /// The model could not be run.
-    #[error("the quantized model cannot be run: {0}")]
-    Run(#[from] Int8Error),
-    /// The line of raw ADC counts does not fit the range of the feature.
-    #[error(
-        "data.raw: feature {feature}: counts are too coarse for the range that the training rows \
-         have, or too far from 0: give a line whose counts and numbers lie nearer to the data"
-    )]
-    Channel {
-        /// The feature, counted from 0.
-        feature: usize,
-    },
 }
 
 /// Options of quantization.
@@ -121,12 +98,4 @@ fn self_tests(
         tests.push(SelfTestSpec { input: input.clone(), output });
     }
     Ok(tests)
-}
-
-/// Iterates over the dense layers of a model specification, each with its layer index.
-pub(super) fn dense_specs(spec: &mut ModelSpec) -> impl Iterator<Item = (usize, &mut DenseSpec)> {
-    spec.layers.iter_mut().enumerate().filter_map(|(index, layer)| match layer {
-        LayerSpec::Dense(dense) => Some((index, dense)),
-        _ => None,
-    })
 }

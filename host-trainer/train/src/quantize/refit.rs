@@ -12,7 +12,7 @@
 use model_format::build::{LayerSpec, ModelSpec};
 
 use super::bias::{float_inputs, quantized_inputs};
-use super::export::dense_specs;
+use super::dense_specs::dense_specs;
 use super::{QuantizeError, quantize_dense};
 use crate::data::Subset;
 use crate::network::{Layer, Network};

@@ -14,9 +14,10 @@ use core::arch::global_asm;
 
 use model_format::{Capabilities, Dense};
 
-use crate::kernels::tiles::{self, Loops, Walk};
+use crate::kernels::tiles::{self, Loops};
 use crate::kernels::values::{Values, fill};
 use crate::kernels::{Prepared, Workspace};
+
 /// Words of a block of eight inputs: columns 0 and 4, 1 and 5, 2 and 6, 3 and 7.
 const BLOCK: usize = 4;
 /// Words of a listed block, whose offset in a row's bytes comes third.
@@ -51,7 +52,7 @@ pub(in crate::kernels) fn prepare<'s>(
                 thimble_int4_whole(rest.as_ptr(), 1, end, zero);
             }
         }
-        return Prepared { words, list: None };
+        return Prepared { words, list: None, correction: 0 };
     }
     // SAFETY: as many entries are written as there are blocks unlike the zero point.
     unsafe {
@@ -60,7 +61,7 @@ pub(in crate::kernels) fn prepare<'s>(
         thimble_int4_list(rest.as_ptr(), 1, end, zero, offset);
     }
     let words = words.get(..nonzero.wrapping_mul(ENTRY)).unwrap_or_default();
-    Prepared { words, list: Some(&[]) }
+    Prepared { words, list: Some(&[]), correction: 0 }
 }
 
 /// Writes the output of a layer.
@@ -75,8 +76,7 @@ pub(in crate::kernels) fn compute<C: Capabilities>(
         Some(_) => Loops { tile: thimble_int4_4_listed, single: thimble_int4_1_listed },
     };
     // SAFETY: whole blocks or entries, with offsets within a row, and a layer has inputs.
-    let walk = unsafe { Walk::new(layer, x, loops) };
-    tiles::compute::<_, C>(layer, layer.biases(), 0, output, walk);
+    unsafe { tiles::compute::<C>(layer, x, layer.biases(), 0, output, loops) };
 }
 
 // SAFETY: the assembly below takes and gives what is declared here.

@@ -6,3 +6,4 @@
 
 pub(super) mod int4;
 pub(super) mod pairs;
+mod tiles;

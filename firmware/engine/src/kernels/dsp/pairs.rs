@@ -9,12 +9,14 @@
 
 use core::arch::global_asm;
 
-use model_format::{Capabilities, DataType, Dense, padded};
+use model_format::{Capabilities, DataType, Dense, WeightLayout, padded};
 
 use crate::kernels::entries::{self, ENTRY};
-use crate::kernels::tiles::{self, Loops, Walk};
 use crate::kernels::values::{Values, fill};
-use crate::kernels::{Prepared, Workspace};
+use crate::kernels::{Prepared, Workspace, rows};
+
+use super::tiles::{self, Tiles};
+
 /// Reads the input of a layer in pairs.
 #[inline(never)]
 pub(in crate::kernels) fn prepare<'s, C: Capabilities>(
@@ -29,9 +31,9 @@ pub(in crate::kernels) fn prepare<'s, C: Capabilities>(
     let len = (padded(layer.inputs()) / 2).min(workspace.words.len());
     let words = workspace.words.get_mut(..len).unwrap_or_default();
     let (x, rest) = x.bytes.as_chunks::<4>();
-    // What fills the last block up is the zero point; with nothing to fill up, all of it is.
-    let rest = [fill(rest, zero_point)];
     let zero = [zero_point; 4];
+    // What fills the last block up is the zero point; with nothing to fill up, all of it is.
+    let rest = [if rest.is_empty() { zero } else { fill(rest, zero_point) }];
     let is_last = usize::from(rest != [zero]);
     let nonzero = x.iter().filter(|x| **x != zero).count().wrapping_add(is_last);
     let (start, zero) = (words.as_mut_ptr(), u32::from_le_bytes(zero));
@@ -43,7 +45,7 @@ pub(in crate::kernels) fn prepare<'s, C: Capabilities>(
                 thimble_pairs_whole(rest.as_ptr(), 1, end, zero);
             }
         }
-        return Prepared { words, list: None };
+        return Prepared { words, list: None, correction: 0 };
     }
     // SAFETY: as many entries are written as there are blocks unlike the zero point.
     unsafe {
@@ -52,7 +54,7 @@ pub(in crate::kernels) fn prepare<'s, C: Capabilities>(
         thimble_pairs_list(rest.as_ptr(), 1, end, zero, offset);
     }
     let words = words.get(..nonzero.wrapping_mul(ENTRY)).unwrap_or_default();
-    Prepared { words, list: Some(&[]) }
+    Prepared { words, list: Some(&[]), correction: 0 }
 }
 
 /// Writes the output of a layer with weights in pairs of rows.
@@ -62,14 +64,17 @@ pub(in crate::kernels) fn compute<C: Capabilities>(
     x: &Prepared<'_>,
     output: &mut [u8],
 ) {
-    let layer = &layer.specialize::<C>();
-    let loops = match x.list {
-        None => Loops { tile: thimble_pairs4, single: thimble_pairs1 },
-        Some(_) => Loops { tile: thimble_pairs4_listed, single: thimble_pairs1_listed },
-    };
+    let mut layer = layer.specialize::<C>();
+    // Which it is: this tells the compiler so.
+    layer.layout = WeightLayout::Pairs4;
+    let layer = &layer;
+    let is_listed = x.list.is_some();
     // SAFETY: whole blocks or entries, with offsets within a row, and a layer has inputs.
-    let walk = unsafe { Walk::new(layer, x, loops) };
-    tiles::compute::<_, C>(layer, layer.biases(), 0, output, walk);
+    unsafe { tiles::compute::<C>(layer, x, output, thimble_pairs_tiles, is_listed) };
+    let single = if is_listed { thimble_pairs1_listed } else { thimble_pairs1 };
+    let tiled = layer.outputs() & !3;
+    // SAFETY: as above, for one row.
+    unsafe { rows::compute::<C>(layer, x, layer.biases(), 0, output, tiled, single) };
 }
 
 // SAFETY: the assembly below takes and gives what is declared here.
@@ -85,14 +90,15 @@ unsafe extern "C" {
         zero: u32,
         offset: u32,
     ) -> *mut u32;
-    fn thimble_pairs4(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
-    fn thimble_pairs4_listed(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
+    fn thimble_pairs_tiles(tiles: *mut Tiles, is_listed: bool) -> bool;
     fn thimble_pairs1(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
     fn thimble_pairs1_listed(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
 }
 
-// In all loops: r0 prepared input, r1 its end, r2 weights, r3 sums.
+// In the loops of a tile: r0 prepared input, r2 weights, r3 to r8 sums. In the loops of a row: r0
+// prepared input, r1 its end, r2 weights, r3 the sum's address.
 global_asm!(
+    tiles::requantize!(),
     r#"
     .syntax unified
     .cpu cortex-m33
@@ -113,25 +119,34 @@ global_asm!(
     ssub16 \to, r4, \to
     .endm
 
-    @ The block of four inputs in r4 in two pairs.
-    .macro BLOCK a, b, zero
-    sxtab16 r5, \zero, r4
-    sxtab16 r6, \zero, r4, ror #8
+    @ The block of four inputs in x in two pairs.
+    .macro BLOCK x, a, b, zero
+    sxtab16 r5, \zero, \x
+    sxtab16 r6, \zero, \x, ror #8
     pkhbt \a, r5, r6, lsl #16
     pkhtb \b, r6, r5, asr #16
     .endm
 
     FUNCTION thimble_pairs_whole
-    push {{r4-r8, lr}}
-    cbz r1, 2f
+    push {{r4-r11, lr}}
     MINUS_ZERO r12
-1:  ldr r4, [r0], #4
-    BLOCK r7, r8, r12
+    @ Two blocks at a time; an odd one comes first.
+    lsrs r1, r1, #1
+    bcc 1f
+    ldr r4, [r0], #4
+    BLOCK r4, r7, r8, r12
     strd r7, r8, [r2], #8
+1:  cbz r1, 3f
+2:  ldr r4, [r0]
+    ldr r9, [r0, #4]
+    adds r0, #8
+    BLOCK r4, r7, r8, r12
+    BLOCK r9, r10, r11, r12
+    stm r2!, {{r7, r8, r10, r11}}
     subs r1, #1
-    bne 1b
-2:  mov r0, r2
-    pop {{r4-r8, pc}}
+    bne 2b
+3:  mov r0, r2
+    pop {{r4-r11, pc}}
 
     FUNCTION thimble_pairs_list
     push {{r4-r9, lr}}
@@ -141,7 +156,7 @@ global_asm!(
 1:  ldr r4, [r0], #4
     cmp r4, r3
     beq 2f
-    BLOCK r8, r9, r12
+    BLOCK r4, r8, r9, r12
     stm r2!, {{r7-r9}}
 2:  add r7, #4
     subs r1, #1
@@ -149,30 +164,22 @@ global_asm!(
 3:  mov r0, r2
     pop {{r4-r9, pc}}
 
-    @ A word of weights of two rows: to the sum of both in lo and hi, and to the first row's.
-    .macro PAIR w, x, lo, hi, first
-    smlald \lo, \hi, \w, \x
-    sxtb16 \w, \w
-    smlad \first, \w, \x, \first
-    .endm
-
-    @ Four words, of the inputs in r9 and r10.
+    @ Four words of weights of two rows each, of the inputs in r9 and r10: to the sum of both rows in
+    @ r3 and r4, or r6 and r7, and to the first row's in r5 or r8. No instruction reads what the one
+    @ before it unpacked, for which some cores would wait.
     .macro WORDS
-    PAIR r1, r9, r3, r4, r5
-    PAIR r11, r10, r3, r4, r5
-    PAIR r12, r9, r6, r7, r8
-    PAIR lr, r10, r6, r7, r8
-    .endm
-
-    @ The end of the input and the address of the sums are on the stack.
-    .macro ENTER
-    push {{r1, r3-r11, lr}}
-    movs r3, #0
-    movs r4, #0
-    movs r5, #0
-    movs r6, #0
-    movs r7, #0
-    mov r8, #0
+    smlald r3, r4, r1, r9
+    sxtb16 r1, r1
+    smlald r3, r4, r11, r10
+    sxtb16 r11, r11
+    smlad r5, r1, r9, r5
+    smlald r6, r7, r12, r9
+    sxtb16 r12, r12
+    smlad r5, r11, r10, r5
+    smlald r6, r7, lr, r10
+    sxtb16 lr, lr
+    smlad r8, r12, r9, r8
+    smlad r8, lr, r10, r8
     .endm
 
     @ The second row's sum is what both have more than the first's, in bits 8 to 39.
@@ -181,20 +188,6 @@ global_asm!(
     sbc \hi, \hi, \first, asr #31
     lsrs \lo, \lo, #8
     orr \lo, \lo, \hi, lsl #24
-    .endm
-
-    .macro LEAVE
-    SECOND r3, r4, r5
-    SECOND r6, r7, r8
-    ldr r1, [sp, #4]
-    ldm r1, {{r9-r12}}
-    add r9, r9, r5
-    add r10, r10, r3
-    add r11, r11, r8
-    add r12, r12, r6
-    stm r1, {{r9-r12}}
-    add sp, #8
-    pop {{r4-r11, pc}}
     .endm
 
     .macro LOOP times, block
@@ -213,18 +206,6 @@ global_asm!(
     WORDS
     .endm
 
-    FUNCTION thimble_pairs4
-    @ The loop takes eight blocks; the first time it is entered where as many are left as there are
-    @ beyond a multiple of eight.
-    sub r12, r0, r1
-    and r12, r12, #56
-    rsb r12, r12, r12, lsl #3
-    ENTER
-    add pc, r12
-    nop
-    LOOP 8, BLOCK4
-    LEAVE
-
     @ An entry, in 60 bytes of code.
     .macro ENTRY4
     ldm r0!, {{r1, r9, r10}}
@@ -233,20 +214,63 @@ global_asm!(
     WORDS
     .endm
 
-    FUNCTION thimble_pairs4_listed
-    cmp r0, r1
-    it eq
-    bxeq lr
-    @ Likewise with four: three words an entry are as many beyond a multiple of four as entries are
-    @ below one.
-    sub r12, r1, r0
-    and r12, r12, #12
+    @ Tiles, of which the caller keeps what r0 points to. On the stack are the end of the input and
+    @ that address. A loop of several blocks is entered where as many are left as there are beyond
+    @ whole rounds.
+    FUNCTION thimble_pairs_tiles
+    mov r2, r1
+    mov r1, r0
+    ldr r0, [r1, #40]
+    push {{r0, r1, r4-r11, lr}}
+    ldr r3, [r1, #32]
+    cbnz r2, 2f
+    sub r12, r3, r0
+    and r12, r12, #56
+    rsb r12, r12, r12, lsl #3
+    adr.w r4, 5f
+    b 4f
+2:  subs r12, r0, r3
+    bne 3f
+    adr.w r4, 7f
+    b 4f
+    @ Three words an entry are as many beyond a multiple of four as entries are below one.
+3:  and r12, r12, #12
     rsb r12, r12, r12, lsl #4
-    ENTER
-    add pc, r12
-    nop
+    adr.w r4, 6f
+4:  add r12, r12, r4
+    str r12, [r1, #36]
+    ldr r2, [r1, #44]
+8:  ldrd r0, r12, [r1, #32]
+    movs r3, #0
+    movs r4, #0
+    movs r5, #0
+    movs r6, #0
+    movs r7, #0
+    mov r8, #0
+    mov pc, r12
+    @ Whole words of code, which some cores fetch at once.
+    .balign 4
+5:
+    LOOP 8, BLOCK4
+    b 7f
+    .balign 4
+6:
     LOOP 4, ENTRY4
-    LEAVE
+    ldr r1, [sp, #4]
+    ldr r1, [r1, #64]
+    add r2, r2, r1
+7:  SECOND r3, r4, r5
+    SECOND r6, r7, r8
+    ldr r1, [sp, #4]
+    REQUANTIZE r5, r3, r8, r6
+    bne 8b
+    movs r0, #0
+    add sp, #8
+    pop {{r4-r11, pc}}
+9:  LEAVE_SUMS r5, r3, r8, r6
+    movs r0, #1
+    add sp, #8
+    pop {{r4-r11, pc}}
 
     @ Four weights of one row.
     .macro ROW1 w, a, b
@@ -282,7 +306,7 @@ global_asm!(
 2:  str r4, [r3]
     pop {{r4-r8, pc}}
 
-    .irp name, FUNCTION, MINUS_ZERO, BLOCK, PAIR, WORDS, ENTER, SECOND, LEAVE, LOOP, BLOCK4, ENTRY4, ROW1
+    .irp name, FUNCTION, MINUS_ZERO, BLOCK, WORDS, SECOND, LOOP, BLOCK4, ENTRY4, ROW1, REQUANTIZE, LEAVE_SUMS
     .purgem \name
     .endr
 "#

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::experiment::QuantizationLoss;
+use crate::choice::QuantizationLoss;
 use crate::report::attempts::lost;
 use crate::report::html::findings::{AttemptRow, Curve};
 

@@ -3,7 +3,7 @@
 use model_format::{DataType, Model};
 use serde_json::{Value, json};
 
-use super::Error;
+use super::ChoiceError;
 use crate::data::{Splits, Subset};
 use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
 use crate::memory;
@@ -152,7 +152,7 @@ struct Task<'a> {
     threshold: f64,
     found: Vec<(Quantized, Attempt)>,
     /// Reason why the first impossible candidate was refused.
-    refused: Option<Error>,
+    refused: Option<ChoiceError>,
 }
 
 impl Task<'_> {
@@ -170,7 +170,7 @@ impl Task<'_> {
         name: impl Into<String>,
         settings: Settings,
         data_types: DataTypes,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ChoiceError> {
         let recipe = Recipe { settings, data_types, threshold: self.threshold };
         let quantized = quantize(
             &self.preset.name,
@@ -294,14 +294,14 @@ const MOST_PLACES: usize = 9;
 /// small, and selects the cheapest such one.
 ///
 /// # Errors
-/// [`Error`] when a model is refused.
+/// [`ChoiceError`] when a model is refused.
 pub fn quantize_network(
     preset: &Preset,
     network: &Network<f32>,
     objective: Objective,
     splits: &Splits,
     threads: &Threads,
-) -> Result<(Quantized, Choice), Error> {
+) -> Result<(Quantized, Choice), ChoiceError> {
     network.check_finite()?;
     let parameters = network.parameters().len() as u64;
     let remedy = "Close other programs, or quantize it on a machine with more memory";

@@ -27,7 +27,7 @@ impl Selection {
     ///
     /// # Errors
     /// [`Int8Error`] when the model does not run on the data.
-    pub(super) fn new(
+    pub(crate) fn new(
         network: &Network<f32>,
         model: &Model<'_>,
         objective: Objective,
@@ -45,7 +45,7 @@ impl Selection {
 
 /// Returns the objective with the threshold between two classes that this rule selects on the rows
 /// of [`judged_rows`]; unchanged if the rule is a number.
-pub(super) fn with_threshold(
+pub(crate) fn with_threshold(
     objective: Objective,
     rule: Threshold,
     network: &Network<f32>,

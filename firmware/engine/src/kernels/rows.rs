@@ -1,0 +1,72 @@
+//! Rows that are computed one at a time, and the requantization of any rows' sums.
+#![allow(unsafe_code)]
+
+use model_format::{Capabilities, DataType, Dense, Multiplier};
+
+use super::Prepared;
+use super::requantize::Output;
+
+/// The inner loop for a row: the prepared input from its start to its end, weights, the sum, to
+/// which it adds the weighted sum of the row.
+pub(super) type Loop = unsafe extern "C" fn(*const u32, *const u32, *const u8, *mut i32);
+
+/// Writes the outputs of the rows from `from` on, whose weights lie row by row.
+///
+/// # Safety
+/// The loop must read nothing but the prepared input and, where that leads it, the weights of its
+/// row; the input must not be empty where the loop takes one part of it for granted.
+#[inline(always)]
+pub(super) unsafe fn compute<C: Capabilities>(
+    layer: &Dense<'_>,
+    x: &Prepared<'_>,
+    biases: &[[u8; 4]],
+    correction: i32,
+    output: &mut [u8],
+    from: usize,
+    single: Loop,
+) {
+    let row_len = layer.layout.row_len(layer.inputs());
+    let weights = layer.weight_bytes().as_ptr();
+    let x = x.words.as_ptr_range();
+    let mut row = from;
+    while let Some(bias) = biases.get(row) {
+        let mut sums = [i32::from_le_bytes(*bias).wrapping_add(correction)];
+        // SAFETY: a layer has a row of weights for each bias; the caller promises the rest.
+        unsafe {
+            single(x.start, x.end, weights.add(row.wrapping_mul(row_len)), sums.as_mut_ptr());
+            quantize::<C>(layer, row, &sums, output);
+        }
+        row = row.wrapping_add(1);
+    }
+}
+
+/// Writes the outputs of rows from `first` on, from their sums.
+///
+/// # Safety
+/// The rows must be rows of the layer, and `output` must have its bytes.
+// Out of line, and so with registers of its own.
+#[inline(never)]
+pub(super) unsafe fn quantize<C: Capabilities>(
+    layer: &Dense<'_>,
+    first: usize,
+    sums: &[i32],
+    output: &mut [u8],
+) {
+    let output_of = Output::of(layer);
+    let mantissas = layer.mantissas().as_ptr().cast::<i32>();
+    let shifts = layer.shifts().as_ptr().cast::<i8>();
+    let output = output.as_mut_ptr();
+    let is_int16 = C::OPS.int16 && layer.output.data_type == DataType::Int16;
+    for (row, sum) in (first..).zip(sums) {
+        // SAFETY: a layer has an entry of each parameter, whose words are aligned, and an output for
+        // each row, of which this is one; the alignment of outputs is that of bytes.
+        unsafe {
+            let (mantissa, shift) = (*mantissas.add(row), *shifts.add(row));
+            let value = output_of.quantize(*sum, Multiplier { mantissa, shift });
+            match is_int16 {
+                true => output.cast::<[u8; 2]>().add(row).write((value as i16).to_le_bytes()),
+                false => output.add(row).write(value as u8),
+            }
+        }
+    }
+}
