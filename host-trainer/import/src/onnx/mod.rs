@@ -2,6 +2,7 @@
 
 mod constant;
 mod graph;
+mod linear;
 mod operators;
 mod outputs;
 mod proto;
