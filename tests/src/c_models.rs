@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn every_operator_and_encoding_is_among_a_few_seeds() {
         let mut seen = std::collections::BTreeSet::new();
-        for seed in 0..60 {
+        for seed in 0..200 {
             let bytes = mixed_model(seed, 24);
             let model = Model::parse(&bytes).expect("a valid model");
             let encoding = match model.input().encoding {
