@@ -79,7 +79,7 @@ fn a_port_does_what_every_link_does() {
     let evaluated = ask(&["evaluate", "digits", "--limit", "40"]);
     assert!(evaluated.contains("every byte equals the host's"), "{evaluated}");
     assert!(ask(&["trace"]).contains("the output bytes of every layer are equal"));
-    assert!(ask(&["bench", "--runs", "3"]).contains("ticks of a timer"));
+    assert!(ask(&["bench", "--runs", "3"]).contains("ticks of the emulator's clock"));
     assert!(ask(&["update", "new.thimble"]).contains("digits 5"));
     assert!(ask(&["update", "--rollback"]).contains("built-in model"));
     assert!(ask(&["monitor", "--seconds", "2"]).contains("dropped     0 frames"));

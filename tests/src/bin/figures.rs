@@ -16,8 +16,10 @@ use thimble_tests::workspace;
 /// Seeds of a command.
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=3;
 /// Seeds of the command whose outcome depends on the seed most.
-const MANY_SEEDS: std::ops::RangeInclusive<u64> = 1..=8;
+const MANY_SEEDS: std::ops::RangeInclusive<u64> = 1..=24;
 const WITH_MANY_SEEDS: &str = "train u-spirals-2";
+/// Accuracy in percent above which a network of two classes has learnt something.
+const LEARNT: f64 = 55.0;
 /// The command that takes as long as all others together, with one seed.
 const WITH_ONE_SEED: &str = "train d-1024-sigmoid";
 /// Start of a command in the documents.
@@ -224,9 +226,11 @@ impl Figures {
             let each = |values: &[f64]| {
                 values.iter().map(|value| format!("{value:.1}")).collect::<Vec<_>>().join(", ")
             };
+            let learnt = self.float.iter().filter(|&&accuracy| accuracy > LEARNT).count();
             return format!(
-                "{} %; {} {} % ({})",
+                "{} %: {learnt} of {} above {LEARNT} %; {} {} % ({})",
                 each(&self.float),
+                self.float.len(),
                 self.data_type,
                 each(&self.quantized),
                 self.results
