@@ -86,7 +86,7 @@ fn targets_of_any_unit_are_learnt_and_each_output_has_its_figures() {
     // The errors in the history are in the target's own unit, over all outputs.
     let history = text(folder.join("runs/values/history.csv"));
     let first: Vec<&str> = history.lines().nth(1).expect("an epoch").split(',').collect();
-    let error: f64 = first[4].parse().expect("a number");
+    let error: f64 = first[5].parse().expect("a number");
     assert!(error > 1e5, "{history}");
 
     // Without scaling, the largest numbers dominate.
@@ -116,7 +116,7 @@ fn figures_after_early_stopping_are_those_of_the_kept_epoch() {
     let history = text(out.join("history.csv"));
     let line = history.lines().nth(kept as usize).expect("the epoch");
     let cells: Vec<f64> = line.split(',').map(|cell| cell.parse().unwrap_or(f64::NAN)).collect();
-    for (key, loss) in [("train", cells[2]), ("validation", cells[5])] {
+    for (key, loss) in [("train", cells[2]), ("validation", cells[6])] {
         let written = found["float"][key]["loss"].as_f64().expect("a loss");
         assert!((written / loss - 1.0).abs() < 1e-4, "{key}: {written}, {loss} in {line}");
     }
@@ -250,7 +250,7 @@ fn a_sweep_chooses_by_validation_rows() {
         "{said}"
     );
     let csv = text(folder.join("swept/sweep.csv"));
-    assert!(csv.starts_with("run,training.epochs,selection_rows,selection_float"), "{csv}");
+    assert!(csv.starts_with("run,training.epochs,train_float,selection_rows,selection_float"), "{csv}");
     assert!(csv.lines().skip(1).all(|line| line.contains(",validation,")), "{csv}");
     write(folder.join("faults.toml"), FAULTS.replace("validation = { strat", "#"));
     // Another preset needs another folder.
