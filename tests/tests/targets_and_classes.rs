@@ -250,7 +250,10 @@ fn a_sweep_chooses_by_validation_rows() {
         "{said}"
     );
     let csv = text(folder.join("swept/sweep.csv"));
-    assert!(csv.starts_with("run,training.epochs,train_float,selection_rows,selection_float"), "{csv}");
+    assert!(
+        csv.starts_with("run,training.epochs,train_float,selection_rows,selection_float"),
+        "{csv}"
+    );
     assert!(csv.lines().skip(1).all(|line| line.contains(",validation,")), "{csv}");
     write(folder.join("faults.toml"), FAULTS.replace("validation = { strat", "#"));
     // Another preset needs another folder.

@@ -163,7 +163,7 @@ impl Plan {
 
     /// Returns the objective for this trained network. A threshold that is not yet selected becomes
     /// the best one for the network's probabilities on the rows of
-    /// [`judged_rows`](super::judged_rows).
+    /// [`judged_rows`](crate::choice::judged_rows).
     pub fn objective_of(&self, network: &Network<f32>, threads: &Threads) -> Objective {
         with_threshold(
             self.objective(),

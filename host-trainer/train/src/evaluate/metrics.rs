@@ -7,7 +7,7 @@ use super::Confusion;
 const BINS: usize = 15;
 
 /// Smallest probability of the cross-entropy: Keras's `epsilon`.
-pub const LEAST: f64 = 1e-7;
+const LEAST: f64 = 1e-7;
 
 impl Confusion {
     /// Returns the precision of a class: of the rows predicted as it, the share that are of it. NaN
@@ -77,7 +77,7 @@ pub struct Ranking {
     /// Top-k accuracy for k from 1 to at most 5.
     pub top_k: Vec<f64>,
     /// Cross-entropy of the probabilities: the mean of −ln p of the true class, with p at least
-    /// [`LEAST`], as Keras evaluates it and scikit-learn's `log_loss`.
+    /// 1e-7, as Keras evaluates it and scikit-learn's `log_loss`.
     pub log_loss: f64,
     /// Expected calibration error, the mean difference of confidence and accuracy.
     pub calibration_error: f64,
