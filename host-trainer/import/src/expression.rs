@@ -76,7 +76,7 @@ impl Expressions {
         let mut current = number;
         loop {
             let value = &self.0[current];
-            let width: usize = value.shape.iter().product();
+            let width: usize = crate::tensor::size(&value.shape);
             let mut step = |functions| steps.push((value.name.clone(), width, functions));
             current = match &value.kind {
                 Kind::Input => break,

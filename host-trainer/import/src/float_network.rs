@@ -91,7 +91,7 @@ impl Line {
 impl FloatNetwork {
     /// Returns the number of inputs.
     pub fn inputs(&self) -> usize {
-        self.shape.iter().product()
+        crate::tensor::size(&self.shape)
     }
 
     /// Appends a step.

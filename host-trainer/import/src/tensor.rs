@@ -153,6 +153,12 @@ fn numbers(kind: NumberType, bytes: &[u8]) -> Vec<f64> {
     }
 }
 
+/// Returns the number of elements of a shape, or the largest number where it does not fit, which a
+/// damaged file may claim.
+pub(crate) fn size(shape: &[usize]) -> usize {
+    shape.iter().fold(1, |size, &length| size.saturating_mul(length))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,7 +166,7 @@ mod tests {
     #[test]
     fn constants_are_broadcast_as_in_numpy() {
         let tensor = |shape: &[usize]| {
-            let count = shape.iter().product::<usize>();
+            let count = crate::tensor::size(shape);
             let values = (0..count).map(|v| v as f64).collect();
             Tensor { shape: shape.to_vec(), values, kind: NumberType::F32 }
         };

@@ -76,7 +76,7 @@ impl Walk {
             return self.of_constants(operator);
         };
         let shape = self.expressions.0[number].shape.clone();
-        let width: usize = shape.iter().product();
+        let width: usize = crate::tensor::size(&shape);
         let piece = |activation| Ok(pieces::activation(activation));
         let all = |pieces: Option<Vec<Piece>>| {
             pieces.ok_or_else(|| refuse("its parameter is not supported"))
@@ -172,7 +172,7 @@ impl Walk {
     }
 
     fn dense(&mut self, operator: &OperatorContents, number: usize, shape: &[usize]) -> Result<()> {
-        let inputs: usize = shape.iter().product();
+        let inputs: usize = crate::tensor::size(shape);
         let Some(weights) = self.constant(operator, 1)? else {
             return Err(Error::place(place(operator), "its weights are not constant"));
         };

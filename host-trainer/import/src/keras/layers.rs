@@ -112,7 +112,7 @@ impl Converter<'_> {
     }
 
     fn width(&self) -> usize {
-        self.shape.iter().product()
+        crate::tensor::size(&self.shape)
     }
 
     fn convert(&mut self, layer: &LayerConfig<'_>) -> Result<()> {
@@ -133,7 +133,7 @@ impl Converter<'_> {
             )));
         }
         if let Some(pieces) = layer.activation_layer(self.is_keras_2)? {
-            self.network.push_pieces(layer.name, &pieces, self.shape.iter().product());
+            self.network.push_pieces(layer.name, &pieces, crate::tensor::size(&self.shape));
             return Ok(());
         }
         match layer.class {

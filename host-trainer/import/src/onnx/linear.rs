@@ -24,7 +24,7 @@ fn dense<'g>(
              Flatten before it"
         )));
     }
-    let inputs: usize = shape.iter().product();
+    let inputs: usize = crate::tensor::size(&shape);
     if weights.shape != [biases.len(), inputs] {
         return Err(at.refuse(format!(
             "its matrix has {} inputs, but there are {inputs} values",
@@ -137,7 +137,7 @@ pub(super) fn batch_normalization<'g>(walk: &mut Walk<'g>, at: Place<'g>) -> Res
     if shape[1..].iter().any(|size| *size != 1) {
         return Err(at.refuse("batch normalization of channels. Put a Flatten before it"));
     }
-    let width: usize = shape.iter().product();
+    let width: usize = crate::tensor::size(&shape);
     let values = |index: usize| -> Result<Vec<f64>> {
         let tensor = walk.constant(at, index)?;
         tensor.ok_or_else(|| at.refuse("an input is missing"))?.broadcast(&at.text(), &[width])
@@ -159,7 +159,7 @@ pub(super) fn scaler<'g>(walk: &mut Walk<'g>, at: Place<'g>) -> Result<()> {
         return Err(at.refuse("a scaler of a constant"));
     };
     let shape = walk.shape(number).to_vec();
-    let width: usize = shape.iter().product();
+    let width: usize = crate::tensor::size(&shape);
     let values = |name: &str| {
         let values = at.node.floats(name);
         let tensor = Tensor { shape: vec![values.len()], values, kind: NumberType::F32 };

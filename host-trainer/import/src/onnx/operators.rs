@@ -237,7 +237,7 @@ fn reshape<'g>(walk: &mut Walk<'g>, at: Place<'g>, operator: &str) -> Result<()>
         // A dimension of 1 more or less.
         _ => match shape.iter().filter(|size| **size != 1).count() {
             0 => vec![1],
-            1 => vec![shape.iter().product()],
+            1 => vec![crate::tensor::size(&shape)],
             _ => shape,
         },
     };

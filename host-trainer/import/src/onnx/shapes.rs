@@ -31,7 +31,7 @@ pub(super) fn input(input: &ValueInfo) -> Result<(Option<Vec<usize>>, Option<i64
 
 /// Returns the new shape of a value by a Reshape, without the batch.
 pub(super) fn reshape(place: &str, shape: &[usize], target: &Tensor) -> Result<Vec<usize>> {
-    let width: usize = shape.iter().product();
+    let width: usize = crate::tensor::size(shape);
     let misfit = || {
         let problem = format!("{width} values have no shape {:?}", target.values);
         Error::place(place, problem)
@@ -73,7 +73,9 @@ pub(super) fn flatten(node: &Node, place: &str, shape: &[usize]) -> Result<Vec<u
     let axis = if axis < 0 { axis + rank } else { axis };
     let leading = usize::try_from(axis - 1).ok().and_then(|count| shape.get(..count));
     match leading {
-        Some(leading) if leading.iter().all(|size| *size == 1) => Ok(vec![shape.iter().product()]),
+        Some(leading) if leading.iter().all(|size| *size == 1) => {
+            Ok(vec![crate::tensor::size(shape)])
+        }
         _ => Err(Error::place(place, format!("a Flatten of axis {axis} mixes rows of the batch"))),
     }
 }

@@ -273,7 +273,7 @@ mod tests {
 
     fn state(tensors: &[(&str, &[usize])]) -> StateDict {
         let tensor = |shape: &[usize]| {
-            let count = shape.iter().product();
+            let count = crate::tensor::size(shape);
             Tensor { shape: shape.to_vec(), values: vec![0.5; count], kind: NumberType::F32 }
         };
         tensors.iter().map(|(name, shape)| (name.to_string(), tensor(shape))).collect()
