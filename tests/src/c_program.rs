@@ -17,7 +17,7 @@ pub struct Case {
     pub readings: Vec<Reading>,
 }
 
-/// What goes into a model.
+/// Reading for a model's input stage.
 #[derive(Clone, Debug)]
 pub enum Reading {
     /// Bytes of quantized values.

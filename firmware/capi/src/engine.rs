@@ -12,7 +12,7 @@ const INITIALIZED: u32 = 0x5448_4d42;
 /// Words of `thimble_engine_t`.
 const WORDS: usize = 40;
 
-/// What `thimble_engine_t` holds.
+/// Contents of a `thimble_engine_t`.
 #[repr(C)]
 pub struct Handle {
     initialized: u32,

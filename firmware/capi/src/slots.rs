@@ -13,7 +13,7 @@ const INITIALIZED: u32 = 0x534c_4f54;
 /// Words of `thimble_slots_t`.
 const WORDS: usize = 32;
 
-/// What `thimble_slots_t` holds.
+/// Contents of a `thimble_slots_t`.
 #[repr(C)]
 pub struct SlotsHandle {
     initialized: u32,

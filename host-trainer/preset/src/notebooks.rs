@@ -6,7 +6,7 @@ use thimble_train::train::{EpsilonPlacement, Monitor, OptimizerSettings, Schedul
 
 use super::{Preset, find};
 
-/// What a notebook states of a network and its training, as text.
+/// Network and training as a notebook states them, as text.
 struct Notebook {
     preset: &'static str,
     data: &'static str,

@@ -23,6 +23,8 @@
 use core::cell::Cell;
 use core::mem;
 
+#[cfg(any(kernel_v7m, kernel_v6m))]
+use model_format::WeightLayout;
 use model_format::{Capabilities, DataType, Dense, padded};
 
 #[cfg(any(kernel_v7m, kernel_v6m))]
@@ -136,44 +138,52 @@ fn prepare_int16<'s>(layer: &Dense<'_>, x: Values<'_>, words: &'s mut [u32]) -> 
     Prepared { words, list: None, correction }
 }
 
-/// What all rows add: −128 · Σ x.
+/// Term that all rows have in common: −128 · Σ x.
 fn correction(sum: u32) -> i32 {
     sum.wrapping_mul(128).wrapping_neg() as i32
 }
 
-/// The inner loops of a kernel.
+/// Writes the output of a layer with weights in unsigned columns of four rows, by the inner loops of
+/// the core.
 #[cfg(any(kernel_v7m, kernel_v6m))]
-pub(super) struct Kernel {
-    pub(super) whole: Loops,
-    pub(super) listed: Loops,
-    pub(super) whole_int16: Loops,
-    pub(super) listed_int16: Loops,
+#[inline(never)]
+pub(super) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+    let mut layer = layer.specialize::<C>();
+    // Which it is: this tells the compiler so.
+    layer.layout = WeightLayout::ColumnsUnsigned4;
+    let layer = &layer;
+    let is_int16 = C::OPS.int16 && layer.input.data_type == DataType::Int16;
+    let loops = match (is_int16, x.list) {
+        (false, None) => Loops { tile: thimble_columns4, single: thimble_columns1 },
+        (false, Some(_)) => {
+            Loops { tile: thimble_columns4_listed, single: thimble_columns1_listed }
+        }
+        (true, None) => Loops { tile: thimble_columns4_int16, single: thimble_columns1_int16 },
+        (true, Some(_)) => {
+            Loops { tile: thimble_columns4_int16_listed, single: thimble_columns1_int16_listed }
+        }
+    };
+    // Values of 16 bits have no zero point to be folded.
+    let biases = if is_int16 { layer.biases() } else { layer.folded() };
+    // SAFETY: the loops read whole blocks, of which there are some, or entries, whose offsets are
+    // those of blocks of a row.
+    unsafe { tiles::compute::<C>(layer, x, biases, x.correction, output, loops) };
 }
 
+// SAFETY: the assembly of the core, in `v6m` or `v7m`, takes and gives what is declared here.
 #[cfg(any(kernel_v7m, kernel_v6m))]
-impl Kernel {
-    /// Writes the output of a layer.
-    ///
-    /// # Safety
-    /// The loops must read nothing but whole blocks, of which there are some, or entries, and the
-    /// weights of their rows.
-    #[inline(always)]
-    pub(super) unsafe fn compute<C: Capabilities>(
-        &self,
-        layer: &Dense<'_>,
-        x: &Prepared<'_>,
-        output: &mut [u8],
-    ) {
-        let is_int16 = C::OPS.int16 && layer.input.data_type == DataType::Int16;
-        let loops = match (is_int16, x.list) {
-            (false, None) => self.whole,
-            (false, Some(_)) => self.listed,
-            (true, None) => self.whole_int16,
-            (true, Some(_)) => self.listed_int16,
-        };
-        // Values of 16 bits have no zero point to be folded.
-        let biases = if is_int16 { layer.biases() } else { layer.folded() };
-        // SAFETY: the caller's promise.
-        unsafe { tiles::compute::<C>(layer, x, biases, x.correction, output, loops) };
-    }
+unsafe extern "C" {
+    fn thimble_columns4(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
+    fn thimble_columns4_listed(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
+    fn thimble_columns1(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
+    fn thimble_columns1_listed(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
+    fn thimble_columns4_int16(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
+    fn thimble_columns4_int16_listed(
+        x: *const u32,
+        end: *const u32,
+        w: *const u8,
+        sums: *mut [i32; 4],
+    );
+    fn thimble_columns1_int16(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
+    fn thimble_columns1_int16_listed(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
 }

@@ -52,7 +52,7 @@ pub(crate) struct Prepared<'s> {
     words: &'s [u32],
     /// The numbers of the blocks to visit, if not all are visited.
     list: Option<&'s [u16]>,
-    /// What is added to the bias of each row.
+    /// Constant that is added to the bias of each row.
     #[cfg_attr(not(any(kernel_v7m, kernel_v6m, kernel_rv32)), expect(dead_code))]
     correction: i32,
 }
@@ -132,13 +132,9 @@ pub(crate) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, outp
         WeightLayout::Int4Tiles4 if used.reads(WeightLayout::Int4Tiles4) => {
             dsp::int4::compute::<C>(layer, x, output)
         }
-        #[cfg(kernel_v7m)]
+        #[cfg(any(kernel_v7m, kernel_v6m))]
         WeightLayout::ColumnsUnsigned4 if used.reads(WeightLayout::ColumnsUnsigned4) => {
-            v7m::compute::<C>(layer, x, output)
-        }
-        #[cfg(kernel_v6m)]
-        WeightLayout::ColumnsUnsigned4 if used.reads(WeightLayout::ColumnsUnsigned4) => {
-            v6m::compute::<C>(layer, x, output)
+            columns::compute::<C>(layer, x, output)
         }
         #[cfg(kernel_mve)]
         WeightLayout::FoldedRows if used.reads(WeightLayout::FoldedRows) => {

@@ -7,50 +7,6 @@
 
 use core::arch::global_asm;
 
-use model_format::{Capabilities, Dense, WeightLayout};
-
-use super::Prepared;
-use super::columns::Kernel;
-use super::tiles::Loops;
-
-/// Writes the output of a layer with weights in unsigned columns of four rows.
-#[inline(never)]
-pub(super) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
-    let mut layer = layer.specialize::<C>();
-    // Which it is: this tells the compiler so.
-    layer.layout = WeightLayout::ColumnsUnsigned4;
-    let layer = &layer;
-    let kernel = Kernel {
-        whole: Loops { tile: thimble_columns4, single: thimble_columns1 },
-        listed: Loops { tile: thimble_columns4_listed, single: thimble_columns1_listed },
-        whole_int16: Loops { tile: thimble_columns4_int16, single: thimble_columns1_int16 },
-        listed_int16: Loops {
-            tile: thimble_columns4_int16_listed,
-            single: thimble_columns1_int16_listed,
-        },
-    };
-    // SAFETY: the loops read whole blocks, of which there are some, or entries, whose offsets are
-    // those of blocks of a row.
-    unsafe { kernel.compute::<C>(layer, x, output) }
-}
-
-// SAFETY: the assembly below takes and gives what is declared here.
-unsafe extern "C" {
-    fn thimble_columns4(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
-    fn thimble_columns4_listed(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
-    fn thimble_columns1(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
-    fn thimble_columns1_listed(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
-    fn thimble_columns4_int16(x: *const u32, end: *const u32, w: *const u8, sums: *mut [i32; 4]);
-    fn thimble_columns4_int16_listed(
-        x: *const u32,
-        end: *const u32,
-        w: *const u8,
-        sums: *mut [i32; 4],
-    );
-    fn thimble_columns1_int16(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
-    fn thimble_columns1_int16_listed(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
-}
-
 // In all loops: r0 prepared input, r1 its end, which moves to r12, r2 weights, r3 sums. The start of
 // the weights of an entry is in lr.
 global_asm!(

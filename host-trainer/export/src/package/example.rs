@@ -12,7 +12,7 @@ pub const C: &str = include_str!("../templates/package/example.c");
 /// Analog inputs that a sketch reads at the most; further inputs take them again.
 const PINS: usize = 6;
 
-/// What depends on the input stage and on the outputs of a model.
+/// Parts of an example that depend on the input stage and the outputs of a model.
 pub fn values(model: &Model<'_>, name: &Name) -> Values {
     let upper = name.upper();
     let (reading, function, extra, fill) = match model.input().encoding {

@@ -1,7 +1,6 @@
 //! Float networks: layers, losses, forward pass and backpropagation.
 
 mod activation;
-mod activation_name;
 mod batch_normalization;
 mod dense;
 mod dropout;
@@ -19,8 +18,7 @@ mod spec;
 mod tape;
 mod transpose;
 
-pub use activation::Activation;
-pub use activation_name::ACTIVATIONS;
+pub use activation::{ACTIVATIONS, Activation};
 pub use batch_normalization::BatchNormalization;
 pub use dense::Dense;
 pub use dropout::Noise;

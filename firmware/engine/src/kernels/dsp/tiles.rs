@@ -8,7 +8,7 @@ use model_format::{Capabilities, DataType, Dense};
 
 use crate::kernels::{Prepared, rows};
 
-/// What a loop over tiles reads and keeps up to date, in the order in which it does so.
+/// Pointers and counters of a loop over tiles, in the order in which the assembly reads them.
 #[repr(C)]
 pub(super) struct Tiles {
     /// Biases of the next tile.
