@@ -279,15 +279,19 @@ fn data(findings: &Findings) -> Markup {
         }
         @if !findings.scalings.is_empty() {
             h3 { "Pixels in the usual scalings" }
-            div class="wrong" {
+            div class="small grid" {
                 @for scaled in &findings.scalings {
                     figure {
                         figcaption {
                             (scaled.scaling) " "
                             span { (number(scaled.range.0)) " to " (number(scaled.range.1)) }
                         }
-                        @for picture in &scaled.pictures {
-                            (img(picture, &format!("A training image, {}", scaled.scaling)))
+                        div class="samples" {
+                            div {
+                                @for picture in &scaled.pictures {
+                                    (img(picture, &format!("A training image, {}", scaled.scaling)))
+                                }
+                            }
                         }
                     }
                 }
