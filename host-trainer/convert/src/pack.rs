@@ -61,11 +61,19 @@ impl Core {
         Core::Any,
     ];
 
+    /// Returns the fastest layout for int8 weights and inputs.
+    pub fn int8_layout(self) -> WeightLayout {
+        match self {
+            Core::CortexM0 | Core::CortexM3 | Core::Rv32 => WeightLayout::ColumnsUnsigned4,
+            Core::CortexM4 | Core::CortexM7 | Core::CortexM33 => WeightLayout::Pairs4,
+            Core::CortexM55 => WeightLayout::FoldedRows,
+            Core::Any => WeightLayout::RowMajor,
+        }
+    }
+
     /// Returns the fastest layout for a layer's weights and inputs.
     fn layout(self, dense: &DenseSpec, input: Quantization) -> WeightLayout {
-        use WeightLayout::{
-            ColumnsUnsigned4, FoldedRows, Int4, Int4Tiles4, Pairs4, RowMajor, Sparse,
-        };
+        use WeightLayout::{Int4, Int4Tiles4, Pairs4, Sparse};
         if dense.layout == WeightLayout::Sparse {
             // Other layouts would store the zeros, too.
             return Sparse;
@@ -75,10 +83,9 @@ impl Core {
         match (self, dense.layout.is_int4(), input.data_type) {
             (_, true, DataType::Int8) if has_dsp => Int4Tiles4,
             (_, true, _) => Int4,
-            (Core::CortexM55, false, DataType::Int8) => FoldedRows,
-            (Core::CortexM0 | Core::CortexM3 | Core::Rv32, false, _) => ColumnsUnsigned4,
-            _ if has_dsp => Pairs4,
-            _ => RowMajor,
+            // Helium folds the zero point of int8 alone.
+            (Core::CortexM55, false, DataType::Int16) => Pairs4,
+            _ => self.int8_layout(),
         }
     }
 }
