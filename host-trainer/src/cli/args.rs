@@ -16,6 +16,7 @@ use super::features::FeaturesArgs;
 use super::left_out::LeftOut;
 use super::max_loss::MaxLoss;
 use super::new::NewArgs;
+use super::page::PageArgs;
 use super::predict::{PredictArgs, PrepareArgs};
 use super::quantize::QuantizeArgs;
 use super::report::ReportArgs;
@@ -85,6 +86,8 @@ pub enum Command {
     Features(LeftOut),
     /// Write the report of a finished run again, and surface.html of a network with two inputs
     Report(ReportArgs),
+    /// Write a page that runs a model in a browser, with the engine of the device
+    Page(PageArgs),
     /// Compare runs side by side
     Compare(CompareArgs),
     /// List the presets

@@ -26,6 +26,7 @@ mod left_out;
 mod max_loss;
 mod new;
 mod pack;
+mod page;
 mod predict;
 mod predict_rows;
 mod predict_split;
@@ -87,6 +88,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         #[cfg(not(feature = "projection"))]
         Command::Features(args) => args.refuse("features"),
         Command::Report(args) => report::run(&args, quiet),
+        Command::Page(args) => page::run(&args, quiet),
         Command::Compare(args) => compare::run(&args, quiet),
         Command::Presets(args) => presets::run(&args),
         #[cfg(feature = "device")]

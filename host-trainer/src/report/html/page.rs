@@ -58,7 +58,7 @@ pub fn report_html(findings: &Findings) -> String {
 }
 
 /// Wraps a body into a page.
-pub(super) fn page(title: &str, body: Markup) -> String {
+pub(crate) fn page(title: &str, body: Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -134,7 +134,7 @@ fn wrong(count: u32) -> String {
     format!("{} wrong", grouped(count.into()))
 }
 
-pub(super) fn kilobytes(bytes: u64) -> String {
+pub(crate) fn kilobytes(bytes: u64) -> String {
     match bytes {
         0..10_000 => format!("{} B", grouped(bytes)),
         10_000..10_000_000 => format!("{:.1} kB", bytes as f64 / 1000.0),
