@@ -58,7 +58,7 @@ pub fn playground(content: &PageContent) -> Markup {
         noscript { p class="note warn" { "This page needs JavaScript, which is part of the file." } }
         script id="playground-data" type="application/json" { (PreEscaped(data)) }
         script id="playground-engine" type="text/plain" { (STANDARD.encode(packed(ENGINE))) }
-        script { "\"use strict\";\n(() => {\n" (PreEscaped(SCRIPTS.concat())) "})();\n" }
+        script { (PreEscaped(format!("\"use strict\";\n(() => {{\n{}}})();\n", SCRIPTS.concat()))) }
     }
 }
 

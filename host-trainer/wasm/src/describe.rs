@@ -40,7 +40,6 @@ pub fn json(model: &Model<'_>) -> Vec<u8> {
             "scales": scales,
             "names": outputs.collect::<Vec<_>>(),
             "tensor": tensor(output.quantization),
-            "is_softmax": matches!(model.layers().last(), Some(Layer::Softmax(_))),
         },
         "layers": model.layers().map(|each| layer(&each)).collect::<Vec<_>>(),
     });

@@ -20,6 +20,7 @@ class AnswerView {
     this.bars.replaceChildren(...(model.output.kind === "values" ? this.values(each, float) : this.classes(answer, each, float)));
     const notes = [];
     if (answer.saturated > 0) notes.push(`${answer.saturated} of ${model.input.len} readings saturate.`);
+    if (areLogits(model)) notes.push("The probabilities are the softmax of the model's outputs.");
     if (!float && this.page.floatMissing) notes.push(`${this.page.floatMissing}.`);
     this.notes.textContent = notes.join(" ");
   }

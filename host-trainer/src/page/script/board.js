@@ -63,6 +63,11 @@ class BoardView {
     });
   }
 
+  /** Compares the board's model with that of the page, which may be another one now. */
+  refresh() {
+    if (this.board) this.show();
+  }
+
   lose(reason) {
     this.board = null;
     this.connectButton.textContent = "Connect a board";

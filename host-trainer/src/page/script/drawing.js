@@ -169,6 +169,10 @@ class ImageInput {
       this.cameraButton.textContent = "Camera";
       return;
     }
+    if (!navigator.mediaDevices) {
+      this.status.say("Browsers give the camera only to pages from this computer or by HTTPS. Photos can be opened.", true);
+      return;
+    }
     try {
       this.stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
     } catch (error) {

@@ -10,7 +10,7 @@ class LayersView {
     this.core = make("select", { autocomplete: "off" }, ...Object.keys(COSTS).map((core) => make("option", { selected: core === "Cortex-M4F" }, core)));
     this.core.addEventListener("change", () => this.costs());
     const strip = (title) => {
-      const canvas = make("canvas", { class: "strip", role: "img" });
+      const canvas = make("canvas", { class: "strip", role: "img", hidden: true, "aria-label": `${title}: no input yet` });
       return { canvas, text: make("span", { class: "faint" }), title };
     };
     this.strips = [strip("input"), ...model.layers.map((layer, index) => strip(`layer ${index}: ${layer.kind}, ${layer.outputs}`))];
@@ -33,6 +33,7 @@ class LayersView {
 
   paint({ canvas, text, title }, { values, tensor, range, isReading }) {
     const zero = tensor.zero_point, [low, high] = range;
+    canvas.hidden = false;
     const width = Math.min(LINE, values.length), height = Math.ceil(values.length / LINE);
     [canvas.width, canvas.height] = [width, height];
     canvas.style.aspectRatio = `${width} / ${height}`;
@@ -67,8 +68,8 @@ class LayersView {
     });
     rows.push(["all", grouped(layers.reduce((sum, layer) => sum + layer.macs, 0)), grouped(total.cycles), grouped(total.instructions)]);
     this.costTable.replaceChildren(
-      table(["layer", "multiply-accumulates", "cycles", "instructions"], rows),
-      make("p", { class: "faint" }, "Estimates for an input without zeros and a model packed for the core: within 6 % of measured totals, by the " +
+      table(["layer", "products", "cycles", "instructions"], rows),
+      make("p", { class: "faint" }, "Products are multiply-accumulates. Cycles and instructions are estimates for an input without zeros and a model packed for the core: within 6 % of measured totals, by the " +
         "documented timings of the core at memory without wait states. Other layers than dense ones of int8 were not measured."));
   }
 }

@@ -230,7 +230,7 @@ async function signedModel(file, key) {
 /** The Ed25519 signature of bytes by a secret key in PEM. */
 async function signatureOf(bytes, pem) {
   const body = pem.match(/-----BEGIN PRIVATE KEY-----([\sA-Za-z0-9+/=]+)-----END PRIVATE KEY-----/)?.[1];
-  if (!body) throw new Refusal("This is no secret key: paste the whole file that `host-trainer device keygen` wrote.");
+  if (!body) throw new Refusal("This is no secret key: paste the whole file that `host-trainer device new-key` wrote.");
   try {
     const key = await crypto.subtle.importKey("pkcs8", fromBase64(body.replace(/\s/g, "")), "Ed25519", false, ["sign"]);
     return new Uint8Array(await crypto.subtle.sign("Ed25519", key, bytes));

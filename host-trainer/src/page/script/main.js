@@ -35,9 +35,9 @@ class Page {
     this.plane = !this.preparation && model.input.len === 2 ? new PlaneView(this) : null;
     this.rows = new RowsView(this);
     this.layers = new LayersView(this);
-    const board = this.board?.board;
-    this.board = new BoardView(this);
-    if (board) board.close();
+    // A board stays connected while models change.
+    this.board ??= new BoardView(this);
+    this.board.refresh();
     this.content.replaceChildren(
       section("Try it", make("div", { class: "play" }, this.input.element, this.answerView.element)),
       ...(this.plane ? [this.plane.element] : []),
@@ -109,7 +109,7 @@ async function start() {
     const module = await compileModule(document.getElementById("playground-engine").textContent);
     const page = new Page(root, data, module);
     // For other scripts, such as tests.
-    window.thimble = { page, Board, frameOf, messageOf };
+    window.thimble = { page, ACTIVATIONS, frameOf, messageOf };
     await page.load(fromBase64(data.model), data);
     root.dataset.state = "ready";
   } catch (error) {

@@ -66,11 +66,18 @@ function outputNames(model) {
 
 const outputUnit = (model, index) => (model.output.kind === "values" && model.output.names[index]?.unit) || "";
 
+/** The last layer of a model. */
+const lastKind = (model) => model.layers[model.layers.length - 1].kind;
+
+/** Whether the outputs of a classifier are logits, whose softmax are probabilities. */
+const areLogits = (model) => model.output.kind === "classes" && lastKind(model) === "dense";
+
 /** Whether the numbers of a classifier are probabilities. */
-const areProbabilities = (model) => model.output.kind === "probability" || model.output.is_softmax;
+const areProbabilities = (model) => model.output.kind === "probability" || lastKind(model) === "softmax" || areLogits(model);
 
 /** A number per class, or per output, of an answer of the engine. */
 function shares(model, answer) {
+  if (areLogits(model)) return softmax(Array.from(answer.reals));
   if (model.output.kind !== "probability") return Array.from(answer.reals);
   return [1 - answer.reals[0], answer.reals[0]];
 }
