@@ -103,8 +103,8 @@ mod tests {
         let threads = Threads::new(NonZero::new(2)).unwrap();
         let saved = SavedRun::open(outer.path()).unwrap();
         assert_eq!(saved.network.parameters(), experiment.outcome.network.parameters());
-        let pages = saved.report(&Locations::default(), &threads).unwrap();
-        assert_eq!(pages, experiment.report(&threads).unwrap());
+        let pages = saved.report(&Locations::default(), true, &threads).unwrap();
+        assert_eq!(pages, experiment.report(true, &threads).unwrap());
         assert!(!pages.report.contains("NaN") && !pages.report.contains("<script"));
 
         fs::write(outer.path().join("weights.safetensors"), b"short").unwrap();

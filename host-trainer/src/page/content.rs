@@ -51,28 +51,25 @@ pub fn of_run(
     plan: Result<&Plan, String>,
     threads: &Threads,
 ) -> Result<PageContent, PageError> {
-    let model = Model::parse(file)?;
-    let dataset = Some(&run.preset.data.dataset);
     match plan {
         Ok(plan) => {
             let train = &plan.splits.train;
             let objective = plan.objective_of(&run.network, threads);
-            let float = float_network(
-                &run.network,
-                objective,
-                [train.scaling(), train.target_scaling()],
-                model.output().kind.labels().map_or(0, |labels| labels.len()),
-            );
-            content(file, &model, dataset, float, "")
+            let scalings = [train.scaling(), train.target_scaling()];
+            of_networks(file, &run.preset.data.dataset, &run.network, objective, scalings)
         }
         Err(reason) => {
             let missing = format!("No float network: its scaling needs the data. {reason}");
-            content(file, &model, dataset, Value::Null, &missing)
+            let dataset = Some(&run.preset.data.dataset);
+            content(file, &Model::parse(file)?, dataset, Value::Null, &missing)
         }
     }
 }
 
-/// Returns the content with the float network of a run that has just ended.
+/// Returns the content with a float network, and the scalings of its inputs and targets.
+///
+/// # Errors
+/// Those of [`of_model`].
 pub(crate) fn of_networks(
     file: &[u8],
     dataset: &Source,

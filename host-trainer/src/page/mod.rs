@@ -8,5 +8,6 @@
 mod content;
 mod html;
 
+pub(crate) use content::of_networks;
 pub use content::{PageContent, PageError, of_model, of_run};
 pub use html::{page_html, playground};
