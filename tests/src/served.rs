@@ -84,9 +84,8 @@ impl Served<'_> {
             page,
             found: Mutex::new(send),
             is_unplugged: AtomicBool::new(false),
-            board: self.board.map(|board| {
+            board: self.board.inspect(|board| {
                 board.set_read_timeout(Some(POLL)).expect("a timeout");
-                board
             }),
         });
         thread::spawn(move || {
