@@ -44,6 +44,8 @@ pub fn run(args: &ServeArgs, quiet: bool) -> anyhow::Result<()> {
     let path = Arc::new(random_path()?);
     let host = if args.lan { own_address()? } else { IpAddr::V4(Ipv4Addr::LOCALHOST) };
     let url = format!("http://{}{path}", SocketAddr::new(host, port));
+    // Also where a shell started the program in the background, without Ctrl-C.
+    ctrlc::set_handler(|| std::process::exit(0)).context("Ctrl-C cannot be handled")?;
     terminal::print(&announcement(&url, args.lan, quiet)?)?;
     for stream in listener.incoming().flatten() {
         let (page, path) = (Arc::clone(&page), Arc::clone(&path));
