@@ -45,7 +45,7 @@ const DRIVER: &str = r#"<script>
       fetched: performance.getEntriesByType("resource").map((entry) => entry.name).filter((name) => !/^(data|blob):|\/port$/.test(name)) }) }));
 </script>"#;
 
-/// What the script of a test runs with.
+/// Window of the browser.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
     /// Width in pixels. Chromium's windows are not narrower than 500: see [`Served::narrow`].

@@ -17,7 +17,7 @@ use thimble_tests::workspace::{empty_dir, write};
 /// Rows that the board evaluates.
 const ROWS: usize = 30;
 
-/// What the page takes for `navigator.serial`, and helpers of the tests.
+/// Stand-in for `navigator.serial`, and helpers of the tests.
 const STAND_IN: &str = r#"<script>
   class StandIn {
     async open({ baudRate }) {

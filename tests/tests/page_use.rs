@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use host_trainer::data::Preparation;
 use host_trainer::predict::{AskedPreparation, preparation};
 use model_format::Model;
+use model_format::build::{ModelSpec, OutputSpec};
 use serde_json::{Value, json};
 use thimble_tests::command::{Finished, host_trainer};
 use thimble_tests::served::{Served, Window};
@@ -42,7 +43,9 @@ fn bytes(value: &Value) -> Vec<u8> {
 
 #[test]
 fn a_damaged_model_is_refused_in_words_and_another_one_runs() {
-    let wine = read(example("wine.thimble"));
+    let mut spec = ModelSpec::from(&Model::parse(&read(example("wine.thimble"))).unwrap());
+    spec.output = OutputSpec::classes(["<img src=x onerror=alert(1)>", "class_1", "class_2"]);
+    let wine = spec.to_bytes().expect("a valid model");
     let mut damaged = wine.clone();
     damaged[100] ^= 1;
     let expected = Model::parse(&damaged).expect_err("it is damaged").to_string();
@@ -59,7 +62,7 @@ fn a_damaged_model_is_refused_in_words_and_another_one_runs() {
           await page.open(file({}, "wine.thimble"));
           return {{ before, refused, kept, empty, status: status(), after: page.engine.model.name,
             bold: page.status.querySelector("b") !== null,
-            sliders: document.querySelectorAll("input[type=range]").length, spoken: page.answerView.spoken.textContent }};
+            images: document.images.length, sliders: document.querySelectorAll("input[type=range]").length, spoken: page.answerView.spoken.textContent }};
         }}"#,
         json!(damaged),
         json!(wine)
@@ -70,8 +73,9 @@ fn a_damaged_model_is_refused_in_words_and_another_one_runs() {
     assert!(found["empty"].as_str().unwrap().starts_with("empty is refused: "), "{found}");
     assert_eq!((&found["after"], &found["sliders"]), (&json!("wine"), &json!(13)));
     assert!(found["status"].as_str().unwrap().starts_with("wine: 4 self-tests"), "{found}");
-    assert!(found["spoken"].as_str().unwrap().starts_with("class_"), "{found}");
-    assert_eq!(found["bold"], false, "a file's name becomes markup");
+    assert!(found["spoken"].as_str().unwrap().starts_with("<img src=x"), "{found}");
+    let markup = (&found["bold"], &found["images"]);
+    assert_eq!(markup, (&json!(false), &json!(0)), "a name or a label becomes markup");
 }
 
 /// Draws by keys and by a pointer. The image is prepared as the command line prepares it.
@@ -207,7 +211,7 @@ fn rows_of_a_table_are_answered_and_bad_ones_named() {
     assert!(found["moved"].as_str().unwrap().contains("proline"), "{found}");
 }
 
-/// What a page must be at any width, of the document `page` in the window `view`.
+/// Requirements of a page at any width, measured in the window `view`.
 const MEASURE: &str = r#"
     const measure = (view) => {
       const page = view.document, root = page.documentElement;
@@ -215,7 +219,7 @@ const MEASURE: &str = r#"
       const name = (element) => element.getAttribute("aria-label") || element.labels?.[0]?.textContent || (element.tagName === "BUTTON" && element.textContent);
       const wide = [...page.querySelectorAll("main *")].filter((element) => {
         const box = element.getBoundingClientRect();
-        return box.width > 0 && box.right > view.innerWidth + 1 && !element.closest(".spoken, .stack thead");
+        return box.width > 0 && box.right > view.innerWidth + 1 && !element.closest(".spoken, svg *, .stack thead");
       });
       return {
         state: page.getElementById("playground").dataset.state, width: view.innerWidth,
@@ -232,13 +236,13 @@ fn every_width_and_color_scheme_has_names_and_no_sideways_scrolling() {
     let train =
         ["train", "u-spirals-2", "--set", "training.epochs=1", "--quiet", "--output", "run"];
     Finished::of(&mut host_trainer(&folder, train)).success();
-    let models = [
-        ("wine", example("wine.thimble")),
-        ("digits", digits_run()),
-        ("plane", folder.join("run")),
-    ];
-    for (name, model) in models {
-        let page = page(&empty_dir(&format!("page-widths-{name}")), &model);
+    let mut pages = vec![fs::read_to_string(folder.join("run/report.html")).expect("the report")];
+    for (name, model) in
+        [("wine", example("wine.thimble")), ("digits", digits_run()), ("plane", folder.join("run"))]
+    {
+        pages.push(page(&empty_dir(&format!("page-widths-{name}")), &model));
+    }
+    for (page, name) in pages.iter().zip(["report", "wine", "digits", "plane"]) {
         for (width, dark) in [(400, false), (400, true), (1600, false), (1600, true)] {
             let script = format!(
                 r#"<script>{MEASURE}
@@ -248,7 +252,7 @@ fn every_width_and_color_scheme_has_names_and_no_sideways_scrolling() {
                   return {{ ...measure(view), inner: view.eval("errors") }};
                 }}</script>"#
             );
-            let outer = Served::narrow(&page, width);
+            let outer = Served::narrow(page, width);
             let served = Served {
                 name: &format!("widths-{name}-{width}-{dark}"),
                 page: &outer,

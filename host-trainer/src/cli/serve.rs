@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use anstyle::{AnsiColor, Style};
 use anyhow::Context;
 use clap::Args;
 use qrcode::QrCode;
@@ -14,7 +15,10 @@ use qrcode::render::unicode::Dense1x2;
 use super::page::{SourceArgs, content};
 use super::terminal;
 use crate::page::page_html;
+use crate::report::style::paint;
 
+/// Colors of a QR code on any terminal: not all phones read inverted ones.
+const CODE: Style = AnsiColor::Black.on(AnsiColor::BrightWhite);
 /// Largest head of a request in bytes.
 const MAX_HEAD: u64 = 16 << 10;
 /// Time that a browser has for its request, and for taking the page.
@@ -60,8 +64,9 @@ fn announcement(url: &str, lan: bool, quiet: bool) -> anyhow::Result<String> {
     let mut text = format!("{url}\n");
     if lan {
         let code = QrCode::new(url).context("the address does not fit into a QR code")?;
-        text += &code.render::<Dense1x2>().quiet_zone(true).build();
-        text.push('\n');
+        for line in code.render::<Dense1x2>().quiet_zone(true).build().lines() {
+            text += &format!("{}\n", paint(CODE, line));
+        }
     }
     if !quiet {
         text += match lan {

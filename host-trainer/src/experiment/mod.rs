@@ -105,7 +105,9 @@ mod tests {
         assert_eq!(saved.network.parameters(), experiment.outcome.network.parameters());
         let pages = saved.report(&Locations::default(), true, &threads).unwrap();
         assert_eq!(pages, experiment.report(true, &threads).unwrap());
-        assert!(!pages.report.contains("NaN") && !pages.report.contains("<script"));
+        assert!(pages.report.contains("<script"), "it runs the model");
+        let without = saved.report(&Locations::default(), false, &threads).unwrap().report;
+        assert!(!without.contains("NaN") && !without.contains("<script"));
 
         fs::write(outer.path().join("weights.safetensors"), b"short").unwrap();
         let message = SavedRun::open(outer.path()).unwrap_err().to_string();

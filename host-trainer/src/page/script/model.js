@@ -69,10 +69,10 @@ const outputUnit = (model, index) => (model.output.kind === "values" && model.ou
 /** The last layer of a model. */
 const lastKind = (model) => model.layers[model.layers.length - 1].kind;
 
-/** Whether the outputs of a classifier are logits, whose softmax are probabilities. */
+/** Returns true for a classifier whose outputs are logits: their softmax are probabilities. */
 const areLogits = (model) => model.output.kind === "classes" && lastKind(model) === "dense";
 
-/** Whether the numbers of a classifier are probabilities. */
+/** Returns true for a classifier whose numbers are probabilities. */
 const areProbabilities = (model) => model.output.kind === "probability" || lastKind(model) === "softmax" || areLogits(model);
 
 /** A number per class, or per output, of an answer of the engine. */
@@ -100,7 +100,7 @@ function spokenAnswer(model, answer) {
 
 const percent = (share) => `${(100 * share).toFixed(share > 0.0995 && share < 0.9995 ? 1 : 2)} %`;
 
-/** How much an answer differs from another: of its class's number, or of all outputs. */
+/** Difference of an answer from another: in the number of its class, or the largest of all outputs. */
 function movement(model, from, to) {
   const [a, b] = [shares(model, from), shares(model, to)];
   if (model.output.kind !== "values") return b[from.class] - a[from.class];
