@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use anstyle::{AnsiColor, Style};
+use anstyle::{AnsiColor, Color, Style};
 use anyhow::Context;
 use clap::Args;
 use qrcode::QrCode;
@@ -18,7 +18,8 @@ use crate::page::page_html;
 use crate::report::style::paint;
 
 /// Colors of a QR code on any terminal: not all phones read inverted ones.
-const CODE: Style = AnsiColor::Black.on(AnsiColor::BrightWhite);
+const CODE: Style =
+    AnsiColor::Black.on_default().bg_color(Some(Color::Ansi(AnsiColor::BrightWhite)));
 /// Largest head of a request in bytes.
 const MAX_HEAD: u64 = 16 << 10;
 /// Time that a browser has for its request, and for taking the page.

@@ -2,8 +2,8 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | [`content`] | model, float network and preprocessing of images that a page gets |
-//! | [`html`] | the page, and the same as a section of a report |
+//! | `content` | model, float network and preprocessing of images that a page gets |
+//! | `html` | the page, and the same as a section of a report |
 
 mod content;
 mod html;
