@@ -73,7 +73,7 @@ pub fn run(args: &ImportArgs, labels: Option<Vec<String>>, quiet: bool) -> anyho
     let interrupt = Interrupt::default();
     interrupt.watch();
     let spinner = terminal::spinner("quantizing and judging", quiet);
-    let experiment = complete(trained, &folder, args.core, &threads, &interrupt);
+    let experiment = complete(trained, &folder, args.core, true, &threads, &interrupt);
     spinner.finish_and_clear();
     let experiment = experiment?;
     if !quiet {

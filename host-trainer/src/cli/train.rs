@@ -66,7 +66,8 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     watch.progress().finish();
     let trained = trained?;
     let interrupted = trained.outcome.interrupted;
-    let experiment = complete(trained, &folder, args.core, &threads, &interrupt)?;
+    let experiment =
+        complete(trained, &folder, args.core, !args.no_playground, &threads, &interrupt)?;
     if !interrupted {
         checkpoint::remove(&folder);
     }
@@ -117,6 +118,7 @@ pub(super) fn complete(
     trained: Trained,
     folder: &RunFolder,
     core: Option<Core>,
+    playground: bool,
     threads: &Threads,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Experiment> {
@@ -153,7 +155,7 @@ pub(super) fn complete(
              Continue with `host-trainer quantize {learnt}`"
         )
     })?;
-    let report = experiment.report(threads);
+    let report = experiment.report(playground, threads);
     let pages = report.as_ref().ok();
     if let Err(error) = experiment.write_model(&mut writer, pages) {
         // The whole run in one folder.

@@ -1,7 +1,6 @@
 //! Datasets: sources, CSV tables, images, splits, scaling, data augmentation.
 
 mod augment;
-mod clothing;
 mod counts;
 mod dataset;
 mod digits;
@@ -10,15 +9,12 @@ mod error;
 mod fetch;
 mod fingerprint;
 mod generate;
-mod gray;
-mod handwriting;
 mod idx;
 mod image_file;
 mod image_folder;
 mod images;
 mod mnist;
 mod motion;
-mod preparation;
 mod progress;
 mod scaling;
 mod source;
@@ -39,9 +35,6 @@ pub use image_file::{ImageError, read_image};
 pub use images::{Images, Unreadable};
 pub use mnist::{FASHION_MNIST_FILES, MNIST_FILES, MnistFile};
 pub use motion::{CLASSES as MOTION_CLASSES, Motion};
-pub use preparation::{
-    Background, ColorMode, Fit, Invert, Preparation, PreparationError, PrepareError, Prepared,
-};
 pub use progress::LoadProgress;
 pub use scaling::{FixedScaling, Scaling, ScalingMethod, Spread};
 pub use source::{Loaded, Locations, Source, TargetKind, cache_folder};
@@ -49,3 +42,6 @@ pub use split::{Amount, HoldOut, Results, Splits, TestRows};
 pub use stage::Stage;
 pub use subset::{Subset, TargetBuffer};
 pub use table::{Intake, Missing, Row, RowReader, RowSpec, Table, TableTarget};
+pub use thimble_preparation::{
+    Background, ColorMode, Fit, Invert, Preparation, PreparationError, PrepareError, Prepared,
+};
