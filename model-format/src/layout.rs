@@ -136,6 +136,12 @@ impl WeightLayout {
         }
     }
 
+    /// Returns whether biases and multipliers may have 16 bits each: where 9 bytes a row are much beside
+    /// the weights.
+    pub const fn may_be_compact(self) -> bool {
+        !matches!(self.weight_type(), WeightType::Int8)
+    }
+
     /// Bits of a byte of weights that are the other way round in this layout.
     pub(crate) const fn flipped_bits(self) -> u8 {
         match self {

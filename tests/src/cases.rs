@@ -67,6 +67,11 @@ fn lay_out(dense: &mut DenseSpec, layout: WeightLayout, rng: &mut fastrand::Rng)
             row.chunks_mut(4).filter(|_| rng.bool()).for_each(|block| block.fill(0));
         }
     }
+    if layout.may_be_compact() && rng.bool() {
+        // Where there is no compact form, all rows stay wide.
+        dense.biases.iter_mut().for_each(|bias| *bias = (*bias).clamp(-32_768, 32_767));
+        dense.multipliers.iter_mut().for_each(|m| *m = m.to_compact().unwrap_or(*m));
+    }
     dense.layout = layout;
 }
 

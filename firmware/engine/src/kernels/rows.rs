@@ -61,8 +61,11 @@ pub(super) unsafe fn quantize<C: Capabilities>(
         // SAFETY: a layer has an entry of each parameter, whose words are aligned, and an output for
         // each row, of which this is one; the alignment of outputs is that of bytes.
         unsafe {
-            let (mantissa, shift) = (*mantissas.add(row), *shifts.add(row));
-            let value = output_of.quantize(*sum, Multiplier { mantissa, shift });
+            let multiplier = match C::OPS.compact && layer.is_compact {
+                true => layer.multiplier(row),
+                false => Multiplier { mantissa: *mantissas.add(row), shift: *shifts.add(row) },
+            };
+            let value = output_of.quantize(*sum, multiplier);
             match is_int16 {
                 true => output.cast::<[u8; 2]>().add(row).write((value as i16).to_le_bytes()),
                 false => output.add(row).write(value as u8),
