@@ -13,8 +13,9 @@ use single::{SIZES, corrupted, layer, model, patched, sealed, weights_at};
 fn parameter_bytes(layout: WeightLayout, inputs: usize, outputs: usize, blocks: usize) -> usize {
     let weights = match layout {
         WeightLayout::Int4 | WeightLayout::Int4Tiles4 => outputs * inputs.div_ceil(8) * 4,
-        WeightLayout::Int2 => outputs * inputs.div_ceil(4),
-        WeightLayout::Ternary => outputs * inputs.div_ceil(5),
+        WeightLayout::Int4Columns4 => outputs * inputs.div_ceil(4) * 2,
+        WeightLayout::Int2 | WeightLayout::Int2Columns4 => outputs * inputs.div_ceil(4),
+        WeightLayout::Ternary | WeightLayout::TernaryColumns4 => outputs * inputs.div_ceil(5),
         WeightLayout::Sparse => 4 * (outputs + 1) + (2 * blocks).next_multiple_of(4) + 4 * blocks,
         _ => outputs * inputs.next_multiple_of(4),
     };
@@ -102,7 +103,10 @@ capabilities!(
     Sparse SparseToo Sparse,
     Pairs PairsToo Pairs4,
     Int2 Int2Too Int2,
-    Ternary TernaryToo Ternary
+    Ternary TernaryToo Ternary,
+    Int4Columns Int4ColumnsToo Int4Columns4,
+    Int2Columns Int2ColumnsToo Int2Columns4,
+    TernaryColumns TernaryColumnsToo TernaryColumns4
 );
 
 /// With the largest bias that a row may have, and with one more, in a build that reads everything
@@ -252,7 +256,7 @@ fn rows_of_eight_bits_are_not_compact() {
     for (code, problem) in [
         (32, FieldError::Unknown(32)),
         (32 + 8, FieldError::Unknown(40)),
-        (32 + 12, FieldError::Unknown(44)),
+        (32 + 15, FieldError::Unknown(47)),
         (64 + 11, FieldError::Unknown(75)),
     ] {
         let mut changed = file.clone();
@@ -303,9 +307,10 @@ fn weights_lie_within_their_range() {
             WeightLayout::ColumnsUnsigned4 => (0, -128),
             WeightLayout::Int4 | WeightLayout::Int4Tiles4 => (0x08, -8),
             // All codes of int2 are weights.
-            WeightLayout::Int2 => continue,
+            WeightLayout::Int2 | WeightLayout::Int2Columns4 => continue,
+            WeightLayout::Int4Columns4 => (0x80, -8),
             // Five digits make 0 and 2, but not 1.
-            WeightLayout::Ternary => (1, 1),
+            WeightLayout::Ternary | WeightLayout::TernaryColumns4 => (1, 1),
             _ => (0x80, -128),
         };
         let at = weights_at(layout, 9, 9);
@@ -333,7 +338,7 @@ fn weights_behind_the_last_input_are_zero() {
         let byte = match layout {
             WeightLayout::ColumnsUnsigned4 => 129,
             // All digits are 1: the tenth is beyond the inputs.
-            WeightLayout::Ternary => 128,
+            WeightLayout::Ternary | WeightLayout::TernaryColumns4 => 128,
             _ => 0x10,
         };
         let error = corrupted(layout, 9, 9, |parameters| {
@@ -414,6 +419,9 @@ fn layouts_have_the_names_of_the_format() {
             "tiles of 4 rows in pairs",
             "int2 row-major",
             "ternary row-major",
+            "int4 columns of 4 rows",
+            "int2 columns of 4 rows",
+            "ternary columns of 4 rows",
         ]
     );
     let file = model(WeightLayout::RowMajor, 1, 1).to_bytes().unwrap();

@@ -42,8 +42,8 @@ pub struct Core {
     pub others: u64,
     /// Upper bounds against performance regressions.
     pub bounds: Bounds,
-    /// Upper bound of the instructions with int4 weights, for random inputs.
-    pub max_int4: u64,
+    /// Upper bounds of the instructions with int4, int2 and ternary weights, for random inputs.
+    pub max_narrow: [u64; 3],
 }
 
 /// Upper bounds: of cycles where the core has documented timings, else of executed instructions.
@@ -202,6 +202,13 @@ impl Network {
         Network { widths, data_type: DataType::Int8, weight_type: WeightType::Int8 }
     }
 
+    /// [`MLP`](Self::MLP) with int4, int2 and ternary weights.
+    pub const NARROW: [Network; 3] = [
+        Network { weight_type: WeightType::Int4, ..Network::MLP },
+        Network { weight_type: WeightType::Int2, ..Network::MLP },
+        Network { weight_type: WeightType::Ternary, ..Network::MLP },
+    ];
+
     /// Multiply-accumulates of an inference.
     pub fn macs(&self) -> usize {
         self.widths.windows(2).map(|pair| pair[0] * pair[1]).sum()
@@ -299,48 +306,48 @@ pub const CORES: [Core; 7] = [
         board: "qemu-mps2-an385",
         others: 562_050,
         bounds: Bounds::Cycles(&CYCLES_M0),
-        max_int4: 800_000,
+        max_narrow: [400_000, 300_000, 500_000],
     },
     Core {
         core: EmulatedCore::M3,
         board: "qemu-mps2-an385",
         others: 348_734,
         bounds: Bounds::Cycles(&CYCLES_M3),
-        max_int4: 450_000,
+        max_narrow: [250_000, 200_000, 300_000],
     },
     Core {
         core: EmulatedCore::M4F,
         board: "qemu-mps2-an386",
         others: 197_650,
         bounds: Bounds::Cycles(&CYCLES_M4),
-        max_int4: 130_000,
+        max_narrow: [130_000, 250_000, 350_000],
     },
     Core {
         core: EmulatedCore::M7,
         board: "qemu-mps2-an500",
         others: 197_650,
         bounds: Bounds::Instructions { max_dense: 105_000, max_mnist: 50_000, max_a_mac: 0.97 },
-        max_int4: 130_000,
+        max_narrow: [130_000, 250_000, 350_000],
     },
     Core {
         core: EmulatedCore::M33,
         board: "qemu-mps2-an505",
         others: 197_650,
         bounds: Bounds::Cycles(&CYCLES_M33),
-        max_int4: 130_000,
+        max_narrow: [130_000, 250_000, 350_000],
     },
     Core {
         core: EmulatedCore::M55,
         board: "qemu-mps3-an547",
         others: 17_780,
         bounds: Bounds::Instructions { max_dense: 16_500, max_mnist: 16_500, max_a_mac: 0.165 },
-        max_int4: 130_000,
+        max_narrow: [130_000, 250_000, 350_000],
     },
     Core {
         core: EmulatedCore::Rv32,
         board: "qemu-riscv",
         others: 820_935,
         bounds: Bounds::Cycles(&CYCLES_RV32),
-        max_int4: 620_000,
+        max_narrow: [400_000, 350_000, 500_000],
     },
 ];

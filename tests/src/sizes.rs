@@ -147,10 +147,14 @@ fn dense(inputs: usize, outputs: usize, output: Quantization, layout: WeightLayo
 
 /// Returns the layouts for which a core has kernels.
 fn layouts(core: Core) -> Vec<WeightLayout> {
-    use WeightLayout::{ColumnsUnsigned4, Int4Tiles4, Pairs4};
+    use WeightLayout::{
+        ColumnsUnsigned4, Int2Columns4, Int4Columns4, Int4Tiles4, Pairs4, TernaryColumns4,
+    };
     let own: &[WeightLayout] = match core {
-        Core::CortexM0 | Core::CortexM3 | Core::Rv32 => &[ColumnsUnsigned4],
-        _ => &[Pairs4, Int4Tiles4],
+        Core::CortexM0 | Core::CortexM3 | Core::Rv32 => {
+            &[ColumnsUnsigned4, Int4Columns4, Int2Columns4, TernaryColumns4]
+        }
+        _ => &[Pairs4, Int4Tiles4, Int2Columns4, TernaryColumns4],
     };
     [own, &PORTABLE_LAYOUTS].concat()
 }

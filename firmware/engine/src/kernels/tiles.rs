@@ -24,7 +24,8 @@ pub(super) struct Loops {
 /// start at the biases plus `correction`.
 ///
 /// # Safety
-/// As for [`compute`].
+/// The loops must read nothing but the prepared input and, where that leads them, the weights of
+/// their rows; the input must not be empty where they take one part of it for granted.
 #[cfg(kernel_dsp)]
 #[inline(always)]
 pub(super) unsafe fn compute_rows<C: Capabilities>(
@@ -72,6 +73,7 @@ pub(super) unsafe fn compute_rows<C: Capabilities>(
 /// # Safety
 /// The loops must read nothing but the prepared input and, where that leads them, the weights of
 /// their rows; the input must not be empty where they take one part of it for granted.
+#[cfg(any(kernel_v7m, kernel_v6m, kernel_rv32))]
 #[inline(always)]
 pub(super) unsafe fn compute<C: Capabilities>(
     layer: &Dense<'_>,
