@@ -5,6 +5,7 @@
 //! follow each other from the first column to the last, then those of the next R rows. What
 //! remains when the number of rows is no multiple of R is row-major.
 
+use crate::WeightType;
 use crate::sizes::padded;
 
 /// Order of a layer's weights in the file.
@@ -34,11 +35,21 @@ pub enum WeightLayout {
     /// by one where the first is negative, so that both read as a 16-bit number are
     /// 256 · second + first. Rows beside the tiles are as they are.
     Pairs4 = 9,
+    /// int2, row after row, four to a byte. Rows follow each other from byte to byte.
+    Int2 = 10,
+    /// Ternary, row after row, five to a byte. Rows follow each other from byte to byte.
+    Ternary = 11,
+    /// int4 raised by 8, in tiles of four rows; in a tile, the first byte of each row, the second, …
+    Int4Columns4 = 12,
+    /// int2, likewise.
+    Int2Columns4 = 13,
+    /// Ternary, likewise.
+    TernaryColumns4 = 14,
 }
 
 impl WeightLayout {
     /// All layouts, in the order of their codes in the file.
-    pub const ALL: [WeightLayout; 8] = [
+    pub const ALL: [WeightLayout; 13] = [
         WeightLayout::RowMajor,
         WeightLayout::Columns8,
         WeightLayout::ColumnsUnsigned4,
@@ -47,6 +58,11 @@ impl WeightLayout {
         WeightLayout::Int4Tiles4,
         WeightLayout::Sparse,
         WeightLayout::Pairs4,
+        WeightLayout::Int2,
+        WeightLayout::Ternary,
+        WeightLayout::Int4Columns4,
+        WeightLayout::Int2Columns4,
+        WeightLayout::TernaryColumns4,
     ];
 
     /// The layout of a code in the file.
@@ -61,6 +77,11 @@ impl WeightLayout {
             7 => WeightLayout::Int4Tiles4,
             8 => WeightLayout::Sparse,
             9 => WeightLayout::Pairs4,
+            10 => WeightLayout::Int2,
+            11 => WeightLayout::Ternary,
+            12 => WeightLayout::Int4Columns4,
+            13 => WeightLayout::Int2Columns4,
+            14 => WeightLayout::TernaryColumns4,
             _ => return None,
         })
     }
@@ -76,6 +97,11 @@ impl WeightLayout {
             WeightLayout::Int4Tiles4 => "int4 tiles of 4 rows",
             WeightLayout::Sparse => "block-sparse",
             WeightLayout::Pairs4 => "tiles of 4 rows in pairs",
+            WeightLayout::Int2 => "int2 row-major",
+            WeightLayout::Ternary => "ternary row-major",
+            WeightLayout::Int4Columns4 => "int4 columns of 4 rows",
+            WeightLayout::Int2Columns4 => "int2 columns of 4 rows",
+            WeightLayout::TernaryColumns4 => "ternary columns of 4 rows",
         }
     }
 
@@ -105,29 +131,60 @@ impl WeightLayout {
         }
     }
 
-    /// Returns whether weights have 4 bits.
-    pub const fn is_int4(self) -> bool {
-        matches!(self, WeightLayout::Int4 | WeightLayout::Int4Tiles4)
-    }
-
-    /// The largest magnitude of a weight.
-    pub const fn max_weight(self) -> i16 {
-        if self.is_int4() { 7 } else { 127 }
-    }
-
-    /// Columns that a row has room for: `inputs`, rounded up to whole blocks.
-    pub const fn columns(self, inputs: usize) -> usize {
-        // Eight int4 weights are a word as four int8 weights are.
-        if self.is_int4() {
-            padded(inputs.wrapping_add(1) / 2).wrapping_mul(2)
-        } else {
-            padded(inputs)
+    /// The data type of the weights.
+    pub const fn weight_type(self) -> WeightType {
+        match self {
+            WeightLayout::Int4 | WeightLayout::Int4Tiles4 | WeightLayout::Int4Columns4 => {
+                WeightType::Int4
+            }
+            WeightLayout::Int2 | WeightLayout::Int2Columns4 => WeightType::Int2,
+            WeightLayout::Ternary | WeightLayout::TernaryColumns4 => WeightType::Ternary,
+            _ => WeightType::Int8,
         }
+    }
+
+    /// The row-major layout of weights of this type, which every core reads.
+    pub const fn row_major(weight_type: WeightType) -> Self {
+        match weight_type {
+            WeightType::Int8 => WeightLayout::RowMajor,
+            WeightType::Int4 => WeightLayout::Int4,
+            WeightType::Int2 => WeightLayout::Int2,
+            WeightType::Ternary => WeightLayout::Ternary,
+        }
+    }
+
+    /// Returns whether biases and multipliers may have 16 bits each: where 9 bytes a row are much beside
+    /// the weights.
+    pub const fn may_be_compact(self) -> bool {
+        !matches!(self.weight_type(), WeightType::Int8)
+    }
+
+    /// Bits of a byte of weights that are the other way round in this layout.
+    pub(crate) const fn flipped_bits(self) -> u8 {
+        match self {
+            // Adding 128 flips the highest bit.
+            WeightLayout::ColumnsUnsigned4 => 0x80,
+            // And adding 8 that of four.
+            WeightLayout::Int4Columns4 => 0x88,
+            _ => 0,
+        }
+    }
+
+    /// Columns that a row has room for: `inputs`, rounded up to whole bytes or blocks.
+    pub const fn columns(self, inputs: usize) -> usize {
+        self.row_len(inputs).wrapping_mul(self.weight_type().per_byte())
     }
 
     /// Bytes of a row's weights, where that is the same for all rows.
     pub const fn row_len(self, inputs: usize) -> usize {
-        if self.is_int4() { self.columns(inputs) / 2 } else { self.columns(inputs) }
+        let bytes = self.weight_type().row_bytes(inputs);
+        match (self, self.weight_type()) {
+            // Blocks of four columns.
+            (WeightLayout::Int4Columns4, _) => bytes.wrapping_add(1) & !1,
+            // Blocks of a word.
+            (_, WeightType::Int8 | WeightType::Int4) => padded(bytes),
+            (_, WeightType::Int2 | WeightType::Ternary) => bytes,
+        }
     }
 
     /// Bytes of all weights; for [`Sparse`](Self::Sparse), of where the rows start alone.
@@ -141,7 +198,12 @@ impl WeightLayout {
     /// Rows of a tile, as a power of two.
     const fn tile_rows_log2(self) -> usize {
         match self {
-            WeightLayout::Pairs4 | WeightLayout::ColumnsUnsigned4 | WeightLayout::Int4Tiles4 => 2,
+            WeightLayout::Pairs4
+            | WeightLayout::ColumnsUnsigned4
+            | WeightLayout::Int4Tiles4
+            | WeightLayout::Int4Columns4
+            | WeightLayout::Int2Columns4
+            | WeightLayout::TernaryColumns4 => 2,
             WeightLayout::Columns8 => 3,
             _ => 0,
         }
@@ -163,7 +225,11 @@ impl WeightLayout {
         let tile = row.wrapping_sub(row_in_tile).wrapping_mul(row_len);
         let block = 4 << log2;
         match self {
-            WeightLayout::Columns8 | WeightLayout::ColumnsUnsigned4 => {
+            WeightLayout::Columns8
+            | WeightLayout::ColumnsUnsigned4
+            | WeightLayout::Int4Columns4
+            | WeightLayout::Int2Columns4
+            | WeightLayout::TernaryColumns4 => {
                 Strides { start: tile.wrapping_add(row_in_tile), block, byte: 1 << log2 }
             }
             WeightLayout::Pairs4 => {
@@ -205,15 +271,14 @@ impl Strides {
 mod tests {
     use super::*;
 
-    /// Offset of the byte that holds a weight, and for int4 half of it.
+    /// Offset of the byte that holds a weight.
     fn offset(
         layout: WeightLayout,
         [inputs, outputs]: [usize; 2],
         row: usize,
         column: usize,
     ) -> usize {
-        let byte = if layout.is_int4() { column / 2 } else { column };
-        layout.strides(inputs, outputs, row).offset(byte)
+        layout.strides(inputs, outputs, row).offset(column / layout.weight_type().per_byte())
     }
 
     #[test]
@@ -235,7 +300,7 @@ mod tests {
                             seen[offset(layout, [inputs, outputs], row, column)] += 1;
                         }
                     }
-                    let times = if layout.is_int4() { 2 } else { 1 };
+                    let times = layout.weight_type().per_byte();
                     assert!(seen.iter().all(|n| *n == times), "{layout:?} {outputs}×{inputs}");
                 }
             }
@@ -256,6 +321,11 @@ mod tests {
         // The rows of int4 have 4 bytes.
         assert_eq!(at(WeightLayout::Int4Tiles4, 1, 7), 7);
         assert_eq!(at(WeightLayout::Int4Tiles4, 4, 2), 17);
+        assert_eq!(at(WeightLayout::Int4Columns4, 3, 2), 7);
+        assert_eq!(at(WeightLayout::Int4Columns4, 4, 2), 17);
+        // Those of int2 and ternary weights two.
+        assert_eq!(at(WeightLayout::Int2Columns4, 1, 4), 5);
+        assert_eq!(at(WeightLayout::TernaryColumns4, 4, 5), 9);
         assert_eq!(offset(WeightLayout::Columns8, [8, 9], 1, 1), 9);
         assert_eq!(offset(WeightLayout::Columns8, [8, 9], 2, 3), 26);
     }

@@ -3,13 +3,15 @@
 //! A board that fixes its model at build time names what the model uses, and the compiler leaves
 //! out the rest: of the parser, of the checks, of the engine. A model that needs more is refused.
 
-use crate::{DataType, Dense, Encoding, Layer, Model, WeightLayout};
+use crate::{DataType, Dense, Encoding, Layer, Model, WeightLayout, WeightType};
 
 /// Kinds of inputs and layers, weight layouts and precisions, as a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpSet {
     /// A bit for each weight layout, counted by its code in the file.
-    pub layouts: u16,
+    pub layouts: u32,
+    /// Whether biases and multipliers of any layer have 16 bits each.
+    pub compact: bool,
     /// Whether any values have 16 bits.
     pub int16: bool,
     /// Whether there are element-wise functions.
@@ -27,7 +29,8 @@ pub struct OpSet {
 impl OpSet {
     /// All that the format has.
     pub const ALL: OpSet = OpSet {
-        layouts: u16::MAX,
+        layouts: u32::MAX,
+        compact: true,
         int16: true,
         table: true,
         softmax: true,
@@ -44,6 +47,7 @@ impl OpSet {
         let reals = matches!(input.encoding, Encoding::Reals(_));
         let none = OpSet {
             layouts: 0,
+            compact: false,
             int16,
             table: false,
             softmax: false,
@@ -56,7 +60,10 @@ impl OpSet {
 
     fn with(mut self, layer: &Layer<'_>) -> Self {
         match layer {
-            Layer::Dense(dense) => self.layouts |= 1 << dense.layout as u8,
+            Layer::Dense(dense) => {
+                self.layouts |= 1 << dense.layout as u8;
+                self.compact |= dense.is_compact;
+            }
             Layer::Table(_) => self.table = true,
             Layer::Softmax(_) => self.softmax = true,
         }
@@ -67,6 +74,20 @@ impl OpSet {
     /// Returns whether weights of this layout are in the set.
     pub const fn reads(self, layout: WeightLayout) -> bool {
         self.layouts >> layout as u8 & 1 != 0
+    }
+
+    /// Returns whether any layout of weights of this type is in the set.
+    pub(crate) const fn reads_type(self, weight_type: WeightType) -> bool {
+        let mut index = 0;
+        while index < WeightLayout::ALL.len() {
+            let layout = WeightLayout::ALL[index];
+            // Enumerations cannot be compared in a constant function, their numbers can.
+            if self.reads(layout) && layout.weight_type() as u8 == weight_type as u8 {
+                return true;
+            }
+            index += 1;
+        }
+        false
     }
 
     /// The layout of a layer, as a constant where the set leaves but one.
@@ -101,6 +122,7 @@ impl Dense<'_> {
     #[inline(always)]
     pub fn specialize<C: Capabilities>(mut self) -> Self {
         self.layout = C::OPS.specialize(self.layout);
+        self.is_compact &= C::OPS.compact;
         if !C::OPS.int16 {
             self.input.data_type = DataType::Int8;
             self.output.data_type = DataType::Int8;

@@ -4,7 +4,7 @@ mod common;
 
 use model_format::build::{DetailsSpec, FeatureSpec, LayerSpec, ModelSpec, OutputSpec};
 use model_format::{
-    Channel, Encoding, Layer, Model, Multiplier, OutputKind, RealChannel, ValueScale,
+    Channel, Encoding, Layer, Model, Multiplier, OutputKind, RealChannel, ValueScale, WeightLayout,
 };
 use serde::{Deserialize, Serialize};
 
@@ -229,6 +229,58 @@ fn parameters_lie_on_4_byte_boundaries_whatever_comes_before() {
             }
         }
     }
+}
+
+/// A row of int2 weights and one of ternary weights in the code of their layout.
+#[test]
+fn weights_of_two_bits_and_less_share_bytes() {
+    for (layout, code, weights, bytes) in [
+        (WeightLayout::Int2, 10, [-3, -1, 1, 3, 3, -3, 1], &[0b11_10_01_00, 0b10_00_11][..]),
+        // 2 · 81 + 27 + 3 · 2 + 1 = 196, and 2 · 27 + 2 · 81: times 256 / 243, rounded up.
+        (WeightLayout::Ternary, 11, [1, 0, -1, 1, 0, 1, 1], &[207, 228]),
+    ] {
+        let mut spec = common::example();
+        let LayerSpec::Dense(first) = &mut spec.layers[0] else { panic!("not dense") };
+        (first.inputs, first.weights, first.layout) = (7, weights.to_vec(), layout);
+        spec.input.shape = vec![7];
+        spec.self_tests.clear();
+        let file = spec.to_bytes().unwrap();
+        let model = Model::parse(&file).unwrap();
+        assert_eq!(ModelSpec::from(&model), spec);
+        let Some(Layer::Dense(dense)) = model.layers().next() else { panic!("not dense") };
+        assert_eq!(dense.weight_bytes(), bytes);
+        let start = dense.weight_bytes().as_ptr() as usize - file.as_ptr() as usize;
+        // The layout with compact rows, padding behind its length, the length of 4 + 2 bytes, bias
+        // 1000, multiplier.
+        let ends = [&[0][..], &[1, 0], &[2, 0, 0], &[3, 0, 0, 0]]
+            .map(|padding| [&[32 + code], padding, &[6, 0xe8, 3, 0, 0x34]].concat());
+        let front = &file[..start];
+        assert!(ends.iter().any(|end| front.ends_with(end)), "{front:?}");
+    }
+}
+
+/// Two rows with biases and multipliers of 16 bits.
+#[test]
+fn compact_rows_take_four_bytes() {
+    let mut spec = common::example();
+    let LayerSpec::Dense(last) = &mut spec.layers[1] else { panic!("not dense") };
+    last.layout = WeightLayout::Ternary;
+    last.biases = vec![-2, 32_767];
+    last.multipliers =
+        vec![Multiplier { mantissa: 3 << 29, shift: -6 }, Multiplier { mantissa: 0, shift: 0 }];
+    spec.self_tests.clear();
+    let file = spec.to_bytes().unwrap();
+    let end = [
+        0xfe, 0xff, 0xff, 0x7f, // biases
+        0, 0x34, 0, 0, // half of 2^11 above 2^11, with a shift of 6; 0
+        0, 171, // weights −1 and 1: digits 0 and 2
+        0, 0, // no self-tests, no details
+    ];
+    assert!(file.ends_with(&end), "{:?}", &file[file.len() - 20..]);
+    // Layout 11 with compact rows, padding, ten bytes.
+    let front = &file[..file.len() - end.len()];
+    assert!(front.ends_with(&[43, 0, 10]) || front.ends_with(&[43, 3, 0, 0, 0, 10]), "{front:?}");
+    assert_eq!(ModelSpec::from(&Model::parse(&file).unwrap()), spec);
 }
 
 // The payload as one serde value: what another postcard implementation would declare.

@@ -4,7 +4,7 @@
 use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
 use model_format::{Clamp, DataType, Encoding, Multiplier, Quantization, WeightLayout};
 
-use crate::cases::Case;
+use crate::cases::{Case, held};
 
 /// More than two blocks of four, and one column that is not a whole block.
 const INPUTS: usize = 9;
@@ -61,7 +61,7 @@ fn edge(
         DataType::Int8 => Quantization::int8(1.0, zero_point),
         DataType::Int16 => Quantization::int16(1.0),
     };
-    let most = layout.max_weight() as i8;
+    let most = layout.weight_type().max_weight() as i8;
     let weights = [most, most, -most].into_iter().cycle().take(INPUTS).collect::<Vec<i8>>();
     let all = Clamp::all(data_type);
     let end = |end: i16| (i64::from(end) - i64::from(zero_point)).abs();
@@ -73,7 +73,8 @@ fn edge(
         let mut layer = DenseSpec {
             inputs: INPUTS,
             outputs: OUTPUTS,
-            weights: vec![0; INPUTS * OUTPUTS],
+            // Where there is no zero, what is far from the limit.
+            weights: vec![held(layout.weight_type(), 0); INPUTS * OUTPUTS],
             biases: vec![0; OUTPUTS],
             multipliers: vec![Multiplier { mantissa: i32::MAX, shift }; OUTPUTS],
             output: quantization(-1),

@@ -1,7 +1,9 @@
 //! Models with inputs, for comparison of an engine with the reference.
 
 use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
-use model_format::{Clamp, Encoding, Model, Multiplier, Quantization, WeightLayout};
+use model_format::{
+    Clamp, DataType, Encoding, Kernels, Model, Multiplier, Quantization, WeightLayout, WeightType,
+};
 
 use crate::random_model::RandomModel;
 
@@ -60,16 +62,34 @@ pub fn packed(seed: u64, max_width: usize, layouts: &[WeightLayout]) -> Case {
 
 /// Gives a layer this layout, and weights that fit into it.
 fn lay_out(dense: &mut DenseSpec, layout: WeightLayout, rng: &mut fastrand::Rng) {
-    if layout.is_int4() {
-        dense.weights.iter_mut().for_each(|weight| *weight %= 8);
-    }
+    dense.weights.iter_mut().for_each(|weight| *weight = held(layout.weight_type(), *weight));
     if layout == WeightLayout::Sparse {
         // Whole zero blocks; otherwise sparsity has no effect.
         for row in dense.weights.chunks_mut(dense.inputs) {
             row.chunks_mut(4).filter(|_| rng.bool()).for_each(|block| block.fill(0));
         }
     }
+    if layout.weight_type() == WeightType::Int2 {
+        // Weights that were zero are not now: the accumulator needs room for them.
+        dense.biases.iter_mut().for_each(|bias| *bias /= 4);
+        dense.multipliers.iter_mut().for_each(|m| m.shift = m.shift.min(0));
+    }
+    if layout.may_be_compact() && rng.bool() {
+        // Where there is no compact form, all rows stay wide.
+        dense.biases.iter_mut().for_each(|bias| *bias = (*bias).clamp(-32_768, 32_767));
+        dense.multipliers.iter_mut().for_each(|m| *m = m.to_compact().unwrap_or(*m));
+    }
     dense.layout = layout;
+}
+
+/// Returns a weight of this type for a random number.
+pub fn held(weight_type: WeightType, number: i8) -> i8 {
+    match weight_type {
+        WeightType::Int8 => number,
+        WeightType::Int4 => number % 8,
+        WeightType::Int2 => [-3, -1, 1, 3][usize::from(number as u8 & 3)],
+        WeightType::Ternary => number % 2,
+    }
 }
 
 fn dense_layers(spec: &ModelSpec) -> impl Iterator<Item = &DenseSpec> {
@@ -100,7 +120,7 @@ pub fn every_small_shape(layout: WeightLayout) -> impl Iterator<Item = Case> {
             let LayerSpec::Dense(dense) = layer else { continue };
             lay_out(dense, layout, &mut rng);
             if inputs > 70 {
-                dense.weights.fill(layout.max_weight() as i8);
+                dense.weights.fill(layout.weight_type().max_weight() as i8);
                 dense.multipliers.fill(Multiplier { mantissa: 1_500_000_000, shift: -18 });
             }
         }
@@ -114,8 +134,10 @@ pub fn every_small_shape(layout: WeightLayout) -> impl Iterator<Item = Case> {
 pub fn int16(seed: u64, layouts: &[WeightLayout]) -> Case {
     let mut rng = fastrand::Rng::with_seed(seed);
     rng.u64(..);
+    // Not the host, which reads all.
+    let devices = Kernels::named(["dsp", "mve", "v7m", "v6m", "rv32"]);
     let takes_int16 =
-        |layout: &&WeightLayout| !layout.needs_int8() && **layout != WeightLayout::Int4Tiles4;
+        |layout: &&WeightLayout| !layout.needs_int8() && devices.reads(**layout, DataType::Int16);
     let layouts: Vec<_> = layouts.iter().filter(takes_int16).collect();
     let widths = [(); 3].map(|()| {
         let most = [8, 70, 300][rng.usize(..3)];

@@ -9,10 +9,13 @@ use host_trainer::device::board::{Board, CORTEX_M0_CODE};
 use host_trainer::device::command::{Cost, Vector, count};
 use host_trainer::pack::pack;
 use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
-use model_format::{Clamp, DataType, Encoding, Model, Multiplier, Quantization, WeightLayout};
+use model_format::{
+    Clamp, DataType, Encoding, Model, Multiplier, Quantization, WeightLayout, WeightType,
+};
 
 use thimble_cycles::Core as Timing;
 
+use crate::cases;
 use crate::cores::EmulatedCore;
 use crate::emulated::{LIMIT, firmware_for};
 use crate::mnist;
@@ -40,8 +43,8 @@ pub struct Core {
     pub others: u64,
     /// Upper bounds against performance regressions.
     pub bounds: Bounds,
-    /// Upper bound of the instructions with int4 weights, for random inputs.
-    pub max_int4: u64,
+    /// Upper bounds of the instructions with int4, int2 and ternary weights, for random inputs.
+    pub max_narrow: [u64; 3],
 }
 
 /// Upper bounds: of cycles where the core has documented timings, else of executed instructions.
@@ -159,8 +162,8 @@ pub struct Network {
     pub widths: &'static [usize],
     /// Data type of activations.
     pub data_type: DataType,
-    /// Uses 4-bit weights.
-    pub int4: bool,
+    /// Data type of weights.
+    pub weight_type: WeightType,
 }
 
 /// A layer as wide as those of the wider networks.
@@ -197,12 +200,26 @@ impl Network {
 
     /// Of int8 weights and activations.
     pub const fn of(widths: &'static [usize]) -> Network {
-        Network { widths, data_type: DataType::Int8, int4: false }
+        Network { widths, data_type: DataType::Int8, weight_type: WeightType::Int8 }
     }
+
+    /// [`MLP`](Self::MLP) with int4, int2 and ternary weights.
+    pub const NARROW: [Network; 3] = [
+        Network { weight_type: WeightType::Int4, ..Network::MLP },
+        Network { weight_type: WeightType::Int2, ..Network::MLP },
+        Network { weight_type: WeightType::Ternary, ..Network::MLP },
+    ];
 
     /// Multiply-accumulates of an inference.
     pub fn macs(&self) -> usize {
         self.widths.windows(2).map(|pair| pair[0] * pair[1]).sum()
+    }
+
+    fn weight(&self, rng: &mut fastrand::Rng, most: i8) -> i8 {
+        match self.weight_type {
+            WeightType::Int2 => cases::held(WeightType::Int2, rng.i8(..)),
+            _ => rng.i8(-most..=most),
+        }
     }
 
     pub(crate) fn input_bytes(&self) -> usize {
@@ -233,7 +250,7 @@ impl Network {
             DataType::Int8 => Quantization::int8(1.0, -128),
             DataType::Int16 => Quantization::int16(1.0),
         };
-        let most = if self.int4 { 7 } else { 127 };
+        let most = self.weight_type.max_weight() as i8;
         let layers = self.widths.windows(2).map(|pair| {
             // A product of numbers that are even in ±a and ±b has a spread of a · b / 3; that of
             // the outputs is to be a quarter of their range.
@@ -241,12 +258,12 @@ impl Network {
             LayerSpec::Dense(DenseSpec {
                 inputs: pair[0],
                 outputs: pair[1],
-                weights: (0..pair[0] * pair[1]).map(|_| rng.i8(-most..=most)).collect(),
+                weights: (0..pair[0] * pair[1]).map(|_| self.weight(&mut rng, most)).collect(),
                 biases: (0..pair[1]).map(|_| bias(&mut rng, spread)).collect(),
                 multipliers: vec![Multiplier::from_real(1.0 / spread).expect("small"); pair[1]],
                 output: quantization,
                 clamp: Clamp::all(self.data_type),
-                layout: if self.int4 { WeightLayout::Int4 } else { WeightLayout::RowMajor },
+                layout: WeightLayout::row_major(self.weight_type),
             })
         });
         let spec = ModelSpec {
@@ -303,48 +320,48 @@ pub const CORES: [Core; 7] = [
         board: "qemu-mps2-an385",
         others: 562_050,
         bounds: Bounds::Cycles(&CYCLES_M0),
-        max_int4: 800_000,
+        max_narrow: [420_000, 353_000, 527_000],
     },
     Core {
         core: EmulatedCore::M3,
         board: "qemu-mps2-an385",
         others: 348_734,
         bounds: Bounds::Cycles(&CYCLES_M3),
-        max_int4: 450_000,
+        max_narrow: [260_000, 211_000, 300_000],
     },
     Core {
         core: EmulatedCore::M4F,
         board: "qemu-mps2-an386",
         others: 197_650,
         bounds: Bounds::Cycles(&CYCLES_M4),
-        max_int4: 130_000,
+        max_narrow: [130_000, 210_000, 299_000],
     },
     Core {
         core: EmulatedCore::M7,
         board: "qemu-mps2-an500",
         others: 197_650,
         bounds: Bounds::Instructions { max_dense: 105_000, max_mnist: 50_000, max_a_mac: 0.97 },
-        max_int4: 130_000,
+        max_narrow: [130_000, 210_000, 299_000],
     },
     Core {
         core: EmulatedCore::M33,
         board: "qemu-mps2-an505",
         others: 197_650,
         bounds: Bounds::Cycles(&CYCLES_M33),
-        max_int4: 130_000,
+        max_narrow: [130_000, 210_000, 299_000],
     },
     Core {
         core: EmulatedCore::M55,
         board: "qemu-mps3-an547",
         others: 17_780,
         bounds: Bounds::Instructions { max_dense: 16_500, max_mnist: 16_500, max_a_mac: 0.165 },
-        max_int4: 130_000,
+        max_narrow: [130_000, 210_000, 299_000],
     },
     Core {
         core: EmulatedCore::Rv32,
         board: "qemu-riscv",
         others: 820_935,
         bounds: Bounds::Cycles(&CYCLES_RV32),
-        max_int4: 620_000,
+        max_narrow: [367_000, 315_000, 495_000],
     },
 ];

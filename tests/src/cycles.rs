@@ -17,9 +17,12 @@ pub const AD01: Network = Network::of(&[640, 128, 128, 128, 128, 8, 128, 128, 12
 /// A network in which fixed costs rule.
 pub const TINY: Network = Network::of(&[1, 16, 16, 1]);
 
-/// Networks of the table, with their names.
-pub const NETWORKS: [(&str, Network); 6] = [
+/// Networks of the table, with their names: 784-128-10 with int8, int4, int2 and ternary weights, and others.
+pub const NETWORKS: [(&str, Network); 9] = [
     ("784-128-10", Network::MLP),
+    ("int4", Network::NARROW[0]),
+    ("int2", Network::NARROW[1]),
+    ("ternary", Network::NARROW[2]),
     ("ad01", AD01),
     ("64-32-10", Network::of(&[64, 32, 10])),
     ("32-16-4", Network::of(&[32, 16, 4])),

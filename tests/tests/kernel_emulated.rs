@@ -3,10 +3,10 @@
 
 use host_trainer::device::command::Vector;
 use model_format::build::{ModelSpec, OutputSpec};
-use model_format::{DataType, Model, WeightLayout};
+use model_format::{DataType, Kernels, Model, WeightLayout};
 use thimble_tests::bounds;
 use thimble_tests::cases::{self, Case};
-use thimble_tests::cores::EmulatedCore;
+use thimble_tests::cores::{EmulatedCore, PORTABLE_LAYOUTS};
 use thimble_tests::random_model::MAX_WIDTH;
 use thimble_tests::reference::Network;
 
@@ -79,7 +79,7 @@ fn check_kernels(core: EmulatedCore) {
     for layout in own {
         check(core, &cases::every_small_shape(*layout).collect::<Vec<_>>());
     }
-    let all = [own, &[WeightLayout::RowMajor, WeightLayout::Int4, WeightLayout::Sparse]].concat();
+    let all = [own, &PORTABLE_LAYOUTS].concat();
     // Seeds that the host does not see; a few of the largest shapes, and many of the small.
     let large = (10_000..10_020).map(|seed| cases::packed(seed, MAX_WIDTH, &all));
     let small = (20_000..21_000).map(|seed| cases::packed(seed, 100, &all));
@@ -93,8 +93,9 @@ fn ends_of_accumulators(layouts: &[WeightLayout]) -> Vec<Case> {
     let mut cases = Vec::new();
     for layout in layouts {
         for data_type in bounds::data_types(*layout) {
-            // No core has a kernel for these.
-            if (*layout, *data_type) != (WeightLayout::Int4Tiles4, DataType::Int16) {
+            // No core has a kernel for some with int16.
+            let devices = Kernels::named(["dsp", "mve", "v7m", "v6m", "rv32"]);
+            if devices.reads(*layout, *data_type) {
                 cases.extend(bounds::edges(*layout, *data_type).into_iter().map(|e| e.within));
             }
         }

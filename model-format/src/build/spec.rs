@@ -108,11 +108,13 @@ pub struct DenseSpec {
     /// Number of outputs.
     pub outputs: usize,
     /// Weights, row-major whatever the layout: `inputs` for the first output, then for the
-    /// second, …; in −127..=127, or −7..=7 for int4.
+    /// second, …; each of the layout's [`WeightType`](crate::WeightType).
     pub weights: Vec<i8>,
     /// One an output, at scale (input scale · the row's weight scale).
     pub biases: Vec<i32>,
-    /// One an output: input scale · the row's weight scale / output scale.
+    /// One an output: input scale · the row's weight scale / output scale. Rows take less of the file
+    /// where weights have fewer than 8 bits, all of these have a
+    /// [compact form](Multiplier::to_compact), and all biases fit into 16 bits.
     pub multipliers: Vec<Multiplier>,
     /// Quantization of the output's values.
     pub output: Quantization,

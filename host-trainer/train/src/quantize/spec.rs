@@ -101,7 +101,8 @@ impl Export<'_> {
                         Some(_) if index == last => unit_range(data_type),
                         _ => range.quantization_as(data_type),
                     };
-                    let quantized = quantize_dense(dense, view.parameters, quantization, output)?;
+                    let quantized =
+                        quantize_dense(dense, view.parameters, quantization, output, None)?;
                     layers.push(LayerSpec::Dense(quantized.spec));
                     quantization = output;
                 }
