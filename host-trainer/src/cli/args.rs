@@ -116,6 +116,10 @@ pub struct TrainArgs {
     /// Start from the weights of a run, such as an imported one, in place of random weights
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     pub from: Option<PathBuf>,
+    /// Train with weights and activations rounded as in the quantized model, with weights of this
+    /// data type; as `quantization_aware` in a preset
+    #[arg(long, value_enum)]
+    pub weights: Option<TrainedWeights>,
     /// Pack the model's weights for the kernels of a core, as `pack` does
     #[arg(long = "for", value_name = "CORE", value_enum)]
     pub core: Option<Core>,
@@ -134,6 +138,31 @@ pub struct TrainArgs {
     /// Print the metrics as a JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// Weights of quantization-aware training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum TrainedWeights {
+    /// 8 bits
+    Int8,
+    /// 4 bits
+    Int4,
+    /// 2 bits
+    Int2,
+    /// −1, 0 and 1
+    Ternary,
+}
+
+impl TrainedWeights {
+    /// Returns the name that presets use.
+    pub fn name(self) -> &'static str {
+        match self {
+            TrainedWeights::Int8 => "int8",
+            TrainedWeights::Int4 => "int4",
+            TrainedWeights::Int2 => "int2",
+            TrainedWeights::Ternary => "ternary",
+        }
+    }
 }
 
 /// Arguments of `sweep`.
@@ -408,6 +437,7 @@ impl Default for Command {
             set: Vec::new(),
             resume: false,
             from: None,
+            weights: None,
             core: None,
             data: DataArgs { data_dir: None },
             seed: None,

@@ -21,9 +21,9 @@ use crate::network::Network;
 use crate::pack::Core;
 use crate::preset;
 use crate::report::{
-    Column, architecture_text, attempts_text, clipping_text, confusion_text, constant_warnings,
-    feature_ranges, grouped, intake_text, intake_warnings, model_text, percent, quality_text,
-    seconds, significant, warnings_text,
+    Column, architecture_text, attempts_text, aware_text, clipping_text, confusion_text,
+    constant_warnings, feature_ranges, grouped, intake_text, intake_warnings, model_text, percent,
+    quality_text, seconds, significant, warnings_text,
 };
 use crate::run_folder::RunFolder;
 use crate::threads::Threads;
@@ -36,6 +36,10 @@ const INTERRUPTED: i32 = 130;
 pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     let mut preset = preset::find(&args.preset)?.with_settings(&args.set)?;
     preset.seed = args.seed.unwrap_or(preset.seed);
+    if let Some(weights) = args.weights {
+        let name = weights.name();
+        preset = preset.with_settings(&[format!("quantization_aware.weights={name}")])?;
+    }
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let out = args.output.clone().unwrap_or_else(|| Path::new("runs").join(&preset.name));
     let locations = Locations::from_environment(args.data.data_dir.clone())
@@ -347,6 +351,9 @@ pub(super) fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Re
     text += &quality_text(&columns, experiment.splits.results);
     text += &confusions_text(&[("float", &float.confusion), (name, &int8.confusion)]);
     text += &format!("\n{}", attempts_text(&experiment.choice));
+    if let Some(aware) = aware_text(&outcome.network, float, int8) {
+        text += &format!("{aware}\n");
+    }
     if let Some(clipping) = clipping_text(&feature_ranges(&model)) {
         text += &format!("{clipping}\n");
     }

@@ -3,6 +3,7 @@
 use model_format::build::DenseSpec;
 use model_format::{Clamp, DataType, Error, Multiplier, Quantization, WeightLayout};
 
+use super::codes::{Codes, RowCodes};
 use crate::network::{Activation, Dense};
 
 /// Largest magnitude of a weight. Weights are symmetric, so −128 is not used.
@@ -40,6 +41,42 @@ pub fn quantize_dense(
     input: Quantization,
     output: Quantization,
 ) -> Result<QuantizedDense, Error> {
+    quantize_rows(dense, parameters, input, output, |_, row, least| {
+        let most = row.iter().fold(0.0_f64, |most, weight| most.max(weight.abs()));
+        let scale = (most / MOST).max(least);
+        // A row of zeros computes zero at any scale.
+        let scale = if scale > 0.0 { scale } else { 1.0 };
+        let code = |weight: &f64| (weight / scale).round().clamp(-MOST, MOST) as i8;
+        RowCodes { scale, codes: row.iter().map(code).collect() }
+    })
+}
+
+/// Quantizes a dense layer whose weights have these codes, as quantization-aware training left them.
+///
+/// # Errors
+/// As [`quantize_dense`].
+pub(super) fn quantize_dense_with(
+    dense: &Dense,
+    parameters: &[f32],
+    codes: &Codes,
+    input: Quantization,
+    output: Quantization,
+) -> Result<QuantizedDense, Error> {
+    let row = |index: usize, row: &[f64], least: f64| codes.row(index, row, least);
+    let mut quantized = quantize_rows(dense, parameters, input, output, row)?;
+    quantized.spec.layout = codes.layout();
+    Ok(quantized)
+}
+
+/// Quantizes a dense layer by rows. `codes` returns scale and codes of a row, given its index, its
+/// weights and the smallest scale at which bias and accumulator fit.
+fn quantize_rows(
+    dense: &Dense,
+    parameters: &[f32],
+    input: Quantization,
+    output: Quantization,
+    codes: impl Fn(usize, &[f64], f64) -> RowCodes,
+) -> Result<QuantizedDense, Error> {
     let (weights, biases) = dense.view(parameters);
     let input_scale = f64::from(input.scale);
     // Largest magnitude of an input minus its zero point.
@@ -60,19 +97,15 @@ pub fn quantize_dense(
         },
         weight_scales: Vec::with_capacity(dense.outputs),
     };
-    for (row, &bias) in weights.rows().into_iter().zip(biases) {
+    for (index, (row, &bias)) in weights.rows().into_iter().zip(biases).enumerate() {
         let bias = f64::from(bias);
-        let most = row.iter().fold(0.0_f64, |most, &weight| most.max(f64::from(weight).abs()));
-        let sum: f64 = row.iter().map(|&weight| f64::from(weight).abs()).sum();
-        let scale = (most / MOST)
-            .max(bias.abs() / (input_scale * MOST_BIAS))
+        let row: Vec<f64> = row.iter().map(|&weight| f64::from(weight)).collect();
+        let sum: f64 = row.iter().map(|weight| weight.abs()).sum();
+        let least = (bias.abs() / (input_scale * MOST_BIAS))
             .max((sum * reach + bias.abs() / input_scale) / MOST_SUM);
-        // A row of zeros computes zero at any scale.
-        let scale = if scale > 0.0 { scale } else { 1.0 };
+        let RowCodes { scale, codes } = codes(index, &row, least);
         let spec = &mut quantized.spec;
-        spec.weights.extend(
-            row.iter().map(|&weight| (f64::from(weight) / scale).round().clamp(-MOST, MOST) as i8),
-        );
+        spec.weights.extend(codes);
         spec.biases.push((bias / (input_scale * scale)).round() as i32);
         let real = input_scale * scale / f64::from(output.scale);
         spec.multipliers.push(Multiplier::from_real(real)?);

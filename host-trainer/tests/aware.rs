@@ -1,0 +1,109 @@
+//! Quantization-aware training: the model computes what the training evaluated.
+
+use std::num::NonZero;
+
+use host_trainer::choice::quantize_network;
+use host_trainer::data::Locations;
+use host_trainer::experiment::{Experiment, Plan, SavedRun};
+use host_trainer::preset::Preset;
+use host_trainer::quantize::weights::dense_layers;
+use host_trainer::run_folder::RunFolder;
+use host_trainer::threads::Threads;
+use host_trainer::train::{Observer, StopFlag};
+use model_format::Model;
+
+struct Unseen;
+
+impl Observer<f32> for Unseen {}
+
+const DIGITS: &str = r#"
+    name = "test"
+    [data]
+    dataset = "digits"
+    test = { stratified = { fraction = 0.2 } }
+    [network]
+    layers = [
+        { dense = { units = 24 } },
+        { batch_normalization = { momentum = 0.9 } },
+        { activation = "relu" },
+        { dense = { units = 16, activation = "tanh" } },
+        { dense = { units = 10 } },
+    ]
+    [training]
+    epochs = 12
+    batch_size = 32
+    schedule = "cosine"
+    optimizer = { adamw = { learning_rate = 0.01 } }
+"#;
+
+const SPIRALS: &str = r#"
+    name = "test"
+    [data]
+    dataset = { spirals = { arms = 2, points_per_arm = 300 } }
+    test = { random = { fraction = 0.2 } }
+    scaling = "standard"
+    [network]
+    layers = [{ dense = { units = 32, activation = "relu" } }, { dense = { units = 1, activation = "sigmoid" } }]
+    [training]
+    loss = "binary_cross_entropy"
+    epochs = 20
+    batch_size = 16
+    optimizer = { adam = { learning_rate = 0.01 } }
+"#;
+
+fn run(text: &str, aware: &str) -> (Experiment, Threads) {
+    let text = format!("{text}\n[quantization_aware]\n{aware}\n");
+    let preset = Preset::read(&text, "test").unwrap();
+    let threads = Threads::new(NonZero::new(1)).unwrap();
+    let plan = Plan::new(preset, &Locations::default()).unwrap();
+    let stop = StopFlag::default();
+    let experiment = plan.run(&threads, &stop, None, &mut Unseen).unwrap();
+    (experiment, threads)
+}
+
+/// Largest difference of the outputs of both networks, and rows with other classes.
+fn differences(experiment: &Experiment) -> (f32, usize) {
+    let (float, int8) = (&experiment.float, &experiment.int8);
+    let outputs = float.outputs.iter().zip(&int8.outputs).map(|(a, b)| (a - b).abs());
+    let classes = float.answers.iter().zip(&int8.answers).filter(|(a, b)| a != b);
+    (outputs.fold(0.0, f32::max), classes.count())
+}
+
+#[test]
+fn the_model_computes_what_the_training_evaluated() {
+    for weights in ["weights = \"int4\"", "weights = [\"int8\", \"int2\", \"ternary\"]"] {
+        for text in [DIGITS, SPIRALS] {
+            let weights =
+                if text == SPIRALS { weights.replace("\"int8\", ", "") } else { weights.into() };
+            let (experiment, _) = run(text, &weights);
+            let (_, classes) = differences(&experiment);
+            println!(
+                "{weights} {:?} of {}",
+                differences(&experiment),
+                experiment.float.answers.len()
+            );
+            assert_eq!(classes, 0, "{weights}");
+        }
+    }
+}
+
+#[test]
+fn a_run_read_back_is_quantized_to_the_same_bytes() {
+    for text in [DIGITS, SPIRALS] {
+        let (experiment, threads) = run(text, "weights = \"ternary\"\nfloat_epochs = 2");
+        let outer = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(outer.path()).unwrap();
+        experiment.write(&folder, None).unwrap();
+        let saved = SavedRun::open(outer.path()).unwrap();
+        assert_eq!(saved.network, experiment.outcome.network);
+        let Experiment { objective, splits, .. } = &experiment;
+        let (again, choice) =
+            quantize_network(&saved.preset, &saved.network, *objective, splits, &threads).unwrap();
+        assert_eq!(again.bytes, experiment.model_bytes());
+        assert_eq!(choice.taken().name, "as trained");
+        let model = Model::parse(&again.bytes).unwrap();
+        for layer in dense_layers(&model) {
+            assert!(layer.rows().all(|row| row.weights().all(|weight| weight.abs() <= 1)));
+        }
+    }
+}
