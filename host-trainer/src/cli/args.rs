@@ -62,7 +62,7 @@ pub enum Command {
     Import(ImportArgs),
     /// Run images or rows of raw inputs through a model with the engine that devices run
     Infer(InferArgs),
-    /// Quantize a trained network again, or give a model int4 or sparse weights
+    /// Quantize a trained network again, or give a model weights of fewer bits, or sparse ones
     Quantize(QuantizeArgs),
     /// Pack a model's weights for the kernels of a core; outputs do not change
     Pack(PackArgs),

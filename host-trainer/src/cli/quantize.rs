@@ -1,10 +1,10 @@
-//! `host-trainer quantize`: quantization of a run, int4 and sparse weights.
+//! `host-trainer quantize`: quantization of a run, weights of fewer bits, and sparse ones.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use model_format::{Dense, Model, WeightLayout};
+use model_format::{Dense, Model, WeightLayout, WeightType};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -79,6 +79,10 @@ pub enum Weights {
     Int8,
     /// 4 bits
     Int4,
+    /// 2 bits: −3, −1, 1 and 3
+    Int2,
+    /// −1, 0 and 1, five to a byte
+    Ternary,
     /// 4 bits for as many layers as the budget allows, in order of size
     Auto,
 }
@@ -288,7 +292,7 @@ fn make(args: &QuantizeArgs, is_finishing: bool, threads: &Threads) -> anyhow::R
     let layers = dense_layers(&model).count();
     let int8 = match args.weights {
         None if is_finishing => source.quantized.clone(),
-        _ => with_weights(&model, &vec![false; layers])?,
+        _ => with_weights(&model, &vec![WeightType::Int8; layers])?,
     };
     let before = evaluate(&int8)?;
     let weights = args.weights.unwrap_or(match is_finishing {
@@ -297,7 +301,9 @@ fn make(args: &QuantizeArgs, is_finishing: bool, threads: &Threads) -> anyhow::R
     });
     let bytes = match (weights, &before, rows) {
         (Weights::Int8, ..) => int8.clone(),
-        (Weights::Int4, ..) => with_weights(&model, &vec![true; layers])?,
+        (Weights::Int4, ..) => with_weights(&model, &vec![WeightType::Int4; layers])?,
+        (Weights::Int2, ..) => with_weights(&model, &vec![WeightType::Int2; layers])?,
+        (Weights::Ternary, ..) => with_weights(&model, &vec![WeightType::Ternary; layers])?,
         (Weights::Auto, Some(before), Some(rows)) => {
             within_budget(&model, before, rows, args.budget, threads)?
         }
@@ -376,11 +382,11 @@ fn within_budget(
         dense_layers(model).map(|dense| dense.inputs() * dense.outputs()).collect();
     let mut order: Vec<usize> = (0..weights.len()).collect();
     order.sort_by_key(|layer| std::cmp::Reverse(weights[*layer]));
-    let mut int4 = vec![false; weights.len()];
-    let mut best = with_weights(model, &int4)?;
+    let mut types = vec![WeightType::Int8; weights.len()];
+    let mut best = with_weights(model, &types)?;
     for layer in order {
-        int4[layer] = true;
-        let bytes = with_weights(model, &int4)?;
+        types[layer] = WeightType::Int4;
+        let bytes = with_weights(model, &types)?;
         let after = evaluate_int8(&Model::parse(&bytes)?, rows, threads)?;
         let lost = match QuantizationLoss::between(before, &after) {
             QuantizationLoss::Accuracy(lost) => lost * 100.0,
@@ -389,7 +395,7 @@ fn within_budget(
         if lost <= budget {
             best = bytes;
         } else {
-            int4[layer] = false;
+            types[layer] = WeightType::Int8;
         }
     }
     Ok(best)
@@ -430,9 +436,8 @@ fn layers(
             Some(decibels).filter(|decibels| decibels.is_finite())
         };
         let weights = match now.layout {
-            layout if layout.is_int4() => "int4",
             WeightLayout::Sparse => "sparse int8",
-            _ => "int8",
+            layout => layout.weight_type().name(),
         };
         LayerFigures {
             layer,

@@ -11,7 +11,9 @@ use std::collections::HashMap;
 use model_format::DataType;
 use safetensors::{Dtype, SafeTensors};
 
-use crate::network::{FakeQuantization, InputRanges, Network, Points, WeightGrid, WeightPrecision};
+use crate::network::{
+    FakeQuantization, InputRanges, Network, Points, WeightLevels, WeightPrecision,
+};
 use crate::quantize::Range;
 
 /// A tensor to be written: name, shape and bytes.
@@ -92,7 +94,7 @@ pub(super) fn read(
         if scales.iter().any(|scale| *scale <= 0.0) {
             return Err(format!("layers.{index}.weight_scale has scales that are not above 0"));
         }
-        weights.push(WeightGrid { precision, scales });
+        weights.push(WeightLevels { precision, scales });
     }
     let input = match file.tensor(INPUT) {
         Ok(_) => {

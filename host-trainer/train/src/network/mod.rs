@@ -25,7 +25,7 @@ pub use dense::Dense;
 pub use dropout::Noise;
 pub(crate) use fake_quantization::quantize_row;
 pub use fake_quantization::{
-    Clipping, FakeQuantization, InputRanges, Points, WeightGrid, WeightPrecision,
+    Clipping, FakeQuantization, InputRanges, Points, WeightLevels, WeightPrecision,
 };
 pub use finite::NotFinite;
 pub(crate) use gradients::{GradientMemory, GradientPlan};

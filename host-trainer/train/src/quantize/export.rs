@@ -6,10 +6,10 @@ use thimble_nn::Engine;
 
 use super::bias::correct_biases;
 use super::clamp_ranges::clamp_ranges;
-use super::codes::codes;
 use super::prepare::{Prepared, prepared};
 use super::refit::refit;
 use super::spec::Export;
+use super::trained_grids::trained_grids;
 use super::widen_ranges::widen_ranges;
 use super::{Calibration, DataTypes, QuantizeError, Settings, calibrate};
 use crate::data::Subset;
@@ -74,12 +74,12 @@ pub fn quantize(
     }
     let types = data_types.of_layers(folded, objective);
     widen_ranges(&mut calibration, folded, &types, data_types.input);
-    let codes = codes(network);
+    let grids = trained_grids(network, folded);
     let export = Export {
         prepared: &prepared,
         calibration: &calibration,
         data_types,
-        codes: codes.as_deref(),
+        grids: grids.as_deref(),
         objective,
         threshold: *threshold,
     };

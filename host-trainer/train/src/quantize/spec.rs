@@ -6,11 +6,9 @@ use model_format::build::{
 use model_format::{Channel, DataType, Encoding, Quantization, RealChannel, Softmax, ValueScale};
 use thimble_convert::tables;
 
-use super::codes::Codes;
-use super::dense::{quantize_dense, quantize_dense_with};
 use super::prepare::{Prepared, half_steps};
 use super::stage::ChosenStage;
-use super::{Calibration, DataTypes, QuantizeError};
+use super::{Calibration, DataTypes, QuantizeError, WeightGrid, quantize_dense};
 use crate::data::{Features, Raw, Subset, Targets};
 use crate::network::{Activation, Head, Layer, Objective};
 
@@ -19,8 +17,8 @@ pub(super) struct Export<'a> {
     pub prepared: &'a Prepared,
     pub calibration: &'a Calibration,
     pub data_types: &'a DataTypes,
-    /// Codes of each dense layer's weights, if quantization-aware training left them.
-    pub codes: Option<&'a [Codes]>,
+    /// Grid of each dense layer's weights, if quantization-aware training left them.
+    pub grids: Option<&'a [WeightGrid]>,
     pub objective: Objective,
     /// Decision threshold on the probability of the second of two classes.
     pub threshold: f64,
@@ -97,7 +95,7 @@ impl Export<'_> {
         let last = network.layers().len().saturating_sub(1);
         let mut layers = Vec::new();
         let mut quantization = input;
-        let mut codes = self.codes.unwrap_or_default().iter();
+        let mut grids = self.grids.unwrap_or_default().iter();
         let views = network.layers().zip(&self.calibration.layers).zip(data_types).enumerate();
         for (index, ((view, range), data_type)) in views {
             match view.layer {
@@ -106,13 +104,8 @@ impl Export<'_> {
                         Some(_) if index == last => unit_range(data_type),
                         _ => range.quantization_as(data_type),
                     };
-                    let parameters = view.parameters;
-                    let quantized = match codes.next() {
-                        Some(codes) => {
-                            quantize_dense_with(dense, parameters, codes, quantization, output)?
-                        }
-                        None => quantize_dense(dense, parameters, quantization, output)?,
-                    };
+                    let (parameters, grid) = (view.parameters, grids.next());
+                    let quantized = quantize_dense(dense, parameters, quantization, output, grid)?;
                     layers.push(LayerSpec::Dense(quantized.spec));
                     quantization = output;
                 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::network::{
-    Clipping, FakeQuantization, InputRanges, Network, NetworkError, Points, Real, WeightGrid,
+    Clipping, FakeQuantization, InputRanges, Network, NetworkError, Points, Real, WeightLevels,
     WeightPrecision, quantize_row,
 };
 use crate::quantize::Range;
@@ -86,7 +86,7 @@ impl<T: Real> Aware<T> {
         data_type: model_format::DataType,
     ) -> Self {
         let dense = network.dense_layers().map(|(dense, _)| *dense);
-        let grid = |(precision, dense): (&WeightPrecision, crate::network::Dense)| WeightGrid {
+        let grid = |(precision, dense): (&WeightPrecision, crate::network::Dense)| WeightLevels {
             precision: *precision,
             scales: vec![1.0; dense.outputs],
         };

@@ -24,7 +24,7 @@ use crate::quantize::Range;
 
 /// Levels of the weights of a dense layer.
 #[derive(Clone, Debug, PartialEq)]
-pub struct WeightGrid {
+pub struct WeightLevels {
     /// Data type.
     pub precision: WeightPrecision,
     /// Weight of code 1, per row.
@@ -53,7 +53,7 @@ pub struct LayerRoundings<T> {
 /// Levels of weights and ranges of activations of a network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FakeQuantization<T> {
-    weights: Vec<WeightGrid>,
+    weights: Vec<WeightLevels>,
     input: Option<InputRanges>,
     data_type: DataType,
     points: Points,
@@ -72,7 +72,7 @@ impl<T: Real> FakeQuantization<T> {
     /// feature, or is `None` for pixels, which are exact.
     pub fn new(
         points: Points,
-        weights: Vec<WeightGrid>,
+        weights: Vec<WeightLevels>,
         input: Option<InputRanges>,
         data_type: DataType,
     ) -> Self {
@@ -92,12 +92,12 @@ impl<T: Real> FakeQuantization<T> {
     }
 
     /// Returns the levels of the weights of each dense layer.
-    pub fn weights(&self) -> &[WeightGrid] {
+    pub fn weights(&self) -> &[WeightLevels] {
         &self.weights
     }
 
     /// Returns the levels of the weights of each dense layer, for mutation.
-    pub(crate) fn weights_mut(&mut self) -> &mut [WeightGrid] {
+    pub(crate) fn weights_mut(&mut self) -> &mut [WeightLevels] {
         &mut self.weights
     }
 
