@@ -120,6 +120,9 @@ pub struct TrainArgs {
     /// data type; as `quantization_aware` in a preset
     #[arg(long, value_enum)]
     pub weights: Option<TrainedWeights>,
+    /// Size of the model file for `--weights auto`, such as 16K
+    #[arg(long, value_name = "BYTES", value_parser = super::quantize::flash, requires = "weights")]
+    pub flash: Option<usize>,
     /// Pack the model's weights for the kernels of a core, as `pack` does
     #[arg(long = "for", value_name = "CORE", value_enum)]
     pub core: Option<Core>,
@@ -151,18 +154,8 @@ pub enum TrainedWeights {
     Int2,
     /// −1, 0 and 1
     Ternary,
-}
-
-impl TrainedWeights {
-    /// Returns the name that presets use.
-    pub fn name(self) -> &'static str {
-        match self {
-            TrainedWeights::Int8 => "int8",
-            TrainedWeights::Int4 => "int4",
-            TrainedWeights::Int2 => "int2",
-            TrainedWeights::Ternary => "ternary",
-        }
-    }
+    /// A type per layer by the measured sensitivity of the network of --from, within --flash
+    Auto,
 }
 
 /// Arguments of `sweep`.
@@ -438,6 +431,7 @@ impl Default for Command {
             resume: false,
             from: None,
             weights: None,
+            flash: None,
             core: None,
             data: DataArgs { data_dir: None },
             seed: None,

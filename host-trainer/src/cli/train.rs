@@ -9,10 +9,11 @@ use model_format::Model;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::args::TrainArgs;
+use super::args::{TrainArgs, TrainedWeights};
 use super::checkpoint::{self, Checkpoints};
 use super::progress::TrainProgress;
 use super::{files, terminal};
+use crate::choice::{Budget, judged_rows, mixed, quantize_network, weight_type_names};
 use crate::data::{Locations, Results};
 use crate::evaluate::{Confusion, Threshold};
 use crate::experiment::{Experiment, Plan, SavedRun, Trained, metrics};
@@ -20,6 +21,7 @@ use crate::foreign_text::{self, escaped, shown};
 use crate::network::Network;
 use crate::pack::Core;
 use crate::preset;
+use crate::quantize::Activations;
 use crate::report::{
     Column, architecture_text, attempts_text, aware_text, clipping_text, confusion_text,
     constant_warnings, feature_ranges, grouped, intake_text, intake_warnings, model_text, percent,
@@ -34,12 +36,10 @@ const INTERRUPTED: i32 = 130;
 
 /// Trains, writes the weights, quantizes, evaluates, and writes the remaining files.
 pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
-    let mut preset = preset::find(&args.preset)?.with_settings(&args.set)?;
+    let settings: Vec<String> =
+        weights_setting(args)?.into_iter().chain(args.set.clone()).collect();
+    let mut preset = preset::find(&args.preset)?.with_settings(&settings)?;
     preset.seed = args.seed.unwrap_or(preset.seed);
-    if let Some(weights) = args.weights {
-        let name = weights.name();
-        preset = preset.with_settings(&[format!("quantization_aware.weights={name}")])?;
-    }
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let out = args.output.clone().unwrap_or_else(|| Path::new("runs").join(&preset.name));
     let locations = Locations::from_environment(args.data.data_dir.clone())
@@ -47,6 +47,12 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     let mut plan = Plan::new(preset, &locations)?;
     if let Some(from) = &args.from {
         start_from(&mut plan, from, &out)?;
+    }
+    if let (Some(TrainedWeights::Auto), Some(most)) = (args.weights, args.flash) {
+        let types = mixed_weights(&mut plan, most, &threads)?;
+        if !quiet && !args.json {
+            terminal::print(&format!("weights for {} bytes: {types}\n\n", grouped(most as u64)))?;
+        }
     }
     let folder = files::run_folder(&out)?;
     let resume = match args.resume {
@@ -83,6 +89,47 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
         false => terminal::print(&results(&experiment, &folder)?)?,
     }
     args.max_loss.check(&experiment.float, &experiment.int8)
+}
+
+/// Returns the setting of `--weights`.
+fn weights_setting(args: &TrainArgs) -> anyhow::Result<Option<String>> {
+    let name = match args.weights {
+        None => return Ok(None),
+        Some(TrainedWeights::Auto) if args.from.is_none() => bail!(
+            "--weights auto: it measures the sensitivity of a trained network. Train one without \
+             --weights, and give its folder with --from"
+        ),
+        Some(TrainedWeights::Auto) if args.flash.is_none() => {
+            bail!("--weights auto: the size of the model is missing. Give it, such as --flash 16K")
+        }
+        Some(_) if args.flash.is_some() && args.weights != Some(TrainedWeights::Auto) => {
+            bail!("--flash is for `--weights auto`, which chooses a type per layer: leave it out")
+        }
+        // Replaced when the network is known.
+        Some(TrainedWeights::Int8 | TrainedWeights::Auto) => "int8",
+        Some(TrainedWeights::Int4) => "int4",
+        Some(TrainedWeights::Int2) => "int2",
+        Some(TrainedWeights::Ternary) => "ternary",
+    };
+    Ok(Some(format!("quantization_aware.weights={name}")))
+}
+
+/// Sets the data types of the weights to those with the least loss in a model of at most this size.
+/// Returns their names.
+fn mixed_weights(plan: &mut Plan, flash: usize, threads: &Threads) -> anyhow::Result<String> {
+    let mut preset = plan.preset.clone();
+    if preset.quantization.activations == Activations::Auto {
+        // As in quantization-aware training.
+        preset.quantization.activations = Activations::Int8;
+    }
+    let objective = plan.objective_of(&plan.network, threads);
+    let (int8, _) = quantize_network(&preset, &plan.network, objective, &plan.splits, threads)?;
+    let rows = judged_rows(&plan.splits);
+    let mixed = mixed(&Model::parse(&int8.bytes)?, &rows, Budget::Flash(flash), threads)?;
+    let list: Vec<String> = mixed.types.iter().map(|of| format!("\"{}\"", of.name())).collect();
+    let setting = format!("quantization_aware.weights=[{}]", list.join(", "));
+    plan.preset = plan.preset.with_settings(&[setting])?;
+    Ok(weight_type_names(&mixed.types))
 }
 
 /// Replaces the initial weights by those of another run with the same layers.

@@ -56,15 +56,21 @@ impl WeightPrecision {
         }
     }
 
+    /// Returns the smallest magnitude of a code.
+    pub const fn least(self) -> i8 {
+        match self {
+            WeightPrecision::Int2 => 1,
+            _ => 0,
+        }
+    }
+
     /// Returns the code nearest to a weight.
     pub fn code(self, weight: f64, scale: f64) -> i8 {
-        let (most, step) = (f64::from(self.most()), f64::from(self.step()));
-        let level = ((weight / scale + most) / step).round().clamp(0.0, 2.0 * most / step);
-        (level * step - most) as i8
+        Codes::new(self).nearest(weight, 1.0 / scale) as i8
     }
 
     /// Returns the largest weight that is not clipped, as a multiple of the mean magnitude of its
-    /// row. The figures of int4 and ternary weights are the best of those tried on MNIST.
+    /// row.
     const fn clip(self) -> f64 {
         match self {
             WeightPrecision::Int8 => f64::INFINITY,
@@ -140,8 +146,7 @@ impl<T: Real> Loop<(&[T], &[T], WeightPrecision, Clipping, &mut [T], &mut [T])> 
             out.fill(T::zero());
             return T::one();
         }
-        let most = T::from_f64(f64::from(precision.most()));
-        let step = T::from_f64(f64::from(precision.step()));
+        let codes = Codes::new(precision);
         let mean = sum / T::from_f64(row.len() as f64);
         let mut scale = match precision {
             WeightPrecision::Int8 => largest,
@@ -150,10 +155,10 @@ impl<T: Real> Loop<(&[T], &[T], WeightPrecision, Clipping, &mut [T], &mut [T])> 
             WeightPrecision::Int2 | WeightPrecision::Ternary => {
                 mean * T::from_f64(precision.clip())
             }
-        } / most;
+        } / codes.most;
         if clipping == Clipping::Mse {
             for _ in 0..ROUNDS {
-                let [products, squares] = fit(row, scale, most, step);
+                let [products, squares] = fit(row, scale, codes);
                 if squares > T::zero() && products > T::zero() {
                     scale = products / squares;
                 }
@@ -161,7 +166,7 @@ impl<T: Real> Loop<(&[T], &[T], WeightPrecision, Clipping, &mut [T], &mut [T])> 
         }
         let inverse = T::one() / scale;
         for (out, &weight) in out.iter_mut().zip(row) {
-            *out = code(weight, inverse, most, step) * scale;
+            *out = codes.nearest(weight, inverse) * scale;
         }
         if !columns.is_empty() {
             for (out, &factor) in out.iter_mut().zip(columns) {
@@ -173,14 +178,37 @@ impl<T: Real> Loop<(&[T], &[T], WeightPrecision, Clipping, &mut [T], &mut [T])> 
     }
 }
 
-#[inline(always)]
-fn code<T: Real>(weight: T, inverse: T, most: T, step: T) -> T {
-    let level = ((weight * inverse + most) / step).round();
-    let levels = (most + most) / step;
-    let level = if level > levels { levels } else { level };
-    // NaN stays NaN, so that divergence does not go unnoticed.
-    let level = if level < T::zero() { T::zero() } else { level };
-    level * step - most
+/// Codes of a data type, as magnitudes from `least` to `most` with a sign.
+#[derive(Clone, Copy)]
+struct Codes<T> {
+    least: T,
+    most: T,
+    step: T,
+    inverse_step: T,
+}
+
+impl<T: Real> Codes<T> {
+    #[inline(always)]
+    fn new(precision: WeightPrecision) -> Self {
+        let step = T::from_f64(f64::from(precision.step()));
+        Codes {
+            least: T::from_f64(f64::from(precision.least())),
+            most: T::from_f64(f64::from(precision.most())),
+            step,
+            inverse_step: T::one() / step,
+        }
+    }
+
+    /// Returns the code nearest to a weight, given the inverse of the scale. Ties go away from zero.
+    #[inline(always)]
+    fn nearest(self, weight: T, inverse: T) -> T {
+        let Codes { least, most, step, inverse_step } = self;
+        let level = (((weight * inverse).abs() - least) * inverse_step).round() * step + least;
+        // NaN stays NaN, so that divergence does not go unnoticed.
+        let level = if level < least { least } else { level };
+        let level = if level > most { most } else { level };
+        if weight < T::zero() { -level } else { level }
+    }
 }
 
 /// Lanes of sums, so that the loop vectorizes and no processor adds differently.
@@ -210,13 +238,13 @@ fn magnitudes<T: Real>(row: &[T]) -> [T; 2] {
 /// Returns Σ w · c and Σ c² over the codes of a row, whose ratio is the scale with the least squared
 /// error for these codes.
 #[inline(always)]
-fn fit<T: Real>(row: &[T], scale: T, most: T, step: T) -> [T; 2] {
+fn fit<T: Real>(row: &[T], scale: T, codes: Codes<T>) -> [T; 2] {
     let inverse = T::one() / scale;
     let (mut products, mut squares) = ([T::zero(); LANES], [T::zero(); LANES]);
     let (lines, rest) = row.as_chunks::<LANES>();
     for line in lines {
         for lane in 0..LANES {
-            let code = code(line[lane], inverse, most, step);
+            let code = codes.nearest(line[lane], inverse);
             products[lane] += line[lane] * code;
             squares[lane] += code * code;
         }
@@ -224,7 +252,7 @@ fn fit<T: Real>(row: &[T], scale: T, most: T, step: T) -> [T; 2] {
     let (mut product, mut square) =
         (products.iter().copied().sum::<T>(), squares.iter().copied().sum::<T>());
     for &weight in rest {
-        let code = code(weight, inverse, most, step);
+        let code = codes.nearest(weight, inverse);
         product += weight * code;
         square += code * code;
     }
