@@ -4,6 +4,7 @@ use std::num::NonZero;
 
 use host_trainer::choice::quantize_network;
 use host_trainer::data::Locations;
+use host_trainer::evaluate::Evaluation;
 use host_trainer::experiment::{Experiment, Plan, SavedRun};
 use host_trainer::preset::Preset;
 use host_trainer::quantize::weights::dense_layers;
@@ -74,6 +75,44 @@ fn the_model_computes_what_the_training_evaluated() {
         assert!(100 * different <= float.answers.len(), "{weights}: {different}");
         assert!(int8.confusion.accuracy() > 0.6, "{weights}");
     }
+}
+
+/// Two features with a range each, and a value.
+const RIPPLE: &str = r#"
+    name = "test"
+    [data]
+    dataset = { surface = { function = "ripple", points = 600, radius = 4.0 } }
+    test = { random = { fraction = 0.2 } }
+    scaling = "standard"
+    [network]
+    layers = [{ dense = { units = 24, activation = "relu" } }, { dense = { units = 1 } }]
+    [training]
+    loss = "mean_squared_error"
+    epochs = 20
+    batch_size = 16
+    optimizer = { adam = { learning_rate = 0.01 } }
+"#;
+
+#[test]
+fn values_have_ranges_of_their_own() {
+    let (experiment, threads) = run(RIPPLE, "weights = \"int8\"");
+    let squared = |evaluation: &Evaluation| evaluation.regression.unwrap().mean_squared_error;
+    let (trained, model) = (squared(&experiment.float), squared(&experiment.int8));
+    // Only the outputs are rounded beyond what was trained: to 255 steps of their range.
+    let outputs = experiment.float.outputs.iter().zip(&experiment.int8.outputs);
+    let ends = experiment
+        .float
+        .outputs
+        .iter()
+        .fold([f32::INFINITY, f32::NEG_INFINITY], |e, &y| [e[0].min(y), e[1].max(y)]);
+    let mean =
+        outputs.map(|(a, b)| (a - b).abs()).sum::<f32>() / experiment.float.outputs.len() as f32;
+    assert!(mean < (ends[1] - ends[0]) / 255.0, "{mean} {ends:?}");
+    assert!(model < trained * 1.1, "{model} {trained}");
+    let Experiment { objective, splits, preset, outcome, .. } = &experiment;
+    let (again, _) =
+        quantize_network(preset, &outcome.network, *objective, splits, &threads).unwrap();
+    assert_eq!(again.bytes, experiment.model_bytes());
 }
 
 #[test]

@@ -496,3 +496,17 @@ fn quality(evaluations: [Option<&Evaluation>; 3], rows: usize) -> String {
     }
     table.lines().join("\n") + "\n\n"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        let sizes = ["16384", "16K", "16k", "16KB", "16KiB", "2M"].map(|text| flash(text).unwrap());
+        assert_eq!(sizes, [16384, 16384, 16384, 16384, 16384, 2 * 1024 * 1024]);
+        for wrong in ["", "K", "0", "-1", "16G", "1.5K", "16 K", "16bb"] {
+            assert!(flash(wrong).unwrap_err().contains("such as 16K"), "{wrong}");
+        }
+    }
+}

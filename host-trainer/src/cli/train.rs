@@ -10,10 +10,10 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::args::{TrainArgs, TrainedWeights};
+use super::aware::{mixed_weights, weights_setting};
 use super::checkpoint::{self, Checkpoints};
 use super::progress::TrainProgress;
 use super::{files, terminal};
-use crate::choice::{Budget, judged_rows, mixed, quantize_network, weight_type_names};
 use crate::data::{Locations, Results};
 use crate::evaluate::{Confusion, Threshold};
 use crate::experiment::{Experiment, Plan, SavedRun, Trained, metrics};
@@ -21,7 +21,6 @@ use crate::foreign_text::{self, escaped, shown};
 use crate::network::Network;
 use crate::pack::Core;
 use crate::preset;
-use crate::quantize::Activations;
 use crate::report::{
     Column, architecture_text, attempts_text, aware_text, clipping_text, confusion_text,
     constant_warnings, feature_ranges, grouped, intake_text, intake_warnings, model_text, percent,
@@ -89,47 +88,6 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
         false => terminal::print(&results(&experiment, &folder)?)?,
     }
     args.max_loss.check(&experiment.float, &experiment.int8)
-}
-
-/// Returns the setting of `--weights`.
-fn weights_setting(args: &TrainArgs) -> anyhow::Result<Option<String>> {
-    let name = match args.weights {
-        None => return Ok(None),
-        Some(TrainedWeights::Auto) if args.from.is_none() => bail!(
-            "--weights auto: it measures the sensitivity of a trained network. Train one without \
-             --weights, and give its folder with --from"
-        ),
-        Some(TrainedWeights::Auto) if args.flash.is_none() => {
-            bail!("--weights auto: the size of the model is missing. Give it, such as --flash 16K")
-        }
-        Some(_) if args.flash.is_some() && args.weights != Some(TrainedWeights::Auto) => {
-            bail!("--flash is for `--weights auto`, which chooses a type per layer: leave it out")
-        }
-        // Replaced when the network is known.
-        Some(TrainedWeights::Int8 | TrainedWeights::Auto) => "int8",
-        Some(TrainedWeights::Int4) => "int4",
-        Some(TrainedWeights::Int2) => "int2",
-        Some(TrainedWeights::Ternary) => "ternary",
-    };
-    Ok(Some(format!("quantization_aware.weights={name}")))
-}
-
-/// Sets the data types of the weights to those with the least loss in a model of at most this size.
-/// Returns their names.
-fn mixed_weights(plan: &mut Plan, flash: usize, threads: &Threads) -> anyhow::Result<String> {
-    let mut preset = plan.preset.clone();
-    if preset.quantization.activations == Activations::Auto {
-        // As in quantization-aware training.
-        preset.quantization.activations = Activations::Int8;
-    }
-    let objective = plan.objective_of(&plan.network, threads);
-    let (int8, _) = quantize_network(&preset, &plan.network, objective, &plan.splits, threads)?;
-    let rows = judged_rows(&plan.splits);
-    let mixed = mixed(&Model::parse(&int8.bytes)?, &rows, Budget::Flash(flash), threads)?;
-    let list: Vec<String> = mixed.types.iter().map(|of| format!("\"{}\"", of.name())).collect();
-    let setting = format!("quantization_aware.weights=[{}]", list.join(", "));
-    plan.preset = plan.preset.with_settings(&[setting])?;
-    Ok(weight_type_names(&mixed.types))
 }
 
 /// Replaces the initial weights by those of another run with the same layers.

@@ -338,7 +338,7 @@ mod tests {
         aware.follow([[[-1.0, 0.5]].as_slice(), &[[-0.5, 2.0]]].into_iter());
         assert_eq!(aware.ends(), [-1.0, 2.0]);
         aware.follow([[[-3.0, 1.0]].as_slice()].into_iter());
-        let expected = [-1.0 + 0.02 * -2.0, 2.0 + 0.02 * -1.0].map(|end| end as f32);
+        let expected = [-1.0 - 0.02 * 2.0, 2.0 - 0.02].map(|end| end as f32);
         assert_eq!(aware.ends(), expected);
     }
 
