@@ -10,7 +10,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::args::{TrainArgs, TrainedWeights};
-use super::aware::{mixed_weights, weights_setting};
+use super::aware::{mixed_weights, rounding_text, weights_setting};
 use super::checkpoint::{self, Checkpoints};
 use super::progress::TrainProgress;
 use super::{files, terminal};
@@ -285,6 +285,7 @@ fn introduction(plan: &Plan) -> String {
         preset.training.loss.name(),
     );
     text += &class_weights_text(plan);
+    text += &rounding_text(&plan.preset);
     text += &format!("\n{}", architecture_text(&plan.network));
     text + "\n"
 }
