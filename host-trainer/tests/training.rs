@@ -74,6 +74,7 @@ fn run(
     }
     let mut watch = Watch { batches, stop: stop.clone(), checkpoint: resume.clone() };
     let training = Training {
+        aware: plan.preset.aware(),
         splits: &plan.splits,
         settings: &plan.preset.training,
         seed: plan.preset.seed,
@@ -87,12 +88,25 @@ fn run(
 
 #[test]
 fn resuming_anywhere_gives_the_same_bits() {
-    let (whole, _) = run(PRESET, usize::MAX, None).unwrap();
     // 18 batches an epoch: before the first, in the first, at the end of one, in a later one.
-    for stop_after in [0, 5, 36, 50] {
-        let (part, checkpoint) = run(PRESET, stop_after, None).unwrap();
+    resume_after(PRESET, &[0, 5, 36, 50]);
+}
+
+#[test]
+fn resuming_quantization_aware_training_gives_the_same_bits() {
+    let aware = format!(
+        "{PRESET}[quantization_aware]\nweights = [\"int4\", \"ternary\"]\nfloat_epochs = 2\n"
+    );
+    // Rounding begins after 36 batches.
+    resume_after(&aware, &[20, 36, 40, 54, 60]);
+}
+
+fn resume_after(text: &str, batches: &[usize]) {
+    let (whole, _) = run(text, usize::MAX, None).unwrap();
+    for &stop_after in batches {
+        let (part, checkpoint) = run(text, stop_after, None).unwrap();
         assert!(part.interrupted);
-        let (resumed, _) = run(PRESET, usize::MAX, Some(checkpoint)).unwrap();
+        let (resumed, _) = run(text, usize::MAX, Some(checkpoint)).unwrap();
         assert_eq!(resumed.network, whole.network, "stopped after {stop_after}");
         let scores = |outcome: &Outcome<f32>| {
             let records = outcome.history.epochs.iter();

@@ -4,7 +4,7 @@ use thimble_support::foreign_text::shown;
 use thimble_train::data::{Dataset, ScalingMethod, Source, TargetKind, TestRows};
 use thimble_train::evaluate::Threshold;
 use thimble_train::network::{Activation, Head, Loss, Network, NetworkError};
-use thimble_train::train::Monitor;
+use thimble_train::train::{AwareError, Monitor};
 
 use super::{Error, Preset};
 
@@ -21,6 +21,7 @@ impl Preset {
             .and_then(|()| self.check_data())
             .and_then(|()| self.check_network())
             .and_then(|()| self.check_training())
+            .and_then(|()| self.check_aware())
             .and_then(|()| match self.data.dataset.target_kind() {
                 Some(kind) => self.check_targets(kind),
                 None => Ok(()),
@@ -208,6 +209,33 @@ impl Preset {
                 format!("{} needs softmax or linear outputs, not sigmoid", training.loss.name()),
             ),
             _ => Ok(()),
+        }
+    }
+
+    fn check_aware(&self) -> Result<(), Wrong> {
+        let Some((aware, data_type)) = self.aware() else { return Ok(()) };
+        if aware.float_epochs >= self.training.epochs {
+            let problem = format!(
+                "{} of {} epochs are without rounding: leave some for training with it",
+                aware.float_epochs, self.training.epochs
+            );
+            return wrong("quantization_aware.float_epochs", problem);
+        }
+        let network = Network::<f32>::new(1, &narrow(&self.network.specs()), 1);
+        let Ok(network) = network else { return Ok(()) };
+        match aware.check(&network, data_type, true) {
+            Ok(_) => Ok(()),
+            Err(AwareError::Network(NetworkError::Place { layer, problem })) => {
+                wrong(&format!("network.layers[{layer}]"), problem.to_string())
+            }
+            Err(AwareError::Layers { given, layers }) => {
+                let problem = format!(
+                    "{given} data types are given for {layers} dense layers: give one per layer, or \
+                     one for all"
+                );
+                wrong("quantization_aware.weights", problem)
+            }
+            Err(error) => wrong("network.layers", error.to_string()),
         }
     }
 

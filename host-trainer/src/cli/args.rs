@@ -132,6 +132,13 @@ pub struct TrainArgs {
     /// Start from the weights of a run, such as an imported one, in place of random weights
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     pub from: Option<PathBuf>,
+    /// Train with weights and activations rounded as in the quantized model, with weights of this
+    /// data type; as `quantization_aware` in a preset
+    #[arg(long, value_enum)]
+    pub weights: Option<TrainedWeights>,
+    /// Size of the model file for `--weights auto`, such as 16K
+    #[arg(long, value_name = "BYTES", value_parser = super::quantize::flash, requires = "weights")]
+    pub flash: Option<usize>,
     /// Pack the model's weights for the kernels of a core, as `pack` does
     #[arg(long = "for", value_name = "CORE", value_enum)]
     pub core: Option<Core>,
@@ -153,6 +160,21 @@ pub struct TrainArgs {
     /// Print the metrics as a JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// Weights of quantization-aware training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum TrainedWeights {
+    /// 8 bits
+    Int8,
+    /// 4 bits
+    Int4,
+    /// 2 bits
+    Int2,
+    /// −1, 0 and 1
+    Ternary,
+    /// A type per layer by the measured sensitivity of the network of --from, within --flash
+    Auto,
 }
 
 /// Arguments of `sweep`.
@@ -427,6 +449,8 @@ impl Default for Command {
             set: Vec::new(),
             resume: false,
             from: None,
+            weights: None,
+            flash: None,
             core: None,
             data: DataArgs { data_dir: None },
             seed: None,

@@ -1,5 +1,6 @@
 //! Training: mini-batches, optimizers, learning-rate schedules, callbacks, checkpoints.
 
+mod aware;
 mod callbacks;
 mod checkpoint;
 mod class_weight;
@@ -11,6 +12,7 @@ mod schedule;
 mod settings;
 mod trainer;
 
+pub use aware::{AwareError, AwareSettings, LayerPrecisions};
 pub use callbacks::{Best, EarlyStopping, Monitor, Plateau};
 pub use checkpoint::{Checkpoint, CheckpointError, Place};
 pub use class_weight::ClassWeight;
