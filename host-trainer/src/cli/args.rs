@@ -116,6 +116,10 @@ pub struct TrainArgs {
     /// Start from the weights of a run, such as an imported one, in place of random weights
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     pub from: Option<PathBuf>,
+    /// Distill these runs: learn the mean of their probabilities, too; several are separated by
+    /// commas
+    #[arg(long, value_name = "RUN", value_delimiter = ',')]
+    pub teacher: Vec<PathBuf>,
     /// Pack the model's weights for the kernels of a core, as `pack` does
     #[arg(long = "for", value_name = "CORE", value_enum)]
     pub core: Option<Core>,
@@ -408,6 +412,7 @@ impl Default for Command {
             set: Vec::new(),
             resume: false,
             from: None,
+            teacher: Vec::new(),
             core: None,
             data: DataArgs { data_dir: None },
             seed: None,

@@ -34,7 +34,8 @@ const INTERRUPTED: i32 = 130;
 
 /// Trains, writes the weights, quantizes, evaluates, and writes the remaining files.
 pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
-    let mut preset = preset::find(&args.preset)?.with_settings(&args.set)?;
+    let preset = preset::find(&args.preset)?.with_teachers(&args.teacher)?;
+    let mut preset = preset.with_settings(&args.set)?;
     preset.seed = args.seed.unwrap_or(preset.seed);
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let out = args.output.clone().unwrap_or_else(|| Path::new("runs").join(&preset.name));
