@@ -70,6 +70,21 @@ fn cortex_m4f() {
 }
 
 #[test]
+fn cortex_m3() {
+    check(CTarget::M3, Core::CortexM3, "cortex-m3");
+}
+
+#[test]
+fn cortex_m33() {
+    check(CTarget::M33, Core::CortexM33, "cortex-m33");
+}
+
+#[test]
+fn cortex_m55() {
+    check(CTarget::M55, Core::CortexM55, "cortex-m55");
+}
+
+#[test]
 fn rv32() {
     check(CTarget::Rv32, Core::Rv32, "rv32");
 }

@@ -1,5 +1,10 @@
 //! The commands of `host-trainer/NOTEBOOKS.md`, as they stand there, with one epoch each.
 
+use std::fs;
+use std::path::Path;
+
+use thimble_tests::c_program::Case;
+use thimble_tests::c_target::CTarget;
 use thimble_tests::command::{Finished, host_trainer};
 use thimble_tests::mnist;
 use thimble_tests::workspace::{empty_dir, read, root};
@@ -29,6 +34,7 @@ fn every_command_runs() {
         program.env("THIMBLE_DATA", mnist::folder().parent().expect("a folder in a folder"));
         Finished::of(&mut program).success();
     }
+    equal_in_c(&folder.join("runs"));
     for file in [
         "runs/u-spirals-6/report.html",
         "runs/s-512/batches.csv",
@@ -42,6 +48,19 @@ fn every_command_runs() {
     let numbers: Vec<&str> =
         batches.lines().skip(1).filter_map(|line| line.split(',').nth(1)).collect();
     assert_eq!(numbers, ["100", "200", "300", "400"]);
+}
+
+/// Compares the model of each run, exported as C, with the engine.
+fn equal_in_c(runs: &Path) {
+    let folders = fs::read_dir(runs).expect("the folder of runs");
+    let mut models: Vec<_> = folders
+        .map(|entry| entry.expect("an entry").path().join("model.thimble"))
+        .filter(|model| model.is_file())
+        .collect();
+    models.sort();
+    assert!(models.len() > 10, "{models:?}");
+    let cases: Vec<Case> = models.iter().map(|model| Case::random(read(model), 4)).collect();
+    CTarget::HostClang.check("export-notebook-models", &cases, "-O1");
 }
 
 #[test]

@@ -4,7 +4,22 @@ use std::path::Path;
 
 use model_format::{Model, OpSet};
 
+/// Returns the code of an expression: a file of `len` bytes as `&'static [u8]`, on a 4-byte boundary.
+/// `attribute` is put before the static, such as the section that it lies in.
+#[must_use]
+pub fn aligned_file(path: &Path, len: usize, attribute: &str) -> String {
+    format!(
+        "{{\n        \
+             #[repr(C, align(4))]\n        \
+             struct Aligned([u8; {len}]);\n        \
+             {attribute}static FILE: Aligned = Aligned(*include_bytes!({path:?}));\n        \
+             &FILE.0\n    \
+         }}"
+    )
+}
+
 /// Returns the code of a module of this name for a model whose file lies at `path`.
+#[must_use]
 pub fn module(name: &str, path: &Path, model: &Model<'_>) -> String {
     let OpSet { layouts, int16, table, softmax, counts, reals, details } = OpSet::of(model);
     let labels: Vec<&str> =
@@ -19,12 +34,7 @@ pub fn module(name: &str, path: &Path, model: &Model<'_>) -> String {
          #[allow(dead_code, reason = \"a program need not use every constant\")]\n\
          pub mod {name} {{\n    \
              /// The model file, on a 4-byte boundary.\n    \
-             pub const MODEL: ::thimble_nn::StaticModel<Ops> = ::thimble_nn::StaticModel::new({{\n        \
-                 #[repr(C, align(4))]\n        \
-                 struct Aligned([u8; {len}]);\n        \
-                 static FILE: Aligned = Aligned(*include_bytes!({path:?}));\n        \
-                 &FILE.0\n    \
-             }});\n    \
+             pub const MODEL: ::thimble_nn::StaticModel<Ops> = ::thimble_nn::StaticModel::new({file});\n    \
              /// Words of scratch memory that the engine needs.\n    \
              pub const SCRATCH_LEN: usize = {scratch};\n    \
              /// Number of inputs.\n    \
@@ -57,7 +67,7 @@ pub fn module(name: &str, path: &Path, model: &Model<'_>) -> String {
              }}\n\
          }}\n",
         title = model.name().escape_default(),
-        len = model.file_len(),
+        file = aligned_file(path, model.file_len(), ""),
         scratch = model.scratch_len(),
         inputs = model.input_len(),
         outputs = model.output_len(),

@@ -21,13 +21,14 @@
 
 mod code;
 mod fit;
+pub mod script;
 
 use std::path::{Path, PathBuf};
-use std::{env, fs, process};
+use std::{env, fs};
 
 use model_format::Model;
 
-pub use code::module;
+pub use code::{aligned_file, module};
 pub use fit::{FitError, check, kernels};
 
 /// Starts the description of a model to build in.
@@ -72,14 +73,22 @@ impl ModelFile {
     ///
     /// A model that is refused ends the build; cargo shows the message.
     pub fn generate(self) {
+        let file = self.read();
+        let code = code::module(&self.module, &file.path, &file.model());
+        script::write(&format!("{}.rs", self.module), code.as_bytes());
+    }
+
+    /// Reads the file and checks it, for a build script that writes code of its own.
+    ///
+    /// A model that is refused ends the build; cargo shows the message.
+    #[must_use]
+    pub fn read(&self) -> CheckedFile {
         let path = self.resolved();
         println!("cargo::rerun-if-changed={}", path.display());
         let bytes = fs::read(&path).unwrap_or_else(|error| self.refuse(&path, &error));
         let model = Model::parse(&bytes).unwrap_or_else(|error| self.refuse(&path, &error));
-        fit::check(&model, &fit::kernels()).unwrap_or_else(|error| {
-            fail(&format!("the model {} cannot be built in: {error}.", path.display()))
-        });
-        write(&format!("{}.rs", self.module), &code::module(&self.module, &path, &model));
+        fit::check(&model, &fit::kernels()).unwrap_or_else(|error| self.refuse(&path, &error));
+        CheckedFile { path, bytes }
     }
 
     /// The path that the variable or the caller names, without symbolic links: the compiler reads
@@ -101,24 +110,28 @@ impl ModelFile {
             ),
             None => "Give a model file that `host-trainer inspect` accepts.".into(),
         };
-        fail(&format!("the model {} cannot be built in: {error}. {remedy}", path.display()))
+        script::fail(&format!("the model {} cannot be built in: {error}. {remedy}", path.display()))
     }
 }
 
-/// Writes a file to the folder `OUT_DIR`. An unchanged file keeps its time, so that nothing that
-/// depends on it is built again.
-fn write(name: &str, content: &str) {
-    let folder = env::var_os("OUT_DIR")
-        .map_or_else(|| fail("OUT_DIR is not set: call this from a build script"), PathBuf::from);
-    let path = folder.join(name);
-    if fs::read(&path).is_ok_and(|present| present == content.as_bytes()) {
-        return;
-    }
-    fs::write(&path, content).unwrap_or_else(|error| fail(&format!("{}: {error}", path.display())));
+/// A model file that the target's kernels can run.
+#[derive(Clone, Debug)]
+pub struct CheckedFile {
+    path: PathBuf,
+    bytes: Vec<u8>,
 }
 
-/// Ends the build; cargo shows the message.
-fn fail(message: &str) -> ! {
-    println!("cargo::error={message}");
-    process::exit(1)
+impl CheckedFile {
+    /// Returns where the file lies, without symbolic links: the compiler includes it by this path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the model in the file.
+    #[must_use]
+    pub fn model(&self) -> Model<'_> {
+        // It was parsed when it was read.
+        Model::parse(&self.bytes).unwrap_or_else(|error| script::fail(&error.to_string()))
+    }
 }

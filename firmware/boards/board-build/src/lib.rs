@@ -11,10 +11,9 @@
 mod memory;
 mod signature_policy;
 
-use std::path::{Path, PathBuf};
-use std::{env, fs, process};
+use std::env;
 
-use model_format::Model;
+use thimble_build::script::{fail, out_dir, write};
 
 pub use memory::{fixed_memory, memory};
 pub use signature_policy::signature_policy;
@@ -77,15 +76,14 @@ pub fn model(default: &str) {
 }
 
 fn build_in(default: &str, room_words: usize, room_values: usize) {
-    let (path, bytes) = read_model(default);
-    let model = Model::parse(&bytes).unwrap_or_else(|error| refuse(&path, &error));
-    thimble_build::check(&model, &thimble_build::kernels())
-        .unwrap_or_else(|error| refuse(&path, &error));
+    let file = thimble_build::model(default).variable(MODEL_VARIABLE).read();
+    let model = file.model();
     let scratch = model.scratch_len().max(room_words);
     let (inputs, outputs) = (model.raw_input_bytes().max(room_values), model.output_bytes());
     memory::check(scratch, frame_len(inputs), frame_len(outputs));
     let code = format!(
-        "{file}\
+        "/// The model file, where it can be read by words.\n\
+         pub static MODEL: &[u8] = {file};\n\
          /// The memory that this model needs: for the engine, a request, an answer.\n\
          pub static MEMORY: thimble_board::ConstStaticCell<\n    \
              thimble_board::Memory<\n        \
@@ -94,7 +92,7 @@ fn build_in(default: &str, room_words: usize, room_values: usize) {
                  {{ thimble_board::frame_len({outputs}) }},\n    \
              >,\n\
          > = thimble_board::ConstStaticCell::new(thimble_board::Memory::ZERO);\n",
-        file = file_code(&path, &bytes),
+        file = thimble_build::aligned_file(file.path(), model.file_len(), ""),
     );
     write("model.rs", code.as_bytes());
 }
@@ -103,59 +101,4 @@ fn build_in(default: &str, room_words: usize, room_values: usize) {
 fn frame_len(values: usize) -> usize {
     let message = values + 256;
     message + message / 254 + 1 + 2
-}
-
-/// The model file to build in, and where it lies.
-fn read_model(default: &str) -> (PathBuf, Vec<u8>) {
-    println!("cargo::rerun-if-env-changed={MODEL_VARIABLE}");
-    let chosen = env::var_os(MODEL_VARIABLE).filter(|path| !path.is_empty());
-    let path = chosen.map_or_else(|| PathBuf::from(default), PathBuf::from);
-    // The compiler reads the file from another folder, and includes it by this name.
-    let path = path.canonicalize().unwrap_or_else(|error| refuse(&path, &error));
-    println!("cargo::rerun-if-changed={}", path.display());
-    let bytes = fs::read(&path).unwrap_or_else(|error| refuse(&path, &error));
-    (path, bytes)
-}
-
-/// Code for `MODEL`.
-fn file_code(path: &Path, bytes: &[u8]) -> String {
-    format!(
-        "/// The model file, where it can be read by words.\n\
-         pub static MODEL: &[u8] = {{\n    \
-             #[repr(C, align(4))]\n    \
-             struct Aligned([u8; {len}]);\n    \
-             static FILE: Aligned = Aligned(*include_bytes!({path:?}));\n    \
-             &FILE.0\n\
-         }};\n",
-        len = bytes.len(),
-    )
-}
-
-fn out_dir() -> PathBuf {
-    // Cargo sets it for every build script; without cargo there is nothing to write for.
-    env::var_os("OUT_DIR")
-        .map_or_else(|| fail("OUT_DIR is not set: run me by cargo"), PathBuf::from)
-}
-
-fn write(name: &str, content: &[u8]) {
-    let path = out_dir().join(name);
-    // An unchanged file keeps its time, so that nothing that depends on it is built again.
-    if fs::read(&path).is_ok_and(|present| present == content) {
-        return;
-    }
-    fs::write(&path, content).unwrap_or_else(|error| fail(&format!("{}: {error}", path.display())));
-}
-
-fn refuse(path: &Path, error: &dyn std::error::Error) -> ! {
-    fail(&format!(
-        "the model {} cannot be built in: {error}. Set {MODEL_VARIABLE} to a model file that \
-         `host-trainer inspect` accepts, or unset it for the board's default.",
-        path.display()
-    ))
-}
-
-/// Ends the build; cargo shows the message.
-fn fail(message: &str) -> ! {
-    println!("cargo::error={message}");
-    process::exit(1)
 }

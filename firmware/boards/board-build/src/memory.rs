@@ -4,7 +4,9 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::{env, fs};
 
-use super::{fail, linker_script};
+use thimble_build::script::fail;
+
+use super::linker_script;
 
 /// Measured static RAM and stack of boards per target; `host-trainer inspect --for` reads the same
 /// file.

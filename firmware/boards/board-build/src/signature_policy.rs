@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-use super::{fail, write};
+use thimble_build::script::{fail, write};
 
 /// The environment variable that names a file with the public key.
 const KEY_VARIABLE: &str = "THIMBLE_PUBLIC_KEY";
