@@ -33,6 +33,7 @@ impl Trained {
         let threads = Threads::new(std::num::NonZero::new(1)).unwrap();
         let stop = train::StopFlag::default();
         let training = Training {
+            aware: None,
             splits: &plan.splits,
             settings: &plan.preset.training,
             seed: 1,

@@ -83,6 +83,7 @@ fn run_on(
     }
     let mut watch = Watch { batches, stop: stop.clone(), checkpoint: resume.clone() };
     let training = Training {
+        aware: plan.preset.aware(),
         splits: &plan.splits,
         settings: &plan.preset.training,
         seed: plan.preset.seed,
@@ -111,21 +112,8 @@ const INGREDIENTS: [(&str, &str); 9] = [
 #[test]
 fn resuming_anywhere_gives_the_same_bits() {
     for (from, to) in INGREDIENTS {
-        let text = PRESET.replacen(from, to, 1);
-        let (whole, _) = run(&text, usize::MAX, None).unwrap();
         // 18 batches an epoch: before the first, in the first, at the end of one, in a later one.
-        for stop_after in [0, 5, 36, 50] {
-            let (part, checkpoint) = run(&text, stop_after, None).unwrap();
-            assert!(part.interrupted);
-            let (resumed, _) = run(&text, usize::MAX, Some(checkpoint)).unwrap();
-            assert_eq!(resumed.network, whole.network, "{to}: stopped after {stop_after}");
-            let scores = |outcome: &Outcome<f32>| {
-                let records = outcome.history.epochs.iter();
-                records.map(|r| (r.train, r.validation, r.learning_rate)).collect::<Vec<_>>()
-            };
-            assert_eq!(scores(&resumed), scores(&whole));
-            assert_eq!(resumed.best_epoch, whole.best_epoch);
-        }
+        resume_after(&PRESET.replacen(from, to, 1), &[0, 5, 36, 50]);
     }
 }
 
@@ -141,6 +129,48 @@ fn the_number_of_threads_changes_no_bit() {
         }
         assert!(!networks.contains(&network), "{to} does nothing");
         networks.push(network);
+    }
+}
+
+#[test]
+fn resuming_quantization_aware_training_gives_the_same_bits() {
+    for average in ["", "ema_momentum = 0.9\n"] {
+        let aware = format!(
+            "{PRESET}{average}[quantization_aware]\nweights = [\"int4\", \"ternary\"]\n\
+             float_epochs = 2\n"
+        );
+        // Rounding begins after 36 batches.
+        resume_after(&aware, &[20, 36, 40, 54, 60]);
+    }
+}
+
+#[test]
+fn pruned_blocks_are_zero_in_quantization_aware_training() {
+    let text = format!(
+        "{PRESET}ema_momentum = 0.9\npruning = {{ final_sparsity = 0.5 }}\n[quantization_aware]\n\
+         weights = \"int8\"\n"
+    );
+    let network = run(&text, usize::MAX, None).unwrap().0.network;
+    let (dense, parameters) = network.dense_layers().next().unwrap();
+    let weights = &parameters[..dense.inputs * dense.outputs];
+    let zero = weights.chunks(4).filter(|block| block.iter().all(|w| *w == 0.0)).count();
+    // Rounding may empty a few more.
+    assert!((weights.len() / 8..weights.len() / 6).contains(&zero), "{zero} blocks");
+}
+
+fn resume_after(text: &str, batches: &[usize]) {
+    let (whole, _) = run(text, usize::MAX, None).unwrap();
+    for &stop_after in batches {
+        let (part, checkpoint) = run(text, stop_after, None).unwrap();
+        assert!(part.interrupted);
+        let (resumed, _) = run(text, usize::MAX, Some(checkpoint)).unwrap();
+        assert_eq!(resumed.network, whole.network, "stopped after {stop_after}: {text}");
+        let scores = |outcome: &Outcome<f32>| {
+            let records = outcome.history.epochs.iter();
+            records.map(|r| (r.train, r.validation, r.learning_rate)).collect::<Vec<_>>()
+        };
+        assert_eq!(scores(&resumed), scores(&whole));
+        assert_eq!(resumed.best_epoch, whole.best_epoch);
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::layout::WeightLayout;
 use crate::reader::Reader;
 use crate::sizes::padded;
-use crate::{Capabilities, Clamp, Dense, Error, Field, FieldError, Multiplier};
+use crate::{Capabilities, Clamp, Dense, Error, Field, FieldError, Multiplier, WeightType};
 
 /// Sums over the weights of a row, in magnitude at most 8192 · 128 each.
 #[derive(Default)]
@@ -114,20 +114,22 @@ impl Dense<'_> {
                 let [a, b, c, d] = *weights;
                 let mut bytes = [a, b, c, d].into_iter();
                 let column = number.wrapping_mul(4);
-                self.add::<C>(&mut sums, column, || bytes.next().unwrap_or(0))?;
+                self.add::<C>(&mut sums, column, 4, || bytes.next().unwrap_or(0))?;
             }
             return Ok(sums);
         }
         let strides = self.layout.strides(self.inputs(), self.outputs(), row);
         let weights = self.weight_bytes();
-        let columns = self.layout.columns(self.inputs());
+        let row_len = self.layout.row_len(self.inputs());
+        let per_byte = self.layout.weight_type().per_byte();
         let is_coded = C::OPS.reads(WeightLayout::Pairs4)
             && self.layout == WeightLayout::Pairs4
             && strides.is_second_of_pair();
-        let (mut start, mut column) = (strides.start, 0);
-        while column < columns {
+        let (mut start, mut done) = (strides.start, 0usize);
+        while done < row_len {
             let mut at = start;
-            self.add::<C>(&mut sums, column, || {
+            let bytes = row_len.wrapping_sub(done).min(4);
+            self.add::<C>(&mut sums, done.wrapping_mul(per_byte), bytes, || {
                 let mut byte = weights.get(at).copied().unwrap_or(0);
                 if is_coded {
                     // What does not fit becomes -128, which is refused.
@@ -138,48 +140,64 @@ impl Dense<'_> {
                 byte
             })?;
             start = start.wrapping_add(strides.block);
-            column = column.wrapping_add(if self.layout.is_int4() { 8 } else { 4 });
+            done = done.wrapping_add(4);
         }
         Ok(sums)
     }
 
-    /// Adds a block of four bytes, the first of which has the weight of this column.
+    /// Adds so many bytes of a block, the first of which has the weight of this column.
     #[inline(always)]
     fn add<C: Capabilities>(
         &self,
         sums: &mut Sums,
         mut column: usize,
+        bytes: usize,
         mut byte: impl FnMut() -> u8,
     ) -> Result<(), Fault> {
-        let limit = u32::from(self.layout.max_weight().unsigned_abs());
-        let mut one = |weight: i32| {
+        let weight_type = self.layout.weight_type();
+        let limit = u32::from(weight_type.max_weight().unsigned_abs());
+        let mut one = |weight: i32, code: i32| {
+            if column >= self.inputs() {
+                return match code {
+                    0 => Ok(()),
+                    _ => Err(Fault::Field(Field::WeightPadding, FieldError::NotZero)),
+                };
+            }
             let magnitude = weight.unsigned_abs();
             sums.sum = sums.sum.wrapping_add(weight);
             sums.magnitude = sums.magnitude.wrapping_add(magnitude);
-            if column >= self.inputs() && weight != 0 {
-                return Err(Fault::Field(Field::WeightPadding, FieldError::NotZero));
-            }
             if magnitude > limit {
                 return Err(Fault::out_of_range(Field::Weight, weight));
             }
             column = column.wrapping_add(1);
             Ok(())
         };
-        let chosen = C::OPS;
-        for _ in 0..4 {
-            let byte = byte();
-            match self.layout {
-                WeightLayout::Int4 | WeightLayout::Int4Tiles4
-                    if chosen.reads(WeightLayout::Int4)
-                        || chosen.reads(WeightLayout::Int4Tiles4) =>
+        for _ in 0..bytes {
+            let byte = byte() ^ self.layout.flipped_bits();
+            match weight_type {
+                WeightType::Int4 if C::OPS.reads_type(WeightType::Int4) => {
+                    for weight in [(byte << 4) as i8 >> 4, byte as i8 >> 4] {
+                        one(weight.into(), weight.into())?;
+                    }
+                }
+                WeightType::Int2 | WeightType::Ternary
+                    if C::OPS.reads_type(WeightType::Int2)
+                        || C::OPS.reads_type(WeightType::Ternary) =>
                 {
-                    one(i32::from((byte << 4) as i8 >> 4))?;
-                    one(i32::from(byte as i8 >> 4))?;
+                    if !weight_type.is_code(byte) {
+                        return Err(Fault::out_of_range(Field::Weight, byte.into()));
+                    }
+                    let mut codes = weight_type.codes(byte);
+                    for _ in 0..weight_type.per_byte() {
+                        let code = i32::from(codes.next_code());
+                        let weight = match weight_type {
+                            WeightType::Int2 => code.wrapping_mul(2).wrapping_sub(3),
+                            _ => code.wrapping_sub(1),
+                        };
+                        one(weight, code)?;
+                    }
                 }
-                WeightLayout::ColumnsUnsigned4 if chosen.reads(WeightLayout::ColumnsUnsigned4) => {
-                    one(i32::from(byte).wrapping_sub(128))?;
-                }
-                _ => one(i32::from(byte as i8))?,
+                _ => one((byte as i8).into(), (byte as i8).into())?,
             }
         }
         Ok(())

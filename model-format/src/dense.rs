@@ -241,21 +241,15 @@ impl<'a> Dense<'a> {
     /// A weight of a row whose weights lie so in these bytes.
     #[inline(always)]
     fn weight_of(&self, weights: &[u8], strides: &Strides, column: usize) -> i16 {
-        let offset = strides.offset(if self.layout.is_int4() { column / 2 } else { column });
+        let weight_type = self.layout.weight_type();
+        let offset = strides.offset(column / weight_type.per_byte());
         let byte = |offset: usize| weights.get(offset).copied().unwrap_or(0);
-        let weight = byte(offset);
-        match self.layout {
-            WeightLayout::ColumnsUnsigned4 => i16::from(weight) - 128,
-            WeightLayout::Pairs4 if strides.is_second_of_pair() => {
-                let first = byte(offset.wrapping_sub(1)) as i8;
-                i16::from(weight as i8) + i16::from(first < 0)
-            }
-            WeightLayout::Int4 | WeightLayout::Int4Tiles4 => {
-                let shift = if column.is_multiple_of(2) { 4 } else { 0 };
-                i16::from((weight << shift) as i8 >> 4)
-            }
-            _ => i16::from(weight as i8),
+        let weight = byte(offset) ^ self.layout.flipped_bits();
+        if self.layout == WeightLayout::Pairs4 && strides.is_second_of_pair() {
+            let first = byte(offset.wrapping_sub(1)) as i8;
+            return i16::from(weight as i8) + i16::from(first < 0);
         }
+        weight_type.unpack(weight, column % weight_type.per_byte())
     }
 }
 

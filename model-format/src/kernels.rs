@@ -46,7 +46,11 @@ impl Kernels {
     /// Returns whether a kernel other than the portable one reads a layout.
     pub const fn own(self, layout: WeightLayout) -> bool {
         match layout {
-            WeightLayout::RowMajor | WeightLayout::Int4 | WeightLayout::Sparse => false,
+            WeightLayout::RowMajor
+            | WeightLayout::Int4
+            | WeightLayout::Int2
+            | WeightLayout::Ternary
+            | WeightLayout::Sparse => false,
             // Kernels of earlier releases.
             WeightLayout::Columns8 => false,
             WeightLayout::ColumnsUnsigned4 => self.v6m || self.v7m || self.rv32,
@@ -58,7 +62,11 @@ impl Kernels {
     /// Returns whether a kernel reads a layout of weights whose input has this data type.
     pub const fn reads(self, layout: WeightLayout, input: DataType) -> bool {
         match layout {
-            WeightLayout::RowMajor | WeightLayout::Int4 | WeightLayout::Sparse => true,
+            WeightLayout::RowMajor
+            | WeightLayout::Int4
+            | WeightLayout::Int2
+            | WeightLayout::Ternary
+            | WeightLayout::Sparse => true,
             // The kernel takes int8 alone.
             WeightLayout::Int4Tiles4 if matches!(input, DataType::Int16) => self.host,
             _ => self.host || self.own(layout),
@@ -108,15 +116,16 @@ mod tests {
             let kernels = Kernels::named(names.split(','));
             WeightLayout::ALL.map(|layout| kernels.reads(layout, DataType::Int8))
         };
-        // RowMajor, Columns8, ColumnsUnsigned4, FoldedRows, Int4, Int4Tiles4, Sparse, Pairs4.
+        // RowMajor, Columns8, ColumnsUnsigned4, FoldedRows, Int4, Int4Tiles4, Sparse, Pairs4, Int2,
+        // Ternary.
         let (x, o) = (true, false);
-        assert_eq!(of(""), [x, o, o, o, x, o, x, o]);
-        assert_eq!(of("dsp"), [x, o, o, o, x, x, x, x]);
-        assert_eq!(of("dsp,mve"), [x, o, o, x, x, x, x, x]);
-        assert_eq!(of("v7m"), [x, o, x, o, x, o, x, o]);
-        assert_eq!(of("rv32"), [x, o, x, o, x, o, x, o]);
-        assert_eq!(of("v6m"), [x, o, x, o, x, o, x, o]);
-        assert_eq!(of("host"), [x; 8]);
+        assert_eq!(of(""), [x, o, o, o, x, o, x, o, x, x]);
+        assert_eq!(of("dsp"), [x, o, o, o, x, x, x, x, x, x]);
+        assert_eq!(of("dsp,mve"), [x, o, o, x, x, x, x, x, x, x]);
+        assert_eq!(of("v7m"), [x, o, x, o, x, o, x, o, x, x]);
+        assert_eq!(of("rv32"), [x, o, x, o, x, o, x, o, x, x]);
+        assert_eq!(of("v6m"), [x, o, x, o, x, o, x, o, x, x]);
+        assert_eq!(of("host"), [x; 10]);
     }
 
     #[test]

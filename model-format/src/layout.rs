@@ -5,6 +5,7 @@
 //! follow each other from the first column to the last, then those of the next R rows. What
 //! remains when the number of rows is no multiple of R is row-major.
 
+use crate::WeightType;
 use crate::sizes::padded;
 
 /// Order of a layer's weights in the file.
@@ -34,11 +35,15 @@ pub enum WeightLayout {
     /// by one where the first is negative, so that both read as a 16-bit number are
     /// 256 · second + first. Rows beside the tiles are as they are.
     Pairs4 = 9,
+    /// int2, row after row, four to a byte. Rows follow each other from byte to byte.
+    Int2 = 10,
+    /// Ternary, row after row, five to a byte. Rows follow each other from byte to byte.
+    Ternary = 11,
 }
 
 impl WeightLayout {
     /// All layouts, in the order of their codes in the file.
-    pub const ALL: [WeightLayout; 8] = [
+    pub const ALL: [WeightLayout; 10] = [
         WeightLayout::RowMajor,
         WeightLayout::Columns8,
         WeightLayout::ColumnsUnsigned4,
@@ -47,6 +52,8 @@ impl WeightLayout {
         WeightLayout::Int4Tiles4,
         WeightLayout::Sparse,
         WeightLayout::Pairs4,
+        WeightLayout::Int2,
+        WeightLayout::Ternary,
     ];
 
     /// The layout of a code in the file.
@@ -61,6 +68,8 @@ impl WeightLayout {
             7 => WeightLayout::Int4Tiles4,
             8 => WeightLayout::Sparse,
             9 => WeightLayout::Pairs4,
+            10 => WeightLayout::Int2,
+            11 => WeightLayout::Ternary,
             _ => return None,
         })
     }
@@ -76,6 +85,8 @@ impl WeightLayout {
             WeightLayout::Int4Tiles4 => "int4 tiles of 4 rows",
             WeightLayout::Sparse => "block-sparse",
             WeightLayout::Pairs4 => "tiles of 4 rows in pairs",
+            WeightLayout::Int2 => "int2 row-major",
+            WeightLayout::Ternary => "ternary row-major",
         }
     }
 
@@ -105,29 +116,48 @@ impl WeightLayout {
         }
     }
 
-    /// Returns whether weights have 4 bits.
-    pub const fn is_int4(self) -> bool {
-        matches!(self, WeightLayout::Int4 | WeightLayout::Int4Tiles4)
-    }
-
-    /// The largest magnitude of a weight.
-    pub const fn max_weight(self) -> i16 {
-        if self.is_int4() { 7 } else { 127 }
-    }
-
-    /// Columns that a row has room for: `inputs`, rounded up to whole blocks.
-    pub const fn columns(self, inputs: usize) -> usize {
-        // Eight int4 weights are a word as four int8 weights are.
-        if self.is_int4() {
-            padded(inputs.wrapping_add(1) / 2).wrapping_mul(2)
-        } else {
-            padded(inputs)
+    /// The data type of the weights.
+    pub const fn weight_type(self) -> WeightType {
+        match self {
+            WeightLayout::Int4 | WeightLayout::Int4Tiles4 => WeightType::Int4,
+            WeightLayout::Int2 => WeightType::Int2,
+            WeightLayout::Ternary => WeightType::Ternary,
+            _ => WeightType::Int8,
         }
+    }
+
+    /// The row-major layout of weights of this type, which every core reads.
+    pub const fn row_major(weight_type: WeightType) -> Self {
+        match weight_type {
+            WeightType::Int8 => WeightLayout::RowMajor,
+            WeightType::Int4 => WeightLayout::Int4,
+            WeightType::Int2 => WeightLayout::Int2,
+            WeightType::Ternary => WeightLayout::Ternary,
+        }
+    }
+
+    /// Bits of a byte of weights that are the other way round in this layout.
+    pub(crate) const fn flipped_bits(self) -> u8 {
+        match self {
+            // Adding 128 flips the highest bit.
+            WeightLayout::ColumnsUnsigned4 => 0x80,
+            _ => 0,
+        }
+    }
+
+    /// Columns that a row has room for: `inputs`, rounded up to whole bytes or blocks.
+    pub const fn columns(self, inputs: usize) -> usize {
+        self.row_len(inputs).wrapping_mul(self.weight_type().per_byte())
     }
 
     /// Bytes of a row's weights, where that is the same for all rows.
     pub const fn row_len(self, inputs: usize) -> usize {
-        if self.is_int4() { self.columns(inputs) / 2 } else { self.columns(inputs) }
+        let bytes = self.weight_type().row_bytes(inputs);
+        match self.weight_type() {
+            // Blocks of a word.
+            WeightType::Int8 | WeightType::Int4 => padded(bytes),
+            WeightType::Int2 | WeightType::Ternary => bytes,
+        }
     }
 
     /// Bytes of all weights; for [`Sparse`](Self::Sparse), of where the rows start alone.
@@ -205,15 +235,14 @@ impl Strides {
 mod tests {
     use super::*;
 
-    /// Offset of the byte that holds a weight, and for int4 half of it.
+    /// Offset of the byte that holds a weight.
     fn offset(
         layout: WeightLayout,
         [inputs, outputs]: [usize; 2],
         row: usize,
         column: usize,
     ) -> usize {
-        let byte = if layout.is_int4() { column / 2 } else { column };
-        layout.strides(inputs, outputs, row).offset(byte)
+        layout.strides(inputs, outputs, row).offset(column / layout.weight_type().per_byte())
     }
 
     #[test]
@@ -235,7 +264,7 @@ mod tests {
                             seen[offset(layout, [inputs, outputs], row, column)] += 1;
                         }
                     }
-                    let times = if layout.is_int4() { 2 } else { 1 };
+                    let times = layout.weight_type().per_byte();
                     assert!(seen.iter().all(|n| *n == times), "{layout:?} {outputs}×{inputs}");
                 }
             }

@@ -62,6 +62,7 @@ mod sizes;
 mod softmax;
 mod table;
 mod values;
+mod weight_type;
 
 pub use channels::{Channel, Channels};
 pub use dense::{Dense, Row};
@@ -81,3 +82,4 @@ pub use sizes::{ScratchLayout, padded};
 pub use softmax::{MAX_SOFTMAX, Softmax};
 pub use table::{TABLE_INT8_LEN, TABLE_INT16_LEN, Table};
 pub use values::{ValueScale, ValueScales};
+pub use weight_type::WeightType;

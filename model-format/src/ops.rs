@@ -3,13 +3,13 @@
 //! A board that fixes its model at build time names what the model uses, and the compiler leaves
 //! out the rest: of the parser, of the checks, of the engine. A model that needs more is refused.
 
-use crate::{DataType, Dense, Encoding, Layer, Model, WeightLayout};
+use crate::{DataType, Dense, Encoding, Layer, Model, WeightLayout, WeightType};
 
 /// Kinds of inputs and layers, weight layouts and precisions, as a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpSet {
     /// A bit for each weight layout, counted by its code in the file.
-    pub layouts: u16,
+    pub layouts: u32,
     /// Whether any values have 16 bits.
     pub int16: bool,
     /// Whether there are element-wise functions.
@@ -27,7 +27,7 @@ pub struct OpSet {
 impl OpSet {
     /// All that the format has.
     pub const ALL: OpSet = OpSet {
-        layouts: u16::MAX,
+        layouts: u32::MAX,
         int16: true,
         table: true,
         softmax: true,
@@ -67,6 +67,20 @@ impl OpSet {
     /// Returns whether weights of this layout are in the set.
     pub const fn reads(self, layout: WeightLayout) -> bool {
         self.layouts >> layout as u8 & 1 != 0
+    }
+
+    /// Returns whether any layout of weights of this type is in the set.
+    pub(crate) const fn reads_type(self, weight_type: WeightType) -> bool {
+        let mut index = 0;
+        while index < WeightLayout::ALL.len() {
+            let layout = WeightLayout::ALL[index];
+            // Enumerations cannot be compared in a constant function, their numbers can.
+            if self.reads(layout) && layout.weight_type() as u8 == weight_type as u8 {
+                return true;
+            }
+            index += 1;
+        }
+        false
     }
 
     /// The layout of a layer, as a constant where the set leaves but one.

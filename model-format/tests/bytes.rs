@@ -4,7 +4,7 @@ mod common;
 
 use model_format::build::{DetailsSpec, FeatureSpec, LayerSpec, ModelSpec, OutputSpec};
 use model_format::{
-    Channel, Encoding, Layer, Model, Multiplier, OutputKind, RealChannel, ValueScale,
+    Channel, Encoding, Layer, Model, Multiplier, OutputKind, RealChannel, ValueScale, WeightLayout,
 };
 use serde::{Deserialize, Serialize};
 
@@ -228,6 +228,36 @@ fn parameters_lie_on_4_byte_boundaries_whatever_comes_before() {
                 assert_eq!((start as usize - file.as_ptr() as usize) % 4, 0);
             }
         }
+    }
+}
+
+/// A row of int2 weights and one of ternary weights in the code of their layout.
+#[test]
+fn weights_of_two_bits_and_less_share_bytes() {
+    for (layout, code, weights, bytes) in [
+        (WeightLayout::Int2, 10, [-3, -1, 1, 3, 3, -3, 1], &[0b11_10_01_00, 0b10_00_11][..]),
+        // 2 · 81 + 27 + 3 · 2 + 1 = 196, and 2 · 27 + 2 · 81: times 256 / 243, rounded up.
+        (WeightLayout::Ternary, 11, [1, 0, -1, 1, 0, 1, 1], &[207, 228]),
+    ] {
+        let mut spec = common::example();
+        let LayerSpec::Dense(first) = &mut spec.layers[0] else { panic!("not dense") };
+        (first.inputs, first.weights, first.layout) = (7, weights.to_vec(), layout);
+        spec.input.shape = vec![7];
+        spec.self_tests.clear();
+        let file = spec.to_bytes().unwrap();
+        let model = Model::parse(&file).unwrap();
+        assert_eq!(ModelSpec::from(&model), spec);
+        let Some(Layer::Dense(dense)) = model.layers().next() else { panic!("not dense") };
+        assert_eq!(dense.weight_bytes(), bytes);
+        let start = dense.biases().as_ptr() as usize - file.as_ptr() as usize;
+        // The layout, padding behind its length, and the length of 9 + 2 bytes.
+        let ends = [&[code, 0, 11][..], &[code, 1, 0, 11], &[code, 2, 0, 0, 11]];
+        assert!(
+            ends.iter()
+                .chain([&&[code, 3, 0, 0, 0, 11][..]])
+                .any(|end| file[..start].ends_with(end))
+        );
+        assert_eq!(file[start + 8..][..3], [bytes, &[0xfa]].concat());
     }
 }
 

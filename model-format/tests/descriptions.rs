@@ -124,6 +124,19 @@ fn the_writer_refuses_what_no_file_can_hold() {
         assert_eq!(with(8), refused("layer 0, weight: 8 is out of range"));
         assert_eq!(with(-8), refused("layer 0, weight: -8 is out of range"));
     }
+    for (layout, held, other) in [
+        (WeightLayout::Int2, [-3, -1, 1, 3], [0, 2, -5]),
+        (WeightLayout::Ternary, [-1, 0, 1, 0], [2, -2, 127]),
+    ] {
+        let with = |weight| changed(layout, &|dense| dense.weights[1] = weight);
+        assert_eq!(held.map(with), [Ok(()), Ok(()), Ok(()), Ok(())]);
+        for weight in other {
+            assert_eq!(
+                with(weight),
+                refused(&format!("layer 0, weight: {weight} is out of range"))
+            );
+        }
+    }
     assert_eq!(changed(WeightLayout::RowMajor, &|dense| dense.weights[1] = 8), Ok(()));
     let rows = WeightLayout::RowMajor;
     let found = changed(rows, &|dense| dense.weights.truncate(5));
@@ -159,8 +172,8 @@ fn a_layer_is_read_by_the_kernels_of_its_layout() {
     for layout in WeightLayout::ALL {
         let file = model(layout, 3, 2).to_bytes().unwrap();
         let parsed = Model::parse(&file).unwrap();
-        let portable =
-            matches!(layout, WeightLayout::RowMajor | WeightLayout::Int4 | WeightLayout::Sparse);
+        let portable = layout == WeightLayout::row_major(layout.weight_type())
+            || layout == WeightLayout::Sparse;
         assert_eq!(Kernels::PORTABLE.read(&layer(&parsed)), portable, "{layout:?}");
         assert!(Kernels::HOST.read(&layer(&parsed)), "{layout:?}");
     }

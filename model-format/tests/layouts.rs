@@ -13,6 +13,8 @@ use single::{SIZES, corrupted, layer, model, patched, sealed, weights_at};
 fn parameter_bytes(layout: WeightLayout, inputs: usize, outputs: usize, blocks: usize) -> usize {
     let weights = match layout {
         WeightLayout::Int4 | WeightLayout::Int4Tiles4 => outputs * inputs.div_ceil(8) * 4,
+        WeightLayout::Int2 => outputs * inputs.div_ceil(4),
+        WeightLayout::Ternary => outputs * inputs.div_ceil(5),
         WeightLayout::Sparse => 4 * (outputs + 1) + (2 * blocks).next_multiple_of(4) + 4 * blocks,
         _ => outputs * inputs.next_multiple_of(4),
     };
@@ -98,7 +100,9 @@ capabilities!(
     Int4 Int4Too Int4,
     Int4Tiles Int4TilesToo Int4Tiles4,
     Sparse SparseToo Sparse,
-    Pairs PairsToo Pairs4
+    Pairs PairsToo Pairs4,
+    Int2 Int2Too Int2,
+    Ternary TernaryToo Ternary
 );
 
 /// With the largest bias that a row may have, and with one more, in a build that reads everything
@@ -229,6 +233,10 @@ fn weights_lie_within_their_range() {
         let (byte, weight) = match layout {
             WeightLayout::ColumnsUnsigned4 => (0, -128),
             WeightLayout::Int4 | WeightLayout::Int4Tiles4 => (0x08, -8),
+            // All codes of int2 are weights.
+            WeightLayout::Int2 => continue,
+            // Five digits make 0 and 2, but not 1.
+            WeightLayout::Ternary => (1, 1),
             _ => (0x80, -128),
         };
         let at = weights_at(layout, 9, 9);
@@ -253,7 +261,12 @@ fn the_second_of_a_pair_lies_within_its_range() {
 fn weights_behind_the_last_input_are_zero() {
     for layout in WeightLayout::ALL {
         // The last byte in front of the shifts is of the last row, and of a column behind the ninth.
-        let byte = if layout == WeightLayout::ColumnsUnsigned4 { 129 } else { 0x10 };
+        let byte = match layout {
+            WeightLayout::ColumnsUnsigned4 => 129,
+            // All digits are 1: the tenth is beyond the inputs.
+            WeightLayout::Ternary => 128,
+            _ => 0x10,
+        };
         let error = corrupted(layout, 9, 9, |parameters| {
             let at = parameters.len() - 9 - 1;
             parameters[at] = byte;
@@ -330,6 +343,8 @@ fn layouts_have_the_names_of_the_format() {
             "int4 tiles of 4 rows",
             "block-sparse",
             "tiles of 4 rows in pairs",
+            "int2 row-major",
+            "ternary row-major",
         ]
     );
     let file = model(WeightLayout::RowMajor, 1, 1).to_bytes().unwrap();

@@ -61,7 +61,7 @@ fn edge(
         DataType::Int8 => Quantization::int8(1.0, zero_point),
         DataType::Int16 => Quantization::int16(1.0),
     };
-    let most = layout.max_weight() as i8;
+    let most = layout.weight_type().max_weight() as i8;
     let weights = [most, most, -most].into_iter().cycle().take(INPUTS).collect::<Vec<i8>>();
     let all = Clamp::all(data_type);
     let end = |end: i16| (i64::from(end) - i64::from(zero_point)).abs();

@@ -11,6 +11,8 @@ use model_format::{
 };
 use thimble_nn::Engine;
 
+use crate::cases::held;
+
 /// A valid model of this seed with no layer wider than `max_width`, with self-tests.
 ///
 /// # Panics
@@ -123,13 +125,16 @@ fn dense(
     from: Quantization,
     to: Quantization,
 ) -> DenseSpec {
-    let layout = match rng.u8(0..4) {
+    let layout = match rng.u8(0..6) {
         0 => WeightLayout::Int4,
         1 => WeightLayout::Sparse,
+        2 => WeightLayout::Int2,
+        3 => WeightLayout::Ternary,
         _ => WeightLayout::RowMajor,
     };
-    let most: i8 = if layout == WeightLayout::Int4 { 7 } else { 127 };
-    let mut weights: Vec<i8> = (0..inputs * outputs).map(|_| rng.i8(-most..=most)).collect();
+    let most = layout.weight_type().max_weight() as i8;
+    let weight = |_| held(layout.weight_type(), rng.i8(-127..=127));
+    let mut weights: Vec<i8> = (0..inputs * outputs).map(weight).collect();
     if layout == WeightLayout::Sparse {
         for row in weights.chunks_mut(inputs) {
             row.chunks_mut(4).filter(|_| rng.u8(0..3) > 0).for_each(|block| block.fill(0));

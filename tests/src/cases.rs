@@ -1,7 +1,7 @@
 //! Models with inputs, for comparison of an engine with the reference.
 
 use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
-use model_format::{Clamp, Encoding, Model, Multiplier, Quantization, WeightLayout};
+use model_format::{Clamp, Encoding, Model, Multiplier, Quantization, WeightLayout, WeightType};
 
 use crate::random_model::RandomModel;
 
@@ -60,9 +60,7 @@ pub fn packed(seed: u64, max_width: usize, layouts: &[WeightLayout]) -> Case {
 
 /// Gives a layer this layout, and weights that fit into it.
 fn lay_out(dense: &mut DenseSpec, layout: WeightLayout, rng: &mut fastrand::Rng) {
-    if layout.is_int4() {
-        dense.weights.iter_mut().for_each(|weight| *weight %= 8);
-    }
+    dense.weights.iter_mut().for_each(|weight| *weight = held(layout.weight_type(), *weight));
     if layout == WeightLayout::Sparse {
         // Whole zero blocks; otherwise sparsity has no effect.
         for row in dense.weights.chunks_mut(dense.inputs) {
@@ -70,6 +68,16 @@ fn lay_out(dense: &mut DenseSpec, layout: WeightLayout, rng: &mut fastrand::Rng)
         }
     }
     dense.layout = layout;
+}
+
+/// Returns a weight of this type for a random number.
+pub fn held(weight_type: WeightType, number: i8) -> i8 {
+    match weight_type {
+        WeightType::Int8 => number,
+        WeightType::Int4 => number % 8,
+        WeightType::Int2 => [-3, -1, 1, 3][usize::from(number as u8 & 3)],
+        WeightType::Ternary => number % 2,
+    }
 }
 
 fn dense_layers(spec: &ModelSpec) -> impl Iterator<Item = &DenseSpec> {
@@ -100,7 +108,7 @@ pub fn every_small_shape(layout: WeightLayout) -> impl Iterator<Item = Case> {
             let LayerSpec::Dense(dense) = layer else { continue };
             lay_out(dense, layout, &mut rng);
             if inputs > 70 {
-                dense.weights.fill(layout.max_weight() as i8);
+                dense.weights.fill(layout.weight_type().max_weight() as i8);
                 dense.multipliers.fill(Multiplier { mantissa: 1_500_000_000, shift: -18 });
             }
         }

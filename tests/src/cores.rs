@@ -6,12 +6,17 @@ use host_trainer::device::board::{Board, CORTEX_M0_CODE};
 use host_trainer::device::command::{Sensing, Vector, costs, costs_under_plugin, sense, vectors};
 use host_trainer::pack::Core;
 use model_format::WeightLayout;
-use model_format::WeightLayout::{ColumnsUnsigned4, FoldedRows, Int4Tiles4, Pairs4};
+use model_format::WeightLayout::{
+    ColumnsUnsigned4, FoldedRows, Int2, Int4, Int4Tiles4, Pairs4, RowMajor, Sparse, Ternary,
+};
 
 use thimble_cycles::{Core as Timing, Count};
 
 use crate::emulated::{LIMIT, default_model, firmware_at_level, firmware_for};
 use crate::workspace::profile_dir;
+
+/// Layouts that every core reads, by the portable kernel where it has no other.
+pub const PORTABLE_LAYOUTS: [WeightLayout; 5] = [RowMajor, Int4, Int2, Ternary, Sparse];
 
 /// A core in QEMU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,10 +8,13 @@ use host_trainer::device::board::{Board, CORTEX_M0_CODE};
 use host_trainer::device::command::{Cost, Vector, count};
 use host_trainer::pack::pack;
 use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
-use model_format::{Clamp, DataType, Encoding, Model, Multiplier, Quantization, WeightLayout};
+use model_format::{
+    Clamp, DataType, Encoding, Model, Multiplier, Quantization, WeightLayout, WeightType,
+};
 
 use thimble_cycles::Core as Timing;
 
+use crate::cases;
 use crate::cores::EmulatedCore;
 use crate::emulated::{LIMIT, firmware_for};
 use crate::mnist;
@@ -158,8 +161,8 @@ pub struct Network {
     pub widths: &'static [usize],
     /// Data type of activations.
     pub data_type: DataType,
-    /// Uses 4-bit weights.
-    pub int4: bool,
+    /// Data type of weights.
+    pub weight_type: WeightType,
 }
 
 /// A layer as wide as those of the wider networks.
@@ -196,12 +199,19 @@ impl Network {
 
     /// Of int8 weights and activations.
     pub const fn of(widths: &'static [usize]) -> Network {
-        Network { widths, data_type: DataType::Int8, int4: false }
+        Network { widths, data_type: DataType::Int8, weight_type: WeightType::Int8 }
     }
 
     /// Multiply-accumulates of an inference.
     pub fn macs(&self) -> usize {
         self.widths.windows(2).map(|pair| pair[0] * pair[1]).sum()
+    }
+
+    fn weight(&self, rng: &mut fastrand::Rng, most: i8) -> i8 {
+        match self.weight_type {
+            WeightType::Int2 => cases::held(WeightType::Int2, rng.i8(..)),
+            _ => rng.i8(-most..=most),
+        }
     }
 
     pub(crate) fn input_bytes(&self) -> usize {
@@ -219,7 +229,7 @@ impl Network {
             DataType::Int8 => Quantization::int8(1.0, -128),
             DataType::Int16 => Quantization::int16(1.0),
         };
-        let most = if self.int4 { 7 } else { 127 };
+        let most = self.weight_type.max_weight() as i8;
         let layers = self.widths.windows(2).map(|pair| {
             // A product of numbers that are even in ±a and ±b has a spread of a · b / 3; that of
             // the outputs is to be a quarter of their range.
@@ -227,12 +237,12 @@ impl Network {
             LayerSpec::Dense(DenseSpec {
                 inputs: pair[0],
                 outputs: pair[1],
-                weights: (0..pair[0] * pair[1]).map(|_| rng.i8(-most..=most)).collect(),
+                weights: (0..pair[0] * pair[1]).map(|_| self.weight(&mut rng, most)).collect(),
                 biases: (0..pair[1]).map(|_| rng.i32(-10_000..10_000)).collect(),
                 multipliers: vec![Multiplier::from_real(1.0 / spread).expect("small"); pair[1]],
                 output: quantization,
                 clamp: Clamp::all(self.data_type),
-                layout: if self.int4 { WeightLayout::Int4 } else { WeightLayout::RowMajor },
+                layout: WeightLayout::row_major(self.weight_type),
             })
         });
         let spec = ModelSpec {

@@ -16,6 +16,8 @@ use model_format::{
     Channel, Clamp, Encoding, Model, Multiplier, OpSet, Quantization, RealChannel, WeightLayout,
 };
 
+use crate::cases::held;
+use crate::cores::PORTABLE_LAYOUTS;
 use crate::emulated::{
     LIMIT, default_model, own_model, serving_firmware, serving_on, signed_firmware,
 };
@@ -132,7 +134,9 @@ fn dense(inputs: usize, outputs: usize, output: Quantization, layout: WeightLayo
     DenseSpec {
         inputs,
         outputs,
-        weights: (0..inputs * outputs).map(|_| rng.i8(-7..=7)).collect(),
+        weights: (0..inputs * outputs)
+            .map(|_| held(layout.weight_type(), rng.i8(-7..=7)))
+            .collect(),
         biases: vec![0; outputs],
         multipliers: vec![Multiplier::from_real(0.01).expect("small"); outputs],
         output,
@@ -143,12 +147,12 @@ fn dense(inputs: usize, outputs: usize, output: Quantization, layout: WeightLayo
 
 /// Returns the layouts for which a core has kernels.
 fn layouts(core: Core) -> Vec<WeightLayout> {
-    use WeightLayout::{ColumnsUnsigned4, Int4, Int4Tiles4, Pairs4, RowMajor, Sparse};
+    use WeightLayout::{ColumnsUnsigned4, Int4Tiles4, Pairs4};
     let own: &[WeightLayout] = match core {
         Core::CortexM0 | Core::CortexM3 | Core::Rv32 => &[ColumnsUnsigned4],
         _ => &[Pairs4, Int4Tiles4],
     };
-    [own, &[RowMajor, Int4, Sparse]].concat()
+    [own, &PORTABLE_LAYOUTS].concat()
 }
 
 /// Builds an image for every part and every target.

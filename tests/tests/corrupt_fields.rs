@@ -100,6 +100,18 @@ fn int4() -> Vec<Field> {
     fields(6, parameters(&[&[10, 20], &[HALF, HALF]], &weights, &[-3, -3]))
 }
 
+fn int2() -> Vec<Field> {
+    // -3, -1, 1, 3, 1; then 3, 3, 3, 3, -1.
+    let weights = [0xe4, 0x02, 0xff, 0x01];
+    fields(10, parameters(&[&[10, 20], &[HALF, HALF]], &weights, &[-3, -3]))
+}
+
+fn ternary() -> Vec<Field> {
+    // 1, 0, -1, 0, 1; then -1, -1, -1, -1, -1: 194 and 0 in base 3, times 256 / 243, rounded up.
+    let weights = [194 * 256 / 243 + 1, 0].map(|byte: u32| byte as u8);
+    fields(11, parameters(&[&[10, 20], &[HALF, HALF]], &weights, &[-3, -3]))
+}
+
 /// Each row has one block: the first four columns, the last one.
 fn sparse_with(starts: [i32; 3], numbers: [u8; 2], last: [u8; 4]) -> Vec<Field> {
     let mut weights = words(&starts);
@@ -162,9 +174,14 @@ fn names(error: &str, words: &[&str]) {
 
 #[test]
 fn the_files_themselves_load() {
-    for (what, fields) in
-        [("row-major", row_major()), ("int4", int4()), ("sparse", sparse()), ("folded", folded())]
-    {
+    for (what, fields) in [
+        ("row-major", row_major()),
+        ("int4", int4()),
+        ("int2", int2()),
+        ("ternary", ternary()),
+        ("sparse", sparse()),
+        ("folded", folded()),
+    ] {
         assert_eq!(refusal(&fields), "it loads", "{what}");
     }
 }
@@ -323,6 +340,17 @@ fn what_other_layouts_have_is_checked() {
     names(&refusal(&weight), &["layer 0, row 0", "weight", "-8"]);
     let padding = with(int4(), "parameters", |bytes| bytes[18] = 0x15);
     names(&refusal(&padding), &["layer 0, row 0", "weight padding", "zero"]);
+
+    // A sixth weight of -1, of which there are five.
+    let padding = with(int2(), "parameters", |bytes| bytes[19] = 0x05);
+    names(&refusal(&padding), &["layer 0, row 1", "weight padding", "zero"]);
+    // Bytes that no five digits make.
+    for byte in [1, 20, 255] {
+        let weight = with(ternary(), "parameters", |bytes| bytes[17] = byte);
+        names(&refusal(&weight), &["layer 0, row 1", "weight", &byte.to_string()]);
+    }
+    let len = with(ternary(), "parameters", |bytes| bytes.push(0));
+    names(&refusal(&len), &["layer 0", "parameters", "21", "20"]);
 
     let last = [5, 0, 0, 0];
     // The second row's blocks begin behind those of the row after it: they overlap.

@@ -6,7 +6,7 @@ use model_format::build::{ModelSpec, OutputSpec};
 use model_format::{DataType, Model, WeightLayout};
 use thimble_tests::bounds;
 use thimble_tests::cases::{self, Case};
-use thimble_tests::cores::EmulatedCore;
+use thimble_tests::cores::{EmulatedCore, PORTABLE_LAYOUTS};
 use thimble_tests::random_model::MAX_WIDTH;
 use thimble_tests::reference::Network;
 
@@ -79,7 +79,7 @@ fn check_kernels(core: EmulatedCore) {
     for layout in own {
         check(core, &cases::every_small_shape(*layout).collect::<Vec<_>>());
     }
-    let all = [own, &[WeightLayout::RowMajor, WeightLayout::Int4, WeightLayout::Sparse]].concat();
+    let all = [own, &PORTABLE_LAYOUTS].concat();
     // Seeds that the host does not see; a few of the largest shapes, and many of the small.
     let large = (10_000..10_020).map(|seed| cases::packed(seed, MAX_WIDTH, &all));
     let small = (20_000..21_000).map(|seed| cases::packed(seed, 100, &all));

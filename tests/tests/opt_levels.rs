@@ -1,13 +1,13 @@
 //! Bit-exactness at every optimization level. All other tests run firmware of level 3.
 
 use host_trainer::device::command::Vector;
-use model_format::WeightLayout::{self, Int4, RowMajor, Sparse};
+use model_format::WeightLayout;
 use thimble_tests::cases::{self, Case};
-use thimble_tests::cores::EmulatedCore;
+use thimble_tests::cores::{EmulatedCore, PORTABLE_LAYOUTS};
 
 /// Models in every layout that a core reads, plain and with activations of 16 bits.
 fn cases(core: EmulatedCore) -> Vec<Case> {
-    let layouts: Vec<WeightLayout> = [core.own_layouts(), &[RowMajor, Int4, Sparse]].concat();
+    let layouts: Vec<WeightLayout> = [core.own_layouts(), &PORTABLE_LAYOUTS].concat();
     let small: Vec<_> = (50_000..50_150).map(|seed| cases::packed(seed, 100, &layouts)).collect();
     let wide = (60_000..60_050).map(|seed| cases::int16(seed, &layouts));
     small.into_iter().chain(wide).chain(cases::every_shift()).collect()

@@ -8,12 +8,13 @@ use model_format::build::{
     DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec, SoftmaxSpec, TableSpec,
 };
 use model_format::{
-    Clamp, DataType, Encoding, Error, Model, Multiplier, Quantization, WeightLayout,
+    Clamp, DataType, Encoding, Error, Model, Multiplier, Quantization, WeightLayout, WeightType,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use thimble_nn::Engine;
+use thimble_tests::cores::PORTABLE_LAYOUTS;
 use thimble_tests::reference::Network;
 use thimble_tests::values::values;
 
@@ -90,7 +91,8 @@ fn network() -> impl Strategy<Value = FloatNetwork> {
 impl FloatDense {
     /// Quantizes to symmetric weights with per-row scales, as the trainer does.
     fn quantize(&self, x: Quantization, y: Quantization, layout: WeightLayout) -> DenseSpec {
-        let most = f32::from(layout.max_weight());
+        let weight_type = layout.weight_type();
+        let most = f32::from(weight_type.max_weight());
         let scales: Vec<f32> = self
             .weights
             .iter()
@@ -105,7 +107,12 @@ impl FloatDense {
             inputs: self.weights[0].len(),
             outputs: self.weights.len(),
             weights: rows()
-                .flat_map(|(row, scale)| row.iter().map(move |w| (w / scale).round() as i8))
+                .flat_map(|(row, scale)| {
+                    row.iter().map(move |w| match weight_type {
+                        WeightType::Int2 => 2 * ((w / scale - 1.0) / 2.0).round() as i8 + 1,
+                        _ => (w / scale).round() as i8,
+                    })
+                })
                 .collect(),
             biases: self
                 .biases
@@ -237,7 +244,7 @@ proptest! {
                         expected.last(), Some(&values(output, data_type)), "{:?}", layout
                     );
                 }
-                if !layout.is_int4() {
+                if layout.weight_type() == WeightType::Int8 {
                     let first = outputs_of_int8_weights.get_or_insert_with(|| outputs.clone());
                     prop_assert_eq!(&*first, &outputs, "{:?}", layout);
                 }
@@ -248,7 +255,7 @@ proptest! {
     #[test]
     fn packing_changes_no_output(network in network()) {
         for data_type in [DataType::Int8, DataType::Int16] {
-            for layout in [WeightLayout::RowMajor, WeightLayout::Int4, WeightLayout::Sparse] {
+            for layout in PORTABLE_LAYOUTS {
                 let bytes = match network.quantize(data_type, layout).to_bytes() {
                     Ok(bytes) => bytes,
                     Err(Error::Overflow { .. }) => continue,

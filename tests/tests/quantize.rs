@@ -63,6 +63,17 @@ fn int4_weights_run_on_the_emulated_core() {
 }
 
 #[test]
+fn weights_of_two_bits_and_less_run_on_the_emulated_core() {
+    for (name, layout) in [("int2", WeightLayout::Int2), ("ternary", WeightLayout::Ternary)] {
+        let (model, said) = quantize(&format!("quantize_{name}"), &["RUN", "--weights", name]);
+        assert_eq!(layouts(&model), [layout; 2]);
+        assert!(said.contains(name) && said.contains("SQNR"), "{said}");
+        assert!(model.len() < read(digits_run().join("model.thimble")).len() / 2);
+        runs_the_same(name, &model, &[layout; 2]);
+    }
+}
+
+#[test]
 fn sparse_weights_are_stored_so_and_run_on_the_emulated_core() {
     let file = read(digits_run().join("model.thimble"));
     let mut spec = ModelSpec::from(&Model::parse(&file).expect("a valid model"));
@@ -119,7 +130,7 @@ fn what_cannot_be_quantized_is_named_with_the_remedy() {
     run(&["missing", "--weights", "int8"]).refused(1, &["missing"]);
     run(&["cut.thimble", "--weights", "int8"]).refused(1, &["cut.thimble"]);
     run(&["alone.thimble", "--budget=-1"]).refused(2, &["budget", "0.5"]);
-    run(&["alone.thimble", "--weights", "int2"]).refused(2, &["int2", "int4", "auto"]);
+    run(&["alone.thimble", "--weights", "int3"]).refused(2, &["int3", "int2", "ternary", "auto"]);
     assert!(!folder.join("out.thimble").exists(), "nothing is written");
 }
 

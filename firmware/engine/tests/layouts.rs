@@ -3,7 +3,9 @@
 //! `tests`; this is small enough for an interpreter that checks each access to memory.
 
 use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec, TableSpec};
-use model_format::{Clamp, DataType, Encoding, Model, Multiplier, Quantization, WeightLayout};
+use model_format::{
+    Clamp, DataType, Encoding, Model, Multiplier, Quantization, WeightLayout, WeightType,
+};
 use thimble_nn::Engine;
 
 /// Inputs, hidden values and outputs: one, whole tiles and blocks, and some that remain.
@@ -22,13 +24,24 @@ fn numbers(count: usize, seed: u32, most: u32) -> impl Iterator<Item = i32> {
         .map(move |state| ((state >> 8) % (2 * most + 1)) as i32 - most as i32)
 }
 
-/// Weights that every layout can hold, with blocks of zeros.
-fn dense(inputs: usize, outputs: usize, output: Quantization, layout: WeightLayout) -> LayerSpec {
+/// A layer of weights that every layout of their type can hold, with blocks of zeros where it has a zero.
+fn dense(
+    inputs: usize,
+    outputs: usize,
+    output: Quantization,
+    layout: WeightLayout,
+    weight_type: WeightType,
+) -> LayerSpec {
     let real = match output.data_type {
         DataType::Int8 => 0.2,
         DataType::Int16 => 0.06,
     };
-    let block = |(at, weight)| if at / 4 % 3 == 1 { 0 } else { weight as i8 };
+    let block = |(at, weight): (usize, i32)| match (weight_type, at / 4 % 3) {
+        (WeightType::Int2, _) => 2 * weight.rem_euclid(4) as i8 - 3,
+        (_, 1) => 0,
+        (WeightType::Ternary, _) => weight.signum() as i8,
+        (WeightType::Int8 | WeightType::Int4, _) => weight as i8,
+    };
     LayerSpec::Dense(DenseSpec {
         inputs,
         outputs,
@@ -46,6 +59,7 @@ fn model(
     [inputs, hidden, outputs]: [usize; 3],
     values: Quantization,
     layout: WeightLayout,
+    weight_type: WeightType,
 ) -> Vec<u8> {
     let entries = match values.data_type {
         DataType::Int8 => (-128..128).map(|q| -1 - q).collect(),
@@ -62,9 +76,9 @@ fn model(
         },
         output: OutputSpec::Values(vec![]),
         layers: vec![
-            dense(inputs, hidden, values, layout),
+            dense(inputs, hidden, values, layout, weight_type),
             LayerSpec::Table(TableSpec { output: values, entries }),
-            dense(hidden, outputs, values, layout),
+            dense(hidden, outputs, values, layout, weight_type),
         ],
         self_tests: vec![],
         details: Default::default(),
@@ -88,10 +102,17 @@ fn outputs(file: &[u8], values: Quantization) -> Vec<Vec<u8>> {
 }
 
 fn same(shape: [usize; 3], values: Quantization, layouts: impl Iterator<Item = WeightLayout>) {
-    let first = outputs(&model(shape, values, WeightLayout::RowMajor), values);
-    assert!(first[0] != first[3], "{shape:?}: the inputs change nothing");
     for layout in layouts {
-        let file = model(shape, values, layout);
+        // The same numbers as int8, too, which hold those of every type.
+        let weight_type = match layout.weight_type() {
+            WeightType::Int4 => WeightType::Int8,
+            weight_type => weight_type,
+        };
+        let of = |layout| model(shape, values, layout, weight_type);
+        let first = outputs(&of(WeightLayout::RowMajor), values);
+        // A single weight may be 0.
+        assert!(shape[0] == 1 || first[0] != first[3], "{shape:?}: the inputs change nothing");
+        let file = of(layout);
         assert_eq!(outputs(&file, values), first, "{shape:?}, {}", layout.name());
         // At an odd address, which this kernel can stand.
         let moved = [&[0], &file[..]].concat();

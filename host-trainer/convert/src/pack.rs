@@ -7,7 +7,7 @@
 use std::fmt;
 
 use model_format::build::{DenseSpec, LayerSpec, ModelSpec};
-use model_format::{DataType, Error, Model, Quantization, Softmax, WeightLayout};
+use model_format::{DataType, Error, Model, Quantization, Softmax, WeightLayout, WeightType};
 use rand::RngExt;
 use thimble_nn::{Engine, EngineError};
 
@@ -63,22 +63,19 @@ impl Core {
 
     /// Returns the fastest layout for a layer's weights and inputs.
     fn layout(self, dense: &DenseSpec, input: Quantization) -> WeightLayout {
-        use WeightLayout::{
-            ColumnsUnsigned4, FoldedRows, Int4, Int4Tiles4, Pairs4, RowMajor, Sparse,
-        };
+        use WeightLayout::{ColumnsUnsigned4, FoldedRows, Int4Tiles4, Pairs4, Sparse};
         if dense.layout == WeightLayout::Sparse {
             // Other layouts would store the zeros, too.
             return Sparse;
         }
         let has_dsp =
             matches!(self, Core::CortexM4 | Core::CortexM7 | Core::CortexM33 | Core::CortexM55);
-        match (self, dense.layout.is_int4(), input.data_type) {
-            (_, true, DataType::Int8) if has_dsp => Int4Tiles4,
-            (_, true, _) => Int4,
-            (Core::CortexM55, false, DataType::Int8) => FoldedRows,
-            (Core::CortexM0 | Core::CortexM3 | Core::Rv32, false, _) => ColumnsUnsigned4,
-            _ if has_dsp => Pairs4,
-            _ => RowMajor,
+        match (dense.layout.weight_type(), input.data_type, self) {
+            (WeightType::Int4, DataType::Int8, _) if has_dsp => Int4Tiles4,
+            (WeightType::Int8, DataType::Int8, Core::CortexM55) => FoldedRows,
+            (WeightType::Int8, _, Core::CortexM0 | Core::CortexM3 | Core::Rv32) => ColumnsUnsigned4,
+            (WeightType::Int8, _, _) if has_dsp => Pairs4,
+            (weight_type, _, _) => WeightLayout::row_major(weight_type),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model_format::{DataType, Dense, Layer, Model};
+use model_format::{DataType, Dense, Layer, Model, WeightType};
 use thimble_support::template::render;
 
 use crate::literal::{array, integer};
@@ -25,6 +25,10 @@ pub enum Kernel {
     Dense(Types),
     /// int4 weights.
     Int4(Types),
+    /// int2 weights.
+    Int2(Types),
+    /// Ternary weights.
+    Ternary(Types),
     /// Block-sparse weights.
     Sparse(Types),
     /// Element-wise function of int8.
@@ -142,10 +146,16 @@ impl Layers {
                 let fields = format!("        {symbol}_weights, {inputs}, {outputs}, {stride},\n");
                 ("dense", Kernel::Dense(types), fields)
             }
-            Weights::Int4 { stride, values } => {
+            Weights::Packed { weight_type, stride, values } => {
                 self.array8(name, &format!("{symbol}_weights"), &values);
                 let fields = format!("        {symbol}_weights, {inputs}, {outputs}, {stride},\n");
-                ("dense", Kernel::Int4(types), fields)
+                let kernel = match weight_type {
+                    WeightType::Int8 => Kernel::Dense(types),
+                    WeightType::Int4 => Kernel::Int4(types),
+                    WeightType::Int2 => Kernel::Int2(types),
+                    WeightType::Ternary => Kernel::Ternary(types),
+                };
+                ("dense", kernel, fields)
             }
             Weights::Sparse { counts, mut columns, mut values } => {
                 if columns.is_empty() {
@@ -180,6 +190,8 @@ impl Layers {
         );
         let kernel = match kernel {
             Kernel::Int4(_) => "int4",
+            Kernel::Int2(_) => "int2",
+            Kernel::Ternary(_) => "ternary",
             _ => kind,
         };
         (kind, format!("{kernel}_{}_{}", types.x, types.y), fields)

@@ -42,8 +42,11 @@ impl CSource {
         add(include_str!("templates/prelude.c"), &values);
         let uses = |kernel: fn(&Kernel) -> bool| layers.kernels.iter().any(kernel);
         let counts = matches!(model.input().encoding, Encoding::Counts(_));
-        let has_rows =
-            uses(|kernel| matches!(kernel, Kernel::Dense(_) | Kernel::Int4(_) | Kernel::Sparse(_)));
+        let has_dense = uses(|kernel| {
+            use Kernel::{Dense, Int2, Int4, Ternary};
+            matches!(kernel, Dense(_) | Int4(_) | Int2(_) | Ternary(_))
+        });
+        let has_rows = has_dense || uses(|kernel| matches!(kernel, Kernel::Sparse(_)));
         let dense = |x: &str| layers.kernels.iter().any(|kernel| is_dense(kernel, x));
         if dense("int8") || dense("int16") {
             add(include_str!("templates/simd.c"), &values);
@@ -60,7 +63,7 @@ impl CSource {
         if has_rows {
             add(include_str!("templates/rows.c"), &values);
         }
-        if uses(|kernel| matches!(kernel, Kernel::Dense(_) | Kernel::Int4(_))) {
+        if has_dense {
             add(include_str!("templates/dense_type.c"), &values);
         }
         if uses(|kernel| matches!(kernel, Kernel::Sparse(_))) {
@@ -121,6 +124,8 @@ fn kernel_template(kernel: Kernel) -> (&'static str, Types) {
     match kernel {
         Kernel::Dense(types) => (include_str!("templates/dense.c"), types),
         Kernel::Int4(types) => (include_str!("templates/int4.c"), types),
+        Kernel::Int2(types) => (include_str!("templates/int2.c"), types),
+        Kernel::Ternary(types) => (include_str!("templates/ternary.c"), types),
         Kernel::Sparse(types) => (include_str!("templates/sparse.c"), types),
         Kernel::Table8 => (include_str!("templates/table_int8.c"), none),
         Kernel::Table16 => (include_str!("templates/table_int16.c"), none),

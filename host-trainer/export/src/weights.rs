@@ -3,7 +3,7 @@
 //! Only the numbers are taken from the model file, not its weight layout: that is made for the
 //! kernels of one core, and the C code is for all of them.
 
-use model_format::{Dense, WeightLayout};
+use model_format::{Dense, WeightLayout, WeightType};
 
 /// The weights of a dense layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +15,10 @@ pub enum Weights {
         /// The weights.
         values: Vec<i8>,
     },
-    /// Row-major, two to a byte, the first in the low half.
-    Int4 {
+    /// Row-major, several to a byte, in the code of the model file.
+    Packed {
+        /// Data type of the weights.
+        weight_type: WeightType,
         /// Bytes of a row.
         stride: usize,
         /// The bytes.
@@ -37,11 +39,13 @@ pub enum Weights {
 const FILLED_FROM: usize = 16;
 
 impl Weights {
-    /// Returns the weights of a layer: int4 and block-sparse where the model file has them so.
+    /// Returns the weights of a layer: of fewer bits and block-sparse where the model file has them so.
     pub fn of(dense: &Dense<'_>) -> Self {
         let rows = dense.rows().map(|row| row.weights().collect::<Vec<i8>>());
+        if dense.layout.weight_type() != WeightType::Int8 {
+            return packed(rows, dense.inputs(), dense.layout.weight_type());
+        }
         match dense.layout {
-            WeightLayout::Int4 | WeightLayout::Int4Tiles4 => int4(rows, dense.inputs()),
             // A block has four columns, and none lies beyond the inputs.
             WeightLayout::Sparse if dense.inputs() >= 4 => sparse(rows),
             _ => row_major(rows, dense.inputs()),
@@ -58,14 +62,11 @@ fn row_major(rows: impl Iterator<Item = Vec<i8>>, inputs: usize) -> Weights {
     Weights::Rows { stride, values: rows.flat_map(filled).collect() }
 }
 
-fn int4(rows: impl Iterator<Item = Vec<i8>>, inputs: usize) -> Weights {
-    let pack = |pair: &[i8]| match *pair {
-        [low, high] => (low & 15) | (high << 4),
-        [low] => low & 15,
-        _ => 0,
-    };
-    let values = rows.flat_map(|row| row.chunks(2).map(pack).collect::<Vec<i8>>()).collect();
-    Weights::Int4 { stride: inputs.div_ceil(2), values }
+fn packed(rows: impl Iterator<Item = Vec<i8>>, inputs: usize, weight_type: WeightType) -> Weights {
+    let pack = |weights: &[i8]| weight_type.pack(weights) as i8;
+    let bytes = |row: Vec<i8>| row.chunks(weight_type.per_byte()).map(pack).collect::<Vec<i8>>();
+    let values = rows.flat_map(bytes).collect();
+    Weights::Packed { weight_type, stride: weight_type.row_bytes(inputs), values }
 }
 
 fn sparse(rows: impl Iterator<Item = Vec<i8>>) -> Weights {
@@ -104,10 +105,15 @@ mod tests {
     }
 
     #[test]
-    fn two_int4_weights_share_a_byte() {
-        let packed = int4([vec![1, -1, -7], vec![7, 7, 0]].into_iter(), 3);
+    fn weights_of_fewer_bits_share_a_byte() {
+        let found = packed([vec![1, -1, -7], vec![7, 7, 0]].into_iter(), 3, WeightType::Int4);
         let values = vec![0xf1u8 as i8, 9, 0x77, 0];
-        assert_eq!(packed, Weights::Int4 { stride: 2, values });
+        let weight_type = WeightType::Int4;
+        assert_eq!(found, Weights::Packed { weight_type, stride: 2, values });
+        let weight_type = WeightType::Int2;
+        let found = packed([vec![-1, 3, -3, 1, 1]].into_iter(), 5, weight_type);
+        let values = vec![0b10_00_11_01u8 as i8, 0b10];
+        assert_eq!(found, Weights::Packed { weight_type, stride: 2, values });
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use thimble_support::foreign_text::shown;
 use thimble_train::data::{Dataset, ScalingMethod, Source, TargetKind, TestRows};
 use thimble_train::evaluate::Threshold;
-use thimble_train::network::{Activation, Head, Loss, Network, NetworkError};
-use thimble_train::train::Monitor;
+use thimble_train::network::{Activation, Head, Loss, Network, NetworkError, WeightPrecision};
+use thimble_train::train::{AwareError, Monitor};
 
 use super::{Error, Preset};
 
@@ -21,6 +21,7 @@ impl Preset {
             .and_then(|()| self.check_data())
             .and_then(|()| self.check_network())
             .and_then(|()| self.check_training())
+            .and_then(|()| self.check_aware())
             .and_then(|()| match self.data.dataset.target_kind() {
                 Some(kind) => self.check_targets(kind),
                 None => Ok(()),
@@ -256,6 +257,41 @@ impl Preset {
         Ok(())
     }
 
+    fn check_aware(&self) -> Result<(), Wrong> {
+        let Some((aware, data_type)) = self.aware() else { return Ok(()) };
+        if aware.float_epochs >= self.training.epochs {
+            let problem = format!(
+                "{} of {} epochs are without rounding: leave some for training with it",
+                aware.float_epochs, self.training.epochs
+            );
+            return wrong("quantization_aware.float_epochs", problem);
+        }
+        let network = Network::<f32>::new(1, &narrow(&self.network.specs()), 1);
+        let Ok(network) = network else { return Ok(()) };
+        match aware.check(&network, data_type, true) {
+            Ok((precisions, _))
+                if self.training.pruning.is_some()
+                    && precisions.contains(&WeightPrecision::Int2) =>
+            {
+                let problem = "int2 weights have no zero, and pruned weights are zero: choose \
+                               ternary or int4, or leave training.pruning out";
+                wrong("quantization_aware.weights", problem.to_string())
+            }
+            Ok(_) => Ok(()),
+            Err(AwareError::Network(NetworkError::Place { layer, problem })) => {
+                wrong(&format!("network.layers[{layer}]"), problem.to_string())
+            }
+            Err(AwareError::Layers { given, layers }) => {
+                let problem = format!(
+                    "{given} data types are given for {layers} dense layers: give one per layer, or \
+                     one for all"
+                );
+                wrong("quantization_aware.weights", problem)
+            }
+            Err(error) => wrong("network.layers", error.to_string()),
+        }
+    }
+
     /// Returns the output activation.
     fn head(&self) -> Head {
         match self.network.last_activation() {
@@ -488,6 +524,12 @@ mod tests {
                 "epochs = 1",
                 "epochs = 1\npruning = { final_sparsity = 0.5, begin = 0.7 }",
                 "training.pruning: begin = 0.7 is after end = 0.6",
+            ),
+            (
+                "optimizer = { adam = {} }",
+                "optimizer = { adam = {} }\npruning = { final_sparsity = 0.5 }\n[quantization_aware]\n\
+                 weights = \"int2\"",
+                "quantization_aware.weights: int2 weights have no zero",
             ),
             ("epochs = 1", "epochs = 1\nema_momentum = 1.0", "must be from 0 to below 1, but is 1"),
             ("epochs = 1", "epochs = 1\nlog_every = 0", "must be at least 1, but is 0"),

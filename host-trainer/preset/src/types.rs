@@ -1,5 +1,6 @@
 //! Preset types: data, network, training and quantization settings.
 
+use model_format::DataType;
 use serde::{Deserialize, Serialize};
 
 use thimble_train::data::{
@@ -27,6 +28,9 @@ pub struct Preset {
     pub network: NetworkSettings,
     /// Training settings.
     pub training: train::Settings,
+    /// Quantization-aware training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantization_aware: Option<train::AwareSettings>,
     /// Quantization settings.
     #[serde(default)]
     pub quantization: quantize::Settings,
@@ -71,6 +75,16 @@ pub struct DataSettings {
 }
 
 impl Preset {
+    /// Returns the settings of quantization-aware training with the data type of activations: int16
+    /// if the preset has `quantization.activations = "int16"`, else int8.
+    pub fn aware(&self) -> Option<(&train::AwareSettings, DataType)> {
+        let data_type = match self.quantization.activations {
+            quantize::Activations::Int16 => DataType::Int16,
+            quantize::Activations::Int8 | quantize::Activations::Auto => DataType::Int8,
+        };
+        Some((self.quantization_aware.as_ref()?, data_type))
+    }
+
     /// Returns the scaling of regression targets for the loss, `data.target_scaling`. The default
     /// is `standard` for a linear last layer with a squared or absolute error. Otherwise it is
     /// `none`, because a bounded or one-sided activation implies unscaled targets.

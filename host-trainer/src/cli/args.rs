@@ -62,7 +62,7 @@ pub enum Command {
     Import(ImportArgs),
     /// Run images or rows of raw inputs through a model with the engine that devices run
     Infer(InferArgs),
-    /// Quantize a trained network again, or give a model int4 or sparse weights
+    /// Quantize a trained network again, or give a model weights of fewer bits, or sparse ones
     Quantize(QuantizeArgs),
     /// Pack a model's weights for the kernels of a core; outputs do not change
     Pack(PackArgs),
@@ -120,6 +120,13 @@ pub struct TrainArgs {
     /// commas
     #[arg(long, value_name = "RUN", value_delimiter = ',')]
     pub teacher: Vec<PathBuf>,
+    /// Train with weights and activations rounded as in the quantized model, with weights of this
+    /// data type; as `quantization_aware` in a preset
+    #[arg(long, value_enum)]
+    pub weights: Option<TrainedWeights>,
+    /// Size of the model file for `--weights auto`, such as 16K
+    #[arg(long, value_name = "BYTES", value_parser = super::quantize::flash, requires = "weights")]
+    pub flash: Option<usize>,
     /// Pack the model's weights for the kernels of a core, as `pack` does
     #[arg(long = "for", value_name = "CORE", value_enum)]
     pub core: Option<Core>,
@@ -138,6 +145,21 @@ pub struct TrainArgs {
     /// Print the metrics as a JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// Weights of quantization-aware training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum TrainedWeights {
+    /// 8 bits
+    Int8,
+    /// 4 bits
+    Int4,
+    /// 2 bits
+    Int2,
+    /// −1, 0 and 1
+    Ternary,
+    /// A type per layer by the measured sensitivity of the network of --from, within --flash
+    Auto,
 }
 
 /// Arguments of `sweep`.
@@ -413,6 +435,8 @@ impl Default for Command {
             resume: false,
             from: None,
             teacher: Vec::new(),
+            weights: None,
+            flash: None,
             core: None,
             data: DataArgs { data_dir: None },
             seed: None,

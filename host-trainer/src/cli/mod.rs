@@ -1,6 +1,7 @@
 //! Command line: parses arguments, runs a command, returns an exit code.
 
 mod args;
+mod aware;
 mod bench;
 mod checkpoint;
 mod compare;

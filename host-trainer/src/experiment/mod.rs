@@ -1,6 +1,7 @@
 //! One experiment: from a preset to a trained network, its quantized model, and their evaluation.
 
 mod finish;
+mod levels;
 mod metrics;
 mod npy;
 mod read;

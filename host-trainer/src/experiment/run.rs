@@ -217,6 +217,7 @@ impl Plan {
         let training = Training {
             splits: &splits,
             settings: &preset.training,
+            aware: preset.aware(),
             seed: preset.seed,
             threads,
             stop,

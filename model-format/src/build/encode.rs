@@ -6,7 +6,7 @@ use super::weights::{folded_biases, lay_out, weights_len};
 use super::{DenseSpec, DetailsSpec, FeatureSpec, LayerSpec, ModelSpec, OutputSpec, TableSpec};
 use crate::{
     DataType, Encoding, Error, Field, FieldError, HEADER_LEN, Header, Location, Model,
-    Quantization, Softmax, TABLE_INT8_LEN, TABLE_INT16_LEN,
+    Quantization, Softmax, TABLE_INT8_LEN, TABLE_INT16_LEN, WeightType,
 };
 
 impl ModelSpec {
@@ -157,10 +157,12 @@ impl Payload {
         check_count(place, Field::Weight, inputs.saturating_mul(outputs), dense.weights.len())?;
         check_count(place, Field::Parameters, outputs, dense.biases.len())?;
         check_count(place, Field::Multiplier, outputs, dense.multipliers.len())?;
-        if dense.layout.is_int4()
-            && let Some(weight) = dense.weights.iter().find(|weight| weight.unsigned_abs() > 7)
+        let weight_type = dense.layout.weight_type();
+        // Where all bytes are weights but one, a reader tells.
+        if weight_type != WeightType::Int8
+            && let Some(weight) = dense.weights.iter().find(|w| !weight_type.holds((**w).into()))
         {
-            // Four bits would not hold it, and a reader would find another weight.
+            // So few bits would not hold it, and a reader would find another weight.
             let problem = FieldError::OutOfRange((*weight).into());
             return Err(Error::Field { place, field: Field::Weight, problem });
         }

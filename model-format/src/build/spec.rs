@@ -108,7 +108,7 @@ pub struct DenseSpec {
     /// Number of outputs.
     pub outputs: usize,
     /// Weights, row-major whatever the layout: `inputs` for the first output, then for the
-    /// second, …; in −127..=127, or −7..=7 for int4.
+    /// second, …; each of the layout's [`WeightType`](crate::WeightType).
     pub weights: Vec<i8>,
     /// One an output, at scale (input scale · the row's weight scale).
     pub biases: Vec<i32>,

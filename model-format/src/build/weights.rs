@@ -22,36 +22,22 @@ pub(super) fn lay_out(dense: &DenseSpec, file: &mut Vec<u8>) {
     if layout == WeightLayout::Sparse {
         return lay_out_sparse(dense, file);
     }
-    let empty = if layout == WeightLayout::ColumnsUnsigned4 { 128 } else { 0 };
+    let (weight_type, flipped) = (layout.weight_type(), layout.flipped_bits());
     let start = file.len();
-    file.resize(start + layout.weights_len(inputs, outputs), empty);
+    file.resize(start + layout.weights_len(inputs, outputs), flipped);
     let bytes = &mut file[start..];
     // A layer without inputs is for the reader to refuse.
     for (row, weights) in dense.weights.chunks(inputs.max(1)).enumerate() {
         let strides = layout.strides(inputs, outputs, row);
-        match layout {
-            WeightLayout::ColumnsUnsigned4 => {
-                for (column, weight) in weights.iter().enumerate() {
-                    bytes[strides.offset(column)] = (*weight as u8).wrapping_add(128);
-                }
+        if layout == WeightLayout::Pairs4 && strides.is_second_of_pair() {
+            let before = &dense.weights[(row - 1) * inputs..];
+            for (column, (weight, first)) in weights.iter().zip(before).enumerate() {
+                bytes[strides.offset(column)] = weight.wrapping_sub(i8::from(*first < 0)) as u8;
             }
-            WeightLayout::Pairs4 if strides.is_second_of_pair() => {
-                let before = &dense.weights[(row - 1) * inputs..];
-                for (column, (weight, first)) in weights.iter().zip(before).enumerate() {
-                    bytes[strides.offset(column)] = weight.wrapping_sub(i8::from(*first < 0)) as u8;
-                }
-            }
-            WeightLayout::Int4 | WeightLayout::Int4Tiles4 => {
-                for (byte, pair) in weights.chunks(2).enumerate() {
-                    let high = pair.get(1).copied().unwrap_or(0);
-                    bytes[strides.offset(byte)] = pair[0] as u8 & 0x0f | (high as u8) << 4;
-                }
-            }
-            _ => {
-                for (column, weight) in weights.iter().enumerate() {
-                    bytes[strides.offset(column)] = *weight as u8;
-                }
-            }
+            continue;
+        }
+        for (byte, weights) in weights.chunks(weight_type.per_byte()).enumerate() {
+            bytes[strides.offset(byte)] = weight_type.pack(weights) ^ flipped;
         }
     }
 }

@@ -6,7 +6,8 @@
 use crc::{CRC_32_ISO_HDLC, Crc};
 use model_format::build::{DenseSpec, DetailsSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
 use model_format::{
-    Clamp, Dense, Encoding, Error, HEADER_LEN, Layer, Model, Multiplier, Quantization, WeightLayout,
+    Clamp, Dense, Encoding, Error, HEADER_LEN, Layer, Model, Multiplier, Quantization,
+    WeightLayout, WeightType,
 };
 
 /// Inputs and outputs: less than a tile and a block, whole ones, and some beside them.
@@ -19,15 +20,17 @@ pub fn model(layout: WeightLayout, inputs: usize, outputs: usize) -> ModelSpec {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 8) % limit
     };
-    let most = u32::from(layout.max_weight().unsigned_abs());
+    let weight_type = layout.weight_type();
+    let most = u32::from(weight_type.max_weight().unsigned_abs());
     let mut weights = Vec::new();
     for row in 0..outputs {
         for block in 0..inputs.div_ceil(4) {
             let is_zero = row != 1 && (block + row) % 3 == 2 || row == 1 && outputs > 2;
             let in_block = (inputs - 4 * block).min(4);
-            weights.extend((0..in_block).map(|_| match is_zero {
-                true => 0,
-                false => (below(2 * most + 1) as i32 - most as i32) as i8,
+            weights.extend((0..in_block).map(|_| match (is_zero, weight_type) {
+                (_, WeightType::Int2) => 2 * below(4) as i8 - 3,
+                (true, _) => 0,
+                (false, _) => (below(2 * most + 1) as i32 - most as i32) as i8,
             }));
         }
     }

@@ -1,7 +1,7 @@
 //! Prints the executed instructions per inference on each core, or on the given cores, such as
 //! `Cortex-M3`.
 
-use model_format::DataType;
+use model_format::{DataType, WeightType};
 use thimble_tests::c_counts::{SMALL, measure};
 use thimble_tests::c_target::CTarget;
 use thimble_tests::counts::{CORES, CURVE, Core, IMAGES, Measured, Network};
@@ -54,7 +54,7 @@ fn kinds(cores: &[Core]) {
     let layer = Network::of(&[64, 64]);
     let networks = [
         Network::MLP,
-        Network { int4: true, ..Network::MLP },
+        Network { weight_type: WeightType::Int4, ..Network::MLP },
         layer,
         Network { data_type: DataType::Int16, ..layer },
     ];

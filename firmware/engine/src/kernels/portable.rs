@@ -46,6 +46,10 @@ fn each_row(layer: &Dense<'_>, x: &Prepared<'_>, mut each: impl FnMut(usize, i32
             WeightLayout::Int4 => row_major(layer, row, x, |[a, b]: &[u8; 2]| {
                 [(*a << 4) as i8 >> 4, *a as i8 >> 4, (*b << 4) as i8 >> 4, *b as i8 >> 4]
             }),
+            WeightLayout::Int2 => row_major(layer, row, x, |[a]: &[u8; 1]| {
+                [0, 2, 4, 6].map(|shift: u32| ((*a >> shift & 3) as i8).wrapping_mul(2) - 3)
+            }),
+            WeightLayout::Ternary => ternary(layer, row, x),
             WeightLayout::Sparse => sparse(layer, row, x),
             _ => by_weight(layer, row, x),
         };
@@ -80,6 +84,24 @@ fn row_major<const N: usize>(
             })
             .fold(0, |sum, (w, x)| sum.wrapping_add(dot(decode(w), x))),
     }
+}
+
+/// Five weights lie in a byte: the first is, less 1, the upper byte of three times it, and the rest of
+/// them the lower byte.
+#[inline(never)]
+fn ternary(layer: &Dense<'_>, row: usize, x: &Prepared<'_>) -> i32 {
+    let row_len = layer.layout.row_len(layer.inputs());
+    let start = row.wrapping_mul(row_len);
+    let weights = layer.weight_bytes().get(start..start.wrapping_add(row_len)).unwrap_or_default();
+    let x = blocks(x).as_flattened();
+    weights.iter().zip(x.chunks(5)).fold(0, |sum, (byte, x)| {
+        let mut digits = u32::from(*byte);
+        x.iter().fold(sum, |sum, x| {
+            digits = (digits & 0xff).wrapping_mul(3);
+            let weight = (digits >> 8) as i32 - 1;
+            sum.wrapping_add(weight.wrapping_mul((*x).into()))
+        })
+    })
 }
 
 #[inline(never)]

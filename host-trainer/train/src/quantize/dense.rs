@@ -1,12 +1,10 @@
 //! Quantization of dense layers: int8 weights with per-row scales, i32 biases.
 
 use model_format::build::DenseSpec;
-use model_format::{Clamp, DataType, Error, Multiplier, Quantization, WeightLayout};
+use model_format::{Clamp, DataType, Error, Multiplier, Quantization, WeightLayout, WeightType};
 
+use super::{WeightGrid, nearest};
 use crate::network::{Activation, Dense};
-
-/// Largest magnitude of a weight. Weights are symmetric, so −128 is not used.
-const MOST: f64 = 127.0;
 
 /// Largest bias in i32, a power of two. It leaves the rest of the accumulator to the products,
 /// whose sum is at most 8192 · 127 · 255 < 2^28.
@@ -28,7 +26,8 @@ pub struct QuantizedDense {
 /// Quantizes a dense layer.
 ///
 /// Row *n* has the scale s_w\[n\] = max |w| / 127, the bias round(b / (s_x · s_w\[n\])), and the
-/// multiplier s_x · s_w\[n\] / s_y. A row has a larger scale if its bias would not fit into i32 or
+/// multiplier s_x · s_w\[n\] / s_y. With a grid, its scales and its type are taken instead, and
+/// weights that lie on it are those of the model exactly. A row has a larger scale if its bias would not fit into i32 or
 /// its accumulator could overflow. ReLU becomes the lower clamp bound, which is the zero point of
 /// y.
 ///
@@ -39,7 +38,9 @@ pub fn quantize_dense(
     parameters: &[f32],
     input: Quantization,
     output: Quantization,
+    grid: Option<&WeightGrid>,
 ) -> Result<QuantizedDense, Error> {
+    let weight_type = grid.map_or(WeightType::Int8, |grid| grid.weight_type);
     let (weights, biases) = dense.view(parameters);
     let input_scale = f64::from(input.scale);
     // Largest magnitude of an input minus its zero point.
@@ -56,23 +57,24 @@ pub fn quantize_dense(
             multipliers: Vec::with_capacity(dense.outputs),
             output,
             clamp: clamp(dense.activation, output),
-            layout: WeightLayout::RowMajor,
+            layout: WeightLayout::row_major(weight_type),
         },
         weight_scales: Vec::with_capacity(dense.outputs),
     };
-    for (row, &bias) in weights.rows().into_iter().zip(biases) {
+    for (index, (row, &bias)) in weights.rows().into_iter().zip(biases).enumerate() {
         let bias = f64::from(bias);
         let most = row.iter().fold(0.0_f64, |most, &weight| most.max(f64::from(weight).abs()));
         let sum: f64 = row.iter().map(|&weight| f64::from(weight).abs()).sum();
-        let scale = (most / MOST)
+        let given = grid.and_then(|grid| grid.scales.get(index).copied());
+        let scale = given
+            .unwrap_or(most / f64::from(weight_type.max_weight()))
             .max(bias.abs() / (input_scale * MOST_BIAS))
             .max((sum * reach + bias.abs() / input_scale) / MOST_SUM);
         // A row of zeros computes zero at any scale.
         let scale = if scale > 0.0 { scale } else { 1.0 };
         let spec = &mut quantized.spec;
-        spec.weights.extend(
-            row.iter().map(|&weight| (f64::from(weight) / scale).round().clamp(-MOST, MOST) as i8),
-        );
+        let weights = row.iter().map(|&weight| nearest(weight_type, f64::from(weight) / scale));
+        spec.weights.extend(weights);
         spec.biases.push((bias / (input_scale * scale)).round() as i32);
         let real = input_scale * scale / f64::from(output.scale);
         spec.multipliers.push(Multiplier::from_real(real)?);
@@ -106,7 +108,7 @@ mod tests {
 
     fn quantize(activation: Activation, inputs: usize, parameters: &[f32]) -> QuantizedDense {
         let dense = Dense { inputs, outputs: parameters.len() / (inputs + 1), activation };
-        quantize_dense(&dense, parameters, INPUT, OUTPUT).unwrap()
+        quantize_dense(&dense, parameters, INPUT, OUTPUT, None).unwrap()
     }
 
     #[test]
@@ -125,6 +127,20 @@ mod tests {
     }
 
     #[test]
+    fn weights_on_a_grid_stay_what_they_are() {
+        let dense = Dense { inputs: 2, outputs: 2, activation: Activation::Linear };
+        // The second row is off its grid.
+        let parameters = [0.3, -0.1, 0.5, 0.02, 1.0, -2.0];
+        let grid = WeightGrid { weight_type: WeightType::Int2, scales: vec![0.1, 0.25] };
+        let layer = quantize_dense(&dense, &parameters, INPUT, OUTPUT, Some(&grid)).unwrap();
+        assert_eq!(layer.spec.weights, [3, -1, 3, 1]);
+        assert_eq!(layer.spec.layout, WeightLayout::Int2);
+        assert_eq!(layer.weight_scales, [0.1, 0.25]);
+        // 1 / (0.5 · 0.1) and −2 / (0.5 · 0.25).
+        assert_eq!(layer.spec.biases, [20, -16]);
+    }
+
+    #[test]
     fn relu_is_a_bound() {
         let layer = quantize(Activation::Relu, 1, &[1.0, 0.0]);
         assert_eq!(layer.spec.clamp, Clamp { low: 3, high: 127 });
@@ -137,7 +153,7 @@ mod tests {
         assert_eq!(layer.spec.clamp, Clamp { low: 3, high: 27 });
         let wide = Quantization::int8(0.01, -128);
         let dense = Dense { inputs: 1, outputs: 1, activation: Activation::Relu6 };
-        let layer = quantize_dense(&dense, &[1.0, 0.0], INPUT, wide).unwrap();
+        let layer = quantize_dense(&dense, &[1.0, 0.0], INPUT, wide, None).unwrap();
         assert_eq!(layer.spec.clamp, Clamp { low: -128, high: 127 });
     }
 
@@ -146,7 +162,7 @@ mod tests {
         let dense = Dense { inputs: 1000, outputs: 1, activation: Activation::Linear };
         let parameters = vec![1.0; 1001];
         let input = Quantization::int16(0.001);
-        let layer = quantize_dense(&dense, &parameters, input, input).unwrap();
+        let layer = quantize_dense(&dense, &parameters, input, input, None).unwrap();
         let sum: i64 = layer.spec.weights.iter().map(|&w| i64::from(w).abs() * 32768).sum();
         assert!(sum + i64::from(layer.spec.biases[0]) < 1 << 31);
         assert!(layer.spec.weights[0] > 50, "no more is given away than must be");

@@ -63,9 +63,9 @@ pub(super) fn refit(
             means.push(targets.iter().sum::<f64>() / count as f64);
         }
         let parameters: Vec<f32> = fitted.iter().chain(&means).map(|value| *value as f32).collect();
-        let mut quantized = quantize_dense(layer, &parameters, quantization, dense.output)?;
+        let mut quantized = quantize_dense(layer, &parameters, quantization, dense.output, None)?;
         let scale = f64::from(quantization.scale);
-        let most = f64::from(dense.layout.max_weight());
+        let most = f64::from(dense.layout.weight_type().max_weight());
         let rows =
             quantized.spec.weights.chunks_exact_mut(layer.inputs).zip(&mut quantized.spec.biases);
         let fitted = fitted.chunks_exact(layer.inputs).zip(&quantized.weight_scales);

@@ -86,7 +86,7 @@ mod tests {
             let input = calibration.input.quantization_as(data_type);
             let output = calibration.layers[0].quantization_as(data_type);
             let (dense, parameters) = network.dense_layers().next().unwrap();
-            let layer = quantize_dense(dense, parameters, input, output).unwrap().spec;
+            let layer = quantize_dense(dense, parameters, input, output, None).unwrap().spec;
             let sum: f64 = layer.weights.iter().map(|&w| f64::from(w).abs()).sum();
             let bound = sum * 65536.0 + f64::from(layer.biases[0]).abs();
             let limit = 2_f64.powi(31 - i32::from(layer.multipliers[0].shift.max(0)));

@@ -2,6 +2,7 @@
 
 mod augmentation;
 mod average;
+mod aware;
 mod callbacks;
 mod checkpoint;
 mod class_weight;
@@ -18,6 +19,7 @@ mod settings;
 mod trainer;
 
 pub use augmentation::Augmentation;
+pub use aware::{AwareError, AwareSettings, LayerPrecisions};
 pub use callbacks::{Best, EarlyStopping, Monitor, Plateau};
 pub use checkpoint::{Checkpoint, CheckpointError, Place};
 pub use class_weight::ClassWeight;

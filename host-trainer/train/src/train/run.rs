@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
+use model_format::DataType;
 use rand::seq::SliceRandom;
 use thimble_support::random::{Stream, stream};
 
 use super::average::Average;
+use super::aware::{Aware, AwareError, AwareSettings};
 use super::checkpoint::{Checkpoint, CheckpointError, Place};
 use super::distillation::Teacher;
 use super::feed::{Feed, Order, Recipe};
@@ -17,7 +19,10 @@ use super::trainer::Batch;
 use super::{BatchRecord, EpochRecord, History, Optimizer, Settings, Trainer};
 use crate::data::{Shift, Shifts, Splits};
 use crate::evaluate::score_float;
-use crate::network::{BatchScore, Network, Objective};
+use crate::network::{
+    BatchScore, Clipping, InputRanges, Network, Objective, Points, WeightPrecision,
+};
+use crate::quantize::{has_own_ranges, input_ranges};
 use crate::threads::Threads;
 
 /// Result of a training.
@@ -75,6 +80,9 @@ pub enum TrainError {
     /// The checkpoint does not match the training.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// The network cannot be trained with fake quantization.
+    #[error("preset: {0}")]
+    Aware(#[from] AwareError),
 }
 
 /// Inputs of a training besides the network.
@@ -84,6 +92,8 @@ pub struct Training<'a> {
     pub splits: &'a Splits,
     /// Training settings.
     pub settings: &'a Settings,
+    /// Quantization-aware training, with the data type of activations.
+    pub aware: Option<(&'a AwareSettings, DataType)>,
     /// Seed of all random numbers.
     pub seed: u64,
     /// Worker threads.
@@ -110,13 +120,18 @@ pub fn train(
     training: Training<'_>,
     observer: &mut dyn Observer<f32>,
 ) -> Result<Outcome<f32>, TrainError> {
-    let Training { splits, settings, seed, threads, stop, resume, teachers } = training;
+    let Training { splits, settings, aware, seed, threads, stop, resume, teachers } = training;
     let rows = splits.train.len();
     let batch_size = settings.batch_size;
     if batch_size > rows {
         return Err(TrainError::BatchSize { batch_size, rows });
     }
     let objective = settings.objective(network.head());
+    let aware = aware
+        .map(|(aware, data_type)| {
+            Start::new(aware, data_type, &network, objective, splits, threads)
+        })
+        .transpose()?;
     let optimizer = Optimizer::new(settings.optimizer, network.parameters().len());
     let trainer = Trainer::new(network, optimizer, objective, batch_size, threads.count(), seed)
         .clipped(settings.clip);
@@ -151,6 +166,7 @@ pub fn train(
         feed: Feed::new(&splits.train, recipe, teachers, seed, threads.count()),
         average,
         mask,
+        aware,
     };
     if let Some(checkpoint) = resume {
         run.take_up(checkpoint)?;
@@ -160,6 +176,7 @@ pub fn train(
     let mut best_epoch = None;
     while run.place.epoch <= settings.epochs && !run.has_lost_patience() {
         let start = Instant::now();
+        run.begin_rounding();
         // A resumed epoch keeps its order.
         if settings.shuffle && run.place.batch == 0 {
             run.positions.shuffle(&mut shuffle);
@@ -179,15 +196,16 @@ pub fn train(
             break;
         }
         run.validate(&mut record, objective, threads);
-        if let Some(plateau) = &settings.reduce_lr_on_plateau {
+        // Epochs before rounding are no measure for those with it.
+        let is_judged = run.aware.is_none() || run.trainer.aware().is_some();
+        if let Some(plateau) = settings.reduce_lr_on_plateau.as_ref().filter(|_| is_judged) {
             let share = run.place.plateau_share;
             let rate = settings.optimizer.learning_rate();
             run.place.plateau_share =
                 plateau.next_share(&mut run.place.plateau, share, &record, rate);
         }
-        if let Some(stopping) = &settings.early_stopping
-            && !run.is_pruning()
-        {
+        let is_judged = is_judged && !run.is_pruning();
+        if let Some(stopping) = settings.early_stopping.as_ref().filter(|_| is_judged) {
             let is_best = stopping.judge(&mut run.place.stopping, &record);
             if is_best && stopping.restore_best_weights {
                 run.keep_best();
@@ -215,10 +233,15 @@ pub fn train(
     }
     if let Some((parameters, state)) = best {
         let (network, _) = trainer.parts_mut();
+        let (state, ends) = state.split_at(network.state().len());
         network.parameters_mut().copy_from_slice(&parameters);
-        network.state_mut().copy_from_slice(&state);
+        network.state_mut().copy_from_slice(state);
+        if let Some(aware) = trainer.aware_mut() {
+            aware.set_ends(ends);
+        }
         best_epoch = Some(place.epoch.saturating_sub(1 + place.stopping.waited));
     }
+    trainer.round_weights();
     Ok(Outcome {
         workers: trainer.workers(),
         network: trainer.into_network(),
@@ -246,6 +269,8 @@ struct Run<'a> {
     average: Option<Average>,
     /// Pruned blocks.
     mask: Option<Mask>,
+    /// Start of quantization-aware training.
+    aware: Option<Start>,
 }
 
 impl Run<'_> {
@@ -256,9 +281,13 @@ impl Run<'_> {
         stopping.is_some_and(|stopping| stopping.is_over(&self.place.stopping))
     }
 
-    /// Returns the network that is evaluated and kept: the moving average, if there is one.
+    /// Returns the network that is evaluated and kept: the moving average, if there is one, rounded
+    /// in quantization-aware training.
     fn network(&self) -> &Network<f32> {
-        self.average.as_ref().map_or(self.trainer.network(), Average::network)
+        match (&self.average, self.trainer.aware()) {
+            (Some(average), None) => average.network(),
+            _ => self.trainer.evaluated(),
+        }
     }
 
     /// Returns `true` while more blocks will be pruned. No epoch before is the best.
@@ -344,7 +373,34 @@ impl Run<'_> {
         Ok(EpochRecord { epoch, learning_rate, train, validation: None, seconds })
     }
 
-    fn validate(&self, record: &mut EpochRecord, objective: Objective, threads: &Threads) {
+    /// Begins to round weights and activations, in the first epoch that does.
+    fn begin_rounding(&mut self) {
+        if let Some(start) = &self.aware
+            && self.place.epoch > start.float_epochs
+            && self.trainer.aware().is_none()
+        {
+            let aware = start.aware(self.trainer.network());
+            self.trainer.set_aware(aware);
+        }
+    }
+
+    /// Returns the running statistics of a network and the ends of the ranges of activations; zeros
+    /// before rounding.
+    fn state(&self, network: &Network<f32>) -> Vec<f32> {
+        let mut state = network.state().to_vec();
+        match (self.trainer.aware(), &self.aware) {
+            (Some(aware), _) => state.extend(aware.ends()),
+            (None, Some(start)) => state.resize(state.len() + 2 * start.points.tracked(), 0.0),
+            (None, None) => {}
+        }
+        state
+    }
+
+    fn validate(&mut self, record: &mut EpochRecord, objective: Objective, threads: &Threads) {
+        match &self.average {
+            Some(average) => self.trainer.round_weights_of(average.network()),
+            None => self.trainer.round_weights(),
+        }
         record.validation = self
             .splits
             .validation
@@ -354,12 +410,13 @@ impl Run<'_> {
 
     fn keep_best(&mut self) {
         let network = self.average.as_ref().map_or(self.trainer.network(), Average::network);
+        let (parameters, state) = (network.parameters(), self.state(network));
         match &mut self.best {
-            Some((parameters, state)) => {
-                parameters.copy_from_slice(network.parameters());
-                state.copy_from_slice(network.state());
+            Some(best) => {
+                best.0.copy_from_slice(parameters);
+                best.1 = state;
             }
-            None => self.best = Some((network.parameters().to_vec(), network.state().to_vec())),
+            None => self.best = Some((parameters.to_vec(), state)),
         }
     }
 
@@ -369,7 +426,7 @@ impl Run<'_> {
         let best = self.best.as_ref();
         Checkpoint {
             parameters: Cow::Borrowed(self.trainer.network().parameters()),
-            state: Cow::Borrowed(self.trainer.network().state()),
+            state: Cow::Owned(self.state(self.trainer.network())),
             first: Cow::Borrowed(first),
             second: Cow::Borrowed(second),
             best: best.map(|(p, s)| (Cow::Borrowed(p.as_slice()), Cow::Borrowed(s.as_slice()))),
@@ -396,14 +453,19 @@ impl Run<'_> {
             )));
         }
         let steps = i32::try_from(place.steps).unwrap_or(i32::MAX);
+        let states = self.state(self.trainer.network()).len();
         let (network, optimizer) = self.trainer.parts_mut();
         let fits = |parameters: &[f32], state: &[f32]| {
-            parameters.len() == network.parameters().len() && state.len() == network.state().len()
+            parameters.len() == network.parameters().len() && state.len() == states
         };
         let (parameters, state) = (&checkpoint.parameters, &checkpoint.state);
-        let others = || checkpoint.best.iter().chain(&checkpoint.average);
-        if !fits(parameters, state) || others().any(|(p, s)| !fits(p, s)) {
+        if !fits(parameters, state) || checkpoint.best.iter().any(|(p, s)| !fits(p, s)) {
             return Err(other("its network has another number of parameters"));
+        }
+        let (state, ends) = state.split_at(network.state().len());
+        if ends.iter().any(|end| !end.is_finite()) {
+            let problem = "ranges of its activations are NaN or infinite";
+            return Err(CheckpointError::Beyond(problem.to_string()));
         }
         network.parameters_mut().copy_from_slice(parameters);
         network.state_mut().copy_from_slice(state);
@@ -417,7 +479,8 @@ impl Run<'_> {
         }
         let network = self.trainer.network();
         network.check_finite().map_err(|error| CheckpointError::Beyond(error.to_string()))?;
-        let others = others().flat_map(|(parameters, state)| [parameters, state]);
+        let others = checkpoint.best.iter().chain(&checkpoint.average);
+        let others = others.flat_map(|(parameters, state)| [parameters, state]);
         for numbers in others.chain([&checkpoint.first, &checkpoint.second]) {
             if numbers.iter().any(|number| !number.is_finite()) {
                 let problem =
@@ -430,8 +493,13 @@ impl Run<'_> {
         match (&mut self.average, &checkpoint.average) {
             (None, None) => {}
             (Some(own), Some((parameters, state))) => {
-                own.network_mut().parameters_mut().copy_from_slice(parameters);
-                own.network_mut().state_mut().copy_from_slice(state);
+                let network = own.network_mut();
+                let lengths = (network.parameters().len(), network.state().len());
+                if (parameters.len(), state.len()) != lengths {
+                    return Err(other("its network has another number of parameters"));
+                }
+                network.parameters_mut().copy_from_slice(parameters);
+                network.state_mut().copy_from_slice(state);
             }
             _ => return Err(other("one of them has no moving average of the weights")),
         }
@@ -444,10 +512,56 @@ impl Run<'_> {
             }
             _ => return Err(other("one of them prunes no weights")),
         }
+        let ends = ends.to_vec();
         self.best = checkpoint.best.map(|(p, s)| (p.to_vec(), s.to_vec()));
         self.positions = checkpoint.positions.into_owned();
         self.place = place;
+        // The epoch before has rounded, and its ranges go on.
+        if let Some(start) = &self.aware
+            && (self.place.epoch, self.place.batch) > (start.float_epochs + 1, 0)
+        {
+            let mut aware = start.aware(self.trainer.network());
+            aware.set_ends(&ends);
+            self.trainer.set_aware(aware);
+        }
         Ok(())
+    }
+}
+
+/// Start of quantization-aware training.
+struct Start {
+    precisions: Vec<WeightPrecision>,
+    points: Points,
+    clipping: Clipping,
+    input: Option<InputRanges>,
+    data_type: DataType,
+    float_epochs: usize,
+}
+
+impl Start {
+    fn new(
+        settings: &AwareSettings,
+        data_type: DataType,
+        network: &Network<f32>,
+        objective: Objective,
+        splits: &Splits,
+        threads: &Threads,
+    ) -> Result<Self, AwareError> {
+        let outputs = !has_own_ranges(network, objective, &splits.train);
+        let (precisions, points) = settings.check(network, data_type, outputs)?;
+        Ok(Start {
+            precisions,
+            points,
+            clipping: settings.clipping,
+            input: input_ranges(&splits.train, data_type, threads),
+            data_type,
+            float_epochs: settings.float_epochs,
+        })
+    }
+
+    fn aware(&self, network: &Network<f32>) -> Aware<f32> {
+        let Start { precisions, points, clipping, input, data_type, .. } = self;
+        Aware::new(network, points.clone(), precisions, *clipping, input.clone(), *data_type)
     }
 }
 

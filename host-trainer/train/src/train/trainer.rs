@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::aware::Aware;
 use super::optimizer::{Optimizer, Piece, StepRule};
 use super::settings::Clip;
 use crate::data::{Shift, Subset, TargetBuffer};
@@ -27,6 +28,8 @@ const FLOPS_PER_WORKER: usize = 4_000_000;
 #[derive(Debug)]
 pub struct Trainer<T> {
     network: Network<T>,
+    /// The fake-quantized network, on which passes run in quantization-aware training.
+    aware: Option<Aware<T>>,
     optimizer: Optimizer<T>,
     objective: Objective,
     /// Copy of the network's penalties, readable while its parameters change.
@@ -125,8 +128,56 @@ impl<T: Real> Trainer<T> {
         let share = |span| Share { span, memory: GradientMemory::default(), gradients: Vec::new() };
         let spans = plan.spans(if worth > 1 { threads.min(worth) } else { 1 });
         let shares = spans.into_iter().map(share).collect();
-        let clip = None;
-        Trainer { network, optimizer, objective, penalties, clip, seed, workers, plan, shares }
+        let (clip, aware) = (None, None);
+        Trainer {
+            network,
+            aware,
+            optimizer,
+            objective,
+            penalties,
+            clip,
+            seed,
+            workers,
+            plan,
+            shares,
+        }
+    }
+
+    /// Runs all further passes on the fake-quantized network.
+    pub(super) fn set_aware(&mut self, aware: Aware<T>) {
+        for worker in &mut self.workers {
+            worker.tape = Tape::new(aware.network(), worker.tape.capacity());
+        }
+        self.aware = Some(aware);
+    }
+
+    /// Returns the fake-quantized network in training.
+    pub(super) fn aware(&self) -> Option<&Aware<T>> {
+        self.aware.as_ref()
+    }
+
+    /// Returns the fake-quantized network in training, for mutation.
+    pub(super) fn aware_mut(&mut self) -> Option<&mut Aware<T>> {
+        self.aware.as_mut()
+    }
+
+    /// Rounds the weights of another network with the same layers, for evaluation.
+    pub(super) fn round_weights_of(&mut self, network: &Network<T>) {
+        if let Some(aware) = &mut self.aware {
+            aware.quantize(network);
+        }
+    }
+
+    /// Rounds the weights after the last step, for evaluation.
+    pub(super) fn round_weights(&mut self) {
+        if let Some(aware) = &mut self.aware {
+            aware.quantize(&self.network);
+        }
+    }
+
+    /// Returns the network that is evaluated: the fake-quantized one, if there is one.
+    pub(super) fn evaluated(&self) -> &Network<T> {
+        self.aware.as_ref().map_or(&self.network, Aware::network)
     }
 
     /// Sets gradient clipping.
@@ -154,9 +205,12 @@ impl<T: Real> Trainer<T> {
         &self.optimizer
     }
 
-    /// Returns the network.
+    /// Returns the network: the fake-quantized one, if there is one.
     pub fn into_network(self) -> Network<T> {
-        self.network
+        match self.aware {
+            Some(aware) => aware.into_network(),
+            None => self.network,
+        }
     }
 
     /// Returns the number of threads that share each batch.
@@ -170,7 +224,9 @@ impl<T: Real> Trainer<T> {
         let rows = batch.positions.len();
         let part = rows.div_ceil(self.workers.len());
         let weight = T::one() / T::from_f64(rows as f64);
-        let (network, objective) = (&self.network, self.objective);
+        self.round_weights();
+        let network = self.aware.as_ref().map_or(&self.network, Aware::network);
+        let objective = self.objective;
         let (width, outputs) = (network.inputs(), network.outputs());
         let noise = Noise::of_step(self.seed, self.optimizer.memory().2 as usize);
         // A small last batch may have fewer micro-batches than workers.
@@ -198,6 +254,9 @@ impl<T: Real> Trainer<T> {
             sum
         });
         score.add_penalty(self.network.penalty());
+        if let Some(aware) = &mut self.aware {
+            aware.follow(workers.iter().map(|worker| worker.tape.seen()));
+        }
         if let [worker] = workers {
             self.network.follow(worker.tape.statistics());
         }
