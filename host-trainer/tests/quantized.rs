@@ -40,6 +40,7 @@ impl Trained {
             threads: &threads,
             stop: &stop,
             resume: None,
+            teachers: &[],
         };
         let network = train::train(plan.network.clone(), training, &mut Unseen).unwrap().network;
         let objective = plan.objective();

@@ -3,7 +3,7 @@
 use thimble_support::foreign_text::shown;
 use thimble_train::data::{Dataset, ScalingMethod, Source, TargetKind, TestRows};
 use thimble_train::evaluate::Threshold;
-use thimble_train::network::{Activation, Head, Loss, Network, NetworkError};
+use thimble_train::network::{Activation, Head, Loss, Network, NetworkError, WeightPrecision};
 use thimble_train::train::{AwareError, Monitor};
 
 use super::{Error, Preset};
@@ -101,6 +101,17 @@ impl Preset {
             }
             _ => Ok(()),
         }?;
+        if let Some(key) =
+            self.data.pool.map(|_| "data.pool").or(self.data.resize.map(|_| "data.resize"))
+            && !dataset.has_images()
+        {
+            return wrong(key, format!("{dataset} has no images to average: leave it out"));
+        }
+        if let Some(preparation) = dataset.preparation() {
+            let size = [preparation.height as usize, preparation.width as usize];
+            let averaged = self.data.averaged_size(size);
+            averaged.map_err(|(key, problem)| (key.to_string(), problem))?;
+        }
         if let Source::Images(images) = dataset
             && let Some(problem) = images.problem()
         {
@@ -183,9 +194,24 @@ impl Preset {
         let unknown = self.data.dataset.has_test().is_none();
         self.check_monitors(unknown || self.data.validation.is_some())?;
         let training = &self.training;
+        self.check_soft_targets()?;
+        if let Some(problem) = training.pruning.and_then(|pruning| pruning.problem()) {
+            return wrong("training.pruning", problem);
+        }
         if training.label_smoothing > 0.0 && training.loss.is_distance() {
             let problem = format!("{} has no labels to smooth: leave it out", training.loss.name());
             return wrong("training.label_smoothing", problem);
+        }
+        let augmentation = &training.augmentation;
+        if augmentation.is_active() && !self.data.dataset.has_images() {
+            let problem = format!(
+                "{} has no images, and only images are shifted and deformed: leave it out",
+                self.data.dataset
+            );
+            return wrong("training.augmentation", problem);
+        }
+        if let Some((key, problem)) = augmentation.problem() {
+            return wrong(&format!("training.augmentation.{key}"), problem);
         }
         let rate = training.optimizer.learning_rate();
         if let Some(plateau) = training.reduce_lr_on_plateau
@@ -212,6 +238,25 @@ impl Preset {
         }
     }
 
+    /// Checks the settings that make distributions over the classes of targets.
+    fn check_soft_targets(&self) -> Result<(), Wrong> {
+        let training = &self.training;
+        let mixup = training.mixup.map(|_| "training.mixup");
+        let Some(key) = training.distillation.as_ref().map(|_| "training.distillation").or(mixup)
+        else {
+            return Ok(());
+        };
+        if training.loss != Loss::SparseCategoricalCrossEntropy {
+            let problem = format!(
+                "its targets are distributions over classes, which {} has not: set training.loss = \
+                 \"sparse_categorical_cross_entropy\", or leave it out",
+                training.loss.name()
+            );
+            return wrong(key, problem);
+        }
+        Ok(())
+    }
+
     fn check_aware(&self) -> Result<(), Wrong> {
         let Some((aware, data_type)) = self.aware() else { return Ok(()) };
         if aware.float_epochs >= self.training.epochs {
@@ -224,6 +269,14 @@ impl Preset {
         let network = Network::<f32>::new(1, &narrow(&self.network.specs()), 1);
         let Ok(network) = network else { return Ok(()) };
         match aware.check(&network, data_type, true) {
+            Ok((precisions, _))
+                if self.training.pruning.is_some()
+                    && precisions.contains(&WeightPrecision::Int2) =>
+            {
+                let problem = "int2 weights have no zero, and pruned weights are zero: choose \
+                               ternary or int4, or leave training.pruning out";
+                wrong("quantization_aware.weights", problem.to_string())
+            }
             Ok(_) => Ok(()),
             Err(AwareError::Network(NetworkError::Place { layer, problem })) => {
                 wrong(&format!("network.layers[{layer}]"), problem.to_string())
@@ -445,6 +498,40 @@ mod tests {
                 "epochs = 1\nearly_stopping = { patience = 2, monitor = \"val_f1\" }",
                 "expected one of `val_loss`",
             ),
+            (
+                "epochs = 1",
+                "epochs = 1\naugmentation = { strength = 0.5 }",
+                "training.augmentation: spirals has no images",
+            ),
+            ("epochs = 1", "epochs = 1\naugmentation = { shift = 1 }", "spirals has no images"),
+            (
+                "epochs = 1",
+                "epochs = 1\nmixup = { alpha = 0.2 }",
+                "training.mixup: its targets are distributions over classes, which \
+                 binary_cross_entropy has not",
+            ),
+            (
+                "epochs = 1",
+                "epochs = 1\nmixup = { alpha = 3.0 }",
+                "above 0 and at most 2, but is 3",
+            ),
+            (
+                "epochs = 1",
+                "epochs = 1\ndistillation = { teachers = [\"a\"] }",
+                "training.distillation: its targets are distributions",
+            ),
+            (
+                "epochs = 1",
+                "epochs = 1\npruning = { final_sparsity = 0.5, begin = 0.7 }",
+                "training.pruning: begin = 0.7 is after end = 0.6",
+            ),
+            (
+                "optimizer = { adam = {} }",
+                "optimizer = { adam = {} }\npruning = { final_sparsity = 0.5 }\n[quantization_aware]\n\
+                 weights = \"int2\"",
+                "quantization_aware.weights: int2 weights have no zero",
+            ),
+            ("epochs = 1", "epochs = 1\nema_momentum = 1.0", "must be from 0 to below 1, but is 1"),
             ("epochs = 1", "epochs = 1\nlog_every = 0", "must be at least 1, but is 0"),
             ("activation = \"sigmoid\"", "name = \"a\"", "two layers have the name `a`"),
             ("{ spirals = { arms = 2, points_per_arm = 50, classes = 2 } }", surface, ""),

@@ -7,7 +7,7 @@ use thimble_train::data::{
     self, HoldOut, Loaded, Locations, Raw, ScalingMethod, Source, Splits, TestRows,
 };
 use thimble_train::network::{Activation, DenseSpec, Initializer, LayerSpec};
-use thimble_train::validators::{below_one, not_negative, positive, width};
+use thimble_train::validators::{below_one, not_negative, optional_at_least_one, positive, width};
 use thimble_train::{quantize, train};
 
 /// All settings of a training. [`Preset::read`] parses and checks it.
@@ -49,6 +49,16 @@ pub struct DataSettings {
     /// Validation split, from the remaining rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<HoldOut>,
+    /// Average pooling of images: side of the squares of pixels whose mean is one input.
+    #[serde(
+        default,
+        deserialize_with = "optional_at_least_one",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub pool: Option<usize>,
+    /// Height and width to which images are averaged, as an alternative to `pool`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resize: Option<[usize; 2]>,
     /// Feature scaling, fitted on the training split or fixed. The default depends on the dataset,
     /// see [`DataSettings::scaling`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -140,6 +150,7 @@ impl DataSettings {
         if let (Some(TestRows::File(file)), Source::Csv(table)) = (&self.test, &self.dataset) {
             loaded.test = Some(table.load_another(file, &loaded.train)?);
         }
+        self.average(&mut loaded)?;
         if !self.raw.is_empty() {
             loaded.train = self.counted(loaded.train)?;
             loaded.test = loaded.test.map(|test| test.counted(&self.raw)).transpose()?;

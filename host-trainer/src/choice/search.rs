@@ -9,6 +9,7 @@ use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
 use crate::memory;
 use crate::network::{Network, Objective};
 use crate::preset::Preset;
+use crate::quantize::weights::with_sparse_weights;
 use crate::quantize::{
     Activations, CalibrationMethod, DataTypes, Quantized, Recipe, Settings, quantize,
 };
@@ -334,7 +335,13 @@ pub fn quantize_network(
     }
     match task.refused.take() {
         Some(error) if task.found.is_empty() => Err(error),
-        _ => Ok(task.take()),
+        _ => {
+            let (mut quantized, choice) = task.take();
+            if preset.training.pruning.is_some() {
+                quantized.bytes = with_sparse_weights(&quantized.bytes)?;
+            }
+            Ok((quantized, choice))
+        }
     }
 }
 

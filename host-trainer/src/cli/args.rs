@@ -132,6 +132,10 @@ pub struct TrainArgs {
     /// Start from the weights of a run, such as an imported one, in place of random weights
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     pub from: Option<PathBuf>,
+    /// Distill these runs: learn the mean of their probabilities, too; several are separated by
+    /// commas
+    #[arg(long, value_name = "RUN", value_delimiter = ',')]
+    pub teacher: Vec<PathBuf>,
     /// Train with weights and activations rounded as in the quantized model, with weights of this
     /// data type; as `quantization_aware` in a preset
     #[arg(long, value_enum)]
@@ -449,6 +453,7 @@ impl Default for Command {
             set: Vec::new(),
             resume: false,
             from: None,
+            teacher: Vec::new(),
             weights: None,
             flash: None,
             core: None,

@@ -37,7 +37,8 @@ const INTERRUPTED: i32 = 130;
 pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     let settings: Vec<String> =
         weights_setting(args)?.into_iter().chain(args.set.clone()).collect();
-    let mut preset = preset::find(&args.preset)?.with_settings(&settings)?;
+    let preset = preset::find(&args.preset)?.with_teachers(&args.teacher)?;
+    let mut preset = preset.with_settings(&settings)?;
     preset.seed = args.seed.unwrap_or(preset.seed);
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let out = args.output.clone().unwrap_or_else(|| Path::new("runs").join(&preset.name));

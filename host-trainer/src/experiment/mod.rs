@@ -7,6 +7,7 @@ mod npy;
 mod read;
 mod report;
 mod run;
+mod teachers;
 mod write;
 
 pub use finish::Finished;
@@ -14,6 +15,7 @@ pub use metrics::{metrics, metrics_json};
 pub use read::{ReadError, SavedRun, check_data, check_run, read_metrics};
 pub use report::{Pages, ReportError};
 pub use run::{Error, Experiment, Plan, Trained};
+pub use teachers::TeacherError;
 
 #[cfg(test)]
 mod tests {

@@ -118,7 +118,7 @@ pub fn preparation(
 }
 
 fn plain_of(known: Preparation) -> Preparation {
-    Preparation::plain(known.height, known.width)
+    Preparation { average: known.average, ..Preparation::plain(known.height, known.width) }
 }
 
 /// Returns the plain preprocessing for the shape of a model's input.
@@ -147,7 +147,9 @@ fn with_size(text: &str, plain: Preparation) -> Result<Preparation, PreparationE
         // Later words take precedence.
         false => {
             let Preparation { height, width, levels, .. } = plain;
-            format!("{height}x{width} {color} levels={levels} {text}").parse()
+            let average = plain.average.map(|[rows, columns]| format!("/{rows}x{columns}"));
+            let average = average.unwrap_or_default();
+            format!("{height}x{width}{average} {color} levels={levels} {text}").parse()
         }
     }
 }

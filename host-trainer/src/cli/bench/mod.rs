@@ -122,6 +122,7 @@ fn own_epoch(
     let (stop, mut clock) = (StopFlag::default(), Clock { best: f64::INFINITY, bar });
     let mut splits = plan.splits.clone();
     splits.validation = None;
+    let teachers = plan.teachers()?;
     let training = Training {
         aware: plan.preset.aware(),
         splits: &splits,
@@ -130,6 +131,7 @@ fn own_epoch(
         threads,
         stop: &stop,
         resume: None,
+        teachers: &teachers,
     };
     let outcome = train::train(plan.network.clone(), training, &mut clock)?;
     Ok((clock.best, outcome))

@@ -67,6 +67,7 @@ impl Images {
             invert: self.invert.unwrap_or(self.fit.default_invert()),
             background: self.background,
             levels: 255,
+            average: None,
         }
     }
 

@@ -1,8 +1,10 @@
 //! Datasets: sources, CSV tables, images, splits, scaling, data augmentation.
 
+mod area;
 mod augment;
 mod counts;
 mod dataset;
+mod deform;
 mod digits;
 mod error;
 #[cfg(feature = "fetch")]
@@ -24,9 +26,11 @@ mod subset;
 mod table;
 mod target_scaling;
 
+pub use area::Averager;
 pub use augment::{Shift, Shifts};
 pub use counts::Raw;
-pub use dataset::{Dataset, FeatureLabel, Features, Labels, Targets, Values};
+pub use dataset::{Dataset, FeatureLabel, Features, Labels, Original, Targets, Values};
+pub use deform::{DeformMemory, Deformation, Deformer, image_shape};
 pub use error::Error;
 #[cfg(feature = "fetch")]
 pub use fetch::{FetchProgress, Mirror, fetch};
@@ -42,6 +46,7 @@ pub use split::{Amount, HoldOut, Results, Splits, TestRows};
 pub use stage::Stage;
 pub use subset::{Subset, TargetBuffer};
 pub use table::{Intake, Missing, Row, RowReader, RowSpec, Table, TableTarget};
+pub use thimble_features::{Area, AreaMismatch};
 pub use thimble_preparation::{
     Background, ColorMode, Fit, Invert, Preparation, PreparationError, PrepareError, Prepared,
 };

@@ -31,7 +31,7 @@ pub use finite::NotFinite;
 pub(crate) use gradients::{GradientMemory, GradientPlan};
 pub use head::Head;
 pub use initializer::Initializer;
-pub use loss::{BatchScore, Loss, TargetRows};
+pub use loss::{BatchScore, Loss, SoftRows, TargetRows};
 pub use matmul::PackedOperand;
 pub use model::{Layer, LayerView, Network};
 pub use objective::Objective;

@@ -197,6 +197,17 @@ impl<T: Real> Network<T> {
         &mut self.parameters
     }
 
+    /// Multiplies the weights of all dense layers, but no biases.
+    pub(crate) fn scale_weights(&mut self, factor: T) {
+        for placed in &self.layers {
+            if let Layer::Dense(dense) = &placed.layer {
+                let start = placed.parameters.start;
+                let weights = start..start + dense.inputs * dense.outputs;
+                self.parameters[weights].iter_mut().for_each(|weight| *weight *= factor);
+            }
+        }
+    }
+
     /// Returns the non-trainable state: running means and variances.
     pub fn state(&self) -> &[T] {
         &self.state

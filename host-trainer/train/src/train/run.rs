@@ -7,9 +7,13 @@ use model_format::DataType;
 use rand::seq::SliceRandom;
 use thimble_support::random::{Stream, stream};
 
+use super::average::Average;
 use super::aware::{Aware, AwareError, AwareSettings};
 use super::checkpoint::{Checkpoint, CheckpointError, Place};
+use super::distillation::Teacher;
+use super::feed::{Feed, Order, Recipe};
 use super::observe::{Flow, Observer, Progress, StopFlag};
+use super::pruning::Mask;
 use super::schedule::warm_up;
 use super::trainer::Batch;
 use super::{BatchRecord, EpochRecord, History, Optimizer, Settings, Trainer};
@@ -98,6 +102,8 @@ pub struct Training<'a> {
     pub stop: &'a StopFlag,
     /// Checkpoint to resume from.
     pub resume: Option<Checkpoint<'static>>,
+    /// Teachers, if the settings have distillation.
+    pub teachers: &'a [Teacher],
 }
 
 /// Trains a network.
@@ -114,7 +120,7 @@ pub fn train(
     training: Training<'_>,
     observer: &mut dyn Observer<f32>,
 ) -> Result<Outcome<f32>, TrainError> {
-    let Training { splits, settings, aware, seed, threads, stop, resume } = training;
+    let Training { splits, settings, aware, seed, threads, stop, resume, teachers } = training;
     let rows = splits.train.len();
     let batch_size = settings.batch_size;
     if batch_size > rows {
@@ -129,12 +135,20 @@ pub fn train(
     let optimizer = Optimizer::new(settings.optimizer, network.parameters().len());
     let trainer = Trainer::new(network, optimizer, objective, batch_size, threads.count(), seed)
         .clipped(settings.clip);
+    let recipe = Recipe {
+        deformation: settings.augmentation.deformation(),
+        shifts: settings.augmentation.shift > 0,
+        mixup: settings.mixup,
+        distillation: settings.distillation.clone(),
+    };
     let mut shift_source = Shifts::new(
         settings.augmentation.shift,
         settings.augmentation.fraction,
         stream(seed, Stream::Augmentation),
     );
     let mut shuffle = stream(seed, Stream::Shuffle);
+    let average = settings.ema_momentum.map(|momentum| Average::new(trainer.network(), momentum));
+    let mask = settings.pruning.map(|pruning| Mask::new(trainer.network(), pruning));
     let mut run = Run {
         splits,
         settings,
@@ -149,6 +163,9 @@ pub fn train(
         positions: (0..rows as u32).collect(),
         shifts: vec![Shift::NONE; rows],
         best: None,
+        feed: Feed::new(&splits.train, recipe, teachers, seed, threads.count()),
+        average,
+        mask,
         aware,
     };
     if let Some(checkpoint) = resume {
@@ -174,7 +191,7 @@ pub fn train(
             // Stopped within an epoch. The checkpoint contains the position.
             observer.resumable(&|| run.checkpoint());
             run.validate(&mut record, objective, threads);
-            observer.epoch_done(&record, run.trainer.evaluated());
+            observer.epoch_done(&record, run.network());
             run.place.history.epochs.push(record);
             break;
         }
@@ -187,13 +204,14 @@ pub fn train(
             run.place.plateau_share =
                 plateau.next_share(&mut run.place.plateau, share, &record, rate);
         }
+        let is_judged = is_judged && !run.is_pruning();
         if let Some(stopping) = settings.early_stopping.as_ref().filter(|_| is_judged) {
             let is_best = stopping.judge(&mut run.place.stopping, &record);
             if is_best && stopping.restore_best_weights {
                 run.keep_best();
             }
         }
-        let flow = observer.epoch_done(&record, run.trainer.evaluated());
+        let flow = observer.epoch_done(&record, run.network());
         run.place.history.epochs.push(record);
         run.place.epoch += 1;
         run.place.batch = 0;
@@ -207,7 +225,12 @@ pub fn train(
         }
     }
     observer.trained();
-    let Run { mut trainer, place, best, .. } = run;
+    let Run { mut trainer, place, best, average, .. } = run;
+    if let Some(average) = average {
+        let (network, _) = trainer.parts_mut();
+        network.parameters_mut().copy_from_slice(average.network().parameters());
+        network.state_mut().copy_from_slice(average.network().state());
+    }
     if let Some((parameters, state)) = best {
         let (network, _) = trainer.parts_mut();
         let (state, ends) = state.split_at(network.state().len());
@@ -240,6 +263,12 @@ struct Run<'a> {
     /// Parameters and state of the best epoch.
     best: Option<(Vec<f32>, Vec<f32>)>,
     place: Place,
+    /// Prepares the inputs, if rows are not used as they are.
+    feed: Option<Feed<'a>>,
+    /// Moving average of the weights.
+    average: Option<Average>,
+    /// Pruned blocks.
+    mask: Option<Mask>,
     /// Start of quantization-aware training.
     aware: Option<Start>,
 }
@@ -250,6 +279,22 @@ impl Run<'_> {
     fn has_lost_patience(&self) -> bool {
         let stopping = self.settings.early_stopping.as_ref();
         stopping.is_some_and(|stopping| stopping.is_over(&self.place.stopping))
+    }
+
+    /// Returns the network that is evaluated and kept: the moving average, if there is one, rounded
+    /// in quantization-aware training.
+    fn network(&self) -> &Network<f32> {
+        match (&self.average, self.trainer.aware()) {
+            (Some(average), None) => average.network(),
+            _ => self.trainer.evaluated(),
+        }
+    }
+
+    /// Returns `true` while more blocks will be pruned. No epoch before is the best.
+    fn is_pruning(&self) -> bool {
+        let steps = self.settings.epochs * self.batches();
+        let last = self.settings.pruning.map(|pruning| pruning.last_step(steps));
+        last.is_some_and(|last| self.place.steps < last)
     }
 
     fn batches(&self) -> usize {
@@ -268,9 +313,13 @@ impl Run<'_> {
         let batches = self.batches();
         let warm_up_steps = (self.settings.warm_up_epochs * batches as f64).round() as usize;
         let (epoch, mut learning_rate) = (self.place.epoch, 0.0);
+        let (positions, shifts, batch_size) = (&*self.positions, &*self.shifts, *batch_size);
+        let order = Order { positions, shifts, batch_size };
+        if let Some(feed) = &mut self.feed {
+            feed.begin(epoch);
+        }
         while self.place.batch < batches {
-            let first = self.place.batch * batch_size;
-            let range = first..(first + batch_size).min(self.positions.len());
+            let range = order.range(self.place.batch);
             let steps = self.place.steps;
             learning_rate = optimizer.learning_rate()
                 * schedule.factor(steps, epochs * batches, batches)
@@ -278,12 +327,31 @@ impl Run<'_> {
                 * self.place.plateau_share;
             let rows = Batch {
                 subset: &self.splits.train,
-                positions: &self.positions[range.clone()],
-                shifts: &self.shifts[range],
+                positions: &positions[range.clone()],
+                shifts: &shifts[range],
+                inputs: None,
+                soft: None,
             };
-            let batch_score = self.trainer.step(rows, learning_rate);
+            let trainer = &mut self.trainer;
+            let batch_score = match &mut self.feed {
+                Some(feed) => feed.with(self.place.batch, order, |inputs, soft| {
+                    trainer.step(Batch { inputs: Some(inputs), soft, ..rows }, learning_rate)
+                }),
+                None => trainer.step(rows, learning_rate),
+            };
             self.place.steps += 1;
             self.place.batch += 1;
+            if let Some(mask) = &mut self.mask {
+                let parameters = self.trainer.parts_mut().0.parameters_mut();
+                mask.tighten(parameters, self.place.steps, epochs * batches);
+                mask.apply(parameters);
+            }
+            if let Some(average) = &mut self.average {
+                average.follow(self.trainer.network(), self.place.steps);
+                if let Some(mask) = &self.mask {
+                    mask.apply(average.network_mut().parameters_mut());
+                }
+            }
             let batch = self.place.batch;
             if !batch_score.loss_sum.is_finite() {
                 return Err(TrainError::Diverged { epoch, batch, loss: batch_score.loss() });
@@ -316,9 +384,10 @@ impl Run<'_> {
         }
     }
 
-    /// Returns running statistics and the ends of the ranges of activations; zeros before rounding.
-    fn state(&self) -> Vec<f32> {
-        let mut state = self.trainer.network().state().to_vec();
+    /// Returns the running statistics of a network and the ends of the ranges of activations; zeros
+    /// before rounding.
+    fn state(&self, network: &Network<f32>) -> Vec<f32> {
+        let mut state = network.state().to_vec();
         match (self.trainer.aware(), &self.aware) {
             (Some(aware), _) => state.extend(aware.ends()),
             (None, Some(start)) => state.resize(state.len() + 2 * start.points.tracked(), 0.0),
@@ -328,15 +397,20 @@ impl Run<'_> {
     }
 
     fn validate(&mut self, record: &mut EpochRecord, objective: Objective, threads: &Threads) {
-        self.trainer.round_weights();
-        record.validation = self.splits.validation.as_ref().map(|validation| {
-            score_float(self.trainer.evaluated(), validation, objective, threads)
-        });
+        match &self.average {
+            Some(average) => self.trainer.round_weights_of(average.network()),
+            None => self.trainer.round_weights(),
+        }
+        record.validation = self
+            .splits
+            .validation
+            .as_ref()
+            .map(|validation| score_float(self.network(), validation, objective, threads));
     }
 
     fn keep_best(&mut self) {
-        let state = self.state();
-        let parameters = self.trainer.network().parameters();
+        let network = self.average.as_ref().map_or(self.trainer.network(), Average::network);
+        let (parameters, state) = (network.parameters(), self.state(network));
         match &mut self.best {
             Some(best) => {
                 best.0.copy_from_slice(parameters);
@@ -352,10 +426,15 @@ impl Run<'_> {
         let best = self.best.as_ref();
         Checkpoint {
             parameters: Cow::Borrowed(self.trainer.network().parameters()),
-            state: Cow::Owned(self.state()),
+            state: Cow::Owned(self.state(self.trainer.network())),
             first: Cow::Borrowed(first),
             second: Cow::Borrowed(second),
             best: best.map(|(p, s)| (Cow::Borrowed(p.as_slice()), Cow::Borrowed(s.as_slice()))),
+            average: self.average.as_ref().map(|average| {
+                let network = average.network();
+                (Cow::Borrowed(network.parameters()), Cow::Borrowed(network.state()))
+            }),
+            mask: self.mask.as_ref().map(|mask| Cow::Borrowed(mask.kept())),
             positions: Cow::Borrowed(&self.positions),
             place: self.place.clone(),
         }
@@ -374,7 +453,7 @@ impl Run<'_> {
             )));
         }
         let steps = i32::try_from(place.steps).unwrap_or(i32::MAX);
-        let states = self.state().len();
+        let states = self.state(self.trainer.network()).len();
         let (network, optimizer) = self.trainer.parts_mut();
         let fits = |parameters: &[f32], state: &[f32]| {
             parameters.len() == network.parameters().len() && state.len() == states
@@ -400,15 +479,39 @@ impl Run<'_> {
         }
         let network = self.trainer.network();
         network.check_finite().map_err(|error| CheckpointError::Beyond(error.to_string()))?;
-        let best = checkpoint.best.iter().flat_map(|(parameters, state)| [parameters, state]);
-        for numbers in best.chain([&checkpoint.first, &checkpoint.second]) {
+        let others = checkpoint.best.iter().chain(&checkpoint.average);
+        let others = others.flat_map(|(parameters, state)| [parameters, state]);
+        for numbers in others.chain([&checkpoint.first, &checkpoint.second]) {
             if numbers.iter().any(|number| !number.is_finite()) {
-                let problem = "numbers of its optimizer or its best epoch are NaN or infinite";
+                let problem =
+                    "numbers of its optimizer, its average or its best epoch are NaN or infinite";
                 return Err(CheckpointError::Beyond(problem.to_string()));
             }
         }
         check_place(&place, self.settings, self.positions.len())
             .map_err(CheckpointError::Beyond)?;
+        match (&mut self.average, &checkpoint.average) {
+            (None, None) => {}
+            (Some(own), Some((parameters, state))) => {
+                let network = own.network_mut();
+                let lengths = (network.parameters().len(), network.state().len());
+                if (parameters.len(), state.len()) != lengths {
+                    return Err(other("its network has another number of parameters"));
+                }
+                network.parameters_mut().copy_from_slice(parameters);
+                network.state_mut().copy_from_slice(state);
+            }
+            _ => return Err(other("one of them has no moving average of the weights")),
+        }
+        match (&mut self.mask, &checkpoint.mask) {
+            (None, None) => {}
+            (Some(own), Some(mask)) => {
+                if !own.load(mask) {
+                    return Err(other("it pruned other weights"));
+                }
+            }
+            _ => return Err(other("one of them prunes no weights")),
+        }
         let ends = ends.to_vec();
         self.best = checkpoint.best.map(|(p, s)| (p.to_vec(), s.to_vec()));
         self.positions = checkpoint.positions.into_owned();
