@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use host_trainer::chips::Measured;
 use host_trainer::data::Preparation;
 use host_trainer::predict::{AskedPreparation, preparation};
 use model_format::Model;
@@ -117,7 +118,8 @@ fn drawings_and_photos_are_prepared_as_for_training() {
           await input.open(new File([new Uint8Array({})], "photo.png", {{ type: "image/png" }}));
           const photo = state();
           await input.open(new File(["text"], "text.png"));
-          return {{ empty, drawn, more, strokes, undone, cleared, photo, refused: input.status.textContent }};
+          const cycles = document.querySelector("section tbody tr:last-child td[data-column=cycles]").textContent;
+          return {{ empty, drawn, more, strokes, cycles, undone, cleared, photo, refused: input.status.textContent }};
         }}"#,
         json!(read(folder.join("photo.png")))
     );
@@ -154,6 +156,10 @@ fn drawings_and_photos_are_prepared_as_for_training() {
     let flags = [&found["empty"], &found["cleared"], &found["strokes"]];
     assert_eq!(flags, [&json!(false), &json!(false), &json!(2)]);
     assert!(found["refused"].as_str().unwrap().contains("text.png is no image"), "{found}");
+    // The cycles that `inspect --for` predicts; the page rounds a call and two layers by themselves.
+    let cycles: f64 = found["cycles"].as_str().unwrap().replace(',', "").parse().unwrap();
+    let costs = Measured::read().expect("costs").cycles["m4"];
+    assert!((cycles - costs.cycles([(64, 32), (32, 10)])).abs() <= 3.0 * 0.5, "{cycles}");
     // The browser decodes a PNG without transparency to the same pixels.
     let predicted = ["predict", run.to_str().unwrap(), "photo.png", "--json"];
     let predicted = Finished::of(&mut host_trainer(&folder, predicted)).success();

@@ -3,8 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model_format::{Encoding, Model};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use crate::chips::{ChipError, CycleCosts, Measured};
 use crate::data::{Scaling, Source};
 use crate::experiment::{Plan, SavedRun};
 use crate::network::{Activation, Head, Layer, LayerView, Network, Objective};
@@ -29,6 +30,9 @@ pub enum PageError {
     /// The preprocessing of images in the model file is unknown.
     #[error(transparent)]
     Preparation(#[from] PredictError),
+    /// The measurements of cores that are built into the program are damaged.
+    #[error(transparent)]
+    Costs(#[from] ChipError),
 }
 
 /// Returns the content for a model alone.
@@ -79,6 +83,11 @@ pub(crate) fn of_networks(
 ) -> Result<PageContent, PageError> {
     let model = Model::parse(file)?;
     let classes = model.output().kind.labels().map_or(0, |labels| labels.len());
+    if network.fake_quantization().is_some() {
+        let missing = "No float network: quantization-aware training rounds its activations, which \
+                       this page does not";
+        return content(file, &model, Some(dataset), Value::Null, missing);
+    }
     let float = float_network(network, objective, scalings, classes);
     content(file, &model, Some(dataset), float, "")
 }
@@ -93,8 +102,12 @@ fn content(
     let images = images(model, dataset)?.map(|chosen| {
         json!({ "words": chosen.preparation.to_string(), "origin": chosen.origin.to_string() })
     });
+    let costs = Measured::read()?.cycles;
+    let costs: Map<String, Value> =
+        costs.into_iter().map(|(core, CycleCosts(costs))| (core, json!(costs))).collect();
     let data = json!({
         "model": STANDARD.encode(file),
+        "costs": costs,
         "preparation": images,
         "float": float,
         "float_missing": float_missing,

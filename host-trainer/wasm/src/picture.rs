@@ -6,8 +6,9 @@ use thimble_preparation::Preparation;
 /// Preprocesses an image as it was for training. `buffer` has the preprocessing in words, of `text`
 /// bytes, and then the pixels, four bytes each.
 ///
-/// The result is a byte that is 1 if the image was inverted, a byte with the value that stands for
-/// 1, and the bytes of the prepared image.
+/// The result is a byte that is 1 if the image was inverted, a byte with the value that stands for 1,
+/// a byte with the number of channels, height and width (u16 each), and the bytes of the prepared
+/// image.
 ///
 /// # Errors
 /// A text for words that are not known, for pixels that are not width × height, and for an image in
@@ -35,7 +36,11 @@ pub fn prepare(
         false => DynamicImage::ImageRgba8(image),
     };
     let prepared = preparation.apply(image).map_err(|error| error.to_string())?;
-    let mut result = vec![u8::from(prepared.inverted), prepared.levels];
+    // At most the inputs of a model.
+    let side = |side: usize| u16::try_from(side).unwrap_or(u16::MAX).to_le_bytes();
+    let mut result = vec![u8::from(prepared.inverted), prepared.levels, prepared.channels as u8];
+    result.extend_from_slice(&side(prepared.height));
+    result.extend_from_slice(&side(prepared.width));
     result.extend_from_slice(&prepared.bytes);
     Ok(result)
 }
@@ -53,7 +58,7 @@ mod tests {
     #[test]
     fn pixels_are_prepared_and_what_does_not_fit_is_named() {
         let pixels = [0, 0, 0, 255, 255, 255, 255, 255, 9, 9, 9, 255, 0, 0, 0, 0];
-        assert_eq!(prepared(&pixels, 2, 2), Ok(vec![1, 255, 255, 0, 246, 0]));
+        assert_eq!(prepared(&pixels, 2, 2), Ok(vec![1, 255, 1, 2, 0, 2, 0, 255, 0, 246, 0]));
         for (width, height) in [(2, 1), (3, 2), (u32::MAX, u32::MAX)] {
             let error = prepared(&pixels, width, height).unwrap_err();
             assert!(error.contains("16 bytes for"), "{error}");

@@ -201,12 +201,12 @@ class ImageInput {
   }
 
   blank() {
-    this.show({ bytes: new Uint8Array(this.page.engine.model.input.len), levels: 1 });
+    const { height, width, colors } = pictureSize(this.page.preparation.words);
+    this.show({ height, width, colors, levels: 1, bytes: new Uint8Array(height * width * colors) });
     return null;
   }
 
-  show({ bytes, levels }) {
-    const { height, width, colors } = pictureSize(this.page.preparation.words);
+  show({ height, width, colors, levels, bytes }) {
     [this.seen.width, this.seen.height] = [width, height];
     const image = new ImageData(width, height);
     for (let pixel = 0; pixel < width * height; pixel++) {

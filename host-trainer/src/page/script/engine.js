@@ -108,7 +108,7 @@ class Engine {
     const text = new TextEncoder().encode(words);
     this.write(text, data);
     if (this.exports.thimble_prepare(text.length, width, height) !== 0) throw new Refusal(this.text());
-    const [inverted, levels, ...bytes] = this.result();
-    return { inverted: inverted === 1, levels, bytes: Uint8Array.from(bytes) };
+    const result = this.result(), [inverted, levels, colors] = result, view = new DataView(result.buffer);
+    return { inverted: inverted === 1, levels, colors, height: view.getUint16(3, true), width: view.getUint16(5, true), bytes: result.slice(7) };
   }
 }

@@ -7,7 +7,7 @@ class LayersView {
   constructor(page) {
     this.page = page;
     const { model } = page.engine;
-    this.core = make("select", { autocomplete: "off" }, ...Object.keys(COSTS).map((core) => make("option", { selected: core === "Cortex-M4F" }, core)));
+    this.core = make("select", { autocomplete: "off" }, ...Object.keys(CORES).map((core) => make("option", { selected: core === "Cortex-M4F" }, core)));
     this.core.addEventListener("change", () => this.costs());
     const strip = (title) => {
       const canvas = make("canvas", { class: "strip", role: "img", hidden: true, "aria-label": `${title}: no input yet` });
@@ -56,21 +56,23 @@ class LayersView {
 
   costs() {
     const { layers, input } = this.page.engine.model;
-    const total = { cycles: 0, instructions: 0 };
+    const { costs } = this.page.data;
+    // A call itself.
+    const total = { cycles: Math.round(costs[CORES[this.core.value].timing][0]), instructions: 0 };
     let bits = input.tensor.bits;
     const rows = layers.map((layer, index) => {
-      const cost = layerCost(this.core.value, layer, bits);
+      const cost = layerCost(this.core.value, costs, layer, bits);
       bits = layer.tensor.bits;
       if (!cost) return [`${index}: ${layer.kind}`, String(layer.macs), "–", "–"];
       total.cycles += cost.cycles;
       total.instructions += cost.instructions;
       return [`${index}: ${layer.kind} ${layer.inputs} → ${layer.outputs}`, layer.macs, cost.cycles, cost.instructions].map((cell) => (typeof cell === "number" ? grouped(cell) : cell));
     });
-    rows.push(["all", grouped(layers.reduce((sum, layer) => sum + layer.macs, 0)), grouped(total.cycles), grouped(total.instructions)]);
+    rows.push(["all, and the call", grouped(layers.reduce((sum, layer) => sum + layer.macs, 0)), grouped(total.cycles), grouped(total.instructions)]);
     this.costTable.replaceChildren(
       table(["layer", "products", "cycles", "instructions"], rows),
-      make("p", { class: "faint" }, "Products are multiply-accumulates. Cycles and instructions are estimates for an input without zeros and a model packed for the core: within 6 % of measured totals, by the " +
-        "documented timings of the core at memory without wait states. Other layers than dense ones of int8 were not measured."));
+      make("p", { class: "faint" }, "Products are multiply-accumulates. Cycles and instructions are estimates for an input without zeros and a model packed " +
+        "for the core, by the documented timings of the core at memory without wait states. Other layers than dense ones of int8 were not measured."));
   }
 }
 

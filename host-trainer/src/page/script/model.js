@@ -19,9 +19,9 @@ function guessedPreparation(model) {
   return { words, origin: "a guess: the preprocessing of the training images is unknown" };
 }
 
-/** Height, width and colors of a prepared image. */
+/** Height, width and colors of a prepared image, behind a slash where it is averaged to fewer pixels. */
 function pictureSize(words) {
-  const [height, width] = words.split(" ")[0].split("x").map(Number);
+  const [height, width] = words.split(" ")[0].split("/").pop().split("x").map(Number);
   return { height, width, colors: words.includes(" rgb") ? 3 : 1 };
 }
 
