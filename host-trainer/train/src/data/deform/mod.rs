@@ -154,9 +154,12 @@ struct Straight;
 impl Loop<(f32, f32, &mut [f32])> for Straight {
     type Output = ();
 
+    #[expect(
+        clippy::needless_range_loop,
+        reason = "an overflow check in a counter would prevent vectorization"
+    )]
     #[inline(always)]
     fn run((start, step, to): (f32, f32, &mut [f32])) {
-        // By index: an overflow check in a counter beside the slice would prevent vectorization.
         for column in 0..to.len() {
             to[column] = start + step * column as i32 as f32;
         }

@@ -45,6 +45,10 @@ impl Loop<([&[f32]; 3], &mut [f32], f32)> for Erode {
     }
 }
 
+#[expect(
+    clippy::needless_range_loop,
+    reason = "an overflow check in a counter would prevent vectorization"
+)]
 #[inline(always)]
 fn blend(
     [above, line, below]: [&[f32]; 3],
