@@ -531,6 +531,16 @@ mod tests {
                  weights = \"int2\"",
                 "quantization_aware.weights: int2 weights have no zero",
             ),
+            (
+                "optimizer = { adam = {} }",
+                "optimizer = { adam = {} }\n[quantization_aware]\nweights = [\"int4\"]",
+                "quantization_aware.weights: 1 data types are given for 2 dense layers",
+            ),
+            (
+                "optimizer = { adam = {} }",
+                "optimizer = { adam = {} }\n[quantization_aware]\nweights = \"int4\"\nfloat_epochs = 1",
+                "quantization_aware.float_epochs: 1 of 1 epochs are without rounding",
+            ),
             ("epochs = 1", "epochs = 1\nema_momentum = 1.0", "must be from 0 to below 1, but is 1"),
             ("epochs = 1", "epochs = 1\nlog_every = 0", "must be at least 1, but is 0"),
             ("activation = \"sigmoid\"", "name = \"a\"", "two layers have the name `a`"),
@@ -546,6 +556,22 @@ mod tests {
                 }
             }
         }
+        let behind = TEXT
+            .replacen(
+                "{ dense = { units = 1,",
+                "{ batch_normalization = {} }, { dense = { units = 1,",
+                1,
+            )
+            .replacen(
+                "{ adam = {} }",
+                "{ adam = {} }\n[quantization_aware]\nweights = \"int8\"",
+                1,
+            );
+        let message = Preset::read(&behind, "x").unwrap_err().to_string();
+        assert!(
+            message.contains("network.layers[1]: quantization-aware training needs"),
+            "{message}"
+        );
         let sparse = TEXT.replacen("\"sigmoid\"", "\"linear\"", 1).replacen(
             "{ spirals = { arms = 2, points_per_arm = 50, classes = 2 } }",
             surface,

@@ -51,13 +51,6 @@ impl LayerPrecisions {
     }
 }
 
-impl AwareSettings {
-    /// Returns the settings for weights of this data type.
-    pub fn new(weights: LayerPrecisions) -> Self {
-        AwareSettings { weights, clipping: Clipping::default(), float_epochs: 0 }
-    }
-}
-
 /// The fake-quantized copy of a network in training. Forward and backward passes run on it, and the
 /// optimizer applies their gradients to the float weights: the straight-through estimator for
 /// weights. Weights beyond the last level have their gradient as well. It moves them and, through
