@@ -156,9 +156,10 @@ impl Loop<(f32, f32, &mut [f32])> for Straight {
 
     #[inline(always)]
     fn run((start, step, to): (f32, f32, &mut [f32])) {
-        // By index: an overflow check in a counter beside the slice would prevent vectorization.
-        for column in 0..to.len() {
-            to[column] = start + step * column as i32 as f32;
+        // A range with an end: without one, its overflow check would prevent vectorization.
+        let columns = 0..to.len() as i32;
+        for (to, column) in to.iter_mut().zip(columns) {
+            *to = start + step * column as f32;
         }
     }
 }
@@ -170,9 +171,9 @@ impl Loop<(f32, f32, &[f32], f32, &mut [f32])> for Bent {
 
     #[inline(always)]
     fn run((start, step, displacements, scale, to): (f32, f32, &[f32], f32, &mut [f32])) {
-        let displacements = &displacements[..to.len()];
-        for column in 0..to.len() {
-            to[column] = start + step * column as i32 as f32 + scale * displacements[column];
+        let columns = 0..to.len() as i32;
+        for ((to, by), column) in to.iter_mut().zip(displacements).zip(columns) {
+            *to = start + step * column as f32 + scale * by;
         }
     }
 }
