@@ -53,9 +53,13 @@ const SPIRALS: &str = r#"
 "#;
 
 fn run(text: &str, aware: &str) -> (Experiment, Threads) {
+    run_on(1, text, aware)
+}
+
+fn run_on(threads: usize, text: &str, aware: &str) -> (Experiment, Threads) {
     let text = format!("{text}\n[quantization_aware]\n{aware}\n");
     let preset = Preset::read(&text, "test").unwrap();
-    let threads = Threads::new(NonZero::new(1)).unwrap();
+    let threads = Threads::new(NonZero::new(threads)).unwrap();
     let plan = Plan::new(preset, &Locations::default()).unwrap();
     let stop = StopFlag::default();
     let experiment = plan.run(&threads, &stop, None, &mut Unseen).unwrap();
@@ -75,6 +79,19 @@ fn the_model_computes_what_the_training_evaluated() {
         assert!(100 * different <= float.answers.len(), "{weights}: {different}");
         assert!(int8.confusion.accuracy() > 0.6, "{weights}");
     }
+}
+
+#[test]
+fn threads_change_no_bit() {
+    // Without batch normalization, and with enough work for two threads.
+    let wide = SPIRALS
+        .replace("units = 32", "units = 512")
+        .replace("{ dense = { units = 1,", "{ dense = { units = 64 } }, { dense = { units = 1,")
+        .replace("batch_size = 16", "batch_size = 128")
+        .replace("epochs = 20", "epochs = 2");
+    let [one, two] = [1, 2].map(|threads| run_on(threads, &wide, "weights = \"int2\"").0);
+    assert_eq!(two.outcome.workers, 2);
+    assert_eq!(one.outcome.network, two.outcome.network);
 }
 
 /// Two features with a range each, and a value.

@@ -6,6 +6,9 @@ use crate::reader::Reader;
 use crate::sizes::padded;
 use crate::{Capabilities, Clamp, DataType, Field, FieldError, Multiplier, Quantization};
 
+/// The bit of the layout's field that tells that rows are compact.
+pub(crate) const COMPACT: u32 = 32;
+
 /// A dense layer: for each row *n*, acc = bias\[n\] + Σ weight\[n\]\[k\] · (x\[k\] − zero point of
 /// the input), requantized with the row's multiplier, moved by the output's zero point, clamped.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +23,9 @@ pub struct Dense<'a> {
     pub clamp: Clamp,
     /// Order of the weights.
     pub layout: WeightLayout,
-    /// Biases, folded biases, multipliers, weights, shifts.
+    /// Whether biases and multipliers have 16 bits each.
+    pub is_compact: bool,
+    /// Biases, folded biases, multipliers, weights, shifts; no shifts where rows are compact.
     parameters: &'a [u8],
 }
 
@@ -45,10 +50,17 @@ impl<'a> Dense<'a> {
         let outputs = reader.take_count(Field::Outputs, 1, MAX_WIDTH)?;
         let output = Quantization::read::<C>(reader)?;
         let clamp = Clamp::read(reader, output.data_type)?;
-        let code = reader.take_unsigned(Field::WeightLayout)?;
+        let field = reader.take_unsigned(Field::WeightLayout)?;
+        let (code, is_compact) = (field & !COMPACT, field & COMPACT != 0);
+        if is_compact && !C::OPS.compact {
+            return reader.refuse(Field::WeightLayout, FieldError::LeftOut(field));
+        }
         let Some(layout) = WeightLayout::from_code(code) else {
-            return reader.refuse(Field::WeightLayout, FieldError::Unknown(code));
+            return reader.refuse(Field::WeightLayout, FieldError::Unknown(field));
         };
+        if is_compact && !layout.may_be_compact() {
+            return reader.refuse(Field::WeightLayout, FieldError::Unknown(field));
+        }
         if !C::OPS.reads(layout) {
             return reader.refuse(Field::WeightLayout, FieldError::LeftOut(code));
         }
@@ -58,12 +70,12 @@ impl<'a> Dense<'a> {
         }
         let parameters = reader.take_aligned(Field::Parameters)?;
         let (inputs, outputs) = (inputs as u16, outputs as u16);
-        let dense = Dense { inputs, outputs, input, output, clamp, layout, parameters };
+        let dense = Dense { inputs, outputs, input, output, clamp, layout, is_compact, parameters };
         // Below 2^28: both widths are at most MAX_WIDTH.
         let least = dense
             .weights_start()
             .wrapping_add(layout.weights_len(dense.inputs(), dense.outputs()))
-            .wrapping_add(dense.outputs());
+            .wrapping_add(dense.shifts_len());
         let len = parameters.len();
         if len < least || (len > least && layout != WeightLayout::Sparse) {
             return reader.mismatch(Field::Parameters, least, len);
@@ -78,10 +90,10 @@ impl<'a> Dense<'a> {
         input: Quantization,
         output: Quantization,
         clamp: Clamp,
-        layout: WeightLayout,
+        (layout, is_compact): (WeightLayout, bool),
         parameters: &'a [u8],
     ) -> Self {
-        Dense { inputs, outputs, input, output, clamp, layout, parameters }
+        Dense { inputs, outputs, input, output, clamp, layout, is_compact, parameters }
     }
 
     /// Biases, folded biases, multipliers, weights, shifts, as they lie in the file.
@@ -107,13 +119,26 @@ impl<'a> Dense<'a> {
     /// Offset of the weights in the parameters.
     #[inline(always)]
     fn weights_start(&self) -> usize {
-        let arrays = if self.layout.is_folded() { 12 } else { 8 };
-        self.outputs().wrapping_mul(arrays)
+        let bytes = match (self.is_compact, self.layout.is_folded()) {
+            (true, _) => 4,
+            (false, false) => 8,
+            (false, true) => 12,
+        };
+        self.outputs().wrapping_mul(bytes)
+    }
+
+    /// Bytes of the shifts, which compact rows have in their multipliers.
+    #[inline(always)]
+    fn shifts_len(&self) -> usize {
+        if self.is_compact { 0 } else { self.outputs() }
     }
 
     /// The n-th of the arrays that have a word an output.
     #[inline(always)]
     fn array(&self, index: usize) -> &'a [[u8; 4]] {
+        if self.is_compact {
+            return &[];
+        }
         let (words, _) = self.parameters.as_chunks();
         let start = self.outputs().wrapping_mul(index);
         words.get(start..start.wrapping_add(self.outputs())).unwrap_or_default()
@@ -121,11 +146,11 @@ impl<'a> Dense<'a> {
 
     /// The weights as they lie in the file.
     pub fn weight_bytes(&self) -> &'a [u8] {
-        let end = self.parameters.len().wrapping_sub(self.outputs());
+        let end = self.parameters.len().wrapping_sub(self.shifts_len());
         self.parameters.get(self.weights_start()..end).unwrap_or_default()
     }
 
-    /// Biases, one an output, little-endian.
+    /// Biases, one an output, little-endian; none where rows are compact.
     pub fn biases(&self) -> &'a [[u8; 4]] {
         self.array(0)
     }
@@ -135,14 +160,14 @@ impl<'a> Dense<'a> {
         if self.layout.is_folded() { self.array(1) } else { &[] }
     }
 
-    /// Mantissas of the multipliers, one an output, little-endian.
+    /// Mantissas of the multipliers, one an output, little-endian; none where rows are compact.
     pub fn mantissas(&self) -> &'a [[u8; 4]] {
         self.array(if self.layout.is_folded() { 2 } else { 1 })
     }
 
-    /// Shifts of the multipliers, one an output, two's complement.
+    /// Shifts of the multipliers, one an output, two's complement; none where rows are compact.
     pub fn shifts(&self) -> &'a [u8] {
-        let start = self.parameters.len().wrapping_sub(self.outputs());
+        let start = self.parameters.len().wrapping_sub(self.shifts_len());
         self.parameters.get(start..).unwrap_or_default()
     }
 
@@ -153,8 +178,18 @@ impl<'a> Dense<'a> {
         words.get(index).map_or(0, |word| i32::from_le_bytes(*word))
     }
 
-    pub(crate) fn bias(&self, row: usize) -> i32 {
-        self.word(0, row)
+    /// A halfword of the n-th array of compact rows.
+    #[inline(always)]
+    fn halfword(&self, array: usize, row: usize) -> u16 {
+        let (halfwords, _) = self.parameters.as_chunks();
+        let index = self.outputs().wrapping_mul(array).wrapping_add(row);
+        halfwords.get(index).map_or(0, |halfword| u16::from_le_bytes(*halfword))
+    }
+
+    /// The bias of a row.
+    #[inline(always)]
+    pub fn bias(&self, row: usize) -> i32 {
+        if self.is_compact { (self.halfword(0, row) as i16).into() } else { self.word(0, row) }
     }
 
     /// For layouts that have folded biases.
@@ -162,8 +197,12 @@ impl<'a> Dense<'a> {
         self.word(1, row)
     }
 
+    /// The multiplier of a row.
     #[inline(always)]
-    pub(crate) fn multiplier(&self, row: usize) -> Multiplier {
+    pub fn multiplier(&self, row: usize) -> Multiplier {
+        if self.is_compact {
+            return Multiplier::from_compact(self.halfword(1, row));
+        }
         let array = if self.layout.is_folded() { 2 } else { 1 };
         let shift = self.shifts().get(row).map_or(0, |shift| *shift as i8);
         Multiplier { mantissa: self.word(array, row), shift }
@@ -171,23 +210,19 @@ impl<'a> Dense<'a> {
 
     /// Multipliers, one an output.
     pub fn multipliers(&self) -> impl Iterator<Item = Multiplier> + use<'a> {
-        self.mantissas().iter().zip(self.shifts()).map(|(mantissa, shift)| Multiplier {
-            mantissa: i32::from_le_bytes(*mantissa),
-            shift: *shift as i8,
-        })
+        let dense = *self;
+        (0..self.outputs()).map(move |row| dense.multiplier(row))
     }
 
     /// The rows in the order of the outputs.
     pub fn rows(&self) -> impl Iterator<Item = Row<'a>> + use<'a> {
         let dense = *self;
-        self.biases().iter().zip(self.multipliers()).enumerate().map(
-            move |(index, (bias, multiplier))| Row {
-                dense,
-                index,
-                bias: i32::from_le_bytes(*bias),
-                multiplier,
-            },
-        )
+        (0..self.outputs()).map(move |index| Row {
+            dense,
+            index,
+            bias: dense.bias(index),
+            multiplier: dense.multiplier(index),
+        })
     }
 
     /// The scale of a row's weights, which the file does not store: to 31 bits what the export

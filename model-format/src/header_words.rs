@@ -36,7 +36,8 @@ impl<'a, C: Capabilities> Model<'a, C> {
             match &layers.next() {
                 Some(Layer::Dense(dense)) => {
                     let widths = halves(dense.inputs() as i32, dense.outputs() as i32);
-                    let kind = DENSE | (dense.layout as u32) << 8;
+                    let kind =
+                        DENSE | (dense.layout as u32) << 8 | u32::from(dense.is_compact) << 18;
                     let (input, output) = (&dense.input, &dense.output);
                     self.encode(words, kind, widths, input, output, dense.parameters());
                     words[2] = halves(dense.clamp.low.into(), dense.clamp.high.into());
@@ -96,6 +97,7 @@ impl<'a, C: Capabilities> Model<'a, C> {
             _ => {
                 let layout = C::OPS.specialize(WeightLayout::from_code(kinds >> 8 & 0xff)?);
                 let clamp = Clamp { low: low as i16, high: high as i16 };
+                let layout = (layout, C::OPS.compact && kinds >> 18 & 1 != 0);
                 Some(Layer::Dense(Dense::of(inputs, outputs, input, output, clamp, layout, bytes)))
             }
         }

@@ -55,6 +55,10 @@ impl Kernels {
             WeightLayout::Columns8 => false,
             WeightLayout::ColumnsUnsigned4 => self.v6m || self.v7m || self.rv32,
             WeightLayout::FoldedRows => self.mve,
+            WeightLayout::Int4Columns4 => self.v6m || self.v7m || self.rv32,
+            WeightLayout::Int2Columns4 | WeightLayout::TernaryColumns4 => {
+                self.dsp || self.v6m || self.v7m || self.rv32
+            }
             WeightLayout::Int4Tiles4 | WeightLayout::Pairs4 => self.dsp,
         }
     }
@@ -67,8 +71,15 @@ impl Kernels {
             | WeightLayout::Int2
             | WeightLayout::Ternary
             | WeightLayout::Sparse => true,
-            // The kernel takes int8 alone.
-            WeightLayout::Int4Tiles4 if matches!(input, DataType::Int16) => self.host,
+            // The kernels take int8 alone.
+            WeightLayout::Int4Tiles4
+            | WeightLayout::Int4Columns4
+            | WeightLayout::Int2Columns4
+            | WeightLayout::TernaryColumns4
+                if matches!(input, DataType::Int16) =>
+            {
+                self.host
+            }
             _ => self.host || self.own(layout),
         }
     }
@@ -117,15 +128,15 @@ mod tests {
             WeightLayout::ALL.map(|layout| kernels.reads(layout, DataType::Int8))
         };
         // RowMajor, Columns8, ColumnsUnsigned4, FoldedRows, Int4, Int4Tiles4, Sparse, Pairs4, Int2,
-        // Ternary.
+        // Ternary, Int4Columns4, Int2Columns4, TernaryColumns4.
         let (x, o) = (true, false);
-        assert_eq!(of(""), [x, o, o, o, x, o, x, o, x, x]);
-        assert_eq!(of("dsp"), [x, o, o, o, x, x, x, x, x, x]);
-        assert_eq!(of("dsp,mve"), [x, o, o, x, x, x, x, x, x, x]);
-        assert_eq!(of("v7m"), [x, o, x, o, x, o, x, o, x, x]);
-        assert_eq!(of("rv32"), [x, o, x, o, x, o, x, o, x, x]);
-        assert_eq!(of("v6m"), [x, o, x, o, x, o, x, o, x, x]);
-        assert_eq!(of("host"), [x; 10]);
+        assert_eq!(of(""), [x, o, o, o, x, o, x, o, x, x, o, o, o]);
+        assert_eq!(of("dsp"), [x, o, o, o, x, x, x, x, x, x, o, x, x]);
+        assert_eq!(of("dsp,mve"), [x, o, o, x, x, x, x, x, x, x, o, x, x]);
+        assert_eq!(of("v7m"), [x, o, x, o, x, o, x, o, x, x, x, x, x]);
+        assert_eq!(of("rv32"), [x, o, x, o, x, o, x, o, x, x, x, x, x]);
+        assert_eq!(of("v6m"), [x, o, x, o, x, o, x, o, x, x, x, x, x]);
+        assert_eq!(of("host"), [x; 13]);
     }
 
     #[test]

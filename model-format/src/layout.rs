@@ -39,11 +39,17 @@ pub enum WeightLayout {
     Int2 = 10,
     /// Ternary, row after row, five to a byte. Rows follow each other from byte to byte.
     Ternary = 11,
+    /// int4 raised by 8, in tiles of four rows; in a tile, the first byte of each row, the second, …
+    Int4Columns4 = 12,
+    /// int2, likewise.
+    Int2Columns4 = 13,
+    /// Ternary, likewise.
+    TernaryColumns4 = 14,
 }
 
 impl WeightLayout {
     /// All layouts, in the order of their codes in the file.
-    pub const ALL: [WeightLayout; 10] = [
+    pub const ALL: [WeightLayout; 13] = [
         WeightLayout::RowMajor,
         WeightLayout::Columns8,
         WeightLayout::ColumnsUnsigned4,
@@ -54,6 +60,9 @@ impl WeightLayout {
         WeightLayout::Pairs4,
         WeightLayout::Int2,
         WeightLayout::Ternary,
+        WeightLayout::Int4Columns4,
+        WeightLayout::Int2Columns4,
+        WeightLayout::TernaryColumns4,
     ];
 
     /// The layout of a code in the file.
@@ -70,6 +79,9 @@ impl WeightLayout {
             9 => WeightLayout::Pairs4,
             10 => WeightLayout::Int2,
             11 => WeightLayout::Ternary,
+            12 => WeightLayout::Int4Columns4,
+            13 => WeightLayout::Int2Columns4,
+            14 => WeightLayout::TernaryColumns4,
             _ => return None,
         })
     }
@@ -87,6 +99,9 @@ impl WeightLayout {
             WeightLayout::Pairs4 => "tiles of 4 rows in pairs",
             WeightLayout::Int2 => "int2 row-major",
             WeightLayout::Ternary => "ternary row-major",
+            WeightLayout::Int4Columns4 => "int4 columns of 4 rows",
+            WeightLayout::Int2Columns4 => "int2 columns of 4 rows",
+            WeightLayout::TernaryColumns4 => "ternary columns of 4 rows",
         }
     }
 
@@ -119,9 +134,11 @@ impl WeightLayout {
     /// The data type of the weights.
     pub const fn weight_type(self) -> WeightType {
         match self {
-            WeightLayout::Int4 | WeightLayout::Int4Tiles4 => WeightType::Int4,
-            WeightLayout::Int2 => WeightType::Int2,
-            WeightLayout::Ternary => WeightType::Ternary,
+            WeightLayout::Int4 | WeightLayout::Int4Tiles4 | WeightLayout::Int4Columns4 => {
+                WeightType::Int4
+            }
+            WeightLayout::Int2 | WeightLayout::Int2Columns4 => WeightType::Int2,
+            WeightLayout::Ternary | WeightLayout::TernaryColumns4 => WeightType::Ternary,
             _ => WeightType::Int8,
         }
     }
@@ -136,11 +153,19 @@ impl WeightLayout {
         }
     }
 
+    /// Returns whether biases and multipliers may have 16 bits each: where 9 bytes a row are much beside
+    /// the weights.
+    pub const fn may_be_compact(self) -> bool {
+        !matches!(self.weight_type(), WeightType::Int8)
+    }
+
     /// Bits of a byte of weights that are the other way round in this layout.
     pub(crate) const fn flipped_bits(self) -> u8 {
         match self {
             // Adding 128 flips the highest bit.
             WeightLayout::ColumnsUnsigned4 => 0x80,
+            // And adding 8 that of four.
+            WeightLayout::Int4Columns4 => 0x88,
             _ => 0,
         }
     }
@@ -153,10 +178,12 @@ impl WeightLayout {
     /// Bytes of a row's weights, where that is the same for all rows.
     pub const fn row_len(self, inputs: usize) -> usize {
         let bytes = self.weight_type().row_bytes(inputs);
-        match self.weight_type() {
+        match (self, self.weight_type()) {
+            // Blocks of four columns.
+            (WeightLayout::Int4Columns4, _) => bytes.wrapping_add(1) & !1,
             // Blocks of a word.
-            WeightType::Int8 | WeightType::Int4 => padded(bytes),
-            WeightType::Int2 | WeightType::Ternary => bytes,
+            (_, WeightType::Int8 | WeightType::Int4) => padded(bytes),
+            (_, WeightType::Int2 | WeightType::Ternary) => bytes,
         }
     }
 
@@ -171,7 +198,12 @@ impl WeightLayout {
     /// Rows of a tile, as a power of two.
     const fn tile_rows_log2(self) -> usize {
         match self {
-            WeightLayout::Pairs4 | WeightLayout::ColumnsUnsigned4 | WeightLayout::Int4Tiles4 => 2,
+            WeightLayout::Pairs4
+            | WeightLayout::ColumnsUnsigned4
+            | WeightLayout::Int4Tiles4
+            | WeightLayout::Int4Columns4
+            | WeightLayout::Int2Columns4
+            | WeightLayout::TernaryColumns4 => 2,
             WeightLayout::Columns8 => 3,
             _ => 0,
         }
@@ -193,7 +225,11 @@ impl WeightLayout {
         let tile = row.wrapping_sub(row_in_tile).wrapping_mul(row_len);
         let block = 4 << log2;
         match self {
-            WeightLayout::Columns8 | WeightLayout::ColumnsUnsigned4 => {
+            WeightLayout::Columns8
+            | WeightLayout::ColumnsUnsigned4
+            | WeightLayout::Int4Columns4
+            | WeightLayout::Int2Columns4
+            | WeightLayout::TernaryColumns4 => {
                 Strides { start: tile.wrapping_add(row_in_tile), block, byte: 1 << log2 }
             }
             WeightLayout::Pairs4 => {
@@ -285,6 +321,11 @@ mod tests {
         // The rows of int4 have 4 bytes.
         assert_eq!(at(WeightLayout::Int4Tiles4, 1, 7), 7);
         assert_eq!(at(WeightLayout::Int4Tiles4, 4, 2), 17);
+        assert_eq!(at(WeightLayout::Int4Columns4, 3, 2), 7);
+        assert_eq!(at(WeightLayout::Int4Columns4, 4, 2), 17);
+        // Those of int2 and ternary weights two.
+        assert_eq!(at(WeightLayout::Int2Columns4, 1, 4), 5);
+        assert_eq!(at(WeightLayout::TernaryColumns4, 4, 5), 9);
         assert_eq!(offset(WeightLayout::Columns8, [8, 9], 1, 1), 9);
         assert_eq!(offset(WeightLayout::Columns8, [8, 9], 2, 3), 26);
     }

@@ -10,6 +10,8 @@ use crate::{DataType, Dense, Encoding, Layer, Model, WeightLayout, WeightType};
 pub struct OpSet {
     /// A bit for each weight layout, counted by its code in the file.
     pub layouts: u32,
+    /// Whether biases and multipliers of any layer have 16 bits each.
+    pub compact: bool,
     /// Whether any values have 16 bits.
     pub int16: bool,
     /// Whether there are element-wise functions.
@@ -28,6 +30,7 @@ impl OpSet {
     /// All that the format has.
     pub const ALL: OpSet = OpSet {
         layouts: u32::MAX,
+        compact: true,
         int16: true,
         table: true,
         softmax: true,
@@ -44,6 +47,7 @@ impl OpSet {
         let reals = matches!(input.encoding, Encoding::Reals(_));
         let none = OpSet {
             layouts: 0,
+            compact: false,
             int16,
             table: false,
             softmax: false,
@@ -56,7 +60,10 @@ impl OpSet {
 
     fn with(mut self, layer: &Layer<'_>) -> Self {
         match layer {
-            Layer::Dense(dense) => self.layouts |= 1 << dense.layout as u8,
+            Layer::Dense(dense) => {
+                self.layouts |= 1 << dense.layout as u8;
+                self.compact |= dense.is_compact;
+            }
             Layer::Table(_) => self.table = true,
             Layer::Softmax(_) => self.softmax = true,
         }
@@ -115,6 +122,7 @@ impl Dense<'_> {
     #[inline(always)]
     pub fn specialize<C: Capabilities>(mut self) -> Self {
         self.layout = C::OPS.specialize(self.layout);
+        self.is_compact &= C::OPS.compact;
         if !C::OPS.int16 {
             self.input.data_type = DataType::Int8;
             self.output.data_type = DataType::Int8;

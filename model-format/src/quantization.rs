@@ -135,6 +135,9 @@ pub struct Multiplier {
     pub shift: i8,
 }
 
+/// Bits of a mantissa that are zero in a compact form.
+const COMPACT_SHIFT: u32 = 19;
+
 impl Multiplier {
     /// The shifts that a multiplier can have.
     pub const SHIFTS: core::ops::RangeInclusive<i8> = -31..=30;
@@ -182,6 +185,46 @@ impl Multiplier {
         f64::from(self.mantissa) * f64::from_bits(exponent << 52)
     }
 
+    /// The nearest multiplier with a compact form, if there is one: 12 significant bits, and a shift that
+    /// is not to the left. Its value changes by at most one in 4096.
+    pub fn to_compact(self) -> Option<Self> {
+        let half = 1 << (COMPACT_SHIFT - 1);
+        let significant = (i64::from(self.mantissa) + half) >> COMPACT_SHIFT;
+        let carry = significant == 1 << 12;
+        let rounded = Multiplier {
+            mantissa: ((if carry { significant >> 1 } else { significant }) << COMPACT_SHIFT)
+                as i32,
+            shift: self.shift.saturating_add(carry.into()),
+        };
+        rounded.compact_code().map(|_| rounded)
+    }
+
+    /// The compact form, if there is one: 11 bits below the highest of the mantissa, and five bits of a
+    /// shift to the right; 0 for a multiplier of 0.
+    pub(crate) const fn compact_code(self) -> Option<u16> {
+        if self.mantissa == 0 && self.shift == 0 {
+            return Some(0);
+        }
+        let is_round = self.mantissa & ((1 << COMPACT_SHIFT) - 1) == 0;
+        if !is_round || self.mantissa < 1 << 30 || self.shift > 0 || self.shift < -31 {
+            return None;
+        }
+        let code = (self.mantissa >> COMPACT_SHIFT) as u16 & 0x7ff
+            | (self.shift.unsigned_abs() as u16) << 11;
+        // One half is not to be told from zero.
+        if code == 0 { None } else { Some(code) }
+    }
+
+    /// The multiplier of a compact form; there is one for every code.
+    #[inline(always)]
+    pub(crate) const fn from_compact(code: u16) -> Self {
+        if code == 0 {
+            return Multiplier { mantissa: 0, shift: 0 };
+        }
+        let mantissa = (code as i32 & 0x7ff | 0x800) << COMPACT_SHIFT;
+        Multiplier { mantissa, shift: -((code >> 11) as i8) }
+    }
+
     /// Returns whether the mantissa is one that goes with the shift, which is in [`SHIFTS`](Self::SHIFTS).
     pub(crate) fn has_valid_mantissa(self) -> bool {
         self.mantissa >= 1 << 30 || (self.mantissa == 0 && self.shift == 0)
@@ -195,6 +238,37 @@ mod tests {
     fn of(real: f64) -> (i32, i8) {
         let m = Multiplier::from_real(real).unwrap();
         (m.mantissa, m.shift)
+    }
+
+    #[test]
+    fn every_compact_code_is_a_multiplier_and_the_way_back() {
+        for code in 0..=u16::MAX {
+            let multiplier = Multiplier::from_compact(code);
+            assert!(multiplier.has_valid_mantissa() && multiplier.shift <= 0);
+            assert_eq!(multiplier.compact_code(), Some(code));
+            assert_eq!(multiplier.to_compact(), Some(multiplier));
+        }
+        let at = |mantissa, shift| Multiplier { mantissa, shift };
+        for other in [at(1 << 30, 0), at(1 << 30, 1), at((1 << 30) + 1, -3)] {
+            assert_eq!(other.compact_code(), None);
+        }
+    }
+
+    #[test]
+    fn the_nearest_compact_multiplier_is_near() {
+        let mut real = 0.49;
+        while real > 1e-9 {
+            let compact = Multiplier::from_real(real).unwrap().to_compact().unwrap();
+            assert!((compact.to_real() / real - 1.0).abs() <= 1.0 / 4096.0, "{real}");
+            real *= 0.937;
+        }
+        // Up to the next power of two.
+        let most = Multiplier { mantissa: i32::MAX, shift: -4 };
+        assert_eq!(most.to_compact(), Some(Multiplier { mantissa: 1 << 30, shift: -3 }));
+        assert_eq!(Multiplier { mantissa: i32::MAX, shift: 0 }.to_compact(), None);
+        assert_eq!(Multiplier { mantissa: 1 << 30, shift: 0 }.to_compact(), None);
+        let zero = Multiplier { mantissa: 0, shift: 0 };
+        assert_eq!(zero.to_compact(), Some(zero));
     }
 
     #[test]

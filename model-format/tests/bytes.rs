@@ -249,16 +249,38 @@ fn weights_of_two_bits_and_less_share_bytes() {
         assert_eq!(ModelSpec::from(&model), spec);
         let Some(Layer::Dense(dense)) = model.layers().next() else { panic!("not dense") };
         assert_eq!(dense.weight_bytes(), bytes);
-        let start = dense.biases().as_ptr() as usize - file.as_ptr() as usize;
-        // The layout, padding behind its length, and the length of 9 + 2 bytes.
-        let ends = [&[code, 0, 11][..], &[code, 1, 0, 11], &[code, 2, 0, 0, 11]];
-        assert!(
-            ends.iter()
-                .chain([&&[code, 3, 0, 0, 0, 11][..]])
-                .any(|end| file[..start].ends_with(end))
-        );
-        assert_eq!(file[start + 8..][..3], [bytes, &[0xfa]].concat());
+        let start = dense.weight_bytes().as_ptr() as usize - file.as_ptr() as usize;
+        // The layout with compact rows, padding behind its length, the length of 4 + 2 bytes, bias
+        // 1000, multiplier.
+        let ends = [&[0][..], &[1, 0], &[2, 0, 0], &[3, 0, 0, 0]]
+            .map(|padding| [&[32 + code], padding, &[6, 0xe8, 3, 0, 0x34]].concat());
+        let front = &file[..start];
+        assert!(ends.iter().any(|end| front.ends_with(end)), "{front:?}");
     }
+}
+
+/// Two rows with biases and multipliers of 16 bits.
+#[test]
+fn compact_rows_take_four_bytes() {
+    let mut spec = common::example();
+    let LayerSpec::Dense(last) = &mut spec.layers[1] else { panic!("not dense") };
+    last.layout = WeightLayout::Ternary;
+    last.biases = vec![-2, 32_767];
+    last.multipliers =
+        vec![Multiplier { mantissa: 3 << 29, shift: -6 }, Multiplier { mantissa: 0, shift: 0 }];
+    spec.self_tests.clear();
+    let file = spec.to_bytes().unwrap();
+    let end = [
+        0xfe, 0xff, 0xff, 0x7f, // biases
+        0, 0x34, 0, 0, // half of 2^11 above 2^11, with a shift of 6; 0
+        0, 171, // weights −1 and 1: digits 0 and 2
+        0, 0, // no self-tests, no details
+    ];
+    assert!(file.ends_with(&end), "{:?}", &file[file.len() - 20..]);
+    // Layout 11 with compact rows, padding, ten bytes.
+    let front = &file[..file.len() - end.len()];
+    assert!(front.ends_with(&[43, 0, 10]) || front.ends_with(&[43, 3, 0, 0, 0, 10]), "{front:?}");
+    assert_eq!(ModelSpec::from(&Model::parse(&file).unwrap()), spec);
 }
 
 // The payload as one serde value: what another postcard implementation would declare.

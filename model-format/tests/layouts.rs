@@ -13,8 +13,9 @@ use single::{SIZES, corrupted, layer, model, patched, sealed, weights_at};
 fn parameter_bytes(layout: WeightLayout, inputs: usize, outputs: usize, blocks: usize) -> usize {
     let weights = match layout {
         WeightLayout::Int4 | WeightLayout::Int4Tiles4 => outputs * inputs.div_ceil(8) * 4,
-        WeightLayout::Int2 => outputs * inputs.div_ceil(4),
-        WeightLayout::Ternary => outputs * inputs.div_ceil(5),
+        WeightLayout::Int4Columns4 => outputs * inputs.div_ceil(4) * 2,
+        WeightLayout::Int2 | WeightLayout::Int2Columns4 => outputs * inputs.div_ceil(4),
+        WeightLayout::Ternary | WeightLayout::TernaryColumns4 => outputs * inputs.div_ceil(5),
         WeightLayout::Sparse => 4 * (outputs + 1) + (2 * blocks).next_multiple_of(4) + 4 * blocks,
         _ => outputs * inputs.next_multiple_of(4),
     };
@@ -102,7 +103,10 @@ capabilities!(
     Sparse SparseToo Sparse,
     Pairs PairsToo Pairs4,
     Int2 Int2Too Int2,
-    Ternary TernaryToo Ternary
+    Ternary TernaryToo Ternary,
+    Int4Columns Int4ColumnsToo Int4Columns4,
+    Int2Columns Int2ColumnsToo Int2Columns4,
+    TernaryColumns TernaryColumnsToo TernaryColumns4
 );
 
 /// With the largest bias that a row may have, and with one more, in a build that reads everything
@@ -194,6 +198,75 @@ fn a_clamp_keeps_the_next_layer_from_its_limit() {
     }
 }
 
+/// A model whose rows all have a compact form.
+fn compact(layout: WeightLayout, inputs: usize, outputs: usize) -> ModelSpec {
+    let mut spec = model(layout, inputs, outputs);
+    let LayerSpec::Dense(dense) = &mut spec.layers[0] else { unreachable!() };
+    for multiplier in &mut dense.multipliers {
+        multiplier.shift -= 1;
+        *multiplier = multiplier.to_compact().unwrap();
+    }
+    spec
+}
+
+#[test]
+fn rows_are_compact_where_they_all_can_be() {
+    struct Wide;
+    impl Capabilities for Wide {
+        const OPS: OpSet = OpSet { compact: false, ..OpSet::ALL };
+    }
+    for layout in WeightLayout::ALL {
+        for (inputs, outputs) in SIZES {
+            let mut spec = compact(layout, inputs, outputs);
+            let file = spec.to_bytes().unwrap();
+            let parsed = Model::parse(&file).unwrap();
+            let read = layer(&parsed);
+            assert_eq!(ModelSpec::from(&parsed), spec, "{layout:?} {outputs}×{inputs}");
+            assert_eq!(read.is_compact, layout.may_be_compact());
+            assert_eq!(OpSet::of(&parsed).compact, read.is_compact);
+            if !read.is_compact {
+                continue;
+            }
+            let weights = layout.weights_len(inputs, outputs);
+            assert_eq!(
+                (read.flash_len(), read.weight_bytes().len()),
+                (4 * outputs + weights, weights)
+            );
+            assert!(read.biases().is_empty() && read.mantissas().is_empty());
+            let lacking = Model::<Wide>::parse_with_ops(&file).err();
+            let (place, field) = (Location::Layer(0), Field::WeightLayout);
+            let problem = FieldError::LeftOut(32 + layout as u32);
+            assert_eq!(lacking, Some(Error::Field { place, field, problem }));
+            // One row that is not makes all of them wide.
+            let LayerSpec::Dense(dense) = &mut spec.layers[0] else { unreachable!() };
+            dense.biases[outputs - 1] = 32_768;
+            let file = spec.to_bytes().unwrap();
+            let parsed = Model::parse(&file).unwrap();
+            assert!(!layer(&parsed).is_compact);
+            assert_eq!(ModelSpec::from(&parsed), spec);
+        }
+    }
+}
+
+#[test]
+fn rows_of_eight_bits_are_not_compact() {
+    let file = compact(WeightLayout::Ternary, 9, 3).to_bytes().unwrap();
+    let at = single::parameters_at(&file);
+    let layout = file[..at].iter().rposition(|byte| *byte == 32 + 11).unwrap();
+    for (code, problem) in [
+        (32, FieldError::Unknown(32)),
+        (32 + 8, FieldError::Unknown(40)),
+        (32 + 15, FieldError::Unknown(47)),
+        (64 + 11, FieldError::Unknown(75)),
+    ] {
+        let mut changed = file.clone();
+        changed[layout] = code;
+        let (place, field) = (Location::Layer(0), Field::WeightLayout);
+        let expected = Error::Field { place, field, problem };
+        assert_eq!(Model::parse(&sealed(changed)).err(), Some(expected));
+    }
+}
+
 #[test]
 fn folded_biases_must_be_those_of_the_row() {
     for layout in [WeightLayout::ColumnsUnsigned4, WeightLayout::FoldedRows] {
@@ -234,9 +307,10 @@ fn weights_lie_within_their_range() {
             WeightLayout::ColumnsUnsigned4 => (0, -128),
             WeightLayout::Int4 | WeightLayout::Int4Tiles4 => (0x08, -8),
             // All codes of int2 are weights.
-            WeightLayout::Int2 => continue,
+            WeightLayout::Int2 | WeightLayout::Int2Columns4 => continue,
+            WeightLayout::Int4Columns4 => (0x80, -8),
             // Five digits make 0 and 2, but not 1.
-            WeightLayout::Ternary => (1, 1),
+            WeightLayout::Ternary | WeightLayout::TernaryColumns4 => (1, 1),
             _ => (0x80, -128),
         };
         let at = weights_at(layout, 9, 9);
@@ -264,7 +338,7 @@ fn weights_behind_the_last_input_are_zero() {
         let byte = match layout {
             WeightLayout::ColumnsUnsigned4 => 129,
             // All digits are 1: the tenth is beyond the inputs.
-            WeightLayout::Ternary => 128,
+            WeightLayout::Ternary | WeightLayout::TernaryColumns4 => 128,
             _ => 0x10,
         };
         let error = corrupted(layout, 9, 9, |parameters| {
@@ -345,6 +419,9 @@ fn layouts_have_the_names_of_the_format() {
             "tiles of 4 rows in pairs",
             "int2 row-major",
             "ternary row-major",
+            "int4 columns of 4 rows",
+            "int2 columns of 4 rows",
+            "ternary columns of 4 rows",
         ]
     );
     let file = model(WeightLayout::RowMajor, 1, 1).to_bytes().unwrap();

@@ -285,6 +285,7 @@ fn what_a_build_lacks_is_named() {
     impl Capabilities for Little {
         const OPS: OpSet = OpSet {
             layouts: 1 << WeightLayout::RowMajor as u8,
+            compact: false,
             int16: false,
             table: false,
             softmax: false,
@@ -334,6 +335,7 @@ fn the_set_of_a_model_is_what_it_uses() {
     let mut spec = model(WeightLayout::Pairs4, 3, 2);
     let none = OpSet {
         layouts: 1 << 9,
+        compact: false,
         int16: false,
         table: false,
         softmax: false,

@@ -4,7 +4,7 @@
 use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
 use model_format::{Clamp, DataType, Encoding, Multiplier, Quantization, WeightLayout};
 
-use crate::cases::Case;
+use crate::cases::{Case, held};
 
 /// More than two blocks of four, and one column that is not a whole block.
 const INPUTS: usize = 9;
@@ -73,7 +73,8 @@ fn edge(
         let mut layer = DenseSpec {
             inputs: INPUTS,
             outputs: OUTPUTS,
-            weights: vec![0; INPUTS * OUTPUTS],
+            // Where there is no zero, what is far from the limit.
+            weights: vec![held(layout.weight_type(), 0); INPUTS * OUTPUTS],
             biases: vec![0; OUTPUTS],
             multipliers: vec![Multiplier { mantissa: i32::MAX, shift }; OUTPUTS],
             output: quantization(-1),

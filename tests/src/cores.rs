@@ -7,7 +7,8 @@ use host_trainer::device::command::{Sensing, Vector, costs, costs_under_plugin, 
 use host_trainer::pack::Core;
 use model_format::WeightLayout;
 use model_format::WeightLayout::{
-    ColumnsUnsigned4, FoldedRows, Int2, Int4, Int4Tiles4, Pairs4, RowMajor, Sparse, Ternary,
+    ColumnsUnsigned4, FoldedRows, Int2, Int2Columns4, Int4, Int4Columns4, Int4Tiles4, Pairs4,
+    RowMajor, Sparse, Ternary, TernaryColumns4,
 };
 
 use thimble_cycles::{Core as Timing, Count};
@@ -79,9 +80,13 @@ impl EmulatedCore {
     /// Returns the layouts for which the core has a specialized kernel.
     pub fn own_layouts(self) -> &'static [WeightLayout] {
         match self {
-            EmulatedCore::M0 | EmulatedCore::M3 | EmulatedCore::Rv32 => &[ColumnsUnsigned4],
-            EmulatedCore::M4F | EmulatedCore::M7 | EmulatedCore::M33 => &[Pairs4, Int4Tiles4],
-            EmulatedCore::M55 => &[FoldedRows, Pairs4, Int4Tiles4],
+            EmulatedCore::M0 | EmulatedCore::M3 | EmulatedCore::Rv32 => {
+                &[ColumnsUnsigned4, Int4Columns4, Int2Columns4, TernaryColumns4]
+            }
+            EmulatedCore::M4F | EmulatedCore::M7 | EmulatedCore::M33 => {
+                &[Pairs4, Int4Tiles4, Int2Columns4, TernaryColumns4]
+            }
+            EmulatedCore::M55 => &[FoldedRows, Pairs4, Int4Tiles4, Int2Columns4, TernaryColumns4],
         }
     }
 

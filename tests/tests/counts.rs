@@ -1,7 +1,7 @@
 //! Upper bounds of the cycles per inference on each core, or of executed instructions where it has no
 //! documented timings, against performance regressions.
 
-use model_format::{DataType, WeightType};
+use model_format::DataType;
 use thimble_tests::cores::EmulatedCore;
 use thimble_tests::counts::{Bounds, CORES, Core, CycleBound, Network, WIDE};
 use thimble_tests::cycles::{AD01, TINY};
@@ -42,10 +42,12 @@ fn check(core: EmulatedCore) {
     if core.core != EmulatedCore::M55 {
         zeros_cost_a_dense_input_little(core);
     }
-    let int4 =
-        u64::from(core.costs(&[Network { weight_type: WeightType::Int4, ..Network::MLP }])[0]);
-    let most = core.max_int4;
-    assert!(int4 <= most, "{name}, int4: {int4} instructions, at most {most} are allowed");
+    let narrow = core.costs(&Network::NARROW).into_iter().zip(core.max_narrow);
+    for (network, (count, most)) in Network::NARROW.iter().zip(narrow) {
+        let what = network.weight_type.name();
+        println!("{name}, {what}: {count} instructions");
+        assert!(u64::from(count) <= most, "{name}, {what}: {count} instructions, at most {most}");
+    }
 }
 
 /// Cycles by each of the core's timings.

@@ -21,7 +21,8 @@ pub fn aligned_file(path: &Path, len: usize, attribute: &str) -> String {
 /// Returns the code of a module of this name for a model whose file lies at `path`.
 #[must_use]
 pub fn module(name: &str, path: &Path, model: &Model<'_>) -> String {
-    let OpSet { layouts, int16, table, softmax, counts, reals, details } = OpSet::of(model);
+    let OpSet { layouts, compact, int16, table, softmax, counts, reals, details } =
+        OpSet::of(model);
     let labels: Vec<&str> =
         model.output().kind.labels().map(|labels| labels.iter().collect()).unwrap_or_default();
     let described = model.details();
@@ -57,6 +58,7 @@ pub fn module(name: &str, path: &Path, model: &Model<'_>) -> String {
              impl ::thimble_nn::Capabilities for Ops {{\n        \
                  const OPS: ::thimble_nn::OpSet = ::thimble_nn::OpSet {{\n            \
                      layouts: {layouts:#b},\n            \
+                     compact: {compact},\n            \
                      int16: {int16},\n            \
                      table: {table},\n            \
                      softmax: {softmax},\n            \

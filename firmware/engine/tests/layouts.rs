@@ -47,7 +47,8 @@ fn dense(
         outputs,
         weights: (0..).zip(numbers(inputs * outputs, 7, 7)).map(block).collect(),
         biases: numbers(outputs, 2, 300).collect(),
-        multipliers: vec![Multiplier::from_real(real).unwrap(); outputs],
+        // Compact, where the layout has that.
+        multipliers: vec![Multiplier::from_real(real).unwrap().to_compact().unwrap(); outputs],
         output,
         clamp: Clamp::all(output.data_type),
         layout,

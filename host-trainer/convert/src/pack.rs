@@ -61,20 +61,36 @@ impl Core {
         Core::Any,
     ];
 
+    /// Returns the fastest layout for int8 weights and inputs.
+    pub fn int8_layout(self) -> WeightLayout {
+        match self {
+            Core::CortexM0 | Core::CortexM3 | Core::Rv32 => WeightLayout::ColumnsUnsigned4,
+            Core::CortexM4 | Core::CortexM7 | Core::CortexM33 => WeightLayout::Pairs4,
+            Core::CortexM55 => WeightLayout::FoldedRows,
+            Core::Any => WeightLayout::RowMajor,
+        }
+    }
+
     /// Returns the fastest layout for a layer's weights and inputs.
     fn layout(self, dense: &DenseSpec, input: Quantization) -> WeightLayout {
-        use WeightLayout::{ColumnsUnsigned4, FoldedRows, Int4Tiles4, Pairs4, Sparse};
+        use WeightLayout::{
+            Int2Columns4, Int4Columns4, Int4Tiles4, Pairs4, Sparse, TernaryColumns4,
+        };
         if dense.layout == WeightLayout::Sparse {
             // Other layouts would store the zeros, too.
             return Sparse;
         }
         let has_dsp =
             matches!(self, Core::CortexM4 | Core::CortexM7 | Core::CortexM33 | Core::CortexM55);
+        let has_columns = matches!(self, Core::CortexM0 | Core::CortexM3 | Core::Rv32);
         match (dense.layout.weight_type(), input.data_type, self) {
             (WeightType::Int4, DataType::Int8, _) if has_dsp => Int4Tiles4,
-            (WeightType::Int8, DataType::Int8, Core::CortexM55) => FoldedRows,
-            (WeightType::Int8, _, Core::CortexM0 | Core::CortexM3 | Core::Rv32) => ColumnsUnsigned4,
-            (WeightType::Int8, _, _) if has_dsp => Pairs4,
+            (WeightType::Int4, DataType::Int8, _) if has_columns => Int4Columns4,
+            (WeightType::Int2, DataType::Int8, _) if has_dsp || has_columns => Int2Columns4,
+            (WeightType::Ternary, DataType::Int8, _) if has_dsp || has_columns => TernaryColumns4,
+            // Helium folds the zero point of int8 alone.
+            (WeightType::Int8, DataType::Int16, Core::CortexM55) => Pairs4,
+            (WeightType::Int8, _, _) => self.int8_layout(),
             (weight_type, _, _) => WeightLayout::row_major(weight_type),
         }
     }
@@ -230,18 +246,34 @@ mod tests {
             vec![dense(9, 5, 40, RowMajor), dense(5, 3, 7, Int4)],
         );
         for (core, expected) in [
-            (Core::CortexM0, [ColumnsUnsigned4, Int4]),
-            (Core::CortexM3, [ColumnsUnsigned4, Int4]),
+            (Core::CortexM0, [ColumnsUnsigned4, Int4Columns4]),
+            (Core::CortexM3, [ColumnsUnsigned4, Int4Columns4]),
             (Core::CortexM4, [Pairs4, Int4Tiles4]),
             (Core::CortexM7, [Pairs4, Int4Tiles4]),
             (Core::CortexM33, [Pairs4, Int4Tiles4]),
             (Core::CortexM55, [FoldedRows, Int4Tiles4]),
-            (Core::Rv32, [ColumnsUnsigned4, Int4]),
+            (Core::Rv32, [ColumnsUnsigned4, Int4Columns4]),
             (Core::Any, [RowMajor, Int4]),
         ] {
             assert_eq!(layouts(&bytes, core), expected, "{core}");
             let packed = pack(&Model::parse(&bytes).unwrap(), core).unwrap();
             assert_eq!(pack(&Model::parse(&packed).unwrap(), Core::Any).unwrap(), bytes);
+        }
+    }
+
+    #[test]
+    fn two_bits_and_less_have_kernels_everywhere_but_for_any_core() {
+        use WeightLayout::*;
+        for (layout, columns) in [(Int2, Int2Columns4), (Ternary, TernaryColumns4)] {
+            let mut layer = dense(9, 5, 3, layout);
+            let LayerSpec::Dense(spec) = &mut layer else { panic!("dense") };
+            let held = |weight: i8| if layout == Int2 { weight | 1 } else { weight.signum() };
+            spec.weights.iter_mut().for_each(|weight| *weight = held(*weight));
+            let bytes = model(Quantization::int8(0.1, 3), vec![layer]);
+            for core in Core::ALL {
+                let expected = if core == Core::Any { layout } else { columns };
+                assert_eq!(layouts(&bytes, core), [expected], "{core}");
+            }
         }
     }
 

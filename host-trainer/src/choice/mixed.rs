@@ -123,8 +123,13 @@ pub fn mixed(
                 }
             }
             let types = front.first().map_or(Vec::new(), |smallest| smallest.types.clone());
-            let smallest = make(&types)?.len();
-            Err(MixedError::TooLarge { budget: most, smallest, types: names(&types) })
+            let bytes = make(&types)?;
+            // Layers that had fewer bits before keep them.
+            let smallest = Model::parse(&bytes).map_err(ChoiceError::from)?;
+            let types: Vec<WeightType> =
+                dense_layers(&smallest).map(|dense| dense.layout.weight_type()).collect();
+            let types = names(&types);
+            Err(MixedError::TooLarge { budget: most, smallest: bytes.len(), types })
         }
         Budget::Loss(most) => {
             let every = front.len().div_ceil(MOST_TRIED).max(1);

@@ -12,13 +12,21 @@ use super::device::DeviceArgs;
 use super::export::ExportArgs;
 #[cfg(feature = "projection")]
 use super::features::FeaturesArgs;
-#[cfg(not(all(feature = "device", feature = "fetch", feature = "projection")))]
+#[cfg(not(all(
+    feature = "device",
+    feature = "fetch",
+    feature = "projection",
+    feature = "serve"
+)))]
 use super::left_out::LeftOut;
 use super::max_loss::MaxLoss;
 use super::new::NewArgs;
+use super::page::PageArgs;
 use super::predict::{PredictArgs, PrepareArgs};
 use super::quantize::QuantizeArgs;
 use super::report::ReportArgs;
+#[cfg(feature = "serve")]
+use super::serve::ServeArgs;
 use super::sweep::Shard;
 use crate::experiment::Experiment;
 use crate::pack::Core;
@@ -85,6 +93,14 @@ pub enum Command {
     Features(LeftOut),
     /// Write the report of a finished run again, and surface.html of a network with two inputs
     Report(ReportArgs),
+    /// Write a page that runs a model in a browser, with the engine of the device
+    Page(PageArgs),
+    /// Serve the page of `page` to browsers of this computer, or of this room
+    #[cfg(feature = "serve")]
+    Serve(ServeArgs),
+    /// Serve the page of `page` to browsers of this computer, or of this room
+    #[cfg(not(feature = "serve"))]
+    Serve(LeftOut),
     /// Compare runs side by side
     Compare(CompareArgs),
     /// List the presets
@@ -139,6 +155,9 @@ pub struct TrainArgs {
     /// Number of threads
     #[command(flatten)]
     pub threads: ThreadArgs,
+    /// Leave out the section of the report that runs the model in the browser
+    #[arg(long)]
+    pub no_playground: bool,
     /// Limit of the quantization loss
     #[command(flatten)]
     pub max_loss: MaxLoss,
@@ -441,6 +460,7 @@ impl Default for Command {
             data: DataArgs { data_dir: None },
             seed: None,
             threads: ThreadArgs { threads: None },
+            no_playground: false,
             max_loss: MaxLoss::default(),
             json: false,
         })

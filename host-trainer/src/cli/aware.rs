@@ -1,13 +1,15 @@
 //! `host-trainer train --weights`: data types of the weights in quantization-aware training.
 
 use anyhow::bail;
-use model_format::Model;
+use model_format::{DataType, Model};
 
 use super::args::{TrainArgs, TrainedWeights};
 use crate::choice::{Budget, judged_rows, mixed, quantize_network, weight_type_names};
 use crate::experiment::Plan;
+use crate::preset::Preset;
 use crate::quantize::Activations;
 use crate::threads::Threads;
+use crate::train::LayerPrecisions;
 
 /// Returns the setting of `--weights`.
 pub(super) fn weights_setting(args: &TrainArgs) -> anyhow::Result<Option<String>> {
@@ -52,6 +54,26 @@ pub(super) fn mixed_weights(
     let setting = format!("quantization_aware.weights=[{}]", list.join(", "));
     plan.preset = plan.preset.with_settings(&[setting])?;
     Ok(weight_type_names(&mixed.types))
+}
+
+/// Text for the rounding in training, if there is any.
+pub(super) fn rounding_text(preset: &Preset) -> String {
+    let Some((aware, data_type)) = preset.aware() else { return String::new() };
+    let weights = match &aware.weights {
+        LayerPrecisions::All(precision) => precision.name().to_string(),
+        LayerPrecisions::Each(each) => {
+            each.iter().map(|precision| precision.name()).collect::<Vec<_>>().join(", ")
+        }
+    };
+    let activations = match data_type {
+        DataType::Int8 => "int8",
+        DataType::Int16 => "int16",
+    };
+    let start = match aware.float_epochs {
+        0 => String::new(),
+        epochs => format!(", from epoch {} on", epochs + 1),
+    };
+    format!("  rounding {weights} weights, {activations} activations{start}\n")
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::args::{TrainArgs, TrainedWeights};
-use super::aware::{mixed_weights, weights_setting};
+use super::aware::{mixed_weights, rounding_text, weights_setting};
 use super::checkpoint::{self, Checkpoints};
 use super::progress::TrainProgress;
 use super::{files, terminal};
@@ -76,7 +76,8 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     watch.progress().finish();
     let trained = trained?;
     let interrupted = trained.outcome.interrupted;
-    let experiment = complete(trained, &folder, args.core, &threads, &interrupt)?;
+    let experiment =
+        complete(trained, &folder, args.core, !args.no_playground, &threads, &interrupt)?;
     if !interrupted {
         checkpoint::remove(&folder);
     }
@@ -127,6 +128,7 @@ pub(super) fn complete(
     trained: Trained,
     folder: &RunFolder,
     core: Option<Core>,
+    playground: bool,
     threads: &Threads,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Experiment> {
@@ -163,7 +165,7 @@ pub(super) fn complete(
              Continue with `host-trainer quantize {learnt}`"
         )
     })?;
-    let report = experiment.report(threads);
+    let report = experiment.report(playground, threads);
     let pages = report.as_ref().ok();
     if let Err(error) = experiment.write_model(&mut writer, pages) {
         // The whole run in one folder.
@@ -286,6 +288,7 @@ fn introduction(plan: &Plan) -> String {
         preset.training.loss.name(),
     );
     text += &class_weights_text(plan);
+    text += &rounding_text(&plan.preset);
     text += &format!("\n{}", architecture_text(&plan.network));
     text + "\n"
 }

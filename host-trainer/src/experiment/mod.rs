@@ -106,9 +106,11 @@ mod tests {
         let threads = Threads::new(NonZero::new(2)).unwrap();
         let saved = SavedRun::open(outer.path()).unwrap();
         assert_eq!(saved.network.parameters(), experiment.outcome.network.parameters());
-        let pages = saved.report(&Locations::default(), &threads).unwrap();
-        assert_eq!(pages, experiment.report(&threads).unwrap());
-        assert!(!pages.report.contains("NaN") && !pages.report.contains("<script"));
+        let pages = saved.report(&Locations::default(), true, &threads).unwrap();
+        assert_eq!(pages, experiment.report(true, &threads).unwrap());
+        assert!(pages.report.contains("<script"), "it runs the model");
+        let without = saved.report(&Locations::default(), false, &threads).unwrap().report;
+        assert!(!without.contains("NaN") && !without.contains("<script"));
 
         fs::write(outer.path().join("weights.safetensors"), b"short").unwrap();
         let message = SavedRun::open(outer.path()).unwrap_err().to_string();

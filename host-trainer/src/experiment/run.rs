@@ -47,6 +47,9 @@ pub enum Error {
     /// The report cannot be made.
     #[error(transparent)]
     Report(#[from] crate::report::html::GatherError),
+    /// The model cannot be run in the report.
+    #[error(transparent)]
+    Page(#[from] crate::page::PageError),
     /// A class weight names an unknown class.
     #[error("training.class_weight: {0}")]
     ClassWeight(String),

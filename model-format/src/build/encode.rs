@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::weights::{folded_biases, lay_out, weights_len};
 use super::{DenseSpec, DetailsSpec, FeatureSpec, LayerSpec, ModelSpec, OutputSpec, TableSpec};
+use crate::dense::COMPACT;
 use crate::{
     DataType, Encoding, Error, Field, FieldError, HEADER_LEN, Header, Location, Model,
     Quantization, Softmax, TABLE_INT8_LEN, TABLE_INT16_LEN, WeightType,
@@ -172,6 +173,13 @@ impl Payload {
         self.put_quantization(dense.output);
         self.put(&i32::from(dense.clamp.low));
         self.put(&i32::from(dense.clamp.high));
+        if let Some(rows) = compact_rows(dense) {
+            self.put(&(dense.layout as u32 | COMPACT));
+            self.put_aligned_len(rows.len() + weights_len(dense));
+            self.0.extend(rows);
+            lay_out(dense, &mut self.0);
+            return Ok(());
+        }
         self.put(&(dense.layout as u32));
         let folded = folded_biases(dense, input);
         self.put_aligned_len(4 * (2 * outputs + folded.len()) + weights_len(dense) + outputs);
@@ -204,6 +212,17 @@ impl Payload {
         self.put_bytes(&bytes);
         Ok(())
     }
+}
+
+/// Biases and multipliers of 16 bits each, where the layout may have them and all rows fit.
+fn compact_rows(dense: &DenseSpec) -> Option<Vec<u8>> {
+    if !dense.layout.may_be_compact() {
+        return None;
+    }
+    let biases = dense.biases.iter().map(|bias| i16::try_from(*bias).ok().map(i16::to_le_bytes));
+    let codes = dense.multipliers.iter().map(|m| m.compact_code().map(u16::to_le_bytes));
+    let halfwords: Option<Vec<[u8; 2]>> = biases.chain(codes).collect();
+    halfwords.map(|halfwords| halfwords.concat())
 }
 
 fn check_count(place: Location, field: Field, expected: usize, found: usize) -> Result<(), Error> {

@@ -112,7 +112,9 @@ pub struct DenseSpec {
     pub weights: Vec<i8>,
     /// One an output, at scale (input scale · the row's weight scale).
     pub biases: Vec<i32>,
-    /// One an output: input scale · the row's weight scale / output scale.
+    /// One an output: input scale · the row's weight scale / output scale. Rows take less of the file
+    /// where weights have fewer than 8 bits, all of these have a
+    /// [compact form](Multiplier::to_compact), and all biases fit into 16 bits.
     pub multipliers: Vec<Multiplier>,
     /// Quantization of the output's values.
     pub output: Quantization,

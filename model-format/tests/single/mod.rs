@@ -48,7 +48,10 @@ pub fn model(layout: WeightLayout, inputs: usize, outputs: usize) -> ModelSpec {
             weights,
             biases: (0..outputs).map(|_| below(2001) as i32 - 1000).collect(),
             multipliers: (0..outputs)
-                .map(|row| Multiplier { mantissa: (1 << 30) + row as i32, shift: -(row as i8 % 5) })
+                .map(|row| Multiplier {
+                    mantissa: (1 << 30) + 1 + row as i32,
+                    shift: -(row as i8 % 5),
+                })
                 .collect(),
             output: Quantization::int8(1.0, 0),
             clamp: Clamp::INT8,
@@ -70,7 +73,14 @@ pub fn layer<'a>(model: &Model<'a>) -> Dense<'a> {
 /// Offset of the parameters in the file.
 pub fn parameters_at(file: &[u8]) -> usize {
     let model = Model::parse(file).unwrap();
-    layer(&model).biases().as_ptr() as usize - file.as_ptr() as usize
+    let dense = layer(&model);
+    let weights = dense.weight_bytes().as_ptr() as usize - file.as_ptr() as usize;
+    let per_row = match (dense.is_compact, dense.layout.is_folded()) {
+        (true, _) => 4,
+        (false, false) => 8,
+        (false, true) => 12,
+    };
+    weights - per_row * dense.outputs()
 }
 
 /// Offset, in the parameters, of the first byte that holds a weight.

@@ -1,7 +1,7 @@
 //! Prints the executed instructions per inference on each core, or on the given cores, such as
 //! `Cortex-M3`.
 
-use model_format::{DataType, WeightType};
+use model_format::DataType;
 use thimble_tests::c_counts::{SMALL, measure};
 use thimble_tests::c_target::CTarget;
 use thimble_tests::counts::{CORES, CURVE, Core, IMAGES, Measured, Network};
@@ -49,33 +49,29 @@ fn mlp(cores: &[Core]) {
     }
 }
 
-/// int4 beside int8 weights, and 16-bit beside 8-bit activations.
+/// Fewer bits beside int8 weights, and 16-bit beside 8-bit activations.
 fn kinds(cores: &[Core]) {
     let layer = Network::of(&[64, 64]);
-    let networks = [
-        Network::MLP,
-        Network { weight_type: WeightType::Int4, ..Network::MLP },
-        layer,
-        Network { data_type: DataType::Int16, ..layer },
-    ];
+    let [int4, int2, ternary] = Network::NARROW;
+    let wide = Network { data_type: DataType::Int16, ..layer };
+    let networks = [Network::MLP, int4, int2, ternary, layer, wide];
     println!();
     println!("inputs random in all of their range");
     println!(
-        "{:<12} {:>16} {:>16} {:>8} {:>12} {:>12} {:>8}",
-        "core", "784-128-10 int8", "int4 weights", "ratio", "64 × 64 int8", "int16", "ratio"
+        "{:<12} {:>16} {:>9} {:>9} {:>9} {:>13} {:>9}",
+        "core", "784-128-10 int8", "int4", "int2", "ternary", "64 × 64 int8", "int16"
     );
     for core in cores {
         let costs = core.costs(&networks);
-        let ratio = |of: usize, to: usize| f64::from(costs[of]) / f64::from(costs[to]);
         println!(
-            "{:<12} {:>16} {:>16} {:>8.2} {:>12} {:>12} {:>8.2}",
+            "{:<12} {:>16} {:>9} {:>9} {:>9} {:>13} {:>9}",
             core.core.name(),
             costs[0],
             costs[1],
-            ratio(1, 0),
             costs[2],
             costs[3],
-            ratio(3, 2),
+            costs[4],
+            costs[5],
         );
     }
 }

@@ -21,6 +21,8 @@ mod dsp;
 #[cfg(kernel_dsp)]
 mod entries;
 #[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
+mod packed;
+#[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
 mod rows;
 #[cfg(kernel_rv32)]
 mod rv32;
@@ -53,7 +55,7 @@ pub(crate) struct Prepared<'s> {
     /// The numbers of the blocks to visit, if not all are visited.
     list: Option<&'s [u16]>,
     /// Constant that is added to the bias of each row.
-    #[cfg_attr(not(any(kernel_v7m, kernel_v6m, kernel_rv32)), expect(dead_code))]
+    #[cfg_attr(not(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32)), expect(dead_code))]
     correction: i32,
 }
 
@@ -111,6 +113,17 @@ pub(crate) fn prepare<'s, C: Capabilities>(
         WeightLayout::FoldedRows if used.reads(WeightLayout::FoldedRows) => {
             mve::prepare(layer, x, workspace)
         }
+        #[cfg(any(kernel_v7m, kernel_v6m, kernel_rv32))]
+        WeightLayout::Int4Columns4 if used.reads(WeightLayout::Int4Columns4) => {
+            packed::prepare(layer, x, workspace)
+        }
+        #[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
+        WeightLayout::Int2Columns4 | WeightLayout::TernaryColumns4
+            if used.reads(WeightLayout::Int2Columns4)
+                || used.reads(WeightLayout::TernaryColumns4) =>
+        {
+            packed::prepare(layer, x, workspace)
+        }
         _ if const { portable::is_used(C::OPS) } => widen::widen(layer, x, workspace),
         _ => Prepared { words: &[], list: None, correction: 0 },
     }
@@ -143,6 +156,17 @@ pub(crate) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, outp
         #[cfg(kernel_rv32)]
         WeightLayout::ColumnsUnsigned4 if used.reads(WeightLayout::ColumnsUnsigned4) => {
             rv32::compute::<C>(layer, x, output)
+        }
+        #[cfg(any(kernel_v7m, kernel_v6m, kernel_rv32))]
+        WeightLayout::Int4Columns4 if used.reads(WeightLayout::Int4Columns4) => {
+            packed::compute::<C>(layer, x, output)
+        }
+        #[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
+        WeightLayout::Int2Columns4 | WeightLayout::TernaryColumns4
+            if used.reads(WeightLayout::Int2Columns4)
+                || used.reads(WeightLayout::TernaryColumns4) =>
+        {
+            packed::compute::<C>(layer, x, output)
         }
         _ if const { portable::is_used(C::OPS) } => portable::compute(layer, x, output),
         _ => {}

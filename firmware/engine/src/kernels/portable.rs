@@ -36,9 +36,8 @@ pub(super) fn compute(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
 
 #[inline(always)]
 fn each_row(layer: &Dense<'_>, x: &Prepared<'_>, mut each: impl FnMut(usize, i32, Multiplier)) {
-    let biases = layer.biases().iter().zip(layer.multipliers());
-    for (row, (bias, multiplier)) in biases.enumerate() {
-        let bias = i32::from_le_bytes(*bias);
+    for (row, multiplier) in layer.multipliers().enumerate() {
+        let bias = layer.bias(row);
         let sum = match layer.layout {
             WeightLayout::RowMajor | WeightLayout::FoldedRows => {
                 row_major(layer, row, x, |weights: &[u8; 4]| weights.map(|weight| weight as i8))

@@ -40,6 +40,28 @@ pub(super) unsafe fn compute<C: Capabilities>(
     }
 }
 
+/// Writes the outputs of compact rows from `first` on, from their sums.
+// Out of line, as that of other rows is.
+#[inline(never)]
+fn quantize_compact(layer: &Dense<'_>, first: usize, sums: &[i32], output: &mut [u8]) {
+    let output_of = Output::of(layer);
+    for (row, sum) in (first..).zip(sums) {
+        let value = output_of.quantize(*sum, layer.multiplier(row));
+        match layer.output.data_type {
+            DataType::Int8 => {
+                if let Some(y) = output.get_mut(row) {
+                    *y = value as u8;
+                }
+            }
+            DataType::Int16 => {
+                if let Some(y) = output.as_chunks_mut().0.get_mut(row) {
+                    *y = (value as i16).to_le_bytes();
+                }
+            }
+        }
+    }
+}
+
 /// Writes the outputs of rows from `first` on, from their sums.
 ///
 /// # Safety
@@ -52,6 +74,9 @@ pub(super) unsafe fn quantize<C: Capabilities>(
     sums: &[i32],
     output: &mut [u8],
 ) {
+    if C::OPS.compact && layer.is_compact {
+        return quantize_compact(layer, first, sums, output);
+    }
     let output_of = Output::of(layer);
     let mantissas = layer.mantissas().as_ptr().cast::<i32>();
     let shifts = layer.shifts().as_ptr().cast::<i8>();

@@ -20,6 +20,50 @@ pub(super) struct Loops {
     pub(super) single: rows::Loop,
 }
 
+/// Writes the output of a layer of which rows may be compact: tiles, then one row at a time. The sums
+/// start at the biases plus `correction`.
+///
+/// # Safety
+/// The loops must read nothing but the prepared input and, where that leads them, the weights of
+/// their rows; the input must not be empty where they take one part of it for granted.
+#[cfg(kernel_dsp)]
+#[inline(always)]
+pub(super) unsafe fn compute_rows<C: Capabilities>(
+    layer: &Dense<'_>,
+    x: &Prepared<'_>,
+    correction: i32,
+    output: &mut [u8],
+    loops: Loops,
+) {
+    let layer = &layer.specialize::<C>();
+    let row_len = layer.layout.row_len(layer.inputs());
+    let mut weights = layer.weight_bytes().as_ptr();
+    let range = x.words.as_ptr_range();
+    let bias = |row: usize| layer.bias(row).wrapping_add(correction);
+    let mut row = 0usize;
+    while row < layer.outputs() {
+        if row.wrapping_add(ROWS) <= layer.outputs() {
+            let mut sums: [i32; ROWS] = core::array::from_fn(|k| bias(row.wrapping_add(k)));
+            // SAFETY: a layer has weights for each row; the caller promises the rest.
+            unsafe {
+                (loops.tile)(range.start, range.end, weights, &mut sums);
+                rows::quantize::<C>(layer, row, &sums, output);
+                weights = weights.add(row_len.wrapping_mul(ROWS));
+            }
+            row = row.wrapping_add(ROWS);
+        } else {
+            let mut sums = [bias(row)];
+            // SAFETY: as above.
+            unsafe {
+                (loops.single)(range.start, range.end, weights, sums.as_mut_ptr());
+                rows::quantize::<C>(layer, row, &sums, output);
+                weights = weights.add(row_len);
+            }
+            row = row.wrapping_add(1);
+        }
+    }
+}
+
 /// Writes the output of a layer: tiles, then one row at a time. The sums start at the biases plus
 /// `correction`.
 ///
@@ -29,6 +73,7 @@ pub(super) struct Loops {
 /// # Safety
 /// The loops must read nothing but the prepared input and, where that leads them, the weights of
 /// their rows; the input must not be empty where they take one part of it for granted.
+#[cfg(any(kernel_v7m, kernel_v6m, kernel_rv32))]
 #[inline(always)]
 pub(super) unsafe fn compute<C: Capabilities>(
     layer: &Dense<'_>,

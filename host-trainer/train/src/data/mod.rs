@@ -2,7 +2,6 @@
 
 mod area;
 mod augment;
-mod clothing;
 mod counts;
 mod dataset;
 mod deform;
@@ -12,15 +11,12 @@ mod error;
 mod fetch;
 mod fingerprint;
 mod generate;
-mod gray;
-mod handwriting;
 mod idx;
 mod image_file;
 mod image_folder;
 mod images;
 mod mnist;
 mod motion;
-mod preparation;
 mod progress;
 mod scaling;
 mod source;
@@ -43,9 +39,6 @@ pub use image_file::{ImageError, read_image};
 pub use images::{Images, Unreadable};
 pub use mnist::{FASHION_MNIST_FILES, MNIST_FILES, MnistFile};
 pub use motion::{CLASSES as MOTION_CLASSES, Motion};
-pub use preparation::{
-    Background, ColorMode, Fit, Invert, Preparation, PreparationError, PrepareError, Prepared,
-};
 pub use progress::LoadProgress;
 pub use scaling::{FixedScaling, Scaling, ScalingMethod, Spread};
 pub use source::{Loaded, Locations, Source, TargetKind, cache_folder};
@@ -54,3 +47,6 @@ pub use stage::Stage;
 pub use subset::{Subset, TargetBuffer};
 pub use table::{Intake, Missing, Row, RowReader, RowSpec, Table, TableTarget};
 pub use thimble_features::{Area, AreaMismatch};
+pub use thimble_preparation::{
+    Background, ColorMode, Fit, Invert, Preparation, PreparationError, PrepareError, Prepared,
+};

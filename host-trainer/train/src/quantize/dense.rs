@@ -3,6 +3,7 @@
 use model_format::build::DenseSpec;
 use model_format::{Clamp, DataType, Error, Multiplier, Quantization, WeightLayout, WeightType};
 
+use super::weights::compact;
 use super::{WeightGrid, nearest};
 use crate::network::{Activation, Dense};
 
@@ -77,7 +78,10 @@ pub fn quantize_dense(
         spec.weights.extend(weights);
         spec.biases.push((bias / (input_scale * scale)).round() as i32);
         let real = input_scale * scale / f64::from(output.scale);
-        spec.multipliers.push(Multiplier::from_real(real)?);
+        spec.multipliers.push(match weight_type {
+            WeightType::Int8 => Multiplier::from_real(real)?,
+            _ => compact(real)?,
+        });
         quantized.weight_scales.push(scale);
     }
     Ok(quantized)

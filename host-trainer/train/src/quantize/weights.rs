@@ -121,9 +121,16 @@ fn narrow_to(dense: &mut DenseSpec, weight_type: WeightType) -> Result<(), Error
             *weight = nearest(weight_type, f64::from(*weight) / scale);
         }
         *bias = (f64::from(*bias) / scale).round() as i32;
-        *multiplier = Multiplier::from_real(multiplier.to_real() * scale)?;
+        *multiplier = compact(multiplier.to_real() * scale)?;
     }
     Ok(())
+}
+
+/// Returns the multiplier for a row of fewer than 8 bits: one whose row is compact, if there is one.
+/// It is off by at most one in 4096, which is as much as another scale of its weights would be.
+pub(super) fn compact(real: f64) -> Result<Multiplier, Error> {
+    let multiplier = Multiplier::from_real(real)?;
+    Ok(multiplier.to_compact().unwrap_or(multiplier))
 }
 
 /// Choice of a row's scale. A row has far more weights than distinct magnitudes, so the error of

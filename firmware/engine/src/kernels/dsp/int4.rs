@@ -76,7 +76,7 @@ pub(in crate::kernels) fn compute<C: Capabilities>(
         Some(_) => Loops { tile: thimble_int4_4_listed, single: thimble_int4_1_listed },
     };
     // SAFETY: whole blocks or entries, with offsets within a row, and a layer has inputs.
-    unsafe { tiles::compute::<C>(layer, x, layer.biases(), 0, output, loops) };
+    unsafe { tiles::compute_rows::<C>(layer, x, 0, output, loops) };
 }
 
 // SAFETY: the assembly below takes and gives what is declared here.

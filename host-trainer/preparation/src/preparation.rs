@@ -18,12 +18,12 @@ use super::{Area, clothing, handwriting};
 /// is stored in model files.
 ///
 /// ```
-/// use thimble_train::data::{Fit, Preparation};
+/// use thimble_preparation::{Fit, Preparation};
 ///
 /// let preparation: Preparation =
 ///     "28x28 grayscale fit=mnist invert=auto background=white".parse()?;
 /// assert_eq!((preparation.height, preparation.fit), (28, Fit::Mnist));
-/// # Ok::<(), thimble_train::data::PreparationError>(())
+/// # Ok::<(), thimble_preparation::PreparationError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preparation {
@@ -158,7 +158,7 @@ pub struct Prepared {
 impl Prepared {
     /// Returns the network's inputs, 0 to 1.
     pub fn reals(&self) -> Vec<f32> {
-        // As for [`Features::Bytes`](super::Features::Bytes) of training images.
+        // As the pixels of training images.
         let scale = 1.0 / f32::from(self.levels);
         self.bytes.iter().map(|&byte| f32::from(byte) * scale).collect()
     }
@@ -387,7 +387,7 @@ impl Fit {
     }
 
     /// Returns the default inversion.
-    pub(super) fn default_invert(self) -> Invert {
+    pub fn default_invert(self) -> Invert {
         if self.finds_foreground() { Invert::Auto } else { Invert::No }
     }
 
@@ -410,7 +410,7 @@ impl Fit {
 
 impl Invert {
     /// Returns `true` if an image with this background shade is inverted.
-    pub(super) fn is_wanted(self, background: u8) -> bool {
+    pub(crate) fn is_wanted(self, background: u8) -> bool {
         match self {
             Invert::No => false,
             Invert::Yes => true,
