@@ -7,9 +7,10 @@ use image::buffer::ConvertBuffer;
 use image::{DynamicImage, GrayImage, ImageBuffer, Pixel, RgbImage, imageops};
 use model_format::limits::MAX_WIDTH;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use thimble_features::Area;
 
 use super::gray::{border_median, resized};
-use super::{Area, clothing, handwriting};
+use super::{clothing, handwriting};
 
 /// Preprocessing of images: size, color mode, resizing method, inversion, background.
 ///

@@ -155,6 +155,7 @@ mod tests {
             counts: false,
             reals: false,
             details: false,
+            compact: false,
         };
         assert_eq!(code.of(used), 5000 + 1 + 300);
         used.layouts |= 1;

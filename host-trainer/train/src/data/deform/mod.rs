@@ -154,12 +154,14 @@ struct Straight;
 impl Loop<(f32, f32, &mut [f32])> for Straight {
     type Output = ();
 
+    #[expect(
+        clippy::needless_range_loop,
+        reason = "an overflow check in a counter would prevent vectorization"
+    )]
     #[inline(always)]
     fn run((start, step, to): (f32, f32, &mut [f32])) {
-        // A range with an end: without one, its overflow check would prevent vectorization.
-        let columns = 0..to.len() as i32;
-        for (to, column) in to.iter_mut().zip(columns) {
-            *to = start + step * column as f32;
+        for column in 0..to.len() {
+            to[column] = start + step * column as i32 as f32;
         }
     }
 }
@@ -171,9 +173,9 @@ impl Loop<(f32, f32, &[f32], f32, &mut [f32])> for Bent {
 
     #[inline(always)]
     fn run((start, step, displacements, scale, to): (f32, f32, &[f32], f32, &mut [f32])) {
-        let columns = 0..to.len() as i32;
-        for ((to, by), column) in to.iter_mut().zip(displacements).zip(columns) {
-            *to = start + step * column as f32 + scale * by;
+        let displacements = &displacements[..to.len()];
+        for column in 0..to.len() {
+            to[column] = start + step * column as i32 as f32 + scale * displacements[column];
         }
     }
 }
