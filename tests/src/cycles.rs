@@ -153,10 +153,9 @@ fn least_squares(rows: impl Iterator<Item = [f64; PARTS]>) -> [f64; PARTS] {
         normal.swap(column, pivot);
         right.swap(column, pivot);
         for row in (0..PARTS).filter(|row| *row != column) {
-            let factor = normal[row][column] / normal[column][column];
-            for k in column..PARTS {
-                normal[row][k] -= factor * normal[column][k];
-            }
+            let of_pivot = normal[column];
+            let factor = normal[row][column] / of_pivot[column];
+            normal[row].iter_mut().zip(of_pivot).for_each(|(value, of)| *value -= factor * of);
             right[row] -= factor * right[column];
         }
     }
