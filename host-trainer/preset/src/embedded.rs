@@ -125,6 +125,15 @@ mod tests {
             let digits = "dataset = \"digits\"";
             let text = EMBEDDED[0].text;
             assert!(text.contains(digits));
+            // Data without images is not augmented.
+            let text = match line.contains("images") {
+                true => text.to_string(),
+                false => text
+                    .lines()
+                    .filter(|line| !line.starts_with("augmentation"))
+                    .collect::<Vec<_>>()
+                    .join("\n"),
+            };
             let loss = if line.contains("values") || line.contains("surface") {
                 "mean_squared_error"
             } else {

@@ -259,6 +259,22 @@ mod tests {
     }
 
     #[test]
+    fn averaged_images_stay_so_with_another_fit() {
+        let file = model(&[16, 16], 10, "28x28/16x16 fit=mnist invert=auto");
+        let found = |text, plain| choose(&file, text, plain, Some(&Source::Mnist)).unwrap();
+        let (stored, origin) = found(None, false);
+        assert_eq!((stored.as_str(), origin), ("28x28/16x16 fit=mnist invert=auto", Origin::Model));
+        assert_eq!(found(None, true).0, "28x28/16x16 fit=stretch invert=yes");
+        assert_eq!(found(Some("fit=pad"), false).0, "28x28/16x16 fit=pad invert=no");
+        assert_eq!(
+            found(Some("16x16"), false).0,
+            "16x16 grayscale fit=stretch invert=no background=white"
+        );
+        let message = choose(&file, Some("28x28"), false, None).unwrap_err();
+        assert!(message.contains("takes 256 values") && message.contains("have 784"), "{message}");
+    }
+
+    #[test]
     fn shapes_and_words_that_do_not_fit_are_refused() {
         let row = model(&[64], 2, "");
         let message = choose(&row, None, false, None).unwrap_err();

@@ -184,7 +184,8 @@ pub fn train(
         run.place.shuffle_words = shuffle.get_word_pos();
         run.place.shift_words = shift_source.word_position();
         shift_source.draw(&mut run.shifts);
-        let workers = run.place.workers;
+        // One more thread prepares the next mini-batch.
+        let workers = run.place.workers + usize::from(run.feed.is_some());
         let mut record =
             threads.install_awake(workers, || run.epoch(start, stop, &mut *observer))?;
         if run.place.batch < run.batches() {
