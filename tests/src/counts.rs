@@ -117,8 +117,16 @@ impl Core {
     /// # Panics
     /// When the firmware cannot be built or run, with the reason.
     pub fn costs(&self, networks: &[Network]) -> Vec<u32> {
+        self.costs_of(networks, Network::model)
+    }
+
+    pub(crate) fn costs_of(
+        &self,
+        networks: &[Network],
+        model: impl Fn(&Network) -> Vec<u8>,
+    ) -> Vec<u32> {
         let models: Vec<Vec<u8>> =
-            networks.iter().map(|network| self.packed(&network.model())).collect();
+            networks.iter().map(|network| self.packed(&model(network))).collect();
         let inputs: Vec<Vec<i8>> =
             networks.iter().map(|network| random_inputs(ROWS * network.input_bytes())).collect();
         let vectors = models.iter().zip(&inputs).map(|(model, inputs)| Vector { model, inputs });

@@ -3,7 +3,7 @@
 //! A model at memory without wait states, exact and the same on every machine; see
 //! [`thimble_cycles::timing`] for its rules.
 
-use host_trainer::chips::{CycleCosts, PARTS};
+use host_trainer::chips::{Costs, PARTS};
 use host_trainer::device::command::Vector;
 use thimble_cycles::{Core as Timing, Count};
 
@@ -58,21 +58,22 @@ const FITTED: [Network; 22] = [
 ];
 
 impl Core {
-    /// Returns the costs of the parts of an inference for each of the core's timings: the least
-    /// squares of relative errors over networks without zeros.
+    /// Returns the cycles of the parts of an inference for each of the core's timings, and its
+    /// executed instructions: the least squares of relative errors over networks without zeros.
     ///
     /// # Panics
     /// When the firmware cannot be built or run, with the reason.
-    pub fn cycle_costs(&self) -> Vec<(Timing, CycleCosts)> {
+    pub fn part_costs(&self) -> (Vec<(Timing, Costs)>, Costs) {
+        let timings = self.core.timings();
+        if timings.is_empty() {
+            let counts = self.costs_of(&FITTED, Network::model_without_zeros);
+            return (vec![], fitted(counts.into_iter().map(f64::from)));
+        }
         let counts = self.cycles_without_zeros(&FITTED);
-        let costs = |(index, timing): (usize, &Timing)| {
-            let rows = FITTED.iter().zip(&counts).map(|(network, counts)| {
-                let cycles = counts[index].cycles as f64;
-                CycleCosts::parts(layers(network)).map(|part| part / cycles)
-            });
-            (*timing, CycleCosts(least_squares(rows)))
-        };
-        self.core.timings().iter().enumerate().map(costs).collect()
+        let of = |index: usize| fitted(counts.iter().map(|count| count[index].cycles as f64));
+        let cycles = timings.iter().enumerate().map(|(index, timing)| (*timing, of(index)));
+        let instructions = fitted(counts.iter().map(|count| count[0].instructions as f64));
+        (cycles.collect(), instructions)
     }
 
     /// Returns instructions and cycles as [`cycles`](Self::cycles) does, of networks in which hardly
@@ -133,6 +134,13 @@ fn means(counts: Vec<Count>, rows: usize) -> Vec<Count> {
 /// Inputs and rows of each layer.
 pub fn layers(network: &Network) -> impl Iterator<Item = (usize, usize)> {
     network.widths.windows(2).map(|pair| (pair[0], pair[1]))
+}
+
+/// Returns the costs that fit the counts of [`FITTED`] best.
+fn fitted(counts: impl Iterator<Item = f64>) -> Costs {
+    let row =
+        |(network, count): (&Network, f64)| Costs::parts(layers(network)).map(|part| part / count);
+    Costs(least_squares(FITTED.iter().zip(counts).map(row)))
 }
 
 /// Solves, in the least squares, that the scalar product with each row is 1.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use firmware::link::{STACK_OVERRUN, frame_len};
-use host_trainer::chips::{BoardRam, Code, CycleCosts, Measured};
+use host_trainer::chips::{BoardRam, Code, Costs, Measured};
 use host_trainer::device::board::{Board, Signed};
 use host_trainer::device::signing::{SigningKey, Version};
 use host_trainer::pack::{Core, pack};
@@ -18,7 +18,7 @@ use model_format::{
 
 use crate::cases::held;
 use crate::cores::PORTABLE_LAYOUTS;
-use crate::counts::{self, CORES};
+use crate::counts::CORES;
 use crate::emulated::{
     LIMIT, default_model, own_model, serving_firmware, serving_on, signed_firmware,
 };
@@ -172,22 +172,31 @@ pub fn measure() -> Measured {
         let elf = image(machine.target, &digits.expect("it can be packed"));
         Some(run(machine, &elf).stack as u64)
     });
+    let (cycles, instructions) = measure_costs();
     Measured {
         stack: stacks.max().unwrap_or(0),
         targets: measure_targets(),
         boards: measure_boards(),
-        cycles: measure_cycles(),
+        cycles,
+        instructions,
     }
 }
 
-/// Cycles of the parts of an inference on each core with published timings.
+/// Cycles of the parts of an inference on each core with published timings, and executed instructions on
+/// each core.
 ///
 /// # Panics
 /// When firmware can't be built or run, with the reason.
-pub fn measure_cycles() -> BTreeMap<String, CycleCosts> {
-    let timed = CORES.iter().filter(|core| !core.core.timings().is_empty());
-    let costs = timed.flat_map(counts::Core::cycle_costs);
-    costs.map(|(timing, costs)| (timing.name().to_string(), costs)).collect()
+pub fn measure_costs() -> (BTreeMap<String, Costs>, BTreeMap<String, Costs>) {
+    let (mut cycles, mut instructions) = (BTreeMap::new(), BTreeMap::new());
+    for core in &CORES {
+        let (of_core, executed) = core.part_costs();
+        cycles
+            .extend(of_core.into_iter().map(|(timing, costs)| (timing.name().to_string(), costs)));
+        let name = core.core.packed_for().to_string().to_lowercase();
+        instructions.insert(name, executed);
+    }
+    (cycles, instructions)
 }
 
 /// Code sizes of each target.

@@ -5,20 +5,21 @@ use serde::Deserialize;
 
 use super::Chip;
 
-/// Number of [`CycleCosts`].
+/// Number of [`Costs`].
 pub const PARTS: usize = 7;
 
-/// Cycles of the parts of an inference on a core: fitted to counts of emulated images by the timings
-/// that the core's documentation states (`tests/cycles`), at memory without wait states.
+/// Cycles, or executed instructions, of the parts of an inference on a core: fitted to counts of
+/// emulated images. Cycles are those of the timings that the core's documentation states
+/// (`tests/cycles`), at memory without wait states.
 ///
 /// In this order: of a call; of a layer; of four inputs of a layer, prepared once for all rows; of a
 /// tile of four rows; of a row beside the tiles; of four weights of each row of a tile; of four
 /// weights of a row beside the tiles.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
 #[serde(transparent)]
-pub struct CycleCosts(pub [f64; PARTS]);
+pub struct Costs(pub [f64; PARTS]);
 
-impl CycleCosts {
+impl Costs {
     /// Returns how often a network of these layers, inputs and rows each, has each part.
     pub fn parts(layers: impl IntoIterator<Item = (usize, usize)>) -> [f64; PARTS] {
         let mut sums = [0; PARTS];
@@ -34,8 +35,8 @@ impl CycleCosts {
         sums.map(|sum| sum as f64)
     }
 
-    /// Returns the cycles of an inference of a network of these layers, inputs and rows each.
-    pub fn cycles(&self, layers: impl IntoIterator<Item = (usize, usize)>) -> f64 {
+    /// Returns the cost of an inference of a network of these layers, inputs and rows each.
+    pub fn total(&self, layers: impl IntoIterator<Item = (usize, usize)>) -> f64 {
         Self::parts(layers).iter().zip(self.0).map(|(part, cost)| part * cost).sum()
     }
 }
@@ -72,7 +73,7 @@ pub enum NoTime {
 /// Predicts the cycles of an inference by the costs of the chip's core.
 pub(super) fn predict(
     chip: &Chip,
-    costs: Option<&CycleCosts>,
+    costs: Option<&Costs>,
     model: &Model<'_>,
 ) -> Result<Time, NoTime> {
     let costs = costs.ok_or(NoTime::Core)?;
@@ -89,7 +90,7 @@ pub(super) fn predict(
             Layer::Softmax(_) => beside.push("softmax"),
         }
     }
-    let cycles = costs.cycles(layers).max(0.0).round() as u64;
+    let cycles = costs.total(layers).max(0.0).round() as u64;
     Ok(Time { cycles, clock_mhz: chip.clock_mhz, beside })
 }
 
@@ -107,9 +108,9 @@ mod tests {
     #[test]
     fn parts_of_a_network() {
         // 9 inputs are three words, 5 rows are a tile and one beside it; 5 inputs are two words.
-        let parts = CycleCosts::parts([(9, 5), (5, 3)]);
+        let parts = Costs::parts([(9, 5), (5, 3)]);
         assert_eq!(parts, [1.0, 2.0, 5.0, 1.0, 4.0, 3.0, 3.0 + 6.0]);
-        let costs = CycleCosts([100.0, 0.0, 0.0, 0.0, 0.0, 10.0, 1.0]);
-        assert_eq!(costs.cycles([(9, 5), (5, 3)]), 139.0);
+        let costs = Costs([100.0, 0.0, 0.0, 0.0, 0.0, 10.0, 1.0]);
+        assert_eq!(costs.total([(9, 5), (5, 3)]), 139.0);
     }
 }

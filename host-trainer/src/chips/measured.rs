@@ -6,7 +6,7 @@ use std::fmt::Write;
 use model_format::{OpSet, WeightLayout};
 use serde::Deserialize;
 
-use super::{ChipError, CycleCosts};
+use super::{ChipError, Costs};
 
 /// Measurements, written by `cargo run -p thimble-tests --bin sizes`.
 const FIGURES: &str = include_str!("measured.toml");
@@ -20,8 +20,10 @@ pub struct Measured {
     pub targets: BTreeMap<String, Code>,
     /// RAM of boards with the device application, per target.
     pub boards: BTreeMap<String, BoardRam>,
-    /// Cycles of the parts of an inference, per core.
-    pub cycles: BTreeMap<String, CycleCosts>,
+    /// Cycles of the parts of an inference, per core with published timings.
+    pub cycles: BTreeMap<String, Costs>,
+    /// Executed instructions of the parts of an inference, per core.
+    pub instructions: BTreeMap<String, Costs>,
 }
 
 /// RAM of a board with the device application without the memory that depends on the model, in
@@ -95,12 +97,16 @@ impl Measured {
             );
         }
         text.push_str(
-            "\n# Cycles by the timings of `tests/cycles`, at memory without wait states: of a call, a \
-             layer, four\n# inputs of a layer, a tile of four rows, a row beside the tiles, four weights \
-             of each row of a\n# tile, four weights of a row beside the tiles.\n[cycles]\n",
+            "\n# Cycles by the timings of `tests/cycles`, at memory without wait states, and executed \
+             instructions:\n# of a call, a layer, four inputs of a layer, a tile of four rows, a row \
+             beside the tiles, four\n# weights of each row of a tile, four weights of a row beside the \
+             tiles.",
         );
-        for (core, CycleCosts(costs)) in &self.cycles {
-            let _ = writeln!(text, "{core} = {costs:?}");
+        for (name, costs) in [("cycles", &self.cycles), ("instructions", &self.instructions)] {
+            let _ = write!(text, "\n[{name}]\n");
+            for (core, Costs(costs)) in costs {
+                let _ = writeln!(text, "{core} = {costs:?}");
+            }
         }
         text
     }

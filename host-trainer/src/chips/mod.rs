@@ -11,7 +11,7 @@ mod measured;
 use firmware::link::frame_len;
 use model_format::{Model, OpSet, WeightLayout};
 
-pub use cycles::{CycleCosts, NoTime, PARTS, Time};
+pub use cycles::{Costs, NoTime, PARTS, Time};
 pub use measured::{BoardRam, Code, Measured};
 
 use crate::pack::Core;

@@ -1,11 +1,13 @@
 //! Model, float network and preprocessing of images that a page gets.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model_format::{Encoding, Model};
 use serde_json::{Map, Value, json};
 
-use crate::chips::{ChipError, CycleCosts, Measured};
+use crate::chips::{ChipError, Costs, Measured};
 use crate::data::{Scaling, Source};
 use crate::experiment::{Plan, SavedRun};
 use crate::network::{Activation, Head, Layer, LayerView, Network, Objective};
@@ -102,9 +104,11 @@ fn content(
     let images = images(model, dataset)?.map(|chosen| {
         json!({ "words": chosen.preparation.to_string(), "origin": chosen.origin.to_string() })
     });
-    let costs = Measured::read()?.cycles;
-    let costs: Map<String, Value> =
-        costs.into_iter().map(|(core, CycleCosts(costs))| (core, json!(costs))).collect();
+    let Measured { cycles, instructions, .. } = Measured::read()?;
+    let by_core = |costs: BTreeMap<String, Costs>| -> Map<String, Value> {
+        costs.into_iter().map(|(core, Costs(parts))| (core, json!(parts))).collect()
+    };
+    let costs = json!({ "cycles": by_core(cycles), "instructions": by_core(instructions) });
     let data = json!({
         "model": STANDARD.encode(file),
         "costs": costs,

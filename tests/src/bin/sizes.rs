@@ -1,6 +1,7 @@
 //! Measures the flash and the cycles of each part of the engine and the RAM of boards. Writes the measurements for
 //! the predictions of `host-trainer inspect --for` and for the boards' builds. `sizes boards`
-//! measures only the boards, `sizes targets` only the flash, `sizes cycles` only the cycles.
+//! measures only the boards, `sizes targets` only the flash, `sizes cycles` only cycles and
+//! instructions.
 
 use host_trainer::chips::Measured;
 
@@ -16,7 +17,8 @@ fn main() -> std::io::Result<()> {
         }
         Some("cycles") => {
             let known = Measured::read().map_err(std::io::Error::other)?;
-            Measured { cycles: thimble_tests::sizes::measure_cycles(), ..known }
+            let (cycles, instructions) = thimble_tests::sizes::measure_costs();
+            Measured { cycles, instructions, ..known }
         }
         _ => thimble_tests::sizes::measure(),
     };

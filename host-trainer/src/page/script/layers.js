@@ -57,18 +57,17 @@ class LayersView {
   costs() {
     const { layers, input } = this.page.engine.model;
     const { costs } = this.page.data;
-    // A call itself.
-    const total = { cycles: Math.round(costs[CORES[this.core.value].timing][0]), instructions: 0 };
+    const total = callCost(this.core.value, costs);
+    const shown = (cost) => (cost === null ? "–" : grouped(cost));
     let bits = input.tensor.bits;
     const rows = layers.map((layer, index) => {
       const cost = layerCost(this.core.value, costs, layer, bits);
       bits = layer.tensor.bits;
       if (!cost) return [`${index}: ${layer.kind}`, String(layer.macs), "–", "–"];
-      total.cycles += cost.cycles;
-      total.instructions += cost.instructions;
-      return [`${index}: ${layer.kind} ${layer.inputs} → ${layer.outputs}`, layer.macs, cost.cycles, cost.instructions].map((cell) => (typeof cell === "number" ? grouped(cell) : cell));
+      cost.forEach((each, at) => (total[at] = total[at] === null ? null : total[at] + each));
+      return [`${index}: ${layer.kind} ${layer.inputs} → ${layer.outputs}`, grouped(layer.macs), ...cost.map(shown)];
     });
-    rows.push(["all, and the call", grouped(layers.reduce((sum, layer) => sum + layer.macs, 0)), grouped(total.cycles), grouped(total.instructions)]);
+    rows.push(["all, and the call", grouped(layers.reduce((sum, layer) => sum + layer.macs, 0)), ...total.map(shown)]);
     this.costTable.replaceChildren(
       table(["layer", "products", "cycles", "instructions"], rows),
       make("p", { class: "faint" }, "Products are multiply-accumulates. Cycles and instructions are estimates for an input without zeros and a model packed " +
