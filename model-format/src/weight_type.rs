@@ -81,7 +81,7 @@ impl WeightType {
             byte |= match self {
                 WeightType::Int8 => weight as u8 as u16,
                 WeightType::Int4 => (weight as u16 & 15) << (4 * (index & 1)),
-                WeightType::Int2 => (weight.wrapping_add(3) as u16 / 2 & 3) << (2 * (index & 3)),
+                WeightType::Int2 => ((weight.wrapping_add(3) as u16 / 2) & 3) << (2 * (index & 3)),
                 WeightType::Ternary => 0,
             };
             if let WeightType::Ternary = self {

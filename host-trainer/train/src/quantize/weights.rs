@@ -324,7 +324,7 @@ mod tests {
         let answer = |model: &Model<'_>, input| {
             let mut scratch = vec![0; model.scratch_len()];
             let mut engine = Engine::new(model.clone(), &mut scratch).unwrap();
-            engine.run_bytes(&vec![input; 200]).unwrap()[0]
+            engine.run_bytes(&[input; 200]).unwrap()[0]
         };
         for input in [0, 127, 128] {
             assert_eq!(answer(&Model::parse(&int2).unwrap(), input), answer(&int8, input));
