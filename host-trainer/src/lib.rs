@@ -23,6 +23,7 @@
 //! | [`run_folder`] | folder of a run: manifest and lock |
 //! | [`report`] | tables on the terminal, SVG pictures and HTML pages |
 //! | [`project`] | new firmware projects |
+//! | [`page`] | pages that run a model in a browser |
 //! | [`predict`] | predictions of a run's networks for images and rows |
 //! | [`chips`] | chips, and predictions of the flash and RAM that a model takes |
 
@@ -32,6 +33,7 @@ pub mod cli;
 pub mod experiment;
 #[cfg(feature = "import")]
 pub mod imported;
+pub mod page;
 pub mod predict;
 pub mod project;
 pub mod report;

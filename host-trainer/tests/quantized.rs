@@ -33,12 +33,14 @@ impl Trained {
         let threads = Threads::new(std::num::NonZero::new(1)).unwrap();
         let stop = train::StopFlag::default();
         let training = Training {
+            aware: None,
             splits: &plan.splits,
             settings: &plan.preset.training,
             seed: 1,
             threads: &threads,
             stop: &stop,
             resume: None,
+            teachers: &[],
         };
         let network = train::train(plan.network.clone(), training, &mut Unseen).unwrap().network;
         let objective = plan.objective();

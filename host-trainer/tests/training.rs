@@ -65,35 +65,106 @@ fn run(
     batches: usize,
     resume: Option<Checkpoint<'static>>,
 ) -> Result<(Outcome<f32>, Checkpoint<'static>), TrainError> {
+    run_on(1, text, batches, resume)
+}
+
+fn run_on(
+    threads: usize,
+    text: &str,
+    batches: usize,
+    resume: Option<Checkpoint<'static>>,
+) -> Result<(Outcome<f32>, Checkpoint<'static>), TrainError> {
     let preset = Preset::read(text, "test").unwrap();
     let plan = Plan::new(preset, &Locations::default()).unwrap();
-    let threads = Threads::new(NonZero::new(1)).unwrap();
+    let threads = Threads::new(NonZero::new(threads)).unwrap();
     let stop = StopFlag::default();
     if batches == 0 {
         stop.stop();
     }
     let mut watch = Watch { batches, stop: stop.clone(), checkpoint: resume.clone() };
     let training = Training {
+        aware: plan.preset.aware(),
         splits: &plan.splits,
         settings: &plan.preset.training,
         seed: plan.preset.seed,
         threads: &threads,
         stop: &stop,
         resume,
+        teachers: &[],
     };
     let outcome = train(plan.network, training, &mut watch)?;
     Ok((outcome, watch.checkpoint.unwrap()))
 }
 
+/// Replacements in [`PRESET`], each with something more to keep between batches.
+const INGREDIENTS: [(&str, &str); 9] = [
+    ("", ""),
+    ("shift = 1 }", "shift = 1, fraction = 0.8, strength = 0.5, thickness = 0.5 }"),
+    ("[network]", "pool = 2\n[network]"),
+    ("[network]", "resize = [5, 6]\n[network]"),
+    ("[training]", "[training]\nema_momentum = 0.9"),
+    ("[training]", "[training]\nclass_weight = { 3 = 2.0 }\nmixup = { alpha = 0.5 }"),
+    ("[training]", "[training]\npruning = { final_sparsity = 0.6, begin = 0.1, frequency = 7 }"),
+    ("\"cosine\"", "{ cosine_restarts = { first_epochs = 2, t_mul = 1.5 } }"),
+    ("learning_rate = 0.01", "learning_rate = 0.01, decay_biases = false"),
+];
+
 #[test]
 fn resuming_anywhere_gives_the_same_bits() {
-    let (whole, _) = run(PRESET, usize::MAX, None).unwrap();
-    // 18 batches an epoch: before the first, in the first, at the end of one, in a later one.
-    for stop_after in [0, 5, 36, 50] {
-        let (part, checkpoint) = run(PRESET, stop_after, None).unwrap();
+    for (from, to) in INGREDIENTS {
+        // 18 batches an epoch: before the first, in the first, at the end of one, in a later one.
+        resume_after(&PRESET.replacen(from, to, 1), &[0, 5, 36, 50]);
+    }
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    let mut networks = Vec::new();
+    for (from, to) in INGREDIENTS {
+        let text = PRESET.replacen(from, to, 1);
+        let network = run(&text, usize::MAX, None).unwrap().0.network;
+        for threads in [2, 3] {
+            let (outcome, _) = run_on(threads, &text, usize::MAX, None).unwrap();
+            assert_eq!(outcome.network, network, "{to}: {threads} threads");
+        }
+        assert!(!networks.contains(&network), "{to} does nothing");
+        networks.push(network);
+    }
+}
+
+#[test]
+fn resuming_quantization_aware_training_gives_the_same_bits() {
+    for average in ["", "ema_momentum = 0.9\n"] {
+        let aware = format!(
+            "{PRESET}{average}[quantization_aware]\nweights = [\"int4\", \"ternary\"]\n\
+             float_epochs = 2\n"
+        );
+        // Rounding begins after 36 batches.
+        resume_after(&aware, &[20, 36, 40, 54, 60]);
+    }
+}
+
+#[test]
+fn pruned_blocks_are_zero_in_quantization_aware_training() {
+    let text = format!(
+        "{PRESET}ema_momentum = 0.9\npruning = {{ final_sparsity = 0.5 }}\n[quantization_aware]\n\
+         weights = \"int8\"\n"
+    );
+    let network = run(&text, usize::MAX, None).unwrap().0.network;
+    let (dense, parameters) = network.dense_layers().next().unwrap();
+    let weights = &parameters[..dense.inputs * dense.outputs];
+    let zero = weights.chunks(4).filter(|block| block.iter().all(|w| *w == 0.0)).count();
+    // Rounding may empty a few more.
+    assert!((weights.len() / 8..weights.len() / 6).contains(&zero), "{zero} blocks");
+}
+
+fn resume_after(text: &str, batches: &[usize]) {
+    let (whole, _) = run(text, usize::MAX, None).unwrap();
+    for &stop_after in batches {
+        let (part, checkpoint) = run(text, stop_after, None).unwrap();
         assert!(part.interrupted);
-        let (resumed, _) = run(PRESET, usize::MAX, Some(checkpoint)).unwrap();
-        assert_eq!(resumed.network, whole.network, "stopped after {stop_after}");
+        let (resumed, _) = run(text, usize::MAX, Some(checkpoint)).unwrap();
+        assert_eq!(resumed.network, whole.network, "stopped after {stop_after}: {text}");
         let scores = |outcome: &Outcome<f32>| {
             let records = outcome.history.epochs.iter();
             records.map(|r| (r.train, r.validation, r.learning_rate)).collect::<Vec<_>>()

@@ -57,7 +57,7 @@ pub fn found_in_frames(
 }
 
 /// Returns the installed Chromium.
-fn chromium() -> PathBuf {
+pub(crate) fn chromium() -> PathBuf {
     let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
     let path = std::env::var_os("PATH").unwrap_or_default();
     let places =

@@ -4,6 +4,7 @@
 //! These are instructions, not cycles. The network is 784-128-10, packed for the core. The count
 //! covers the whole `Engine::run`, with requantization.
 
+use fastrand::Rng;
 use host_trainer::device::board::{Board, CORTEX_M0_CODE};
 use host_trainer::device::command::{Cost, Vector, count};
 use host_trainer::pack::pack;
@@ -231,7 +232,20 @@ impl Network {
     /// # Panics
     /// When it is invalid, which is an error of this file.
     pub fn model(&self) -> Vec<u8> {
-        let mut rng = fastrand::Rng::with_seed(784);
+        self.model_of_biases(|rng, _| rng.i32(-10_000..10_000))
+    }
+
+    /// Returns a model as [`model`](Self::model) does, with outputs around the middle of their range,
+    /// so that hardly any is zero.
+    ///
+    /// # Panics
+    /// When it is invalid, which is an error of this file.
+    pub fn model_without_zeros(&self) -> Vec<u8> {
+        self.model_of_biases(|_, spread| (128.0 * spread) as i32)
+    }
+
+    fn model_of_biases(&self, bias: impl Fn(&mut Rng, f64) -> i32) -> Vec<u8> {
+        let mut rng = Rng::with_seed(784);
         let quantization = match self.data_type {
             DataType::Int8 => Quantization::int8(1.0, -128),
             DataType::Int16 => Quantization::int16(1.0),
@@ -245,7 +259,7 @@ impl Network {
                 inputs: pair[0],
                 outputs: pair[1],
                 weights: (0..pair[0] * pair[1]).map(|_| self.weight(&mut rng, most)).collect(),
-                biases: (0..pair[1]).map(|_| rng.i32(-10_000..10_000)).collect(),
+                biases: (0..pair[1]).map(|_| bias(&mut rng, spread)).collect(),
                 multipliers: vec![Multiplier::from_real(1.0 / spread).expect("small"); pair[1]],
                 output: quantization,
                 clamp: Clamp::all(self.data_type),

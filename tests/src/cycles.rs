@@ -3,8 +3,9 @@
 //! A model at memory without wait states, exact and the same on every machine; see
 //! [`thimble_cycles::timing`] for its rules.
 
+use host_trainer::chips::{CycleCosts, PARTS};
 use host_trainer::device::command::Vector;
-use thimble_cycles::Count;
+use thimble_cycles::{Core as Timing, Count};
 
 use crate::counts::{Core, IMAGES, Network, ROWS, random_inputs};
 use crate::mnist;
@@ -29,15 +30,76 @@ pub const NETWORKS: [(&str, Network); 9] = [
     ("1-16-16-1", TINY),
 ];
 
+/// Networks that the constants of predictions are fitted to: wide and narrow layers, rows beside the
+/// tiles, one layer and several.
+const FITTED: [Network; 22] = [
+    Network::of(&[400, 400]),
+    Network::of(&[600, 300]),
+    Network::of(&[64, 64]),
+    Network::of(&[128, 128]),
+    Network::of(&[256, 64, 12]),
+    Network::of(&[512, 32]),
+    Network::of(&[600, 100, 10]),
+    Network::of(&[100, 67]),
+    Network::of(&[300, 5]),
+    Network::of(&[200, 3]),
+    Network::of(&[40, 129]),
+    Network::of(&[64, 64, 64, 64]),
+    Network::of(&[128, 8, 128]),
+    Network::of(&[4, 4]),
+    Network::of(&[8, 8, 8]),
+    Network::of(&[8, 16, 2]),
+    Network::of(&[16, 16, 16, 16]),
+    Network::of(&[20, 12, 3]),
+    Network::of(&[3, 30, 1]),
+    Network::of(&[30, 7]),
+    Network::of(&[2, 12, 12, 2]),
+    Network::of(&[32, 24, 16, 8]),
+];
+
 impl Core {
+    /// Returns the costs of the parts of an inference for each of the core's timings: the least
+    /// squares of relative errors over networks without zeros.
+    ///
+    /// # Panics
+    /// When the firmware cannot be built or run, with the reason.
+    pub fn cycle_costs(&self) -> Vec<(Timing, CycleCosts)> {
+        let counts = self.cycles_without_zeros(&FITTED);
+        let costs = |(index, timing): (usize, &Timing)| {
+            let rows = FITTED.iter().zip(&counts).map(|(network, counts)| {
+                let cycles = counts[index].cycles as f64;
+                CycleCosts::parts(layers(network)).map(|part| part / cycles)
+            });
+            (*timing, CycleCosts(least_squares(rows)))
+        };
+        self.core.timings().iter().enumerate().map(costs).collect()
+    }
+
+    /// Returns instructions and cycles as [`cycles`](Self::cycles) does, of networks in which hardly
+    /// any value is zero.
+    ///
+    /// # Panics
+    /// When the firmware cannot be built or run, with the reason.
+    pub fn cycles_without_zeros(&self, networks: &[Network]) -> Vec<Vec<Count>> {
+        self.cycles_of(networks, Network::model_without_zeros)
+    }
+
     /// Returns instructions and cycles of an inference of each network for random inputs, for each
     /// of the core's timings.
     ///
     /// # Panics
     /// When the firmware cannot be built or run, with the reason.
     pub fn cycles(&self, networks: &[Network]) -> Vec<Vec<Count>> {
+        self.cycles_of(networks, Network::model)
+    }
+
+    fn cycles_of(
+        &self,
+        networks: &[Network],
+        model: impl Fn(&Network) -> Vec<u8>,
+    ) -> Vec<Vec<Count>> {
         let models: Vec<Vec<u8>> =
-            networks.iter().map(|network| self.packed(&network.model())).collect();
+            networks.iter().map(|network| self.packed(&model(network))).collect();
         let inputs: Vec<Vec<i8>> =
             networks.iter().map(|network| random_inputs(ROWS * network.input_bytes())).collect();
         let vectors = models.iter().zip(&inputs).map(|(model, inputs)| Vector { model, inputs });
@@ -66,4 +128,38 @@ fn means(counts: Vec<Count>, rows: usize) -> Vec<Count> {
     let each =
         |count: Count| Count { instructions: mean(count.instructions), cycles: mean(count.cycles) };
     counts.into_iter().map(each).collect()
+}
+
+/// Inputs and rows of each layer.
+pub fn layers(network: &Network) -> impl Iterator<Item = (usize, usize)> {
+    network.widths.windows(2).map(|pair| (pair[0], pair[1]))
+}
+
+/// Solves, in the least squares, that the scalar product with each row is 1.
+fn least_squares(rows: impl Iterator<Item = [f64; PARTS]>) -> [f64; PARTS] {
+    let (mut normal, mut right) = ([[0.0; PARTS]; PARTS], [0.0; PARTS]);
+    for row in rows {
+        for i in 0..PARTS {
+            right[i] += row[i];
+            for j in 0..PARTS {
+                normal[i][j] += row[i] * row[j];
+            }
+        }
+    }
+    // Gauss and Jordan, by the largest pivot.
+    for column in 0..PARTS {
+        let size = |row: &usize| normal[*row][column].abs();
+        let pivot = (column..PARTS).max_by(|a, b| size(a).total_cmp(&size(b))).expect("rows");
+        normal.swap(column, pivot);
+        right.swap(column, pivot);
+        for row in (0..PARTS).filter(|row| *row != column) {
+            let of_pivot = normal[column];
+            let factor = normal[row][column] / of_pivot[column];
+            normal[row].iter_mut().zip(of_pivot).for_each(|(value, of)| *value -= factor * of);
+            right[row] -= factor * right[column];
+        }
+    }
+    let costs: [f64; PARTS] = std::array::from_fn(|part| right[part] / normal[part][part]);
+    // A hundredth of a cycle is beyond what they say.
+    costs.map(|cost| (cost * 1e3).round() / 1e3)
 }

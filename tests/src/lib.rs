@@ -21,12 +21,14 @@ pub mod golden;
 pub mod minimal;
 pub mod mirror;
 pub mod mnist;
+pub mod owner;
 pub mod parity;
 #[cfg(unix)]
 pub mod port;
 pub mod random_model;
 pub mod reference;
 pub mod sealed;
+pub mod served;
 pub mod sizes;
 pub mod tflite;
 pub mod trained;

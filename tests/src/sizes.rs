@@ -1,11 +1,11 @@
-//! Flash that each part of the engine takes, measured for the predictions of `host-trainer inspect
+//! Flash and cycles that each part of the engine takes, measured for the predictions of `host-trainer inspect
 //! --for` (`host-trainer/src/chips/measured.toml`).
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use firmware::link::{STACK_OVERRUN, frame_len};
-use host_trainer::chips::{BoardRam, Code, Measured};
+use host_trainer::chips::{BoardRam, Code, CycleCosts, Measured};
 use host_trainer::device::board::{Board, Signed};
 use host_trainer::device::signing::{SigningKey, Version};
 use host_trainer::pack::{Core, pack};
@@ -18,6 +18,7 @@ use model_format::{
 
 use crate::cases::held;
 use crate::cores::PORTABLE_LAYOUTS;
+use crate::counts::{self, CORES};
 use crate::emulated::{
     LIMIT, default_model, own_model, serving_firmware, serving_on, signed_firmware,
 };
@@ -175,7 +176,18 @@ pub fn measure() -> Measured {
         stack: stacks.max().unwrap_or(0),
         targets: measure_targets(),
         boards: measure_boards(),
+        cycles: measure_cycles(),
     }
+}
+
+/// Cycles of the parts of an inference on each core with published timings.
+///
+/// # Panics
+/// When firmware can't be built or run, with the reason.
+pub fn measure_cycles() -> BTreeMap<String, CycleCosts> {
+    let timed = CORES.iter().filter(|core| !core.core.timings().is_empty());
+    let costs = timed.flat_map(counts::Core::cycle_costs);
+    costs.map(|(timing, costs)| (timing.name().to_string(), costs)).collect()
 }
 
 /// Code sizes of each target.

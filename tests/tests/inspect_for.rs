@@ -1,11 +1,14 @@
-//! `inspect --for CHIP`: predictions are within 5 % of built images.
+//! `inspect --for CHIP`: predictions of memory are within 5 % of built images, those of cycles within
+//! 3 % of emulated ones, 10 % where all layers are narrow.
 
-use host_trainer::chips::Chip;
+use host_trainer::chips::{CHIPS as ALL_CHIPS, Chip};
 use host_trainer::pack::{Core, pack};
 use model_format::Model;
 use model_format::build::{LayerSpec, ModelSpec, SoftmaxSpec};
 use serde_json::Value;
 use thimble_tests::command::{Finished, host_trainer};
+use thimble_tests::counts::{CORES, Network};
+use thimble_tests::cycles::{AD01, TINY};
 use thimble_tests::emulated::default_model;
 use thimble_tests::minimal::{Sizes, image};
 use thimble_tests::sizes::notebook_model;
@@ -100,4 +103,48 @@ fn what_cannot_be_predicted_is_named() {
     assert_eq!(verdict("accepts signed models only"), "does not fit");
     let list = inspect("list").success().stdout;
     assert!(list.contains("packed for another core") && list.contains("STM32H743"), "{list}");
+}
+
+/// Networks that no constant was fitted to, and the permille by which a prediction may differ: the
+/// promise of the documentation.
+const TIMED: [(Network, u64); 8] = [
+    (Network::MLP, 30),
+    (AD01, 30),
+    (Network::of(&[700, 500]), 30),
+    (Network::of(&[64, 64, 10]), 30),
+    (Network::of(&[64, 32, 10]), 100),
+    (Network::of(&[12, 16, 16, 5]), 100),
+    (Network::of(&[32, 16, 4]), 100),
+    (TINY, 100),
+];
+
+#[test]
+fn cycles_are_those_of_the_emulated_core() {
+    let networks = TIMED.map(|(network, _)| network);
+    for core in CORES.iter().filter(|core| !core.core.timings().is_empty()) {
+        let counts = core.cycles_without_zeros(&networks);
+        for (index, timing) in core.core.timings().iter().enumerate() {
+            // Hazard3 is a core of the RP2350, whose firmware here is the other core's.
+            let Some(chip) = ALL_CHIPS.iter().find(|chip| chip.timing == Some(timing.name()))
+            else {
+                continue;
+            };
+            for ((network, permille), counts) in TIMED.iter().zip(&counts) {
+                let model = pack(&Model::parse(&network.model()).expect("a model"), chip.core);
+                let model = model.expect("it can be packed");
+                let said = predict("cycles", &model, chip.name);
+                let predicted =
+                    said["predicted"]["time"]["min_cycles"].as_u64().expect("a number of cycles");
+                let counted = counts[index].cycles;
+                println!("{}, {:?}: {predicted}, counted {counted}", chip.name, network.widths);
+                assert!(
+                    predicted.abs_diff(counted) * 1000 <= permille * counted,
+                    "{}, {:?}: predicted {predicted}, counted {counted}: `cargo run -p thimble-tests \
+                     --bin sizes cycles` fits anew",
+                    chip.name,
+                    network.widths,
+                );
+            }
+        }
+    }
 }

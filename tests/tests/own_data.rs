@@ -105,7 +105,8 @@ fn what_is_wrong_with_a_table_is_named() {
         run(&folder, &["train", "plants.toml"]).refused(1, named);
         assert!(!folder.join("runs").exists(), "nothing is written for nothing");
     };
-    run(&folder, &["train", "plants.toml"]).refused(1, &["plants.csv", "cannot be opened"]);
+    run(&folder, &["train", "plants.toml"])
+        .refused(1, &["plants.csv", "is not in", "relative to the current folder"]);
     let head = "id,length,kind,width\n1,2,oak,3\n";
     refused(&format!("{head}2,,oak,3\n"), &["plants.csv", "line 3", "`length`", "missing"]);
     refused(&format!("{head}2,nan,moss,3\n"), &["line 3", "`length`", "missing (`nan`)"]);

@@ -43,7 +43,8 @@ const MEASURE: &str = r#"
 fn measured(pages: &[&Path], dark: bool) -> Vec<Vec<serde_json::Value>> {
     let with_script = |page: &&Path| {
         let text = fs::read_to_string(page).unwrap_or_else(|e| panic!("{}: {e}", page.display()));
-        assert!(!text.contains("<script"), "{}: a report has no script", page.display());
+        let has_model = text.contains("id=\"playground\"");
+        assert!(has_model || !text.contains("<script"), "{}: a script", page.display());
         text.replacen("<head>", &format!("<head>{MEASURE}"), 1)
     };
     let pages: Vec<String> = pages.iter().map(with_script).collect();
@@ -90,6 +91,10 @@ fn pages_of_a_run_open_in_a_browser() {
     fs::remove_file(&pages[0]).unwrap();
     run(&["report", "run", "--quiet"]);
     assert!(written == fs::read(&pages[0]).unwrap(), "the report of a run read back is another");
+    run(&["report", "run", "--quiet", "--no-playground"]);
+    let without = fs::read_to_string(&pages[0]).unwrap();
+    assert!(!without.contains("<script"), "a report without the model has no script");
+    assert!(String::from_utf8(written).unwrap().contains("id=\"playground\""));
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! Features of a window of acceleration: twelve numbers that describe a motion.
+//! Features of a window of acceleration: twelve numbers that describe a motion; and images of fewer
+//! pixels ([`Area`]).
 //!
 //! The trainer computes them for the rows of a dataset, the device for what its accelerometer
-//! measures, with this code and to the same bits.
+//! or its camera measures, with this code and to the same bits.
 //!
 //! # Example
 //! ```
@@ -15,6 +16,9 @@
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
+mod area;
+
+pub use area::{Area, AreaMismatch};
 use heapless::Vec;
 use micromath::F32Ext;
 

@@ -61,11 +61,20 @@ impl Core {
         Core::Any,
     ];
 
+    /// Returns the fastest layout for int8 weights and inputs.
+    pub fn int8_layout(self) -> WeightLayout {
+        match self {
+            Core::CortexM0 | Core::CortexM3 | Core::Rv32 => WeightLayout::ColumnsUnsigned4,
+            Core::CortexM4 | Core::CortexM7 | Core::CortexM33 => WeightLayout::Pairs4,
+            Core::CortexM55 => WeightLayout::FoldedRows,
+            Core::Any => WeightLayout::RowMajor,
+        }
+    }
+
     /// Returns the fastest layout for a layer's weights and inputs.
     fn layout(self, dense: &DenseSpec, input: Quantization) -> WeightLayout {
         use WeightLayout::{
-            ColumnsUnsigned4, FoldedRows, Int2Columns4, Int4Columns4, Int4Tiles4, Pairs4, Sparse,
-            TernaryColumns4,
+            Int2Columns4, Int4Columns4, Int4Tiles4, Pairs4, Sparse, TernaryColumns4,
         };
         if dense.layout == WeightLayout::Sparse {
             // Other layouts would store the zeros, too.
@@ -79,9 +88,9 @@ impl Core {
             (WeightType::Int4, DataType::Int8, _) if has_columns => Int4Columns4,
             (WeightType::Int2, DataType::Int8, _) if has_dsp || has_columns => Int2Columns4,
             (WeightType::Ternary, DataType::Int8, _) if has_dsp || has_columns => TernaryColumns4,
-            (WeightType::Int8, DataType::Int8, Core::CortexM55) => FoldedRows,
-            (WeightType::Int8, _, _) if has_columns => ColumnsUnsigned4,
-            (WeightType::Int8, _, _) if has_dsp => Pairs4,
+            // Helium folds the zero point of int8 alone.
+            (WeightType::Int8, DataType::Int16, Core::CortexM55) => Pairs4,
+            (WeightType::Int8, _, _) => self.int8_layout(),
             (weight_type, _, _) => WeightLayout::row_major(weight_type),
         }
     }

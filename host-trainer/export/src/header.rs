@@ -3,6 +3,7 @@
 use model_format::{Encoding, Model, OutputKind};
 use thimble_support::template::render;
 
+use crate::described::described;
 use crate::layers::Values;
 
 /// Writes the header of a model.
@@ -27,6 +28,10 @@ pub fn header(model: &Model<'_>, values: &Values) -> String {
         }
     }
     let mut values = values.clone();
-    values.extend([("entry_points", entry_points), ("label_count", label_count)]);
+    values.extend([
+        ("entry_points", entry_points),
+        ("label_count", label_count),
+        ("described", described(model)),
+    ]);
     render(include_str!("templates/header.h"), &values)
 }

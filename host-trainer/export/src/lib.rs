@@ -17,6 +17,7 @@
 //! | `templates/` | C text with `{{name}}` where values go |
 
 pub mod archive;
+mod described;
 mod header;
 mod layers;
 mod literal;

@@ -39,7 +39,8 @@ pub fn string(text: &str) -> String {
 
 /// A text inside a comment: what could end or warn of one is replaced.
 pub fn comment(text: &str) -> String {
-    let kept = |c: char| c.is_ascii_alphanumeric() || " -_.,:+()".contains(c);
+    let kept = |c: char| c.is_ascii_alphanumeric() || " -_.,:+()%/".contains(c);
+    let text = text.replace('°', "deg ").replace(['µ', 'μ'], "u").replace('²', "2");
     text.chars().map(|c| if kept(c) { c } else { '_' }).collect()
 }
 
@@ -79,7 +80,7 @@ mod tests {
         assert_eq!(float(1.0), "1e0f");
         assert_eq!(float(1.0 / 255.0), "3.921569e-3f");
         assert_eq!(string("a\"b\\ ?\u{e9}\n1"), r#""a\"b\\ \?\303\251\0121""#);
-        assert_eq!(comment("a*/b??/\n(c)"), "a__b____(c)");
+        assert_eq!(comment("a*/b??/\n(c)"), "a_/b__/_(c)");
     }
 
     #[test]

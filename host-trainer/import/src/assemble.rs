@@ -80,6 +80,11 @@ impl Layer {
 pub fn assemble(file: &FloatNetwork) -> Result<Assembled> {
     file.check()?;
     let mut notes = Vec::new();
+    if file.is_quantized() {
+        notes.push(
+            "the file's own quantization is left out: without --calibrate, it is kept".into(),
+        );
+    }
     let mut layers: Vec<Layer> = Vec::new();
     // Affine function of the current values that is not part of a layer yet.
     let mut pending: Option<Vec<Line>> = None;
@@ -100,7 +105,7 @@ pub fn assemble(file: &FloatNetwork) -> Result<Assembled> {
                     pending = Some(composed);
                 }
             },
-            Function::Dense { weights, biases } => {
+            Function::Dense { weights, biases, .. } => {
                 let mut layer = Layer {
                     name: step.name.clone(),
                     inputs: width,
@@ -118,6 +123,8 @@ pub fn assemble(file: &FloatNetwork) -> Result<Assembled> {
                 width = biases.len();
                 layers.push(layer);
             }
+            // Quantized anew, with the ranges of the given rows.
+            Function::Quantize(_) => {}
             Function::Activation(activation) => {
                 let is_free = layers.last().is_some_and(|l| l.activation == Activation::Linear);
                 if !is_free || pending.is_some() {
@@ -239,6 +246,7 @@ mod tests {
         Function::Dense {
             weights: (0..units * inputs).map(number).collect(),
             biases: (0..units).map(|at| number(at + 5)).collect(),
+            scales: Vec::new(),
         }
     }
 

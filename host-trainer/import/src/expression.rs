@@ -1,5 +1,6 @@
 //! Values of a graph (ONNX, TensorFlow Lite) that depend on the input, and their conversion to a chain.
 
+use model_format::Quantization;
 use thimble_support::foreign_text::shown;
 use thimble_train::network::Activation;
 
@@ -38,7 +39,10 @@ pub(crate) enum Kind {
     Unary(usize, Unary),
     /// An affine function of each number.
     Lines(usize, Vec<Line>),
-    Dense(usize, Vec<f64>, Vec<f64>),
+    /// Weights, biases, and the scales of quantized weights.
+    Dense(usize, Vec<f64>, Vec<f64>, Vec<f64>),
+    /// The nearest values of a quantized tensor.
+    Quantize(usize, Quantization),
     Softmax(usize),
     /// An operation of two computed values of the same shape.
     Binary(Binary, usize, usize),
@@ -85,9 +89,13 @@ impl Expressions {
                     step(vec![Function::Affine(lines.clone())]);
                     *before
                 }
-                Kind::Dense(before, weights, biases) => {
+                Kind::Dense(before, weights, biases, scales) => {
                     let (weights, biases) = (weights.clone(), biases.clone());
-                    step(vec![Function::Dense { weights, biases }]);
+                    step(vec![Function::Dense { weights, biases, scales: scales.clone() }]);
+                    *before
+                }
+                Kind::Quantize(before, to) => {
+                    step(vec![Function::Quantize(*to)]);
                     *before
                 }
                 Kind::Softmax(before) => {

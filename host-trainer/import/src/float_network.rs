@@ -1,5 +1,6 @@
 //! The common intermediate form: a chain of dense layers, affine functions and activations.
 
+use model_format::Quantization;
 use model_format::limits::MAX_WIDTH;
 use thimble_train::network::{Activation, Head};
 
@@ -41,11 +42,16 @@ pub enum Function {
         weights: Vec<f64>,
         /// Biases, one per output.
         biases: Vec<f64>,
+        /// Scale of the weights of each output, where they are multiples of it in the file; else
+        /// none.
+        scales: Vec<f64>,
     },
     /// y = (x − offset) · factor + shift, per value.
     Affine(Vec<Line>),
     /// An activation of each value, or softmax of all.
     Activation(Activation),
+    /// The nearest value of a quantized tensor.
+    Quantize(Quantization),
 }
 
 /// y = (x − offset) · factor + shift.
@@ -94,6 +100,11 @@ impl FloatNetwork {
         crate::tensor::size(&self.shape)
     }
 
+    /// Returns `true` if the file has quantized values.
+    pub fn is_quantized(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.function, Function::Quantize(_)))
+    }
+
     /// Appends a step.
     pub(crate) fn push(&mut self, name: &str, function: Function) {
         self.steps.push(Step { name: name.to_string(), function });
@@ -113,7 +124,7 @@ impl FloatNetwork {
         for (index, step) in self.steps.iter().enumerate() {
             let place = || format!("step {index} (`{}`)", step.name);
             let numbers: Vec<f64> = match &step.function {
-                Function::Dense { weights, biases } => {
+                Function::Dense { weights, biases, scales } => {
                     check_width(&place(), biases.len())?;
                     if weights.len() != width * biases.len() {
                         let problem = format!(
@@ -124,7 +135,11 @@ impl FloatNetwork {
                         return Err(Error::place(place(), problem));
                     }
                     width = biases.len();
-                    weights.iter().chain(biases).copied().collect()
+                    if !scales.is_empty() && scales.len() != width {
+                        let problem = format!("{} scales for {width} outputs", scales.len());
+                        return Err(Error::place(place(), problem));
+                    }
+                    weights.iter().chain(biases).chain(scales).copied().collect()
                 }
                 Function::Affine(lines) if lines.len() != width => {
                     let problem = format!("it has {} values for {width} inputs", lines.len());
@@ -133,7 +148,7 @@ impl FloatNetwork {
                 Function::Affine(lines) => {
                     lines.iter().flat_map(|line| [line.offset, line.factor, line.shift]).collect()
                 }
-                Function::Activation(_) => continue,
+                Function::Activation(_) | Function::Quantize(_) => continue,
             };
             // Numbers that f32 cannot represent become infinite.
             if let Some(at) = numbers.iter().position(|number| !(*number as f32).is_finite()) {
@@ -156,7 +171,7 @@ impl FloatNetwork {
         let mut values = row.to_vec();
         for step in &self.steps {
             match &step.function {
-                Function::Dense { weights, biases } => {
+                Function::Dense { weights, biases, .. } => {
                     let rows = weights.chunks_exact(values.len().max(1)).zip(biases);
                     values = rows
                         .map(|(row, b)| {
@@ -171,10 +186,18 @@ impl FloatNetwork {
                 Function::Activation(activation) => {
                     values.iter_mut().for_each(|x| *x = activation.value(*x));
                 }
+                Function::Quantize(to) => values.iter_mut().for_each(|x| *x = nearest(*x, *to)),
             }
         }
         values
     }
+}
+
+/// Returns the nearest value of a quantization, ties to even, as ONNX says.
+fn nearest(x: f64, to: Quantization) -> f64 {
+    let (scale, zero_point) = (f64::from(to.scale), f64::from(to.zero_point));
+    let q = (x / scale).round_ties_even() + zero_point;
+    scale * (q.clamp(-128.0, 127.0) - zero_point)
 }
 
 fn check_width(place: &str, width: usize) -> Result<()> {
@@ -211,7 +234,9 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_named() {
-        let dense = |weights: Vec<f64>, biases| network(Function::Dense { weights, biases });
+        let dense = |weights: Vec<f64>, biases| {
+            network(Function::Dense { weights, biases, scales: Vec::new() })
+        };
         dense(vec![1.0, 2.0], vec![0.0]).check().unwrap();
         assert_eq!(dense(vec![1.0, 2.0], vec![0.5]).outputs(&[3.0, 4.0]), [11.5]);
         for (network, word) in [

@@ -1,7 +1,7 @@
 //! Import of float networks that other frameworks trained: Keras, PyTorch, ONNX, scikit-learn,
 //! TensorFlow Lite.
 //!
-//! A file is recognized by its content. Each reader returns the same intermediate form, a
+//! A file is recognized by its content. What is already quantized keeps its scales ([`quantized`]). Each reader returns the same intermediate form, a
 //! [`FloatNetwork`], and [`assemble`] converts it to a network with input scaling. No code of a file
 //! is run, no other file is read except the external data of an ONNX model in its own folder, and
 //! memory is limited by [`MAX_FILE`].
@@ -13,6 +13,7 @@ mod float_network;
 mod keras;
 mod onnx;
 mod pieces;
+mod quantized;
 mod recognize;
 mod tensor;
 mod tflite;
@@ -21,6 +22,7 @@ mod torch;
 pub use assemble::{Assembled, assemble};
 pub use error::Error;
 pub use float_network::{FloatNetwork, Function, Line, Step};
+pub use quantized::quantized;
 pub use recognize::{Kind, Options, read, read_bytes, recognize};
 
 /// Maximum size of a file, packed and unpacked: 1 GiB.

@@ -189,7 +189,7 @@ impl Walk {
             Some(biases) => biases.broadcast(&place(operator), &[outputs])?,
             None => vec![0.0; outputs],
         };
-        let kind = Kind::Dense(number, weights.values, biases);
+        let kind = Kind::Dense(number, weights.values, biases, Vec::new());
         let number = self.compute(operator, vec![outputs], kind);
         self.fused(operator, vec![outputs], number)
     }

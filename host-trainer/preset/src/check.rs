@@ -3,8 +3,8 @@
 use thimble_support::foreign_text::shown;
 use thimble_train::data::{Dataset, ScalingMethod, Source, TargetKind, TestRows};
 use thimble_train::evaluate::Threshold;
-use thimble_train::network::{Activation, Head, Loss, Network, NetworkError};
-use thimble_train::train::Monitor;
+use thimble_train::network::{Activation, Head, Loss, Network, NetworkError, WeightPrecision};
+use thimble_train::train::{AwareError, Monitor};
 
 use super::{Error, Preset};
 
@@ -21,6 +21,7 @@ impl Preset {
             .and_then(|()| self.check_data())
             .and_then(|()| self.check_network())
             .and_then(|()| self.check_training())
+            .and_then(|()| self.check_aware())
             .and_then(|()| match self.data.dataset.target_kind() {
                 Some(kind) => self.check_targets(kind),
                 None => Ok(()),
@@ -100,6 +101,17 @@ impl Preset {
             }
             _ => Ok(()),
         }?;
+        if let Some(key) =
+            self.data.pool.map(|_| "data.pool").or(self.data.resize.map(|_| "data.resize"))
+            && !dataset.has_images()
+        {
+            return wrong(key, format!("{dataset} has no images to average: leave it out"));
+        }
+        if let Some(preparation) = dataset.preparation() {
+            let size = [preparation.height as usize, preparation.width as usize];
+            let averaged = self.data.averaged_size(size);
+            averaged.map_err(|(key, problem)| (key.to_string(), problem))?;
+        }
         if let Source::Images(images) = dataset
             && let Some(problem) = images.problem()
         {
@@ -182,9 +194,24 @@ impl Preset {
         let unknown = self.data.dataset.has_test().is_none();
         self.check_monitors(unknown || self.data.validation.is_some())?;
         let training = &self.training;
+        self.check_soft_targets()?;
+        if let Some(problem) = training.pruning.and_then(|pruning| pruning.problem()) {
+            return wrong("training.pruning", problem);
+        }
         if training.label_smoothing > 0.0 && training.loss.is_distance() {
             let problem = format!("{} has no labels to smooth: leave it out", training.loss.name());
             return wrong("training.label_smoothing", problem);
+        }
+        let augmentation = &training.augmentation;
+        if augmentation.is_active() && !self.data.dataset.has_images() {
+            let problem = format!(
+                "{} has no images, and only images are shifted and deformed: leave it out",
+                self.data.dataset
+            );
+            return wrong("training.augmentation", problem);
+        }
+        if let Some((key, problem)) = augmentation.problem() {
+            return wrong(&format!("training.augmentation.{key}"), problem);
         }
         let rate = training.optimizer.learning_rate();
         if let Some(plateau) = training.reduce_lr_on_plateau
@@ -208,6 +235,60 @@ impl Preset {
                 format!("{} needs softmax or linear outputs, not sigmoid", training.loss.name()),
             ),
             _ => Ok(()),
+        }
+    }
+
+    /// Checks the settings that make distributions over the classes of targets.
+    fn check_soft_targets(&self) -> Result<(), Wrong> {
+        let training = &self.training;
+        let mixup = training.mixup.map(|_| "training.mixup");
+        let Some(key) = training.distillation.as_ref().map(|_| "training.distillation").or(mixup)
+        else {
+            return Ok(());
+        };
+        if training.loss != Loss::SparseCategoricalCrossEntropy {
+            let problem = format!(
+                "its targets are distributions over classes, which {} has not: set training.loss = \
+                 \"sparse_categorical_cross_entropy\", or leave it out",
+                training.loss.name()
+            );
+            return wrong(key, problem);
+        }
+        Ok(())
+    }
+
+    fn check_aware(&self) -> Result<(), Wrong> {
+        let Some((aware, data_type)) = self.aware() else { return Ok(()) };
+        if aware.float_epochs >= self.training.epochs {
+            let problem = format!(
+                "{} of {} epochs are without rounding: leave some for training with it",
+                aware.float_epochs, self.training.epochs
+            );
+            return wrong("quantization_aware.float_epochs", problem);
+        }
+        let network = Network::<f32>::new(1, &narrow(&self.network.specs()), 1);
+        let Ok(network) = network else { return Ok(()) };
+        match aware.check(&network, data_type, true) {
+            Ok((precisions, _))
+                if self.training.pruning.is_some()
+                    && precisions.contains(&WeightPrecision::Int2) =>
+            {
+                let problem = "int2 weights have no zero, and pruned weights are zero: choose \
+                               ternary or int4, or leave training.pruning out";
+                wrong("quantization_aware.weights", problem.to_string())
+            }
+            Ok(_) => Ok(()),
+            Err(AwareError::Network(NetworkError::Place { layer, problem })) => {
+                wrong(&format!("network.layers[{layer}]"), problem.to_string())
+            }
+            Err(AwareError::Layers { given, layers }) => {
+                let problem = format!(
+                    "{given} data types are given for {layers} dense layers: give one per layer, or \
+                     one for all"
+                );
+                wrong("quantization_aware.weights", problem)
+            }
+            Err(error) => wrong("network.layers", error.to_string()),
         }
     }
 
@@ -417,6 +498,50 @@ mod tests {
                 "epochs = 1\nearly_stopping = { patience = 2, monitor = \"val_f1\" }",
                 "expected one of `val_loss`",
             ),
+            (
+                "epochs = 1",
+                "epochs = 1\naugmentation = { strength = 0.5 }",
+                "training.augmentation: spirals has no images",
+            ),
+            ("epochs = 1", "epochs = 1\naugmentation = { shift = 1 }", "spirals has no images"),
+            (
+                "epochs = 1",
+                "epochs = 1\nmixup = { alpha = 0.2 }",
+                "training.mixup: its targets are distributions over classes, which \
+                 binary_cross_entropy has not",
+            ),
+            (
+                "epochs = 1",
+                "epochs = 1\nmixup = { alpha = 3.0 }",
+                "above 0 and at most 2, but is 3",
+            ),
+            (
+                "epochs = 1",
+                "epochs = 1\ndistillation = { teachers = [\"a\"] }",
+                "training.distillation: its targets are distributions",
+            ),
+            (
+                "epochs = 1",
+                "epochs = 1\npruning = { final_sparsity = 0.5, begin = 0.7 }",
+                "training.pruning: begin = 0.7 is after end = 0.6",
+            ),
+            (
+                "optimizer = { adam = {} }",
+                "optimizer = { adam = {} }\npruning = { final_sparsity = 0.5 }\n[quantization_aware]\n\
+                 weights = \"int2\"",
+                "quantization_aware.weights: int2 weights have no zero",
+            ),
+            (
+                "optimizer = { adam = {} }",
+                "optimizer = { adam = {} }\n[quantization_aware]\nweights = [\"int4\"]",
+                "quantization_aware.weights: 1 data types are given for 2 dense layers",
+            ),
+            (
+                "optimizer = { adam = {} }",
+                "optimizer = { adam = {} }\n[quantization_aware]\nweights = \"int4\"\nfloat_epochs = 1",
+                "quantization_aware.float_epochs: 1 of 1 epochs are without rounding",
+            ),
+            ("epochs = 1", "epochs = 1\nema_momentum = 1.0", "must be from 0 to below 1, but is 1"),
             ("epochs = 1", "epochs = 1\nlog_every = 0", "must be at least 1, but is 0"),
             ("activation = \"sigmoid\"", "name = \"a\"", "two layers have the name `a`"),
             ("{ spirals = { arms = 2, points_per_arm = 50, classes = 2 } }", surface, ""),
@@ -431,6 +556,22 @@ mod tests {
                 }
             }
         }
+        let behind = TEXT
+            .replacen(
+                "{ dense = { units = 1,",
+                "{ batch_normalization = {} }, { dense = { units = 1,",
+                1,
+            )
+            .replacen(
+                "{ adam = {} }",
+                "{ adam = {} }\n[quantization_aware]\nweights = \"int8\"",
+                1,
+            );
+        let message = Preset::read(&behind, "x").unwrap_err().to_string();
+        assert!(
+            message.contains("network.layers[1]: quantization-aware training needs"),
+            "{message}"
+        );
         let sparse = TEXT.replacen("\"sigmoid\"", "\"linear\"", 1).replacen(
             "{ spirals = { arms = 2, points_per_arm = 50, classes = 2 } }",
             surface,

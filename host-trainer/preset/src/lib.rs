@@ -3,6 +3,7 @@
 //! This is a separate crate because deserialization is much generated code that needs no
 //! optimization.
 
+mod averaging;
 mod check;
 mod embedded;
 mod error;

@@ -1,6 +1,9 @@
 //! Parsing of presets from TOML, and overrides of single settings.
 
+use std::path::PathBuf;
+
 use thimble_support::nearest;
+use thimble_train::train::Distillation;
 
 use super::{Error, Preset};
 
@@ -33,6 +36,23 @@ impl Preset {
         // Made explicit, so that a later change of the default has no effect.
         preset.data.scaling = Some(preset.data.scaling());
         Ok(preset)
+    }
+
+    /// Returns the same preset with distillation of these runs, or unchanged for none.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the network has no classes to distill.
+    pub fn with_teachers(mut self, teachers: &[PathBuf]) -> Result<Self, Error> {
+        if teachers.is_empty() {
+            return Ok(self);
+        }
+        let teachers = teachers.to_vec();
+        match &mut self.training.distillation {
+            Some(distillation) => distillation.teachers = teachers,
+            none => *none = Some(Distillation::by(teachers)),
+        }
+        self.check("--teacher")?;
+        Ok(self)
     }
 
     /// Returns the preset with some settings replaced, each in the form `key=value`. A key is a

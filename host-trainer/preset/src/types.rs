@@ -1,12 +1,13 @@
 //! Preset types: data, network, training and quantization settings.
 
+use model_format::DataType;
 use serde::{Deserialize, Serialize};
 
 use thimble_train::data::{
     self, HoldOut, Loaded, Locations, Raw, ScalingMethod, Source, Splits, TestRows,
 };
 use thimble_train::network::{Activation, DenseSpec, Initializer, LayerSpec};
-use thimble_train::validators::{below_one, not_negative, positive, width};
+use thimble_train::validators::{below_one, not_negative, optional_at_least_one, positive, width};
 use thimble_train::{quantize, train};
 
 /// All settings of a training. [`Preset::read`] parses and checks it.
@@ -27,6 +28,9 @@ pub struct Preset {
     pub network: NetworkSettings,
     /// Training settings.
     pub training: train::Settings,
+    /// Quantization-aware training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantization_aware: Option<train::AwareSettings>,
     /// Quantization settings.
     #[serde(default)]
     pub quantization: quantize::Settings,
@@ -45,6 +49,16 @@ pub struct DataSettings {
     /// Validation split, from the remaining rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<HoldOut>,
+    /// Average pooling of images: side of the squares of pixels whose mean is one input.
+    #[serde(
+        default,
+        deserialize_with = "optional_at_least_one",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub pool: Option<usize>,
+    /// Height and width to which images are averaged, as an alternative to `pool`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resize: Option<[usize; 2]>,
     /// Feature scaling, fitted on the training split or fixed. The default depends on the dataset,
     /// see [`DataSettings::scaling`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,6 +75,16 @@ pub struct DataSettings {
 }
 
 impl Preset {
+    /// Returns the settings of quantization-aware training with the data type of activations: int16
+    /// if the preset has `quantization.activations = "int16"`, else int8.
+    pub fn aware(&self) -> Option<(&train::AwareSettings, DataType)> {
+        let data_type = match self.quantization.activations {
+            quantize::Activations::Int16 => DataType::Int16,
+            quantize::Activations::Int8 | quantize::Activations::Auto => DataType::Int8,
+        };
+        Some((self.quantization_aware.as_ref()?, data_type))
+    }
+
     /// Returns the scaling of regression targets for the loss, `data.target_scaling`. The default
     /// is `standard` for a linear last layer with a squared or absolute error. Otherwise it is
     /// `none`, because a bounded or one-sided activation implies unscaled targets.
@@ -126,6 +150,7 @@ impl DataSettings {
         if let (Some(TestRows::File(file)), Source::Csv(table)) = (&self.test, &self.dataset) {
             loaded.test = Some(table.load_another(file, &loaded.train)?);
         }
+        self.average(&mut loaded)?;
         if !self.raw.is_empty() {
             loaded.train = self.counted(loaded.train)?;
             loaded.test = loaded.test.map(|test| test.counted(&self.raw)).transpose()?;

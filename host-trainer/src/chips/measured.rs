@@ -6,13 +6,13 @@ use std::fmt::Write;
 use model_format::{OpSet, WeightLayout};
 use serde::Deserialize;
 
-use super::ChipError;
+use super::{ChipError, CycleCosts};
 
 /// Measurements, written by `cargo run -p thimble-tests --bin sizes`.
 const FIGURES: &str = include_str!("measured.toml");
 
 /// Memory of the parts of the minimal image, in bytes.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
 pub struct Measured {
     /// Maximum stack usage, over all emulated cores.
     pub stack: u64,
@@ -20,6 +20,8 @@ pub struct Measured {
     pub targets: BTreeMap<String, Code>,
     /// RAM of boards with the device application, per target.
     pub boards: BTreeMap<String, BoardRam>,
+    /// Cycles of the parts of an inference, per core.
+    pub cycles: BTreeMap<String, CycleCosts>,
 }
 
 /// RAM of a board with the device application without the memory that depends on the model, in
@@ -92,6 +94,14 @@ impl Measured {
                  stack_signed = {stack_signed}\n"
             );
         }
+        text.push_str(
+            "\n# Cycles by the timings of `tests/cycles`, at memory without wait states: of a call, a \
+             layer, four\n# inputs of a layer, a tile of four rows, a row beside the tiles, four weights \
+             of each row of a\n# tile, four weights of a row beside the tiles.\n[cycles]\n",
+        );
+        for (core, CycleCosts(costs)) in &self.cycles {
+            let _ = writeln!(text, "{core} = {costs:?}");
+        }
         text
     }
 }
@@ -145,6 +155,7 @@ mod tests {
             counts: false,
             reals: false,
             details: false,
+            compact: false,
         };
         assert_eq!(code.of(used), 5000 + 1 + 300);
         used.layouts |= 1;

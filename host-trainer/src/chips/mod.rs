@@ -1,14 +1,17 @@
-//! Chips, and predictions of the flash and RAM that a model takes on them.
+//! Chips, and predictions of the flash, the RAM and the time that a model takes on them.
 //!
 //! The predicted image is `firmware/boards/minimal`: the checks of the format, the engine with only
 //! the operators that the model uses, and the model itself. The code sizes are measured
 //! (`measured.toml`), and a test compares the predictions with built images.
+//! Cycles are those of a model of the core, by constants that were fitted to emulated images.
 
+mod cycles;
 mod measured;
 
 use firmware::link::frame_len;
 use model_format::{Model, OpSet, WeightLayout};
 
+pub use cycles::{CycleCosts, NoTime, PARTS, Time};
 pub use measured::{BoardRam, Code, Measured};
 
 use crate::pack::Core;
@@ -24,6 +27,10 @@ pub struct Chip {
     pub core_name: &'static str,
     /// Target of the measurements: the chip's, or one with the same kernels and instructions.
     pub target: &'static str,
+    /// Core whose timings apply, as `tests/cycles` names it, where timings are published.
+    pub timing: Option<&'static str>,
+    /// Highest clock of the core that the vendor specifies, in MHz; of an FE310, that of its board.
+    pub clock_mhz: u64,
     /// Flash in bytes; for chips without internal flash, that of the usual board.
     pub flash: u64,
     /// Contiguous RAM in bytes.
@@ -37,19 +44,19 @@ const RV32: &str = "riscv32imac-unknown-none-elf";
 
 /// All supported chips.
 pub const CHIPS: [Chip; 11] = [
-    chip("nRF51822", Core::CortexM0, "Cortex-M0", V6M, 256, 16),
-    chip("RP2040", Core::CortexM0, "Cortex-M0+", V6M, 2048, 264),
-    chip("nRF52832", Core::CortexM4, "Cortex-M4F", V7EM, 512, 64),
-    chip("nRF52840", Core::CortexM4, "Cortex-M4F", V7EM, 1024, 256),
-    chip("STM32F411", Core::CortexM4, "Cortex-M4F", V7EM, 512, 128),
-    chip("STM32F446", Core::CortexM4, "Cortex-M4F", V7EM, 512, 128),
-    chip("STM32H743", Core::CortexM7, "Cortex-M7", V7EM, 2048, 512),
+    chip("nRF51822", Core::CortexM0, "Cortex-M0", V6M, Some("m0"), 16, [256, 16]),
+    chip("RP2040", Core::CortexM0, "Cortex-M0+", V6M, Some("m0plus"), 133, [2048, 264]),
+    chip("nRF52832", Core::CortexM4, "Cortex-M4F", V7EM, Some("m4"), 64, [512, 64]),
+    chip("nRF52840", Core::CortexM4, "Cortex-M4F", V7EM, Some("m4"), 64, [1024, 256]),
+    chip("STM32F411", Core::CortexM4, "Cortex-M4F", V7EM, Some("m4"), 100, [512, 128]),
+    chip("STM32F446", Core::CortexM4, "Cortex-M4F", V7EM, Some("m4"), 180, [512, 128]),
+    chip("STM32H743", Core::CortexM7, "Cortex-M7", V7EM, None, 480, [2048, 512]),
     // The Cortex-M33 runs the M4's kernels and instructions.
-    chip("nRF5340", Core::CortexM33, "Cortex-M33", V7EM, 1024, 512),
-    chip("RP2350", Core::CortexM33, "Cortex-M33", V7EM, 4096, 520),
-    chip("FE310", Core::Rv32, "RV32IMAC", RV32, 4096, 16),
+    chip("nRF5340", Core::CortexM33, "Cortex-M33", V7EM, Some("m33"), 128, [1024, 512]),
+    chip("RP2350", Core::CortexM33, "Cortex-M33", V7EM, Some("m33"), 150, [4096, 520]),
+    chip("FE310", Core::Rv32, "RV32IMAC", RV32, Some("fe310"), 16, [4096, 16]),
     // It lacks RV32IMAC's atomic instructions, which the engine does not use.
-    chip("ESP32-C3", Core::Rv32, "RV32IMC", RV32, 4096, 400),
+    chip("ESP32-C3", Core::Rv32, "RV32IMC", RV32, Some("esp32c3"), 160, [4096, 400]),
 ];
 
 const fn chip(
@@ -57,10 +64,12 @@ const fn chip(
     core: Core,
     core_name: &'static str,
     target: &'static str,
-    flash_kb: u64,
-    ram_kb: u64,
+    timing: Option<&'static str>,
+    clock_mhz: u64,
+    [flash_kb, ram_kb]: [u64; 2],
 ) -> Chip {
-    Chip { name, core, core_name, target, flash: flash_kb * KB, ram: ram_kb * KB }
+    let (flash, ram) = (flash_kb * KB, ram_kb * KB);
+    Chip { name, core, core_name, target, timing, clock_mhz, flash, ram }
 }
 
 /// Reason why no prediction is possible.
@@ -97,8 +106,8 @@ pub enum ChipError {
     Figures(String),
 }
 
-/// Memory that a model takes on a chip, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Memory that a model takes on a chip, in bytes, and the time of an inference.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prediction {
     /// Vectors, code and constants.
     pub code: u64,
@@ -112,6 +121,8 @@ pub struct Prediction {
     pub stack: u64,
     /// RAM of a board with the device application.
     pub board: BoardPrediction,
+    /// Time of an inference.
+    pub time: Result<Time, NoTime>,
 }
 
 /// RAM of a board with the device application and a model, in bytes.
@@ -193,8 +204,10 @@ impl Chip {
             stack: board.stack + STACK_MARGIN,
             stack_signed: board.stack_signed + STACK_MARGIN,
         };
+        let costs = self.timing.and_then(|core| measured.cycles.get(core));
         Ok(Prediction {
             board,
+            time: cycles::predict(self, costs, model),
             code: code.of(OpSet::of(model)),
             model: model.file_len() as u64,
             scratch: model.scratch_len() as u64 * 4,
@@ -220,6 +233,8 @@ mod tests {
         let measured = Measured::read().unwrap();
         for chip in CHIPS {
             assert!(measured.targets.contains_key(chip.target), "{}", chip.name);
+            let timed = |core| measured.cycles.contains_key(core);
+            assert!(chip.timing.is_none_or(timed), "{}", chip.name);
         }
     }
 }

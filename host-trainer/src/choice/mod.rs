@@ -1,9 +1,11 @@
-//! Choice of a quantization and of a threshold, on selection rows: validation rows, or training rows
+//! Choice of a quantization, of data types of weights and of a threshold, on selection rows: validation rows, or training rows
 //! if there are none. Test rows choose nothing.
 
+mod mixed;
 mod search;
 mod selection;
 
+pub use mixed::{Budget, Mixed, MixedError, mixed, names as weight_type_names};
 pub use search::{Attempt, Choice, QuantizationLoss, judged_rows, quantize_network};
 pub use selection::Selection;
 pub(crate) use selection::with_threshold;

@@ -9,6 +9,7 @@ use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
 use crate::memory;
 use crate::network::{Network, Objective};
 use crate::preset::Preset;
+use crate::quantize::weights::with_sparse_weights;
 use crate::quantize::{
     Activations, CalibrationMethod, DataTypes, Quantized, Recipe, Settings, quantize,
 };
@@ -271,7 +272,8 @@ impl Task<'_> {
         let is_good = cheapest.is_some();
         let taken = cheapest.or_else(least).map_or(0, |(index, _)| index);
         // With fixed settings no other candidate was evaluated, so that there is no comparison.
-        let is_search = preset.quantization.activations == Activations::Auto;
+        let is_search = preset.quantization.activations == Activations::Auto
+            && network.fake_quantization().is_none();
         let culprits = (is_search && !is_good).then(|| culprits(&found, splits, network));
         let attempts = found.iter().map(|(_, attempt)| attempt.clone()).collect();
         let choice = Choice {
@@ -290,7 +292,8 @@ impl Task<'_> {
 /// Maximum number of tensors that are individually tried with 16 bits.
 const MOST_PLACES: usize = 9;
 
-/// Quantizes a trained network as its preset defines. `auto` evaluates candidates until the loss is
+/// Quantizes a trained network as its preset defines. A network with fake quantization is quantized
+/// as it was trained. `auto` evaluates candidates until the loss is
 /// small, and selects the cheapest such one.
 ///
 /// # Errors
@@ -321,6 +324,10 @@ pub fn quantize_network(
         refused: None,
     };
     let all = |data_type| DataTypes::all(data_type, network);
+    if let Some(fake) = network.fake_quantization() {
+        task.attempt("as trained", preset.quantization, all(fake.data_type()))?;
+        return Ok(task.take());
+    }
     match preset.quantization.activations {
         Activations::Auto => task.search(),
         Activations::Int8 => task.attempt("int8", preset.quantization, all(DataType::Int8))?,
@@ -328,7 +335,13 @@ pub fn quantize_network(
     }
     match task.refused.take() {
         Some(error) if task.found.is_empty() => Err(error),
-        _ => Ok(task.take()),
+        _ => {
+            let (mut quantized, choice) = task.take();
+            if preset.training.pruning.is_some() {
+                quantized.bytes = with_sparse_weights(&quantized.bytes)?;
+            }
+            Ok((quantized, choice))
+        }
     }
 }
 

@@ -12,13 +12,21 @@ use super::device::DeviceArgs;
 use super::export::ExportArgs;
 #[cfg(feature = "projection")]
 use super::features::FeaturesArgs;
-#[cfg(not(all(feature = "device", feature = "fetch", feature = "projection")))]
+#[cfg(not(all(
+    feature = "device",
+    feature = "fetch",
+    feature = "projection",
+    feature = "serve"
+)))]
 use super::left_out::LeftOut;
 use super::max_loss::MaxLoss;
 use super::new::NewArgs;
+use super::page::PageArgs;
 use super::predict::{PredictArgs, PrepareArgs};
 use super::quantize::QuantizeArgs;
 use super::report::ReportArgs;
+#[cfg(feature = "serve")]
+use super::serve::ServeArgs;
 use super::sweep::Shard;
 use crate::experiment::Experiment;
 use crate::pack::Core;
@@ -85,6 +93,14 @@ pub enum Command {
     Features(LeftOut),
     /// Write the report of a finished run again, and surface.html of a network with two inputs
     Report(ReportArgs),
+    /// Write a page that runs a model in a browser, with the engine of the device
+    Page(PageArgs),
+    /// Serve the page of `page` to browsers of this computer, or of this room
+    #[cfg(feature = "serve")]
+    Serve(ServeArgs),
+    /// Serve the page of `page` to browsers of this computer, or of this room
+    #[cfg(not(feature = "serve"))]
+    Serve(LeftOut),
     /// Compare runs side by side
     Compare(CompareArgs),
     /// List the presets
@@ -116,6 +132,17 @@ pub struct TrainArgs {
     /// Start from the weights of a run, such as an imported one, in place of random weights
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     pub from: Option<PathBuf>,
+    /// Distill these runs: learn the mean of their probabilities, too; several are separated by
+    /// commas
+    #[arg(long, value_name = "RUN", value_delimiter = ',')]
+    pub teacher: Vec<PathBuf>,
+    /// Train with weights and activations rounded as in the quantized model, with weights of this
+    /// data type; as `quantization_aware` in a preset
+    #[arg(long, value_enum)]
+    pub weights: Option<TrainedWeights>,
+    /// Size of the model file for `--weights auto`, such as 16K
+    #[arg(long, value_name = "BYTES", value_parser = super::quantize::flash, requires = "weights")]
+    pub flash: Option<usize>,
     /// Pack the model's weights for the kernels of a core, as `pack` does
     #[arg(long = "for", value_name = "CORE", value_enum)]
     pub core: Option<Core>,
@@ -128,12 +155,30 @@ pub struct TrainArgs {
     /// Number of threads
     #[command(flatten)]
     pub threads: ThreadArgs,
+    /// Leave out the section of the report that runs the model in the browser
+    #[arg(long)]
+    pub no_playground: bool,
     /// Limit of the quantization loss
     #[command(flatten)]
     pub max_loss: MaxLoss,
     /// Print the metrics as a JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// Weights of quantization-aware training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum TrainedWeights {
+    /// 8 bits
+    Int8,
+    /// 4 bits
+    Int4,
+    /// 2 bits
+    Int2,
+    /// −1, 0 and 1
+    Ternary,
+    /// A type per layer by the measured sensitivity of the network of --from, within --flash
+    Auto,
 }
 
 /// Arguments of `sweep`.
@@ -417,10 +462,14 @@ impl Default for Command {
             set: Vec::new(),
             resume: false,
             from: None,
+            teacher: Vec::new(),
+            weights: None,
+            flash: None,
             core: None,
             data: DataArgs { data_dir: None },
             seed: None,
             threads: ThreadArgs { threads: None },
+            no_playground: false,
             max_loss: MaxLoss::default(),
             json: false,
         })

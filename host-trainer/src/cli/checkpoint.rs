@@ -77,7 +77,12 @@ impl<P: Observer<f32>> Observer<f32> for Checkpoints<'_, P> {
 fn training(preset: &Preset) -> String {
     let mut preset = preset.clone();
     preset.description.clear();
+    let activations = preset.quantization.activations;
     preset.quantization = Default::default();
+    if preset.quantization_aware.is_some() {
+        // Activations are rounded in training.
+        preset.quantization.activations = activations;
+    }
     preset.to_toml()
 }
 

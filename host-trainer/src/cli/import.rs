@@ -1,4 +1,4 @@
-//! `host-trainer import`: conversion of int8 TensorFlow Lite models, and the way to float networks.
+//! `host-trainer import`: conversion of quantized models, and the way to float networks.
 
 use std::path::{Path, PathBuf};
 
@@ -9,46 +9,63 @@ use model_format::limits::MAX_TEXT;
 use super::args::ImportArgs;
 use super::{files, terminal};
 use crate::foreign_text::{self, escaped};
-use crate::import::{Options, OutputMeaning, import};
+use crate::import::{Imported, Options, OutputMeaning, import};
 use crate::report::inspect_text;
 use crate::report::style::{FAINT, paint};
 
-/// Imports a float network as a run, or an int8 `.tflite` file as a model, which it shows.
+/// Imports a float network as a run, or a quantized one as a model, which it shows.
 pub fn run(args: &ImportArgs, quiet: bool) -> anyhow::Result<()> {
     #[cfg(feature = "import")]
     if super::import_float::takes(&args.model) {
         let labels = args.labels.as_deref().map(read_labels).transpose()?;
         return super::import_float::run(args, labels, quiet);
     }
-    let output: PathBuf = match &args.output {
+    let output = output(args)?;
+    let file = files::read(&args.model)?;
+    let labels = args.labels.as_deref().map(read_labels).transpose()?;
+    let options = options(args, labels);
+    let imported = import(&file, &options);
+    #[cfg(not(feature = "import"))]
+    refuse_float(args, &file, imported.as_ref().err())?;
+    let imported = imported.with_context(|| foreign_text::path(&args.model))?;
+    written(&imported, &output, quiet)
+}
+
+/// Returns the file to write the model to.
+pub(super) fn output(args: &ImportArgs) -> anyhow::Result<PathBuf> {
+    let output = match &args.output {
         Some(output) => output.clone(),
         None => args.model.with_extension("thimble"),
     };
     let inputs: Vec<&Path> =
         std::iter::once(&args.model).chain(&args.labels).map(PathBuf::as_path).collect();
     files::refuse_input_as_output(&output, &inputs)?;
-    let file = files::read(&args.model)?;
+    Ok(output)
+}
+
+/// Returns the options of a quantized model.
+pub(super) fn options(args: &ImportArgs, labels: Option<Vec<String>>) -> Options {
     let stem = args.model.file_stem().unwrap_or_default().to_string_lossy();
-    let options = Options {
+    Options {
         name: args.name.clone().unwrap_or_else(|| stem.into_owned()),
-        kind: match (&args.labels, args.classes) {
-            (Some(labels), _) => OutputMeaning::Labels(read_labels(labels)?),
+        kind: match (labels, args.classes) {
+            (Some(labels), _) => OutputMeaning::Labels(labels),
             (None, true) => OutputMeaning::Classes,
             (None, false) => OutputMeaning::Guess,
         },
-    };
-    let imported = import(&file, &options);
-    #[cfg(not(feature = "import"))]
-    refuse_float(args, &file, imported.as_ref().err())?;
-    let imported = imported.with_context(|| foreign_text::path(&args.model))?;
-    files::write(&output, &imported.bytes)?;
+    }
+}
+
+/// Writes a model file and shows it.
+pub(super) fn written(imported: &Imported, output: &Path, quiet: bool) -> anyhow::Result<()> {
+    files::write(output, &imported.bytes)?;
     if !quiet {
         let model = Model::parse(&imported.bytes)?;
         let mut text = inspect_text(&model, model.self_tests().len());
         for note in &imported.notes {
             text += &format!("\n{}", paint(FAINT, format!("note: {}", escaped(&note.to_string()))));
         }
-        text += &format!("\nwritten to {}\n", foreign_text::path(&output));
+        text += &format!("\nwritten to {}\n", foreign_text::path(output));
         terminal::print(&text)?;
     }
     Ok(())

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use thimble_import::{Kind, Options, assemble, read, recognize};
+use thimble_import::{FloatNetwork, Kind, Options, assemble, quantized, read, recognize};
 
 use super::args::ImportArgs;
 use super::train::{Interrupt, complete, results};
 use super::{files, terminal};
 use crate::data::Locations;
 use crate::foreign_text::{self, escaped};
+use crate::import::finish;
 use crate::imported::Import;
 use crate::report::style::{FAINT, HEADING, paint};
 use crate::threads::Threads;
@@ -33,6 +34,9 @@ pub fn run(args: &ImportArgs, labels: Option<Vec<String>>, quiet: bool) -> anyho
     let options = Options { layers: args.layers.clone() };
     let place = || foreign_text::path(&args.model);
     let file = read(&args.model, &options).with_context(place)?;
+    if file.is_quantized() && args.calibrate.is_none() {
+        return as_it_is(args, &file, labels, quiet);
+    }
     let assembled = assemble(&file).with_context(place)?;
     let name = name(args);
     let out = args.output.clone().unwrap_or_else(|| Path::new("runs").join(&name));
@@ -69,7 +73,7 @@ pub fn run(args: &ImportArgs, labels: Option<Vec<String>>, quiet: bool) -> anyho
     let interrupt = Interrupt::default();
     interrupt.watch();
     let spinner = terminal::spinner("quantizing and judging", quiet);
-    let experiment = complete(trained, &folder, args.core, &threads, &interrupt);
+    let experiment = complete(trained, &folder, args.core, true, &threads, &interrupt);
     spinner.finish_and_clear();
     let experiment = experiment?;
     if !quiet {
@@ -82,6 +86,22 @@ pub fn run(args: &ImportArgs, labels: Option<Vec<String>>, quiet: bool) -> anyho
         terminal::print(&results(&experiment, &folder)?)?;
     }
     args.max_loss.check(&experiment.float, &experiment.int8)
+}
+
+/// Imports a quantized network as a model, with its own scales.
+fn as_it_is(
+    args: &ImportArgs,
+    file: &FloatNetwork,
+    labels: Option<Vec<String>>,
+    quiet: bool,
+) -> anyhow::Result<()> {
+    let place = || foreign_text::path(&args.model);
+    let output = super::import::output(args)?;
+    let chain = quantized(file).with_context(place)?;
+    let own = (!file.classes.is_empty()).then(|| file.classes.clone());
+    let options = super::import::options(args, labels.or(own));
+    let imported = finish(chain, &options).with_context(place)?;
+    super::import::written(&imported, &output, quiet)
 }
 
 /// Returns the name of the run: that of the command line, or of the file.

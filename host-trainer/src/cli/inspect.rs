@@ -12,8 +12,8 @@ use crate::chips::{CHIPS, Chip, Prediction};
 use crate::foreign_text;
 use crate::report::{chips_text, inspect_text, prediction_text};
 
-/// Shows the contents of a model file and runs its self-tests, or predicts the memory that it takes
-/// on a chip.
+/// Shows the contents of a model file and runs its self-tests, or predicts the memory and the time
+/// that it takes on a chip.
 pub fn run(args: &InspectArgs) -> anyhow::Result<()> {
     let bytes = read_model(&args.model)?;
     let place = || foreign_text::path(&args.model);
@@ -64,6 +64,14 @@ fn value(chip: &Chip, prediction: Option<Prediction>) -> Value {
             "board": board(chip, &prediction, false),
             "signed_board": board(chip, &prediction, true),
         });
+        if let Ok(time) = &prediction.time {
+            value["predicted"]["time"] = json!({
+                "min_cycles": time.cycles,
+                "min_milliseconds": time.milliseconds(),
+                "clock_mhz": time.clock_mhz,
+                "not_counted": time.beside,
+            });
+        }
     }
     value
 }

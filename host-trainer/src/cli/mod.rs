@@ -1,6 +1,7 @@
 //! Command line: parses arguments, runs a command, returns an exit code.
 
 mod args;
+mod aware;
 mod bench;
 mod checkpoint;
 mod compare;
@@ -21,11 +22,12 @@ mod import;
 mod import_float;
 mod infer;
 mod inspect;
-#[cfg(not(all(feature = "device", feature = "fetch", feature = "projection")))]
+#[cfg(not(all(feature = "device", feature = "fetch", feature = "projection", feature = "serve")))]
 mod left_out;
 mod max_loss;
 mod new;
 mod pack;
+mod page;
 mod predict;
 mod predict_rows;
 mod predict_split;
@@ -33,6 +35,8 @@ mod presets;
 mod progress;
 mod quantize;
 mod report;
+#[cfg(feature = "serve")]
+mod serve;
 mod sweep;
 mod terminal;
 mod trace;
@@ -87,6 +91,11 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         #[cfg(not(feature = "projection"))]
         Command::Features(args) => args.refuse("features"),
         Command::Report(args) => report::run(&args, quiet),
+        Command::Page(args) => page::run(&args, quiet),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(&args, quiet),
+        #[cfg(not(feature = "serve"))]
+        Command::Serve(args) => args.refuse("serve"),
         Command::Compare(args) => compare::run(&args, quiet),
         Command::Presets(args) => presets::run(&args),
         #[cfg(feature = "device")]

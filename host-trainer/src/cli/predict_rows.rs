@@ -195,6 +195,12 @@ impl Rows<'_> {
             let count = grouped(answered.left_out);
             said.push(format!("rows skipped because of missing values: {count}"));
         }
+        if answered.filled > 0 {
+            let count = grouped(answered.filled);
+            said.push(format!(
+                "missing values replaced by the means of the training rows: {count}"
+            ));
+        }
         let rows = grouped(answered.rows);
         said.push(match answered.judged {
             0 => format!("{rows} rows predicted"),

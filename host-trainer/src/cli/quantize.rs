@@ -13,7 +13,7 @@ use super::evaluate::read_model;
 use super::max_loss::MaxLoss;
 use super::{checkpoint, files, terminal};
 use crate::atomic_file;
-use crate::choice::{Choice, QuantizationLoss, judged_rows, quantize_network};
+use crate::choice::{Budget, Choice, judged_rows, mixed, quantize_network};
 use crate::data::{Locations, Subset};
 use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
 use crate::experiment::{Experiment, Plan, SavedRun, check_data};
@@ -49,6 +49,10 @@ pub struct QuantizeArgs {
     /// or percent of the squared error
     #[arg(long, value_name = "N", default_value_t = 0.5, value_parser = budget)]
     pub budget: f64,
+    /// Size of the model file that `--weights auto` may use, such as 16K, in place of --budget: it
+    /// has the smallest loss of those that fit
+    #[arg(long, value_name = "BYTES", value_parser = flash, conflicts_with = "budget")]
+    pub flash: Option<usize>,
     /// Activation precision [default: that of the run's preset]
     #[arg(long, value_enum)]
     pub activations: Option<Activations>,
@@ -83,7 +87,7 @@ pub enum Weights {
     Int2,
     /// −1, 0 and 1, five to a byte
     Ternary,
-    /// 4 bits for as many layers as the budget allows, in order of size
+    /// A type per layer by measured sensitivity, within the budget
     Auto,
 }
 
@@ -100,6 +104,21 @@ pub(super) fn budget(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(budget) if budget >= 0.0 && budget.is_finite() => Ok(budget),
         _ => Err("a number from 0 on is needed, such as 0.5".into()),
+    }
+}
+
+pub(super) fn flash(text: &str) -> Result<usize, String> {
+    let lower = text.to_ascii_lowercase();
+    let digits = lower.trim_end_matches(['b', 'i', 'k', 'm']);
+    let unit = match &lower[digits.len()..] {
+        "" | "b" => 1,
+        "k" | "kb" | "kib" => 1024,
+        "m" | "mb" | "mib" => 1024 * 1024,
+        _ => return Err("a size is needed, such as 16K or 16384".into()),
+    };
+    match digits.parse::<usize>() {
+        Ok(count) if count > 0 => Ok(count.saturating_mul(unit)),
+        _ => Err("a size is needed, such as 16K or 16384".into()),
     }
 }
 
@@ -295,17 +314,21 @@ fn make(args: &QuantizeArgs, is_finishing: bool, threads: &Threads) -> anyhow::R
         _ => with_weights(&model, &vec![WeightType::Int8; layers])?,
     };
     let before = evaluate(&int8)?;
-    let weights = args.weights.unwrap_or(match is_finishing {
+    let weights = args.weights.unwrap_or(match is_finishing && args.flash.is_none() {
         true => Weights::Int8,
         false => Weights::Auto,
     });
+    if args.flash.is_some() && weights != Weights::Auto {
+        bail!("--flash is for `--weights auto`, which chooses a type per layer: leave it out");
+    }
     let bytes = match (weights, &before, rows) {
         (Weights::Int8, ..) => int8.clone(),
         (Weights::Int4, ..) => with_weights(&model, &vec![WeightType::Int4; layers])?,
         (Weights::Int2, ..) => with_weights(&model, &vec![WeightType::Int2; layers])?,
         (Weights::Ternary, ..) => with_weights(&model, &vec![WeightType::Ternary; layers])?,
-        (Weights::Auto, Some(before), Some(rows)) => {
-            within_budget(&model, before, rows, args.budget, threads)?
+        (Weights::Auto, Some(_), Some(rows)) => {
+            let budget = args.flash.map_or(Budget::Loss(args.budget), Budget::Flash);
+            mixed(&model, rows, budget, threads)?.bytes
         }
         (Weights::Auto, ..) => bail!(
             "{}: `--weights auto` needs evaluation rows, and there is no preset.toml beside the \
@@ -326,6 +349,13 @@ fn of_run(args: &QuantizeArgs, locations: &Locations, threads: &Threads) -> anyh
     let mut saved = SavedRun::open_learnt(&args.source)?;
     let plan = saved.plan(locations)?;
     saved.preset = saved.preset.with_settings(&args.set)?;
+    if args.activations.is_some() && saved.network.fake_quantization().is_some() {
+        bail!(
+            "{}: its activations were rounded in training. Train again with --set \
+             quantization.activations=int16, or leave out --activations",
+            foreign_text::path(&args.source)
+        );
+    }
     if let Some(activations) = args.activations {
         saved.preset.quantization.activations = activations;
     }
@@ -368,37 +398,6 @@ fn rows_beside(model: &Path, locations: &Locations) -> anyhow::Result<Option<Sub
     let plan = Plan::new(preset, locations)?;
     check_data(atomic_file::folder(model), &plan.data, &plan.origin)?;
     Ok(Some(judged_rows(&plan.splits)))
-}
-
-/// Selects int4 for as many layers as the budget allows, in order of saved bytes.
-fn within_budget(
-    model: &Model<'_>,
-    before: &Evaluation,
-    rows: &Subset,
-    budget: f64,
-    threads: &Threads,
-) -> anyhow::Result<Vec<u8>> {
-    let weights: Vec<usize> =
-        dense_layers(model).map(|dense| dense.inputs() * dense.outputs()).collect();
-    let mut order: Vec<usize> = (0..weights.len()).collect();
-    order.sort_by_key(|layer| std::cmp::Reverse(weights[*layer]));
-    let mut types = vec![WeightType::Int8; weights.len()];
-    let mut best = with_weights(model, &types)?;
-    for layer in order {
-        types[layer] = WeightType::Int4;
-        let bytes = with_weights(model, &types)?;
-        let after = evaluate_int8(&Model::parse(&bytes)?, rows, threads)?;
-        let lost = match QuantizationLoss::between(before, &after) {
-            QuantizationLoss::Accuracy(lost) => lost * 100.0,
-            QuantizationLoss::SquaredError(ratio) => (ratio - 1.0) * 100.0,
-        };
-        if lost <= budget {
-            best = bytes;
-        } else {
-            types[layer] = WeightType::Int8;
-        }
-    }
-    Ok(best)
 }
 
 /// Weight statistics of a dense layer.
@@ -496,4 +495,18 @@ fn quality(evaluations: [Option<&Evaluation>; 3], rows: usize) -> String {
         }
     }
     table.lines().join("\n") + "\n\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        let sizes = ["16384", "16K", "16k", "16KB", "16KiB", "2M"].map(|text| flash(text).unwrap());
+        assert_eq!(sizes, [16384, 16384, 16384, 16384, 16384, 2 * 1024 * 1024]);
+        for wrong in ["", "K", "0", "-1", "16G", "1.5K", "16 K", "16bb"] {
+            assert!(flash(wrong).unwrap_err().contains("such as 16K"), "{wrong}");
+        }
+    }
 }

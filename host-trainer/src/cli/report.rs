@@ -18,6 +18,9 @@ use crate::threads::Threads;
 pub struct ReportArgs {
     /// Folder of a run, such as runs/digits
     pub run: PathBuf,
+    /// Leave out the section that runs the model in the browser
+    #[arg(long)]
+    pub no_playground: bool,
     /// Location of the datasets
     #[command(flatten)]
     pub data: DataArgs,
@@ -36,7 +39,7 @@ pub fn run(args: &ReportArgs, quiet: bool) -> anyhow::Result<()> {
     let saved = SavedRun::open(&args.run)?;
     let locations = Locations::from_environment(args.data.data_dir.clone());
     let spinner = terminal::spinner("both networks over the test rows", quiet || args.json);
-    let pages = saved.report(&locations, &threads);
+    let pages = saved.report(&locations, !args.no_playground, &threads);
     spinner.finish_and_clear();
     let pages = pages?;
     pages.write(&folder)?;

@@ -9,7 +9,8 @@ use model_format::Model;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::args::TrainArgs;
+use super::args::{TrainArgs, TrainedWeights};
+use super::aware::{mixed_weights, rounding_text, weights_setting};
 use super::checkpoint::{self, Checkpoints};
 use super::progress::TrainProgress;
 use super::{files, terminal};
@@ -21,9 +22,9 @@ use crate::network::Network;
 use crate::pack::Core;
 use crate::preset;
 use crate::report::{
-    Column, architecture_text, attempts_text, clipping_text, confusion_text, constant_warnings,
-    feature_ranges, grouped, intake_text, intake_warnings, model_text, percent, quality_text,
-    seconds, significant, warnings_text,
+    Column, architecture_text, attempts_text, aware_text, clipping_text, confusion_text,
+    constant_warnings, feature_ranges, grouped, intake_text, intake_warnings, model_text, percent,
+    quality_text, seconds, significant, warnings_text,
 };
 use crate::run_folder::RunFolder;
 use crate::threads::Threads;
@@ -34,7 +35,10 @@ const INTERRUPTED: i32 = 130;
 
 /// Trains, writes the weights, quantizes, evaluates, and writes the remaining files.
 pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
-    let mut preset = preset::find(&args.preset)?.with_settings(&args.set)?;
+    let settings: Vec<String> =
+        weights_setting(args)?.into_iter().chain(args.set.clone()).collect();
+    let preset = preset::find(&args.preset)?.with_teachers(&args.teacher)?;
+    let mut preset = preset.with_settings(&settings)?;
     preset.seed = args.seed.unwrap_or(preset.seed);
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let out = args.output.clone().unwrap_or_else(|| Path::new("runs").join(&preset.name));
@@ -43,6 +47,12 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     let mut plan = Plan::new(preset, &locations)?;
     if let Some(from) = &args.from {
         start_from(&mut plan, from, &out)?;
+    }
+    if let (Some(TrainedWeights::Auto), Some(most)) = (args.weights, args.flash) {
+        let types = mixed_weights(&mut plan, most, &threads)?;
+        if !quiet && !args.json {
+            terminal::print(&format!("weights for {} bytes: {types}\n\n", grouped(most as u64)))?;
+        }
     }
     let folder = files::run_folder(&out)?;
     let resume = match args.resume {
@@ -66,7 +76,8 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     watch.progress().finish();
     let trained = trained?;
     let interrupted = trained.outcome.interrupted;
-    let experiment = complete(trained, &folder, args.core, &threads, &interrupt)?;
+    let experiment =
+        complete(trained, &folder, args.core, !args.no_playground, &threads, &interrupt)?;
     if !interrupted {
         checkpoint::remove(&folder);
     }
@@ -117,6 +128,7 @@ pub(super) fn complete(
     trained: Trained,
     folder: &RunFolder,
     core: Option<Core>,
+    playground: bool,
     threads: &Threads,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Experiment> {
@@ -153,7 +165,7 @@ pub(super) fn complete(
              Continue with `host-trainer quantize {learnt}`"
         )
     })?;
-    let report = experiment.report(threads);
+    let report = experiment.report(playground, threads);
     let pages = report.as_ref().ok();
     if let Err(error) = experiment.write_model(&mut writer, pages) {
         // The whole run in one folder.
@@ -276,6 +288,7 @@ fn introduction(plan: &Plan) -> String {
         preset.training.loss.name(),
     );
     text += &class_weights_text(plan);
+    text += &rounding_text(&plan.preset);
     text += &format!("\n{}", architecture_text(&plan.network));
     text + "\n"
 }
@@ -347,6 +360,9 @@ pub(super) fn results(experiment: &Experiment, folder: &RunFolder) -> anyhow::Re
     text += &quality_text(&columns, experiment.splits.results);
     text += &confusions_text(&[("float", &float.confusion), (name, &int8.confusion)]);
     text += &format!("\n{}", attempts_text(&experiment.choice));
+    if let Some(aware) = aware_text(&outcome.network, float, int8) {
+        text += &format!("{aware}\n");
+    }
     if let Some(clipping) = clipping_text(&feature_ranges(&model)) {
         text += &format!("{clipping}\n");
     }

@@ -65,7 +65,8 @@ impl SavedRun {
             threshold: objective.threshold.into(),
         };
         figures.add_to(&mut metrics);
-        let report = self.pages(plan, &parsed, [&float, &quantized], &metrics, threads);
+        let file = Some(model.as_slice());
+        let report = self.pages(plan, &parsed, file, [&float, &quantized], &metrics, threads);
         Ok(Finished { model, data_type, metrics, float, quantized, report })
     }
 }

@@ -1,11 +1,13 @@
 //! One experiment: from a preset to a trained network, its quantized model, and their evaluation.
 
 mod finish;
+mod levels;
 mod metrics;
 mod npy;
 mod read;
 mod report;
 mod run;
+mod teachers;
 mod write;
 
 pub use finish::Finished;
@@ -13,6 +15,7 @@ pub use metrics::{metrics, metrics_json};
 pub use read::{ReadError, SavedRun, check_data, check_run, read_metrics};
 pub use report::{Pages, ReportError};
 pub use run::{Error, Experiment, Plan, Trained};
+pub use teachers::TeacherError;
 
 #[cfg(test)]
 mod tests {
@@ -103,9 +106,11 @@ mod tests {
         let threads = Threads::new(NonZero::new(2)).unwrap();
         let saved = SavedRun::open(outer.path()).unwrap();
         assert_eq!(saved.network.parameters(), experiment.outcome.network.parameters());
-        let pages = saved.report(&Locations::default(), &threads).unwrap();
-        assert_eq!(pages, experiment.report(&threads).unwrap());
-        assert!(!pages.report.contains("NaN") && !pages.report.contains("<script"));
+        let pages = saved.report(&Locations::default(), true, &threads).unwrap();
+        assert_eq!(pages, experiment.report(true, &threads).unwrap());
+        assert!(pages.report.contains("<script"), "it runs the model");
+        let without = saved.report(&Locations::default(), false, &threads).unwrap().report;
+        assert!(!without.contains("NaN") && !without.contains("<script"));
 
         fs::write(outer.path().join("weights.safetensors"), b"short").unwrap();
         let message = SavedRun::open(outer.path()).unwrap_err().to_string();

@@ -8,7 +8,7 @@ use safetensors::SafeTensors;
 use serde_json::Value;
 
 use super::write::LEARNT;
-use super::{Error, Experiment, Plan};
+use super::{Error, Experiment, Plan, levels};
 use crate::data::Locations;
 use crate::foreign_text;
 use crate::network::{Layer, Network, NetworkError, NotFinite};
@@ -260,5 +260,10 @@ fn read_network(path: &Path, preset: &Preset) -> Result<Network<f32>, ReadError>
     }
     network.parameters_mut().copy_from_slice(&parameters);
     network.state_mut().copy_from_slice(&state);
+    let (_, header) =
+        SafeTensors::read_metadata(&file).map_err(|error| content(error.to_string()))?;
+    if let Some(metadata) = header.metadata() {
+        levels::read(&tensors, metadata, &mut network).map_err(content)?;
+    }
     Ok(network)
 }

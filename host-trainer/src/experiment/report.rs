@@ -6,12 +6,19 @@ use serde_json::Value;
 use super::metrics::metrics_json;
 use super::read::{ReadError, SavedRun};
 use super::{Error, Experiment, Plan};
-use crate::data::Locations;
+use crate::data::{Locations, Splits};
 use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
+use crate::network::{Network, Objective};
+use crate::page::{PageContent, PageError, of_networks};
+use crate::preset::Preset;
 use crate::quantize::{QuantizeError, prepared};
 use crate::report::html::{Findings, GatherError, RunParts, gather, report_html, surface_html};
 use crate::run_folder::{RunFolder, RunFolderError};
 use crate::threads::Threads;
+
+/// Bytes of model and float weights up to which the report runs the model; `host-trainer page` has
+/// no limit.
+const MAX_PLAYGROUND_BYTES: usize = 1_000_000;
 
 /// Reason why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +38,9 @@ pub enum ReportError {
     /// Network, model and data are not of the same run.
     #[error(transparent)]
     Gather(#[from] GatherError),
+    /// The model cannot be run in the report.
+    #[error(transparent)]
+    Page(#[from] PageError),
 }
 
 /// Pages of a run, as HTML.
@@ -67,15 +77,30 @@ impl Pages {
     }
 }
 
+/// Returns the content of the section that runs the model, unless it would be too large.
+fn in_report(
+    file: &[u8],
+    preset: &Preset,
+    network: &Network<f32>,
+    objective: Objective,
+    splits: &Splits,
+) -> Result<Option<PageContent>, PageError> {
+    if file.len() + 4 * network.parameters().len() > MAX_PLAYGROUND_BYTES {
+        return Ok(None);
+    }
+    let scalings = [splits.train.scaling(), splits.train.target_scaling()];
+    of_networks(file, &preset.data.dataset, network, objective, scalings).map(Some)
+}
+
 impl Experiment {
-    /// Returns the pages of this run.
+    /// Returns the pages of this run; the report can run the model.
     ///
     /// # Errors
     /// [`Error`] when the model does not run on its data.
-    pub fn report(&self, threads: &Threads) -> Result<Pages, Error> {
+    pub fn report(&self, playground: bool, threads: &Threads) -> Result<Pages, Error> {
         let model = Model::parse(self.model_bytes())?;
         let metrics = serde_json::from_str(&metrics_json(self)).unwrap_or_default();
-        let findings = gather(
+        let mut findings = gather(
             &RunParts {
                 preset: &self.preset,
                 origin: &self.origin,
@@ -91,6 +116,11 @@ impl Experiment {
             },
             threads,
         )?;
+        if playground {
+            let (network, file) = (&self.outcome.network, self.model_bytes());
+            findings.playground =
+                in_report(file, &self.preset, network, self.objective, &self.splits)?;
+        }
         Ok(Pages::new(&findings))
     }
 }
@@ -100,21 +130,28 @@ impl SavedRun {
     ///
     /// # Errors
     /// [`ReportError`] when a file of the run or its data is missing or damaged.
-    pub fn report(&self, locations: &Locations, threads: &Threads) -> Result<Pages, ReportError> {
+    pub fn report(
+        &self,
+        locations: &Locations,
+        playground: bool,
+        threads: &Threads,
+    ) -> Result<Pages, ReportError> {
         let bytes = self.model_bytes()?;
         let model = Model::parse(&bytes)?;
         let plan = self.plan(locations)?;
         let (network, test) = (&self.network, &plan.splits.test);
         let float = evaluate_float(network, test, plan.objective_of(network, threads), threads);
         let quantized = evaluate_int8(&model, test, threads)?;
-        self.pages(&plan, &model, [&float, &quantized], &self.metrics()?, threads)
+        let file = playground.then_some(bytes.as_slice());
+        self.pages(&plan, &model, file, [&float, &quantized], &self.metrics()?, threads)
     }
 
-    /// Returns the pages for a model and its metrics.
+    /// Returns the pages for a model and its metrics. The report runs the model file, if it is given.
     pub(super) fn pages(
         &self,
         plan: &Plan,
         model: &Model<'_>,
+        file: Option<&[u8]>,
         [float, quantized]: [&Evaluation; 2],
         metrics: &Value,
         threads: &Threads,
@@ -125,7 +162,7 @@ impl SavedRun {
         // Settings of the selected candidate.
         let settings = serde_json::from_value(metrics["quantization"]["settings"].clone())
             .unwrap_or(self.preset.quantization);
-        let findings = gather(
+        let mut findings = gather(
             &RunParts {
                 preset: &self.preset,
                 origin: &plan.origin,
@@ -148,6 +185,9 @@ impl SavedRun {
             },
             threads,
         )?;
+        if let Some(file) = file {
+            findings.playground = in_report(file, &self.preset, network, objective, &plan.splits)?;
+        }
         Ok(Pages::new(&findings))
     }
 }

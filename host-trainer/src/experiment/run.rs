@@ -2,6 +2,7 @@
 
 use model_format::Model;
 
+use super::teachers::{TeacherError, teachers};
 use crate::choice::{Choice, ChoiceError, Selection, quantize_network, with_threshold};
 use crate::data::{self, Locations, Splits, Subset};
 use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
@@ -11,7 +12,7 @@ use crate::pack::{Core, PackError, pack};
 use crate::preset::{self, Preset};
 use crate::quantize::Quantized;
 use crate::threads::Threads;
-use crate::train::{self, Checkpoint, Observer, Outcome, StopFlag, TrainError, Training};
+use crate::train::{self, Checkpoint, Observer, Outcome, StopFlag, Teacher, TrainError, Training};
 
 /// Reason why an experiment failed.
 #[derive(Debug, thiserror::Error)]
@@ -46,9 +47,15 @@ pub enum Error {
     /// The report cannot be made.
     #[error(transparent)]
     Report(#[from] crate::report::html::GatherError),
+    /// The model cannot be run in the report.
+    #[error(transparent)]
+    Page(#[from] crate::page::PageError),
     /// A class weight names an unknown class.
     #[error("training.class_weight: {0}")]
     ClassWeight(String),
+    /// A teacher does not fit.
+    #[error("training.distillation: {0}")]
+    Teacher(#[from] TeacherError),
     /// All training rows have the same class.
     #[error(
         "data: all training rows are of class {}. Split the data in another way, such as test = \
@@ -174,6 +181,14 @@ impl Plan {
         )
     }
 
+    /// Reads the teachers of the preset's distillation.
+    ///
+    /// # Errors
+    /// [`TeacherError`] with the run that cannot teach.
+    pub fn teachers(&self) -> Result<Vec<Teacher>, TeacherError> {
+        teachers(&self.preset, &self.splits.train)
+    }
+
     /// Trains, quantizes, and evaluates both networks on the test rows.
     ///
     /// # Errors
@@ -200,14 +215,17 @@ impl Plan {
         observer: &mut dyn Observer<f32>,
     ) -> Result<Trained, Error> {
         let objective = self.objective();
+        let teachers = self.teachers()?;
         let Plan { preset, splits, origin, data, network, .. } = self;
         let training = Training {
             splits: &splits,
             settings: &preset.training,
+            aware: preset.aware(),
             seed: preset.seed,
             threads,
             stop,
             resume,
+            teachers: &teachers,
         };
         let outcome = train::train(network, training, observer)?;
         outcome.network.check_finite().map_err(ChoiceError::NotFinite)?;

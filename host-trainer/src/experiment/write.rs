@@ -1,15 +1,12 @@
 //! Output files of an experiment.
 
-use std::collections::HashMap;
-
 use clap::ValueEnum;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::Value;
 
 use super::metrics::metrics;
-use super::npy;
-use super::{Experiment, Pages, Trained};
+use super::{Experiment, Pages, Trained, levels, npy};
 use crate::evaluate::Confusion;
 use crate::foreign_text::spreadsheet_cell;
 use crate::network::{Layer, Network};
@@ -218,7 +215,7 @@ fn text(metrics: &Value) -> String {
 
 /// Serializes the dense layers as safetensors: `layers.N.weight` (outputs × inputs) and
 /// `layers.N.bias`. Batch normalization is numbered separately: `normalizations.N.gamma`, `.beta`,
-/// `.mean`, `.variance`.
+/// `.mean`, `.variance`. Quantization-aware training adds its [`levels`].
 fn safetensors(network: &Network<f32>) -> Vec<u8> {
     let bytes = |values: &mut dyn Iterator<Item = &f32>| {
         values.flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>()
@@ -248,6 +245,8 @@ fn safetensors(network: &Network<f32>) -> Vec<u8> {
             tensors.push((name, vec![layer.width], bytes(&mut values.iter())));
         }
     }
+    let (levels, mut metadata) = levels::write(network);
+    tensors.extend(levels);
     let views: Vec<(&str, TensorView<'_>)> = tensors
         .iter()
         .filter_map(|(name, shape, data)| {
@@ -255,7 +254,7 @@ fn safetensors(network: &Network<f32>) -> Vec<u8> {
             Some((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data).ok()?))
         })
         .collect();
-    let metadata = HashMap::from([("format".to_string(), "thimble".to_string())]);
+    metadata.insert("format".to_string(), "thimble".to_string());
     // Serialization could only fail for a duplicate name or a wrong length, which do not occur
     // here.
     safetensors::serialize(views, Some(metadata)).unwrap_or_default()

@@ -75,6 +75,7 @@ pub(super) fn preset(
         network: crate::preset::NetworkSettings { layers },
         training,
         quantization: Default::default(),
+        quantization_aware: None,
     };
     // Checked as one that a user writes.
     Ok(Preset::read(&preset.to_toml(), "the imported network")?)

@@ -66,6 +66,8 @@ fn plain(dataset: Source, test: Option<TestRows>) -> DataSettings {
         dataset,
         test,
         validation: None,
+        pool: None,
+        resize: None,
         scaling: Some(ScalingMethod::None),
         target_scaling: None,
         raw: Vec::new(),

@@ -118,7 +118,7 @@ pub fn preparation(
 }
 
 fn plain_of(known: Preparation) -> Preparation {
-    Preparation::plain(known.height, known.width)
+    Preparation { average: known.average, ..Preparation::plain(known.height, known.width) }
 }
 
 /// Returns the plain preprocessing for the shape of a model's input.
@@ -147,7 +147,9 @@ fn with_size(text: &str, plain: Preparation) -> Result<Preparation, PreparationE
         // Later words take precedence.
         false => {
             let Preparation { height, width, levels, .. } = plain;
-            format!("{height}x{width} {color} levels={levels} {text}").parse()
+            let average = plain.average.map(|[rows, columns]| format!("/{rows}x{columns}"));
+            let average = average.unwrap_or_default();
+            format!("{height}x{width}{average} {color} levels={levels} {text}").parse()
         }
     }
 }
@@ -254,6 +256,22 @@ mod tests {
         assert_eq!(origin, Origin::Digits);
         let (text, _) = choose(&model(&[28, 28], 10, ""), None, true, None).unwrap();
         assert_eq!(text, "28x28 grayscale fit=stretch invert=yes background=white");
+    }
+
+    #[test]
+    fn averaged_images_stay_so_with_another_fit() {
+        let file = model(&[16, 16], 10, "28x28/16x16 fit=mnist invert=auto");
+        let found = |text, plain| choose(&file, text, plain, Some(&Source::Mnist)).unwrap();
+        let (stored, origin) = found(None, false);
+        assert_eq!((stored.as_str(), origin), ("28x28/16x16 fit=mnist invert=auto", Origin::Model));
+        assert_eq!(found(None, true).0, "28x28/16x16 fit=stretch invert=yes");
+        assert_eq!(found(Some("fit=pad"), false).0, "28x28/16x16 fit=pad invert=no");
+        assert_eq!(
+            found(Some("16x16"), false).0,
+            "16x16 grayscale fit=stretch invert=no background=white"
+        );
+        let message = choose(&file, Some("28x28"), false, None).unwrap_err();
+        assert!(message.contains("takes 256 values") && message.contains("have 784"), "{message}");
     }
 
     #[test]

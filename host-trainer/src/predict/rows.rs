@@ -63,6 +63,8 @@ pub struct Answered {
     pub rows: u64,
     /// Number of rows that were skipped because of missing values.
     pub left_out: u64,
+    /// Number of missing values that were replaced by the means of the training rows.
+    pub filled: u64,
     /// Number of rows with a true class in the file.
     pub judged: u64,
     /// Number of these rows whose class is predicted correctly.
@@ -115,6 +117,7 @@ impl RowPredictor<'_> {
         }
         out.flush()?;
         answered.left_out = reader.left_out();
+        answered.filled = reader.filled();
         Ok(answered)
     }
 

@@ -1,13 +1,13 @@
-//! Memory that a model takes on chips.
+//! Memory and time that a model takes on chips.
 
-use super::number::{bytes, grouped};
+use super::number::{bytes, grouped, significant};
 use super::style::{HEADING, paint};
 use super::table::Table;
-use crate::chips::{Chip, Prediction};
+use crate::chips::{Chip, NoTime, Prediction, Time};
 
-/// Text for the memory that a model takes on one chip.
+/// Text for the memory and the time that a model takes on one chip.
 pub fn prediction_text(chip: &Chip, prediction: &Prediction) -> String {
-    let Prediction { code, model, scratch, statics, stack, board } = *prediction;
+    let Prediction { code, model, scratch, statics, stack, board, ref time } = *prediction;
     let board_line = |what: &str, signed: bool| {
         let stack = if signed { board.stack_signed } else { board.stack };
         let verdict = if board.fits(chip, signed) { "fits" } else { "does not fit" };
@@ -26,6 +26,7 @@ pub fn prediction_text(chip: &Chip, prediction: &Prediction) -> String {
         "{}  {}, the engine alone with this model: {verdict}\n\
          flash   {} of {}: {} of code, {} of model\n\
          RAM     {} of {}: {} of scratch memory, {} of other statics, {} of stack\n\
+         cycles  {}\n\
          RAM of a board with the device application, including slots, log and frames\n{}{}",
         paint(HEADING, chip.name),
         chip.core_name,
@@ -38,15 +39,36 @@ pub fn prediction_text(chip: &Chip, prediction: &Prediction) -> String {
         grouped(scratch),
         grouped(statics),
         grouped(stack),
+        time_text(time),
         board_line("accepts any model", false),
         board_line("accepts signed models only", true),
     )
 }
 
+fn time_text(time: &Result<Time, NoTime>) -> String {
+    match time {
+        Ok(time) => {
+            let beside = match time.beside.as_slice() {
+                [] => String::new(),
+                parts => format!(", {}", parts.join(", ")),
+            };
+            format!(
+                "at least {} for an input without zeros, {} ms at {} MHz, by the timings that the \
+                 core's documents state; flash waits{beside} come on top",
+                grouped(time.cycles),
+                significant(time.milliseconds()),
+                time.clock_mhz,
+            )
+        }
+        Err(reason) => format!("not predicted: {reason}"),
+    }
+}
+
 /// Table of the memory that a model takes on each chip; empty cells where it is packed for another
 /// core.
 pub fn chips_text(chips: &[(&Chip, Option<Prediction>)]) -> String {
-    let mut table = Table::new(["chip", "core", "flash", "used", "RAM", "used", ""]).gap(2);
+    let mut table =
+        Table::new(["chip", "core", "flash", "used", "RAM", "used", "at least", ""]).gap(2);
     for (chip, prediction) in chips {
         let used = |bytes: fn(&Prediction) -> u64| {
             prediction.as_ref().map_or("–".into(), |prediction| grouped(bytes(prediction)))
@@ -63,6 +85,11 @@ pub fn chips_text(chips: &[(&Chip, Option<Prediction>)]) -> String {
             used(Prediction::flash).into(),
             grouped(chip.ram).into(),
             used(Prediction::ram).into(),
+            prediction
+                .as_ref()
+                .and_then(|prediction| prediction.time.as_ref().ok())
+                .map_or("–".into(), |time| format!("{} ms", significant(time.milliseconds())))
+                .into(),
             verdict.into(),
         ]);
     }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::aware::different_rows;
 use super::summary::Column;
 use super::warnings::warnings;
 use crate::choice::{Choice, Selection};
@@ -106,6 +107,9 @@ impl ModelMetrics<'_> {
         });
         metrics["warnings"] = json!(warnings(self.splits, &columns));
         metrics["quantization"] = self.choice.to_json();
+        if let Some(rows) = different_rows(self.float, self.quantized) {
+            metrics["quantization"]["different_rows"] = json!(rows);
+        }
         if self.float.confusion.names().len() == 2 {
             metrics["threshold"] = figure(self.threshold);
         }

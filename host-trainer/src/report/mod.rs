@@ -2,6 +2,7 @@
 
 mod architecture;
 pub(crate) mod attempts;
+mod aware;
 mod chips;
 mod confusion;
 mod features;
@@ -19,6 +20,7 @@ mod warnings;
 
 pub use architecture::{LayerSummary, architecture_text, layer_summaries};
 pub use attempts::attempts_text;
+pub use aware::aware_text;
 pub use chips::{chips_text, prediction_text};
 pub use confusion::confusion_text;
 pub use features::{FeatureRange, clipping_text, feature_ranges};

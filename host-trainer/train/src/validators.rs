@@ -58,6 +58,13 @@ pub fn below_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::E
     check(deserializer, "must be from 0 to below 1", |value| (0.0..1.0).contains(&value))
 }
 
+/// Deserializes a number as [`below_one`], where the key is present.
+pub fn optional_below_one<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<f64>, D::Error> {
+    below_one(deserializer).map(Some)
+}
+
 /// Deserializes a number in (0, 1).
 pub fn proper_fraction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     check(deserializer, "must be between 0 and 1", |value| value > 0.0 && value < 1.0)

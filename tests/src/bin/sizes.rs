@@ -1,6 +1,6 @@
-//! Measures the flash of each part of the engine and the RAM of boards. Writes the measurements for
+//! Measures the flash and the cycles of each part of the engine and the RAM of boards. Writes the measurements for
 //! the predictions of `host-trainer inspect --for` and for the boards' builds. `sizes boards`
-//! measures only the boards, `sizes targets` only the flash.
+//! measures only the boards, `sizes targets` only the flash, `sizes cycles` only the cycles.
 
 use host_trainer::chips::Measured;
 
@@ -13,6 +13,10 @@ fn main() -> std::io::Result<()> {
         Some("targets") => {
             let known = Measured::read().map_err(std::io::Error::other)?;
             Measured { targets: thimble_tests::sizes::measure_targets(), ..known }
+        }
+        Some("cycles") => {
+            let known = Measured::read().map_err(std::io::Error::other)?;
+            Measured { cycles: thimble_tests::sizes::measure_cycles(), ..known }
         }
         _ => thimble_tests::sizes::measure(),
     };

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use model_format::build::{EncodingSpec, InputSpec, LayerSpec};
+use model_format::build::{EncodingSpec, InputSpec, LayerSpec, TableSpec};
 use model_format::limits::{MAX_DIMENSIONS, MAX_LAYERS};
-use model_format::{Clamp, Encoding, Quantization, Softmax};
+use model_format::{Clamp, DataType, Encoding, Quantization, Softmax};
 
 use super::dense::dense;
 use super::element_wise;
-use super::error::{ImportError, OperatorProblem};
+use super::error::{ImportError, OperatorProblem, TensorProblem};
 use super::schema::{Graph, Kind, Operator, Type};
 use super::tensor::Tensor;
 use crate::tables;
@@ -18,23 +18,27 @@ const MAX_OPERATORS: usize = 4 * MAX_LAYERS;
 
 /// Input and layers of an imported graph.
 #[derive(Clone, Debug)]
-pub(super) struct Chain {
-    pub(super) input: InputSpec,
-    pub(super) layers: Vec<LayerSpec>,
+pub struct Chain {
+    /// The input.
+    pub input: InputSpec,
+    /// The layers, first to last.
+    pub layers: Vec<LayerSpec>,
     /// Number of outputs.
-    pub(super) outputs: usize,
+    pub outputs: usize,
+    /// A softmax ends the graph: the outputs are classes.
+    pub is_classifier: bool,
     /// Notes for the user on omitted operators.
-    pub(super) notes: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 /// Input of the next operator.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Value {
-    /// Before the int8 part of the graph.
+    /// Before the quantized part of the graph.
     Before,
-    /// In the int8 part.
-    Int8(Quantization),
-    /// After the int8 part.
+    /// In the quantized part.
+    Quantized(Quantization),
+    /// After the quantized part.
     Behind,
 }
 
@@ -43,8 +47,10 @@ impl Chain {
     pub(super) fn follow(graph: Graph<'_>) -> Result<Chain, ImportError> {
         let input = graph.tensor(graph.input)?;
         let (value, quantization) = match input.kind {
-            Type::INT8 => (Value::Int8(input.int8()?), Some(input.int8()?)),
-            // Other types must be converted to int8 by a QUANTIZE.
+            Type::INT8 | Type::INT16 => {
+                (Value::Quantized(input.quantized()?), Some(input.quantized()?))
+            }
+            // Other types must be converted by a QUANTIZE.
             _ => (Value::Before, None),
         };
         let mut walk = Walk {
@@ -55,6 +61,7 @@ impl Chain {
             input: quantization.map(|quantization| (quantization, Encoding::Quantized)),
             layers: Vec::new(),
             notes: Vec::new(),
+            is_classifier: false,
         };
         for operator in path(graph)? {
             walk.step(&operator).map_err(|error| at_operator(&operator, error))?;
@@ -64,8 +71,10 @@ impl Chain {
         };
         Ok(Chain {
             input: InputSpec { shape: shape(&input)?, quantization, encoding },
-            layers: walk.layers,
             outputs: walk.elements,
+            is_classifier: walk.is_classifier
+                || matches!(walk.layers.last(), Some(LayerSpec::Softmax(_))),
+            layers: walk.layers,
             notes: walk.notes,
         })
     }
@@ -136,6 +145,8 @@ struct Walk<'a> {
     input: Option<(Quantization, EncodingSpec)>,
     layers: Vec<LayerSpec>,
     notes: Vec<String>,
+    /// A softmax was left out.
+    is_classifier: bool,
 }
 
 impl Walk<'_> {
@@ -155,32 +166,46 @@ impl Walk<'_> {
                 }
                 self.same_elements(operator, &y)?;
             }
+            (kind, _) if self.is_classifier && *kind != Kind::Dequantize => {
+                return Err(operator.refuse(OperatorProblem::BehindTheEnd));
+            }
             (_, Value::Behind) => return Err(operator.refuse(OperatorProblem::BehindTheEnd)),
             (_, Value::Before) => {
                 let found = x.kind.name();
                 return Err(operator.refuse(OperatorProblem::NotInt8 { found }));
             }
-            (Kind::Dequantize, Value::Int8(_)) => {
+            (Kind::Dequantize, Value::Quantized(_)) => {
                 if y.kind != Type::FLOAT32 {
-                    let supported = "int8 to float32";
+                    let supported = "int8 or int16 to float32";
                     return Err(conversion(operator, &x, &y, supported));
                 }
                 self.same_elements(operator, &y)?;
-                self.leave_out(operator, "the model gives int8 instead of float32");
+                let name = x.kind.name();
+                self.leave_out(operator, &format!("the model gives {name} instead of float32"));
                 self.value = Value::Behind;
             }
-            (Kind::FullyConnected, Value::Int8(quantization)) => {
+            (Kind::FullyConnected, Value::Quantized(quantization)) => {
                 self.check_depth()?;
                 let layer = dense(self.graph, operator, quantization, self.elements, &y)?;
                 self.elements = layer.outputs;
-                self.value = Value::Int8(layer.output);
+                self.value = Value::Quantized(layer.output);
                 self.layers.push(LayerSpec::Dense(layer));
             }
-            (_, Value::Int8(quantization)) => {
+            (_, Value::Quantized(quantization)) => {
                 self.check_depth()?;
                 self.same_elements(operator, &y)?;
-                self.element_wise(operator, quantization, &y)?;
-                self.value = Value::Int8(y.int8()?);
+                match (&operator.kind, quantization.data_type) {
+                    (Kind::Softmax, DataType::Int16) => {
+                        self.is_classifier = true;
+                        let why = "the largest of its inputs is the class, too";
+                        self.leave_out(operator, why);
+                    }
+                    (_, DataType::Int16) => self.element_wise_int16(operator, quantization, &y)?,
+                    (_, DataType::Int8) => {
+                        self.element_wise(operator, quantization, &y)?;
+                        self.value = Value::Quantized(y.int8()?);
+                    }
+                }
             }
         }
         self.at = output;
@@ -219,23 +244,24 @@ impl Walk<'_> {
         x: &Tensor<'_>,
         y: &Tensor<'_>,
     ) -> Result<(), ImportError> {
-        const SUPPORTED: &str = "float32 to int8 at the start, uint8 to int8 and back with the \
-                                 same scale at the ends, and int8 to int8";
+        const SUPPORTED: &str = "float32 to int8 or int16 at the start, uint8 to int8 and back with \
+                                 the same scale at the ends, int8 to int8, and int16 to int16";
         self.same_elements(operator, y)?;
         match (self.value, x.kind, y.kind) {
-            (Value::Before, Type::FLOAT32, Type::INT8) => {
-                let quantization = y.int8()?;
+            (Value::Before, Type::FLOAT32, Type::INT8 | Type::INT16) => {
+                let quantization = y.quantized()?;
                 self.input = Some((quantization, Encoding::Quantized));
-                self.value = Value::Int8(quantization);
-                self.leave_out(operator, "the model takes int8 instead of float32");
+                self.value = Value::Quantized(quantization);
+                let name = y.kind.name();
+                self.leave_out(operator, &format!("the model takes {name} instead of float32"));
             }
             (Value::Before, Type::UINT8, Type::INT8) if is_moved_by_128(y, x)? => {
                 let quantization = y.int8()?;
                 self.input = Some((quantization, Encoding::Unsigned8));
-                self.value = Value::Int8(quantization);
+                self.value = Value::Quantized(quantization);
                 self.leave_out(operator, "raw bytes b become q = b − 128, the same numbers");
             }
-            (Value::Int8(from), Type::INT8, Type::INT8) => {
+            (Value::Quantized(from), Type::INT8, Type::INT8) => {
                 let to = y.int8()?;
                 if from != to {
                     let table = element_wise::requantize(from, to);
@@ -244,9 +270,16 @@ impl Walk<'_> {
                         operator.refuse(OperatorProblem::Multiplier { row: 0, real })
                     })?));
                 }
-                self.value = Value::Int8(to);
+                self.value = Value::Quantized(to);
             }
-            (Value::Int8(_), Type::INT8, Type::UINT8) if is_moved_by_128(x, y)? => {
+            (Value::Quantized(from), Type::INT16, Type::INT16) => {
+                let to = y.quantized()?;
+                if from != to {
+                    self.layers.push(LayerSpec::Table(tables::of_function(from, to, |x| x)));
+                }
+                self.value = Value::Quantized(to);
+            }
+            (Value::Quantized(_), Type::INT8, Type::UINT8) if is_moved_by_128(x, y)? => {
                 self.leave_out(operator, "the model gives int8 q instead of uint8 q + 128");
                 self.value = Value::Behind;
             }
@@ -299,6 +332,34 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// Converts RELU, RELU6, TANH or LOGISTIC of int16 values, by a table with interpolation.
+    fn element_wise_int16(
+        &mut self,
+        operator: &Operator<'_>,
+        x: Quantization,
+        tensor: &Tensor<'_>,
+    ) -> Result<(), ImportError> {
+        let y = tensor.quantized()?;
+        if y.data_type != DataType::Int16 {
+            return Err(tensor.refuse(TensorProblem::NotInt8 { found: tensor.kind.name() }));
+        }
+        let function: fn(f64) -> f64 = match operator.kind {
+            Kind::Relu if x == y => {
+                self.clamp(Clamp { low: 0, high: i16::MAX })?;
+                return Ok(());
+            }
+            Kind::Relu6 if x == y => return self.clamp(element_wise::relu6_bounds(x)),
+            Kind::Relu => |x| x.max(0.0),
+            Kind::Relu6 => |x| x.clamp(0.0, 6.0),
+            Kind::Tanh => f64::tanh,
+            // Only the logistic function remains.
+            _ => |x| 1.0 / (1.0 + (-x).exp()),
+        };
+        self.layers.push(LayerSpec::Table(tables::of_function(x, y, function)));
+        self.value = Value::Quantized(y);
+        Ok(())
+    }
+
     fn softmax(
         &mut self,
         operator: &Operator<'_>,
@@ -321,16 +382,21 @@ impl Walk<'_> {
 
     /// Clamps the values, by the previous dense layer if there is one, which costs nothing.
     fn clamp(&mut self, bounds: Clamp) -> Result<(), ImportError> {
-        let Value::Int8(quantization) = self.value else { return Ok(()) };
+        let Value::Quantized(quantization) = self.value else { return Ok(()) };
         if let Some(LayerSpec::Dense(dense)) = self.layers.last_mut() {
             let Clamp { low, high } = dense.clamp;
             let within = |bound: i16| bound.clamp(bounds.low, bounds.high);
             dense.clamp = Clamp { low: within(low), high: within(high) };
         } else {
-            let mut table = element_wise::relu6(quantization, quantization);
-            let entries = (-128..128).map(|q: i16| q.clamp(bounds.low, bounds.high));
-            table.entries = entries.collect();
-            self.layers.push(LayerSpec::Table(table));
+            let Clamp { low, high } = bounds;
+            let entries: Vec<i16> = match quantization.data_type {
+                DataType::Int8 => (-128..128).map(|q: i16| q.clamp(low, high)).collect(),
+                DataType::Int16 => {
+                    let at = |k: i32| (k * 256).clamp(low.into(), high.into()) as i16;
+                    (-128..=128).map(at).collect()
+                }
+            };
+            self.layers.push(LayerSpec::Table(TableSpec { output: quantization, entries }));
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 
 use model_format::build::DenseSpec;
 use model_format::limits::MAX_WIDTH;
-use model_format::{Clamp, Multiplier, Quantization, WeightLayout};
+use model_format::{Clamp, DataType, Multiplier, Quantization, WeightLayout};
 
 use super::element_wise::quantize;
 use super::error::{ImportError, OperatorProblem, TensorProblem};
@@ -23,7 +23,10 @@ pub(super) fn dense(
     inputs: usize,
     y: &Tensor<'_>,
 ) -> Result<DenseSpec, ImportError> {
-    let (output, outputs) = (y.int8()?, y.elements()?);
+    let (output, outputs) = (y.quantized()?, y.elements()?);
+    if output.data_type != x.data_type {
+        return Err(y.refuse(TensorProblem::NotInt8 { found: y.kind.name() }));
+    }
     match operator.weights_format()? {
         0 => {}
         format => return Err(operator.refuse(OperatorProblem::WeightsFormat(format))),
@@ -50,13 +53,13 @@ pub(super) fn dense(
             if let Some(bias) = &bias {
                 check_bias_scale(operator, bias, x, *scale, output)?;
             }
-            vec![multiplier(operator, 0, product / f64::from(output.scale))?; outputs]
+            vec![multiplier(operator, 0, product / f64::from(output.scale), output)?; outputs]
         }
         scales => (0..)
             .zip(scales)
             .map(|(row, scale)| {
                 let real = f64::from(x.scale) * f64::from(*scale) / f64::from(output.scale);
-                multiplier(operator, row, real)
+                multiplier(operator, row, real, output)
             })
             .collect::<Result<_, _>>()?,
     };
@@ -88,9 +91,26 @@ fn check(
     Err(operator.refuse(OperatorProblem::Elements { what, found, needed }))
 }
 
-fn multiplier(operator: &Operator<'_>, row: usize, real: f64) -> Result<Multiplier, ImportError> {
+fn multiplier(
+    operator: &Operator<'_>,
+    row: usize,
+    real: f64,
+    output: Quantization,
+) -> Result<Multiplier, ImportError> {
     let refused = |_| operator.refuse(OperatorProblem::Multiplier { row, real });
-    Multiplier::from_real(real).map_err(refused)
+    let multiplier = Multiplier::from_real(real).map_err(refused)?;
+    Ok(match output.data_type {
+        DataType::Int8 => multiplier,
+        DataType::Int16 => reduced(multiplier),
+    })
+}
+
+/// Returns the multiplier of 16 bits that TensorFlow Lite Micro rescales sums of 64 bits by
+/// (`MultiplyByQuantizedMultiplier` in `internal/common.cc`), with its rounding.
+fn reduced(multiplier: Multiplier) -> Multiplier {
+    const MOST: i32 = 0x7fff;
+    let bits = ((i64::from(multiplier.mantissa) + (1 << 15)) >> 16) as i32;
+    Multiplier { mantissa: bits.min(MOST) << 16, ..multiplier }
 }
 
 /// Checks the bias scale as TensorFlow Lite Micro does for models with one scale per tensor.
@@ -127,6 +147,16 @@ fn weight_values(
 }
 
 fn biases(bias: &Tensor<'_>, outputs: usize) -> Result<Vec<i32>, ImportError> {
+    if bias.kind == Type::INT64 {
+        let wide = bias.data(outputs)?.iter().map(|bytes| i64::from_le_bytes(*bytes));
+        return (0..)
+            .zip(wide)
+            .map(|(row, wide)| {
+                i32::try_from(wide)
+                    .map_err(|_| bias.refuse(TensorProblem::Bias { row, bias: wide }))
+            })
+            .collect();
+    }
     if bias.kind != Type::INT32 {
         return Err(bias.refuse(TensorProblem::NotInt32 { found: bias.kind.name() }));
     }
@@ -136,9 +166,10 @@ fn biases(bias: &Tensor<'_>, outputs: usize) -> Result<Vec<i32>, ImportError> {
 /// Returns the clamp bounds of the fused activation: `CalculateActivationRangeQuantized`.
 fn clamp(operator: &Operator<'_>, y: Quantization) -> Result<Clamp, ImportError> {
     let low = y.zero_point as i16;
+    let all = Clamp::all(y.data_type);
     Ok(match operator.fused_activation()? {
-        0 => Clamp::INT8,
-        1 => Clamp { low, high: 127 },
+        0 => all,
+        1 => Clamp { low, high: all.high },
         2 => Clamp { low: quantize(-1.0, y), high: quantize(1.0, y) },
         3 => Clamp { low, high: quantize(6.0, y) },
         code => {

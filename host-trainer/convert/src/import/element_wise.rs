@@ -31,11 +31,12 @@ pub(super) fn requantize(x: Quantization, y: Quantization) -> Option<TableSpec> 
     rescaled(x, y, f64::from(x.scale) / f64::from(y.scale), Clamp::INT8)
 }
 
-/// Quantizes a real number to int8, saturated, as TensorFlow Lite Micro's `Quantize` and
+/// Quantizes a real number, saturated, as TensorFlow Lite Micro's `Quantize` and
 /// `FloatToQuantizedType`. They divide in f32 and round ties away from zero.
 pub(super) fn quantize(real: f32, quantization: Quantization) -> i16 {
     let steps = (real / quantization.scale).round() as i32;
-    steps.saturating_add(quantization.zero_point).clamp(-128, 127) as i16
+    let Clamp { low, high } = Clamp::all(quantization.data_type);
+    steps.saturating_add(quantization.zero_point).clamp(low.into(), high.into()) as i16
 }
 
 /// Returns `None` for a multiplier without a fixed-point form.

@@ -91,7 +91,7 @@ pub enum TensorProblem {
     #[error("there is no such tensor: the file is damaged")]
     Missing,
     /// The values are of another type.
-    #[error("its values are {found} where int8 is needed: {QUANTIZE}")]
+    #[error("its values are {found} where int8 or int16 is needed: {QUANTIZE}")]
     NotInt8 {
         /// The type's name.
         found: String,
@@ -121,6 +121,17 @@ pub enum TensorProblem {
     /// A zero point is out of int8's range.
     #[error("its zero point {0} is out of int8's range")]
     ZeroPoint(i64),
+    /// The zero point of an int16 tensor is not 0.
+    #[error("its zero point is {0}, but that of int16 values must be 0")]
+    ZeroPointInt16(i64),
+    /// A bias needs more than 32 bits.
+    #[error("the bias of row {row} is {bias}, which needs more than 32 bits")]
+    Bias {
+        /// Number of the row.
+        row: usize,
+        /// The bias.
+        bias: i64,
+    },
     /// Weights have a zero point other than 0.
     #[error(
         "row {row} of these weights has the zero point {zero_point}, and only 0 is supported: \
@@ -180,7 +191,7 @@ pub enum OperatorProblem {
     )]
     Unsupported,
     /// It does not work on int8.
-    #[error("works on {found} where int8 is needed: {QUANTIZE}")]
+    #[error("works on {found} where int8 or int16 is needed: {QUANTIZE}")]
     NotInt8 {
         /// The type's name.
         found: String,

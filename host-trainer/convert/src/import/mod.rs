@@ -24,7 +24,7 @@ use thimble_nn::Engine;
 pub use contents::{ConstantContents, Contents, OperatorContents, contents, is_float};
 pub use error::{ImportError, OperatorProblem, TensorProblem};
 
-use chain::Chain;
+pub use chain::Chain;
 use schema::Graph;
 
 use thimble_support::random::{Stream, stream};
@@ -72,14 +72,23 @@ pub fn import(file: &[u8], options: &Options) -> Result<Imported, ImportError> {
         ImportError::Identifier => foreign::refuse(file),
         other => other,
     })?;
-    let Chain { mut input, layers, outputs, mut notes } = Chain::follow(graph)?;
-    if input.quantization == Quantization::int8(PIXEL, -128) {
+    finish(Chain::follow(graph)?, options)
+}
+
+/// Makes a model file of layers that were read, with self-tests.
+///
+/// # Errors
+/// [`ImportError`] if they are no valid model.
+pub fn finish(chain: Chain, options: &Options) -> Result<Imported, ImportError> {
+    let Chain { mut input, layers, outputs, is_classifier, mut notes } = chain;
+    let is_quantized = input.encoding == Encoding::Quantized;
+    if is_quantized && input.quantization == Quantization::int8(PIXEL, -128) {
         input.encoding = Encoding::Unsigned8;
     }
     let mut spec = ModelSpec {
         name: cut(&options.name),
         input,
-        output: kind(&options.kind, &layers, outputs, &mut notes)?,
+        output: kind(&options.kind, &layers, outputs, is_classifier, &mut notes)?,
         layers,
         self_tests: Vec::new(),
         details: Default::default(),
@@ -99,6 +108,7 @@ fn kind(
     kind: &OutputMeaning,
     layers: &[LayerSpec],
     outputs: usize,
+    is_classifier: bool,
     notes: &mut Vec<String>,
 ) -> Result<OutputSpec, ImportError> {
     let numbers = || OutputSpec::classes((0..outputs).map(|class| class.to_string()));
@@ -112,7 +122,6 @@ fn kind(
         let threshold = (0.5 / f64::from(scores.scale)).floor() as i32 + scores.zero_point;
         OutputSpec::Probability { labels, threshold }
     };
-    let is_softmax = matches!(layers.last(), Some(LayerSpec::Softmax(_)));
     Ok(match kind {
         // One output suffices for two classes.
         OutputMeaning::Labels(labels) if labels.len() == 2 && outputs == 1 => {
@@ -124,7 +133,7 @@ fn kind(
         OutputMeaning::Labels(labels) => OutputSpec::classes(labels),
         OutputMeaning::Classes if outputs == 1 => probability(vec!["0".into(), "1".into()]),
         OutputMeaning::Classes => numbers(),
-        OutputMeaning::Guess if is_softmax && outputs <= MAX_LABELS => numbers(),
+        OutputMeaning::Guess if is_classifier && outputs <= MAX_LABELS => numbers(),
         OutputMeaning::Guess => {
             notes.push("the outputs are taken for values, since no softmax ends the model".into());
             OutputSpec::Values(vec![])

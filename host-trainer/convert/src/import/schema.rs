@@ -17,6 +17,8 @@ impl Type {
     pub(super) const FLOAT32: Type = Type(0);
     pub(super) const INT32: Type = Type(2);
     pub(super) const UINT8: Type = Type(3);
+    pub(super) const INT64: Type = Type(4);
+    pub(super) const INT16: Type = Type(7);
     pub(super) const INT8: Type = Type(9);
 
     pub(super) const fn new(code: u8) -> Self {

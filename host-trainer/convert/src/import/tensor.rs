@@ -78,6 +78,17 @@ impl<'a> Tensor<'a> {
         }
     }
 
+    /// Returns the quantization of an int8 or int16 activation.
+    pub(super) fn quantized(&self) -> Result<Quantization, ImportError> {
+        if self.kind != Type::INT16 {
+            return self.int8();
+        }
+        match self.zero_point()? {
+            0 => Ok(Quantization::int16(self.scale()?)),
+            zero_point => Err(self.refuse(TensorProblem::ZeroPointInt16(zero_point))),
+        }
+    }
+
     /// Returns the quantization of an int8 activation.
     pub(super) fn int8(&self) -> Result<Quantization, ImportError> {
         if self.kind != Type::INT8 {

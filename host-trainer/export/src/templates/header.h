@@ -32,7 +32,7 @@ extern "C" {
 #define {{NAME}}_OUTPUT_SCALE {{output_scale}}
 #define {{NAME}}_OUTPUT_ZERO_POINT ({{output_zero_point}})
 {{label_count}}
-/* Types of the input values and of the output values. */
+{{described}}/* Types of the input values and of the output values. */
 typedef {{x}}_t {{name}}_input_t;
 typedef {{y}}_t {{name}}_output_t;
 

@@ -248,7 +248,7 @@ impl Converter<'_> {
         if biases.len() != units {
             return Err(layer.refuse(format!("{} biases for {units} units", biases.len())));
         }
-        self.network.push(layer.name, Function::Dense { weights, biases });
+        self.network.push(layer.name, Function::Dense { weights, biases, scales: Vec::new() });
         self.shape = vec![units];
         let activation = layer.activation(self.is_keras_2)?;
         self.network.push_pieces(layer.name, &activation, units);

@@ -7,6 +7,7 @@ use thimble_support::foreign_text::shown;
 
 use super::constant::constant;
 use super::proto::{Graph, Node, TensorProto, ValueInfo};
+use super::quantization::Scales;
 use super::{operators, outputs, shapes};
 use crate::error::{Error, Result};
 use crate::expression::{Expression, Expressions, Kind};
@@ -31,6 +32,8 @@ pub(super) struct Walk<'g> {
     folder: Option<&'g Path>,
     pub(super) values: HashMap<&'g str, Value>,
     pub(super) computed: Expressions,
+    /// Scales of constants that were dequantized.
+    pub(super) scales: HashMap<&'g str, Scales>,
     pub(super) opset: i64,
     pub(super) notes: Vec<String>,
     /// Numbers that nodes may still add: a small file must not become large by its nodes.
@@ -95,6 +98,7 @@ pub(super) fn network(graph: &Graph, opset: i64, folder: Option<&Path>) -> Resul
             kind: Kind::Input,
         }]),
         initializers,
+        scales: HashMap::new(),
         folder,
         opset,
         notes: Vec::new(),
@@ -203,6 +207,22 @@ impl<'g> Walk<'g> {
         tensor.map(|tensor| constant(tensor, self.folder)).transpose()
     }
 
+    /// Returns the scale of each output of a matrix, the input of a node; none where it was not
+    /// quantized. `transposed` if the outputs are its columns.
+    pub(super) fn scales(
+        &self,
+        at: Place<'g>,
+        index: usize,
+        transposed: bool,
+        outputs: usize,
+    ) -> Result<Vec<f64>> {
+        let name = at.node.inputs.get(index).map_or("", String::as_str);
+        match self.scales.get(name) {
+            None => Ok(Vec::new()),
+            Some(scales) => scales.of_outputs(at, transposed, outputs),
+        }
+    }
+
     /// Returns the shape of a computed value.
     pub(super) fn shape(&self, number: usize) -> &[usize] {
         &self.computed.0[number].shape
@@ -217,7 +237,7 @@ impl<'g> Walk<'g> {
         self.charge(
             at,
             match &kind {
-                Kind::Dense(_, weights, biases) => weights.len() + biases.len(),
+                Kind::Dense(_, weights, biases, _) => weights.len() + biases.len(),
                 Kind::Lines(_, lines) => 3 * lines.len(),
                 _ => 0,
             },

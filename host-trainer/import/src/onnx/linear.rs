@@ -9,12 +9,13 @@ use crate::pieces::Piece;
 use crate::tensor::{NumberType, Tensor};
 
 /// Adds a dense layer.
-fn dense<'g>(
+pub(super) fn dense<'g>(
     walk: &mut Walk<'g>,
     at: Place<'g>,
     number: usize,
     weights: Tensor,
     biases: Vec<f64>,
+    scales: Vec<f64>,
 ) -> Result<()> {
     let shape = walk.shape(number).to_vec();
     let leading = shape.len().saturating_sub(1);
@@ -32,7 +33,7 @@ fn dense<'g>(
         )));
     }
     let outputs = vec![biases.len()];
-    walk.compute(at, outputs, Kind::Dense(number, weights.values, biases))
+    walk.compute(at, outputs, Kind::Dense(number, weights.values, biases, scales))
 }
 
 /// Follows a Gemm in all its forms.
@@ -59,7 +60,9 @@ pub(super) fn gemm<'g>(walk: &mut Walk<'g>, at: Place<'g>) -> Result<()> {
         None => vec![0.0; outputs],
     };
     biases.iter_mut().for_each(|bias| *bias *= beta);
-    dense(walk, at, number, weights, biases)
+    let mut scales = walk.scales(at, 1, node.int("transB", 0) == 0, outputs)?;
+    scales.iter_mut().for_each(|scale| *scale *= alpha.abs());
+    dense(walk, at, number, weights, biases, scales)
 }
 
 /// Follows a MatMul by a constant on the right.
@@ -68,7 +71,8 @@ pub(super) fn matmul<'g>(walk: &mut Walk<'g>, at: Place<'g>) -> Result<()> {
         (Value::Computed(number), Value::Constant(weights)) => {
             let weights = weights.transposed(&at.text())?;
             let outputs = weights.shape[0];
-            dense(walk, at, number, weights, vec![0.0; outputs])
+            let scales = walk.scales(at, 1, true, outputs)?;
+            dense(walk, at, number, weights, vec![0.0; outputs], scales)
         }
         _ => Err(at.refuse("a product of two computed values, or of a constant on the left")),
     }

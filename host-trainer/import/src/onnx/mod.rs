@@ -6,6 +6,7 @@ mod linear;
 mod operators;
 mod outputs;
 mod proto;
+mod quantization;
 mod shapes;
 
 use std::path::Path;

@@ -4,7 +4,7 @@ use thimble_train::network::Activation;
 
 use super::graph::{Place, Value, Walk};
 use super::linear::{arithmetic, batch_normalization, gemm, matmul, scaler};
-use super::shapes;
+use super::{quantization, shapes};
 use crate::error::Result;
 use crate::expression::{Kind, Unary};
 use crate::float_network::Line;
@@ -28,7 +28,9 @@ pub(super) fn follow<'g>(walk: &mut Walk<'g>, at: Place<'g>) -> Result<()> {
              outside of the model",
         )),
         ("com.microsoft", "Gelu") => pieces_of(walk, at, pieces::activation(Activation::Gelu)),
-        ("com.microsoft", name) if name.starts_with('Q') => Err(quantized(at)),
+        ("com.microsoft", "QuantizeLinear") => quantization::quantize(walk, at),
+        ("com.microsoft", "DequantizeLinear") => quantization::dequantize(walk, at),
+        ("com.microsoft", name) if name.starts_with('Q') => quantization::integer(walk, at),
         (_, _) => Err(at.refuse(
             "the operator is not one of ONNX's own, and the file does not contain what it computes. \
              Export the model with standard operators",
@@ -93,9 +95,9 @@ fn standard<'g>(walk: &mut Walk<'g>, at: Place<'g>, operator: &str) -> Result<()
             let high = bound(2, "max", f64::INFINITY)?;
             all(pieces::clip(bounded(low, f64::NEG_INFINITY), bounded(high, f64::INFINITY)))
         }
-        "QuantizeLinear" | "DequantizeLinear" | "QLinearMatMul" | "QLinearAdd" => {
-            return Err(quantized(at));
-        }
+        "QuantizeLinear" => return quantization::quantize(walk, at),
+        "DequantizeLinear" => return quantization::dequantize(walk, at),
+        "QLinearMatMul" => return quantization::integer(walk, at),
         "DynamicQuantizeLinear" | "MatMulInteger" => {
             return Err(at.refuse(
                 "the model is quantized dynamically: the ranges of its activations are not in the \
@@ -126,13 +128,6 @@ pub(super) fn foreign_layer(at: Place<'_>) -> Option<crate::Error> {
         ),
         _ => return None,
     })
-}
-
-fn quantized(at: Place<'_>) -> crate::Error {
-    at.refuse(
-        "the model is already quantized. Import the float model that it was made from, which is \
-         quantized here",
-    )
 }
 
 /// Returns a bound, infinite if it is beyond the range of ONNX's defaults for float32.
@@ -248,6 +243,7 @@ fn transpose<'g>(walk: &mut Walk<'g>, at: Place<'g>) -> Result<()> {
     match walk.needed(at, 0)? {
         Value::Constant(tensor) => {
             let tensor = tensor.transposed(&at.text())?;
+            quantization::transpose(walk, at);
             walk.set(at, Value::Constant(tensor))
         }
         Value::Computed(_) => Err(

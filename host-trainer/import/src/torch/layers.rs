@@ -263,7 +263,7 @@ fn module(
         return Err(Error::place(place, problem));
     }
     let biases = values("bias", outputs, 0.0)?;
-    Ok((inputs, Function::Dense { weights: weights.clone(), biases }))
+    Ok((inputs, Function::Dense { weights: weights.clone(), biases, scales: Vec::new() }))
 }
 
 #[cfg(test)]

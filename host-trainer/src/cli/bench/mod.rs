@@ -55,6 +55,9 @@ pub fn run(args: &BenchArgs, quiet: bool) -> anyhow::Result<()> {
     let mut preset = preset::find(&args.preset)?.with_settings(&args.set)?;
     preset.training.epochs = args.epochs.get();
     // Every epoch is measured; none is skipped.
+    if let Some(aware) = &mut preset.quantization_aware {
+        aware.float_epochs = 0;
+    }
     preset.training.early_stopping = None;
     preset.training.reduce_lr_on_plateau = None;
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
@@ -119,13 +122,16 @@ fn own_epoch(
     let (stop, mut clock) = (StopFlag::default(), Clock { best: f64::INFINITY, bar });
     let mut splits = plan.splits.clone();
     splits.validation = None;
+    let teachers = plan.teachers()?;
     let training = Training {
+        aware: plan.preset.aware(),
         splits: &splits,
         settings: &plan.preset.training,
         seed: plan.preset.seed,
         threads,
         stop: &stop,
         resume: None,
+        teachers: &teachers,
     };
     let outcome = train::train(plan.network.clone(), training, &mut clock)?;
     Ok((clock.best, outcome))

@@ -32,7 +32,11 @@ pub(super) fn not_told(settings: &train::Settings) -> Vec<&'static str> {
         (settings.warm_up_epochs > 0.0, "warm-up"),
         (settings.label_smoothing > 0.0, "label smoothing"),
         (settings.clip.is_some(), "clipping"),
-        (settings.augmentation.shift > 0, "augmentation"),
+        (settings.augmentation.is_active(), "augmentation"),
+        (settings.mixup.is_some(), "mixup"),
+        (settings.distillation.is_some(), "distillation"),
+        (settings.ema_momentum.is_some(), "the moving average"),
+        (settings.pruning.is_some(), "pruning"),
     ];
     used.into_iter().filter_map(|(used, name)| used.then_some(name)).collect()
 }

@@ -85,7 +85,9 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
             }
             Todo::Report => {
                 progress.line(&format!("{point}: only the report is missing, and is made"));
-                Ok(SavedRun::open(folder.path())?.report(&locations, &threads)?.write(&folder)?)
+                Ok(SavedRun::open(folder.path())?
+                    .report(&locations, false, &threads)?
+                    .write(&folder)?)
             }
         });
         match done {
@@ -157,7 +159,7 @@ fn train(
     if trained.outcome.interrupted {
         return Ok(());
     }
-    complete(trained, folder, None, threads, &Interrupt::default())?;
+    complete(trained, folder, None, false, threads, &Interrupt::default())?;
     checkpoint::remove(folder);
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::surface::Surface;
 use crate::evaluate::{Confusion, Ranking, Regression};
+use crate::page::PageContent;
 use crate::report::{FeatureRange, LayerSummary};
 
 /// Content of a report.
@@ -37,6 +38,8 @@ pub struct Findings {
     pub scaled_targets: bool,
     /// Warnings in plain sentences.
     pub warnings: Vec<String>,
+    /// Content of the section that runs the model, unless it is left out.
+    pub playground: Option<PageContent>,
     /// Results of classification or regression.
     pub task: Task,
     /// Some training rows as pictures, by class.

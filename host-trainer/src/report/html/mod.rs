@@ -24,5 +24,6 @@ pub use features::{FeaturesPage, Plot, features_html};
 pub use findings::Findings;
 pub use gather::{GatherError, RunParts, gather};
 pub use page::report_html;
+pub(crate) use page::{kilobytes, page};
 pub(super) use picture::class_color;
 pub use surface::{SURFACE, surface_html};

@@ -7,6 +7,7 @@ use super::picture::img;
 use super::plot::{Series, curves};
 use super::{architecture, classes, layers, plane, values};
 use crate::foreign_text;
+use crate::page::playground;
 use crate::report::number::{grouped, percent, r_squared, seconds, significant as number};
 
 /// Loss of accuracy in points above which the page advises finer activations.
@@ -15,13 +16,14 @@ const TOLERATED_POINTS: f64 = 0.1;
 /// Relative increase of the mean squared error above which the page advises finer activations.
 const TOLERATED_ERROR: f64 = 0.05;
 
-/// Returns the report of a run: one self-contained file without scripts.
+/// Returns the report of a run: one self-contained file, with scripts only where the model runs in it.
 pub fn report_html(findings: &Findings) -> String {
     let sections = [
         Some(("data", "Data")),
         Some(("training", "Training")),
         Some(("answers", "Predictions")),
         findings.plane.as_ref().map(|plane| ("plane", plane::title(plane))),
+        findings.playground.as_ref().map(|_| ("try", "Try it")),
         Some(("layers", "Layers")),
         Some(("again", "Settings")),
     ];
@@ -48,6 +50,7 @@ pub fn report_html(findings: &Findings) -> String {
             Task::Values(answers) => (values::section(answers, findings.data_type, findings.results)),
         }
         @if let Some(plane) = &findings.plane { (plane::section(plane, findings.surface.is_some(), findings.data_type)) }
+        @if let Some(content) = &findings.playground { section id="try" { (playground(content)) } }
         (layers::section(&findings.layers, findings.data_type))
         (architecture::table(&findings.architecture))
         (features(findings))
@@ -58,7 +61,7 @@ pub fn report_html(findings: &Findings) -> String {
 }
 
 /// Wraps a body into a page.
-pub(super) fn page(title: &str, body: Markup) -> String {
+pub(crate) fn page(title: &str, body: Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -134,7 +137,7 @@ fn wrong(count: u32) -> String {
     format!("{} wrong", grouped(count.into()))
 }
 
-pub(super) fn kilobytes(bytes: u64) -> String {
+pub(crate) fn kilobytes(bytes: u64) -> String {
     match bytes {
         0..10_000 => format!("{} B", grouped(bytes)),
         10_000..10_000_000 => format!("{:.1} kB", bytes as f64 / 1000.0),

@@ -4,6 +4,7 @@ use ndarray::ArrayView1;
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
+use super::image_shape;
 use crate::network::Real;
 
 /// Shift of an image. Pixels beyond the border are lost, and vacated pixels are zero.
@@ -19,7 +20,8 @@ impl Shift {
     /// No shift.
     pub const NONE: Shift = Shift { right: 0, down: 0 };
 
-    /// Writes the shifted image. A row whose shape is not height × width is not shifted.
+    /// Writes the shifted image. A row whose shape is neither height × width nor height × width ×
+    /// channels is not shifted.
     pub(super) fn apply<T: Real>(
         self,
         shape: &[usize],
@@ -27,7 +29,7 @@ impl Shift {
         out: &mut [T],
         to_real: impl Fn(u8) -> T,
     ) {
-        let &[height, width] = shape else {
+        let Some([height, width, channels]) = image_shape(shape) else {
             out.iter_mut().zip(image).for_each(|(out, &byte)| *out = to_real(byte));
             return;
         };
@@ -35,10 +37,14 @@ impl Shift {
             for x in 0..width {
                 let from_y = y.checked_add_signed(-isize::from(self.down)).filter(|&y| y < height);
                 let from_x = x.checked_add_signed(-isize::from(self.right)).filter(|&x| x < width);
-                out[y * width + x] = match (from_y, from_x) {
-                    (Some(from_y), Some(from_x)) => to_real(image[from_y * width + from_x]),
-                    _ => to_real(0),
-                };
+                for channel in 0..channels {
+                    out[(y * width + x) * channels + channel] = match (from_y, from_x) {
+                        (Some(from_y), Some(from_x)) => {
+                            to_real(image[(from_y * width + from_x) * channels + channel])
+                        }
+                        _ => to_real(0),
+                    };
+                }
             }
         }
     }
@@ -108,6 +114,10 @@ mod tests {
         assert_eq!(moved(-1, 1), [0.0, 0.0, 0.0, 2.0, 3.0, 0.0]);
         assert_eq!(moved(3, 0), [0.0; 6]);
         assert_eq!(moved(-128, 127), [0.0; 6]);
+        // Two pixels of three colors.
+        let mut out = [9.0_f32; 6];
+        Shift { right: 1, down: 0 }.apply(&[1, 2, 3], image.view(), &mut out, f32::from);
+        assert_eq!(out, [0.0, 0.0, 0.0, 1.0, 2.0, 3.0]);
     }
 
     #[test]

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use model_format::limits::MAX_TEXT;
 use ndarray::Array2;
+use rayon::prelude::*;
 use thimble_support::foreign_text::shown;
 
-use super::{Error, Intake, Preparation, Raw};
+use super::{Area, Averager, Error, Intake, Preparation, Raw, image_shape};
 
 /// Features of all rows of a dataset.
 #[derive(Clone, Debug, PartialEq)]
@@ -144,6 +145,24 @@ pub struct Dataset {
     feature_labels: Vec<FeatureLabel>,
     intake: Option<Arc<Intake>>,
     preparation: Option<Preparation>,
+    original: Option<Arc<Original>>,
+}
+
+/// Images of a dataset before they were averaged to fewer pixels.
+#[derive(Clone, Debug)]
+pub struct Original {
+    /// The bytes, rows × pixels and channels.
+    pub values: Array2<u8>,
+    /// Height and width, and the channels if there are several.
+    pub shape: Vec<usize>,
+    /// Averaging to the dataset's features.
+    pub averager: Averager,
+}
+
+impl PartialEq for Original {
+    fn eq(&self, other: &Self) -> bool {
+        self.values == other.values && self.averager.area() == other.averager.area()
+    }
 }
 
 impl Dataset {
@@ -200,8 +219,17 @@ impl Dataset {
                 }
             }
         }
-        let (feature_labels, intake, preparation) = (Vec::new(), None, None);
-        Ok(Dataset { name, shape, features, targets, feature_labels, intake, preparation })
+        let (feature_labels, intake, preparation, original) = (Vec::new(), None, None, None);
+        Ok(Dataset {
+            name,
+            shape,
+            features,
+            targets,
+            feature_labels,
+            intake,
+            preparation,
+            original,
+        })
     }
 
     /// Returns the same rows as raw ADC counts, see [`Features::counted`].
@@ -210,7 +238,8 @@ impl Dataset {
     /// [`Error::Dataset`] if the features are not real numbers, or `raw` has another number of
     /// features.
     pub fn counted(self, raw: &[Raw]) -> Result<Self, Error> {
-        let Dataset { name, shape, features, targets, feature_labels, intake, preparation } = self;
+        let Dataset { name, shape, features, targets, feature_labels, intake, preparation, .. } =
+            self;
         match features.counted(raw) {
             Ok(features) => {
                 let dataset = Dataset::new(name, shape, features, targets)?;
@@ -218,6 +247,62 @@ impl Dataset {
             }
             Err(problem) => Err(Error::Dataset { dataset: name, problem }),
         }
+    }
+
+    /// Returns the same images, averaged to this height and width. The images before are kept for
+    /// [`original`](Self::original).
+    ///
+    /// # Errors
+    /// [`Error::Dataset`] if rows are not images, or if they are smaller.
+    pub fn averaged(self, to: [usize; 2]) -> Result<Self, Error> {
+        let Dataset { name, shape, features, targets, feature_labels, intake, preparation, .. } =
+            self;
+        let fail = |problem: String| Error::Dataset { dataset: name.clone(), problem };
+        let (Some([height, width, channels]), Features::Bytes { values, scale }) =
+            (image_shape(&shape), features)
+        else {
+            return Err(fail(
+                "its rows are not images: leave data.pool and data.resize out".into(),
+            ));
+        };
+        if to[0] == 0 || to[1] == 0 || to[0] > height || to[1] > width {
+            return Err(fail(format!(
+                "images of {height} × {width} cannot be averaged to {} × {}: data.resize must be \
+                 at least 1 × 1 and at most the image",
+                to[0], to[1]
+            )));
+        }
+        let area = Area { from: [height, width], to };
+        let mut after = shape.clone();
+        after[..2].copy_from_slice(&to);
+        let width: usize = after.iter().product();
+        let mut averaged = vec![0; values.nrows() * width];
+        let average =
+            |(row, out): (usize, &mut [u8])| area.average(&values.row(row).to_vec(), channels, out);
+        averaged
+            .par_chunks_mut(width)
+            .enumerate()
+            .try_for_each(average)
+            .map_err(|_| fail(format!("images of {height} × {width} have too many pixels")))?;
+        let averaged = Array2::from_shape_vec((values.nrows(), width), averaged)
+            .map_err(|error| fail(error.to_string()))?;
+        let sides = [to[0] as u32, to[1] as u32];
+        let averager = Averager::new(area, channels);
+        Ok(Dataset {
+            name,
+            shape: after,
+            features: Features::Bytes { values: averaged, scale },
+            targets,
+            feature_labels,
+            intake,
+            preparation: preparation.map(|whole| Preparation { average: Some(sides), ..whole }),
+            original: Some(Arc::new(Original { values, shape, averager })),
+        })
+    }
+
+    /// Returns the images before averaging, or `None` if they were not averaged.
+    pub fn original(&self) -> Option<&Original> {
+        self.original.as_deref()
     }
 
     /// Returns the same rows with a name and a unit per feature.
@@ -432,5 +517,38 @@ mod tests {
         assert!(message.contains("row 1, target z: inf"), "{message}");
         assert!(refused(values(array![[1.0]])).to_string().contains("but 1 of targets"));
         assert!(refused(values(array![[1.0, 2.0], [1.0, 2.0]])).to_string().contains("1 names"));
+    }
+
+    #[test]
+    fn averaged_images_keep_those_before() {
+        let images = |shape: Vec<usize>| {
+            let width: usize = shape.iter().product();
+            let values =
+                Array2::from_shape_fn((2, width), |(row, pixel)| (row * 100 + pixel) as u8);
+            let labels = Labels { indices: vec![0, 1], names: vec!["a".into(), "b".into()] };
+            Dataset::new("d", shape, Features::Bytes { values, scale: 0.5 }, labels).unwrap()
+        };
+        let whole = images(vec![2, 4]).with_preparation(Preparation::plain(2, 4));
+        let averaged = whole.clone().averaged([1, 2]).unwrap();
+        let Features::Bytes { values, scale } = averaged.features() else { panic!("bytes") };
+        // Means of 0, 1, 4, 5 and of 2, 3, 6, 7; halves round up.
+        assert_eq!((values.as_slice().unwrap(), *scale), ([3, 5, 103, 105].as_slice(), 0.5));
+        assert_eq!(averaged.shape(), [1, 2]);
+        assert_eq!(averaged.preparation().unwrap().shape(), [1, 2]);
+        let original = averaged.original().unwrap();
+        assert_eq!(original.shape, [2, 4]);
+        assert_eq!(
+            Some(&original.values),
+            match whole.features() {
+                Features::Bytes { values, .. } => Some(values),
+                _ => None,
+            }
+        );
+        for (to, expected) in [([3, 4], "cannot be averaged to 3 × 4"), ([0, 1], "to 0 × 1")] {
+            let message = whole.clone().averaged(to).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+        let message = images(vec![8]).averaged([1, 2]).unwrap_err().to_string();
+        assert!(message.contains("not images"), "{message}");
     }
 }

@@ -43,6 +43,10 @@ impl Dataset {
                 numbers(hash, values.as_slice(), values.iter().map(|value| value.to_le_bytes()));
             }
         }
+        if let Some(original) = self.original() {
+            let values = &original.values;
+            numbers(hash, values.as_slice(), values.iter().map(|&value| [value]));
+        }
         for label in self.feature_labels().iter() {
             text(hash, &label.name);
             text(hash, &label.unit);

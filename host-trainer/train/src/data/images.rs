@@ -6,11 +6,11 @@ use image::DynamicImage;
 use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use thimble_preparation::{Background, ColorMode, Fit, Invert, Preparation};
 use thimble_support::foreign_text::{self, shown};
 
 use super::image_file::{FORMATS, ImageError, read_image};
 use super::image_folder::{Found, OnUnreadable, PassedOver, UNREADABLE, refused, search};
-use super::preparation::{Background, ColorMode, Fit, Invert, Preparation};
 use super::table::{classes, stem};
 use super::{Dataset, Error, Features, Labels, LoadProgress, Loaded};
 
@@ -67,6 +67,7 @@ impl Images {
             invert: self.invert.unwrap_or(self.fit.default_invert()),
             background: self.background,
             levels: 255,
+            average: None,
         }
     }
 

@@ -1,24 +1,22 @@
 //! Datasets: sources, CSV tables, images, splits, scaling, data augmentation.
 
+mod area;
 mod augment;
-mod clothing;
 mod counts;
 mod dataset;
+mod deform;
 mod digits;
 mod error;
 #[cfg(feature = "fetch")]
 mod fetch;
 mod fingerprint;
 mod generate;
-mod gray;
-mod handwriting;
 mod idx;
 mod image_file;
 mod image_folder;
 mod images;
 mod mnist;
 mod motion;
-mod preparation;
 mod progress;
 mod scaling;
 mod source;
@@ -28,9 +26,11 @@ mod subset;
 mod table;
 mod target_scaling;
 
+pub use area::Averager;
 pub use augment::{Shift, Shifts};
 pub use counts::Raw;
-pub use dataset::{Dataset, FeatureLabel, Features, Labels, Targets, Values};
+pub use dataset::{Dataset, FeatureLabel, Features, Labels, Original, Targets, Values};
+pub use deform::{DeformMemory, Deformation, Deformer, image_shape};
 pub use error::Error;
 #[cfg(feature = "fetch")]
 pub use fetch::{FetchProgress, Mirror, fetch};
@@ -39,9 +39,6 @@ pub use image_file::{ImageError, read_image};
 pub use images::{Images, Unreadable};
 pub use mnist::{FASHION_MNIST_FILES, MNIST_FILES, MnistFile};
 pub use motion::{CLASSES as MOTION_CLASSES, Motion};
-pub use preparation::{
-    Background, ColorMode, Fit, Invert, Preparation, PreparationError, PrepareError, Prepared,
-};
 pub use progress::LoadProgress;
 pub use scaling::{FixedScaling, Scaling, ScalingMethod, Spread};
 pub use source::{Loaded, Locations, Source, TargetKind, cache_folder};
@@ -49,3 +46,7 @@ pub use split::{Amount, HoldOut, Results, Splits, TestRows};
 pub use stage::Stage;
 pub use subset::{Subset, TargetBuffer};
 pub use table::{Intake, Missing, Row, RowReader, RowSpec, Table, TableTarget};
+pub use thimble_features::{Area, AreaMismatch};
+pub use thimble_preparation::{
+    Background, ColorMode, Fit, Invert, Preparation, PreparationError, PrepareError, Prepared,
+};

@@ -166,6 +166,11 @@ impl Source {
         }
     }
 
+    /// Returns `true` if rows are images.
+    pub fn has_images(&self) -> bool {
+        matches!(self, Source::Digits | Source::Mnist | Source::FashionMnist | Source::Images(_))
+    }
+
     /// Returns `true` for regression.
     pub fn has_values(&self) -> bool {
         matches!(self.target_kind(), Some(TargetKind::Values(_)))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ndarray::ArrayView1;
 
-use super::{Dataset, Features, Scaling, Shift, Stage, Targets};
+use super::{Dataset, DeformMemory, Deformer, Features, Scaling, Shift, Stage, Targets};
 use crate::network::{Real, TargetRows};
 use crate::vectorized::{Loop, vectorized};
 
@@ -200,6 +200,69 @@ impl Subset {
     /// `out` has [`Dataset::width`] elements.
     pub fn gather<T: Real>(&self, position: usize, shift: Shift, out: &mut [T]) {
         self.gather_shifted(position, shift, out);
+        self.scale(out);
+    }
+
+    /// Returns the number of elements of [`gather_whole`](Self::gather_whole).
+    pub fn whole_width(&self) -> usize {
+        match self.dataset.original() {
+            Some(original) => original.values.ncols(),
+            None => self.dataset.width(),
+        }
+    }
+
+    /// Writes the row at `position` before averaging and scaling, deformed if it is an image and
+    /// there is a deformer.
+    ///
+    /// # Shapes
+    /// `out` has [`whole_width`](Self::whole_width) elements.
+    pub fn gather_whole(
+        &self,
+        position: usize,
+        shift: Shift,
+        deformer: Option<&Deformer>,
+        memory: &mut DeformMemory,
+        out: &mut [f32],
+    ) {
+        let row = self.rows[position] as usize;
+        let Features::Bytes { values, scale } = self.dataset.features() else {
+            return self.gather_raw(position, out);
+        };
+        let (values, shape) = match self.dataset.original() {
+            Some(original) => (&original.values, original.shape.as_slice()),
+            None => (values, self.dataset.shape()),
+        };
+        let image = values.row(row);
+        let deformed = match (deformer, image.as_slice()) {
+            (Some(deformer), Some(image)) => {
+                deformer.apply(position as u32, shift, image, memory, out)
+            }
+            _ => false,
+        };
+        match image.as_slice() {
+            _ if deformed => out.iter_mut().for_each(|value| *value *= scale),
+            Some(image) if shift == Shift::NONE => {
+                vectorized::<FromBytes, _>((image, *scale, out));
+            }
+            _ => shift.apply(shape, image, out, |byte| f32::from(byte) * scale),
+        }
+    }
+
+    /// Averages and scales a row of [`gather_whole`](Self::gather_whole) to the network's input.
+    /// `line` is memory.
+    ///
+    /// # Shapes
+    /// `out` has [`Dataset::width`] elements.
+    pub fn finish(&self, whole: &[f32], line: &mut Vec<f32>, out: &mut [f32]) {
+        match self.dataset.original() {
+            Some(original) => original.averager.reals(whole, line, out),
+            None => out.copy_from_slice(whole),
+        }
+        self.scale(out);
+    }
+
+    /// Applies the input stage or the scaling to a row.
+    fn scale<T: Real>(&self, out: &mut [T]) {
         if let Some(stage) = &self.stage {
             let (one, ends) = (T::one(), stage.offsets.iter().zip(&stage.factors));
             for (value, (&offset, &factor)) in out.iter_mut().zip(ends) {

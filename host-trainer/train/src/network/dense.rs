@@ -59,9 +59,27 @@ impl Dense {
         output: &mut [T],
         workspace: &mut Workspace<T>,
     ) {
+        self.forward_rounding(parameters, input, kept, output, workspace, |_| ());
+    }
+
+    /// Computes the outputs of a mini-batch from pre-activations that are rounded by `round`, and
+    /// keeps these.
+    ///
+    /// # Shapes
+    /// As in [`forward_keeping`](Self::forward_keeping).
+    pub(super) fn forward_rounding<T: Real>(
+        &self,
+        parameters: &[T],
+        input: &[T],
+        kept: &mut [T],
+        output: &mut [T],
+        workspace: &mut Workspace<T>,
+        round: impl FnOnce(&mut [T]),
+    ) {
         let (weights, biases) = self.view(parameters);
         workspace.product_by_rows(weights, matrix(input, self.inputs), kept);
         Activation::Linear.apply_with_bias(kept, biases);
+        round(kept);
         self.activation.apply(self.outputs, kept, output);
     }
 

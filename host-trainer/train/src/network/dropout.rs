@@ -1,6 +1,8 @@
 //! Dropout: Srivastava et al., *Dropout: a simple way to prevent neural networks from overfitting*,
 //! 2014, as inverted dropout.
 
+use thimble_support::random::mix;
+
 use super::Real;
 use crate::vectorized::{Loop, vectorized};
 
@@ -68,14 +70,6 @@ impl<T: Real> Loop<(f64, Noise, usize, usize, &[T], &mut [T])> for DropValues {
             }
         }
     }
-}
-
-/// Steele, Lea and Flood, *Fast splittable pseudorandom number generators*, 2014: the finalizer of
-/// SplitMix64.
-fn mix(value: u64) -> u64 {
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }
 
 /// The 32-bit hash `lowbias32`, which vectorizes: C. Wellons, *Prospecting for hash functions*,

@@ -4,6 +4,7 @@ mod activation;
 mod batch_normalization;
 mod dense;
 mod dropout;
+mod fake_quantization;
 mod finite;
 mod gradients;
 mod head;
@@ -22,11 +23,15 @@ pub use activation::{ACTIVATIONS, Activation};
 pub use batch_normalization::BatchNormalization;
 pub use dense::Dense;
 pub use dropout::Noise;
+pub(crate) use fake_quantization::quantize_row;
+pub use fake_quantization::{
+    Clipping, FakeQuantization, InputRanges, Points, WeightLevels, WeightPrecision,
+};
 pub use finite::NotFinite;
 pub(crate) use gradients::{GradientMemory, GradientPlan};
 pub use head::Head;
 pub use initializer::Initializer;
-pub use loss::{BatchScore, Loss, TargetRows};
+pub use loss::{BatchScore, Loss, SoftRows, TargetRows};
 pub use matmul::PackedOperand;
 pub use model::{Layer, LayerView, Network};
 pub use objective::Objective;

@@ -5,7 +5,10 @@ use std::ops::Range;
 use thimble_support::random::{Stream, stream};
 
 use super::spec::{check_places, split_head};
-use super::{Activation, BatchNormalization, Dense, Head, LayerSpec, NetworkError, Penalty, Real};
+use super::{
+    Activation, BatchNormalization, Dense, FakeQuantization, Head, LayerSpec, NetworkError,
+    Penalty, Real,
+};
 
 /// A layer of a network.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,6 +79,7 @@ pub struct Network<T> {
     parameters: Vec<T>,
     state: Vec<T>,
     penalties: Vec<Penalty>,
+    fake_quantization: Option<Box<FakeQuantization<T>>>,
 }
 
 impl<T: Real> Network<T> {
@@ -96,6 +100,7 @@ impl<T: Real> Network<T> {
             parameters: Vec::new(),
             state: Vec::new(),
             penalties: Vec::new(),
+            fake_quantization: None,
         };
         let mut width = inputs;
         for (index, spec) in layers.iter().enumerate() {
@@ -192,6 +197,17 @@ impl<T: Real> Network<T> {
         &mut self.parameters
     }
 
+    /// Multiplies the weights of all dense layers, but no biases.
+    pub(crate) fn scale_weights(&mut self, factor: T) {
+        for placed in &self.layers {
+            if let Layer::Dense(dense) = &placed.layer {
+                let start = placed.parameters.start;
+                let weights = start..start + dense.inputs * dense.outputs;
+                self.parameters[weights].iter_mut().for_each(|weight| *weight *= factor);
+            }
+        }
+    }
+
     /// Returns the non-trainable state: running means and variances.
     pub fn state(&self) -> &[T] {
         &self.state
@@ -200,6 +216,40 @@ impl<T: Real> Network<T> {
     /// Returns the non-trainable state for mutation.
     pub fn state_mut(&mut self) -> &mut [T] {
         &mut self.state
+    }
+
+    /// Returns the levels of weights and the ranges of activations, if quantization-aware training
+    /// made the network. Its forward passes then round activations as the quantized model does.
+    pub fn fake_quantization(&self) -> Option<&FakeQuantization<T>> {
+        self.fake_quantization.as_deref()
+    }
+
+    /// Returns the fake quantization for mutation.
+    pub(crate) fn fake_quantization_mut(&mut self) -> Option<&mut FakeQuantization<T>> {
+        self.fake_quantization.as_deref_mut()
+    }
+
+    /// Sets the fake quantization, whose points are those of this network.
+    pub fn set_fake_quantization(&mut self, fake: Option<FakeQuantization<T>>) {
+        self.fake_quantization = fake.map(Box::new);
+    }
+
+    /// Takes the fake quantization, to be put back.
+    pub(crate) fn take_fake_quantization(&mut self) -> Option<Box<FakeQuantization<T>>> {
+        self.fake_quantization.take()
+    }
+
+    /// Puts back the fake quantization.
+    pub(crate) fn put_fake_quantization(&mut self, fake: Box<FakeQuantization<T>>) {
+        self.fake_quantization = Some(fake);
+    }
+
+    /// Iterates over the dense layers, first to last, each with its range of the parameters.
+    pub(crate) fn dense_ranges(&self) -> impl Iterator<Item = (Dense, Range<usize>)> {
+        self.layers.iter().filter_map(|placed| match placed.layer {
+            Layer::Dense(dense) => Some((dense, placed.parameters.clone())),
+            _ => None,
+        })
     }
 
     /// Returns the sum of all weight penalties, which Keras adds to the loss.

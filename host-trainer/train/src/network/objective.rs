@@ -1,6 +1,6 @@
 //! Training objective: loss, output activation, label smoothing and decision threshold.
 
-use super::{BatchScore, Head, Loss, Real, TargetRows};
+use super::{BatchScore, Head, Loss, Real, SoftRows, TargetRows};
 
 /// Largest number of classes for which the exponentials of a row are cached.
 const KEPT: usize = 16;
@@ -94,6 +94,10 @@ impl Objective {
                     };
                     (Some(class), class_weight)
                 }
+                TargetRows::Soft(SoftRows { targets, .. }) => {
+                    gradient.copy_from_slice(&targets[row * width..][..width]);
+                    (Some(first_largest(gradient).0), None)
+                }
                 TargetRows::Values(values) | TargetRows::ScaledValues(values, _) => {
                     gradient.copy_from_slice(&values[row * width..][..width]);
                     (self.loss.is_categorical().then(|| first_largest(gradient).0), None)
@@ -105,6 +109,24 @@ impl Objective {
                     absolute_error += self.scaled_error(outputs, gradient, units);
                 }
                 (None, _) => absolute_error += self.absolute_error(outputs, gradient),
+            }
+            if let TargetRows::Soft(soft) = targets {
+                let row_weight = match soft.class_weights {
+                    [] => T::one(),
+                    weights => gradient.iter().zip(weights).map(|(&t, &w)| t * w).sum(),
+                };
+                let keep = T::one() - soft.weight;
+                let weight = weight * row_weight;
+                let mut loss = keep.to_f64() * self.categorical(outputs, gradient, weight * keep);
+                if soft.weight > T::zero() {
+                    let (teacher, weight) =
+                        (&soft.teacher[row * width..][..width], weight * soft.weight);
+                    let by_teacher =
+                        distilled(outputs, teacher, soft.temperature, weight, gradient);
+                    loss += soft.weight.to_f64() * by_teacher;
+                }
+                score.loss_sum += row_weight.to_f64() * loss;
+                continue;
             }
             let row_weight = class_weight.map_or(weight, |class_weight| weight * class_weight);
             let loss = match self.loss {
@@ -217,6 +239,30 @@ impl Objective {
     }
 }
 
+/// Returns T² times the cross-entropy of softmax(z / T) by a teacher's probabilities q, and adds
+/// `weight` times its gradient T · (softmax(z / T) − q). The factor T² keeps the gradients in
+/// proportion to those by labels: Hinton et al., *Distilling the knowledge in a neural network*,
+/// 2015, section 2.
+fn distilled<T: Real>(
+    logits: &[T],
+    teacher: &[T],
+    temperature: T,
+    weight: T,
+    gradient: &mut [T],
+) -> f64 {
+    let largest = first_largest(logits).1;
+    let scaled = |logit: T| (logit - largest) / temperature;
+    let sum: T = logits.iter().map(|&logit| scaled(logit).exp()).sum();
+    let logarithm = sum.ln();
+    let mut loss = T::zero();
+    for ((gradient, &logit), &q) in gradient.iter_mut().zip(logits).zip(teacher) {
+        let logit = scaled(logit);
+        loss += q * (logarithm - logit);
+        *gradient += weight * temperature * (logit.exp() / sum - q);
+    }
+    (temperature * temperature * loss).to_f64()
+}
+
 /// Returns the logit of a probability, ln (p / (1 − p)). It is exactly 0 for 1/2.
 pub(crate) fn logit_of(probability: f64) -> f64 {
     (probability / (1.0 - probability)).ln()
@@ -270,6 +316,60 @@ mod tests {
         for (gradient, target) in gradients.iter().zip([0.1, 0.1, 0.8]) {
             assert!((gradient - (1.0 / 3.0 - target)).abs() < 1e-15);
         }
+    }
+
+    #[test]
+    fn distillation_by_hand_and_by_central_differences() {
+        let objective = objective(Loss::SparseCategoricalCrossEntropy);
+        let (targets, teacher) = ([0.0, 0.75, 0.25], [0.5, 0.25, 0.25]);
+        // Weight of the row: 0.75 · 2 + 0.25 · 2 = 2.
+        let class_weights = [9.0, 2.0, 2.0];
+        let score = |outputs: &[f64], temperature: f64, weight: f64, gradient: &mut [f64]| {
+            let class_weights = &class_weights;
+            let soft = SoftRows {
+                targets: &targets,
+                teacher: &teacher,
+                temperature,
+                weight,
+                class_weights,
+            };
+            objective.score(outputs, 3, TargetRows::Soft(soft), 1.0, gradient)
+        };
+        let mut gradient = [f64::NAN; 3];
+        // Equal logits: both cross-entropies are ln 3, and the one by the teacher counts T² times.
+        let found = score(&[0.0; 3], 2.0, 0.25, &mut gradient);
+        assert!((found.loss_sum - 2.0 * (0.75 + 0.25 * 4.0) * 3_f64.ln()).abs() < 1e-15);
+        // Twice 0.75 · (1/3 − t) + 0.25 · 2 · (1/3 − q).
+        for ((gradient, t), q) in gradient.iter().zip(targets).zip(teacher) {
+            let third = 1.0 / 3.0;
+            assert!((gradient - 2.0 * (0.75 * (third - t) + 0.5 * (third - q))).abs() < 1e-15);
+        }
+        assert_eq!((found.correct, found.rows, found.absolute_error), (0, 1, None));
+        let outputs = [0.3, -1.2, 2.0];
+        score(&outputs, 3.0, 0.6, &mut gradient);
+        // Errors of both kinds are ε^(2/3) times |f| and |f‴| / 6, here below 40.
+        let step = f64::EPSILON.cbrt();
+        for index in 0..3 {
+            let at = |offset: f64| {
+                let mut moved = outputs;
+                moved[index] += offset;
+                score(&moved, 3.0, 0.6, &mut [0.0; 3]).loss_sum
+            };
+            let difference = (at(step) - at(-step)) / (2.0 * step);
+            assert!((gradient[index] - difference).abs() < 40.0 * step * step, "{index}");
+        }
+        // Without a teacher, soft targets of one class are that class.
+        let mut other = [f64::NAN; 3];
+        let soft = SoftRows {
+            targets: &[0.0, 1.0, 0.0],
+            teacher: &[],
+            temperature: 1.0,
+            weight: 0.0,
+            class_weights: &[],
+        };
+        let soft = objective.score(&outputs, 3, TargetRows::Soft(soft), 0.5, &mut gradient);
+        let hard = objective.score(&outputs, 3, TargetRows::Classes(&[1]), 0.5, &mut other);
+        assert_eq!((soft, gradient), (hard, other));
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use super::dense::{Workspace, matrix};
 use super::dropout::drop_values;
-use super::{BatchScore, Layer, Network, Noise, Objective, PackedOperand, Real, TargetRows};
+use super::fake_quantization::ends;
+use super::{
+    BatchScore, Layer, LayerView, Network, Noise, Objective, PackedOperand, Real, TargetRows,
+};
 
 /// Activations and gradients of one pass. Allocated once for the largest mini-batch, so that
 /// training does not allocate. Each thread has its own.
@@ -10,9 +13,14 @@ use super::{BatchScore, Layer, Network, Noise, Objective, PackedOperand, Real, T
 pub struct Tape<T> {
     /// The input, then the outputs of each layer. Each is rows × width.
     activations: Vec<Vec<T>>,
-    /// Pre-activations of the dense layers whose activation needs them for its derivative. Each is
-    /// rows × width. Empty for other layers.
+    /// Pre-activations of the dense layers whose activation needs them for its derivative, or that
+    /// are rounded. Each is rows × width. Empty for other layers.
     pre_activations: Vec<Vec<T>>,
+    /// The same as `activations`, rounded by fake quantization. Empty where nothing is rounded.
+    rounded: Vec<Vec<T>>,
+    /// Smallest and largest value at each tracked point of fake quantization, in the last training
+    /// pass.
+    seen: Vec<[T; 2]>,
     /// Gradient of the loss by the outputs of each layer. Each is rows × width.
     gradients: Vec<Vec<T>>,
     /// Gradients of γ and β, in the layout of the network's state.
@@ -35,15 +43,13 @@ impl<T: Real> Tape<T> {
         let mut tape = Tape::forward_only(network, rows);
         tape.gradients =
             network.layers().map(|view| vec![T::zero(); rows * view.layer.outputs()]).collect();
-        tape.pre_activations = network
-            .layers()
-            .map(|view| match view.layer {
-                Layer::Dense(dense) if dense.activation.needs_input() => {
-                    vec![T::zero(); rows * dense.outputs]
-                }
-                _ => Vec::new(),
-            })
-            .collect();
+        for (kept, view) in tape.pre_activations.iter_mut().zip(network.layers()) {
+            if let Layer::Dense(dense) = view.layer
+                && dense.activation.needs_input()
+            {
+                kept.resize(rows * dense.outputs, T::zero());
+            }
+        }
         tape.normalization_gradients = vec![T::zero(); network.state().len()];
         tape.statistics = vec![T::zero(); network.state().len()];
         tape.inputs = network.layers().map(|_| PackedOperand::default()).collect();
@@ -52,11 +58,27 @@ impl<T: Real> Tape<T> {
 
     /// Allocates memory for forward passes of at most `rows` rows.
     pub fn forward_only(network: &Network<T>, rows: usize) -> Self {
-        let widths = std::iter::once(network.inputs())
-            .chain(network.layers().map(|view| view.layer.outputs()));
+        let widths: Vec<usize> = std::iter::once(network.inputs())
+            .chain(network.layers().map(|view| view.layer.outputs()))
+            .collect();
+        let fake = network.fake_quantization();
+        let points = |layer: usize| fake.map(|fake| fake.points().layers()[layer]);
+        let rounded = |(index, width): (usize, usize)| {
+            let is_rounded = match index.checked_sub(1) {
+                None => fake.is_some_and(|fake| fake.input().is_some()),
+                Some(layer) => points(layer).is_some_and(|layer| layer.outer.is_some()),
+            };
+            vec![T::zero(); if is_rounded { rows * width } else { 0 }]
+        };
+        let kept = |(index, view): (usize, LayerView<'_, T>)| {
+            let is_rounded = points(index).is_some_and(|layer| layer.inner.is_some());
+            vec![T::zero(); if is_rounded { rows * view.layer.outputs() } else { 0 }]
+        };
         Tape {
-            activations: widths.map(|width| vec![T::zero(); rows * width]).collect(),
-            pre_activations: Vec::new(),
+            rounded: widths.iter().copied().enumerate().map(rounded).collect(),
+            activations: widths.iter().map(|width| vec![T::zero(); rows * width]).collect(),
+            pre_activations: network.layers().enumerate().map(kept).collect(),
+            seen: vec![[T::zero(); 2]; fake.map_or(0, |fake| fake.points().tracked())],
             gradients: Vec::new(),
             normalization_gradients: Vec::new(),
             statistics: Vec::new(),
@@ -82,7 +104,7 @@ impl<T: Real> Tape<T> {
     /// Returns the outputs of a layer in the last forward pass. Layers count from 1; 0 is the
     /// input. The slice is `rows` × width.
     pub fn activation(&self, layer: usize, rows: usize) -> &[T] {
-        let buffer = &self.activations[layer];
+        let buffer = either(&self.rounded[layer], &self.activations[layer]);
         &buffer[..buffer.len() / self.rows * rows]
     }
 
@@ -94,12 +116,27 @@ impl<T: Real> Tape<T> {
 
     /// Runs the forward pass in inference mode on the first `rows` rows of the input.
     pub fn forward(&mut self, network: &Network<T>, rows: usize) {
+        self.round_input(network, rows);
         for (index, placed) in network.placed().iter().enumerate() {
             let parameters = &network.parameters()[placed.parameters.clone()];
             let (before, after) = self.activations.split_at_mut(index + 1);
-            let output = &mut after[0][..rows * placed.layer.outputs()];
-            let input = &before[index][..before[index].len() / self.rows * rows];
+            let width = placed.layer.outputs();
+            let output = &mut after[0][..rows * width];
+            let input = either(&self.rounded[index], &before[index]);
+            let input = &input[..input.len() / self.rows * rows];
+            let fake = network.fake_quantization();
+            let roundings = fake.map(|fake| fake.roundings()[index]);
+            let points = fake.map(|fake| fake.points().layers()[index]);
+            let inner = roundings.and_then(|layer| layer.inner);
             match &placed.layer {
+                Layer::Dense(dense) if points.is_some_and(|layer| layer.inner.is_some()) => {
+                    let kept = &mut self.pre_activations[index][..rows * width];
+                    let round = |kept: &mut [T]| {
+                        inner.iter().for_each(|rounding| rounding.apply(kept));
+                    };
+                    let workspace = &mut self.workspace;
+                    dense.forward_rounding(parameters, input, kept, output, workspace, round);
+                }
                 Layer::Dense(dense) => {
                     dense.forward(parameters, input, output, &mut self.workspace);
                 }
@@ -114,6 +151,22 @@ impl<T: Real> Tape<T> {
                     );
                 }
             }
+            if points.is_some_and(|layer| layer.outer.is_some()) {
+                let rounded = &mut self.rounded[index + 1][..rows * width];
+                rounded.copy_from_slice(output);
+                let rounding = roundings.and_then(|layer| layer.outer);
+                rounding.iter().for_each(|rounding| rounding.apply(rounded));
+            }
+        }
+    }
+
+    /// Rounds the input by fake quantization.
+    fn round_input(&mut self, network: &Network<T>, rows: usize) {
+        if let (Some(fake), [first, ..]) = (network.fake_quantization(), &mut *self.rounded)
+            && !first.is_empty()
+        {
+            let count = rows * network.inputs();
+            fake.round_input(&self.activations[0][..count], &mut first[..count]);
         }
     }
 
@@ -121,13 +174,30 @@ impl<T: Real> Tape<T> {
     /// variance in batch normalization. Needs a tape made by [`new`](Self::new).
     pub fn forward_training(&mut self, network: &Network<T>, rows: usize, noise: Noise) {
         self.noise = noise;
+        self.round_input(network, rows);
         for (index, placed) in network.placed().iter().enumerate() {
             let parameters = &network.parameters()[placed.parameters.clone()];
             let (before, after) = self.activations.split_at_mut(index + 1);
             let width = placed.layer.outputs();
             let output = &mut after[0][..rows * width];
-            let input = &before[index][..before[index].len() / self.rows * rows];
+            let input = either(&self.rounded[index], &before[index]);
+            let input = &input[..input.len() / self.rows * rows];
+            let fake = network.fake_quantization();
+            let roundings = fake.map(|fake| fake.roundings()[index]);
+            let points = fake.map(|fake| fake.points().layers()[index]);
+            let inner = roundings.and_then(|layer| layer.inner);
             match &placed.layer {
+                Layer::Dense(dense) if points.is_some_and(|layer| layer.inner.is_some()) => {
+                    let kept = &mut self.pre_activations[index][..rows * width];
+                    let place = points.and_then(|layer| layer.inner?.tracked());
+                    let seen = place.and_then(|place| self.seen.get_mut(place));
+                    let round = |kept: &mut [T]| {
+                        seen.into_iter().for_each(|seen| *seen = ends(kept));
+                        inner.iter().for_each(|rounding| rounding.apply(kept));
+                    };
+                    let workspace = &mut self.workspace;
+                    dense.forward_rounding(parameters, input, kept, output, workspace, round);
+                }
                 Layer::Dense(dense) if dense.activation.needs_input() => {
                     let kept = &mut self.pre_activations[index][..rows * width];
                     dense.forward_keeping(parameters, input, kept, output, &mut self.workspace);
@@ -144,12 +214,25 @@ impl<T: Real> Tape<T> {
                     layer.forward_training(parameters, statistics, input, output);
                 }
             }
+            let place = points.and_then(|layer| layer.outer?.tracked());
+            if let Some(seen) = place.and_then(|place| self.seen.get_mut(place)) {
+                *seen = ends(output);
+            }
+            if points.is_some_and(|layer| layer.outer.is_some()) {
+                let rounded = &mut self.rounded[index + 1][..rows * width];
+                rounded.copy_from_slice(output);
+                let rounding = roundings.and_then(|layer| layer.outer);
+                rounding.iter().for_each(|rounding| rounding.apply(rounded));
+            }
         }
     }
 
     /// Computes loss and metrics of the last training pass, and backpropagates the gradient of
     /// `weight` · (sum of losses) to the outputs of each layer. The parameter gradients follow from
     /// these.
+    ///
+    /// With fake quantization, gradients pass the rounding of activations by the straight-through
+    /// estimator. The loss is that of outputs that are not rounded.
     pub fn backward(
         &mut self,
         network: &Network<T>,
@@ -165,10 +248,11 @@ impl<T: Real> Tape<T> {
         let gradient = &mut self.gradients[last][..rows * width];
         let score = objective.score(outputs, width, targets, weight, gradient);
         for (index, placed) in network.placed().iter().enumerate().rev() {
-            let input = &self.activations[index];
-            let inputs = input.len() / self.rows * rows;
+            let exact = &self.activations[index];
+            let inputs = exact.len() / self.rows * rows;
             let outputs = rows * placed.layer.outputs();
-            let (input, output) = (&input[..inputs], &self.activations[index + 1][..outputs]);
+            let input = &either(&self.rounded[index], exact)[..inputs];
+            let output = &self.activations[index + 1][..outputs];
             let (earlier, later) = self.gradients.split_at_mut(index);
             let gradient = &mut later[0][..outputs];
             let input_gradient = earlier.last_mut().map(|gradient| &mut gradient[..inputs]);
@@ -205,6 +289,12 @@ impl<T: Real> Tape<T> {
                     );
                 }
             }
+            let before = index.checked_sub(1);
+            let fake = network.fake_quantization();
+            let rounding = fake.and_then(|fake| fake.roundings()[before?].outer);
+            if let (Some(rounding), Some(gradient)) = (rounding, earlier.last_mut()) {
+                rounding.backward(&self.activations[index][..inputs], &mut gradient[..inputs]);
+            }
         }
         score
     }
@@ -222,10 +312,21 @@ impl<T: Real> Tape<T> {
         &self.normalization_gradients
     }
 
+    /// Returns the smallest and the largest value at each tracked point of fake quantization, in the
+    /// last training pass.
+    pub(crate) fn seen(&self) -> &[[T; 2]] {
+        &self.seen
+    }
+
     /// Returns means and variances of the last training pass, in the layout of the network's state.
     pub(crate) fn statistics(&self) -> &[T] {
         &self.statistics
     }
+}
+
+/// Returns the rounded values, or the exact ones where nothing is rounded.
+fn either<'a, T>(rounded: &'a [T], exact: &'a [T]) -> &'a [T] {
+    if rounded.is_empty() { exact } else { rounded }
 }
 
 #[cfg(test)]

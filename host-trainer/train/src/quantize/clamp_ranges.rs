@@ -18,6 +18,18 @@ const LOGISTIC_INT8: f32 = 6.3;
 /// Input limit of the int16 logistic function.
 const LOGISTIC_INT16: f32 = 11.0;
 
+/// Returns the largest magnitude of the inputs of tanh and sigmoid that is worth steps. Beyond it,
+/// they are flat.
+pub(crate) fn input_limit(activation: Activation, data_type: DataType) -> Option<f32> {
+    match (activation, data_type) {
+        (Activation::Tanh, DataType::Int8) => Some(TANH_INT8),
+        (Activation::Tanh, DataType::Int16) => Some(TANH_INT16),
+        (Activation::Sigmoid, DataType::Int8) => Some(LOGISTIC_INT8),
+        (Activation::Sigmoid, DataType::Int16) => Some(LOGISTIC_INT16),
+        _ => None,
+    }
+}
+
 /// Narrows ranges: inputs of tanh and sigmoid to where these are not flat, regression outputs to
 /// the range of targets, and int8 logits to the range with the least cross-entropy.
 pub(super) fn clamp_ranges(
@@ -30,27 +42,20 @@ pub(super) fn clamp_ranges(
 ) {
     let within = |most: f32| Range::new(-most, most);
     let of_layers = data_types.of_layers(folded, objective);
-    let bound = |layer: usize, int8: f32, int16: f32| match of_layers.get(layer) {
-        Some(DataType::Int16) => Some(within(int16)),
-        _ => Some(within(int8)),
+    let bound = |layer: usize, activation: Activation| {
+        let data_type = of_layers.get(layer).copied().unwrap_or(DataType::Int8);
+        input_limit(activation, data_type).map(within)
     };
     let limits: Vec<Option<Range>> = folded
         .layers()
         .enumerate()
         .skip(1)
         .map(|(layer, view)| match view.layer {
-            Layer::Activation { activation: Activation::Tanh, .. } => {
-                bound(layer - 1, TANH_INT8, TANH_INT16)
-            }
-            Layer::Activation { activation: Activation::Sigmoid, .. } => {
-                bound(layer - 1, LOGISTIC_INT8, LOGISTIC_INT16)
-            }
+            Layer::Activation { activation, .. } => bound(layer - 1, *activation),
             _ => None,
         })
         .chain([match (objective.scoring_head(), train.dataset().targets()) {
-            (Head::Sigmoid, _) => {
-                bound(of_layers.len().saturating_sub(1), LOGISTIC_INT8, LOGISTIC_INT16)
-            }
+            (Head::Sigmoid, _) => bound(of_layers.len().saturating_sub(1), Activation::Sigmoid),
             (Head::None, Targets::Values(_)) => {
                 let mut range = Range::ZERO;
                 let rows = 0..train.len();

@@ -9,6 +9,7 @@ use super::clamp_ranges::clamp_ranges;
 use super::prepare::{Prepared, prepared};
 use super::refit::refit;
 use super::spec::Export;
+use super::trained_grids::trained_grids;
 use super::widen_ranges::widen_ranges;
 use super::{Calibration, DataTypes, QuantizeError, Settings, calibrate};
 use crate::data::Subset;
@@ -43,6 +44,9 @@ pub struct Recipe {
 /// Quantizes a network: folds and equalizes it, calibrates it on the training rows, and writes the
 /// model file.
 ///
+/// A network with fake quantization has its levels of weights, ranges and data types already. Of the
+/// recipe, it takes the threshold and the number of self-tests.
+///
 /// # Errors
 /// [`QuantizeError`] with the format's reason, such as an accumulator that could overflow.
 pub fn quantize(
@@ -54,22 +58,35 @@ pub fn quantize(
     threads: &Threads,
 ) -> Result<Quantized, QuantizeError> {
     let Recipe { settings, data_types, threshold } = recipe;
+    let fake = network.fake_quantization();
+    let trained = fake.map(|fake| DataTypes::all(fake.data_type(), network));
+    let data_types = trained.as_ref().unwrap_or(data_types);
     let prepared = prepared(network, objective, train, *settings, data_types.input, threads)?;
     let rows = prepared.rows(train);
     let folded = &prepared.network;
     let mut calibration = calibrate(folded, &rows, settings.calibration, threads);
-    clamp_ranges(&mut calibration, folded, objective, &rows, data_types, threads);
+    match fake {
+        Some(fake) => {
+            let ranges = fake.model_ranges();
+            calibration.layers.iter_mut().zip(ranges).for_each(|(range, given)| *range = given);
+        }
+        None => clamp_ranges(&mut calibration, folded, objective, &rows, data_types, threads),
+    }
     let types = data_types.of_layers(folded, objective);
     widen_ranges(&mut calibration, folded, &types, data_types.input);
+    let grids = trained_grids(network, folded);
     let export = Export {
         prepared: &prepared,
         calibration: &calibration,
         data_types,
+        grids: grids.as_deref(),
         objective,
         threshold: *threshold,
     };
     let mut spec = export.spec(name, train)?;
-    if settings.refit {
+    if fake.is_some() {
+        // Rounding was part of the training.
+    } else if settings.refit {
         refit(&mut spec, folded, &rows)?;
     } else if settings.bias_correction {
         correct_biases(&mut spec, folded, &rows)?;

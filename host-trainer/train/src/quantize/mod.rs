@@ -1,4 +1,5 @@
-//! Post-training quantization of float networks to int8 and int16 models.
+//! Quantization of float networks to int8 and int16 models, after training or as trained with fake
+//! quantization.
 //!
 //! The scheme is TensorFlow Lite's (<https://ai.google.dev/edge/litert/models/quantization_spec>):
 //! symmetric int8 weights with per-row scales, asymmetric activations with ranges calibrated on
@@ -24,12 +25,14 @@ mod refit;
 mod settings;
 mod spec;
 mod stage;
+mod trained_grids;
 mod widen_ranges;
 
 pub mod weights;
 
 pub use calibrate::{Calibration, calibrate};
 pub use center_logits::center_logits;
+pub(crate) use clamp_ranges::input_limit;
 pub use data_types::DataTypes;
 pub use dense::{QuantizedDense, quantize_dense};
 pub use equalize::equalize;
@@ -38,7 +41,9 @@ pub use export::{Quantized, Recipe, quantize};
 pub use fold::fold;
 pub use grid::{WeightGrid, nearest};
 pub use logits::clips_logits;
+pub(crate) use prepare::has_own_ranges;
 pub use prepare::{OutputRange, Prepared, prepared};
 pub use range::Range;
 pub use settings::{Activations, CalibrationMethod, Settings};
 pub use stage::ChosenStage;
+pub(crate) use stage::input_ranges;

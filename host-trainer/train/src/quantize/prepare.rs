@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use model_format::DataType;
 
-use super::stage::{ChosenStage, choose_stage};
+use super::stage::{ChosenStage, choose_stage, given_stage};
 use super::{QuantizeError, Settings, center_logits, equalize, fold};
 use crate::data::{Features, Stage, Subset, Targets};
 use crate::evaluate::over_chunks;
-use crate::network::{Activation, Head, Layer, Network, Objective};
+use crate::network::{Activation, FakeQuantization, Head, Layer, Network, Objective};
 use crate::threads::Threads;
 
 /// A float network prepared for quantization: dense and activation layers only, after the model's
@@ -51,6 +51,9 @@ impl Prepared {
 ///
 /// `data_type` is that of the inputs. int16 inputs need less clipping.
 ///
+/// A network with fake quantization keeps the codes of its weights: its input ranges are those of
+/// the training, and neither logits nor channels are changed.
+///
 /// # Errors
 /// [`QuantizeError::Network`] for a network that cannot be folded.
 pub fn prepared(
@@ -61,20 +64,25 @@ pub fn prepared(
     data_type: DataType,
     threads: &Threads,
 ) -> Result<Prepared, QuantizeError> {
+    let fake = network.fake_quantization();
     let mut network = fold(network)?;
-    if objective.scoring_head() == Head::Softmax {
+    if fake.is_none() && objective.scoring_head() == Head::Softmax {
         network = center_logits(&network);
     }
     let mut prepared = Prepared { network, stage: None, outputs: None };
     if !takes_pixels(train) {
         let steps = 2.0 * half_steps(data_type);
-        let chosen = choose_stage(&prepared.network, train, steps, threads);
+        let ranges = fake.and_then(FakeQuantization::input);
+        let chosen = match ranges {
+            Some(ranges) => given_stage(&prepared.network, train, ranges, steps, threads),
+            None => choose_stage(&prepared.network, train, steps, threads),
+        };
         if let Some((stage, network)) = chosen {
             prepared = Prepared { network, stage: Some(stage), outputs: None };
         }
     }
     let rows = prepared.rows(train);
-    if settings.equalization {
+    if fake.is_none() && settings.equalization {
         prepared.network = equalize(&prepared.network, &rows, threads);
     }
     if has_own_ranges(&prepared.network, objective, train) {
@@ -99,7 +107,7 @@ pub(super) fn takes_pixels(rows: &Subset) -> bool {
 }
 
 /// Returns `true` if each output can have its own range: regression outputs of a linear last layer.
-fn has_own_ranges(network: &Network<f32>, objective: Objective, train: &Subset) -> bool {
+pub(crate) fn has_own_ranges(network: &Network<f32>, objective: Objective, train: &Subset) -> bool {
     let is_linear = network.layers().last().is_some_and(|view| match view.layer {
         Layer::Dense(dense) => dense.activation == Activation::Linear,
         _ => false,

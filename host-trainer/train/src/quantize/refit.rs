@@ -8,6 +8,10 @@
 //!    rounding error of each (Frantar et al., *GPTQ: accurate post-training quantization for
 //!    generative pre-trained transformers*, 2022).
 //! 3. Bias correction: the mean of each output is that of the float network.
+//!
+//! Blocks of four weights that are zero in the float network, such as pruned ones, stay zero: a
+//! column's weight that would leave zero there counts as a rounding error, for which the remaining
+//! columns compensate (Frantar and Alistarh, *SparseGPT*, 2023).
 
 use model_format::build::{LayerSpec, ModelSpec};
 
@@ -65,8 +69,11 @@ pub(super) fn refit(
         let rows =
             quantized.spec.weights.chunks_exact_mut(layer.inputs).zip(&mut quantized.spec.biases);
         let fitted = fitted.chunks_exact(layer.inputs).zip(&quantized.weight_scales);
-        for (((rounded, bias), (fitted, step)), mean) in rows.zip(fitted).zip(&means) {
-            moments.round(fitted, *step, most, rounded);
+        let floats = weights.rows().into_iter();
+        for ((((rounded, bias), (fitted, step)), mean), floats) in
+            rows.zip(fitted).zip(&means).zip(floats)
+        {
+            moments.round(fitted, *step, most, &zero_blocks(&floats.to_vec()), rounded);
             let sum: f64 =
                 rounded.iter().zip(&moments.means).map(|(w, x)| f64::from(*w) * step * x).sum();
             let corrected = ((mean - sum) / (scale * step)).round();
@@ -77,6 +84,12 @@ pub(super) fn refit(
         dense.multipliers = quantized.spec.multipliers;
     }
     Ok(())
+}
+
+/// Returns, for each weight of a row, whether all of its block of four are zero.
+fn zero_blocks(row: &[f32]) -> Vec<bool> {
+    let block = |block: &[f32]| vec![block.iter().all(|weight| *weight == 0.0); block.len()];
+    row.chunks(4).flat_map(block).collect()
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -143,11 +156,12 @@ impl Moments {
         weights.iter().zip(changes).map(|(weight, change)| weight + change).collect()
     }
 
-    /// Rounds the weights of a row to multiples of `step` by GPTQ.
-    fn round(&self, weights: &[f64], step: f64, most: f64, rounded: &mut [i8]) {
+    /// Rounds the weights of a row to multiples of `step` by GPTQ, those of `zero` to zero.
+    fn round(&self, weights: &[f64], step: f64, most: f64, zero: &[bool], rounded: &mut [i8]) {
         let mut weights = weights.to_vec();
         for column in 0..self.width {
-            let quantized = (weights[column] / step).round().clamp(-most, most);
+            let nearest = (weights[column] / step).round().clamp(-most, most);
+            let quantized = if zero[column] { 0.0 } else { nearest };
             rounded[column] = quantized as i8;
             let factors = &self.factor[column * self.width..][..self.width];
             let error = (weights[column] - quantized * step) / factors[column];
@@ -247,6 +261,33 @@ mod tests {
     }
 
     #[test]
+    fn zero_blocks_stay_zero_and_the_rest_makes_up_for_them() {
+        assert_eq!(
+            zero_blocks(&[0.0, 0.0, 0.0, 0.0, 1.0, 0.0]),
+            [true, true, true, true, false, false]
+        );
+        assert_eq!(zero_blocks(&[0.0, 0.0, 1.0, 0.0, 0.0]), [false, false, false, false, true]);
+        let moments = Moments::of(&inputs(), WIDTH);
+        let weights = [0.3, 0.2, 0.5, 0.4, 0.2, 0.0];
+        let zero = [false, false, true, false, false, false];
+        let mut rounded = [1; WIDTH];
+        moments.round(&weights, 0.01, 127.0, &zero, &mut rounded);
+        assert_eq!(rounded[2], 0);
+        let error = |rounded: &[i8]| {
+            let change: Vec<f64> =
+                weights.iter().zip(rounded).map(|(w, r)| w - 0.01 * f64::from(*r)).collect();
+            let outputs: Vec<f64> = inputs().chunks_exact(WIDTH).map(|x| dot(&change, x)).collect();
+            let mean = outputs.iter().sum::<f64>() / outputs.len() as f64;
+            outputs.iter().map(|y| (y - mean).powi(2)).sum::<f64>()
+        };
+        let mut nearest = weights.map(|weight| (weight * 100.0).round() as i8);
+        nearest[2] = 0;
+        // The third input is nearly the sum of the first two, of which the columns behind it make
+        // up for a part.
+        assert!(error(&rounded) < 0.9 * error(&nearest));
+    }
+
+    #[test]
     fn rounding_that_makes_up_for_itself_errs_less() {
         let inputs = inputs();
         let moments = Moments::of(&inputs, WIDTH);
@@ -256,7 +297,7 @@ mod tests {
             let weights: Vec<f64> =
                 (0..WIDTH).map(|_| random.random::<f64>() * 2.0 - 1.0).collect();
             let mut rounded = [0; WIDTH];
-            moments.round(&weights, 0.1, 127.0, &mut rounded);
+            moments.round(&weights, 0.1, 127.0, &[false; WIDTH], &mut rounded);
             let variance = |of: &dyn Fn(usize) -> f64| {
                 let change: Vec<f64> = (0..WIDTH).map(|k| weights[k] - 0.1 * of(k)).collect();
                 let errors: Vec<f64> =

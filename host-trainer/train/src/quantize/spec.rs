@@ -8,7 +8,7 @@ use thimble_convert::tables;
 
 use super::prepare::{Prepared, half_steps};
 use super::stage::ChosenStage;
-use super::{Calibration, DataTypes, QuantizeError, quantize_dense};
+use super::{Calibration, DataTypes, QuantizeError, WeightGrid, quantize_dense};
 use crate::data::{Features, Raw, Subset, Targets};
 use crate::network::{Activation, Head, Layer, Objective};
 
@@ -17,6 +17,8 @@ pub(super) struct Export<'a> {
     pub prepared: &'a Prepared,
     pub calibration: &'a Calibration,
     pub data_types: &'a DataTypes,
+    /// Grid of each dense layer's weights, if quantization-aware training left them.
+    pub grids: Option<&'a [WeightGrid]>,
     pub objective: Objective,
     /// Decision threshold on the probability of the second of two classes.
     pub threshold: f64,
@@ -93,6 +95,7 @@ impl Export<'_> {
         let last = network.layers().len().saturating_sub(1);
         let mut layers = Vec::new();
         let mut quantization = input;
+        let mut grids = self.grids.unwrap_or_default().iter();
         let views = network.layers().zip(&self.calibration.layers).zip(data_types).enumerate();
         for (index, ((view, range), data_type)) in views {
             match view.layer {
@@ -101,8 +104,8 @@ impl Export<'_> {
                         Some(_) if index == last => unit_range(data_type),
                         _ => range.quantization_as(data_type),
                     };
-                    let quantized =
-                        quantize_dense(dense, view.parameters, quantization, output, None)?;
+                    let (parameters, grid) = (view.parameters, grids.next());
+                    let quantized = quantize_dense(dense, parameters, quantization, output, grid)?;
                     layers.push(LayerSpec::Dense(quantized.spec));
                     quantization = output;
                 }

@@ -1,10 +1,12 @@
 //! Input ranges: chooses the range of each feature by the error of the first layer's outputs.
 
+use model_format::DataType;
 use ndarray::Array2;
 use rayon::prelude::*;
 
+use super::prepare::{half_steps, takes_pixels};
 use crate::data::{Features, Shift, Stage, Subset};
-use crate::network::{Dense, Layer, Network};
+use crate::network::{Dense, InputRanges, Layer, Network};
 use crate::threads::Threads;
 
 /// Maximum number of training rows for the choice, at regular intervals.
@@ -68,27 +70,88 @@ pub fn choose_stage(
     steps: f64,
     threads: &Threads,
 ) -> Option<(ChosenStage, Network<f32>)> {
-    let first = network.layers().next()?;
-    let Layer::Dense(dense) = first.layer else { return None };
-    let (weights, _) = dense.view(first.parameters);
-    let rows = sample(train);
-    let columns: Vec<Vec<f64>> = threads.install(|| {
-        let sorted = |column: usize| {
-            let mut values = rows.column(column).to_vec();
-            values.sort_unstable_by(f64::total_cmp);
-            values
-        };
-        (0..dense.inputs).into_par_iter().map(sorted).collect()
-    });
+    let dense = first_dense(network)?;
+    let (weights, _) = dense.view(&network.parameters()[..dense.parameter_count()]);
+    let columns = columns(train, threads);
     let weights = weights.mapv(f64::from);
-    let chooser = Chooser {
-        columns: &columns,
-        weights: &weights,
-        energies: (0..dense.inputs).map(|k| weights.column(k).dot(&weights.column(k))).collect(),
-        usual: columns.iter().map(|column| usual_deviation(column)).collect(),
-        steps,
+    let chooser = Chooser::new(&columns, &weights, steps);
+    let intervals = wide_enough(threads.install(|| chooser.choose()), train, steps);
+    Some(with_intervals(network, &dense, train, &chooser, &intervals))
+}
+
+/// Returns the ranges of the input features for quantization-aware training, which is to fit the
+/// weights to them: those for equal weights of all features, relative to their usual deviations.
+/// `None` for pixels, which are exact.
+pub(crate) fn input_ranges(
+    train: &Subset,
+    data_type: DataType,
+    threads: &Threads,
+) -> Option<InputRanges> {
+    if takes_pixels(train) {
+        return None;
+    }
+    let steps = 2.0 * half_steps(data_type);
+    let columns = columns(train, threads);
+    let weight = |column: &Vec<f64>| match usual_deviation(column) {
+        usual if usual > 0.0 => 1.0 / usual,
+        _ => 0.0,
     };
-    let mut intervals = threads.install(|| chooser.choose());
+    let weights: Vec<f64> = columns.iter().map(weight).collect();
+    let weights = Array2::from_shape_vec((1, columns.len()), weights).ok()?;
+    let chooser = Chooser::new(&columns, &weights, steps);
+    let intervals = wide_enough(threads.install(|| chooser.choose()), train, steps);
+    let middle = |interval: &Interval| ((interval.low + interval.high) / 2.0) as f32;
+    Some(InputRanges {
+        middles: intervals.iter().map(middle).collect(),
+        halves: intervals.iter().map(|interval| (interval.width() / 2.0) as f32).collect(),
+    })
+}
+
+/// Returns the input stage with these ranges, and the network that computes the same function after
+/// it.
+///
+/// # Shapes
+/// As [`choose_stage`]; one range per feature.
+pub(super) fn given_stage(
+    network: &Network<f32>,
+    train: &Subset,
+    ranges: &InputRanges,
+    steps: f64,
+    threads: &Threads,
+) -> Option<(ChosenStage, Network<f32>)> {
+    let dense = first_dense(network)?;
+    let (weights, _) = dense.view(&network.parameters()[..dense.parameter_count()]);
+    let columns = columns(train, threads);
+    let weights = weights.mapv(f64::from);
+    let chooser = Chooser::new(&columns, &weights, steps);
+    let ends = ranges.middles.iter().zip(&ranges.halves);
+    let intervals: Vec<Interval> = ends
+        .map(|(&middle, &half)| (f64::from(middle), f64::from(half)))
+        .map(|(middle, half)| Interval { low: middle - half, high: middle + half })
+        .collect();
+    Some(with_intervals(network, &dense, train, &chooser, &intervals))
+}
+
+fn first_dense(network: &Network<f32>) -> Option<Dense> {
+    match network.layers().next()?.layer {
+        Layer::Dense(dense) => Some(*dense),
+        _ => None,
+    }
+}
+
+/// Returns the values of each feature in a sample of rows, sorted.
+fn columns(train: &Subset, threads: &Threads) -> Vec<Vec<f64>> {
+    let rows = sample(train);
+    let sorted = |column: usize| {
+        let mut values = rows.column(column).to_vec();
+        values.sort_unstable_by(f64::total_cmp);
+        values
+    };
+    threads.install(|| (0..rows.ncols()).into_par_iter().map(sorted).collect())
+}
+
+/// Widens ranges that a channel of counts cannot represent.
+fn wide_enough(mut intervals: Vec<Interval>, train: &Subset, steps: f64) -> Vec<Interval> {
     for (interval, least) in intervals.iter_mut().zip(min_widths(train, steps)) {
         // Skipped for a constant feature.
         if interval.width() > 0.0 && interval.width() < least {
@@ -96,16 +159,27 @@ pub fn choose_stage(
             *interval = Interval { low: middle - least / 2.0, high: middle + least / 2.0 };
         }
     }
+    intervals
+}
+
+fn with_intervals(
+    network: &Network<f32>,
+    dense: &Dense,
+    train: &Subset,
+    chooser: &Chooser<'_>,
+    intervals: &[Interval],
+) -> (ChosenStage, Network<f32>) {
+    let (columns, steps) = (chooser.columns, chooser.steps);
     let losses = (0..dense.inputs).map(|k| chooser.loss(k, intervals[k])).collect();
-    let clipped = columns.iter().zip(&intervals).map(|(column, interval)| {
+    let clipped = columns.iter().zip(intervals).map(|(column, interval)| {
         let half_step = interval.width() / steps / 2.0;
         let count = column.iter().filter(|value| interval.beyond(**value) > half_step).count();
         (count as f64 / column.len() as f64 * 1e6).round() as u32
     });
     let clipped = clipped.collect();
-    let stage = stage(train, &intervals);
-    let staged = behind(network, dense, &intervals);
-    Some((ChosenStage { stage, clipped, losses }, staged))
+    let stage = stage(train, intervals);
+    let staged = behind(network, dense, intervals);
+    (ChosenStage { stage, clipped, losses }, staged)
 }
 
 /// Returns the narrowest range of each feature that a channel of counts can represent. Its
@@ -159,7 +233,18 @@ struct Chooser<'a> {
     steps: f64,
 }
 
-impl Chooser<'_> {
+impl<'a> Chooser<'a> {
+    fn new(columns: &'a [Vec<f64>], weights: &'a Array2<f64>, steps: f64) -> Self {
+        let energy = |k: usize| weights.column(k).dot(&weights.column(k));
+        Chooser {
+            columns,
+            weights,
+            energies: (0..columns.len()).map(energy).collect(),
+            usual: columns.iter().map(|column| usual_deviation(column)).collect(),
+            steps,
+        }
+    }
+
     fn choose(&self) -> Vec<Interval> {
         let features = 0..self.columns.len();
         let candidates: Vec<Vec<Interval>> =

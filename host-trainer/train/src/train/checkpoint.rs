@@ -32,6 +32,10 @@ pub struct Checkpoint<'a> {
     pub second: Floats<'a>,
     /// Parameters and state of the best epoch, if early stopping restores them.
     pub best: Option<(Floats<'a>, Floats<'a>)>,
+    /// Moving average of parameters and state, if the training has one.
+    pub average: Option<(Floats<'a>, Floats<'a>)>,
+    /// Blocks of weights that are kept, if the training prunes: 1, or 0 for a pruned one.
+    pub mask: Option<Floats<'a>>,
     /// Positions of the training rows, in the order of the current epoch.
     pub positions: Cow<'a, [u32]>,
     /// Counters, metrics and positions of random streams.
@@ -202,6 +206,13 @@ impl Checkpoint<'_> {
             tensors.push(("best.parameters", floats(parameters)));
             tensors.push(("best.state", floats(state)));
         }
+        if let Some((parameters, state)) = &self.average {
+            tensors.push(("average.parameters", floats(parameters)));
+            tensors.push(("average.state", floats(state)));
+        }
+        if let Some(mask) = &self.mask {
+            tensors.push(("mask", floats(mask)));
+        }
         // Numbers and strings: this cannot fail.
         let place = serde_json::to_string(&written).unwrap_or_default();
         let mut checksum = Checksum::new([training, data, &place]);
@@ -257,8 +268,18 @@ impl Checksum {
 }
 
 /// Names of the tensors, in the order in which they are written and checked.
-const TENSORS: [&str; 7] =
-    ["parameters", "state", "first", "second", "positions", "best.parameters", "best.state"];
+const TENSORS: [&str; 10] = [
+    "parameters",
+    "state",
+    "first",
+    "second",
+    "positions",
+    "best.parameters",
+    "best.state",
+    "average.parameters",
+    "average.state",
+    "mask",
+];
 
 impl Checkpoint<'static> {
     /// Parses the content of the file `path`. Returns the checkpoint and its origin.
@@ -333,15 +354,18 @@ impl Checkpoint<'static> {
                     .collect(),
             },
         };
+        let both = |parameters: &str, state: &str| match tensors.tensor(parameters).is_ok() {
+            true => Ok(Some((floats(parameters)?, floats(state)?))),
+            false => Ok(None),
+        };
         let checkpoint = Checkpoint {
             parameters: floats("parameters")?,
             state: floats("state")?,
             first: floats("first")?,
             second: floats("second")?,
-            best: match tensors.tensor("best.parameters").is_ok() {
-                true => Some((floats("best.parameters")?, floats("best.state")?)),
-                false => None,
-            },
+            best: both("best.parameters", "best.state")?,
+            average: both("average.parameters", "average.state")?,
+            mask: tensors.tensor("mask").is_ok().then(|| floats("mask")).transpose()?,
             positions: words("positions", Dtype::U32)?
                 .into_iter()
                 .map(u32::from_le_bytes)
@@ -379,6 +403,8 @@ mod tests {
             first: vec![0.1; 3].into(),
             second: vec![].into(),
             best: Some((vec![2.0; 3].into(), vec![].into())),
+            average: Some((vec![0.5; 3].into(), vec![].into())),
+            mask: Some(vec![1.0, 0.0].into()),
             positions: vec![2, 0, 1].into(),
             place: Place {
                 epoch: 3,

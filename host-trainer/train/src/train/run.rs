@@ -3,17 +3,26 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
+use model_format::DataType;
 use rand::seq::SliceRandom;
 use thimble_support::random::{Stream, stream};
 
+use super::average::Average;
+use super::aware::{Aware, AwareError, AwareSettings};
 use super::checkpoint::{Checkpoint, CheckpointError, Place};
+use super::distillation::Teacher;
+use super::feed::{Feed, Order, Recipe};
 use super::observe::{Flow, Observer, Progress, StopFlag};
+use super::pruning::Mask;
 use super::schedule::warm_up;
 use super::trainer::Batch;
 use super::{BatchRecord, EpochRecord, History, Optimizer, Settings, Trainer};
 use crate::data::{Shift, Shifts, Splits};
 use crate::evaluate::score_float;
-use crate::network::{BatchScore, Network, Objective};
+use crate::network::{
+    BatchScore, Clipping, InputRanges, Network, Objective, Points, WeightPrecision,
+};
+use crate::quantize::{has_own_ranges, input_ranges};
 use crate::threads::Threads;
 
 /// Result of a training.
@@ -71,6 +80,9 @@ pub enum TrainError {
     /// The checkpoint does not match the training.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// The network cannot be trained with fake quantization.
+    #[error("preset: {0}")]
+    Aware(#[from] AwareError),
 }
 
 /// Inputs of a training besides the network.
@@ -80,6 +92,8 @@ pub struct Training<'a> {
     pub splits: &'a Splits,
     /// Training settings.
     pub settings: &'a Settings,
+    /// Quantization-aware training, with the data type of activations.
+    pub aware: Option<(&'a AwareSettings, DataType)>,
     /// Seed of all random numbers.
     pub seed: u64,
     /// Worker threads.
@@ -88,6 +102,8 @@ pub struct Training<'a> {
     pub stop: &'a StopFlag,
     /// Checkpoint to resume from.
     pub resume: Option<Checkpoint<'static>>,
+    /// Teachers, if the settings have distillation.
+    pub teachers: &'a [Teacher],
 }
 
 /// Trains a network.
@@ -104,22 +120,35 @@ pub fn train(
     training: Training<'_>,
     observer: &mut dyn Observer<f32>,
 ) -> Result<Outcome<f32>, TrainError> {
-    let Training { splits, settings, seed, threads, stop, resume } = training;
+    let Training { splits, settings, aware, seed, threads, stop, resume, teachers } = training;
     let rows = splits.train.len();
     let batch_size = settings.batch_size;
     if batch_size > rows {
         return Err(TrainError::BatchSize { batch_size, rows });
     }
     let objective = settings.objective(network.head());
+    let aware = aware
+        .map(|(aware, data_type)| {
+            Start::new(aware, data_type, &network, objective, splits, threads)
+        })
+        .transpose()?;
     let optimizer = Optimizer::new(settings.optimizer, network.parameters().len());
     let trainer = Trainer::new(network, optimizer, objective, batch_size, threads.count(), seed)
         .clipped(settings.clip);
+    let recipe = Recipe {
+        deformation: settings.augmentation.deformation(),
+        shifts: settings.augmentation.shift > 0,
+        mixup: settings.mixup,
+        distillation: settings.distillation.clone(),
+    };
     let mut shift_source = Shifts::new(
         settings.augmentation.shift,
         settings.augmentation.fraction,
         stream(seed, Stream::Augmentation),
     );
     let mut shuffle = stream(seed, Stream::Shuffle);
+    let average = settings.ema_momentum.map(|momentum| Average::new(trainer.network(), momentum));
+    let mask = settings.pruning.map(|pruning| Mask::new(trainer.network(), pruning));
     let mut run = Run {
         splits,
         settings,
@@ -134,6 +163,10 @@ pub fn train(
         positions: (0..rows as u32).collect(),
         shifts: vec![Shift::NONE; rows],
         best: None,
+        feed: Feed::new(&splits.train, recipe, teachers, seed, threads.count()),
+        average,
+        mask,
+        aware,
     };
     if let Some(checkpoint) = resume {
         run.take_up(checkpoint)?;
@@ -143,6 +176,7 @@ pub fn train(
     let mut best_epoch = None;
     while run.place.epoch <= settings.epochs && !run.has_lost_patience() {
         let start = Instant::now();
+        run.begin_rounding();
         // A resumed epoch keeps its order.
         if settings.shuffle && run.place.batch == 0 {
             run.positions.shuffle(&mut shuffle);
@@ -150,31 +184,35 @@ pub fn train(
         run.place.shuffle_words = shuffle.get_word_pos();
         run.place.shift_words = shift_source.word_position();
         shift_source.draw(&mut run.shifts);
-        let workers = run.place.workers;
+        // One more thread prepares the next mini-batch.
+        let workers = run.place.workers + usize::from(run.feed.is_some());
         let mut record =
             threads.install_awake(workers, || run.epoch(start, stop, &mut *observer))?;
         if run.place.batch < run.batches() {
             // Stopped within an epoch. The checkpoint contains the position.
             observer.resumable(&|| run.checkpoint());
             run.validate(&mut record, objective, threads);
-            observer.epoch_done(&record, run.trainer.network());
+            observer.epoch_done(&record, run.network());
             run.place.history.epochs.push(record);
             break;
         }
         run.validate(&mut record, objective, threads);
-        if let Some(plateau) = &settings.reduce_lr_on_plateau {
+        // Epochs before rounding are no measure for those with it.
+        let is_judged = run.aware.is_none() || run.trainer.aware().is_some();
+        if let Some(plateau) = settings.reduce_lr_on_plateau.as_ref().filter(|_| is_judged) {
             let share = run.place.plateau_share;
             let rate = settings.optimizer.learning_rate();
             run.place.plateau_share =
                 plateau.next_share(&mut run.place.plateau, share, &record, rate);
         }
-        if let Some(stopping) = &settings.early_stopping {
+        let is_judged = is_judged && !run.is_pruning();
+        if let Some(stopping) = settings.early_stopping.as_ref().filter(|_| is_judged) {
             let is_best = stopping.judge(&mut run.place.stopping, &record);
             if is_best && stopping.restore_best_weights {
                 run.keep_best();
             }
         }
-        let flow = observer.epoch_done(&record, run.trainer.network());
+        let flow = observer.epoch_done(&record, run.network());
         run.place.history.epochs.push(record);
         run.place.epoch += 1;
         run.place.batch = 0;
@@ -188,13 +226,23 @@ pub fn train(
         }
     }
     observer.trained();
-    let Run { mut trainer, place, best, .. } = run;
+    let Run { mut trainer, place, best, average, .. } = run;
+    if let Some(average) = average {
+        let (network, _) = trainer.parts_mut();
+        network.parameters_mut().copy_from_slice(average.network().parameters());
+        network.state_mut().copy_from_slice(average.network().state());
+    }
     if let Some((parameters, state)) = best {
         let (network, _) = trainer.parts_mut();
+        let (state, ends) = state.split_at(network.state().len());
         network.parameters_mut().copy_from_slice(&parameters);
-        network.state_mut().copy_from_slice(&state);
+        network.state_mut().copy_from_slice(state);
+        if let Some(aware) = trainer.aware_mut() {
+            aware.set_ends(ends);
+        }
         best_epoch = Some(place.epoch.saturating_sub(1 + place.stopping.waited));
     }
+    trainer.round_weights();
     Ok(Outcome {
         workers: trainer.workers(),
         network: trainer.into_network(),
@@ -216,6 +264,14 @@ struct Run<'a> {
     /// Parameters and state of the best epoch.
     best: Option<(Vec<f32>, Vec<f32>)>,
     place: Place,
+    /// Prepares the inputs, if rows are not used as they are.
+    feed: Option<Feed<'a>>,
+    /// Moving average of the weights.
+    average: Option<Average>,
+    /// Pruned blocks.
+    mask: Option<Mask>,
+    /// Start of quantization-aware training.
+    aware: Option<Start>,
 }
 
 impl Run<'_> {
@@ -224,6 +280,22 @@ impl Run<'_> {
     fn has_lost_patience(&self) -> bool {
         let stopping = self.settings.early_stopping.as_ref();
         stopping.is_some_and(|stopping| stopping.is_over(&self.place.stopping))
+    }
+
+    /// Returns the network that is evaluated and kept: the moving average, if there is one, rounded
+    /// in quantization-aware training.
+    fn network(&self) -> &Network<f32> {
+        match (&self.average, self.trainer.aware()) {
+            (Some(average), None) => average.network(),
+            _ => self.trainer.evaluated(),
+        }
+    }
+
+    /// Returns `true` while more blocks will be pruned. No epoch before is the best.
+    fn is_pruning(&self) -> bool {
+        let steps = self.settings.epochs * self.batches();
+        let last = self.settings.pruning.map(|pruning| pruning.last_step(steps));
+        last.is_some_and(|last| self.place.steps < last)
     }
 
     fn batches(&self) -> usize {
@@ -242,9 +314,13 @@ impl Run<'_> {
         let batches = self.batches();
         let warm_up_steps = (self.settings.warm_up_epochs * batches as f64).round() as usize;
         let (epoch, mut learning_rate) = (self.place.epoch, 0.0);
+        let (positions, shifts, batch_size) = (&*self.positions, &*self.shifts, *batch_size);
+        let order = Order { positions, shifts, batch_size };
+        if let Some(feed) = &mut self.feed {
+            feed.begin(epoch);
+        }
         while self.place.batch < batches {
-            let first = self.place.batch * batch_size;
-            let range = first..(first + batch_size).min(self.positions.len());
+            let range = order.range(self.place.batch);
             let steps = self.place.steps;
             learning_rate = optimizer.learning_rate()
                 * schedule.factor(steps, epochs * batches, batches)
@@ -252,12 +328,31 @@ impl Run<'_> {
                 * self.place.plateau_share;
             let rows = Batch {
                 subset: &self.splits.train,
-                positions: &self.positions[range.clone()],
-                shifts: &self.shifts[range],
+                positions: &positions[range.clone()],
+                shifts: &shifts[range],
+                inputs: None,
+                soft: None,
             };
-            let batch_score = self.trainer.step(rows, learning_rate);
+            let trainer = &mut self.trainer;
+            let batch_score = match &mut self.feed {
+                Some(feed) => feed.with(self.place.batch, order, |inputs, soft| {
+                    trainer.step(Batch { inputs: Some(inputs), soft, ..rows }, learning_rate)
+                }),
+                None => trainer.step(rows, learning_rate),
+            };
             self.place.steps += 1;
             self.place.batch += 1;
+            if let Some(mask) = &mut self.mask {
+                let parameters = self.trainer.parts_mut().0.parameters_mut();
+                mask.tighten(parameters, self.place.steps, epochs * batches);
+                mask.apply(parameters);
+            }
+            if let Some(average) = &mut self.average {
+                average.follow(self.trainer.network(), self.place.steps);
+                if let Some(mask) = &self.mask {
+                    mask.apply(average.network_mut().parameters_mut());
+                }
+            }
             let batch = self.place.batch;
             if !batch_score.loss_sum.is_finite() {
                 return Err(TrainError::Diverged { epoch, batch, loss: batch_score.loss() });
@@ -279,21 +374,50 @@ impl Run<'_> {
         Ok(EpochRecord { epoch, learning_rate, train, validation: None, seconds })
     }
 
-    fn validate(&self, record: &mut EpochRecord, objective: Objective, threads: &Threads) {
-        record.validation =
-            self.splits.validation.as_ref().map(|validation| {
-                score_float(self.trainer.network(), validation, objective, threads)
-            });
+    /// Begins to round weights and activations, in the first epoch that does.
+    fn begin_rounding(&mut self) {
+        if let Some(start) = &self.aware
+            && self.place.epoch > start.float_epochs
+            && self.trainer.aware().is_none()
+        {
+            let aware = start.aware(self.trainer.network());
+            self.trainer.set_aware(aware);
+        }
+    }
+
+    /// Returns the running statistics of a network and the ends of the ranges of activations; zeros
+    /// before rounding.
+    fn state(&self, network: &Network<f32>) -> Vec<f32> {
+        let mut state = network.state().to_vec();
+        match (self.trainer.aware(), &self.aware) {
+            (Some(aware), _) => state.extend(aware.ends()),
+            (None, Some(start)) => state.resize(state.len() + 2 * start.points.tracked(), 0.0),
+            (None, None) => {}
+        }
+        state
+    }
+
+    fn validate(&mut self, record: &mut EpochRecord, objective: Objective, threads: &Threads) {
+        match &self.average {
+            Some(average) => self.trainer.round_weights_of(average.network()),
+            None => self.trainer.round_weights(),
+        }
+        record.validation = self
+            .splits
+            .validation
+            .as_ref()
+            .map(|validation| score_float(self.network(), validation, objective, threads));
     }
 
     fn keep_best(&mut self) {
-        let network = self.trainer.network();
+        let network = self.average.as_ref().map_or(self.trainer.network(), Average::network);
+        let (parameters, state) = (network.parameters(), self.state(network));
         match &mut self.best {
-            Some((parameters, state)) => {
-                parameters.copy_from_slice(network.parameters());
-                state.copy_from_slice(network.state());
+            Some(best) => {
+                best.0.copy_from_slice(parameters);
+                best.1 = state;
             }
-            None => self.best = Some((network.parameters().to_vec(), network.state().to_vec())),
+            None => self.best = Some((parameters.to_vec(), state)),
         }
     }
 
@@ -303,10 +427,15 @@ impl Run<'_> {
         let best = self.best.as_ref();
         Checkpoint {
             parameters: Cow::Borrowed(self.trainer.network().parameters()),
-            state: Cow::Borrowed(self.trainer.network().state()),
+            state: Cow::Owned(self.state(self.trainer.network())),
             first: Cow::Borrowed(first),
             second: Cow::Borrowed(second),
             best: best.map(|(p, s)| (Cow::Borrowed(p.as_slice()), Cow::Borrowed(s.as_slice()))),
+            average: self.average.as_ref().map(|average| {
+                let network = average.network();
+                (Cow::Borrowed(network.parameters()), Cow::Borrowed(network.state()))
+            }),
+            mask: self.mask.as_ref().map(|mask| Cow::Borrowed(mask.kept())),
             positions: Cow::Borrowed(&self.positions),
             place: self.place.clone(),
         }
@@ -325,13 +454,19 @@ impl Run<'_> {
             )));
         }
         let steps = i32::try_from(place.steps).unwrap_or(i32::MAX);
+        let states = self.state(self.trainer.network()).len();
         let (network, optimizer) = self.trainer.parts_mut();
         let fits = |parameters: &[f32], state: &[f32]| {
-            parameters.len() == network.parameters().len() && state.len() == network.state().len()
+            parameters.len() == network.parameters().len() && state.len() == states
         };
         let (parameters, state) = (&checkpoint.parameters, &checkpoint.state);
         if !fits(parameters, state) || checkpoint.best.iter().any(|(p, s)| !fits(p, s)) {
             return Err(other("its network has another number of parameters"));
+        }
+        let (state, ends) = state.split_at(network.state().len());
+        if ends.iter().any(|end| !end.is_finite()) {
+            let problem = "ranges of its activations are NaN or infinite";
+            return Err(CheckpointError::Beyond(problem.to_string()));
         }
         network.parameters_mut().copy_from_slice(parameters);
         network.state_mut().copy_from_slice(state);
@@ -345,19 +480,89 @@ impl Run<'_> {
         }
         let network = self.trainer.network();
         network.check_finite().map_err(|error| CheckpointError::Beyond(error.to_string()))?;
-        let best = checkpoint.best.iter().flat_map(|(parameters, state)| [parameters, state]);
-        for numbers in best.chain([&checkpoint.first, &checkpoint.second]) {
+        let others = checkpoint.best.iter().chain(&checkpoint.average);
+        let others = others.flat_map(|(parameters, state)| [parameters, state]);
+        for numbers in others.chain([&checkpoint.first, &checkpoint.second]) {
             if numbers.iter().any(|number| !number.is_finite()) {
-                let problem = "numbers of its optimizer or its best epoch are NaN or infinite";
+                let problem =
+                    "numbers of its optimizer, its average or its best epoch are NaN or infinite";
                 return Err(CheckpointError::Beyond(problem.to_string()));
             }
         }
         check_place(&place, self.settings, self.positions.len())
             .map_err(CheckpointError::Beyond)?;
+        match (&mut self.average, &checkpoint.average) {
+            (None, None) => {}
+            (Some(own), Some((parameters, state))) => {
+                let network = own.network_mut();
+                let lengths = (network.parameters().len(), network.state().len());
+                if (parameters.len(), state.len()) != lengths {
+                    return Err(other("its network has another number of parameters"));
+                }
+                network.parameters_mut().copy_from_slice(parameters);
+                network.state_mut().copy_from_slice(state);
+            }
+            _ => return Err(other("one of them has no moving average of the weights")),
+        }
+        match (&mut self.mask, &checkpoint.mask) {
+            (None, None) => {}
+            (Some(own), Some(mask)) => {
+                if !own.load(mask) {
+                    return Err(other("it pruned other weights"));
+                }
+            }
+            _ => return Err(other("one of them prunes no weights")),
+        }
+        let ends = ends.to_vec();
         self.best = checkpoint.best.map(|(p, s)| (p.to_vec(), s.to_vec()));
         self.positions = checkpoint.positions.into_owned();
         self.place = place;
+        // The epoch before has rounded, and its ranges go on.
+        if let Some(start) = &self.aware
+            && (self.place.epoch, self.place.batch) > (start.float_epochs + 1, 0)
+        {
+            let mut aware = start.aware(self.trainer.network());
+            aware.set_ends(&ends);
+            self.trainer.set_aware(aware);
+        }
         Ok(())
+    }
+}
+
+/// Start of quantization-aware training.
+struct Start {
+    precisions: Vec<WeightPrecision>,
+    points: Points,
+    clipping: Clipping,
+    input: Option<InputRanges>,
+    data_type: DataType,
+    float_epochs: usize,
+}
+
+impl Start {
+    fn new(
+        settings: &AwareSettings,
+        data_type: DataType,
+        network: &Network<f32>,
+        objective: Objective,
+        splits: &Splits,
+        threads: &Threads,
+    ) -> Result<Self, AwareError> {
+        let outputs = !has_own_ranges(network, objective, &splits.train);
+        let (precisions, points) = settings.check(network, data_type, outputs)?;
+        Ok(Start {
+            precisions,
+            points,
+            clipping: settings.clipping,
+            input: input_ranges(&splits.train, data_type, threads),
+            data_type,
+            float_epochs: settings.float_epochs,
+        })
+    }
+
+    fn aware(&self, network: &Network<f32>) -> Aware<f32> {
+        let Start { precisions, points, clipping, input, data_type, .. } = self;
+        Aware::new(network, points.clone(), precisions, *clipping, input.clone(), *data_type)
     }
 }
 

@@ -1,8 +1,9 @@
-//! Learning-rate schedules: constant, cosine, step decay, one cycle, warm-up.
+//! Learning-rate schedules: constant, cosine with and without restarts, step decay, one cycle,
+//! warm-up.
 
 use std::f64::consts::PI;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::validators::{at_least_one, fraction, positive, proper_fraction};
 
@@ -15,11 +16,48 @@ pub enum Schedule {
     Constant,
     /// Cosine annealing to zero: Loshchilov and Hutter, *SGDR*, 2017, equation 5, without restarts.
     Cosine,
+    /// Cosine annealing with warm restarts: the same paper, as Keras's `CosineDecayRestarts`.
+    CosineRestarts(RestartSettings),
     /// Step decay: multiplied by a factor every few epochs.
     Step(StepSettings),
     /// One-cycle policy, with cosine annealing up to the full rate and down again: Smith and Topin,
     /// *Super-convergence*, 2018, as PyTorch's `OneCycleLR`.
     OneCycle(OneCycleSettings),
+}
+
+/// Parameters of cosine annealing with warm restarts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestartSettings {
+    /// Epochs until the first restart.
+    #[serde(deserialize_with = "at_least_one")]
+    pub first_epochs: usize,
+    /// Factor of the length of each further period.
+    #[serde(default = "twice", deserialize_with = "at_least_one_times")]
+    pub t_mul: f64,
+    /// Factor of the initial rate of each further period.
+    #[serde(default = "once", deserialize_with = "positive")]
+    pub m_mul: f64,
+    /// Final rate of each period as a share of the full rate.
+    #[serde(default, deserialize_with = "fraction")]
+    pub alpha: f64,
+}
+
+fn twice() -> f64 {
+    2.0
+}
+
+fn once() -> f64 {
+    1.0
+}
+
+/// Deserializes a number from 1 to 100.
+fn at_least_one_times<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let value = f64::deserialize(deserializer)?;
+    match (1.0..=100.0).contains(&value) {
+        true => Ok(value),
+        false => Err(serde::de::Error::custom(format!("must be from 1 to 100, but is {value}"))),
+    }
 }
 
 /// Parameters of step decay.
@@ -72,6 +110,21 @@ impl Schedule {
         match self {
             Schedule::Constant => 1.0,
             Schedule::Cosine => cosine(1.0, 0.0, part),
+            Schedule::CosineRestarts(settings) => {
+                let RestartSettings { first_epochs, t_mul, m_mul, alpha } = settings;
+                let mut length = (first_epochs * steps_per_epoch.max(1)) as f64;
+                let (mut step, mut peak) = (step as f64, 1.0);
+                if t_mul == 1.0 {
+                    let periods = (step / length).floor();
+                    (step, peak) = (step - periods * length, m_mul.powf(periods));
+                }
+                while step >= length {
+                    step -= length;
+                    length *= t_mul;
+                    peak *= m_mul;
+                }
+                cosine(peak, alpha * peak, step / length)
+            }
             Schedule::Step(settings) => {
                 let falls = step / steps_per_epoch.max(1) / settings.epochs;
                 settings.factor.powi(falls.try_into().unwrap_or(i32::MAX))
@@ -101,6 +154,23 @@ mod tests {
         let last = Schedule::Cosine.factor(99, 100, 10);
         assert!(last > 0.0 && last < 1e-3);
         assert_eq!(Schedule::Constant.factor(99, 100, 10), 1.0);
+    }
+
+    #[test]
+    fn restarts_begin_anew_with_longer_periods() {
+        let settings = RestartSettings { first_epochs: 2, t_mul: 2.0, m_mul: 0.5, alpha: 0.1 };
+        let schedule = Schedule::CosineRestarts(settings);
+        // Periods of 20, 40 and 80 steps. Half way: the mean of peak and floor.
+        for (step, expected) in
+            [(0, 1.0), (10, 0.55), (20, 0.5), (40, 0.275), (60, 0.25), (100, 0.1375)]
+        {
+            let factor = schedule.factor(step, 1000, 10);
+            assert!((factor - expected).abs() < 1e-15, "{step}: {factor}");
+        }
+        let even = RestartSettings { t_mul: 1.0, m_mul: 1.0, ..settings };
+        let even = Schedule::CosineRestarts(even);
+        assert_eq!(even.factor(7, 1000, 10), even.factor(20 * 37 + 7, 1000, 10));
+        assert!(even.factor(usize::MAX / 2, usize::MAX, 10).is_finite());
     }
 
     #[test]

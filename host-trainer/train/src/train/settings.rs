@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClassWeight, EarlyStopping, OptimizerSettings, Plateau, Schedule};
+use super::{
+    Augmentation, ClassWeight, Distillation, EarlyStopping, Mixup, OptimizerSettings, Plateau,
+    Pruning, Schedule,
+};
 use crate::evaluate::Threshold;
 use crate::network::{Head, Loss, Objective};
 use crate::validators::{
-    at_least_one, below_one, fraction, not_negative, optional_at_least_one, positive,
+    at_least_one, below_one, not_negative, optional_at_least_one, optional_below_one, positive,
 };
 
 /// Training settings.
@@ -61,6 +64,22 @@ pub struct Settings {
     /// Data augmentation.
     #[serde(default)]
     pub augmentation: Augmentation,
+    /// Mixup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mixup: Option<Mixup>,
+    /// Distillation of other networks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distillation: Option<Distillation>,
+    /// Momentum of the moving average of the weights, which becomes the trained network.
+    #[serde(
+        default,
+        deserialize_with = "optional_below_one",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub ema_momentum: Option<f64>,
+    /// Pruning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pruning: Option<Pruning>,
 }
 
 impl Settings {
@@ -86,30 +105,8 @@ pub enum Clip {
     Value(#[serde(deserialize_with = "positive")] f64),
 }
 
-/// Data augmentation of training images, random in each epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Augmentation {
-    /// Largest shift of an image in pixels, in each direction.
-    #[serde(default)]
-    pub shift: u8,
-    /// Share of the images that are shifted.
-    #[serde(default = "all", deserialize_with = "fraction")]
-    pub fraction: f64,
-}
-
-impl Default for Augmentation {
-    fn default() -> Self {
-        Augmentation { shift: 0, fraction: all() }
-    }
-}
-
 fn is_default(threshold: &Threshold) -> bool {
     *threshold == Threshold::default()
-}
-
-fn all() -> f64 {
-    1.0
 }
 
 fn yes() -> bool {

@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 
+use super::aware::Aware;
 use super::optimizer::{Optimizer, Piece, StepRule};
 use super::settings::Clip;
 use crate::data::{Shift, Subset, TargetBuffer};
 use crate::network::{
-    BatchScore, GradientMemory, GradientPlan, Network, Noise, Objective, Penalty, Real, Tape,
+    BatchScore, GradientMemory, GradientPlan, Network, Noise, Objective, Penalty, Real, SoftRows,
+    Tape, TargetRows,
 };
 use crate::threads::{for_each_parallel, join};
 use crate::vectorized::{Loop, vectorized};
@@ -26,6 +28,8 @@ const FLOPS_PER_WORKER: usize = 4_000_000;
 #[derive(Debug)]
 pub struct Trainer<T> {
     network: Network<T>,
+    /// The fake-quantized network, on which passes run in quantization-aware training.
+    aware: Option<Aware<T>>,
     optimizer: Optimizer<T>,
     objective: Objective,
     /// Copy of the network's penalties, readable while its parameters change.
@@ -51,6 +55,8 @@ struct Share<T> {
 struct Worker<T> {
     tape: Tape<T>,
     targets: TargetBuffer<T>,
+    /// Soft targets, probabilities of teachers, class weights.
+    soft: [Vec<T>; 3],
     score: BatchScore,
 }
 
@@ -63,6 +69,32 @@ pub struct Batch<'a> {
     pub positions: &'a [u32],
     /// Image shift of each row, one per position.
     pub shifts: &'a [Shift],
+    /// Prepared inputs, rows × features, in place of the rows of the split.
+    pub inputs: Option<&'a [f32]>,
+    /// Soft targets in place of those of the split.
+    pub soft: Option<Soft<'a>>,
+}
+
+/// Soft targets of a mini-batch, and probabilities of teachers: rows × outputs.
+#[derive(Clone, Copy, Debug)]
+pub struct Soft<'a> {
+    /// Distributions over the classes.
+    pub targets: &'a [f32],
+    /// Probabilities of the teachers. Not read if `weight` is 0.
+    pub teacher: &'a [f32],
+    /// Divisor of the logits in the loss by the teachers.
+    pub temperature: f64,
+    /// Share of that loss.
+    pub weight: f64,
+}
+
+impl Soft<'_> {
+    /// Returns those of a range of the rows.
+    fn part(self, rows: Range<usize>, outputs: usize) -> Self {
+        let range = rows.start * outputs..rows.end * outputs;
+        let teacher = if self.weight > 0.0 { &self.teacher[range.clone()] } else { &[] };
+        Soft { targets: &self.targets[range], teacher, ..self }
+    }
 }
 
 impl<T: Real> Trainer<T> {
@@ -87,6 +119,7 @@ impl<T: Real> Trainer<T> {
         let worker = || Worker {
             tape: Tape::new(&network, rows),
             targets: TargetBuffer::default(),
+            soft: Default::default(),
             score: BatchScore::default(),
         };
         let workers = (0..workers).map(|_| worker()).collect();
@@ -95,8 +128,56 @@ impl<T: Real> Trainer<T> {
         let share = |span| Share { span, memory: GradientMemory::default(), gradients: Vec::new() };
         let spans = plan.spans(if worth > 1 { threads.min(worth) } else { 1 });
         let shares = spans.into_iter().map(share).collect();
-        let clip = None;
-        Trainer { network, optimizer, objective, penalties, clip, seed, workers, plan, shares }
+        let (clip, aware) = (None, None);
+        Trainer {
+            network,
+            aware,
+            optimizer,
+            objective,
+            penalties,
+            clip,
+            seed,
+            workers,
+            plan,
+            shares,
+        }
+    }
+
+    /// Runs all further passes on the fake-quantized network.
+    pub(super) fn set_aware(&mut self, aware: Aware<T>) {
+        for worker in &mut self.workers {
+            worker.tape = Tape::new(aware.network(), worker.tape.capacity());
+        }
+        self.aware = Some(aware);
+    }
+
+    /// Returns the fake-quantized network in training.
+    pub(super) fn aware(&self) -> Option<&Aware<T>> {
+        self.aware.as_ref()
+    }
+
+    /// Returns the fake-quantized network in training, for mutation.
+    pub(super) fn aware_mut(&mut self) -> Option<&mut Aware<T>> {
+        self.aware.as_mut()
+    }
+
+    /// Rounds the weights of another network with the same layers, for evaluation.
+    pub(super) fn round_weights_of(&mut self, network: &Network<T>) {
+        if let Some(aware) = &mut self.aware {
+            aware.quantize(network);
+        }
+    }
+
+    /// Rounds the weights after the last step, for evaluation.
+    pub(super) fn round_weights(&mut self) {
+        if let Some(aware) = &mut self.aware {
+            aware.quantize(&self.network);
+        }
+    }
+
+    /// Returns the network that is evaluated: the fake-quantized one, if there is one.
+    pub(super) fn evaluated(&self) -> &Network<T> {
+        self.aware.as_ref().map_or(&self.network, Aware::network)
     }
 
     /// Sets gradient clipping.
@@ -124,9 +205,12 @@ impl<T: Real> Trainer<T> {
         &self.optimizer
     }
 
-    /// Returns the network.
+    /// Returns the network: the fake-quantized one, if there is one.
     pub fn into_network(self) -> Network<T> {
-        self.network
+        match self.aware {
+            Some(aware) => aware.into_network(),
+            None => self.network,
+        }
     }
 
     /// Returns the number of threads that share each batch.
@@ -140,7 +224,10 @@ impl<T: Real> Trainer<T> {
         let rows = batch.positions.len();
         let part = rows.div_ceil(self.workers.len());
         let weight = T::one() / T::from_f64(rows as f64);
-        let (network, objective) = (&self.network, self.objective);
+        self.round_weights();
+        let network = self.aware.as_ref().map_or(&self.network, Aware::network);
+        let objective = self.objective;
+        let (width, outputs) = (network.inputs(), network.outputs());
         let noise = Noise::of_step(self.seed, self.optimizer.memory().2 as usize);
         // A small last batch may have fewer micro-batches than workers.
         let busy = rows.div_ceil(part);
@@ -156,6 +243,8 @@ impl<T: Real> Trainer<T> {
                     subset: batch.subset,
                     positions: &batch.positions[start..end],
                     shifts: &batch.shifts[start..end],
+                    inputs: batch.inputs.map(|inputs| &inputs[start * width..end * width]),
+                    soft: batch.soft.map(|soft| soft.part(start..end, outputs)),
                 },
             );
         });
@@ -165,8 +254,14 @@ impl<T: Real> Trainer<T> {
             sum
         });
         score.add_penalty(self.network.penalty());
+        if let Some(aware) = &mut self.aware {
+            aware.follow(workers.iter().map(|worker| worker.tape.seen()));
+        }
         if let [worker] = workers {
             self.network.follow(worker.tape.statistics());
+        }
+        if let Some(keep) = self.optimizer.settings().decay_of_weights(learning_rate) {
+            self.network.scale_weights(T::from_f64(keep));
         }
         let gradients = Gradients { workers, plan: &self.plan, penalties: &self.penalties };
         let (rule, piece) = self.optimizer.begin_step(self.network.parameters_mut(), learning_rate);
@@ -208,12 +303,44 @@ impl<T: Real> Worker<T> {
     ) {
         let (rows, width) = (part.positions.len(), network.inputs());
         let input = self.tape.input_mut(rows).chunks_exact_mut(width);
-        for ((&position, &shift), out) in part.positions.iter().zip(part.shifts).zip(input) {
-            part.subset.gather(position as usize, shift, out);
+        match part.inputs {
+            Some(prepared) => {
+                for (out, row) in input.zip(prepared.chunks_exact(width)) {
+                    out.iter_mut().zip(row).for_each(|(out, &value)| *out = T::from_f32(value));
+                }
+            }
+            None => {
+                let rows = part.positions.iter().zip(part.shifts);
+                for ((&position, &shift), out) in rows.zip(input) {
+                    part.subset.gather(position as usize, shift, out);
+                }
+            }
         }
-        self.targets.gather(part.subset, part.positions.iter().map(|&position| position as usize));
+        let targets = match part.soft {
+            Some(soft) => {
+                let class_weights = part.subset.class_weights().unwrap_or_default();
+                let all = [soft.targets, soft.teacher, class_weights];
+                for (to, from) in self.soft.iter_mut().zip(all) {
+                    to.clear();
+                    to.extend(from.iter().map(|&value| T::from_f32(value)));
+                }
+                let [targets, teacher, class_weights] = &self.soft;
+                TargetRows::Soft(SoftRows {
+                    targets,
+                    teacher,
+                    temperature: T::from_f64(soft.temperature),
+                    weight: T::from_f64(soft.weight),
+                    class_weights,
+                })
+            }
+            None => {
+                let positions = part.positions.iter().map(|&position| position as usize);
+                self.targets.gather(part.subset, positions);
+                self.targets.rows()
+            }
+        };
         self.tape.forward_training(network, rows, noise);
-        self.score = self.tape.backward(network, objective, self.targets.rows(), rows, weight);
+        self.score = self.tape.backward(network, objective, targets, rows, weight);
     }
 }
 
@@ -338,7 +465,7 @@ mod tests {
     use crate::data::{Dataset, Features, Labels};
     use crate::network::{Activation, DenseSpec, Head, LayerSpec, Loss};
     use crate::threads::Threads;
-    use crate::train::optimizer::SgdSettings;
+    use crate::train::optimizer::{AdamWSettings, EpsilonPlacement, SgdSettings};
 
     fn subset(rows: usize, width: usize) -> Subset {
         let values =
@@ -385,7 +512,7 @@ mod tests {
         let threads = Threads::new(NonZero::new(threads)).unwrap();
         let mut score = BatchScore::default();
         for (positions, shifts) in positions.chunks(batch_size).zip(shifts.chunks(batch_size)) {
-            let batch = Batch { subset: &subset, positions, shifts };
+            let batch = Batch { subset: &subset, positions, shifts, inputs: None, soft: None };
             score.add(threads.install(|| trainer.step(batch, 0.1)));
         }
         (trainer.workers(), trainer.into_network(), score)
@@ -403,6 +530,45 @@ mod tests {
                 assert!(network == single, "{threads} threads, {clip:?}");
             }
         }
+    }
+
+    #[test]
+    fn decay_without_biases_shrinks_weights_only() {
+        let subset = subset(60, 20);
+        let step = |decay_biases, weight_decay| {
+            let layers =
+                [8, 3].map(|units| LayerSpec::Dense(DenseSpec::new(units, Activation::Tanh)));
+            let mut network = Network::<f32>::new(20, &layers, 1).unwrap();
+            network.parameters_mut().iter_mut().for_each(|parameter| *parameter += 0.5);
+            let settings = OptimizerSettings::AdamW(AdamWSettings {
+                learning_rate: 0.1,
+                beta_1: 0.9,
+                beta_2: 0.999,
+                epsilon: 1e-7,
+                epsilon_placement: EpsilonPlacement::Keras,
+                weight_decay,
+                decay_biases,
+            });
+            let optimizer = Optimizer::new(settings, network.parameters().len());
+            let mut trainer = Trainer::new(network, optimizer, OBJECTIVE, 60, 1, 1);
+            let positions: Vec<u32> = (0..60).collect();
+            let (positions, shifts) = (positions.as_slice(), [Shift::NONE; 60]);
+            let batch =
+                Batch { subset: &subset, positions, shifts: &shifts, inputs: None, soft: None };
+            trainer.step(batch, 0.1);
+            trainer.into_network()
+        };
+        let [all, weights, none] = [step(true, 0.5), step(false, 0.5), step(true, 0.0)];
+        let mut checked = 0;
+        for ((a, b), c) in all.layers().zip(weights.layers()).zip(none.layers()) {
+            let crate::network::Layer::Dense(dense) = a.layer else { continue };
+            let count = dense.inputs * dense.outputs;
+            assert_eq!(a.parameters[..count], b.parameters[..count]);
+            assert_eq!(b.parameters[count..], c.parameters[count..]);
+            assert_ne!(a.parameters[count..], c.parameters[count..]);
+            checked += 1;
+        }
+        assert_eq!(checked, 2);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 static {{name}}_scratch_t scratch;
 static {{name}}_output_t output[{{NAME}}_OUTPUTS];
-/* Put your readings here. */
+/* Put your readings here; {{name}}.h has their order and units. */
 static {{reading}} input[{{NAME}}_INPUTS];
 
 {{main}}
@@ -15,6 +15,7 @@ static {{reading}} input[{{NAME}}_INPUTS];
     }
     if ({{call}} != {{NAME}}_OK) {
         {{print}}("an input is not a number\n");
+        return{{failed}};
     }
     for (k = 0; k < {{NAME}}_OUTPUTS; k++) {
         {{print}}("%d ", (int)output[k]);

@@ -13,10 +13,7 @@ void setup() {
 }
 
 void loop() {
-  for (size_t k = 0; k < {{NAME}}_INPUTS; k++) {
-    {{sketch_fill}}
-  }
-  const {{name}}_status_t status = {{call}};
+{{sketch_fill}}  const {{name}}_status_t status = {{call}};
   if (status != {{NAME}}_OK) {
     Serial.println(F("an input is not a number"));
   } else {

@@ -92,6 +92,7 @@ pub fn gather(parts: &RunParts<'_>, threads: &Threads) -> Result<Findings, Gathe
     let data_type = DataTypes::name_of(model);
     let preset_toml = preset.to_toml();
     Ok(Findings {
+        playground: None,
         results: splits.results.name(),
         name: preset.name.clone(),
         description: preset.description.trim_end_matches('.').to_string(),

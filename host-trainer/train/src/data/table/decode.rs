@@ -33,7 +33,18 @@ pub(super) struct Decoded {
 /// Opens a file and detects its encoding.
 pub(super) fn open(path: &Path) -> Result<Decoded, Error> {
     let cannot = || Error::file(path, "cannot be read");
-    let file = File::open(path).map_err(Error::file(path, "cannot be opened"))?;
+    let file = File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound if path.is_relative() => {
+            let folder = std::env::current_dir().unwrap_or_default();
+            let text = format!(
+                "it is not in {}: a file in a preset is relative to the current folder. Run the \
+                 command where the file is, or give its whole path",
+                thimble_support::foreign_text::path(&folder)
+            );
+            Problem { place: "data.dataset.csv.file".into(), text }.of(path)
+        }
+        _ => Error::file(path, "cannot be opened")(error),
+    })?;
     let metadata = file.metadata().map_err(cannot())?;
     if metadata.is_dir() {
         let text = "it is a folder: name a CSV file in it".to_string();

@@ -63,6 +63,7 @@ pub struct RowReader {
     /// `true` if the line below the names has words where the next one has numbers.
     has_units_below_names: bool,
     left_out: u64,
+    filled: u64,
     notes: Vec<String>,
     expected_rows: Option<usize>,
 }
@@ -134,6 +135,7 @@ impl RowReader {
             first_row: if table.header { 0 } else { first_line },
             has_units_below_names,
             left_out: 0,
+            filled: 0,
             notes,
             expected_rows,
         })
@@ -187,6 +189,7 @@ impl RowReader {
                         let mean = self.spec.means.as_ref().and_then(|means| means.get(at));
                         row.features.push(mean.copied().unwrap_or(f32::NAN));
                         row.missing.push(at as u32);
+                        self.filled += 1;
                     }
                 },
                 Err(NoNumber::Other) => return Err(self.no_number(column)),
@@ -374,6 +377,12 @@ impl RowReader {
     /// Returns the number of rows that were dropped because of missing values.
     pub fn left_out(&self) -> u64 {
         self.left_out
+    }
+
+    /// Returns the number of missing values so far that were replaced by the means of the training
+    /// rows.
+    pub fn filled(&self) -> u64 {
+        self.filled
     }
 
     /// Returns notes on the detected dialect for the user.

@@ -80,6 +80,11 @@ impl<T: Real> Optimizer<T> {
         }
     }
 
+    /// Returns the settings.
+    pub(super) fn settings(&self) -> &OptimizerSettings {
+        &self.settings
+    }
+
     /// Begins the next step. Returns the update rule and the parameters to apply it to.
     pub(super) fn begin_step<'a>(
         &'a mut self,
@@ -149,6 +154,7 @@ mod tests {
             epsilon: 1e-8,
             epsilon_placement: EpsilonPlacement::Paper,
             weight_decay: 0.5,
+            decay_biases: true,
         };
         let reached = follow(OptimizerSettings::AdamW(decayed), &[2.0]);
         assert!((reached[0] - (1.0 - 0.1 * 0.5 - 0.1)).abs() < 1e-8, "{reached:?}");

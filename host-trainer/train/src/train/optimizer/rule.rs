@@ -38,7 +38,10 @@ impl<T: Real> StepRule<T> {
             }
             OptimizerSettings::AdamW(adam) => {
                 let AdamWSettings { beta_1, beta_2, epsilon, epsilon_placement, .. } = adam;
-                let keep = 1.0 - learning_rate * adam.weight_decay;
+                let keep = match adam.decay_biases {
+                    true => 1.0 - learning_rate * adam.weight_decay,
+                    false => 1.0,
+                };
                 StepRule::adam(rate, [beta_1, beta_2], steps, (epsilon, epsilon_placement), keep)
             }
             OptimizerSettings::Adamax(AdamaxSettings { beta_1, beta_2, epsilon, .. }) => {

@@ -96,6 +96,10 @@ pub struct AdamWSettings {
     /// Weight decay: each step multiplies parameters by 1 − learning rate · weight decay.
     #[serde(default = "defaults::weight_decay", deserialize_with = "not_negative")]
     pub weight_decay: f64,
+    /// Decays biases, and γ and β of batch normalization, too. With `false`, weights only, as with
+    /// Keras's `exclude_from_weight_decay`.
+    #[serde(default = "defaults::decay_biases")]
+    pub decay_biases: bool,
 }
 
 /// Hyperparameters of Adamax.
@@ -259,6 +263,10 @@ mod defaults {
         1e-7
     }
 
+    pub fn decay_biases() -> bool {
+        true
+    }
+
     pub fn weight_decay() -> f64 {
         0.01
     }
@@ -282,6 +290,17 @@ impl OptimizerSettings {
             OptimizerSettings::Ftrl(ftrl) => ftrl.learning_rate,
             OptimizerSettings::Lion(lion) => lion.learning_rate,
             OptimizerSettings::Sgd(sgd) => sgd.learning_rate,
+        }
+    }
+
+    /// Returns the factor by which a step multiplies weights before its update, if it does not
+    /// multiply all parameters alike.
+    pub(in crate::train) fn decay_of_weights(&self, learning_rate: f64) -> Option<f64> {
+        match self {
+            OptimizerSettings::AdamW(adam) if !adam.decay_biases => {
+                Some(1.0 - learning_rate * adam.weight_decay)
+            }
+            _ => None,
         }
     }
 

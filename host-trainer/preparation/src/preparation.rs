@@ -7,6 +7,7 @@ use image::buffer::ConvertBuffer;
 use image::{DynamicImage, GrayImage, ImageBuffer, Pixel, RgbImage, imageops};
 use model_format::limits::MAX_WIDTH;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use thimble_features::Area;
 
 use super::gray::{border_median, resized};
 use super::{clothing, handwriting};
@@ -18,12 +19,12 @@ use super::{clothing, handwriting};
 /// is stored in model files.
 ///
 /// ```
-/// use thimble_train::data::{Fit, Preparation};
+/// use thimble_preparation::{Fit, Preparation};
 ///
 /// let preparation: Preparation =
 ///     "28x28 grayscale fit=mnist invert=auto background=white".parse()?;
 /// assert_eq!((preparation.height, preparation.fit), (28, Fit::Mnist));
-/// # Ok::<(), thimble_train::data::PreparationError>(())
+/// # Ok::<(), thimble_preparation::PreparationError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preparation {
@@ -41,6 +42,8 @@ pub struct Preparation {
     pub background: Background,
     /// Largest value of a prepared pixel: 255, or 16 for the embedded digits.
     pub levels: u8,
+    /// Height and width to which the prepared image is averaged, if it is.
+    pub average: Option<[u32; 2]>,
 }
 
 /// Channels of a prepared image, with Keras's names.
@@ -104,6 +107,16 @@ pub enum PrepareError {
         /// Its height.
         height: u32,
     },
+    /// The image cannot be averaged, which [`Preparation::problem`] reports.
+    #[error(
+        "images of {height} × {width} pixels cannot be averaged to the size of the model's input"
+    )]
+    Average {
+        /// Height before.
+        height: u32,
+        /// Width before.
+        width: u32,
+    },
     /// The image is of one shade.
     #[error(
         "the image is blank: its shades differ by {contrast} of 255. Photograph something dark on a \
@@ -146,7 +159,7 @@ pub struct Prepared {
 impl Prepared {
     /// Returns the network's inputs, 0 to 1.
     pub fn reals(&self) -> Vec<f32> {
-        // As for [`Features::Bytes`](super::Features::Bytes) of training images.
+        // As the pixels of training images.
         let scale = 1.0 / f32::from(self.levels);
         self.bytes.iter().map(|&byte| f32::from(byte) * scale).collect()
     }
@@ -180,6 +193,7 @@ impl Preparation {
             invert: Invert::No,
             background: Background::White,
             levels: 255,
+            average: None,
         }
     }
 
@@ -192,7 +206,8 @@ impl Preparation {
 
     /// Returns the shape of a prepared image: height and width, and 3 for RGB.
     pub fn shape(&self) -> Vec<usize> {
-        let mut shape = vec![self.height as usize, self.width as usize];
+        let [height, width] = self.average.unwrap_or([self.height, self.width]);
+        let mut shape = vec![height as usize, width as usize];
         if self.color_mode == ColorMode::Rgb {
             shape.push(3);
         }
@@ -212,11 +227,20 @@ impl Preparation {
     /// Returns the problem of an invalid preparation, with the remedy.
     pub fn problem(&self) -> Option<String> {
         let Preparation { height, width, .. } = self;
+        let [height, width] = &self.average.unwrap_or([*height, *width]);
         if self.is_empty() || self.len() > MAX_WIDTH {
             let colors = if self.color_mode == ColorMode::Rgb { " × 3 colors" } else { "" };
             return Some(format!(
                 "{height} × {width} pixels{colors}, but a model takes 1 to {MAX_WIDTH} values: set \
                  resize = [height, width]"
+            ));
+        }
+        let Preparation { height, width, .. } = self;
+        if let Some([rows, columns]) = self.average
+            && (rows > *height || columns > *width || height.saturating_mul(*width) >= 1 << 24)
+        {
+            return Some(format!(
+                "{height} × {width} pixels cannot be averaged to {rows} × {columns}"
             ));
         }
         if self.fit.finds_foreground() && self.color_mode == ColorMode::Rgb {
@@ -258,7 +282,15 @@ impl Preparation {
             let level = |byte: u8| ((u32::from(byte) * u32::from(levels) + 127) / 255) as u8;
             bytes.iter_mut().for_each(|byte| *byte = level(*byte));
         }
-        let (height, width) = (self.height as usize, self.width as usize);
+        let (mut height, mut width) = (self.height as usize, self.width as usize);
+        if let Some(average) = self.average {
+            let to = average.map(|side| side as usize);
+            let mut averaged = vec![0; to[0] * to[1] * channels];
+            let area = Area { from: [height, width], to };
+            area.average(&bytes, channels, &mut averaged)
+                .map_err(|_| PrepareError::Average { height: self.height, width: self.width })?;
+            (bytes, [height, width]) = (averaged, to);
+        }
         Ok(Prepared { height, width, channels, bytes, levels, inverted })
     }
 
@@ -356,7 +388,7 @@ impl Fit {
     }
 
     /// Returns the default inversion.
-    pub(super) fn default_invert(self) -> Invert {
+    pub fn default_invert(self) -> Invert {
         if self.finds_foreground() { Invert::Auto } else { Invert::No }
     }
 
@@ -379,7 +411,7 @@ impl Fit {
 
 impl Invert {
     /// Returns `true` if an image with this background shade is inverted.
-    pub(super) fn is_wanted(self, background: u8) -> bool {
+    pub(crate) fn is_wanted(self, background: u8) -> bool {
         match self {
             Invert::No => false,
             Invert::Yes => true,
@@ -420,7 +452,23 @@ impl fmt::Display for Preparation {
             Background::Black => "black",
         };
         let fit = fit.name();
-        write!(f, "{height}x{width} {color} fit={fit} invert={invert} background={background}")?;
+        match self.average {
+            None => write!(
+                f,
+                "{height}x{width} {color} fit={fit} invert={invert} background={background}"
+            )?,
+            // Without defaults, so that it is not longer.
+            Some([rows, columns]) => {
+                write!(f, "{height}x{width}/{rows}x{columns}")?;
+                if self.color_mode == ColorMode::Rgb {
+                    f.write_str(" rgb")?;
+                }
+                write!(f, " fit={fit} invert={invert}")?;
+                if self.background == Background::Black {
+                    f.write_str(" background=black")?;
+                }
+            }
+        }
         match self.levels {
             255 => Ok(()),
             levels => write!(f, " levels={levels}"),
@@ -434,13 +482,23 @@ impl FromStr for Preparation {
     fn from_str(text: &str) -> Result<Self, PreparationError> {
         let fail = |problem: String| PreparationError { text: text.to_string(), problem };
         let mut words = text.split_whitespace();
-        let size = words.next().and_then(|word| word.split_once('x'));
-        let size =
-            size.and_then(|(height, width)| Some((height.parse().ok()?, width.parse().ok()?)));
-        let Some((height, width)) = size else {
-            return Err(fail("it must begin with height x width, such as 28x28".into()));
+        let sides = |word: &str| {
+            let (height, width) = word.split_once('x')?;
+            Some([height.parse::<u32>().ok()?, width.parse::<u32>().ok()?])
         };
-        let mut preparation = Preparation::plain(height, width);
+        let first = words.next().unwrap_or_default();
+        let (size, average) = match first.split_once('/') {
+            Some((size, average)) => (sides(size), sides(average).map(Some)),
+            None => (sides(first), Some(None)),
+        };
+        let (Some([height, width]), Some(average)) = (size, average) else {
+            return Err(fail(
+                "it must begin with height x width, such as 28x28, or 28x28/16x16 for images that \
+                 are averaged"
+                    .into(),
+            ));
+        };
+        let mut preparation = Preparation { average, ..Preparation::plain(height, width) };
         let mut invert = None;
         for word in words {
             match word.split_once('=').unwrap_or((word, "")) {
@@ -533,6 +591,7 @@ mod tests {
                             invert,
                             background,
                             levels: 255,
+                            average: None,
                         })
                     })
                 })
@@ -547,6 +606,15 @@ mod tests {
             assert!(text.len() <= MAX_TEXT, "{text} has {} bytes", text.len());
             assert_eq!(text.parse::<Preparation>().unwrap(), preparation);
         }
+        for whole in every().filter(|preparation| preparation.problem().is_none()) {
+            let average = Some([whole.height.div_ceil(2), whole.width]);
+            let preparation = Preparation { average, ..whole };
+            let text = preparation.to_string();
+            assert!(text.len() <= MAX_TEXT, "{text} has {} bytes", text.len());
+            assert_eq!(text.parse::<Preparation>().unwrap(), preparation);
+        }
+        let averaged: Preparation = "28x28/16x20 fit=mnist invert=auto".parse().unwrap();
+        assert_eq!((averaged.average, averaged.shape()), (Some([16, 20]), vec![16, 20]));
         assert_eq!("8x9".parse::<Preparation>().unwrap(), Preparation::plain(8, 9));
         let digits = Preparation::digits();
         let text = digits.to_string();
@@ -560,11 +628,24 @@ mod tests {
             ("28x28 fit=mist", "only stretch, crop, pad, mnist, fashion_mnist"),
             ("28x28 rgb fit=mnist", "makes grayscale images"),
             ("0x5", "0 × 5 pixels"),
+            ("28x28/16", "or 28x28/16x16 for images that are averaged"),
+            ("28x28/29x16", "28 × 28 pixels cannot be averaged to 29 × 16"),
+            ("28x28/0x16", "0 × 16 pixels"),
             ("4000x4000", "a model takes 1 to"),
         ] {
             let message = text.parse::<Preparation>().unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");
         }
+    }
+
+    #[test]
+    fn averaged_images_have_the_means_of_their_pixels() {
+        let image = GrayImage::from_fn(4, 2, |x, y| Luma([(x * 40 + y * 10) as u8]));
+        let preparation: Preparation = "2x4/1x2".parse().unwrap();
+        let prepared = preparation.apply(image.into()).unwrap();
+        // Means of 0, 40, 10, 50 and of 80, 120, 90, 130.
+        assert_eq!(prepared.bytes, [25, 105]);
+        assert_eq!((prepared.height, prepared.width, prepared.channels), (1, 2, 1));
     }
 
     #[test]

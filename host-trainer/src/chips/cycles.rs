@@ -1,0 +1,115 @@
+//! Predictions of the cycles of an inference.
+
+use model_format::{DataType, Dense, Encoding, Layer, Model};
+use serde::Deserialize;
+
+use super::Chip;
+
+/// Number of [`CycleCosts`].
+pub const PARTS: usize = 7;
+
+/// Cycles of the parts of an inference on a core: fitted to counts of emulated images by the timings
+/// that the core's documentation states (`tests/cycles`), at memory without wait states.
+///
+/// In this order: of a call; of a layer; of four inputs of a layer, prepared once for all rows; of a
+/// tile of four rows; of a row beside the tiles; of four weights of each row of a tile; of four
+/// weights of a row beside the tiles.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[serde(transparent)]
+pub struct CycleCosts(pub [f64; PARTS]);
+
+impl CycleCosts {
+    /// Returns how often a network of these layers, inputs and rows each, has each part.
+    pub fn parts(layers: impl IntoIterator<Item = (usize, usize)>) -> [f64; PARTS] {
+        let mut sums = [0; PARTS];
+        sums[0] = 1;
+        for (inputs, rows) in layers {
+            let (words, tiles, left) = (inputs.div_ceil(4), rows / 4, rows % 4);
+            for (sum, part) in
+                sums[1..].iter_mut().zip([1, words, tiles, left, tiles * words, left * words])
+            {
+                *sum += part;
+            }
+        }
+        sums.map(|sum| sum as f64)
+    }
+
+    /// Returns the cycles of an inference of a network of these layers, inputs and rows each.
+    pub fn cycles(&self, layers: impl IntoIterator<Item = (usize, usize)>) -> f64 {
+        Self::parts(layers).iter().zip(self.0).map(|(part, cost)| part * cost).sum()
+    }
+}
+
+/// Predicted time of an inference: at least so much.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Time {
+    /// Core cycles of the dense layers for an input without zeros, without wait states.
+    pub cycles: u64,
+    /// Clock of the core, in MHz.
+    pub clock_mhz: u64,
+    /// Parts of the model that come on top.
+    pub beside: Vec<&'static str>,
+}
+
+impl Time {
+    /// Returns the time of these cycles in milliseconds, at the chip's clock.
+    pub fn milliseconds(&self) -> f64 {
+        self.cycles as f64 / self.clock_mhz as f64 / 1e3
+    }
+}
+
+/// Reason why no cycles are predicted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoTime {
+    /// The vendor of the core publishes no timings.
+    #[error("the timings of its core are not published")]
+    Core,
+    /// A layer's weights or values are of a kind that was not measured.
+    #[error("they are known for int8 weights and activations that are packed for its core")]
+    Layer,
+}
+
+/// Predicts the cycles of an inference by the costs of the chip's core.
+pub(super) fn predict(
+    chip: &Chip,
+    costs: Option<&CycleCosts>,
+    model: &Model<'_>,
+) -> Result<Time, NoTime> {
+    let costs = costs.ok_or(NoTime::Core)?;
+    let mut beside = Vec::new();
+    if matches!(model.input().encoding, Encoding::Counts(_) | Encoding::Reals(_)) {
+        beside.push("the input stage");
+    }
+    let mut layers = Vec::new();
+    for layer in model.layers() {
+        match layer {
+            Layer::Dense(dense) => layers.push(measured(chip, &dense).ok_or(NoTime::Layer)?),
+            Layer::Table(_) if !beside.contains(&"tables") => beside.push("tables"),
+            Layer::Table(_) => {}
+            Layer::Softmax(_) => beside.push("softmax"),
+        }
+    }
+    let cycles = costs.cycles(layers).max(0.0).round() as u64;
+    Ok(Time { cycles, clock_mhz: chip.clock_mhz, beside })
+}
+
+/// Inputs and rows of a layer, if it is of the kind that was measured.
+fn measured(chip: &Chip, dense: &Dense<'_>) -> Option<(usize, usize)> {
+    let types = [dense.input.data_type, dense.output.data_type];
+    (types == [DataType::Int8; 2] && chip.core.int8_layout() == dense.layout)
+        .then(|| (dense.inputs(), dense.outputs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_a_network() {
+        // 9 inputs are three words, 5 rows are a tile and one beside it; 5 inputs are two words.
+        let parts = CycleCosts::parts([(9, 5), (5, 3)]);
+        assert_eq!(parts, [1.0, 2.0, 5.0, 1.0, 4.0, 3.0, 3.0 + 6.0]);
+        let costs = CycleCosts([100.0, 0.0, 0.0, 0.0, 0.0, 10.0, 1.0]);
+        assert_eq!(costs.cycles([(9, 5), (5, 3)]), 139.0);
+    }
+}

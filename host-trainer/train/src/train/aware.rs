@@ -1,0 +1,347 @@
+//! Quantization-aware training: settings, and the fake-quantized copy of the network in training.
+
+use serde::{Deserialize, Serialize};
+
+use crate::network::{
+    Clipping, FakeQuantization, InputRanges, Network, NetworkError, Points, Real, WeightLevels,
+    WeightPrecision, quantize_row,
+};
+use crate::quantize::Range;
+
+/// Momentum of the ranges of activations.
+const MOMENTUM: f64 = 0.98;
+
+/// Settings of quantization-aware training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AwareSettings {
+    /// Data types of the weights.
+    pub weights: LayerPrecisions,
+    /// Choice of the scale of each row of weights.
+    #[serde(default)]
+    pub clipping: Clipping,
+    /// Epochs without rounding before those with it.
+    #[serde(default)]
+    pub float_epochs: usize,
+}
+
+/// Data types of the weights: one for all layers, or one per dense layer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "must be `int8`, `int4`, `int2` or `ternary`, or a list with one of these per dense \
+                 layer"
+)]
+pub enum LayerPrecisions {
+    /// One for all dense layers.
+    All(WeightPrecision),
+    /// One per dense layer, first to last.
+    Each(Vec<WeightPrecision>),
+}
+
+impl LayerPrecisions {
+    /// Returns the data type of each of `count` dense layers, or `None` for a list of another
+    /// length.
+    pub fn of_layers(&self, count: usize) -> Option<Vec<WeightPrecision>> {
+        match self {
+            LayerPrecisions::All(precision) => Some(vec![*precision; count]),
+            LayerPrecisions::Each(each) if each.len() == count => Some(each.clone()),
+            LayerPrecisions::Each(_) => None,
+        }
+    }
+}
+
+/// The fake-quantized copy of a network in training. Forward and backward passes run on it, and the
+/// optimizer applies their gradients to the float weights: the straight-through estimator for
+/// weights. Weights beyond the last level have their gradient as well. It moves them and, through
+/// the scale of the row, all others.
+#[derive(Clone, Debug)]
+pub(super) struct Aware<T> {
+    network: Network<T>,
+    clipping: Clipping,
+    /// Half widths of the input features. Empty for pixels.
+    columns: Vec<T>,
+    staged: Vec<T>,
+    seen: Vec<[T; 2]>,
+}
+
+impl<T: Real> Aware<T> {
+    /// Creates the copy of a network.
+    ///
+    /// # Shapes
+    /// `precisions` has one entry per dense layer, `input` one range per feature.
+    pub fn new(
+        network: &Network<T>,
+        points: Points,
+        precisions: &[WeightPrecision],
+        clipping: Clipping,
+        input: Option<InputRanges>,
+        data_type: model_format::DataType,
+    ) -> Self {
+        let dense = network.dense_layers().map(|(dense, _)| *dense);
+        let grid = |(precision, dense): (&WeightPrecision, crate::network::Dense)| WeightLevels {
+            precision: *precision,
+            scales: vec![1.0; dense.outputs],
+        };
+        let weights = precisions.iter().zip(dense).map(grid).collect();
+        let halves = input.as_ref().map_or(&[][..], |input| input.halves.as_slice());
+        let columns = halves.iter().map(|&half| T::from_f32(half)).collect();
+        let widest = network.dense_layers().map(|(dense, _)| dense.inputs).max().unwrap_or(0);
+        let tracked = points.tracked();
+        let mut copy = network.clone();
+        let fake = FakeQuantization::new(points, weights, input, data_type);
+        copy.set_fake_quantization(Some(fake));
+        let mut aware = Aware {
+            network: copy,
+            clipping,
+            columns,
+            staged: vec![T::zero(); widest],
+            seen: vec![[T::zero(); 2]; tracked],
+        };
+        aware.quantize(network);
+        aware
+    }
+
+    /// Returns the fake-quantized network.
+    pub fn network(&self) -> &Network<T> {
+        &self.network
+    }
+
+    /// Returns the fake-quantized network.
+    pub fn into_network(self) -> Network<T> {
+        self.network
+    }
+
+    /// Copies parameters and state of the float network, and rounds the weights.
+    pub fn quantize(&mut self, float: &Network<T>) {
+        self.network.parameters_mut().copy_from_slice(float.parameters());
+        self.network.state_mut().copy_from_slice(float.state());
+        let Some(mut fake) = self.network.take_fake_quantization() else { return };
+        let (mut grids, mut is_first) = (fake.weights_mut().iter_mut(), true);
+        for (dense, range) in float.dense_ranges() {
+            let Some(grid) = grids.next() else { break };
+            let columns = if is_first { self.columns.as_slice() } else { &[] };
+            is_first = false;
+            let weights = range.start..range.start + dense.inputs * dense.outputs;
+            let from = float.parameters()[weights.clone()].chunks_exact(dense.inputs);
+            let to = self.network.parameters_mut()[weights].chunks_exact_mut(dense.inputs);
+            for ((row, out), scale) in from.zip(to).zip(&mut grid.scales) {
+                let staged = &mut self.staged[..dense.inputs];
+                let found = quantize_row(row, columns, grid.precision, self.clipping, staged, out);
+                *scale = found.to_f64() as f32;
+            }
+        }
+        self.network.put_fake_quantization(fake);
+    }
+
+    /// Moves the ranges of activations toward those of a batch, given the ends that each
+    /// micro-batch has seen.
+    pub fn follow<'a>(&mut self, micro_batches: impl Iterator<Item = &'a [[T; 2]]>)
+    where
+        T: 'a,
+    {
+        self.seen.fill([T::infinity(), T::neg_infinity()]);
+        for seen in micro_batches {
+            for (all, seen) in self.seen.iter_mut().zip(seen) {
+                *all = [all[0].min(seen[0]), all[1].max(seen[1])];
+            }
+        }
+        if let Some(fake) = self.network.fake_quantization_mut() {
+            fake.follow(&self.seen, MOMENTUM);
+        }
+    }
+
+    /// Returns the ends of the ranges of activations, for a checkpoint.
+    pub fn ends(&self) -> Vec<f32> {
+        let ranges = self.network.fake_quantization().map_or(&[][..], FakeQuantization::ranges);
+        ranges.iter().flat_map(|range| [range.low(), range.high()]).collect()
+    }
+
+    /// Sets the ranges of activations to those of a checkpoint.
+    pub fn set_ends(&mut self, ends: &[f32]) {
+        let (pairs, _) = ends.as_chunks::<2>();
+        let ranges: Vec<Range> = pairs.iter().map(|&[low, high]| Range::new(low, high)).collect();
+        if let Some(fake) = self.network.fake_quantization_mut()
+            && fake.ranges().len() == ranges.len()
+        {
+            fake.set_ranges(&ranges);
+        }
+    }
+}
+
+/// Reasons why a network cannot be trained with fake quantization.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum AwareError {
+    /// A layer cannot be rounded as its model is.
+    #[error("network.{0}")]
+    Network(#[from] NetworkError),
+    /// The list of data types has another length than the network.
+    #[error(
+        "quantization_aware.weights: {given} data types are given for {layers} dense layers: give \
+         one per layer, or one for all"
+    )]
+    Layers {
+        /// Data types of the list.
+        given: usize,
+        /// Dense layers of the network.
+        layers: usize,
+    },
+}
+
+impl AwareSettings {
+    /// Returns the data type of each dense layer and the points at which activations are rounded.
+    ///
+    /// # Errors
+    /// [`AwareError`] for a network that cannot be trained with fake quantization.
+    pub fn check<T: Real>(
+        &self,
+        network: &Network<T>,
+        data_type: model_format::DataType,
+        outputs: bool,
+    ) -> Result<(Vec<WeightPrecision>, Points), AwareError> {
+        let layers = network.dense_layers().count();
+        let precisions = self.weights.of_layers(layers).ok_or_else(|| {
+            let given = match &self.weights {
+                LayerPrecisions::Each(each) => each.len(),
+                LayerPrecisions::All(_) => 1,
+            };
+            AwareError::Layers { given, layers }
+        })?;
+        Ok((precisions, Points::new(network, data_type, outputs)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model_format::DataType;
+
+    use super::*;
+    use crate::network::{
+        Activation, DenseSpec, GradientMemory, GradientPlan, LayerSpec, Loss, Noise, Objective,
+        Tape, TargetRows,
+    };
+
+    fn dense(units: usize, activation: Activation) -> LayerSpec {
+        LayerSpec::Dense(DenseSpec::new(units, activation))
+    }
+
+    fn aware(network: &Network<f64>, precisions: &[WeightPrecision]) -> Aware<f64> {
+        let points = Points::new(network, DataType::Int8, true).unwrap();
+        Aware::new(network, points, precisions, Clipping::Mean, None, DataType::Int8)
+    }
+
+    /// Gradients of all parameters in the last passes of a tape.
+    fn gradients(network: &Network<f64>, tape: &Tape<f64>) -> Vec<f64> {
+        let (mut all, mut memory) = (Vec::new(), GradientMemory::default());
+        let span = 0..network.parameters().len();
+        GradientPlan::new(network).sum(std::iter::once(tape), span, &mut memory, |_, some| {
+            all.extend_from_slice(some);
+        });
+        all
+    }
+
+    #[test]
+    fn gradients_pass_the_rounding_by_hand() {
+        let layers = [dense(2, Activation::Relu), dense(1, Activation::Linear)];
+        let mut network = Network::<f64>::new(2, &layers, 1).unwrap();
+        network.parameters_mut().copy_from_slice(&[0.9, -0.3, 0.2, 0.8, 0.0, 0.0, 0.5, -0.5, 0.0]);
+        let mut aware = aware(&network, &[WeightPrecision::Ternary; 2]);
+        // Levels at 1.2 times the mean magnitude of each row, borders at half of that.
+        let expected = [0.72, 0.0, 0.0, 0.6, 0.0, 0.0, 0.6, -0.6, 0.0];
+        for (found, expected) in aware.network().parameters().iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-15, "{found} {expected}");
+        }
+        // Hidden values 0.72 and 1.2 in steps of 1/255 up to 1: the second is clipped.
+        aware.set_ends(&[0.0, 1.0, -1.0, 1.0]);
+        let mut tape = Tape::new(aware.network(), 1);
+        tape.input_mut(1).copy_from_slice(&[1.0, 2.0]);
+        tape.forward_training(aware.network(), 1, Noise::default());
+        let objective = Objective { loss: Loss::MeanSquaredError, ..Objective::default() };
+        let targets = TargetRows::Values(&[0.0]);
+        let score = tape.backward(aware.network(), objective, targets, 1, 1.0);
+        let hidden = 184.0 / 255.0;
+        let output = 0.6 * (hidden - 1.0);
+        // The scale of the range is an f32.
+        let tolerance = f64::from(f32::EPSILON);
+        assert!((score.loss() - output * output).abs() < tolerance);
+        let slope = 2.0 * output;
+        let expected = [
+            0.6 * slope,
+            2.0 * 0.6 * slope,
+            0.0,
+            0.0,
+            0.6 * slope,
+            0.0,
+            hidden * slope,
+            slope,
+            slope,
+        ];
+        for (found, expected) in gradients(aware.network(), &tape).iter().zip(expected) {
+            assert!((found - expected).abs() < tolerance, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn gradients_of_what_is_not_rounded_equal_central_differences() {
+        let layers = [
+            dense(4, Activation::Linear),
+            LayerSpec::BatchNormalization { momentum: 0.9, epsilon: 1e-3 },
+            LayerSpec::Activation(Activation::Tanh),
+            dense(3, Activation::Linear),
+        ];
+        let mut network = Network::<f64>::new(5, &layers, 3).unwrap();
+        let precisions = [WeightPrecision::Int4, WeightPrecision::Int2];
+        let rows = 6;
+        let input: Vec<f64> = (0..rows * 5).map(|k| (k * 37 % 101) as f64 / 50.0 - 1.0).collect();
+        let pass = |network: &Network<f64>| {
+            // Ranges are not set, so that activations are not rounded.
+            let aware = aware(network, &precisions);
+            let mut tape = Tape::new(aware.network(), rows);
+            tape.input_mut(rows).copy_from_slice(&input);
+            tape.forward_training(aware.network(), rows, Noise::default());
+            let objective = Objective::default();
+            let targets = TargetRows::Classes(&[0, 1, 2, 1, 0, 2]);
+            let score = tape.backward(aware.network(), objective, targets, rows, 1.0);
+            (score.loss_sum, gradients(aware.network(), &tape))
+        };
+        let (_, gradients) = pass(&network);
+        let step = f64::EPSILON.cbrt();
+        // Biases, γ and β: weights are rounded, and their loss is not smooth.
+        let smooth = (20..24).chain(24..32).chain(32 + 12..32 + 15);
+        for index in smooth {
+            let mut at = |offset: f64| {
+                let before = network.parameters()[index];
+                network.parameters_mut()[index] = before + offset;
+                let loss = pass(&network).0;
+                network.parameters_mut()[index] = before;
+                loss
+            };
+            let difference = (at(step) - at(-step)) / (2.0 * step);
+            // As for the gradients of other networks: ε^(2/3) times a bound for |f| and |f‴|.
+            let tolerance = f64::EPSILON.powf(2.0 / 3.0) * (64.0 * rows as f64 / 6.0 + 40.0);
+            assert!((gradients[index] - difference).abs() < tolerance, "{index}");
+        }
+    }
+
+    #[test]
+    fn ranges_follow_the_batches() {
+        let network = Network::<f64>::new(1, &[dense(1, Activation::Linear)], 1).unwrap();
+        let mut aware = aware(&network, &[WeightPrecision::Int8]);
+        assert_eq!(aware.ends(), [0.0, 0.0]);
+        aware.follow([[[-1.0, 0.5]].as_slice(), &[[-0.5, 2.0]]].into_iter());
+        assert_eq!(aware.ends(), [-1.0, 2.0]);
+        aware.follow([[[-3.0, 1.0]].as_slice()].into_iter());
+        let expected = [-1.0 - 0.02 * 2.0, 2.0 - 0.02].map(|end| end as f32);
+        assert_eq!(aware.ends(), expected);
+    }
+
+    #[test]
+    fn lists_need_one_type_per_layer() {
+        let settings: AwareSettings = toml::from_str("weights = [\"int4\", \"ternary\"]").unwrap();
+        let network = Network::<f64>::new(2, &[dense(1, Activation::Linear)], 1).unwrap();
+        let error = settings.check(&network, DataType::Int8, true).unwrap_err();
+        assert_eq!(error, AwareError::Layers { given: 2, layers: 1 });
+        let wrong = toml::from_str::<AwareSettings>("weights = \"int3\"").unwrap_err().to_string();
+        assert!(wrong.contains("must be `int8`, `int4`, `int2` or `ternary`"), "{wrong}");
+    }
+}
