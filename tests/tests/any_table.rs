@@ -140,6 +140,10 @@ fn outputs_of_unlike_sizes_are_learnt_and_answered_in_their_units() {
     let details = model.details().len();
     assert_eq!(stripped.len() + details, file.len() - if details > 127 { 1 } else { 0 });
     let stripped = Model::parse(&stripped).expect("a model");
+    run(&folder, &["pack", "runs/case", "--self-tests", "1", "-o", "tested.thimble"]).success();
+    let tested = read(folder.join("tested.thimble"));
+    let tested = Model::parse(&tested).expect("a model");
+    assert!(tested.self_tests().eq(model.self_tests().take(1)));
     assert!(stripped.details().is_empty());
     assert_eq!(stripped.output().kind, model.output().kind);
     assert!(stripped.self_tests().eq(model.self_tests()));

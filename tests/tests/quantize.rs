@@ -64,12 +64,15 @@ fn int4_weights_run_on_the_emulated_core() {
 
 #[test]
 fn weights_of_two_bits_and_less_run_on_the_emulated_core() {
-    for (name, layout) in [("int2", WeightLayout::Int2), ("ternary", WeightLayout::Ternary)] {
+    for (name, layout, packed) in [
+        ("int2", WeightLayout::Int2, WeightLayout::Int2Columns4),
+        ("ternary", WeightLayout::Ternary, WeightLayout::TernaryColumns4),
+    ] {
         let (model, said) = quantize(&format!("quantize_{name}"), &["RUN", "--weights", name]);
         assert_eq!(layouts(&model), [layout; 2]);
         assert!(said.contains(name) && said.contains("SQNR"), "{said}");
         assert!(model.len() < read(digits_run().join("model.thimble")).len() / 2);
-        runs_the_same(name, &model, &[layout; 2]);
+        runs_the_same(name, &model, &[packed; 2]);
     }
 }
 

@@ -165,6 +165,16 @@ pub fn strip(model: &Model<'_>) -> Result<Vec<u8>, PackError> {
     Ok(spec.to_bytes()?)
 }
 
+/// Removes all self-tests of a model but the first ones, so many at most. The outputs do not change.
+///
+/// # Errors
+/// [`PackError`], as for [`pack`].
+pub fn keep_self_tests(model: &Model<'_>, count: usize) -> Result<Vec<u8>, PackError> {
+    let mut spec = ModelSpec::from(model);
+    spec.self_tests.truncate(count);
+    Ok(spec.to_bytes()?)
+}
+
 /// Runs the self-tests and random inputs through both models.
 fn check(model: &Model<'_>, packed: &Model<'_>) -> Result<(), PackError> {
     let mut scratch = vec![0; model.scratch_len()];
@@ -192,7 +202,7 @@ fn check(model: &Model<'_>, packed: &Model<'_>) -> Result<(), PackError> {
 
 #[cfg(test)]
 mod tests {
-    use model_format::build::{InputSpec, OutputSpec};
+    use model_format::build::{InputSpec, OutputSpec, SelfTestSpec};
     use model_format::{Clamp, Encoding, Multiplier};
 
     use super::*;
@@ -258,6 +268,21 @@ mod tests {
             assert_eq!(layouts(&bytes, core), expected, "{core}");
             let packed = pack(&Model::parse(&bytes).unwrap(), core).unwrap();
             assert_eq!(pack(&Model::parse(&packed).unwrap(), Core::Any).unwrap(), bytes);
+        }
+    }
+
+    #[test]
+    fn the_first_self_tests_stay() {
+        let file = model(Quantization::int8(0.1, 3), vec![dense(9, 5, 40, WeightLayout::RowMajor)]);
+        let mut spec = ModelSpec::from(&Model::parse(&file).unwrap());
+        let test = |k: u8| SelfTestSpec { input: vec![k; 9], output: vec![k; 5] };
+        spec.self_tests = (0..3).map(test).collect();
+        let file = spec.to_bytes().unwrap();
+        for (count, expected) in [(0, 0), (2, 2), (3, 3), (9, 3)] {
+            let kept = keep_self_tests(&Model::parse(&file).unwrap(), count).unwrap();
+            let kept = ModelSpec::from(&Model::parse(&kept).unwrap());
+            assert_eq!(kept.self_tests, spec.self_tests[..expected]);
+            assert_eq!(ModelSpec { self_tests: spec.self_tests.clone(), ..kept }, spec);
         }
     }
 

@@ -386,12 +386,21 @@ pub struct PackArgs {
     #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
     pub model: PathBuf,
     /// Core whose kernels read the model
-    #[arg(long = "for", value_name = "CORE", value_enum, required_unless_present = "strip")]
+    #[arg(
+        long = "for",
+        value_name = "CORE",
+        value_enum,
+        required_unless_present_any = ["strip", "self_tests"]
+    )]
     pub core: Option<Core>,
     /// Remove names, units and the preprocessing of images, which no computation needs; class
     /// labels stay
     #[arg(long)]
     pub strip: bool,
+    /// Number of self-tests to keep, the first ones; each takes as many bytes as input and output
+    /// [default: all]
+    #[arg(long, value_name = "N")]
+    pub self_tests: Option<usize>,
     /// Output file
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,

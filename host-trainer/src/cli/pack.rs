@@ -7,7 +7,7 @@ use super::args::PackArgs;
 use super::evaluate::read_model;
 use super::{files, terminal};
 use crate::foreign_text::{self, shown};
-use crate::pack::{pack, strip};
+use crate::pack::{keep_self_tests, pack, strip};
 use crate::report::bytes as in_bytes;
 
 /// Packs a model's weights for a core.
@@ -22,6 +22,9 @@ pub fn run(args: &PackArgs, quiet: bool) -> anyhow::Result<()> {
     };
     if args.strip {
         packed = strip(&Model::parse(&packed)?).with_context(place)?;
+    }
+    if let Some(count) = args.self_tests {
+        packed = keep_self_tests(&Model::parse(&packed)?, count).with_context(place)?;
     }
     files::write(&args.output, &packed)?;
     if !quiet {
