@@ -256,9 +256,11 @@ mod tests {
         let all = choose(Budget::Flash(int8.bytes.len())).unwrap();
         assert!(all.types.iter().all(|of| *of == WeightType::Int8), "{:?}", all.types);
         let error = choose(Budget::Flash(1000)).unwrap_err().to_string();
-        let smallest = with_weights(&model, &[WeightType::Ternary; 2]).unwrap().len();
-        let expected =
-            format!("has {smallest} bytes, {} more, with ternary weights", smallest - 1000);
+        let types = [WeightType::Int8, WeightType::Int4, WeightType::Int2, WeightType::Ternary];
+        let pairs = types.iter().flat_map(|a| types.iter().map(move |b| [*a, *b]));
+        let sizes = pairs.map(|pair| with_weights(&model, &pair).unwrap().len());
+        let smallest = sizes.min().unwrap();
+        let expected = format!("has {smallest} bytes, {} more, with ", smallest - 1000);
         assert!(error.contains(&expected), "{error}");
         let middle = (int8.bytes.len() + smallest) / 2;
         let fits = choose(Budget::Flash(middle)).unwrap();
