@@ -198,8 +198,8 @@ mod tests {
                 seen.insert(format!("{} {layout} {types:?}", layer.name()));
             }
         }
-        // Three layouts of dense layers for four pairs of types, two tables, softmax; three
+        // Five layouts of dense layers for four pairs of types, two tables, softmax; three
         // encodings for both types, pixels for int8.
-        assert_eq!(seen.len(), 12 + 2 + 1 + 7, "{seen:?}");
+        assert_eq!(seen.len(), 20 + 2 + 1 + 7, "{seen:?}");
     }
 }

@@ -4,8 +4,10 @@
 //! `tests/golden/README.md` gives the sources of models, inputs and outputs.
 
 use host_trainer::device::command::Vector;
+use host_trainer::import::{Options, OutputMeaning, import};
 use host_trainer::pack::{Core, pack};
 use model_format::Model;
+use thimble_nn::Answer;
 use thimble_tests::command::{Finished, host_trainer};
 use thimble_tests::cores::EmulatedCore;
 use thimble_tests::golden::{Golden, all, folder};
@@ -24,6 +26,24 @@ fn the_engine_gives_every_byte_of_tflm_in_every_layout() {
             let outputs = engine_outputs(&packed, rows.chunks_exact(model.input_len()));
             golden.check(&format!("engine, packed for {core}"), &packed, &outputs.concat());
         }
+    }
+}
+
+/// ARG_MAX is left out: the class of the imported model is what it gives.
+#[test]
+fn the_class_is_that_of_arg_max() {
+    let file = |name: &str| read(folder().join("arg-max").join(name));
+    let options = Options { name: "arg-max".into(), kind: OutputMeaning::Guess };
+    let imported = import(&file("model.tflite"), &options).expect("it is imported");
+    assert!(imported.notes.iter().any(|note| note.contains("ARG_MAX")), "{:?}", imported.notes);
+    let model = Model::parse(&imported.bytes).expect("what was imported is valid");
+    let (inputs, classes) = (signed(&file("input.i8")), file("class.u8"));
+    let outputs = engine_outputs(&imported.bytes, inputs.chunks_exact(model.input_len()));
+    assert_eq!(outputs.len(), classes.len());
+    for (output, class) in outputs.iter().zip(classes) {
+        let bytes: Vec<u8> = output.iter().map(|value| *value as u8).collect();
+        let found = Answer::new(&model, &bytes).class().expect("classes").index();
+        assert_eq!(found, usize::from(class));
     }
 }
 

@@ -28,11 +28,10 @@ fn what_thimble_cannot_run_is_named_with_the_remedy() {
     let folder = empty_dir("import_refused");
     for (name, named) in [
         ("convolution", &["operator 0 (CONV_2D)", "FULLY_CONNECTED"][..]),
-        ("leaky-relu", &["operator 1 (LEAKY_RELU)"]),
+        ("prelu", &["operator 1 (PRELU)"]),
         ("residual", &["operator 1 (ADD)"]),
         ("float", &["float TensorFlow Lite model", "--calibrate"]),
         ("dynamic-range", &["float TensorFlow Lite model", "--calibrate"]),
-        ("int16", &["operator 0 (FULLY_CONNECTED)", "int16", "TFLITE_BUILTINS_INT8"]),
         ("two-inputs", &["2 inputs"]),
         ("two-outputs", &["2 outputs"]),
     ] {

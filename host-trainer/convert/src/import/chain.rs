@@ -191,10 +191,18 @@ impl Walk<'_> {
                 self.value = Value::Quantized(layer.output);
                 self.layers.push(LayerSpec::Dense(layer));
             }
+            (Kind::ArgMax, Value::Quantized(_)) => {
+                self.is_classifier = true;
+                self.leave_out(operator, "the largest of its inputs is the class");
+                self.value = Value::Behind;
+            }
             (_, Value::Quantized(quantization)) => {
                 self.check_depth()?;
                 self.same_elements(operator, &y)?;
                 match (&operator.kind, quantization.data_type) {
+                    (Kind::LeakyRelu | Kind::HardSwish | Kind::Gelu, DataType::Int16) => {
+                        return Err(operator.refuse(OperatorProblem::Unsupported));
+                    }
                     (Kind::Softmax, DataType::Int16) => {
                         self.is_classifier = true;
                         let why = "the largest of its inputs is the class, too";
@@ -322,6 +330,18 @@ impl Walk<'_> {
                 check(Softmax::OUTPUT, "steps of 1/256 from −128")?;
                 tables::logistic_int8(x)
             }
+            Kind::LeakyRelu => {
+                let slope = operator.slope()?;
+                element_wise::leaky_relu(x, y, slope).ok_or_else(|| {
+                    let real = f64::from(x.scale * slope / y.scale);
+                    operator.refuse(OperatorProblem::Multiplier { row: 0, real })
+                })?
+            }
+            Kind::HardSwish => element_wise::hard_swish(x, y).ok_or_else(|| {
+                let real = f64::from(x.scale / 128.0 / y.scale);
+                operator.refuse(OperatorProblem::Multiplier { row: 0, real })
+            })?,
+            Kind::Gelu => element_wise::gelu(x, y, operator.is_approximate()?),
             // Only softmax remains.
             _ => {
                 check(Softmax::OUTPUT, "steps of 1/256 from −128")?;
@@ -407,6 +427,8 @@ fn check_inputs(operator: &Operator<'_>) -> Result<(), ImportError> {
     let (fits, needed) = match operator.kind {
         Kind::FullyConnected => ((2..=3).contains(&found), "2 or 3"),
         Kind::Reshape => ((1..=2).contains(&found), "1 or 2"),
+        // Its axis: the only one with more than one value.
+        Kind::ArgMax => (found == 2, "2"),
         _ => (found == 1, "1"),
     };
     match fits {

@@ -1,12 +1,16 @@
-//! Lookup tables for element-wise operators (RELU, RELU6, QUANTIZE), with TensorFlow Lite Micro's
-//! arithmetic.
+//! Lookup tables for element-wise operators (RELU, RELU6, LEAKY_RELU, HARD_SWISH, GELU, QUANTIZE), with
+//! TensorFlow Lite Micro's arithmetic.
 //!
 //! Sources: `micro/kernels/activations{.h,_common.cc}` for RELU and RELU6,
 //! `micro/kernels/quantize_common.cc` and `internal/reference/requantize.h` for QUANTIZE,
 //! `internal/common.cc` for `MultiplyByQuantizedMultiplier` with double rounding.
 
+use std::f64::consts::{FRAC_1_SQRT_2, PI};
+
 use model_format::build::TableSpec;
 use model_format::{Clamp, Multiplier, Quantization};
+
+use crate::tables;
 
 /// Returns the table of RELU: rescaled as by QUANTIZE, but with a multiplier that is divided in
 /// f32.
@@ -24,6 +28,77 @@ pub(super) fn relu6(x: Quantization, y: Quantization) -> TableSpec {
 /// Returns 0 and 6 in this quantization.
 pub(super) fn relu6_bounds(x: Quantization) -> Clamp {
     Clamp { low: x.zero_point as i16, high: quantize(6.0, x) }
+}
+
+/// Returns the table of LEAKY_RELU: two multipliers, one for each sign.
+pub(super) fn leaky_relu(x: Quantization, y: Quantization, slope: f32) -> Option<TableSpec> {
+    // Multiplied and divided in f32, as in `CalculateOpData`.
+    let above = Multiplier::from_real(f64::from(x.scale / y.scale)).ok()?;
+    let below = Multiplier::from_real(f64::from(x.scale * slope / y.scale)).ok()?;
+    let entry = |q: i32| {
+        let steps = q - x.zero_point;
+        let multiplier = if steps >= 0 { above } else { below };
+        let value = multiply(steps, multiplier) + i64::from(y.zero_point);
+        value.clamp(-128, 127) as i16
+    };
+    Some(TableSpec { output: y, entries: (-128..128).map(entry).collect() })
+}
+
+/// Returns the table of HARD_SWISH, whose arithmetic has 16 bits
+/// (`reference/hard_swish.h`), or `None` for scales that it does not take.
+pub(super) fn hard_swish(x: Quantization, y: Quantization) -> Option<TableSpec> {
+    /// Step of x + 3, so that −3..3 is the range of int16.
+    const RELUISH_SCALE: f32 = 3.0 / 32768.0;
+    let fine = x.scale / 128.0;
+    let to_output = Multiplier::from_real(f64::from(fine / y.scale)).ok()?;
+    let to_reluish = Multiplier::from_real(f64::from(fine / RELUISH_SCALE)).ok()?;
+    if to_output.shift > 0 {
+        return None;
+    }
+    let short = |multiplier: Multiplier| -> i32 {
+        // `DownScaleInt32ToInt16Multiplier`: rounded, saturated.
+        let rounded = (i64::from(multiplier.mantissa) + (1 << 15)) >> 16;
+        (rounded as i32).min(i16::MAX.into())
+    };
+    let saturated = |value: i32| value.clamp(i16::MIN.into(), i16::MAX.into());
+    let high = |a: i32, b: i32| saturated((a * b + (1 << 14)) >> 15);
+    let entry = |q: i32| {
+        let steps = (q - x.zero_point) * 128;
+        let preshift = high(steps, short(to_output));
+        let mut reluish = steps;
+        let shift = to_reluish.shift;
+        if shift > 0 {
+            reluish = saturated(reluish << (shift - 1).min(15));
+        }
+        reluish = high(reluish, short(to_reluish));
+        if shift > 0 {
+            reluish = saturated(reluish << 1);
+        }
+        if shift < 0 {
+            reluish = divide(reluish, -i32::from(shift));
+        }
+        // From −3..3 to 0..1.
+        let share = (reluish + (1 << 15)) >> 1;
+        let product = (share * preshift) / (1 << 15);
+        let value = divide(product, -i32::from(to_output.shift)) + y.zero_point;
+        value.clamp(-128, 127) as i16
+    };
+    Some(TableSpec { output: y, entries: (-128..128).map(entry).collect() })
+}
+
+/// Divides by a power of two, rounded to nearest, ties away from zero.
+fn divide(value: i32, power: i32) -> i32 {
+    let half = 1i64 << power >> 1;
+    (((i64::from(value).abs() + half) >> power) * i64::from(value.signum())) as i32
+}
+
+/// Returns the table of GELU, exact or approximated by tanh.
+pub(super) fn gelu(x: Quantization, y: Quantization, approximate: bool) -> TableSpec {
+    let function = |x: f64| match approximate {
+        true => 0.5 * x * (1.0 + ((2.0 / PI).sqrt() * (x + 0.044_715 * x * x * x)).tanh()),
+        false => 0.5 * x * libm::erfc(-x * FRAC_1_SQRT_2),
+    };
+    tables::of_function(x, y, function)
 }
 
 /// Returns the table of QUANTIZE from int8 to int8.
@@ -87,6 +162,16 @@ mod tests {
         // One half with a right shift of 1: first 5, a tie up to 6 / 2 = 3 for 10; −10: −5 / 2,
         // a tie away from zero.
         assert_eq!((at(&quarter, 10), at(&quarter, -10)), (3, -3));
+    }
+
+    /// Values of TensorFlow 2.21 where the approximation by tanh differs.
+    #[test]
+    fn gelu_is_exact_or_approximate_as_asked() {
+        let x = Quantization::int8(0.033_605_445, -5);
+        let y = Quantization::int8(0.018_062_863, -119);
+        let (exact, approximate) = (gelu(x, y, false), gelu(x, y, true));
+        assert_eq!((at(&exact, 73), at(&exact, 91)), (25, 59));
+        assert_eq!((at(&approximate, 73), at(&approximate, 91)), (26, 60));
     }
 
     #[test]

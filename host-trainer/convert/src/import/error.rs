@@ -186,8 +186,8 @@ pub enum TensorProblem {
 pub enum OperatorProblem {
     /// Thimble does not support the operator.
     #[error(
-        "not supported: Thimble runs dense layers (FULLY_CONNECTED, RELU, RELU6, TANH, LOGISTIC, \
-         SOFTMAX, RESHAPE, QUANTIZE and DEQUANTIZE)"
+        "not supported: Thimble runs dense layers (FULLY_CONNECTED, RELU, RELU6, LEAKY_RELU, \
+         HARD_SWISH, GELU, TANH, LOGISTIC, SOFTMAX, ARG_MAX, RESHAPE, QUANTIZE and DEQUANTIZE)"
     )]
     Unsupported,
     /// It does not work on int8.

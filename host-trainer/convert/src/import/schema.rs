@@ -59,6 +59,10 @@ pub(super) enum Kind {
     Tanh,
     Logistic,
     Softmax,
+    LeakyRelu,
+    HardSwish,
+    Gelu,
+    ArgMax,
     Quantize,
     Dequantize,
     Reshape,
@@ -77,6 +81,10 @@ impl Kind {
             22 => Kind::Reshape,
             25 => Kind::Softmax,
             28 => Kind::Tanh,
+            56 => Kind::ArgMax,
+            98 => Kind::LeakyRelu,
+            117 => Kind::HardSwish,
+            150 => Kind::Gelu,
             32 => Kind::Other(format!("custom operator `{custom}`")),
             114 => Kind::Quantize,
             code => Kind::Other(other(code)),
@@ -91,6 +99,10 @@ impl Kind {
             Kind::Tanh => "TANH",
             Kind::Logistic => "LOGISTIC",
             Kind::Softmax => "SOFTMAX",
+            Kind::LeakyRelu => "LEAKY_RELU",
+            Kind::HardSwish => "HARD_SWISH",
+            Kind::Gelu => "GELU",
+            Kind::ArgMax => "ARG_MAX",
             Kind::Quantize => "QUANTIZE",
             Kind::Dequantize => "DEQUANTIZE",
             Kind::Reshape => "RESHAPE",
@@ -130,7 +142,6 @@ fn other(code: u32) -> String {
         53 => "CAST",
         54 => "PRELU",
         55 => "MAXIMUM",
-        56 => "ARG_MAX",
         57 => "MINIMUM",
         65 => "SLICE",
         67 => "TRANSPOSE_CONV",
@@ -138,13 +149,10 @@ fn other(code: u32) -> String {
         74 => "SUM",
         77 => "SHAPE",
         83 => "PACK",
-        98 => "LEAKY_RELU",
         111 => "ELU",
-        117 => "HARD_SWISH",
         118 => "IF",
         119 => "WHILE",
         126 => "BATCH_MATMUL",
-        150 => "GELU",
         code => return format!("operator code {code}"),
     };
     name.into()
@@ -291,6 +299,16 @@ impl Operator<'_> {
     /// Returns the weights format of a FULLY_CONNECTED.
     pub(super) fn weights_format(&self) -> Result<u8, ImportError> {
         self.option(|options| options.u8(1))
+    }
+
+    /// Returns the slope of a LEAKY_RELU for negative values.
+    pub(super) fn slope(&self) -> Result<f32, ImportError> {
+        self.option(|options| options.f32(0))
+    }
+
+    /// Returns whether a GELU is approximated by tanh.
+    pub(super) fn is_approximate(&self) -> Result<bool, ImportError> {
+        Ok(self.option(|options| options.u8(0))? != 0)
     }
 
     /// Returns the β of a SOFTMAX.
