@@ -101,11 +101,11 @@ fn a_budget_of_nothing_keeps_what_is_lost_by_nothing() {
         quantize(name, &["RUN", "--weights", "auto", "--budget", budget]).0
     };
     let generous = run("quantize_generous", "100");
-    assert_eq!(layouts(&generous), [WeightLayout::Int4; 2]);
+    assert_eq!(layouts(&generous), [WeightLayout::Ternary; 2], "the fewest bytes");
     let strict = run("quantize_strict", "0");
     let (few, _) = quantize("quantize_int8", &["RUN", "--weights", "int8"]);
     assert_eq!(few, read(digits_run().join("model.thimble")), "the run's own model again");
-    assert!(strict.len() > generous.len(), "int4 everywhere loses something on these rows");
+    assert!(strict.len() > generous.len(), "ternary weights lose something on these rows");
 }
 
 #[test]
