@@ -129,6 +129,17 @@ impl Dense<'_> {
         }
         self
     }
+
+    /// The same layer, of which this is the layout; the compiler sees it, and that rows of int8 weights
+    /// are not compact.
+    #[inline(always)]
+    pub fn known_as(mut self, layout: WeightLayout) -> Self {
+        self.layout = layout;
+        if !layout.may_be_compact() {
+            self.is_compact = false;
+        }
+        self
+    }
 }
 
 #[cfg(test)]

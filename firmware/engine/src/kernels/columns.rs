@@ -148,10 +148,7 @@ fn correction(sum: u32) -> i32 {
 #[cfg(any(kernel_v7m, kernel_v6m))]
 #[inline(never)]
 pub(super) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
-    let mut layer = layer.specialize::<C>();
-    // Which it is: this tells the compiler so.
-    layer.layout = WeightLayout::ColumnsUnsigned4;
-    let layer = &layer;
+    let layer = &layer.specialize::<C>().known_as(WeightLayout::ColumnsUnsigned4);
     let is_int16 = C::OPS.int16 && layer.input.data_type == DataType::Int16;
     let loops = match (is_int16, x.list) {
         (false, None) => Loops { tile: thimble_columns4, single: thimble_columns1 },

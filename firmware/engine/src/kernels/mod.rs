@@ -113,17 +113,21 @@ pub(crate) fn prepare<'s, C: Capabilities>(
         WeightLayout::FoldedRows if used.reads(WeightLayout::FoldedRows) => {
             mve::prepare(layer, x, workspace)
         }
-        #[cfg(any(kernel_v7m, kernel_v6m, kernel_rv32))]
-        WeightLayout::Int4Columns4 if used.reads(WeightLayout::Int4Columns4) => {
-            packed::prepare(layer, x, workspace)
-        }
+        _ => prepare_others::<C>(layer, x, workspace),
+    }
+}
+
+/// As [`prepare`], for layouts that are not the first choice for int8 weights.
+// Out of line: those come first.
+#[inline(never)]
+fn prepare_others<'s, C: Capabilities>(
+    layer: &Dense<'_>,
+    x: Values<'_>,
+    workspace: &'s mut Workspace<'_>,
+) -> Prepared<'s> {
+    match layer.specialize::<C>().layout {
         #[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
-        WeightLayout::Int2Columns4 | WeightLayout::TernaryColumns4
-            if used.reads(WeightLayout::Int2Columns4)
-                || used.reads(WeightLayout::TernaryColumns4) =>
-        {
-            packed::prepare(layer, x, workspace)
-        }
+        narrow if packed::reads::<C>(narrow) => packed::prepare(layer, x, workspace),
         _ if const { portable::is_used(C::OPS) } => widen::widen(layer, x, workspace),
         _ => Prepared { words: &[], list: None, correction: 0 },
     }
@@ -157,17 +161,16 @@ pub(crate) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, outp
         WeightLayout::ColumnsUnsigned4 if used.reads(WeightLayout::ColumnsUnsigned4) => {
             rv32::compute::<C>(layer, x, output)
         }
-        #[cfg(any(kernel_v7m, kernel_v6m, kernel_rv32))]
-        WeightLayout::Int4Columns4 if used.reads(WeightLayout::Int4Columns4) => {
-            packed::compute::<C>(layer, x, output)
-        }
+        _ => compute_others::<C>(layer, x, output),
+    }
+}
+
+/// As [`compute`], for layouts that are not the first choice for int8 weights.
+#[inline(never)]
+fn compute_others<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+    match layer.specialize::<C>().layout {
         #[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
-        WeightLayout::Int2Columns4 | WeightLayout::TernaryColumns4
-            if used.reads(WeightLayout::Int2Columns4)
-                || used.reads(WeightLayout::TernaryColumns4) =>
-        {
-            packed::compute::<C>(layer, x, output)
-        }
+        narrow if packed::reads::<C>(narrow) => packed::compute::<C>(layer, x, output),
         _ if const { portable::is_used(C::OPS) } => portable::compute(layer, x, output),
         _ => {}
     }

@@ -12,7 +12,7 @@
 use core::arch::global_asm;
 use core::mem::MaybeUninit;
 
-use model_format::{Capabilities, DataType, Dense, padded};
+use model_format::{Capabilities, DataType, Dense, WeightLayout, padded};
 
 use super::requantize::Output;
 use super::{Prepared, Values, Workspace};
@@ -38,6 +38,7 @@ pub(super) fn prepare<'s>(
 /// Writes the output of a layer with row-major weights and folded biases.
 #[inline(never)]
 pub(super) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+    let layer = &layer.specialize::<C>().known_as(WeightLayout::FoldedRows);
     let outputs = layer.outputs();
     if output.len() != outputs.wrapping_mul(layer.output.data_type.bytes()) {
         return;

@@ -40,6 +40,25 @@ pub(super) unsafe fn compute<C: Capabilities>(
     }
 }
 
+/// Writes the outputs of rows of narrow weights from `first` on, from their sums: of compact ones, or of
+/// others.
+///
+/// # Safety
+/// As that of [`quantize`].
+#[inline(always)]
+pub(super) unsafe fn quantize_narrow<C: Capabilities>(
+    layer: &Dense<'_>,
+    first: usize,
+    sums: &[i32],
+    output: &mut [u8],
+) {
+    match C::OPS.compact && layer.is_compact {
+        true => quantize_compact(layer, first, sums, output),
+        // SAFETY: the caller's promise.
+        false => unsafe { quantize::<C>(layer, first, sums, output) },
+    }
+}
+
 /// Writes the outputs of compact rows from `first` on, from their sums.
 // Out of line, as that of other rows is.
 #[inline(never)]
@@ -65,7 +84,7 @@ fn quantize_compact(layer: &Dense<'_>, first: usize, sums: &[i32], output: &mut 
 /// Writes the outputs of rows from `first` on, from their sums.
 ///
 /// # Safety
-/// The rows must be rows of the layer, and `output` must have its bytes.
+/// The rows must be rows of the layer, which are not compact, and `output` must have its bytes.
 // Out of line, and so with registers of its own.
 #[inline(never)]
 pub(super) unsafe fn quantize<C: Capabilities>(
@@ -74,12 +93,12 @@ pub(super) unsafe fn quantize<C: Capabilities>(
     sums: &[i32],
     output: &mut [u8],
 ) {
-    if C::OPS.compact && layer.is_compact {
-        return quantize_compact(layer, first, sums, output);
-    }
     let output_of = Output::of(layer);
-    let mantissas = layer.mantissas().as_ptr().cast::<i32>();
-    let shifts = layer.shifts().as_ptr().cast::<i8>();
+    let mut wide = *layer;
+    // The caller says so.
+    wide.is_compact = false;
+    let mantissas = wide.mantissas().as_ptr().cast::<i32>();
+    let shifts = wide.shifts().as_ptr().cast::<i8>();
     let output = output.as_mut_ptr();
     let is_int16 = C::OPS.int16 && layer.output.data_type == DataType::Int16;
     for (row, sum) in (first..).zip(sums) {

@@ -26,10 +26,7 @@ type Pair = unsafe extern "C" fn(*const u32, *const u32, *const u8, *mut [i32; 8
 /// Writes the output of a layer with weights in unsigned columns of four rows.
 #[inline(never)]
 pub(super) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
-    let mut layer = layer.specialize::<C>();
-    // Which it is: this tells the compiler so.
-    layer.layout = WeightLayout::ColumnsUnsigned4;
-    let layer = &layer;
+    let layer = &layer.specialize::<C>().known_as(WeightLayout::ColumnsUnsigned4);
     let is_listed = x.list.is_some();
     // Here and below, the loops read whole blocks, of which there are some, or entries, whose offsets
     // are those of blocks of a row.

@@ -1,6 +1,8 @@
 //! The loop around a kernel that computes the four rows of a tile together.
 #![allow(unsafe_code)]
 
+use core::ops::Range;
+
 use model_format::{Capabilities, Dense};
 
 use super::{Prepared, rows};
@@ -20,47 +22,42 @@ pub(super) struct Loops {
     pub(super) single: rows::Loop,
 }
 
-/// Writes the output of a layer of which rows may be compact: tiles, then one row at a time. The sums
-/// start at the biases plus `correction`.
+/// Writes the output of a layer of narrow weights, whose rows may be compact: tiles, then one row at a
+/// time. The sums start at the biases plus `correction`; `single` adds the weighted sum of a row.
 ///
 /// # Safety
-/// The loops must read nothing but the prepared input and, where that leads them, the weights of
-/// their rows; the input must not be empty where they take one part of it for granted.
-#[cfg(kernel_dsp)]
+/// The loop must read nothing but the prepared input between these pointers and, where that leads it,
+/// the weights of its rows.
 #[inline(always)]
-pub(super) unsafe fn compute_rows<C: Capabilities>(
+pub(super) unsafe fn compute_narrow<C: Capabilities>(
     layer: &Dense<'_>,
-    x: &Prepared<'_>,
+    input: Range<*const u32>,
     correction: i32,
     output: &mut [u8],
-    loops: Loops,
+    tile: Loop,
+    single: impl Fn(usize, &mut i32),
 ) {
     let layer = &layer.specialize::<C>();
-    let row_len = layer.layout.row_len(layer.inputs());
+    let tile_len = layer.layout.row_len(layer.inputs()).wrapping_mul(ROWS);
     let mut weights = layer.weight_bytes().as_ptr();
-    let range = x.words.as_ptr_range();
     let bias = |row: usize| layer.bias(row).wrapping_add(correction);
     let mut row = 0usize;
-    while row < layer.outputs() {
-        if row.wrapping_add(ROWS) <= layer.outputs() {
-            let mut sums: [i32; ROWS] = core::array::from_fn(|k| bias(row.wrapping_add(k)));
-            // SAFETY: a layer has weights for each row; the caller promises the rest.
-            unsafe {
-                (loops.tile)(range.start, range.end, weights, &mut sums);
-                rows::quantize::<C>(layer, row, &sums, output);
-                weights = weights.add(row_len.wrapping_mul(ROWS));
-            }
-            row = row.wrapping_add(ROWS);
-        } else {
-            let mut sums = [bias(row)];
-            // SAFETY: as above.
-            unsafe {
-                (loops.single)(range.start, range.end, weights, sums.as_mut_ptr());
-                rows::quantize::<C>(layer, row, &sums, output);
-                weights = weights.add(row_len);
-            }
-            row = row.wrapping_add(1);
+    while row.wrapping_add(ROWS) <= layer.outputs() {
+        let mut sums: [i32; ROWS] = core::array::from_fn(|k| bias(row.wrapping_add(k)));
+        // SAFETY: a layer has weights for each row; the caller promises the rest.
+        unsafe {
+            tile(input.start, input.end, weights, &mut sums);
+            rows::quantize_narrow::<C>(layer, row, &sums, output);
+            weights = weights.add(tile_len);
         }
+        row = row.wrapping_add(ROWS);
+    }
+    while row < layer.outputs() {
+        let mut sums = [bias(row)];
+        sums.iter_mut().for_each(|sum| single(row, sum));
+        // SAFETY: the row is one of the layer's.
+        unsafe { rows::quantize_narrow::<C>(layer, row, &sums, output) };
+        row = row.wrapping_add(1);
     }
 }
 

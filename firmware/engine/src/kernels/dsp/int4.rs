@@ -75,8 +75,16 @@ pub(in crate::kernels) fn compute<C: Capabilities>(
         None => Loops { tile: thimble_int4_4, single: thimble_int4_1 },
         Some(_) => Loops { tile: thimble_int4_4_listed, single: thimble_int4_1_listed },
     };
+    let input = x.words.as_ptr_range();
+    let row_len = layer.layout.row_len(layer.inputs());
     // SAFETY: whole blocks or entries, with offsets within a row, and a layer has inputs.
-    unsafe { tiles::compute_rows::<C>(layer, x, 0, output, loops) };
+    unsafe {
+        let single = |row: usize, sum: &mut i32| {
+            let weights = layer.weight_bytes().as_ptr().add(row.wrapping_mul(row_len));
+            (loops.single)(input.start, input.end, weights, sum);
+        };
+        tiles::compute_narrow::<C>(layer, input.clone(), 0, output, loops.tile, single);
+    }
 }
 
 // SAFETY: the assembly below takes and gives what is declared here.

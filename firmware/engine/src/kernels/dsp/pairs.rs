@@ -64,10 +64,7 @@ pub(in crate::kernels) fn compute<C: Capabilities>(
     x: &Prepared<'_>,
     output: &mut [u8],
 ) {
-    let mut layer = layer.specialize::<C>();
-    // Which it is: this tells the compiler so.
-    layer.layout = WeightLayout::Pairs4;
-    let layer = &layer;
+    let layer = &layer.specialize::<C>().known_as(WeightLayout::Pairs4);
     let is_listed = x.list.is_some();
     // SAFETY: whole blocks or entries, with offsets within a row, and a layer has inputs.
     unsafe { tiles::compute::<C>(layer, x, output, thimble_pairs_tiles, is_listed) };

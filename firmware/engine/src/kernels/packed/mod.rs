@@ -26,13 +26,11 @@ mod v6m;
 
 use core::mem;
 
-use model_format::{Capabilities, Dense, WeightType};
+use model_format::{Capabilities, Dense, WeightLayout, WeightType};
 
-use super::tiles::Loop;
-use super::{Prepared, Values, Workspace, rows};
+use super::tiles::{self, Loop};
+use super::{Prepared, Values, Workspace};
 
-/// Rows of a tile.
-const ROWS: usize = 4;
 /// Words of an entry of a list: its offset in a tile, and its four inputs.
 const ENTRY: usize = 3;
 /// Segments of int4 weights, of an even number of blocks, as those of the others are.
@@ -62,6 +60,16 @@ impl Segment {
         assert!(columns * most_code * 255 < 1 << 15);
         Segment { whole: columns * 2, listed: columns * ENTRY }
     }
+}
+
+/// Returns whether these kernels read weights that lie so.
+#[inline(always)]
+pub(super) fn reads<C: Capabilities>(layout: WeightLayout) -> bool {
+    use WeightLayout::{Int2Columns4, Int4Columns4, TernaryColumns4};
+    let is_used = const {
+        C::OPS.reads(Int4Columns4) || C::OPS.reads(Int2Columns4) || C::OPS.reads(TernaryColumns4)
+    };
+    is_used && matches!(layout, Int4Columns4 | Int2Columns4 | TernaryColumns4)
 }
 
 /// Makes x − zero point in 16 bits; or, where at most two thirds of the blocks of four columns are not
@@ -137,25 +145,11 @@ pub(super) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, outp
             start.wrapping_byte_add(halves.wrapping_mul(2))
         }
     };
-    let mut weights = layer.weight_bytes().as_ptr();
-    let bias = |row: usize| layer.bias(row).wrapping_add(x.correction);
-    let mut row = 0usize;
-    while row.wrapping_add(ROWS) <= layer.outputs() {
-        let mut sums: [i32; ROWS] = core::array::from_fn(|k| bias(row.wrapping_add(k)));
-        // SAFETY: a tile has a word for each byte of a row, and the prepared input as many columns, or
-        // entries with offsets of them; the rows are rows of the layer.
-        unsafe {
-            tile(start, end, weights, &mut sums);
-            rows::quantize::<C>(layer, row, &sums, output);
-            weights = weights.add(row_len.wrapping_mul(ROWS));
-        }
-        row = row.wrapping_add(ROWS);
-    }
-    while row < layer.outputs() {
-        let sums = [bias(row).wrapping_add(single(layer, row, x))];
-        // SAFETY: the row is one of the layer's.
-        unsafe { rows::quantize::<C>(layer, row, &sums, output) };
-        row = row.wrapping_add(1);
+    let single = |row: usize, sum: &mut i32| *sum = sum.wrapping_add(single(layer, row, x));
+    // SAFETY: a tile has a word for each byte of a row, and the prepared input as many columns, or entries
+    // with offsets of them.
+    unsafe {
+        tiles::compute_narrow::<C>(layer, start..end, x.correction, output, tile, single);
     }
 }
 
