@@ -45,6 +45,6 @@ pub use thimble_device as device;
 pub use thimble_export as export;
 pub use thimble_preset as preset;
 pub use thimble_support::{foreign_text, memory, random};
-pub use thimble_train::{data, evaluate, network, quantize, threads, train};
+pub use thimble_train::{data, evaluate, grid, network, quantize, threads, train};
 
 use thimble_support::{atomic_file, folder_lock, template};

@@ -32,6 +32,11 @@ impl WeightType {
         }
     }
 
+    /// The type of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|weight_type| weight_type.name() == name)
+    }
+
     /// Weights that share a byte.
     pub const fn per_byte(self) -> usize {
         match self {

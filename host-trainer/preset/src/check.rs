@@ -3,7 +3,7 @@
 use thimble_support::foreign_text::shown;
 use thimble_train::data::{Dataset, ScalingMethod, Source, TargetKind, TestRows};
 use thimble_train::evaluate::Threshold;
-use thimble_train::network::{Activation, Head, Loss, Network, NetworkError, WeightPrecision};
+use thimble_train::network::{Activation, Head, Loss, Network, NetworkError};
 use thimble_train::train::{AwareError, Monitor};
 
 use super::{Error, Preset};
@@ -269,9 +269,9 @@ impl Preset {
         let network = Network::<f32>::new(1, &narrow(&self.network.specs()), 1);
         let Ok(network) = network else { return Ok(()) };
         match aware.check(&network, data_type, true) {
-            Ok((precisions, _))
+            Ok((types, _))
                 if self.training.pruning.is_some()
-                    && precisions.contains(&WeightPrecision::Int2) =>
+                    && types.contains(&model_format::WeightType::Int2) =>
             {
                 let problem = "int2 weights have no zero, and pruned weights are zero: choose \
                                ternary or int4, or leave training.pruning out";

@@ -28,6 +28,7 @@ use super::report::ReportArgs;
 #[cfg(feature = "serve")]
 use super::serve::ServeArgs;
 use super::sweep::Shard;
+use super::weights::Weights;
 use crate::experiment::Experiment;
 use crate::pack::Core;
 use crate::threads::MAX_THREADS;
@@ -139,7 +140,7 @@ pub struct TrainArgs {
     /// Train with weights and activations rounded as in the quantized model, with weights of this
     /// data type; as `quantization_aware` in a preset
     #[arg(long, value_enum)]
-    pub weights: Option<TrainedWeights>,
+    pub weights: Option<Weights>,
     /// Size of the model file for `--weights auto`, such as 16K
     #[arg(long, value_name = "BYTES", value_parser = super::quantize::flash, requires = "weights")]
     pub flash: Option<usize>,
@@ -164,21 +165,6 @@ pub struct TrainArgs {
     /// Print the metrics as a JSON object
     #[arg(long)]
     pub json: bool,
-}
-
-/// Weights of quantization-aware training.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum TrainedWeights {
-    /// 8 bits
-    Int8,
-    /// 4 bits
-    Int4,
-    /// 2 bits
-    Int2,
-    /// −1, 0 and 1
-    Ternary,
-    /// A type per layer by the measured sensitivity of the network of --from, within --flash
-    Auto,
 }
 
 /// Arguments of `sweep`.

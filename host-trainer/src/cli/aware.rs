@@ -1,36 +1,35 @@
 //! `host-trainer train --weights`: data types of the weights in quantization-aware training.
 
 use anyhow::bail;
-use model_format::{DataType, Model};
+use model_format::{DataType, Model, WeightType};
 
-use super::args::{TrainArgs, TrainedWeights};
+use super::args::TrainArgs;
+use super::weights::Weights;
 use crate::choice::{Budget, judged_rows, mixed, quantize_network, weight_type_names};
 use crate::experiment::Plan;
 use crate::preset::Preset;
 use crate::quantize::Activations;
 use crate::threads::Threads;
-use crate::train::LayerPrecisions;
+use crate::train::LayerTypes;
 
 /// Returns the setting of `--weights`.
 pub(super) fn weights_setting(args: &TrainArgs) -> anyhow::Result<Option<String>> {
-    let name = match args.weights {
+    let weights = match args.weights {
         None => return Ok(None),
-        Some(TrainedWeights::Auto) if args.from.is_none() => bail!(
+        Some(Weights::Auto) if args.from.is_none() => bail!(
             "--weights auto: it measures the sensitivity of a trained network. Train one without \
              --weights, and give its folder with --from"
         ),
-        Some(TrainedWeights::Auto) if args.flash.is_none() => {
+        Some(Weights::Auto) if args.flash.is_none() => {
             bail!("--weights auto: the size of the model is missing. Give it, such as --flash 16K")
         }
-        Some(_) if args.flash.is_some() && args.weights != Some(TrainedWeights::Auto) => {
+        Some(weights) if args.flash.is_some() && weights != Weights::Auto => {
             bail!("--flash is for `--weights auto`, which chooses a type per layer: leave it out")
         }
-        // Replaced when the network is known.
-        Some(TrainedWeights::Int8 | TrainedWeights::Auto) => "int8",
-        Some(TrainedWeights::Int4) => "int4",
-        Some(TrainedWeights::Int2) => "int2",
-        Some(TrainedWeights::Ternary) => "ternary",
+        Some(weights) => weights,
     };
+    // A choice per layer replaces it when the network is known.
+    let name = weights.weight_type().unwrap_or(WeightType::Int8).name();
     Ok(Some(format!("quantization_aware.weights={name}")))
 }
 
@@ -60,9 +59,9 @@ pub(super) fn mixed_weights(
 pub(super) fn rounding_text(preset: &Preset) -> String {
     let Some((aware, data_type)) = preset.aware() else { return String::new() };
     let weights = match &aware.weights {
-        LayerPrecisions::All(precision) => precision.name().to_string(),
-        LayerPrecisions::Each(each) => {
-            each.iter().map(|precision| precision.name()).collect::<Vec<_>>().join(", ")
+        LayerTypes::All(all) => all.name().to_string(),
+        LayerTypes::Each(each) => {
+            each.iter().map(|weight_type| weight_type.name()).collect::<Vec<_>>().join(", ")
         }
     };
     let activations = match data_type {

@@ -41,6 +41,7 @@ mod sweep;
 mod terminal;
 mod trace;
 mod train;
+mod weights;
 
 use std::process::ExitCode;
 

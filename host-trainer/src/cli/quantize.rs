@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::args::{DataArgs, ThreadArgs};
 use super::evaluate::read_model;
 use super::max_loss::MaxLoss;
+use super::weights::Weights;
 use super::{checkpoint, files, terminal};
 use crate::atomic_file;
 use crate::choice::{Budget, Choice, judged_rows, mixed, quantize_network};
@@ -74,21 +75,6 @@ pub struct QuantizeArgs {
     /// Number of threads
     #[command(flatten)]
     pub threads: ThreadArgs,
-}
-
-/// Weight precision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Weights {
-    /// 8 bits
-    Int8,
-    /// 4 bits
-    Int4,
-    /// 2 bits: −3, −1, 1 and 3
-    Int2,
-    /// −1, 0 and 1, five to a byte
-    Ternary,
-    /// A type per layer by measured sensitivity, within the budget
-    Auto,
 }
 
 fn quantization_setting(text: &str) -> Result<String, String> {
@@ -321,16 +307,14 @@ fn make(args: &QuantizeArgs, is_finishing: bool, threads: &Threads) -> anyhow::R
     if args.flash.is_some() && weights != Weights::Auto {
         bail!("--flash is for `--weights auto`, which chooses a type per layer: leave it out");
     }
-    let bytes = match (weights, &before, rows) {
-        (Weights::Int8, ..) => int8.clone(),
-        (Weights::Int4, ..) => with_weights(&model, &vec![WeightType::Int4; layers])?,
-        (Weights::Int2, ..) => with_weights(&model, &vec![WeightType::Int2; layers])?,
-        (Weights::Ternary, ..) => with_weights(&model, &vec![WeightType::Ternary; layers])?,
-        (Weights::Auto, Some(_), Some(rows)) => {
+    let bytes = match (weights.weight_type(), &before, rows) {
+        (Some(WeightType::Int8), ..) => int8.clone(),
+        (Some(all), ..) => with_weights(&model, &vec![all; layers])?,
+        (None, Some(_), Some(rows)) => {
             let budget = args.flash.map_or(Budget::Loss(args.budget), Budget::Flash);
             mixed(&model, rows, budget, threads)?.bytes
         }
-        (Weights::Auto, ..) => bail!(
+        (None, ..) => bail!(
             "{}: `--weights auto` needs evaluation rows, and there is no preset.toml beside the \
              model that defines them. Give the folder of a run, or choose int8 or int4",
             foreign_text::path(&args.source)

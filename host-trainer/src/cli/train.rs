@@ -9,10 +9,11 @@ use model_format::Model;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::args::{TrainArgs, TrainedWeights};
+use super::args::TrainArgs;
 use super::aware::{mixed_weights, rounding_text, weights_setting};
 use super::checkpoint::{self, Checkpoints};
 use super::progress::TrainProgress;
+use super::weights::Weights;
 use super::{files, terminal};
 use crate::data::{Locations, Results};
 use crate::evaluate::{Confusion, Threshold};
@@ -48,7 +49,7 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     if let Some(from) = &args.from {
         start_from(&mut plan, from, &out)?;
     }
-    if let (Some(TrainedWeights::Auto), Some(most)) = (args.weights, args.flash) {
+    if let (Some(Weights::Auto), Some(most)) = (args.weights, args.flash) {
         let types = mixed_weights(&mut plan, most, &threads)?;
         if !quiet && !args.json {
             terminal::print(&format!("weights for {} bytes: {types}\n\n", grouped(most as u64)))?;

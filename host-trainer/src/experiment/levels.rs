@@ -8,13 +8,11 @@
 
 use std::collections::HashMap;
 
-use model_format::DataType;
+use model_format::{DataType, WeightType};
 use safetensors::{Dtype, SafeTensors};
 
-use crate::network::{
-    FakeQuantization, InputRanges, Network, Points, WeightLevels, WeightPrecision,
-};
-use crate::quantize::Range;
+use crate::grid::{Range, WeightGrid};
+use crate::network::{FakeQuantization, InputRanges, Network, Points};
 
 /// A tensor to be written: name, shape and bytes.
 pub(super) type Tensor = (String, Vec<usize>, Vec<u8>);
@@ -29,7 +27,11 @@ pub(super) fn write(network: &Network<f32>) -> (Vec<Tensor>, HashMap<String, Str
     let mut tensors = Vec::new();
     for (index, grid) in fake.weights().iter().enumerate() {
         let name = format!("layers.{index}.weight_scale");
-        tensors.push((name, vec![grid.scales.len()], bytes(grid.scales.clone())));
+        tensors.push((
+            name,
+            vec![grid.scales.len()],
+            bytes(grid.scales.iter().map(|scale| *scale as f32).collect()),
+        ));
     }
     let ends = fake.ranges().iter().flat_map(|range| [range.low(), range.high()]).collect();
     tensors.push((RANGES.to_string(), vec![fake.ranges().len(), 2], bytes(ends)));
@@ -38,7 +40,7 @@ pub(super) fn write(network: &Network<f32>) -> (Vec<Tensor>, HashMap<String, Str
         let pairs = pairs.flat_map(|(&middle, &half)| [middle, half]).collect();
         tensors.push((INPUT.to_string(), vec![input.halves.len(), 2], bytes(pairs)));
     }
-    let names: Vec<&str> = fake.weights().iter().map(|grid| grid.precision.name()).collect();
+    let names: Vec<&str> = fake.weights().iter().map(|grid| grid.weight_type.name()).collect();
     let activations = match fake.data_type() {
         DataType::Int8 => "int8",
         DataType::Int16 => "int16",
@@ -86,15 +88,15 @@ pub(super) fn read(
     let mut names = names.split(',');
     for (index, (dense, _)) in network.dense_layers().enumerate() {
         let name = names.next().unwrap_or_default();
-        let precision = WeightPrecision::ALL.into_iter().find(|p| p.name() == name);
-        let Some(precision) = precision else {
+        let Some(weight_type) = WeightType::named(name) else {
             return Err(format!("the data type of its weights in dense layer {index} is unknown"));
         };
         let scales = values(&format!("layers.{index}.weight_scale"), &[dense.outputs])?;
         if scales.iter().any(|scale| *scale <= 0.0) {
             return Err(format!("layers.{index}.weight_scale has scales that are not above 0"));
         }
-        weights.push(WeightLevels { precision, scales });
+        let scales = scales.into_iter().map(f64::from).collect();
+        weights.push(WeightGrid { weight_type, scales });
     }
     let input = match file.tensor(INPUT) {
         Ok(_) => {

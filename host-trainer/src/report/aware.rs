@@ -23,7 +23,7 @@ pub fn aware_text(
     quantized: &Evaluation,
 ) -> Option<String> {
     let fake = network.fake_quantization()?;
-    let names: Vec<&str> = fake.weights().iter().map(|grid| grid.precision.name()).collect();
+    let names: Vec<&str> = fake.weights().iter().map(|grid| grid.weight_type.name()).collect();
     let names = match names.split_first() {
         Some((first, rest)) if rest.iter().all(|name| name == first) => (*first).to_string(),
         _ => names.join(", "),

@@ -3,6 +3,7 @@
 //! | module | content |
 //! |---|---|
 //! | [`data`] | datasets: sources, splits, scaling, augmentation |
+//! | [`grid`] | ranges of activations and levels of weights |
 //! | [`network`] | the float network: layers, losses, gradients, matrix multiplication |
 //! | [`train`] | the training loop: optimizers, schedules, callbacks, checkpoints |
 //! | [`quantize`] | calibration and quantization: from a float network to a model file |
@@ -12,6 +13,7 @@
 
 pub mod data;
 pub mod evaluate;
+pub mod grid;
 pub mod network;
 pub mod quantize;
 pub mod threads;

@@ -24,9 +24,7 @@ pub use batch_normalization::BatchNormalization;
 pub use dense::Dense;
 pub use dropout::Noise;
 pub(crate) use fake_quantization::quantize_row;
-pub use fake_quantization::{
-    Clipping, FakeQuantization, InputRanges, Points, WeightLevels, WeightPrecision,
-};
+pub use fake_quantization::{Clipping, FakeQuantization, InputRanges, Points, code};
 pub use finite::NotFinite;
 pub(crate) use gradients::{GradientMemory, GradientPlan};
 pub use head::Head;

@@ -2,9 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::{CalibrationMethod, Range};
+use super::CalibrationMethod;
 use crate::data::Subset;
 use crate::evaluate::over_chunks;
+use crate::grid::Range;
 use crate::network::Network;
 use crate::threads::Threads;
 

@@ -4,31 +4,11 @@ use model_format::DataType;
 
 use super::logits::{clips_logits, logit_range};
 use super::prepare::scaled_targets;
-use super::{Calibration, DataTypes, Range};
+use super::{Calibration, DataTypes};
 use crate::data::{Subset, Targets};
+use crate::grid::Range;
 use crate::network::{Activation, Head, Layer, Network, Objective};
 use crate::threads::Threads;
-
-/// Input limit of int8 tanh. Beyond it, the output saturates at −1 or 127/128.
-const TANH_INT8: f32 = 3.2;
-/// Input limit of int16 tanh. Beyond it, the output is ±1 within two steps of 1/32768.
-const TANH_INT16: f32 = 5.5;
-/// Input limit of the int8 logistic function. Beyond it, the output saturates at 0 or 255/256.
-const LOGISTIC_INT8: f32 = 6.3;
-/// Input limit of the int16 logistic function.
-const LOGISTIC_INT16: f32 = 11.0;
-
-/// Returns the largest magnitude of the inputs of tanh and sigmoid that is worth steps. Beyond it,
-/// they are flat.
-pub(crate) fn input_limit(activation: Activation, data_type: DataType) -> Option<f32> {
-    match (activation, data_type) {
-        (Activation::Tanh, DataType::Int8) => Some(TANH_INT8),
-        (Activation::Tanh, DataType::Int16) => Some(TANH_INT16),
-        (Activation::Sigmoid, DataType::Int8) => Some(LOGISTIC_INT8),
-        (Activation::Sigmoid, DataType::Int16) => Some(LOGISTIC_INT16),
-        _ => None,
-    }
-}
 
 /// Narrows ranges: inputs of tanh and sigmoid to where these are not flat, regression outputs to
 /// the range of targets, and int8 logits to the range with the least cross-entropy.
@@ -44,7 +24,7 @@ pub(super) fn clamp_ranges(
     let of_layers = data_types.of_layers(folded, objective);
     let bound = |layer: usize, activation: Activation| {
         let data_type = of_layers.get(layer).copied().unwrap_or(DataType::Int8);
-        input_limit(activation, data_type).map(within)
+        activation.input_limit(data_type).map(within)
     };
     let limits: Vec<Option<Range>> = folded
         .layers()

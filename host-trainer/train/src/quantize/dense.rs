@@ -4,7 +4,7 @@ use model_format::build::DenseSpec;
 use model_format::{Clamp, DataType, Error, Multiplier, Quantization, WeightLayout, WeightType};
 
 use super::weights::compact;
-use super::{WeightGrid, nearest};
+use crate::grid::{WeightGrid, nearest};
 use crate::network::{Activation, Dense};
 
 /// Largest bias in i32, a power of two. It leaves the rest of the accumulator to the products,

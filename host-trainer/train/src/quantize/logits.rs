@@ -4,10 +4,10 @@
 use model_format::DataType;
 use rayon::prelude::*;
 
-use super::Range;
 use super::center_logits::linear_end;
 use crate::data::Subset;
 use crate::evaluate::over_chunks;
+use crate::grid::Range;
 use crate::network::{Head, Network, Objective};
 use crate::threads::Threads;
 

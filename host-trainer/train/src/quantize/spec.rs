@@ -8,8 +8,9 @@ use thimble_convert::tables;
 
 use super::prepare::{Prepared, half_steps};
 use super::stage::ChosenStage;
-use super::{Calibration, DataTypes, QuantizeError, WeightGrid, quantize_dense};
+use super::{Calibration, DataTypes, QuantizeError, quantize_dense};
 use crate::data::{Features, Raw, Subset, Targets};
+use crate::grid::WeightGrid;
 use crate::network::{Activation, Head, Layer, Objective};
 
 /// Inputs of the conversion of a float network to a model.

@@ -1,9 +1,7 @@
 //! Grids of weights that quantization-aware training left, after preparation for quantization.
 
-use model_format::WeightType;
-
-use super::WeightGrid;
-use crate::network::{Network, WeightPrecision};
+use crate::grid::WeightGrid;
+use crate::network::{Network, code};
 
 /// Returns the grid of each dense layer of a prepared network, given the network that was trained
 /// with fake quantization. `None` without.
@@ -24,16 +22,16 @@ pub(super) fn trained_grids(
         let rows = before.rows().into_iter().zip(after.rows()).zip(&levels.scales);
         let scale = |((before, after), &scale): (
             (ndarray::ArrayView1<'_, f32>, ndarray::ArrayView1<'_, f32>),
-            &f32,
+            &f64,
         )| {
             let factor = |column: usize| halves.map_or(1.0, |halves| f64::from(halves[column]));
             let codes = before.iter().enumerate().map(|(column, &weight)| {
-                levels.precision.code(f64::from(weight) * factor(column), scale.into())
+                code(levels.weight_type, f64::from(weight) * factor(column), scale)
             });
             row_scale(after.iter().map(|&weight| f64::from(weight)), codes)
         };
         let scales = rows.map(scale).collect();
-        grids.push(WeightGrid { weight_type: weight_type(levels.precision), scales });
+        grids.push(WeightGrid { weight_type: levels.weight_type, scales });
     }
     Some(grids)
 }
@@ -52,18 +50,10 @@ fn row_scale(weights: impl Iterator<Item = f64>, codes: impl Iterator<Item = i8>
     }
 }
 
-/// Returns the type of the model format.
-fn weight_type(precision: WeightPrecision) -> WeightType {
-    match precision {
-        WeightPrecision::Int8 => WeightType::Int8,
-        WeightPrecision::Int4 => WeightType::Int4,
-        WeightPrecision::Int2 => WeightType::Int2,
-        WeightPrecision::Ternary => WeightType::Ternary,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use model_format::WeightType;
+
     use super::*;
 
     fn scale(codes: &[i8], weights: &[f64]) -> f64 {
@@ -87,12 +77,10 @@ mod tests {
 
     #[test]
     fn levels_are_those_of_the_format() {
-        for precision in WeightPrecision::ALL {
-            let weight_type = weight_type(precision);
-            assert_eq!(weight_type.name(), precision.name());
-            for code in -127..=127_i8 {
-                let is_code = precision.code(code.into(), 1.0) == code;
-                assert_eq!(is_code, weight_type.holds(code.into()), "{precision:?} {code}");
+        for weight_type in WeightType::ALL {
+            for weight in -127..=127_i8 {
+                let is_code = code(weight_type, weight.into(), 1.0) == weight;
+                assert_eq!(is_code, weight_type.holds(weight.into()), "{weight_type:?} {weight}");
             }
         }
     }

@@ -8,8 +8,9 @@ use model_format::build::{DenseSpec, LayerSpec, ModelSpec, SelfTestSpec};
 use model_format::{Dense, Error, Layer, Model, Multiplier, WeightLayout, WeightType, padded};
 use thimble_nn::Engine;
 
-use super::{QuantizeError, nearest};
+use super::QuantizeError;
 use crate::evaluate::Int8Error;
+use crate::grid::nearest;
 
 /// Largest bias of a row of zeros, a power of two that leaves the rest of the accumulator to the
 /// products.

@@ -2,7 +2,8 @@
 
 use model_format::{DataType, Quantization};
 
-use super::{Calibration, Range};
+use super::Calibration;
+use crate::grid::Range;
 use crate::network::{Dense, Layer, Network};
 
 /// Largest magnitude that a pre-activation may have, in steps of the layer's outputs. The format

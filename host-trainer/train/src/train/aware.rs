@@ -1,12 +1,12 @@
 //! Quantization-aware training: settings, and the fake-quantized copy of the network in training.
 
+use model_format::WeightType;
 use serde::{Deserialize, Serialize};
 
+use crate::grid::{Range, WeightGrid};
 use crate::network::{
-    Clipping, FakeQuantization, InputRanges, Network, NetworkError, Points, Real, WeightLevels,
-    WeightPrecision, quantize_row,
+    Clipping, FakeQuantization, InputRanges, Network, NetworkError, Points, Real, quantize_row,
 };
-use crate::quantize::Range;
 
 /// Momentum of the ranges of activations.
 const MOMENTUM: f64 = 0.98;
@@ -16,7 +16,7 @@ const MOMENTUM: f64 = 0.98;
 #[serde(deny_unknown_fields)]
 pub struct AwareSettings {
     /// Data types of the weights.
-    pub weights: LayerPrecisions,
+    pub weights: LayerTypes,
     /// Choice of the scale of each row of weights.
     #[serde(default)]
     pub clipping: Clipping,
@@ -27,26 +27,61 @@ pub struct AwareSettings {
 
 /// Data types of the weights: one for all layers, or one per dense layer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "must be `int8`, `int4`, `int2` or `ternary`, or a list with one of these per dense \
-                 layer"
-)]
-pub enum LayerPrecisions {
+#[serde(try_from = "Names", into = "Names")]
+pub enum LayerTypes {
     /// One for all dense layers.
-    All(WeightPrecision),
+    All(WeightType),
     /// One per dense layer, first to last.
-    Each(Vec<WeightPrecision>),
+    Each(Vec<WeightType>),
 }
 
-impl LayerPrecisions {
+const EXPECTED: &str =
+    "must be `int8`, `int4`, `int2` or `ternary`, or a list with one of these per dense layer";
+
+/// [`LayerTypes`] as presets have them.
+#[derive(Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "must be `int8`, `int4`, `int2` or `ternary`, or a list with one of these per dense layer"
+)]
+enum Names {
+    All(String),
+    Each(Vec<String>),
+}
+
+impl TryFrom<Names> for LayerTypes {
+    type Error = String;
+
+    fn try_from(names: Names) -> Result<Self, String> {
+        let named =
+            |name: &String| WeightType::named(name).ok_or_else(|| format!("`{name}`: {EXPECTED}"));
+        Ok(match names {
+            Names::All(name) => LayerTypes::All(named(&name)?),
+            Names::Each(names) => {
+                LayerTypes::Each(names.iter().map(named).collect::<Result<_, _>>()?)
+            }
+        })
+    }
+}
+
+impl From<LayerTypes> for Names {
+    fn from(types: LayerTypes) -> Self {
+        let name = |weight_type: WeightType| weight_type.name().to_string();
+        match types {
+            LayerTypes::All(all) => Names::All(name(all)),
+            LayerTypes::Each(each) => Names::Each(each.into_iter().map(name).collect()),
+        }
+    }
+}
+
+impl LayerTypes {
     /// Returns the data type of each of `count` dense layers, or `None` for a list of another
     /// length.
-    pub fn of_layers(&self, count: usize) -> Option<Vec<WeightPrecision>> {
+    pub fn of_layers(&self, count: usize) -> Option<Vec<WeightType>> {
         match self {
-            LayerPrecisions::All(precision) => Some(vec![*precision; count]),
-            LayerPrecisions::Each(each) if each.len() == count => Some(each.clone()),
-            LayerPrecisions::Each(_) => None,
+            LayerTypes::All(weight_type) => Some(vec![*weight_type; count]),
+            LayerTypes::Each(each) if each.len() == count => Some(each.clone()),
+            LayerTypes::Each(_) => None,
         }
     }
 }
@@ -69,21 +104,21 @@ impl<T: Real> Aware<T> {
     /// Creates the copy of a network.
     ///
     /// # Shapes
-    /// `precisions` has one entry per dense layer, `input` one range per feature.
+    /// `types` has one entry per dense layer, `input` one range per feature.
     pub fn new(
         network: &Network<T>,
         points: Points,
-        precisions: &[WeightPrecision],
+        types: &[WeightType],
         clipping: Clipping,
         input: Option<InputRanges>,
         data_type: model_format::DataType,
     ) -> Self {
         let dense = network.dense_layers().map(|(dense, _)| *dense);
-        let grid = |(precision, dense): (&WeightPrecision, crate::network::Dense)| WeightLevels {
-            precision: *precision,
+        let grid = |(weight_type, dense): (&WeightType, crate::network::Dense)| WeightGrid {
+            weight_type: *weight_type,
             scales: vec![1.0; dense.outputs],
         };
-        let weights = precisions.iter().zip(dense).map(grid).collect();
+        let weights = types.iter().zip(dense).map(grid).collect();
         let halves = input.as_ref().map_or(&[][..], |input| input.halves.as_slice());
         let columns = halves.iter().map(|&half| T::from_f32(half)).collect();
         let widest = network.dense_layers().map(|(dense, _)| dense.inputs).max().unwrap_or(0);
@@ -127,8 +162,10 @@ impl<T: Real> Aware<T> {
             let to = self.network.parameters_mut()[weights].chunks_exact_mut(dense.inputs);
             for ((row, out), scale) in from.zip(to).zip(&mut grid.scales) {
                 let staged = &mut self.staged[..dense.inputs];
-                let found = quantize_row(row, columns, grid.precision, self.clipping, staged, out);
-                *scale = found.to_f64() as f32;
+                let found =
+                    quantize_row(row, columns, grid.weight_type, self.clipping, staged, out);
+                // As precise as it is stored.
+                *scale = (found.to_f64() as f32).into();
             }
         }
         self.network.put_fake_quantization(fake);
@@ -198,16 +235,16 @@ impl AwareSettings {
         network: &Network<T>,
         data_type: model_format::DataType,
         outputs: bool,
-    ) -> Result<(Vec<WeightPrecision>, Points), AwareError> {
+    ) -> Result<(Vec<WeightType>, Points), AwareError> {
         let layers = network.dense_layers().count();
-        let precisions = self.weights.of_layers(layers).ok_or_else(|| {
+        let types = self.weights.of_layers(layers).ok_or_else(|| {
             let given = match &self.weights {
-                LayerPrecisions::Each(each) => each.len(),
-                LayerPrecisions::All(_) => 1,
+                LayerTypes::Each(each) => each.len(),
+                LayerTypes::All(_) => 1,
             };
             AwareError::Layers { given, layers }
         })?;
-        Ok((precisions, Points::new(network, data_type, outputs)?))
+        Ok((types, Points::new(network, data_type, outputs)?))
     }
 }
 
@@ -225,9 +262,9 @@ mod tests {
         LayerSpec::Dense(DenseSpec::new(units, activation))
     }
 
-    fn aware(network: &Network<f64>, precisions: &[WeightPrecision]) -> Aware<f64> {
+    fn aware(network: &Network<f64>, types: &[WeightType]) -> Aware<f64> {
         let points = Points::new(network, DataType::Int8, true).unwrap();
-        Aware::new(network, points, precisions, Clipping::Mean, None, DataType::Int8)
+        Aware::new(network, points, types, Clipping::Mean, None, DataType::Int8)
     }
 
     /// Gradients of all parameters in the last passes of a tape.
@@ -245,7 +282,7 @@ mod tests {
         let layers = [dense(2, Activation::Relu), dense(1, Activation::Linear)];
         let mut network = Network::<f64>::new(2, &layers, 1).unwrap();
         network.parameters_mut().copy_from_slice(&[0.9, -0.3, 0.2, 0.8, 0.0, 0.0, 0.5, -0.5, 0.0]);
-        let mut aware = aware(&network, &[WeightPrecision::Ternary; 2]);
+        let mut aware = aware(&network, &[WeightType::Ternary; 2]);
         // Levels at 1.2 times the mean magnitude of each row, borders at half of that.
         let expected = [0.72, 0.0, 0.0, 0.6, 0.0, 0.0, 0.6, -0.6, 0.0];
         for (found, expected) in aware.network().parameters().iter().zip(expected) {
@@ -290,12 +327,12 @@ mod tests {
             dense(3, Activation::Linear),
         ];
         let mut network = Network::<f64>::new(5, &layers, 3).unwrap();
-        let precisions = [WeightPrecision::Int4, WeightPrecision::Int2];
+        let types = [WeightType::Int4, WeightType::Int2];
         let rows = 6;
         let input: Vec<f64> = (0..rows * 5).map(|k| (k * 37 % 101) as f64 / 50.0 - 1.0).collect();
         let pass = |network: &Network<f64>| {
             // Ranges are not set, so that activations are not rounded.
-            let aware = aware(network, &precisions);
+            let aware = aware(network, &types);
             let mut tape = Tape::new(aware.network(), rows);
             tape.input_mut(rows).copy_from_slice(&input);
             tape.forward_training(aware.network(), rows, Noise::default());
@@ -326,7 +363,7 @@ mod tests {
     #[test]
     fn ranges_follow_the_batches() {
         let network = Network::<f64>::new(1, &[dense(1, Activation::Linear)], 1).unwrap();
-        let mut aware = aware(&network, &[WeightPrecision::Int8]);
+        let mut aware = aware(&network, &[WeightType::Int8]);
         assert_eq!(aware.ends(), [0.0, 0.0]);
         aware.follow([[[-1.0, 0.5]].as_slice(), &[[-0.5, 2.0]]].into_iter());
         assert_eq!(aware.ends(), [-1.0, 2.0]);

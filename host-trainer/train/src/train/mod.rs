@@ -19,7 +19,7 @@ mod settings;
 mod trainer;
 
 pub use augmentation::Augmentation;
-pub use aware::{AwareError, AwareSettings, LayerPrecisions};
+pub use aware::{AwareError, AwareSettings, LayerTypes};
 pub use callbacks::{Best, EarlyStopping, Monitor, Plateau};
 pub use checkpoint::{Checkpoint, CheckpointError, Place};
 pub use class_weight::ClassWeight;

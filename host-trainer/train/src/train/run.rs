@@ -19,9 +19,7 @@ use super::trainer::Batch;
 use super::{BatchRecord, EpochRecord, History, Optimizer, Settings, Trainer};
 use crate::data::{Shift, Shifts, Splits};
 use crate::evaluate::score_float;
-use crate::network::{
-    BatchScore, Clipping, InputRanges, Network, Objective, Points, WeightPrecision,
-};
+use crate::network::{BatchScore, Clipping, InputRanges, Network, Objective, Points};
 use crate::quantize::{has_own_ranges, input_ranges};
 use crate::threads::Threads;
 
@@ -531,7 +529,7 @@ impl Run<'_> {
 
 /// Start of quantization-aware training.
 struct Start {
-    precisions: Vec<WeightPrecision>,
+    types: Vec<model_format::WeightType>,
     points: Points,
     clipping: Clipping,
     input: Option<InputRanges>,
@@ -549,9 +547,9 @@ impl Start {
         threads: &Threads,
     ) -> Result<Self, AwareError> {
         let outputs = !has_own_ranges(network, objective, &splits.train);
-        let (precisions, points) = settings.check(network, data_type, outputs)?;
+        let (types, points) = settings.check(network, data_type, outputs)?;
         Ok(Start {
-            precisions,
+            types,
             points,
             clipping: settings.clipping,
             input: input_ranges(&splits.train, data_type, threads),
@@ -561,8 +559,8 @@ impl Start {
     }
 
     fn aware(&self, network: &Network<f32>) -> Aware<f32> {
-        let Start { precisions, points, clipping, input, data_type, .. } = self;
-        Aware::new(network, points.clone(), precisions, *clipping, input.clone(), *data_type)
+        let Start { types, points, clipping, input, data_type, .. } = self;
+        Aware::new(network, points.clone(), types, *clipping, input.clone(), *data_type)
     }
 }
 

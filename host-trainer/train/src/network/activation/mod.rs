@@ -1,5 +1,6 @@
 //! Activation functions and their derivatives.
 
+mod input_limit;
 mod loops;
 mod name;
 

@@ -17,19 +17,10 @@ use model_format::{DataType, Quantization};
 
 pub use activations::{Rounding, ends};
 pub use points::{Point, Points};
-pub use weights::{Clipping, WeightPrecision, quantize_row};
+pub use weights::{Clipping, code, quantize_row};
 
 use super::Real;
-use crate::quantize::Range;
-
-/// Levels of the weights of a dense layer.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WeightLevels {
-    /// Data type.
-    pub precision: WeightPrecision,
-    /// Weight of code 1, per row.
-    pub scales: Vec<f32>,
-}
+use crate::grid::{Range, WeightGrid};
 
 /// Ranges of the input features: middle and half width of each, in the units of the network's
 /// inputs. A feature of half width 0 is ignored.
@@ -53,7 +44,7 @@ pub struct LayerRoundings<T> {
 /// Levels of weights and ranges of activations of a network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FakeQuantization<T> {
-    weights: Vec<WeightLevels>,
+    weights: Vec<WeightGrid>,
     input: Option<InputRanges>,
     data_type: DataType,
     points: Points,
@@ -72,7 +63,7 @@ impl<T: Real> FakeQuantization<T> {
     /// feature, or is `None` for pixels, which are exact.
     pub fn new(
         points: Points,
-        weights: Vec<WeightLevels>,
+        weights: Vec<WeightGrid>,
         input: Option<InputRanges>,
         data_type: DataType,
     ) -> Self {
@@ -92,12 +83,12 @@ impl<T: Real> FakeQuantization<T> {
     }
 
     /// Returns the levels of the weights of each dense layer.
-    pub fn weights(&self) -> &[WeightLevels] {
+    pub fn weights(&self) -> &[WeightGrid] {
         &self.weights
     }
 
     /// Returns the levels of the weights of each dense layer, for mutation.
-    pub(crate) fn weights_mut(&mut self) -> &mut [WeightLevels] {
+    pub(crate) fn weights_mut(&mut self) -> &mut [WeightGrid] {
         &mut self.weights
     }
 

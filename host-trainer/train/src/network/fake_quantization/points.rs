@@ -3,7 +3,6 @@
 use model_format::{DataType, Quantization};
 
 use crate::network::{Activation, Head, Layer, Network, NetworkError, Real};
-use crate::quantize::input_limit;
 
 /// A point at which activations are rounded.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -99,7 +98,7 @@ impl Points {
                     true => DataType::Int8,
                     false => data_type,
                 };
-                let limit = table.and_then(|table| input_limit(table, data_type));
+                let limit = table.and_then(|table| table.input_limit(data_type));
                 points.tracked += 1;
                 Some(Point::Tracked { index: points.tracked - 1, limit, data_type })
             };

@@ -1,84 +1,40 @@
 //! Fake quantization of weights: rows rounded to the levels of a data type.
 
+use model_format::WeightType;
 use serde::{Deserialize, Serialize};
 
 use crate::network::Real;
 use crate::vectorized::{Loop, vectorized};
 
-/// Data type of a layer's weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WeightPrecision {
-    /// −127 to 127.
-    Int8,
-    /// −7 to 7.
-    Int4,
-    /// −3, −1, 1 and 3.
-    Int2,
-    /// −1, 0 and 1.
-    Ternary,
+/// Returns the distance of neighboring codes.
+const fn step(weight_type: WeightType) -> i8 {
+    match weight_type {
+        WeightType::Int2 => 2,
+        WeightType::Int8 | WeightType::Int4 | WeightType::Ternary => 1,
+    }
 }
 
-impl WeightPrecision {
-    /// All data types, widest first.
-    pub const ALL: [WeightPrecision; 4] = [
-        WeightPrecision::Int8,
-        WeightPrecision::Int4,
-        WeightPrecision::Int2,
-        WeightPrecision::Ternary,
-    ];
-
-    /// Returns the name that presets use.
-    pub const fn name(self) -> &'static str {
-        match self {
-            WeightPrecision::Int8 => "int8",
-            WeightPrecision::Int4 => "int4",
-            WeightPrecision::Int2 => "int2",
-            WeightPrecision::Ternary => "ternary",
-        }
+/// Returns the smallest magnitude of a code.
+const fn least(weight_type: WeightType) -> i8 {
+    match weight_type {
+        WeightType::Int2 => 1,
+        WeightType::Int8 | WeightType::Int4 | WeightType::Ternary => 0,
     }
+}
 
-    /// Returns the largest code.
-    pub const fn most(self) -> i8 {
-        match self {
-            WeightPrecision::Int8 => 127,
-            WeightPrecision::Int4 => 7,
-            WeightPrecision::Int2 => 3,
-            WeightPrecision::Ternary => 1,
-        }
+/// Returns the largest weight that is not clipped, as a multiple of the mean magnitude of its row.
+const fn clip(weight_type: WeightType) -> f64 {
+    match weight_type {
+        WeightType::Int8 => f64::INFINITY,
+        WeightType::Int4 => 3.6,
+        WeightType::Int2 => 1.9,
+        WeightType::Ternary => 1.2,
     }
+}
 
-    /// Returns the distance of neighboring codes.
-    pub const fn step(self) -> i8 {
-        match self {
-            WeightPrecision::Int2 => 2,
-            _ => 1,
-        }
-    }
-
-    /// Returns the smallest magnitude of a code.
-    pub const fn least(self) -> i8 {
-        match self {
-            WeightPrecision::Int2 => 1,
-            _ => 0,
-        }
-    }
-
-    /// Returns the code nearest to a weight.
-    pub fn code(self, weight: f64, scale: f64) -> i8 {
-        Codes::new(self).nearest(weight, 1.0 / scale) as i8
-    }
-
-    /// Returns the largest weight that is not clipped, as a multiple of the mean magnitude of its
-    /// row.
-    const fn clip(self) -> f64 {
-        match self {
-            WeightPrecision::Int8 => f64::INFINITY,
-            WeightPrecision::Int4 => 3.6,
-            WeightPrecision::Int2 => 1.9,
-            WeightPrecision::Ternary => 1.2,
-        }
-    }
+/// Returns the code nearest to a weight, rounded as [`quantize_row`] rounds.
+pub fn code(weight_type: WeightType, weight: f64, scale: f64) -> i8 {
+    Codes::new(weight_type).nearest(weight, 1.0 / scale) as i8
 }
 
 /// Choice of the scale of a row of weights.
@@ -108,25 +64,25 @@ const ROUNDS: usize = 4;
 pub fn quantize_row<T: Real>(
     row: &[T],
     columns: &[T],
-    precision: WeightPrecision,
+    weight_type: WeightType,
     clipping: Clipping,
     staged: &mut [T],
     out: &mut [T],
 ) -> T {
-    vectorized::<QuantizeRow, _>((row, columns, precision, clipping, staged, out))
+    vectorized::<QuantizeRow, _>((row, columns, weight_type, clipping, staged, out))
 }
 
 struct QuantizeRow;
 
-impl<T: Real> Loop<(&[T], &[T], WeightPrecision, Clipping, &mut [T], &mut [T])> for QuantizeRow {
+impl<T: Real> Loop<(&[T], &[T], WeightType, Clipping, &mut [T], &mut [T])> for QuantizeRow {
     type Output = T;
 
     #[inline(always)]
     fn run(
-        (row, columns, precision, clipping, staged, out): (
+        (row, columns, weight_type, clipping, staged, out): (
             &[T],
             &[T],
-            WeightPrecision,
+            WeightType,
             Clipping,
             &mut [T],
             &mut [T],
@@ -146,15 +102,13 @@ impl<T: Real> Loop<(&[T], &[T], WeightPrecision, Clipping, &mut [T], &mut [T])> 
             out.fill(T::zero());
             return T::one();
         }
-        let codes = Codes::new(precision);
+        let codes = Codes::new(weight_type);
         let mean = sum / T::from_f64(row.len() as f64);
-        let mut scale = match precision {
-            WeightPrecision::Int8 => largest,
+        let mut scale = match weight_type {
+            WeightType::Int8 => largest,
             // Few large weights: levels beyond the largest would be empty.
-            WeightPrecision::Int4 => (mean * T::from_f64(precision.clip())).min(largest),
-            WeightPrecision::Int2 | WeightPrecision::Ternary => {
-                mean * T::from_f64(precision.clip())
-            }
+            WeightType::Int4 => (mean * T::from_f64(clip(weight_type))).min(largest),
+            WeightType::Int2 | WeightType::Ternary => mean * T::from_f64(clip(weight_type)),
         } / codes.most;
         if clipping == Clipping::Mse {
             for _ in 0..ROUNDS {
@@ -189,11 +143,11 @@ struct Codes<T> {
 
 impl<T: Real> Codes<T> {
     #[inline(always)]
-    fn new(precision: WeightPrecision) -> Self {
-        let step = T::from_f64(f64::from(precision.step()));
+    fn new(weight_type: WeightType) -> Self {
+        let step = T::from_f64(f64::from(step(weight_type)));
         Codes {
-            least: T::from_f64(f64::from(precision.least())),
-            most: T::from_f64(f64::from(precision.most())),
+            least: T::from_f64(f64::from(least(weight_type))),
+            most: T::from_f64(f64::from(weight_type.max_weight())),
             step,
             inverse_step: T::one() / step,
         }
@@ -263,9 +217,9 @@ fn fit<T: Real>(row: &[T], scale: T, codes: Codes<T>) -> [T; 2] {
 mod tests {
     use super::*;
 
-    fn quantized(row: &[f64], precision: WeightPrecision, clipping: Clipping) -> (f64, Vec<f64>) {
+    fn quantized(row: &[f64], weight_type: WeightType, clipping: Clipping) -> (f64, Vec<f64>) {
         let (mut staged, mut out) = (vec![0.0; row.len()], vec![f64::NAN; row.len()]);
-        let scale = quantize_row(row, &[], precision, clipping, &mut staged, &mut out);
+        let scale = quantize_row(row, &[], weight_type, clipping, &mut staged, &mut out);
         (scale, out.iter().map(|weight| weight / scale).collect())
     }
 
@@ -273,34 +227,34 @@ mod tests {
     fn rows_by_hand() {
         // Mean magnitude 1, largest 2.
         let row = [2.0, -1.0, 0.5, -0.5];
-        let (scale, codes) = quantized(&row, WeightPrecision::Int4, Clipping::Mean);
+        let (scale, codes) = quantized(&row, WeightType::Int4, Clipping::Mean);
         // 3.6 is beyond the largest weight.
         assert!((scale - 2.0 / 7.0).abs() < 1e-15);
         let rounded: Vec<f64> = codes.iter().map(|code| code.round()).collect();
         assert_eq!(rounded, [7.0, -4.0, 2.0, -2.0]);
-        let (scale, codes) = quantized(&row, WeightPrecision::Ternary, Clipping::Mean);
+        let (scale, codes) = quantized(&row, WeightType::Ternary, Clipping::Mean);
         // Levels at ±1.2, borders at ±0.6.
         assert_eq!((scale, codes), (1.2, vec![1.0, -1.0, 0.0, 0.0]));
-        let (scale, codes) = quantized(&row, WeightPrecision::Int2, Clipping::Mean);
+        let (scale, codes) = quantized(&row, WeightType::Int2, Clipping::Mean);
         // Levels at ±0.633 and ±1.9, borders at 0 and ±1.27.
         assert!((scale - 1.9 / 3.0).abs() < 1e-15);
         let rounded: Vec<f64> = codes.iter().map(|code| code.round()).collect();
         assert_eq!(rounded, [3.0, -1.0, 1.0, -1.0]);
-        let (scale, codes) = quantized(&row, WeightPrecision::Int8, Clipping::Mean);
+        let (scale, codes) = quantized(&row, WeightType::Int8, Clipping::Mean);
         assert!((scale - 2.0 / 127.0).abs() < 1e-15);
         assert!((codes[0] - 127.0).abs() < 1e-12);
     }
 
     #[test]
     fn a_row_that_lies_on_levels_keeps_its_values() {
-        for precision in WeightPrecision::ALL {
-            let (most, step) = (precision.most(), precision.step());
+        for weight_type in WeightType::ALL {
+            let (most, step) = (weight_type.max_weight(), step(weight_type));
             let codes: Vec<f64> =
                 (-most..=most).step_by(step as usize).map(|code| f64::from(code) * 0.25).collect();
             let (mut staged, mut out) = (vec![0.0; codes.len()], vec![0.0; codes.len()]);
-            quantize_row(&codes, &[], precision, Clipping::Mse, &mut staged, &mut out);
+            quantize_row(&codes, &[], weight_type, Clipping::Mse, &mut staged, &mut out);
             for (out, code) in out.iter().zip(&codes) {
-                assert!((out - code).abs() < 1e-12, "{precision:?}: {out} {code}");
+                assert!((out - code).abs() < 1e-12, "{weight_type:?}: {out} {code}");
             }
         }
     }
@@ -309,13 +263,14 @@ mod tests {
     fn least_squares_has_the_smaller_error() {
         let row: Vec<f64> = (0..199).map(|k| f64::from(k * 7919 % 199) / 99.0 - 1.0).collect();
         let row: Vec<f64> = row.iter().map(|w| w * w * w).collect();
-        let error = |precision, clipping| {
-            let (scale, codes) = quantized(&row, precision, clipping);
+        let error = |weight_type, clipping| {
+            let (scale, codes) = quantized(&row, weight_type, clipping);
             row.iter().zip(codes).map(|(w, c)| (w - c * scale).powi(2)).sum::<f64>()
         };
-        for precision in WeightPrecision::ALL {
-            let (mean, mse) = (error(precision, Clipping::Mean), error(precision, Clipping::Mse));
-            assert!(mse <= mean * (1.0 + 1e-12), "{precision:?}: {mse} {mean}");
+        for weight_type in WeightType::ALL {
+            let (mean, mse) =
+                (error(weight_type, Clipping::Mean), error(weight_type, Clipping::Mse));
+            assert!(mse <= mean * (1.0 + 1e-12), "{weight_type:?}: {mse} {mean}");
         }
     }
 
@@ -323,23 +278,24 @@ mod tests {
     fn columns_scale_the_levels() {
         let (row, columns) = ([1.0, 1.0, 5.0], [0.5, 2.0, 0.0]);
         let (mut staged, mut out) = ([0.0; 3], [f64::NAN; 3]);
-        let precision = WeightPrecision::Ternary;
-        let scale = quantize_row(&row, &columns, precision, Clipping::Mean, &mut staged, &mut out);
+        let weight_type = WeightType::Ternary;
+        let scale =
+            quantize_row(&row, &columns, weight_type, Clipping::Mean, &mut staged, &mut out);
         // Of 0.5, 2 and 0 the mean is 2.5/3, and the level 1.
         assert!((scale - 1.0_f64).abs() < 1e-15);
         for (out, expected) in out.iter().zip([2.0, 0.5, 0.0]) {
             assert!((out - expected).abs() < 1e-15, "{out}");
         }
-        let code = precision.code(out[0] * columns[0], scale);
+        let code = code(weight_type, out[0] * columns[0], scale);
         assert_eq!(code, 1);
     }
 
     #[test]
     fn a_dead_row_has_a_scale_and_nan_is_not_hidden() {
-        for precision in WeightPrecision::ALL {
-            let (scale, codes) = quantized(&[0.0; 3], precision, Clipping::Mse);
+        for weight_type in WeightType::ALL {
+            let (scale, codes) = quantized(&[0.0; 3], weight_type, Clipping::Mse);
             assert_eq!((scale, codes), (1.0, vec![0.0; 3]));
-            let (_, codes) = quantized(&[1.0, f64::NAN], precision, Clipping::Mean);
+            let (_, codes) = quantized(&[1.0, f64::NAN], weight_type, Clipping::Mean);
             assert!(codes.iter().any(|code| code.is_nan()));
         }
     }
