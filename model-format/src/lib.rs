@@ -48,6 +48,7 @@ mod details;
 mod error;
 mod header;
 mod header_words;
+mod input_range;
 mod interface;
 mod kernels;
 mod layer;

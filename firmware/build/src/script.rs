@@ -1,4 +1,4 @@
-//! What a build script has to do with cargo: files for the compiler, errors for a person.
+//! Files for the compiler and errors for a person, as cargo takes them from a build script.
 
 use std::path::PathBuf;
 use std::{env, fs, process};

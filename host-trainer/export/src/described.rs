@@ -1,6 +1,6 @@
 //! Names, units and ranges of inputs and outputs, as comments.
 
-use model_format::{Clamp, Encoding, Model, OutputKind, RealChannel};
+use model_format::{Encoding, Model, OutputKind};
 
 use crate::literal::comment;
 
@@ -31,25 +31,15 @@ pub fn described(model: &Model<'_>) -> String {
 
 /// Name, unit and range of each input; none where the model file has no names.
 pub fn inputs(model: &Model<'_>) -> Vec<String> {
-    let input = model.input_quantization();
     let details = model.details();
-    let channels: Vec<RealChannel> = match model.input().encoding {
-        Encoding::Reals(channels) => channels.iter().collect(),
-        _ => Vec::new(),
-    };
-    let range = Clamp::all(input.data_type);
+    let is_ranged = matches!(model.input().encoding, Encoding::Counts(_) | Encoding::Reals(_));
     let described = details.features().enumerate().map(|(index, feature)| {
         let name = named(feature.name, feature.unit);
-        let Some(channel) = channels.get(index % channels.len().max(1)) else { return name };
-        if channel.factor == 0.0 {
-            return format!("{name}, ignored");
+        match model.input_range(index) {
+            Some([low, high]) => format!("{name}, {} to {}", figure(low), figure(high)),
+            None if is_ranged => format!("{name}, ignored"),
+            None => name,
         }
-        let end = |q: i16| {
-            let steps = f64::from(i32::from(q) - input.zero_point);
-            f64::from(channel.offset) + steps / f64::from(channel.factor)
-        };
-        let (first, last) = (end(range.low), end(range.high));
-        format!("{name}, {} to {}", figure(first.min(last)), figure(first.max(last)))
     });
     let described: Vec<String> = described.collect();
     match details.features().all(|feature| feature.name.is_empty()) {

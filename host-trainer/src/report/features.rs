@@ -1,6 +1,6 @@
 //! Range of each feature at the input of a model, and the share of clipped readings.
 
-use model_format::{Channel, Clamp, Model};
+use model_format::Model;
 
 use super::number::significant;
 use super::table::Table;
@@ -46,26 +46,6 @@ impl FeatureRange {
 pub fn feature_ranges(model: &Model<'_>) -> Vec<FeatureRange> {
     let details = model.details();
     let features: Vec<_> = details.features().collect();
-    let tensor = model.input_quantization();
-    let all = Clamp::all(tensor.data_type);
-    // Symmetric inputs do not use the lowest value.
-    let low = if tensor.zero_point == 0 { -all.high } else { all.low };
-    let [low, high] = [low, all.high].map(|q| f64::from(q) - f64::from(tensor.zero_point));
-    let real = |index: usize| {
-        let channel = model.real_channels()?.iter().cycle().nth(index)?;
-        let end = |q: f64| f64::from(channel.offset) + q / f64::from(channel.factor);
-        (channel.factor != 0.0).then(|| [end(low), end(high)])
-    };
-    let count = |index: usize| {
-        let channel = model.channels()?.iter().cycle().nth(index)?;
-        let [slope, intercept] = features.get(index)?.line.map(f64::from);
-        let sign = if channel.is_falling { -1.0 } else { 1.0 };
-        let step = sign / (channel.multiplier.to_real() * f64::from(Channel::PARTS));
-        let zero = f64::from(channel.offset) / f64::from(Channel::PARTS);
-        let end = |q: f64| intercept + slope * (zero + q * step);
-        (channel.multiplier.mantissa != 0)
-            .then(|| [end(low).min(end(high)), end(low).max(end(high))])
-    };
     let described = match (model.real_channels(), model.channels()) {
         (Some(channels), _) => features.len().max(channels.len()),
         (None, Some(_)) => features.len(),
@@ -79,7 +59,7 @@ pub fn feature_ranges(model: &Model<'_>) -> Vec<FeatureRange> {
                 _ => index.to_string(),
             },
             unit: feature.map_or(String::new(), |feature| feature.unit.to_string()),
-            ends: real(index).or_else(|| count(index)),
+            ends: model.input_range(index),
             clipped: feature.map_or(0, |feature| feature.clipped),
         }
     };

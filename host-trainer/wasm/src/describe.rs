@@ -65,12 +65,10 @@ fn input(model: &Model<'_>) -> Value {
 
 /// The counts per value of the input, and the count of its zero point.
 fn count(channel: Channel) -> Value {
-    let multiplier = f64::from(channel.multiplier.mantissa)
-        * f64::from(i32::from(channel.multiplier.shift) - 31).exp2();
     let sign = if channel.is_falling { -1.0 } else { 1.0 };
     json!({
         "offset": f64::from(channel.offset) / f64::from(Channel::PARTS),
-        "factor": sign * multiplier * f64::from(Channel::PARTS),
+        "factor": sign * channel.multiplier.to_real() * f64::from(Channel::PARTS),
     })
 }
 

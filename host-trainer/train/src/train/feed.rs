@@ -26,7 +26,7 @@ pub(super) struct Feed<'a> {
     batches: [Option<usize>; 2],
 }
 
-/// What is done to the rows.
+/// Changes of the rows before a step.
 #[derive(Debug)]
 pub(super) struct Recipe {
     /// Deformation of images.
