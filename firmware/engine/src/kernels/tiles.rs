@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use model_format::{Capabilities, Dense};
 
-use super::{Prepared, rows};
+use super::rows;
 
 /// Rows of a tile.
 const ROWS: usize = 4;
@@ -74,7 +74,7 @@ pub(super) unsafe fn compute_narrow<C: Capabilities>(
 #[inline(always)]
 pub(super) unsafe fn compute<C: Capabilities>(
     layer: &Dense<'_>,
-    x: &Prepared<'_>,
+    x: &super::Prepared<'_>,
     biases: &[[u8; 4]],
     correction: i32,
     output: &mut [u8],
