@@ -25,6 +25,7 @@
 //! | [`project`] | new firmware projects |
 //! | [`page`] | pages that run a model in a browser |
 //! | [`predict`] | predictions of a run's networks for images and rows |
+//! | [`search`] | search for networks within the memory and the time of a chip |
 //! | [`chips`] | chips, and predictions of the flash and RAM that a model takes |
 
 pub mod chips;
@@ -38,6 +39,7 @@ pub mod predict;
 pub mod project;
 pub mod report;
 pub mod run_folder;
+pub mod search;
 
 pub use thimble_convert::{import, pack};
 #[cfg(feature = "device")]
