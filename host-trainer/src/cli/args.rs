@@ -25,9 +25,10 @@ use super::page::PageArgs;
 use super::predict::{PredictArgs, PrepareArgs};
 use super::quantize::QuantizeArgs;
 use super::report::ReportArgs;
+use super::search::SearchArgs;
 #[cfg(feature = "serve")]
 use super::serve::ServeArgs;
-use super::sweep::Shard;
+use super::shard::Shard;
 use super::weights::Weights;
 use crate::experiment::Experiment;
 use crate::pack::Core;
@@ -55,6 +56,8 @@ pub enum Command {
     Train(TrainArgs),
     /// Train a network for each point of a grid of settings
     Sweep(SweepArgs),
+    /// Search for the most accurate networks within the flash, the RAM and the cycles of a chip
+    Search(SearchArgs),
     /// Measure the training speed, with the machine's peak and other programs for comparison
     Bench(BenchArgs),
     /// Download a dataset into the cache folder
@@ -184,9 +187,13 @@ pub struct SweepArgs {
     /// repeated
     #[arg(long, short, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// Train only shard I of N, to distribute the runs over N machines
+    /// Train only shard I of N, to distribute the runs over N machines [default: the task of a Slurm
+    /// array or of a Kubernetes indexed job]
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
+    /// Merge the results of shards in these folders in place of training
+    #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with = "shard")]
+    pub collect: Vec<PathBuf>,
     /// Location of the datasets
     #[command(flatten)]
     pub data: DataArgs,

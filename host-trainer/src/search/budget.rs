@@ -66,9 +66,9 @@ impl Budget {
     /// any bound of cycles.
     pub fn exceeded(&self, cost: &Cost) -> Option<Exceeded> {
         let part = |option, unit, bound, taken| Exceeded { option, unit, bound, taken };
-        let cycles = self.cycles.map(|bound| {
-            part("--cycles", "cycles", bound, cost.cycles.unwrap_or(u64::MAX))
-        });
+        let cycles = self
+            .cycles
+            .map(|bound| part("--cycles", "cycles", bound, cost.cycles.unwrap_or(u64::MAX)));
         [
             Some(part("--flash", "bytes of flash", self.flash, cost.flash)),
             Some(part("--ram", "bytes of RAM", self.ram, cost.ram)),
@@ -126,9 +126,11 @@ pub fn smallest(
         (_, whole) if !whole.is_empty() => {
             format!("Raise {}. With all of its memory, {whole} would do", exceeded.option)
         }
-        _ => "No chip of the list would do: `host-trainer inspect RUN --for list` shows them. Give \
+        _ => {
+            "No chip of the list would do: `host-trainer inspect RUN --for list` shows them. Give \
               the data fewer features"
-            .to_string(),
+                .to_string()
+        }
     };
     Err(TrialError::Budget {
         option: exceeded.option,

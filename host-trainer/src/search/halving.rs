@@ -99,9 +99,8 @@ pub fn search<E: Evaluate>(
             true => smallest.clone(),
             false => trials[parents[place % parents.len()]].candidate.clone(),
         };
-        let candidate = within(number, seed, smallest, evaluate, |random| {
-            space.mutate(&parent, random)
-        })?;
+        let candidate =
+            within(number, seed, smallest, evaluate, |random| space.mutate(&parent, random))?;
         trials.push(Trial { number, candidate });
     }
     if trials.len() > first {
@@ -144,8 +143,11 @@ fn within<E: Evaluate>(
 
 /// Returns the indices of the best scores, the best first.
 fn best(scores: &[Option<Score>], count: usize) -> Vec<usize> {
-    let known: Vec<(usize, &Score)> =
-        scores.iter().enumerate().filter_map(|(index, score)| Some((index, score.as_ref()?))).collect();
+    let known: Vec<(usize, &Score)> = scores
+        .iter()
+        .enumerate()
+        .filter_map(|(index, score)| Some((index, score.as_ref()?)))
+        .collect();
     let points: Vec<[f64; 3]> = known
         .iter()
         .map(|(_, score)| {
@@ -181,8 +183,12 @@ mod tests {
                 let cost = Cost { flash: width as u64, ram: 0, cycles: None };
                 let figure = width as f64;
                 // Every fifth diverges.
-                (trial.number % 5 != 3)
-                    .then_some(Score { error: 1.0 / (1.0 + figure), log_loss: 0.0, figure, cost })
+                (trial.number % 5 != 3).then_some(Score {
+                    error: 1.0 / (1.0 + figure),
+                    log_loss: 0.0,
+                    figure,
+                    cost,
+                })
             };
             Ok(trials.iter().map(score).collect())
         }
