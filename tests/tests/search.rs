@@ -48,7 +48,8 @@ fn array(finished: &Finished) -> Vec<Value> {
 fn the_front_is_within_the_budget_and_inspect_says_so() {
     let folder = empty_dir("search_front");
     rows(&folder);
-    let front = array(&search(&folder, &["--trials=12", "-o=a", "--threads=2"]).success());
+    let log = ["--trials=12", "-o=a", "--threads=2", "--log=tensorboard"];
+    let front = array(&search(&folder, &log).success());
     assert!(!front.is_empty());
     let mut last: Option<(f64, u64)> = None;
     for (place, network) in front.iter().enumerate() {
@@ -69,6 +70,7 @@ fn the_front_is_within_the_budget_and_inspect_says_so() {
         assert_eq!(inspected["predicted"]["ram_bytes"], predicted["ram_bytes"]);
         assert_eq!(inspected["predicted"]["time"]["min_cycles"], predicted["min_cycles"]);
         assert!(network["test"]["quantized"].is_f64(), "{network:#}");
+        assert!(folder.join(run).join("tensorboard").is_dir());
         // `train` takes the preset, and trains the same network.
         let preset = format!("a/front/{:02}.toml", place + 1);
         let trained = ["train", &preset, "-o=again", "--for=cortex-m0", "--threads=1", "-q"];

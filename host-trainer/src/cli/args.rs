@@ -19,6 +19,7 @@ use super::features::FeaturesArgs;
     feature = "serve"
 )))]
 use super::left_out::LeftOut;
+use super::log::LogArgs;
 use super::max_loss::MaxLoss;
 use super::new::NewArgs;
 use super::page::PageArgs;
@@ -162,6 +163,9 @@ pub struct TrainArgs {
     /// Leave out the section of the report that runs the model in the browser
     #[arg(long)]
     pub no_playground: bool,
+    /// Log of the training
+    #[command(flatten)]
+    pub log: LogArgs,
     /// Limit of the quantization loss
     #[command(flatten)]
     pub max_loss: MaxLoss,
@@ -200,6 +204,9 @@ pub struct SweepArgs {
     /// Number of threads
     #[command(flatten)]
     pub threads: ThreadArgs,
+    /// Log of the trainings
+    #[command(flatten)]
+    pub log: LogArgs,
     /// Print a JSON array with an object per run
     #[arg(long)]
     pub json: bool,
@@ -463,6 +470,7 @@ impl Default for Command {
             seed: None,
             threads: ThreadArgs { threads: None },
             no_playground: false,
+            log: LogArgs { log: None },
             max_loss: MaxLoss::default(),
             json: false,
         })

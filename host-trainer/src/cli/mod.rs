@@ -25,6 +25,7 @@ mod infer;
 mod inspect;
 #[cfg(not(all(feature = "device", feature = "fetch", feature = "projection", feature = "serve")))]
 mod left_out;
+mod log;
 mod max_loss;
 mod new;
 mod pack;

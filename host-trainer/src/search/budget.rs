@@ -3,7 +3,7 @@
 use model_format::Model;
 use serde::{Deserialize, Serialize};
 
-use super::{Candidate, Space, TrialError, untrained_cost};
+use super::{Candidate, OverBudget, Space, TrialError, untrained_cost};
 use crate::chips::{CHIPS, Chip, ChipError};
 use crate::experiment::Plan;
 use crate::report::grouped;
@@ -132,7 +132,7 @@ pub fn smallest(
                 .to_string()
         }
     };
-    Err(TrialError::Budget {
+    let over = OverBudget {
         option: exceeded.option,
         bound: grouped(exceeded.bound),
         network: candidate.text(plan.network.inputs(), plan.network.outputs()),
@@ -141,7 +141,8 @@ pub fn smallest(
         unit: exceeded.unit,
         more: grouped(exceeded.taken - exceeded.bound),
         remedy,
-    })
+    };
+    Err(Box::new(over).into())
 }
 
 #[cfg(test)]

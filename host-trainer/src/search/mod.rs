@@ -15,4 +15,4 @@ pub use budget::{Budget, Cost, Exceeded, smallest};
 pub use halving::{BRACKET, Evaluate, RUNGS, Trial, brackets, epochs, search, trainings};
 pub use rank::front;
 pub use space::{Candidate, Space};
-pub use trial::{Score, TrialError, evaluate, untrained_cost};
+pub use trial::{OverBudget, Score, TrialError, evaluate, untrained_cost};

@@ -39,32 +39,37 @@ impl Score {
     }
 }
 
+/// The smallest network of a space, which exceeds the budget.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{option} {bound}: the smallest network, {network}, takes {taken} {unit} on {chip}, {more} more. \
+     {remedy}"
+)]
+pub struct OverBudget {
+    /// Option of the budget.
+    pub option: &'static str,
+    /// Bound.
+    pub bound: String,
+    /// The network.
+    pub network: String,
+    /// Name of the chip.
+    pub chip: &'static str,
+    /// Amount that the network takes.
+    pub taken: String,
+    /// Unit of the amount.
+    pub unit: &'static str,
+    /// Excess.
+    pub more: String,
+    /// Remedy.
+    pub remedy: String,
+}
+
 /// Reason why no network is searched or trained.
 #[derive(Debug, thiserror::Error)]
 pub enum TrialError {
     /// Even the smallest network is too large.
-    #[error(
-        "{option} {bound}: the smallest network, {network}, takes {taken} {unit} on {chip}, {more} \
-         more. {remedy}"
-    )]
-    Budget {
-        /// Option of the budget.
-        option: &'static str,
-        /// Bound.
-        bound: String,
-        /// The smallest network.
-        network: String,
-        /// Name of the chip.
-        chip: &'static str,
-        /// Amount that the network takes.
-        taken: String,
-        /// Unit of the amount.
-        unit: &'static str,
-        /// Excess.
-        more: String,
-        /// Remedy.
-        remedy: String,
-    },
+    #[error(transparent)]
+    Budget(#[from] Box<OverBudget>),
     /// The space is empty.
     #[error("the preset has no dense layer. Give it one (network.layers)")]
     NoCandidate,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::args::{DataArgs, ThreadArgs};
+use crate::cli::log::LogArgs;
 use crate::cli::quantize::flash;
 use crate::cli::shard::Shard;
 
@@ -32,7 +33,7 @@ pub struct SearchArgs {
     #[arg(long, value_name = "N", value_parser = count)]
     pub cycles: Option<u64>,
     /// Number of networks to try
-    #[arg(long, value_name = "N", default_value = "81")]
+    #[arg(long, value_name = "N", default_value = "243")]
     pub trials: NonZero<usize>,
     /// Override a setting in all trainings; repeatable
     #[arg(long, value_name = "KEY=VALUE")]
@@ -56,6 +57,9 @@ pub struct SearchArgs {
     /// Number of threads
     #[command(flatten)]
     pub threads: ThreadArgs,
+    /// Log of the networks of the front
+    #[command(flatten)]
+    pub log: LogArgs,
     /// Print a JSON array with an object per network of the front
     #[arg(long)]
     pub json: bool,

@@ -10,6 +10,7 @@ use model_format::Model;
 use super::results::{Results, Row};
 use super::trainer::{Scores, Task, in_parallel};
 use super::{network_text, run_path};
+use crate::cli::log::{self, LogArgs};
 use crate::cli::sweep::finished;
 use crate::cli::train::{Interrupt, complete};
 use crate::cli::{files, terminal};
@@ -32,6 +33,8 @@ pub(super) struct Found<'a> {
     pub base: &'a Preset,
     pub scores: &'a Scores,
     pub candidates: &'a BTreeMap<usize, Candidate>,
+    /// Log of the trainings of the front.
+    pub log: LogArgs,
 }
 
 struct Unseen;
@@ -52,15 +55,14 @@ impl Found<'_> {
         rungs.into_iter().find(|scores| !scores.is_empty()).unwrap_or_default()
     }
 
-    /// Returns the trials of the front, the smallest model first, and all that it is of.
-    fn front(&self) -> (Vec<(usize, Score)>, Vec<(usize, Score)>) {
-        let all = self.longest();
+    /// Returns the trials of the front of these, the smallest model first.
+    fn front(&self, all: &[(usize, Score)]) -> Vec<(usize, Score)> {
         let points: Vec<[f64; 3]> = all.iter().map(|(_, score)| score.objectives()).collect();
         let mut best: Vec<(usize, Score)> = front(&points).into_iter().map(|i| all[i]).collect();
         best.sort_by(|(_, a), (_, b)| {
             a.cost.flash.cmp(&b.cost.flash).then(b.error.total_cmp(&a.error))
         });
-        (best, all)
+        best
     }
 }
 
@@ -76,7 +78,8 @@ pub(super) fn finish(
     quiet: bool,
 ) -> anyhow::Result<()> {
     let Found { task, base, candidates, .. } = *found;
-    let (front, all) = found.front();
+    let all = found.longest();
+    let front = found.front(&all);
     // Validation rows that the user did not set aside have done their work.
     let whole = Plan::new(base.clone(), locations)?;
     let mut rows = Vec::new();
@@ -109,7 +112,7 @@ pub(super) fn finish(
     };
     if !interrupt.stop.is_stopped() && !results.rows.is_empty() {
         let bar = terminal::spinner("the networks of the front, with all training rows", quiet);
-        let trained = train(&results.rows, &whole, task, folder.path(), workers, interrupt);
+        let trained = train(&results.rows, &whole, found, folder.path(), workers, interrupt);
         bar.finish_and_clear();
         for (row, trained) in results.rows.iter_mut().zip(trained?) {
             if let Some((metrics, cost)) = trained {
@@ -144,14 +147,14 @@ type Trained = Option<(serde_json::Value, Cost)>;
 fn train(
     rows: &[Row],
     whole: &Plan,
-    task: &Task,
+    found: &Found<'_>,
     out: &Path,
     workers: &[Threads],
     interrupt: &Interrupt,
 ) -> anyhow::Result<Vec<Trained>> {
     let done = Mutex::new((vec![None; rows.len()], None));
     in_parallel(workers, rows.len(), |index, threads| {
-        let trained = one(&rows[index], whole, task, out, threads, interrupt);
+        let trained = one(&rows[index], whole, found, out, threads, interrupt);
         let Ok(mut state) = done.lock() else { return false };
         match trained {
             Ok(trained) => state.0[index] = trained,
@@ -172,7 +175,7 @@ fn train(
 fn one(
     row: &Row,
     whole: &Plan,
-    task: &Task,
+    found: &Found<'_>,
     out: &Path,
     threads: &Threads,
     interrupt: &Interrupt,
@@ -180,16 +183,18 @@ fn one(
     let path = run_path(out, row.number);
     if finished(&path, &row.preset).is_none() {
         let plan = whole.with_network(row.preset.clone())?;
-        let trained = plan.train(threads, &interrupt.stop, None, &mut Unseen)?;
+        let folder = files::run_folder(&path)?;
+        let mut logged = found.log.observe(Unseen, &path, false);
+        let trained = plan.train(threads, &interrupt.stop, None, &mut logged)?;
         if trained.outcome.interrupted {
             return Ok(None);
         }
-        let folder = files::run_folder(&path)?;
-        let core = Some(task.chip.core);
-        complete(trained, &folder, core, false, threads, &Interrupt::default())?;
+        let core = Some(found.task.chip.core);
+        let experiment = complete(trained, &folder, core, false, threads, &Interrupt::default())?;
+        log::finish(&mut logged, &path, &experiment);
     }
     let Some(metrics) = finished(&path, &row.preset) else { return Ok(None) };
     let bytes = files::read(&path.join(Experiment::MODEL))?;
-    let cost = Cost::of(&Model::parse(&bytes)?, task.chip)?;
+    let cost = Cost::of(&Model::parse(&bytes)?, found.task.chip)?;
     Ok(Some((metrics, cost)))
 }

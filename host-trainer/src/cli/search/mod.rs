@@ -137,7 +137,8 @@ pub fn run(args: &SearchArgs, quiet: bool) -> anyhow::Result<()> {
     if let Some(shard) = shard {
         return finish_shard(shard, &folder, &scores, end.is_some(), quiet);
     }
-    let found = front::Found { task: &task, base: &base, scores: &scores, candidates: &candidates };
+    let (log, base) = (args.log, &base);
+    let found = front::Found { task: &task, base, scores: &scores, candidates: &candidates, log };
     front::finish(&found, &folder, &locations, &workers, &interrupt, args.json, quiet)
 }
 

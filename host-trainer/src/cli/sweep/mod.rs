@@ -17,6 +17,7 @@ use self::results::{Row, csv, json, page, run_path, table};
 use super::args::SweepArgs;
 use super::checkpoint::{self, Checkpoints};
 use super::identity::{self, Kind};
+use super::log::LogArgs;
 use super::shard::{self, Shard};
 use super::train::{Interrupt, complete};
 use super::{files, quantize, terminal};
@@ -93,7 +94,8 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
                     progress.line(&format!("  {why}"));
                 }
                 let mut point = progress.begin(point);
-                let done = train(preset, &folder, &locations, &threads, &interrupt, &mut point);
+                let done =
+                    train(preset, &folder, &locations, &threads, &interrupt, &mut point, args.log);
                 progress.end(point, preset.training.epochs);
                 done
             }
@@ -168,13 +170,15 @@ fn train(
     threads: &Threads,
     interrupt: &Interrupt,
     point: &mut PointProgress,
+    log: LogArgs,
 ) -> anyhow::Result<()> {
     let begin = || Plan::new(preset.clone(), locations);
     let plan = begin()?;
     let stop = &interrupt.stop;
     let place = checkpoint::read_if_fits(folder, preset, &plan.data);
-    let mut watch = Checkpoints::new(point, folder, preset, &plan.data, stop.clone());
     let resumed = place.is_some();
+    let logged = log.observe(point, folder.path(), resumed);
+    let mut watch = Checkpoints::new(logged, folder, preset, &plan.data, stop.clone());
     let trained = match plan.train(threads, stop, place, &mut watch) {
         // For example, one with another number of threads.
         Err(Error::Train(TrainError::Checkpoint(_))) if resumed => {
@@ -186,7 +190,8 @@ fn train(
     if trained.outcome.interrupted {
         return Ok(());
     }
-    complete(trained, folder, None, false, threads, &Interrupt::default())?;
+    let experiment = complete(trained, folder, None, false, threads, &Interrupt::default())?;
+    super::log::finish(&mut watch.into_progress(), folder.path(), &experiment);
     checkpoint::remove(folder);
     Ok(())
 }
