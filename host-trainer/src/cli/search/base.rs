@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
 use super::args::SearchArgs;
 use crate::cli::files;
 use crate::cli::predict_rows::is_table;
-use crate::data::{Amount, HoldOut, Locations};
+use crate::data::{Amount, HoldOut, Loaded, Locations};
 use crate::foreign_text::{self, shown};
 use crate::preset::{self, Preset};
 
@@ -29,7 +29,7 @@ optimizer = { adam = { learning_rate = 0.005 } }
 pub(super) fn base(args: &SearchArgs, locations: &Locations) -> anyhow::Result<Preset> {
     let path = Path::new(&args.data);
     let preset = match (is_table(path), &args.target) {
-        (true, Some(target)) => of_table(path, target, locations)?,
+        (true, Some(target)) => of_table(path, target, &args.set, locations)?,
         (true, None) => {
             let text = files::read(path)?;
             let text = String::from_utf8_lossy(&text);
@@ -62,8 +62,14 @@ pub(super) fn validated(preset: &Preset) -> Preset {
     preset
 }
 
-/// Returns a preset for a table. A column of words, or of few numbers, contains classes.
-fn of_table(path: &Path, target: &str, locations: &Locations) -> anyhow::Result<Preset> {
+/// Returns a preset for a table. A column of words, or of few numbers, contains classes. The settings
+/// of the data apply when the table is read, such as columns to ignore.
+fn of_table(
+    path: &Path,
+    target: &str,
+    settings: &[String],
+    locations: &Locations,
+) -> anyhow::Result<Preset> {
     let stem = path.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
     let plain = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' };
     let name: String = stem.chars().map(plain).take(32).collect();
@@ -85,7 +91,11 @@ fn of_table(path: &Path, target: &str, locations: &Locations) -> anyhow::Result<
         preset(format!("{{ values = [{column}] }}"), "random", 1, loss)
     };
     let (first, second) = (classes(2)?, values()?);
-    let read = |preset: &Preset| preset.data.load(locations, preset.seed);
+    let is_of_data = |setting: &&String| setting.starts_with("data.");
+    let settings: Vec<String> = settings.iter().filter(is_of_data).cloned().collect();
+    let read = |preset: &Preset| -> anyhow::Result<Loaded> {
+        Ok(preset.with_settings(&settings)?.data.load(locations, preset.seed)?)
+    };
     let is_number = |name: &String| name.trim().parse::<f64>().is_ok();
     match read(&first) {
         Ok(loaded) => {
@@ -98,7 +108,10 @@ fn of_table(path: &Path, target: &str, locations: &Locations) -> anyhow::Result<
         // More different numbers than a model has classes.
         Err(error) => match read(&second) {
             Ok(_) => Ok(second),
-            Err(_) => Err(error).context("the target cannot be read"),
+            Err(_) => Err(error.context(
+                "the table cannot be read. Columns that are no features are left out by --set \
+                 'data.dataset.csv.ignore=[\"NAME\"]'",
+            )),
         },
     }
 }
@@ -116,12 +129,18 @@ mod tests {
         let rows: String =
             (0..400).map(|n| format!("{n},{},{},{}\n", n % 3, ["x", "y"][n % 2], n * 7)).collect();
         fs::write(&path, format!("a,digit,word,number\n{rows}")).unwrap();
-        let of = |target| of_table(&path, target, &Locations::default());
+        let ignore = ["data.dataset.csv.ignore=[\"word\"]".to_string()];
+        let of = |target| {
+            let settings = if target == "word" { &[][..] } else { &ignore };
+            of_table(&path, target, settings, &Locations::default())
+        };
         let units = |preset: &Preset| preset.network.layers[1].dense().unwrap().units;
         let preset = of("word").unwrap();
         assert_eq!((preset.name.as_str(), units(&preset)), ("a-b", 2));
         assert_eq!(units(&of("digit").unwrap()), 3);
         assert!(of("number").unwrap().data.dataset.has_values());
         assert!(format!("{:#}", of("none").unwrap_err()).contains("none"));
+        let words = of_table(&path, "digit", &[], &Locations::default()).unwrap_err();
+        assert!(format!("{words:#}").contains("csv.ignore"), "{words:#}");
     }
 }
