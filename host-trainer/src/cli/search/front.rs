@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use model_format::Model;
 
 use super::results::{Results, Row};
-use super::trainer::{Scores, Task, in_parallel};
+use super::trainer::{Scores, Task, Unseen, in_parallel};
 use super::{network_text, run_path};
 use crate::cli::log::{self, LogArgs};
 use crate::cli::sweep::finished;
@@ -21,7 +21,6 @@ use crate::preset::Preset;
 use crate::run_folder::RunFolder;
 use crate::search::{Candidate, Cost, RUNGS, Score, front};
 use crate::threads::Threads;
-use crate::train::Observer;
 
 /// Folder of the presets.
 const PRESETS: &str = "front";
@@ -36,10 +35,6 @@ pub(super) struct Found<'a> {
     /// Log of the trainings of the front.
     pub log: LogArgs,
 }
-
-struct Unseen;
-
-impl Observer<f32> for Unseen {}
 
 impl Found<'_> {
     /// Returns the scores of the trials that trained longest: in all epochs, or as long as any so far.

@@ -91,7 +91,8 @@ pub(super) struct Trainer<'a> {
     pub candidates: BTreeMap<usize, Candidate>,
 }
 
-struct Unseen;
+/// Shows nothing of a training: the search has one bar for all.
+pub(super) struct Unseen;
 
 impl Observer<f32> for Unseen {}
 
