@@ -43,7 +43,7 @@ pub mod run_folder;
 pub mod search;
 pub mod tensorboard;
 
-pub use thimble_convert::{import, pack};
+pub use thimble_convert::{import, pack, self_tests};
 #[cfg(feature = "device")]
 pub use thimble_device as device;
 pub use thimble_export as export;
