@@ -7,8 +7,8 @@ use super::{Candidate, Cost, Space};
 use crate::chips::{Chip, ChipError};
 use crate::choice::{ChoiceError, judged_rows, quantize_network};
 use crate::evaluate::evaluate_int8;
-use crate::experiment::{Error, Plan};
-use crate::pack::{PackError, pack};
+use crate::experiment::{Error, Plan, lay_out};
+use crate::pack::PackError;
 use crate::quantize::weights::with_weights;
 use crate::quantize::{DataTypes, QuantizeError, Recipe, Settings, quantize};
 use crate::threads::Threads;
@@ -120,7 +120,8 @@ pub fn untrained_cost(
         let types = vec![candidate.weights; plan.network.dense_layers().count()];
         bytes = with_weights(&Model::parse(&bytes)?, &types)?;
     }
-    cost(&bytes, chip)
+    let packed = lay_out(bytes, Some(chip.core), &plan.preset.quantization)?;
+    Ok(Cost::of(&Model::parse(&packed)?, chip)?)
 }
 
 /// Trains a candidate, quantizes it, and evaluates the model on the selection rows. `None` if the
@@ -145,7 +146,7 @@ pub fn evaluate(
     }
     let Plan { preset, splits, .. } = plan;
     let (quantized, _) = quantize_network(preset, &outcome.network, objective, splits, threads)?;
-    let packed = pack(&Model::parse(&quantized.bytes)?, chip.core)?;
+    let packed = lay_out(quantized.bytes, Some(chip.core), &preset.quantization)?;
     let model = Model::parse(&packed)?;
     let rows = judged_rows(splits);
     let evaluation = evaluate_int8(&model, &rows, threads).map_err(ChoiceError::from)?;
@@ -166,11 +167,6 @@ pub fn evaluate(
     Ok(usable.then_some(Score { error, log_loss, figure, cost }))
 }
 
-fn cost(bytes: &[u8], chip: &Chip) -> Result<Cost, TrialError> {
-    let packed = pack(&Model::parse(bytes)?, chip.core)?;
-    Ok(Cost::of(&Model::parse(&packed)?, chip)?)
-}
-
 #[cfg(test)]
 mod tests {
     use model_format::DataType;
@@ -185,19 +181,20 @@ mod tests {
 
     #[test]
     fn the_cost_before_training_is_that_of_the_trained_model() {
-        let preset = find("digits").unwrap();
-        let plan = Plan::new(preset, &Locations::default()).unwrap();
         let threads = Threads::new(std::num::NonZero::new(1)).unwrap();
         let chip = Chip::named("nRF51822").unwrap();
-        let space = Space::new(plan.preset.clone(), 64, 20_000, false);
-        for weights in [WeightType::Int8, WeightType::Int4, WeightType::Int2, WeightType::Ternary] {
-            let hidden = vec![8];
-            let candidate = Candidate { hidden, weights, ..space.nearest() };
+        let types = [WeightType::Int8, WeightType::Int4, WeightType::Int2, WeightType::Ternary];
+        for (inputs, weights) in ["rows", "file"].iter().flat_map(|i| types.map(|t| (i, t))) {
+            let settings = [format!("quantization.self_test_inputs={inputs}")];
+            let preset = find("digits").unwrap().with_settings(&settings).unwrap();
+            let plan = Plan::new(preset, &Locations::default()).unwrap();
+            let space = Space::new(plan.preset.clone(), 64, 20_000, false);
+            let candidate = Candidate { hidden: vec![8], weights, ..space.nearest() };
             let before = untrained_cost(&plan, &space, &candidate, chip, &threads).unwrap();
             let trained = plan.with_network(space.preset(&candidate, 1).unwrap()).unwrap();
             let stop = StopFlag::default();
             let score = evaluate(&trained, chip, &threads, &stop, &mut Unseen).unwrap().unwrap();
-            assert_eq!(score.cost, before, "{}", weights.name());
+            assert_eq!(score.cost, before, "{inputs} {}", weights.name());
             assert!(score.error < 0.9 && score.figure == 1.0 - score.error, "{score:?}");
         }
     }
