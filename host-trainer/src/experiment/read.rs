@@ -197,7 +197,7 @@ fn check_complete(folder: &Path, manifest: &Manifest) -> Result<(), ManifestErro
     manifest.check(folder, None)?;
     match manifest.state {
         State::Complete => Ok(()),
-        State::Trained => Err(ManifestError::NotQuantized { folder: folder.to_path_buf() }),
+        State::Trained => Err(manifest.not_quantized(folder)),
     }
 }
 
