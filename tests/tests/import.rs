@@ -28,8 +28,8 @@ fn what_thimble_cannot_run_is_named_with_the_remedy() {
     let folder = empty_dir("import_refused");
     for (name, named) in [
         ("convolution", &["operator 0 (CONV_2D)", "FULLY_CONNECTED"][..]),
-        ("prelu", &["operator 1 (PRELU)"]),
-        ("residual", &["operator 1 (ADD)"]),
+        ("prelu", &["operator 1 (PRELU)", "unit 1", "LeakyReLU"]),
+        ("residual", &["operator 1 (ADD)", "skip connection"]),
         ("float", &["float TensorFlow Lite model", "--calibrate"]),
         ("dynamic-range", &["float TensorFlow Lite model", "--calibrate"]),
         ("two-inputs", &["2 inputs"]),

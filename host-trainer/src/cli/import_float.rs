@@ -42,6 +42,17 @@ pub fn run(args: &ImportArgs, labels: Option<Vec<String>>, quiet: bool) -> anyho
     let assembled = assemble(&file).with_context(place)?;
     let name = name(args);
     let out = args.output.clone().unwrap_or_else(|| Path::new("runs").join(&name));
+    if out.extension().is_some_and(|extension| extension == "thimble") {
+        let rows = match args.calibrate {
+            Some(_) => "",
+            None => ", and rows for the int8 model with --calibrate",
+        };
+        bail!(
+            "{}: it is a {}, which becomes the folder of a run. Give a folder with --output{rows}",
+            place(),
+            file.source
+        );
+    }
     let import = Import::new(&file, &assembled, name, labels, args.classes);
     let outputs = assembled.network.outputs();
     if let Some(labels) = &import.labels
