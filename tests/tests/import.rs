@@ -70,7 +70,18 @@ fn files_that_are_no_whole_models_are_refused() {
 #[test]
 fn damaged_files_never_panic() {
     let mut random = fastrand::Rng::with_seed(1);
-    for name in ["random-1", "random-3", "flatten-uint8", "relu-first", "softmax2"] {
+    for name in [
+        "random-1",
+        "random-3",
+        "flatten-uint8",
+        "relu-first",
+        "softmax2",
+        "silu",
+        "elu",
+        "prelu",
+        "normalization/model",
+        "free-batch/model",
+    ] {
         let whole = golden(&format!("{name}.tflite"));
         for at in 0..whole.len() {
             for value in [0, 1, 0x7f, 0x80, 0xff, random.u8(..)] {

@@ -142,7 +142,7 @@ impl Walk<'_> {
     }
 
     /// Converts the end of a function in float32, between DEQUANTIZE and QUANTIZE.
-    pub(super) fn from_reals(
+    pub(super) fn quantize_reals(
         &mut self,
         operator: &Operator<'_>,
         y: &Tensor<'_>,

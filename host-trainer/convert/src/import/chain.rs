@@ -302,7 +302,7 @@ impl Walk<'_> {
                 self.leave_out(operator, "raw bytes b become q = b − 128, the same numbers");
             }
             (Value::Reals, Type::FLOAT32, Type::INT8) if !self.reals.is_empty() => {
-                self.from_reals(operator, y)?;
+                self.quantize_reals(operator, y)?;
             }
             (Value::Quantized(from), Type::INT8, Type::INT8) => {
                 let to = y.int8()?;
