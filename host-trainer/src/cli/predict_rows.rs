@@ -14,12 +14,11 @@ use crate::data::{
     Dataset, FeatureLabel, Labels, Locations, Missing, RowReader, RowSpec, Source, Table,
     TableTarget, Targets, Values,
 };
-use crate::experiment::{Plan, ReadError, SavedRun};
+use crate::experiment::{Plan, SavedRun};
 use crate::foreign_text::{self, shown};
 use crate::predict::{FloatSide, RowPredictor, RowScaling, probabilities};
 use crate::report::style::{FAINT, HEADING, STRONG, paint};
 use crate::report::{grouped, percent, significant};
-use crate::run_folder::ManifestError;
 use crate::threads::Threads;
 
 /// A run with everything that predictions for rows need.
@@ -43,14 +42,7 @@ impl RowsRun {
     /// Opens the run that contains a model, or that lacks one, and reads its data if it still
     /// exists.
     pub fn open(model: &Path, locations: &Locations) -> anyhow::Result<Self> {
-        let folder = atomic_file::folder(model);
-        let saved = match SavedRun::open(folder) {
-            Err(ReadError::Manifest(ManifestError::NotQuantized { .. })) => {
-                SavedRun::open_learnt(folder)
-            }
-            opened => opened,
-        };
-        let saved = saved
+        let saved = SavedRun::open_float(atomic_file::folder(model))
             .context("predictions for rows need the run of the model, which names the columns")?;
         let plan = saved.plan(locations).map_err(|error| terminal::message(&error.into()));
         Ok(RowsRun { saved, plan })
