@@ -117,6 +117,11 @@ impl Preset {
         {
             return wrong("data.dataset.images", problem);
         }
+        if let Source::Schema(schema) = dataset
+            && let Some(problem) = schema.problem()
+        {
+            return wrong("data.dataset.schema", problem);
+        }
         if let Some(ScalingMethod::Fixed(_)) = &self.data.target_scaling {
             return wrong("data.target_scaling", "only features have fixed scaling".to_string());
         }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::dataset::digit_names;
 use super::{
     Dataset, Error, Images, LoadProgress, MOTION_CLASSES, Motion, Preparation, ScalingMethod,
-    Spirals, Surface, Table, TableTarget, Targets, digits, mnist,
+    Schema, Spirals, Surface, Table, TableTarget, Targets, digits, mnist,
 };
 
 /// Source of a dataset in a preset.
@@ -33,6 +33,8 @@ pub enum Source {
     Csv(Table),
     /// Image folders, one per class.
     Images(Images),
+    /// No rows: inputs and targets of an imported network.
+    Schema(Schema),
 }
 
 /// Kind of targets.
@@ -137,6 +139,7 @@ impl Source {
             Source::Motion(_) => "motion",
             Source::Csv(_) => "csv",
             Source::Images(_) => "images",
+            Source::Schema(_) => "schema",
         }
     }
 
@@ -150,7 +153,7 @@ impl Source {
     pub fn has_test(&self) -> Option<bool> {
         match self {
             Source::Mnist | Source::FashionMnist => Some(true),
-            Source::Images(_) => None,
+            Source::Images(_) | Source::Schema(_) => None,
             _ => Some(false),
         }
     }
@@ -186,6 +189,7 @@ impl Source {
             Source::Csv(Table { target: TableTarget::Values(names), .. }) => {
                 TargetKind::Values(names.len())
             }
+            Source::Schema(schema) => schema.target_kind(),
             Source::Csv(_) | Source::Images(_) => return None,
         })
     }
@@ -230,7 +234,7 @@ impl Source {
     /// Reads the dataset, or generates it from the seed.
     ///
     /// # Errors
-    /// [`Error::NotFound`] with all searched folders. [`Error::File`], [`Error::Format`],
+    /// [`Error::NotFound`] with all searched folders. [`Error::NoRows`] for a schema. [`Error::File`], [`Error::Format`],
     /// [`Error::Table`] or [`Error::Image`] for a file that cannot be read or is invalid.
     pub fn load(&self, locations: &Locations, seed: u64) -> Result<Loaded, Error> {
         let whole = |train, origin: &str| Loaded {
@@ -261,6 +265,7 @@ impl Source {
             Source::Images(images) => {
                 return images.load(&locations.progress);
             }
+            Source::Schema(_) => return Err(Error::NoRows),
             Source::Mnist => digit_names(),
             Source::FashionMnist => clothes(),
         };
