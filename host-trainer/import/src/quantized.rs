@@ -96,17 +96,22 @@ impl<'f> Walk<'f> {
             let Function::Affine(next) = &pending.1.function else {
                 return Err(refuse(pending, "it computes with values that are not quantized"));
             };
-            lines = Some(match lines {
+            let composed = match lines {
                 None => next.clone(),
-                Some(before) => before.iter().zip(next).map(|(a, b)| a.then(*b)).collect(),
-            });
+                Some(before) => {
+                    before.iter().zip(next).map(|(a, b)| a.then(*b)).collect::<Vec<_>>()
+                }
+            };
+            if composed.iter().any(|line| line.factor == 0.0 && line.shift != 0.0) {
+                return Err(refuse(pending, "it gives a constant whatever the feature is"));
+            }
+            lines = Some(composed);
         }
         let channel = |line: &Line| {
-            // (x − offset) · factor + shift, in steps of the input.
+            // (x − offset) · factor + shift, in steps of the input; a factor of 0 gives 0.
             let factor = line.factor / f64::from(to.scale);
-            let offset =
-                line.offset - if line.factor == 0.0 { 0.0 } else { line.shift / line.factor };
-            RealChannel { offset: offset as f32, factor: factor as f32 }
+            let shift = if line.factor == 0.0 { 0.0 } else { line.shift / line.factor };
+            RealChannel { offset: (line.offset - shift) as f32, factor: factor as f32 }
         };
         Ok(match lines {
             None if to == PIXELS => Encoding::Unsigned8,

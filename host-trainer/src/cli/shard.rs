@@ -7,9 +7,22 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use clap::Args;
 
 use super::terminal;
 use crate::foreign_text;
+
+/// Arguments of a command whose work several machines share.
+#[derive(Debug, Args)]
+pub struct ShardArgs {
+    /// Train only the networks of shard I of N, to distribute them over N machines [default: the task of
+    /// a Slurm array or of a Kubernetes indexed job]
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// Merge the results of the shards in these folders; their networks are not trained again
+    #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with = "shard")]
+    pub collect: Vec<PathBuf>,
+}
 
 /// Shard: the work whose number, modulo `count`, is `index`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -68,8 +68,8 @@ pub fn run(args: &SearchArgs, quiet: bool) -> anyhow::Result<()> {
     let workers = workers(args.threads.threads)?;
     let Some(first) = workers.first() else { bail!("threads cannot be started") };
     let smallest = smallest(&task.plan, &task.space, chip, &budget, first)?;
-    let shard = match args.collect.is_empty() {
-        true => Shard::of_task(args.shard)?,
+    let shard = match args.shards.collect.is_empty() {
+        true => Shard::of_task(args.shards.shard)?,
         false => None,
     };
     let brackets = brackets(args.trials.get());
@@ -108,7 +108,7 @@ pub fn run(args: &SearchArgs, quiet: bool) -> anyhow::Result<()> {
         scores: read(folder.path())?,
         candidates: BTreeMap::new(),
     };
-    if !args.collect.is_empty() {
+    if !args.shards.collect.is_empty() {
         trainer.scores = collected(args, &options, &base)?;
         trainer.folder = None;
     }
@@ -168,7 +168,7 @@ fn options(args: &SearchArgs, task: &Task) -> Vec<String> {
 /// Reads the scores of all shards, which must be of this search.
 fn collected(args: &SearchArgs, options: &[String], base: &Preset) -> anyhow::Result<Scores> {
     let mut scores = Scores::new();
-    for place in shard::collect(&args.collect, SHARD)? {
+    for place in shard::collect(&args.shards.collect, SHARD)? {
         let folder = files::run_folder(&place)?;
         identity::keep(&folder, KIND, options, &base.to_toml())?;
         scores.extend(read(&place)?);
