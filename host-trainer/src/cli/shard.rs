@@ -16,7 +16,7 @@ use crate::foreign_text;
 #[derive(Debug, Args)]
 pub struct ShardArgs {
     /// Train only the networks of shard I of N, to distribute them over N machines [default: the task of
-    /// a Slurm array or of a Kubernetes indexed job]
+    /// a Slurm array or of a Kubernetes indexed job; 1/1 trains all]
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
     /// Merge the results of the shards in these folders; their networks are not trained again
@@ -80,7 +80,8 @@ impl Shard {
     /// indexed job.
     pub(super) fn of_task(option: Option<Shard>) -> anyhow::Result<Option<Shard>> {
         if option.is_some() {
-            return Ok(option);
+            // 1/1 is the whole, in a task of an array, too.
+            return Ok(option.filter(|shard| shard.count() > 1));
         }
         let shard = from_variables(&|name| env::var(name).ok())?;
         if let Some((shard, variable)) = shard {

@@ -22,10 +22,12 @@ use super::shard::{self, Shard};
 use super::train::Interrupt;
 use super::{files, terminal};
 use crate::chips::Chip;
-use crate::data::Locations;
+use crate::data::{Locations, Results};
 use crate::experiment::Plan;
 use crate::foreign_text;
 use crate::preset::Preset;
+use crate::quantize::Activations;
+use crate::report::grouped;
 use crate::run_folder::RunFolder;
 use crate::search::{BRACKET, Budget, Candidate, Space, brackets, search, smallest, trainings};
 use crate::threads::Threads;
@@ -53,9 +55,30 @@ pub fn run(args: &SearchArgs, quiet: bool) -> anyhow::Result<()> {
             chip.core_name
         );
     }
+    for (option, asked, has) in
+        [("--flash", budget.flash, chip.flash), ("--ram", budget.ram, chip.ram)]
+    {
+        if asked > has {
+            bail!("{option}: {} has {} bytes, not {}", chip.name, grouped(has), grouped(asked));
+        }
+    }
     let locations = Locations::from_environment(args.place.data_dir.clone())
         .with_progress(terminal::loading(quiet));
     let base = base::base(args, &locations)?;
+    if base.quantization.activations == Activations::Int16 && budget.cycles.is_some() {
+        bail!(
+            "--cycles: the cycles of int16 activations are not predicted. Leave --cycles out, or \
+             take --set quantization.activations=int8"
+        );
+    }
+    let whole = Plan::new(base.clone(), &locations)?;
+    if whole.splits.results != Results::Test {
+        bail!(
+            "{}: there are no test rows, and the validation rows choose among networks. Set data.test, \
+             such as test = {{ random = {{ fraction = 0.2 }} }}",
+            base.name
+        );
+    }
     let plan = Plan::new(base::validated(&base), &locations)?;
     let space = Space::new(
         plan.preset.clone(),
@@ -139,7 +162,7 @@ pub fn run(args: &SearchArgs, quiet: bool) -> anyhow::Result<()> {
     }
     let (log, base) = (args.log, &base);
     let found = front::Found { task: &task, base, scores: &scores, candidates: &candidates, log };
-    front::finish(&found, &folder, &locations, &workers, &interrupt, args.json, quiet)
+    front::finish(&found, &whole, &folder, &workers, &interrupt, args.json, quiet)
 }
 
 /// Starts the workers: one thread per training, so that each has the same result on any machine.
