@@ -13,3 +13,4 @@ pub mod import;
 pub mod pack;
 pub mod self_tests;
 pub mod tables;
+pub mod unpack;

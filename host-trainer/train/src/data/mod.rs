@@ -2,6 +2,7 @@
 
 mod area;
 mod augment;
+mod byte_sums;
 mod counts;
 mod dataset;
 mod deform;
@@ -29,6 +30,7 @@ mod target_scaling;
 
 pub use area::Averager;
 pub use augment::{Shift, Shifts};
+pub use byte_sums::ByteSums;
 pub use counts::Raw;
 pub use dataset::{Dataset, FeatureLabel, Features, Labels, Original, Targets, Values};
 pub use deform::{DeformMemory, Deformation, Deformer, image_shape};
