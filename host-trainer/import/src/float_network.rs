@@ -2,6 +2,7 @@
 
 use model_format::Quantization;
 use model_format::limits::MAX_WIDTH;
+pub use thimble_convert::line::Line;
 use thimble_train::network::{Activation, Head};
 
 use crate::error::{Error, Result};
@@ -52,46 +53,6 @@ pub enum Function {
     Activation(Activation),
     /// The nearest value of a quantized tensor.
     Quantize(Quantization),
-}
-
-/// y = (x − offset) · factor + shift.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Line {
-    /// Subtracted first.
-    pub offset: f64,
-    /// Multiplied then.
-    pub factor: f64,
-    /// Added last.
-    pub shift: f64,
-}
-
-impl Line {
-    /// The identity.
-    pub const IDENTITY: Line = Line { offset: 0.0, factor: 1.0, shift: 0.0 };
-
-    /// Returns y = factor · x + shift.
-    pub fn new(factor: f64, shift: f64) -> Self {
-        Line { factor, shift, ..Line::IDENTITY }
-    }
-
-    /// Computes the function.
-    pub fn value(self, x: f64) -> f64 {
-        (x - self.offset) * self.factor + self.shift
-    }
-
-    /// Returns y at x = 0.
-    pub fn intercept(self) -> f64 {
-        self.shift - self.offset * self.factor
-    }
-
-    /// Returns the composition: this function first, then the other.
-    pub fn then(self, next: Line) -> Line {
-        Line {
-            offset: self.offset,
-            factor: self.factor * next.factor,
-            shift: (self.shift - next.offset) * next.factor + next.shift,
-        }
-    }
 }
 
 impl FloatNetwork {
@@ -220,16 +181,6 @@ mod tests {
             classes: Vec::new(),
             notes: Vec::new(),
         }
-    }
-
-    #[test]
-    fn lines_compose() {
-        let first = Line { offset: 3.0, factor: 2.0, shift: 1.0 };
-        let second = Line { offset: -1.0, factor: 0.5, shift: 4.0 };
-        for x in [-2.0, 0.0, 7.5] {
-            assert_eq!(first.then(second).value(x), second.value(first.value(x)));
-        }
-        assert_eq!(first.intercept(), first.value(0.0));
     }
 
     #[test]
