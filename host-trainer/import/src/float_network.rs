@@ -49,6 +49,8 @@ pub enum Function {
     },
     /// y = (x − offset) · factor + shift, per value.
     Affine(Vec<Line>),
+    /// y = x for x > 0, and slope · x below, with a slope per value.
+    Slopes(Vec<f64>),
     /// An activation of each value, or softmax of all.
     Activation(Activation),
     /// The nearest value of a quantized tensor.
@@ -109,6 +111,11 @@ impl FloatNetwork {
                 Function::Affine(lines) => {
                     lines.iter().flat_map(|line| [line.offset, line.factor, line.shift]).collect()
                 }
+                Function::Slopes(slopes) if slopes.len() != width => {
+                    let problem = format!("it has {} slopes for {width} inputs", slopes.len());
+                    return Err(Error::place(place(), problem));
+                }
+                Function::Slopes(slopes) => slopes.clone(),
                 Function::Activation(_) | Function::Quantize(_) => continue,
             };
             // Numbers that f32 cannot represent become infinite.
@@ -142,6 +149,10 @@ impl FloatNetwork {
                 }
                 Function::Affine(lines) => {
                     values.iter_mut().zip(lines).for_each(|(x, line)| *x = line.value(*x));
+                }
+                Function::Slopes(slopes) => {
+                    let below = values.iter_mut().zip(slopes).filter(|(x, _)| **x < 0.0);
+                    below.for_each(|(x, slope)| *x *= slope);
                 }
                 Function::Activation(Activation::Softmax) => Head::Softmax.apply(&mut values),
                 Function::Activation(activation) => {
@@ -196,6 +207,7 @@ mod tests {
             (dense(vec![1.0, 1e39], vec![0.0]), "too large"),
             (dense(Vec::new(), Vec::new()), "0 values"),
             (network(Function::Affine(vec![Line::IDENTITY])), "1 values for 2 inputs"),
+            (network(Function::Slopes(vec![0.5; 3])), "3 slopes for 2 inputs"),
         ] {
             let message = network.check().unwrap_err().to_string();
             assert!(message.contains(word) && message.contains("`a`"), "{message}");

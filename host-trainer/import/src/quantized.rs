@@ -150,12 +150,17 @@ impl<'f> Walk<'f> {
                         "it differs from value to value, and has no dense layer before it",
                     ));
                 }
+                Function::Slopes(slopes) if slopes.iter().any(|slope| *slope != slopes[0]) => {
+                    return Err(refuse(*pending, "its slopes differ from value to value"));
+                }
                 _ => {}
             }
         }
         let value = |x: f64| {
             pending.iter().fold(x, |x, (_, step)| match &step.function {
                 Function::Affine(lines) => lines.first().map_or(x, |line| line.value(x)),
+                Function::Slopes(slopes) if x < 0.0 => x * slopes.first().copied().unwrap_or(1.0),
+                Function::Slopes(_) => x,
                 Function::Activation(activation) => activation.value(x),
                 Function::Dense { .. } | Function::Quantize(_) => x,
             })
