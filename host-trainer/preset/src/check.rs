@@ -91,7 +91,7 @@ impl Preset {
             (Some(_), Some(true)) => {
                 wrong("data.test", format!("{dataset} has test rows of its own: leave it out"))
             }
-            (None, Some(false)) if self.data.validation.is_none() => {
+            (None, Some(false)) if self.data.validation.is_none() && !dataset.has_recordings() => {
                 let example = "test = { stratified = { fraction = 0.2 } }";
                 let problem = format!(
                     "{dataset} has no test rows of its own: set {example}, or \
@@ -116,6 +116,19 @@ impl Preset {
             && let Some(problem) = images.problem()
         {
             return wrong("data.dataset.images", problem);
+        }
+        match dataset {
+            Source::Activity(windows) => {
+                if let Some(problem) = windows.problem() {
+                    return wrong("data.dataset.activity", problem);
+                }
+            }
+            Source::Recordings(recordings) => {
+                if let Some((key, problem)) = recordings.problem() {
+                    return wrong(&format!("data.dataset.recordings.{key}"), problem);
+                }
+            }
+            _ => {}
         }
         if let Some(ScalingMethod::Fixed(_)) = &self.data.target_scaling {
             return wrong("data.target_scaling", "only features have fixed scaling".to_string());

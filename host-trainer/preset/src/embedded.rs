@@ -41,12 +41,13 @@ macro_rules! embedded {
 
 /// All embedded presets, the default one first. Those of the courses' notebooks begin with the
 /// notebook's letter, see NOTEBOOKS.md.
-pub const EMBEDDED: [EmbeddedPreset; 22] = embedded![
+pub const EMBEDDED: [EmbeddedPreset; 23] = embedded![
     "digits",
     "mnist",
     "mnist-16k",
     "fashion-mnist",
     "motion",
+    "activity",
     "eggcrate-adc",
     "c-700-500",
     "s-512",
@@ -143,6 +144,7 @@ mod tests {
                 _ if loss == "mean_squared_error" => 1,
                 _ if line.contains("spirals") => 2,
                 _ if line.contains("motion") => 5,
+                _ if line.contains("activity") => 3,
                 _ => 10,
             };
             let text = text

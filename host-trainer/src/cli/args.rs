@@ -29,6 +29,7 @@ use super::report::ReportArgs;
 use super::serve::ServeArgs;
 use super::sweep::Shard;
 use super::weights::Weights;
+use crate::data::Fold;
 use crate::experiment::Experiment;
 use crate::pack::Core;
 use crate::threads::MAX_THREADS;
@@ -127,6 +128,10 @@ pub struct TrainArgs {
     /// Override a setting, such as training.epochs=3 or network.layers.0.dense.units=64; repeatable
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// Test on fold K of an N-fold cross-validation, of recordings or stratified rows; as data.test =
+    /// { fold = { number = K, of = N } } in a preset
+    #[arg(long, value_name = "K/N")]
+    pub fold: Option<Fold>,
     /// Resume from the checkpoint in the run's folder; the weights are the same, bit for bit
     #[arg(long)]
     pub resume: bool,
@@ -446,6 +451,7 @@ impl Default for Command {
             preset: "digits".to_string(),
             output: None,
             set: Vec::new(),
+            fold: None,
             resume: false,
             from: None,
             teacher: Vec::new(),

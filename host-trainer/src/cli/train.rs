@@ -36,8 +36,12 @@ const INTERRUPTED: i32 = 130;
 
 /// Trains, writes the weights, quantizes, evaluates, and writes the remaining files.
 pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
-    let settings: Vec<String> =
-        weights_setting(args)?.into_iter().chain(args.set.clone()).collect();
+    let fold = args.fold.map(|fold| {
+        let (number, of) = (fold.number(), fold.of());
+        format!("data.test={{ fold = {{ number = {number}, of = {of} }} }}")
+    });
+    let settings = weights_setting(args)?.into_iter().chain(fold).chain(args.set.clone());
+    let settings: Vec<String> = settings.collect();
     let preset = preset::find(&args.preset)?.with_teachers(&args.teacher)?;
     let mut preset = preset.with_settings(&settings)?;
     preset.seed = args.seed.unwrap_or(preset.seed);
