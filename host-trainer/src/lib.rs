@@ -39,7 +39,7 @@ pub mod project;
 pub mod report;
 pub mod run_folder;
 
-pub use thimble_convert::{import, pack};
+pub use thimble_convert::{import, pack, self_tests};
 #[cfg(feature = "device")]
 pub use thimble_device as device;
 pub use thimble_export as export;

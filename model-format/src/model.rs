@@ -121,7 +121,7 @@ impl<'a, C: Capabilities> Model<'a, C> {
         };
         for index in 0..model.self_test_count {
             reader.place = Location::SelfTest(index);
-            SelfTest::read(reader, model.input_bytes(), model.output_bytes())?;
+            SelfTest::read(reader, payload, model.input_bytes(), model.output_bytes())?;
         }
         reader.place = Location::Model;
         if C::OPS.details {
@@ -189,7 +189,7 @@ impl<'a, C: Capabilities> Model<'a, C> {
     pub fn details(&self) -> Details<'a> {
         let mut reader = Reader::new(self.self_tests, self.file_len());
         for _ in 0..self.self_test_count {
-            SelfTest::read(&mut reader, self.input_bytes(), self.output_bytes());
+            SelfTest::read(&mut reader, self.payload, self.input_bytes(), self.output_bytes());
         }
         Details::take(&mut reader, self.input_len(), self.output_len()).unwrap_or(Details::NONE)
     }
@@ -250,6 +250,26 @@ impl<'a, C: Capabilities> Model<'a, C> {
         self.payload
     }
 
+    /// The layers' bytes.
+    #[cfg(any(feature = "std", test))]
+    pub(crate) fn bytes_of_layers(&self) -> &'a [u8] {
+        &self.layers[..self.layers.len() - self.bytes_behind_layers().len()]
+    }
+
+    /// The bytes from the number of self-tests on, which takes one.
+    #[cfg(any(feature = "std", test))]
+    pub(crate) fn bytes_behind_layers(&self) -> &'a [u8] {
+        &self.payload[self.payload.len() - self.self_tests.len() - 1..]
+    }
+
+    /// The details, behind their length.
+    #[cfg(any(feature = "std", test))]
+    pub(crate) fn bytes_of_details(&self) -> &'a [u8] {
+        let mut tests = self.self_tests();
+        tests.by_ref().for_each(drop);
+        tests.rest
+    }
+
     /// Length of the file in bytes: the flash that the model takes.
     pub fn file_len(&self) -> usize {
         HEADER_LEN.wrapping_add(self.payload.len())
@@ -281,6 +301,7 @@ impl<'a, C: Capabilities> Model<'a, C> {
     pub fn self_tests(&self) -> SelfTests<'a> {
         SelfTests {
             rest: self.self_tests,
+            payload: self.payload,
             left: self.self_test_count,
             input_bytes: self.input_bytes(),
             output_bytes: self.output_bytes(),
@@ -359,15 +380,29 @@ impl<C: Capabilities> ExactSizeIterator for Layers<'_, C> {}
 /// An input and the output that a correct engine gives for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SelfTest<'a> {
-    /// Two's complement input, int16 little-endian.
+    /// Two's complement input, int16 little-endian. It may be a part of the model file.
     pub input: &'a [u8],
     /// Two's complement output, int16 little-endian.
     pub output: &'a [u8],
 }
 
 impl<'a> SelfTest<'a> {
-    fn read(reader: &mut Reader<'a>, inputs: usize, outputs: usize) -> Option<Self> {
-        let input = reader.take_exact(Field::TestInput, inputs)?;
+    fn read(
+        reader: &mut Reader<'a>,
+        payload: &'a [u8],
+        inputs: usize,
+        outputs: usize,
+    ) -> Option<Self> {
+        let mut input = reader.take_bytes(Field::TestInput)?;
+        if input.is_empty() {
+            // Bytes of the file itself.
+            let offset = reader.take_unsigned(Field::TestInput)?;
+            input =
+                payload.get(offset as usize..).and_then(|from| from.get(..inputs)).unwrap_or(&[]);
+        }
+        if input.len() != inputs {
+            return reader.mismatch(Field::TestInput, inputs, input.len());
+        }
         let output = reader.take_exact(Field::TestOutput, outputs)?;
         Some(SelfTest { input, output })
     }
@@ -377,6 +412,7 @@ impl<'a> SelfTest<'a> {
 #[derive(Clone, Debug)]
 pub struct SelfTests<'a> {
     rest: &'a [u8],
+    payload: &'a [u8],
     left: u8,
     input_bytes: usize,
     output_bytes: usize,
@@ -388,7 +424,7 @@ impl<'a> Iterator for SelfTests<'a> {
     fn next(&mut self) -> Option<SelfTest<'a>> {
         self.left = self.left.checked_sub(1)?;
         let mut reader = Reader::new(self.rest, 0);
-        let test = SelfTest::read(&mut reader, self.input_bytes, self.output_bytes);
+        let test = SelfTest::read(&mut reader, self.payload, self.input_bytes, self.output_bytes);
         self.rest = reader.rest();
         test
     }

@@ -144,6 +144,12 @@ fn outputs_of_unlike_sizes_are_learnt_and_answered_in_their_units() {
     let tested = read(folder.join("tested.thimble"));
     let tested = Model::parse(&tested).expect("a model");
     assert!(tested.self_tests().eq(model.self_tests().take(1)));
+    run(&folder, &["pack", "runs/case", "--self-tests-from-file", "-o", "own.thimble"]).success();
+    let own = read(folder.join("own.thimble"));
+    let (tests, input) = (model.self_tests().len(), model.input_bytes());
+    assert!(own.len() <= file.len() - tests * (input - 3), "offsets of three bytes, not {input}");
+    let text = run(&folder, &["inspect", "own.thimble"]).success().stdout;
+    assert!(text.contains(&format!("{tests} of {tests} self-tests pass")), "{text}");
     assert!(stripped.details().is_empty());
     assert_eq!(stripped.output().kind, model.output().kind);
     assert!(stripped.self_tests().eq(model.self_tests()));

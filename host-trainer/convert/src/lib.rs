@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`import`] | import of int8 TensorFlow Lite models, bit-exact |
 //! | [`pack`] | weight layouts per core |
+//! | [`self_tests`] | self-tests whose inputs are bytes of the file |
 //! | [`tables`] | lookup tables of element-wise functions and softmax |
 //! | `fixed_point` | the fixed-point functions behind the tables |
 
 mod fixed_point;
 pub mod import;
 pub mod pack;
+pub mod self_tests;
 pub mod tables;

@@ -1,16 +1,17 @@
 //! Packing: weight layouts for the kernels of one core.
 //!
-//! A packed model computes the same outputs as the original, with the same self-tests. Only the
-//! order of the weights in the file differs. The choice of layouts follows the engine's kernels
+//! A packed model computes the same outputs as the original, with the same self-tests, unless their
+//! inputs are bytes of the file. Only the order of the weights differs. The choice of layouts follows the engine's kernels
 //! (`firmware/engine/src/kernels`).
 
 use std::fmt;
 
-use model_format::build::{DenseSpec, LayerSpec, ModelSpec};
+use model_format::build::{DenseSpec, LayerSpec, ModelSpec, has_file_inputs};
 use model_format::{DataType, Error, Model, Quantization, Softmax, WeightLayout, WeightType};
 use rand::RngExt;
-use thimble_nn::{Engine, EngineError};
+use thimble_nn::{Engine, EngineError, InputError};
 
+use crate::self_tests;
 use thimble_support::random::{Stream, stream};
 
 /// Number of random inputs on which a packed model must give the same bytes as the original.
@@ -112,7 +113,7 @@ impl fmt::Display for Core {
 }
 
 /// Errors of packing a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PackError {
     /// The model format rejected the packed model.
     #[error("the packed model is refused: {0}")]
@@ -129,6 +130,18 @@ pub enum PackError {
         /// Index of the input. Self-tests come first.
         check: usize,
     },
+    /// The layers have fewer bytes than a self-test needs.
+    #[error(
+        "the layers have fewer bytes than the {needed} that a self-test reads from them: keep self-tests \
+         of rows"
+    )]
+    ShortLayers {
+        /// Bytes of an input.
+        needed: usize,
+    },
+    /// The engine refused an input.
+    #[error(transparent)]
+    Input(InputError),
 }
 
 /// Packs the weights of a model for a core, and checks that the outputs are the same.
@@ -148,9 +161,7 @@ pub fn pack(model: &Model<'_>, core: Core) -> Result<Vec<u8>, PackError> {
             LayerSpec::Softmax(_) => Softmax::OUTPUT,
         };
     }
-    let bytes = spec.to_bytes()?;
-    // A model may be larger than half of the memory.
-    drop(spec);
+    let bytes = written(spec, model)?;
     check(model, &Model::parse(&bytes)?)?;
     Ok(bytes)
 }
@@ -162,7 +173,7 @@ pub fn pack(model: &Model<'_>, core: Core) -> Result<Vec<u8>, PackError> {
 /// [`PackError`], as for [`pack`].
 pub fn strip(model: &Model<'_>) -> Result<Vec<u8>, PackError> {
     let spec = ModelSpec { details: Default::default(), ..ModelSpec::from(model) };
-    Ok(spec.to_bytes()?)
+    written(spec, model)
 }
 
 /// Removes all self-tests of a model but the first ones, so many at most. The outputs do not change.
@@ -172,7 +183,19 @@ pub fn strip(model: &Model<'_>) -> Result<Vec<u8>, PackError> {
 pub fn keep_self_tests(model: &Model<'_>, count: usize) -> Result<Vec<u8>, PackError> {
     let mut spec = ModelSpec::from(model);
     spec.self_tests.truncate(count);
-    Ok(spec.to_bytes()?)
+    written(spec, model)
+}
+
+/// Writes a model that was changed. Self-tests whose inputs are bytes of the original are those of the
+/// new file.
+fn written(spec: ModelSpec, original: &Model<'_>) -> Result<Vec<u8>, PackError> {
+    let (bytes, count) = (spec.to_bytes()?, spec.self_tests.len());
+    // A model may be larger than half of the memory.
+    drop(spec);
+    match has_file_inputs(original) {
+        true => self_tests::from_file(&Model::parse(&bytes)?, count),
+        false => Ok(bytes),
+    }
 }
 
 /// Runs the self-tests and random inputs through both models.

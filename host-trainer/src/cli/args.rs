@@ -381,17 +381,20 @@ pub struct PackArgs {
         long = "for",
         value_name = "CORE",
         value_enum,
-        required_unless_present_any = ["strip", "self_tests"]
+        required_unless_present_any = ["strip", "self_tests", "self_tests_from_file"]
     )]
     pub core: Option<Core>,
     /// Remove names, units and the preprocessing of images, which no computation needs; class
     /// labels stay
     #[arg(long)]
     pub strip: bool,
-    /// Number of self-tests to keep, the first ones; each takes as many bytes as input and output
-    /// [default: all]
+    /// Number of self-tests to keep, the first ones [default: all]
     #[arg(long, value_name = "N")]
     pub self_tests: Option<usize>,
+    /// Make the inputs of self-tests from bytes of the model's layers: each then takes two or three
+    /// bytes, whatever its size
+    #[arg(long)]
+    pub self_tests_from_file: bool,
     /// Output file
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,

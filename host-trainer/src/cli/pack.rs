@@ -9,6 +9,7 @@ use super::{files, terminal};
 use crate::foreign_text::{self, shown};
 use crate::pack::{keep_self_tests, pack, strip};
 use crate::report::bytes as in_bytes;
+use crate::self_tests::from_file;
 
 /// Packs a model's weights for a core.
 pub fn run(args: &PackArgs, quiet: bool) -> anyhow::Result<()> {
@@ -25,6 +26,10 @@ pub fn run(args: &PackArgs, quiet: bool) -> anyhow::Result<()> {
     }
     if let Some(count) = args.self_tests {
         packed = keep_self_tests(&Model::parse(&packed)?, count).with_context(place)?;
+    }
+    if args.self_tests_from_file {
+        let model = Model::parse(&packed)?;
+        packed = from_file(&model, model.self_tests().len()).with_context(place)?;
     }
     files::write(&args.output, &packed)?;
     if !quiet {

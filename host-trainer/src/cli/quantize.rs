@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
+use model_format::build::has_file_inputs;
 use model_format::{Dense, Model, WeightLayout, WeightType};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -17,11 +18,11 @@ use crate::atomic_file;
 use crate::choice::{Budget, Choice, judged_rows, mixed, quantize_network};
 use crate::data::{Locations, Subset};
 use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
-use crate::experiment::{Experiment, Plan, SavedRun, check_data};
+use crate::experiment::{Experiment, Plan, SavedRun, check_data, lay_out};
 use crate::foreign_text::{self, shown};
 use crate::memory;
 use crate::network::Network;
-use crate::pack::{Core, pack};
+use crate::pack::Core;
 use crate::preset::Preset;
 use crate::quantize::Activations;
 use crate::quantize::weights::{dense_layers, real_weights, signal_to_noise, with_weights};
@@ -30,6 +31,7 @@ use crate::report::{
     Cell, Table, bytes as in_bytes, evaluation_json, grouped, percent, significant,
 };
 use crate::run_folder::RunFolder;
+use crate::self_tests;
 use crate::threads::Threads;
 
 /// Memory per byte of the model file while another model is made from it.
@@ -262,7 +264,7 @@ pub(super) fn finish(
     let (quantized, choice) =
         quantize_network(&saved.preset, &saved.network, plan.objective(), &plan.splits, threads)?;
     let data_type = quantized.data_types.name();
-    let bytes = laid_out(quantized.bytes, &saved)?;
+    let bytes = lay_out(quantized.bytes, core_of(&saved), &saved.preset.quantization)?;
     let finished = saved.finish(&plan, bytes, data_type, &choice, threads)?;
     finished.write(&saved, folder)?;
     forget_checkpoint(folder, &saved, &plan, &finished.metrics);
@@ -270,12 +272,9 @@ pub(super) fn finish(
     Ok(())
 }
 
-/// Packs the model for the run's core, if it has one.
-fn laid_out(model: Vec<u8>, saved: &SavedRun) -> anyhow::Result<Vec<u8>> {
-    match saved.manifest.core.as_deref().and_then(|core| Core::from_str(core, true).ok()) {
-        Some(core) => Ok(pack(&Model::parse(&model)?, core)?),
-        None => Ok(model),
-    }
+/// The core that the run's model is packed for.
+fn core_of(saved: &SavedRun) -> Option<Core> {
+    saved.manifest.core.as_deref().and_then(|core| Core::from_str(core, true).ok())
 }
 
 fn make(args: &QuantizeArgs, is_finishing: bool, threads: &Threads) -> anyhow::Result<Made> {
@@ -321,8 +320,14 @@ fn make(args: &QuantizeArgs, is_finishing: bool, threads: &Threads) -> anyhow::R
         ),
     };
     let bytes = match &source.run {
-        Some(OfRun { saved, .. }) if is_finishing => laid_out(bytes, saved)?,
-        _ => bytes,
+        Some(OfRun { saved, .. }) => {
+            let core = if is_finishing { core_of(saved) } else { None };
+            lay_out(bytes, core, &saved.preset.quantization)?
+        }
+        None if has_file_inputs(&model) => {
+            self_tests::from_file(&Model::parse(&bytes)?, model.self_tests().len())?
+        }
+        None => bytes,
     };
     let after = evaluate(&bytes)?;
     Ok(Made { source, int8, bytes, evaluations: [before, after] })

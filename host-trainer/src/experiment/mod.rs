@@ -1,6 +1,7 @@
 //! One experiment: from a preset to a trained network, its quantized model, and their evaluation.
 
 mod finish;
+mod layout;
 mod levels;
 mod metrics;
 mod npy;
@@ -11,6 +12,7 @@ mod teachers;
 mod write;
 
 pub use finish::Finished;
+pub use layout::lay_out;
 pub use metrics::{metrics, metrics_json};
 pub use read::{ReadError, SavedRun, check_data, check_run, read_metrics};
 pub use report::{Pages, ReportError};

@@ -2,13 +2,14 @@
 
 use model_format::Model;
 
+use super::layout::lay_out;
 use super::teachers::{TeacherError, teachers};
 use crate::choice::{Choice, ChoiceError, Selection, quantize_network, with_threshold};
 use crate::data::{self, Locations, Splits, Subset};
 use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
 use crate::memory::{self, NotEnoughMemory};
 use crate::network::{Network, NetworkError, Objective};
-use crate::pack::{Core, PackError, pack};
+use crate::pack::{Core, PackError};
 use crate::preset::{self, Preset};
 use crate::quantize::Quantized;
 use crate::threads::Threads;
@@ -247,9 +248,7 @@ impl Trained {
         let network = &outcome.network;
         let (mut quantized, choice) =
             quantize_network(&preset, network, objective, &splits, threads)?;
-        if let Some(core) = core {
-            quantized.bytes = pack(&Model::parse(&quantized.bytes)?, core)?;
-        }
+        quantized.bytes = lay_out(quantized.bytes, core, &preset.quantization)?;
         let model = Model::parse(&quantized.bytes)?;
         let int8 = evaluate_int8(&model, &splits.test, threads)?;
         let selection = Selection::new(network, &model, objective, &splits, threads)?;

@@ -112,10 +112,10 @@ impl DetailsSpec {
     }
 }
 
-struct Payload(Vec<u8>);
+pub(super) struct Payload(pub(super) Vec<u8>);
 
 impl Payload {
-    fn put<T: Serialize + ?Sized>(&mut self, value: &T) {
+    pub(super) fn put<T: Serialize + ?Sized>(&mut self, value: &T) {
         // Neither a vector nor any of the types written here can fail to be serialized: the
         // lengths of all sequences are known.
         if let Ok(bytes) = postcard::to_stdvec(value) {
@@ -123,11 +123,11 @@ impl Payload {
         }
     }
 
-    fn put_count(&mut self, count: usize) {
+    pub(super) fn put_count(&mut self, count: usize) {
         self.put(&u32::try_from(count).unwrap_or(u32::MAX));
     }
 
-    fn put_bytes(&mut self, bytes: &[u8]) {
+    pub(super) fn put_bytes(&mut self, bytes: &[u8]) {
         self.put_count(bytes.len());
         self.0.extend_from_slice(bytes);
     }

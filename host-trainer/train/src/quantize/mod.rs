@@ -39,6 +39,6 @@ pub use fold::fold;
 pub use logits::clips_logits;
 pub(crate) use prepare::has_own_ranges;
 pub use prepare::{OutputRange, Prepared, prepared};
-pub use settings::{Activations, CalibrationMethod, Settings};
+pub use settings::{Activations, CalibrationMethod, SelfTestInputs, Settings};
 pub use stage::ChosenStage;
 pub(crate) use stage::input_ranges;

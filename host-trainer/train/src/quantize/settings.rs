@@ -24,10 +24,12 @@ pub struct Settings {
     /// earlier layers and of the layer's own weights. It includes bias correction.
     #[serde(default)]
     pub refit: bool,
-    /// Number of self-tests in the model: training rows with their outputs, for a device to check
-    /// itself.
+    /// Number of self-tests in the model: inputs with their outputs, for a device to check itself.
     #[serde(default = "default_self_tests", deserialize_with = "self_tests")]
     pub self_tests: usize,
+    /// Source of their inputs.
+    #[serde(default)]
+    pub self_test_inputs: SelfTestInputs,
 }
 
 /// The same as an empty `[quantization]` table.
@@ -40,8 +42,20 @@ impl Default for Settings {
             bias_correction: false,
             refit: false,
             self_tests: default_self_tests(),
+            self_test_inputs: SelfTestInputs::default(),
         }
     }
+}
+
+/// Source of the inputs of self-tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SelfTestInputs {
+    /// Training rows, which people know; each takes as many bytes as an input.
+    #[default]
+    Rows,
+    /// Bytes of the layers in the model file; each takes two or three bytes.
+    File,
 }
 
 /// Data type of activations.

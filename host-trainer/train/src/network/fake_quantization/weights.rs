@@ -32,7 +32,7 @@ const fn clip(weight_type: WeightType) -> f64 {
     }
 }
 
-/// Returns the code nearest to a weight, rounded as [`quantize_row`] rounds.
+/// Returns the code nearest to a weight, rounded as rows are quantized.
 pub fn code(weight_type: WeightType, weight: f64, scale: f64) -> i8 {
     Codes::new(weight_type).nearest(weight, 1.0 / scale) as i8
 }
