@@ -25,6 +25,8 @@
 //! | [`project`] | new firmware projects |
 //! | [`page`] | pages that run a model in a browser |
 //! | [`predict`] | predictions of a run's networks for images and rows |
+//! | [`search`] | search for networks within the memory and the time of a chip |
+//! | [`tensorboard`] | event files of trainings |
 //! | [`chips`] | chips, and predictions of the flash and RAM that a model takes |
 
 pub mod chips;
@@ -38,6 +40,8 @@ pub mod predict;
 pub mod project;
 pub mod report;
 pub mod run_folder;
+pub mod search;
+pub mod tensorboard;
 
 pub use thimble_convert::{import, pack, self_tests};
 #[cfg(feature = "device")]

@@ -37,7 +37,7 @@ pub fn all() -> Vec<Golden> {
         .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".tflite").map(String::from))
         .collect();
     names.sort();
-    assert!(names.len() >= 18, "{names:?}");
+    assert!(names.len() >= 25, "{names:?}");
     names.into_iter().map(Golden::read).collect()
 }
 

@@ -7,7 +7,7 @@ use host_trainer::device::command::Vector;
 use host_trainer::import::{Options, OutputMeaning, import};
 use host_trainer::pack::{Core, pack};
 use model_format::Model;
-use thimble_nn::Answer;
+use thimble_nn::{Answer, Engine};
 use thimble_tests::command::{Finished, host_trainer};
 use thimble_tests::cores::EmulatedCore;
 use thimble_tests::golden::{Golden, all, folder};
@@ -45,6 +45,52 @@ fn the_class_is_that_of_arg_max() {
         let found = Answer::new(&model, &bytes).class().expect("classes").index();
         assert_eq!(found, usize::from(class));
     }
+}
+
+/// Shapes that are computed when the model runs change nothing.
+#[test]
+fn a_free_batch_gives_the_same_model() {
+    let options = Options { name: "leading-dimension".into(), kind: OutputMeaning::Guess };
+    let free = read(folder().join("free-batch/model.tflite"));
+    let free = import(&free, &options).expect("it is imported").bytes;
+    let golden = Golden::read("leading-dimension".into());
+    let rows = signed(&golden.inputs);
+    let outputs = engine_outputs(&free, rows.chunks_exact(6));
+    golden.check("engine, free batch", &free, &outputs.concat());
+}
+
+/// A normalization in front is done on real values: nearer to the float network than where features
+/// of different range are rounded to one scale first.
+#[test]
+fn a_normalization_in_front_is_taken_into_the_input_stage() {
+    let file = |name: &str| read(folder().join("normalization").join(name));
+    let floats = |name: &str| -> Vec<f32> {
+        file(name).as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    };
+    let options = Options { name: "normalization".into(), kind: OutputMeaning::Guess };
+    let imported = import(&file("model.tflite"), &options).expect("it is imported");
+    for operator in ["SUB", "MUL"] {
+        let is_named = |note: &String| note.contains(operator) && note.contains("--calibrate");
+        assert!(imported.notes.iter().any(is_named), "{:?}", imported.notes);
+    }
+    let model = Model::parse(&imported.bytes).expect("what was imported is valid");
+    let (inputs, exact) = (floats("input.f32"), floats("output.f32"));
+    let mut scratch = vec![0; model.scratch_len()];
+    let mut engine = Engine::new(model.clone(), &mut scratch).expect("a valid model");
+    let mut found = Vec::new();
+    for row in inputs.chunks_exact(6) {
+        found.extend(engine.run_reals(row).expect("real numbers").reals());
+    }
+    let to = model.layers().last().expect("a layer").output();
+    let tflm = signed(&file("output.i8"));
+    let tflm: Vec<f32> = tflm.iter().map(|q| to.dequantize((*q).into())).collect();
+    assert_eq!((found.len(), tflm.len()), (exact.len(), exact.len()));
+    let error = |outputs: &[f32]| {
+        let squares = outputs.iter().zip(&exact).map(|(y, exact)| f64::from(y - exact).powi(2));
+        squares.sum::<f64>() / exact.len() as f64
+    };
+    let (ours, theirs) = (error(&found), error(&tflm));
+    assert!(ours < theirs, "{ours} {theirs}");
 }
 
 /// Runs the models on a core, as they are and packed for it.

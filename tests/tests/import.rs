@@ -28,8 +28,8 @@ fn what_thimble_cannot_run_is_named_with_the_remedy() {
     let folder = empty_dir("import_refused");
     for (name, named) in [
         ("convolution", &["operator 0 (CONV_2D)", "FULLY_CONNECTED"][..]),
-        ("prelu", &["operator 1 (PRELU)"]),
-        ("residual", &["operator 1 (ADD)"]),
+        ("prelu", &["operator 1 (PRELU)", "unit 1", "LeakyReLU"]),
+        ("residual", &["operator 1 (ADD)", "skip connection"]),
         ("float", &["float TensorFlow Lite model", "--calibrate"]),
         ("dynamic-range", &["float TensorFlow Lite model", "--calibrate"]),
         ("two-inputs", &["2 inputs"]),
@@ -70,7 +70,18 @@ fn files_that_are_no_whole_models_are_refused() {
 #[test]
 fn damaged_files_never_panic() {
     let mut random = fastrand::Rng::with_seed(1);
-    for name in ["random-1", "random-3", "flatten-uint8", "relu-first", "softmax2"] {
+    for name in [
+        "random-1",
+        "random-3",
+        "flatten-uint8",
+        "relu-first",
+        "softmax2",
+        "silu",
+        "elu",
+        "prelu",
+        "normalization/model",
+        "free-batch/model",
+    ] {
         let whole = golden(&format!("{name}.tflite"));
         for at in 0..whole.len() {
             for value in [0, 1, 0x7f, 0x80, 0xff, random.u8(..)] {

@@ -62,13 +62,7 @@ fn quantized(name: &str, model: &str, case: &Value) -> Quantized {
     write(&calibration, csv(&rows(case, name, "calibration"), width));
     let file = read(&given().join(name).join(model), &Options::default()).expect("a network");
     let assembled = assemble(&file).expect("a network");
-    let import = Import {
-        file: &file,
-        assembled: &assembled,
-        name: "golden".into(),
-        labels: None,
-        classes: false,
-    };
+    let import = Import::new(&file, &assembled, "golden".into(), None, false);
     let threads = Threads::new(NonZero::new(2)).expect("threads");
     let folder = RunFolder::create(&folder).expect("a folder");
     let rows = calibration.display().to_string();
@@ -175,6 +169,69 @@ fn int8_loses_no_more_than_with_the_tools_of_the_framework() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
+/// A network without rows predicts and is evaluated in float; what needs rows says how to give them.
+#[test]
+fn a_network_without_rows_is_a_run_in_float() {
+    let folder = empty_dir("import_float_without_rows");
+    let name = "keras-wine-normalization";
+    let case = case(name);
+    let inputs = rows(&case, name, "test");
+    write(folder.join("rows.csv"), csv(&rows(&case, name, "calibration"), 13));
+    write(folder.join("test.csv"), csv(&inputs, 13));
+    let model = given().join(name).join("model.keras").display().to_string();
+    let said = run(&folder, &["import", &model, "-o", "wine"]).success();
+    assert!(said.stdout.contains("13-16-3") && said.stdout.contains("--calibrate"), "{said:#?}");
+
+    run(&folder, &["predict", "wine", "test.csv", "-o", "out.csv"]).success();
+    let out = std::fs::read_to_string(folder.join("out.csv")).expect("predictions");
+    assert_eq!(out.lines().next(), Some("line,float,float 0,float 1,float 2"));
+    let file = read(Path::new(&model), &Options::default()).expect("a network");
+    let mut classes = Vec::new();
+    for (row, line) in inputs.chunks_exact(13).zip(out.lines().skip(1)) {
+        let row: Vec<f64> = row.iter().map(|x| f64::from(*x)).collect();
+        let cells: Vec<&str> = line.split(',').collect();
+        for (cell, exact) in cells[2..].iter().zip(file.outputs(&row)) {
+            // Sums of at most 17 products in f32.
+            let found: f64 = cell.parse().expect("a number");
+            assert!((found - exact).abs() < 1e-5, "{line}: {exact}");
+        }
+        classes.push(cells[1].to_string());
+    }
+    assert_eq!(classes.len(), 70);
+
+    let mut judged = csv(&inputs, 13).lines().map(String::from).collect::<Vec<_>>();
+    judged[0] += ",class";
+    judged[1..].iter_mut().zip(&classes).for_each(|(line, class)| *line += &format!(",{class}"));
+    write(folder.join("judged.csv"), judged.join("\n"));
+    let said = run(&folder, &["evaluate", "wine", "judged.csv", "--json"]).success();
+    let value: Value = serde_json::from_str(&said.stdout).expect("JSON");
+    assert_eq!(value["float"]["test"]["accuracy"], 1.0);
+    run(&folder, &["evaluate", "wine", "rows.csv"]).refused(1, &["rows.csv", "features alone"]);
+
+    let remedy = "quantize wine --calibrate ROWS.csv";
+    for command in
+        [&["inspect", "wine"][..], &["report", "wine"], &["evaluate", "wine"], &["compare", "wine"]]
+    {
+        run(&folder, command).refused(1, &[remedy]);
+    }
+    for command in [
+        &["features", "wine", "0"][..],
+        &["quantize", "wine"],
+        &["train", "wine/preset.toml", "--from", "wine", "-o", "tuned"],
+    ] {
+        run(&folder, command).refused(1, &["without rows", "--calibrate ROWS.csv"]);
+    }
+    run(&folder, &["import", &model, "-o", "x", "--max-loss", "1"]).refused(1, &["--calibrate"]);
+
+    run(&folder, &["quantize", "wine", "--calibrate", "rows.csv"]).success();
+    // The same bytes as in one step.
+    run(&folder, &["import", &model, "--calibrate", "rows.csv", "-o", "one/wine"]).success();
+    let bytes = |run: &str| std::fs::read(folder.join(run).join("model.thimble")).expect("a model");
+    assert!(bytes("wine") == bytes("one/wine"), "the models differ");
+    run(&folder, &["quantize", "wine", "--calibrate", "rows.csv"]).refused(1, &["rows of its own"]);
+    run(&folder, &["report", "wine"]).success();
+}
+
 fn run(folder: &Path, arguments: &[&str]) -> Finished {
     Finished::of(&mut host_trainer(folder, arguments))
 }
@@ -186,7 +243,6 @@ fn every_command_works_on_an_imported_run() {
     let name = "keras-wine-normalization";
     write(folder.join("rows.csv"), csv(&rows(&case, name, "calibration"), 13));
     let model = given().join(name).join("model.keras").display().to_string();
-    run(&folder, &["import", &model]).refused(1, &["--calibrate", "13 inputs", "3 outputs"]);
     let said = run(&folder, &["import", &model, "--calibrate", "rows.csv", "-o", "wine"]).success();
     assert!(said.stdout.contains("13-16-3") && said.stdout.contains("no targets"), "{said:#?}");
     let preset = std::fs::read_to_string(folder.join("wine/preset.toml")).expect("a preset");

@@ -27,3 +27,9 @@ pub use recognize::{Kind, Options, read, read_bytes, recognize};
 
 /// Maximum size of a file, packed and unpacked: 1 GiB.
 pub const MAX_FILE: u64 = 1 << 30;
+
+/// Returns the maximum size of what this number of bytes unpacks to: 100 times as much, and 1 MiB.
+/// Trained weights hardly shrink, and DEFLATE packs zeros a thousandfold.
+fn most_unpacked(packed: u64) -> u64 {
+    packed.saturating_mul(100).saturating_add(1 << 20).min(MAX_FILE)
+}

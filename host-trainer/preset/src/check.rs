@@ -128,6 +128,11 @@ impl Preset {
                     return wrong(&format!("data.dataset.recordings.{key}"), problem);
                 }
             }
+            Source::Schema(schema) => {
+                if let Some(problem) = schema.problem() {
+                    return wrong("data.dataset.schema", problem);
+                }
+            }
             _ => {}
         }
         if let Some(ScalingMethod::Fixed(_)) = &self.data.target_scaling {

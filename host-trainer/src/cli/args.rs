@@ -19,15 +19,17 @@ use super::features::FeaturesArgs;
     feature = "serve"
 )))]
 use super::left_out::LeftOut;
+use super::log::LogArgs;
 use super::max_loss::MaxLoss;
 use super::new::NewArgs;
 use super::page::PageArgs;
 use super::predict::{PredictArgs, PrepareArgs};
 use super::quantize::QuantizeArgs;
 use super::report::ReportArgs;
+use super::search::SearchArgs;
 #[cfg(feature = "serve")]
 use super::serve::ServeArgs;
-use super::sweep::Shard;
+use super::shard::Shard;
 use super::weights::Weights;
 use crate::data::Fold;
 use crate::experiment::Experiment;
@@ -56,6 +58,8 @@ pub enum Command {
     Train(TrainArgs),
     /// Train a network for each point of a grid of settings
     Sweep(SweepArgs),
+    /// Search for the most accurate networks within the flash, the RAM and the cycles of a chip
+    Search(SearchArgs),
     /// Measure the training speed, with the machine's peak and other programs for comparison
     Bench(BenchArgs),
     /// Download a dataset into the cache folder
@@ -164,6 +168,9 @@ pub struct TrainArgs {
     /// Leave out the section of the report that runs the model in the browser
     #[arg(long)]
     pub no_playground: bool,
+    /// Log of the training
+    #[command(flatten)]
+    pub log: LogArgs,
     /// Limit of the quantization loss
     #[command(flatten)]
     pub max_loss: MaxLoss,
@@ -189,15 +196,22 @@ pub struct SweepArgs {
     /// repeated
     #[arg(long, short, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// Train only shard I of N, to distribute the runs over N machines
+    /// Train only shard I of N, to distribute the runs over N machines [default: the task of a Slurm
+    /// array or of a Kubernetes indexed job]
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
+    /// Merge the results of shards in these folders in place of training
+    #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with = "shard")]
+    pub collect: Vec<PathBuf>,
     /// Location of the datasets
     #[command(flatten)]
     pub data: DataArgs,
     /// Number of threads
     #[command(flatten)]
     pub threads: ThreadArgs,
+    /// Log of the trainings
+    #[command(flatten)]
+    pub log: LogArgs,
     /// Print a JSON array with an object per run
     #[arg(long)]
     pub json: bool,
@@ -465,6 +479,7 @@ impl Default for Command {
             seed: None,
             threads: ThreadArgs { threads: None },
             no_playground: false,
+            log: LogArgs { log: None },
             max_loss: MaxLoss::default(),
             json: false,
         })

@@ -42,8 +42,8 @@ impl<'a, P> Checkpoints<'a, P> {
     }
 
     /// Returns the progress display.
-    pub fn progress(&self) -> &P {
-        &self.progress
+    pub fn into_progress(self) -> P {
+        self.progress
     }
 }
 

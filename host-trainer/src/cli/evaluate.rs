@@ -15,7 +15,7 @@ use super::terminal;
 use super::train::confusions_text;
 use crate::atomic_file;
 use crate::data::{Locations, Results, Source, Subset};
-use crate::evaluate::{evaluate_float, evaluate_int8};
+use crate::evaluate::evaluate_int8;
 use crate::experiment::{Experiment, check_data, check_run};
 use crate::foreign_text::{self, shown};
 use crate::preset::{self, Preset};
@@ -29,11 +29,19 @@ use crate::threads::Threads;
 
 /// Evaluates a model on the test rows of a dataset.
 pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
-    let bytes = read_model(&args.model)?;
-    let model = Model::parse(&bytes).with_context(|| foreign_text::path(&args.model))?;
-    if let Some(file) = args.dataset.as_deref().map(Path::new).filter(|path| is_table(path)) {
-        return another_file(args, &model, file, quiet);
-    }
+    let table = args.dataset.as_deref().map(Path::new).filter(|path| is_table(path));
+    let bytes = match table {
+        Some(_) => read_model_if_any(&args.model)?,
+        None => Some(read_model(&args.model)?),
+    };
+    let model = bytes.as_deref().map(Model::parse).transpose();
+    let model = model.with_context(|| foreign_text::path(&args.model))?;
+    let model = match (model, table) {
+        (model, Some(file)) => return another_file(args, model.as_ref(), file, quiet),
+        (Some(model), None) => model,
+        // Its absence was an error.
+        (None, None) => return Ok(()),
+    };
     let (preset, origin) = split_preset(&args.model, args.dataset.as_deref())?;
     let source = &preset.data.dataset;
     let seed = args.seed.unwrap_or(preset.seed);
@@ -117,56 +125,54 @@ pub(crate) fn find_preset(dataset: &str) -> anyhow::Result<Preset> {
 /// Evaluates a model on all rows of another file.
 fn another_file(
     args: &EvaluateArgs,
-    model: &Model<'_>,
+    model: Option<&Model<'_>>,
     file: &Path,
     quiet: bool,
 ) -> anyhow::Result<()> {
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let locations = Locations::from_environment(args.data.data_dir.clone());
     let run = RowsRun::open(&args.model, &locations)?;
-    let spec = run.spec(model, true)?;
-    let mut dataset = run.table()?.read(file, spec)?;
+    let (table, spec) = run.columns(model, file, true)?;
+    let mut dataset = table.read(file, spec)?;
     if !run.saved.preset.data.raw.is_empty() {
         dataset = dataset.counted(&run.saved.preset.data.raw)?;
     }
     let rows = Subset::all(std::sync::Arc::new(dataset));
     let count = grouped(rows.len() as u64);
     let spinner = terminal::spinner(&format!("{count} rows"), quiet || args.json);
-    let evaluation = evaluate_int8(model, &rows, &threads);
+    let evaluation = model.map(|model| evaluate_int8(model, &rows, &threads)).transpose();
     spinner.finish_and_clear();
     let evaluation = evaluation?;
-    let float = run.plan.as_ref().map(|plan| {
-        let rows = plan.splits.train.with_dataset(rows.dataset().clone());
-        evaluate_float(
-            &run.saved.network,
-            &rows,
-            plan.objective_of(&run.saved.network, &threads),
-            &threads,
-        )
-    });
-    let title = DataTypes::name_of(model);
+    let name = run.saved.preset.name.clone();
+    let float = run.float_side(&threads);
+    let float = float.map(|float| float.evaluate(rows.dataset().clone(), &threads));
+    let quantized = model.zip(evaluation.as_ref());
     if args.json {
-        let mut value = json!({
-            "model": model.name(),
-            "dataset": file.display().to_string(),
-            "model_bytes": model.file_len(),
-            "scratch_bytes": model.scratch_len() * 4,
-            "macs": model.macs(),
-            "test": evaluation_json(&evaluation),
-        });
+        let mut value = json!({ "model": name, "dataset": file.display().to_string() });
+        if let Some((model, evaluation)) = quantized {
+            value["model"] = json!(model.name());
+            value["model_bytes"] = json!(model.file_len());
+            value["scratch_bytes"] = json!(model.scratch_len() * 4);
+            value["macs"] = json!(model.macs());
+            value["test"] = evaluation_json(evaluation);
+        }
         if let Ok(float) = &float {
             value["float"] = json!({ "test": evaluation_json(float) });
         }
         terminal::json(&value)?;
         return Ok(());
     }
-    let mut columns = vec![Column { title, evaluation: &evaluation }];
-    let mut matrices = vec![(title, &evaluation.confusion)];
+    let (mut columns, mut matrices) = (Vec::new(), Vec::new());
     if let Ok(float) = &float {
-        columns.insert(0, Column { title: "float", evaluation: float });
-        matrices.insert(0, ("float", &float.confusion));
+        columns.push(Column { title: "float", evaluation: float });
+        matrices.push(("float", &float.confusion));
     }
-    let name = paint(HEADING, model.name());
+    if let Some((model, evaluation)) = quantized {
+        let title = DataTypes::name_of(model);
+        columns.push(Column { title, evaluation });
+        matrices.push((title, &evaluation.confusion));
+    }
+    let name = paint(HEADING, shown(&name));
     let mut text = format!("{name}  on all {count} rows of {}\n\n", foreign_text::path(file));
     text += &quality_text(&columns, Results::Test);
     text += &confusions_text(&matrices);
@@ -174,10 +180,23 @@ fn another_file(
         let note = format!("no float metrics: {reason}");
         text += &format!("\n{}\n", paint(FAINT, note));
     }
-    text += "\n";
-    text += &model_text(model, None);
+    if let Some(model) = model {
+        text += &format!("\n{}", model_text(model, None));
+    }
     terminal::print(&text)?;
     Ok(())
+}
+
+/// Reads a model file, or returns `None` for that of a run that is not quantized yet.
+pub(crate) fn read_model_if_any(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+    match read_model(path) {
+        Err(error) if is_not_quantized(&error) => Ok(None),
+        read => read.map(Some),
+    }
+}
+
+fn is_not_quantized(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(ManifestError::NotQuantized { .. }))
 }
 
 /// Reads a model file.

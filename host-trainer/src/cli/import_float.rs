@@ -12,7 +12,9 @@ use crate::data::Locations;
 use crate::foreign_text::{self, escaped};
 use crate::import::finish;
 use crate::imported::Import;
+use crate::preset::Preset;
 use crate::report::style::{FAINT, HEADING, paint};
+use crate::run_folder::RunFolder;
 use crate::threads::Threads;
 
 /// Returns `true` if the file contains a float network, or one to refuse as such.
@@ -29,7 +31,7 @@ pub fn takes(path: &Path) -> bool {
     }
 }
 
-/// Imports a float network, quantizes it, and writes the folder of a run.
+/// Imports a float network and writes the folder of a run, quantized if there are rows.
 pub fn run(args: &ImportArgs, labels: Option<Vec<String>>, quiet: bool) -> anyhow::Result<()> {
     let options = Options { layers: args.layers.clone() };
     let place = || foreign_text::path(&args.model);
@@ -40,24 +42,18 @@ pub fn run(args: &ImportArgs, labels: Option<Vec<String>>, quiet: bool) -> anyho
     let assembled = assemble(&file).with_context(place)?;
     let name = name(args);
     let out = args.output.clone().unwrap_or_else(|| Path::new("runs").join(&name));
-    let Some(rows) = &args.calibrate else {
+    if out.extension().is_some_and(|extension| extension == "thimble") {
+        let rows = match args.calibrate {
+            Some(_) => "",
+            None => ", and rows for the int8 model with --calibrate",
+        };
         bail!(
-            "{}: {}, {} inputs, {} outputs. A float network is quantized here, which needs rows of \
-             its inputs. Give them with --calibrate: a CSV file, a preset or a dataset",
+            "{}: it is a {}, which becomes the folder of a run. Give a folder with --output{rows}",
             place(),
-            file.source,
-            assembled.network.inputs(),
-            assembled.network.outputs()
+            file.source
         );
-    };
-    let own = (!file.classes.is_empty()).then(|| file.classes.clone());
-    let import = Import {
-        file: &file,
-        assembled: &assembled,
-        name,
-        labels: labels.or(own),
-        classes: args.classes,
-    };
+    }
+    let import = Import::new(&file, &assembled, name, labels, args.classes);
     let outputs = assembled.network.outputs();
     if let Some(labels) = &import.labels
         && labels.len() != outputs
@@ -65,6 +61,25 @@ pub fn run(args: &ImportArgs, labels: Option<Vec<String>>, quiet: bool) -> anyho
     {
         bail!("{}: {} labels for {outputs} outputs", place(), labels.len());
     }
+    let show = |preset: &Preset, notes: &[String]| {
+        let shape = preset.network.shape(assembled.network.inputs());
+        let mut text = format!("{}  {}, {shape}\n", paint(HEADING, &preset.name), file.source);
+        for note in file.notes.iter().chain(&assembled.notes).chain(notes) {
+            text += &format!("{}\n", paint(FAINT, format!("note: {}", escaped(note))));
+        }
+        text
+    };
+    let Some(rows) = &args.calibrate else {
+        if args.max_loss.max_loss.is_some() {
+            bail!("--max-loss needs rows on which it is measured. Give them with --calibrate");
+        }
+        let folder = files::run_folder(&out)?;
+        let preset = import.write(&folder, args.core)?;
+        if !quiet {
+            terminal::print(&(show(&preset, &[]) + &without_rows_text(&folder)))?;
+        }
+        return Ok(());
+    };
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let locations = Locations::from_environment(args.data.data_dir.clone())
         .with_progress(terminal::loading(quiet));
@@ -77,15 +92,20 @@ pub fn run(args: &ImportArgs, labels: Option<Vec<String>>, quiet: bool) -> anyho
     spinner.finish_and_clear();
     let experiment = experiment?;
     if !quiet {
-        let shape = experiment.preset.network.shape(assembled.network.inputs());
-        let mut text = format!("{}  {}, {shape}\n", paint(HEADING, &import.name), file.source);
-        for note in file.notes.iter().chain(&assembled.notes).chain(&notes) {
-            text += &format!("{}\n", paint(FAINT, format!("note: {}", escaped(note))));
-        }
-        terminal::print(&text)?;
+        terminal::print(&show(&experiment.preset, &notes))?;
         terminal::print(&results(&experiment, &folder)?)?;
     }
     args.max_loss.check(&experiment.float, &experiment.int8)
+}
+
+/// Text for the run of a float network that is not quantized yet.
+fn without_rows_text(folder: &RunFolder) -> String {
+    let run = foreign_text::path(folder.path());
+    format!(
+        "\nthe float network is in {run}, without an int8 model, which needs rows for the ranges of \
+         its activations\n  host-trainer predict {run} ROWS.csv               predictions in float\n  \
+         host-trainer quantize {run} --calibrate ROWS.csv  int8 model, metrics and report\n"
+    )
 }
 
 /// Imports a quantized network as a model, with its own scales.

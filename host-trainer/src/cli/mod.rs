@@ -17,6 +17,7 @@ mod features;
 mod fetch;
 mod files;
 mod hint;
+mod identity;
 mod import;
 #[cfg(feature = "import")]
 mod import_float;
@@ -24,6 +25,7 @@ mod infer;
 mod inspect;
 #[cfg(not(all(feature = "device", feature = "fetch", feature = "projection", feature = "serve")))]
 mod left_out;
+mod log;
 mod max_loss;
 mod new;
 mod pack;
@@ -35,8 +37,10 @@ mod presets;
 mod progress;
 mod quantize;
 mod report;
+mod search;
 #[cfg(feature = "serve")]
 mod serve;
+mod shard;
 mod sweep;
 mod terminal;
 mod trace;
@@ -72,6 +76,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command.unwrap_or_default() {
         Command::Train(args) => train::run(&args, quiet),
         Command::Sweep(args) => sweep::run(&args, quiet),
+        Command::Search(args) => search::run(&args, quiet),
         Command::Bench(args) => bench::run(&args, quiet),
         #[cfg(feature = "fetch")]
         Command::Fetch(args) => fetch::run(&args, quiet),

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use model_format::Model;
 use serde_json::{Value, json};
 
-use super::evaluate::read_model;
+use super::evaluate::{read_model, read_model_if_any};
 use super::{files, terminal};
 use crate::atomic_file;
 use crate::data::{
@@ -16,7 +16,7 @@ use crate::data::{
 };
 use crate::experiment::{Plan, SavedRun};
 use crate::foreign_text::{self, shown};
-use crate::predict::{FloatSide, RowPredictor, probabilities};
+use crate::predict::{FloatSide, RowPredictor, RowScaling, probabilities};
 use crate::report::style::{FAINT, HEADING, STRONG, paint};
 use crate::report::{grouped, percent, significant};
 use crate::threads::Threads;
@@ -39,25 +39,42 @@ pub(crate) fn is_table(path: &Path) -> bool {
 }
 
 impl RowsRun {
-    /// Opens the run that contains a model, and reads its data if it still exists.
+    /// Opens the run that contains a model, or that lacks one, and reads its data if it still
+    /// exists.
     pub fn open(model: &Path, locations: &Locations) -> anyhow::Result<Self> {
-        let saved = SavedRun::open(atomic_file::folder(model))
+        let saved = SavedRun::open_float(atomic_file::folder(model))
             .context("predictions for rows need the run of the model, which names the columns")?;
         let plan = saved.plan(locations).map_err(|error| terminal::message(&error.into()));
         Ok(RowsRun { saved, plan })
     }
 
-    /// Returns the table that the run was trained on.
-    pub fn table(&self) -> anyhow::Result<&Table> {
+    /// Returns the settings and the columns of another file.
+    pub fn columns(
+        &self,
+        model: Option<&Model<'_>>,
+        file: &Path,
+        needs_target: bool,
+    ) -> anyhow::Result<(Table, RowSpec)> {
         match &self.saved.preset.data.dataset {
-            Source::Csv(table) => Ok(table),
-            other => bail!("this run was trained on {other}, and does not take rows of a table"),
+            Source::Csv(table) => {
+                Ok((table.clone(), self.trained_columns(table, model, needs_target)?))
+            }
+            #[cfg(feature = "import")]
+            Source::Schema(schema) => crate::imported::schema_table(schema, file, needs_target),
+            other => bail!(
+                "{}: this run was trained on {other}, and does not take rows of a table",
+                foreign_text::path(file)
+            ),
         }
     }
 
-    /// Returns the specification for reading rows for the model.
-    pub fn spec(&self, model: &Model<'_>, needs_target: bool) -> anyhow::Result<RowSpec> {
-        let table = self.table()?;
+    /// Returns the columns of the table that the run was trained on.
+    fn trained_columns(
+        &self,
+        table: &Table,
+        model: Option<&Model<'_>>,
+        needs_target: bool,
+    ) -> anyhow::Result<RowSpec> {
         let train = self.plan.as_ref().map(|plan| plan.splits.train.dataset());
         let mut features = table.features.clone();
         if let (true, Ok(train)) = (features.is_empty(), &train) {
@@ -66,17 +83,17 @@ impl RowsRun {
         if features.is_empty() {
             bail!("the run's preset.toml does not list the features, and {}", self.reason());
         }
-        if features.len() != model.input_len() {
+        let inputs = model.map_or(self.saved.network.inputs(), Model::input_len);
+        if features.len() != inputs {
             bail!(
-                "the model takes {} inputs, and the run's preset.toml lists {} features. They \
+                "the model takes {inputs} inputs, and the run's preset.toml lists {} features. They \
                  are of two runs",
-                model.input_len(),
                 features.len()
             );
         }
         let classes = match &table.target {
             TableTarget::Values(_) => None,
-            TableTarget::Classes(_) => Some(match (class_names(model), &train) {
+            TableTarget::Classes(_) => Some(match (model.and_then(class_names), &train) {
                 (Some(names), _) => names,
                 (None, Ok(train)) => train.class_names().to_vec(),
                 (None, Err(_)) => bail!("the model has no class names, and {}", self.reason()),
@@ -101,20 +118,31 @@ impl RowsRun {
         format!("its data is missing: {reason}")
     }
 
-    /// Returns a predictor of the model, with the float network if the data for its scaling exists.
+    /// Returns the float network, or the reason why the scaling of its rows is unknown.
+    pub fn float_side(self, threads: &Threads) -> Result<FloatSide, String> {
+        let network = self.saved.network;
+        let preset = &self.saved.preset;
+        let (objective, scaling) = match (self.plan, &preset.data.dataset) {
+            (Ok(plan), _) => {
+                (plan.objective_of(&network, threads), RowScaling::Training(plan.splits.train))
+            }
+            (Err(_), Source::Schema(_)) => (
+                preset.training.objective(network.head()),
+                RowScaling::Fixed(preset.data.scaling()),
+            ),
+            (Err(reason), _) => return Err(reason),
+        };
+        Ok(FloatSide { network, objective, scaling })
+    }
+
+    /// Returns a predictor of the model, if there is one, and the float network, if its scaling is
+    /// known.
     pub fn predictor<'m>(
         self,
-        model: Model<'m>,
-        spec: &RowSpec,
+        model: Option<Model<'m>>,
+        (table, spec): (&Table, &RowSpec),
         threads: &Threads,
     ) -> anyhow::Result<(RowPredictor<'m>, Option<String>)> {
-        let table = self.table()?.clone();
-        let note = self.plan.as_ref().err().map(|reason| {
-            format!(
-                "no float predictions, which need the training data for their scaling: \
-                     {reason}"
-            )
-        });
         let features = spec
             .features
             .iter()
@@ -131,11 +159,14 @@ impl RowsRun {
             }
         };
         let raw = self.saved.preset.data.raw.clone();
-        let float = self.plan.ok().map(|plan| FloatSide {
-            objective: plan.objective_of(&self.saved.network, threads),
-            network: self.saved.network,
-            train: plan.splits.train,
-        });
+        let (float, note) = match self.float_side(threads) {
+            Ok(float) => (Some(float), None),
+            Err(reason) if model.is_none() => bail!("{reason}"),
+            Err(reason) => {
+                let note = "no float predictions, which need the training data for their scaling";
+                (None, Some(format!("{note}: {reason}")))
+            }
+        };
         Ok((RowPredictor { model, float, raw, features, targets }, note))
     }
 }
@@ -164,14 +195,14 @@ impl Rows<'_> {
         let [file] = files else {
             bail!("{} files of rows were given. Give one at a time", files.len())
         };
-        let bytes = read_model(self.model)?;
-        let model = Model::parse(&bytes).with_context(|| foreign_text::path(self.model))?;
+        let bytes = read_model_if_any(self.model)?;
+        let model = bytes.as_deref().map(Model::parse).transpose();
+        let model = model.with_context(|| foreign_text::path(self.model))?;
         let run = RowsRun::open(self.model, &self.locations)?;
-        let spec = run.spec(&model, false)?;
-        let table = run.table()?.clone();
+        let (table, spec) = run.columns(model.as_ref(), file, false)?;
         let mut reader = RowReader::open(file, &table, spec.clone())?;
         let notes = reader.notes().to_vec();
-        let (predictor, note) = run.predictor(model, &spec, &self.threads)?;
+        let (predictor, note) = run.predictor(model, (&table, &spec), &self.threads)?;
         let no_rows = || {
             let file = foreign_text::path(file);
             anyhow::anyhow!("{file}: the table has no rows below its header")
@@ -208,7 +239,7 @@ impl Rows<'_> {
                 "{rows} rows predicted, {} of {} by {} correctly, {}",
                 grouped(answered.right),
                 grouped(judged),
-                predictor.data_type(),
+                predictor.sides().next().unwrap_or("float"),
                 percent(answered.right as f64 / judged as f64)
             ),
         });

@@ -59,6 +59,10 @@ pub struct QuantizeArgs {
     /// Activation precision [default: that of the run's preset]
     #[arg(long, value_enum)]
     pub activations: Option<Activations>,
+    /// Rows for a run that was imported without any: a CSV file of features, or of features and
+    /// targets; a preset; or a dataset
+    #[arg(long, value_name = "ROWS", conflicts_with_all = ["output", "weights", "flash"])]
+    pub calibrate: Option<String>,
     /// Override a setting of the run's preset, such as quantization.activations=int16; repeatable
     #[arg(long, value_name = "KEY=VALUE", value_parser = quantization_setting)]
     pub set: Vec<String>,
@@ -146,6 +150,9 @@ struct Made {
 /// metrics and report.
 pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
+    if let Some(rows) = &args.calibrate {
+        return calibrated(args, rows, &threads, quiet);
+    }
     let own_model = args.source.join(Experiment::MODEL);
     let (output, folder) = match (&args.output, args.source.is_dir()) {
         (None, true) => (own_model.clone(), Some(files::run_folder(&args.source)?)),
@@ -243,6 +250,59 @@ pub fn run(args: &QuantizeArgs, quiet: bool) -> anyhow::Result<()> {
         ),
         _ => Ok(()),
     }
+}
+
+/// Completes a run that was imported without rows.
+#[cfg(feature = "import")]
+fn calibrated(
+    args: &QuantizeArgs,
+    rows: &str,
+    threads: &Threads,
+    quiet: bool,
+) -> anyhow::Result<()> {
+    use super::train::{Interrupt, complete, results};
+    use crate::foreign_text::escaped;
+    use crate::report::style::FAINT;
+
+    let saved = SavedRun::open_learnt(&args.source)?;
+    let core = core_of(&saved);
+    let Some(import) = crate::imported::Import::of_run(&saved) else {
+        bail!(
+            "{}: the run has rows of its own. Leave --calibrate out, or import the network again",
+            foreign_text::path(&args.source)
+        );
+    };
+    let locations = Locations::from_environment(args.data.data_dir.clone());
+    let folder = files::run_folder(&args.source)?;
+    let (mut trained, notes) = import.trained(rows, &folder, &locations, threads)?;
+    trained.preset = trained.preset.with_settings(&args.set)?;
+    if let Some(activations) = args.activations {
+        trained.preset.quantization.activations = activations;
+    }
+    let interrupt = Interrupt::default();
+    interrupt.watch();
+    let spinner = terminal::spinner("quantizing and judging", quiet || args.json);
+    let experiment = complete(trained, &folder, core, true, threads, &interrupt);
+    spinner.finish_and_clear();
+    let experiment = experiment?;
+    if args.json {
+        terminal::json(&crate::experiment::metrics(&experiment))?;
+    } else if !quiet {
+        let note =
+            |note: &String| format!("{}\n", paint(FAINT, format!("note: {}", escaped(note))));
+        terminal::print(&notes.iter().map(note).collect::<String>())?;
+        terminal::print(&results(&experiment, &folder)?)?;
+    }
+    args.max_loss.check(&experiment.float, &experiment.int8)
+}
+
+/// Names the build that has the command.
+#[cfg(not(feature = "import"))]
+fn calibrated(_: &QuantizeArgs, _: &str, _: &Threads, _: bool) -> anyhow::Result<()> {
+    bail!(
+        "--calibrate is for imported networks, which this build does not contain. Use `cargo thimble`, \
+         or install host-trainer with --features full"
+    )
 }
 
 /// Removes the checkpoint of a finished training.

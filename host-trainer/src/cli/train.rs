@@ -76,13 +76,16 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     let batches = plan.splits.train.len().div_ceil(plan.preset.training.batch_size);
     let progress = TrainProgress::new(plan.preset.training.epochs, batches, quiet);
     let stop = interrupt.stop.clone();
-    let mut watch = Checkpoints::new(progress, &folder, &plan.preset, &plan.data, stop.clone());
+    let logged = args.log.observe(progress, folder.path(), args.resume);
+    let mut watch = Checkpoints::new(logged, &folder, &plan.preset, &plan.data, stop.clone());
     let trained = plan.train(&threads, &stop, resume, &mut watch);
-    watch.progress().finish();
+    let mut logged = watch.into_progress();
+    logged.inner().finish();
     let trained = trained?;
     let interrupted = trained.outcome.interrupted;
     let experiment =
         complete(trained, &folder, args.core, !args.no_playground, &threads, &interrupt)?;
+    super::log::finish(&mut logged, folder.path(), &experiment);
     if !interrupted {
         checkpoint::remove(&folder);
     }

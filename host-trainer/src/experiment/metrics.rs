@@ -20,7 +20,7 @@ pub fn metrics_json(experiment: &Experiment) -> String {
 /// `data.target_scaling` is not `none`; all other metrics are in the target's own unit.
 pub fn metrics(experiment: &Experiment) -> Value {
     let Experiment { preset, outcome, float, int8, .. } = experiment;
-    let mut value = training_metrics(preset, outcome, float, &experiment.splits);
+    let mut value = training_metrics(preset, outcome, Some((experiment.splits.results, float)));
     let model = ModelMetrics {
         name: experiment.precision_name(),
         bytes: experiment.model_bytes().len(),

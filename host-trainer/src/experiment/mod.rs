@@ -18,6 +18,7 @@ pub use read::{ReadError, SavedRun, check_data, check_run, read_metrics};
 pub use report::{Pages, ReportError};
 pub use run::{Error, Experiment, Plan, Trained};
 pub use teachers::TeacherError;
+pub use write::write_without_rows;
 
 #[cfg(test)]
 mod tests {

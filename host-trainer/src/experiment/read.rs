@@ -100,6 +100,19 @@ impl SavedRun {
         Ok(run)
     }
 
+    /// Reads the preset and weights of a run as [`open`](Self::open) does, also of one that is not
+    /// quantized yet.
+    ///
+    /// # Errors
+    /// [`ReadError`] with the file that is missing, damaged, or of another run.
+    pub fn open_float(folder: &Path) -> Result<Self, ReadError> {
+        let run = SavedRun::open_learnt(folder)?;
+        match check_complete(&run.folder, &run.manifest) {
+            Ok(()) | Err(ManifestError::NotQuantized { .. }) => Ok(run),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Reads the preset and weights of a run that may lack its model, metrics, or report.
     ///
     /// # Errors
@@ -197,7 +210,7 @@ fn check_complete(folder: &Path, manifest: &Manifest) -> Result<(), ManifestErro
     manifest.check(folder, None)?;
     match manifest.state {
         State::Complete => Ok(()),
-        State::Trained => Err(ManifestError::NotQuantized { folder: folder.to_path_buf() }),
+        State::Trained => Err(manifest.not_quantized(folder)),
     }
 }
 

@@ -204,6 +204,48 @@ impl Plan {
         self.train(threads, stop, resume, observer)?.quantize(None, threads)
     }
 
+    /// Returns the plan of another network and training on the same splits.
+    ///
+    /// # Errors
+    /// [`Error`] when the network is invalid or too large.
+    pub fn with_network(&self, preset: Preset) -> Result<Self, Error> {
+        let inputs = self.network.inputs();
+        check_size(&preset, inputs)?;
+        let network = Network::new(inputs, &preset.network.specs(), preset.seed)?;
+        let (splits, notes) = (self.splits.clone(), self.notes.clone());
+        let (origin, data) = (self.origin.clone(), self.data.clone());
+        Ok(Plan { preset, splits, origin, data, notes, network })
+    }
+
+    /// Trains the network. Reads no test rows.
+    ///
+    /// # Errors
+    /// [`Error`] when training diverges.
+    pub fn learn(
+        &self,
+        threads: &Threads,
+        stop: &StopFlag,
+        resume: Option<Checkpoint<'static>>,
+        observer: &mut dyn Observer<f32>,
+    ) -> Result<(Outcome<f32>, Objective), Error> {
+        let teachers = self.teachers()?;
+        let Plan { preset, splits, network, .. } = self;
+        let training = Training {
+            splits,
+            settings: &preset.training,
+            aware: preset.aware(),
+            seed: preset.seed,
+            threads,
+            stop,
+            resume,
+            teachers: &teachers,
+        };
+        let outcome = train::train(network.clone(), training, observer)?;
+        outcome.network.check_finite().map_err(ChoiceError::NotFinite)?;
+        let objective = self.objective_of(&outcome.network, threads);
+        Ok((outcome, objective))
+    }
+
     /// Trains the network and evaluates it on the test rows.
     ///
     /// # Errors
@@ -215,23 +257,8 @@ impl Plan {
         resume: Option<Checkpoint<'static>>,
         observer: &mut dyn Observer<f32>,
     ) -> Result<Trained, Error> {
-        let objective = self.objective();
-        let teachers = self.teachers()?;
-        let Plan { preset, splits, origin, data, network, .. } = self;
-        let training = Training {
-            splits: &splits,
-            settings: &preset.training,
-            aware: preset.aware(),
-            seed: preset.seed,
-            threads,
-            stop,
-            resume,
-            teachers: &teachers,
-        };
-        let outcome = train::train(network, training, observer)?;
-        outcome.network.check_finite().map_err(ChoiceError::NotFinite)?;
-        let threshold = preset.training.threshold;
-        let objective = with_threshold(objective, threshold, &outcome.network, &splits, threads);
+        let (outcome, objective) = self.learn(threads, stop, resume, observer)?;
+        let Plan { preset, splits, origin, data, .. } = self;
         let float = evaluate_float(&outcome.network, &splits.test, objective, threads);
         Ok(Trained { preset, splits, origin, data, objective, outcome, float })
     }

@@ -14,7 +14,7 @@ use crate::pack::Core;
 use crate::preset::Preset;
 use crate::report::html::SURFACE;
 use crate::report::{confusion_svg, curves_svg, training_metrics};
-use crate::run_folder::{MANIFEST, RunFolder, RunFolderError, RunWriter, State};
+use crate::run_folder::{MANIFEST, NO_ROWS, RunFolder, RunFolderError, RunWriter, State};
 use crate::train::Outcome;
 
 /// Files that every run has: preset, weights and history.
@@ -57,7 +57,8 @@ impl Experiment {
     /// # Errors
     /// [`RunFolderError`] with the file that cannot be written.
     pub fn write(&self, folder: &RunFolder, pages: Option<&Pages>) -> Result<(), RunFolderError> {
-        let metrics = training_metrics(&self.preset, &self.outcome, &self.float, &self.splits);
+        let results = Some((self.splits.results, &self.float));
+        let metrics = training_metrics(&self.preset, &self.outcome, results);
         let learnt = Learnt {
             preset: &self.preset,
             outcome: &self.outcome,
@@ -106,10 +107,28 @@ impl Trained {
         folder: &'a RunFolder,
         core: Option<Core>,
     ) -> Result<RunWriter<'a>, RunFolderError> {
-        let metrics = training_metrics(&self.preset, &self.outcome, &self.float, &self.splits);
+        let results = Some((self.splits.results, &self.float));
+        let metrics = training_metrics(&self.preset, &self.outcome, results);
         let Trained { preset, outcome, data, .. } = self;
         Learnt { preset, outcome, metrics, data, core }.write(folder)
     }
+}
+
+/// Writes preset and weights of a network without rows into the folder, replacing the files of an
+/// earlier run.
+///
+/// # Errors
+/// [`RunFolderError`] with the file that cannot be written.
+pub fn write_without_rows(
+    folder: &RunFolder,
+    preset: &Preset,
+    network: Network<f32>,
+    core: Option<Core>,
+) -> Result<(), RunFolderError> {
+    let outcome = Outcome::without_training(network);
+    let metrics = training_metrics(preset, &outcome, None);
+    let learnt = Learnt { preset, outcome: &outcome, metrics, data: NO_ROWS, core };
+    learnt.write(folder).map(drop)
 }
 
 /// Results of training to be written.

@@ -13,12 +13,12 @@ use crate::network::{Layer, Network};
 /// # Errors
 /// Returns the names of classes that the rows or the network lack.
 pub(super) fn ordered(
-    import: &Import<'_>,
+    import: &Import,
     plan: &Plan,
     notes: &mut Vec<String>,
 ) -> anyhow::Result<Network<f32>> {
     let mut network = plan.network.clone();
-    network.parameters_mut().copy_from_slice(import.assembled.network.parameters());
+    network.parameters_mut().copy_from_slice(import.network.parameters());
     let dataset = plan.splits.train.dataset();
     let (TargetKind::Classes(_), Some(labels)) = (dataset.target_kind(), &import.labels) else {
         return Ok(network);

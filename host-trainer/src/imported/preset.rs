@@ -18,11 +18,11 @@ pub enum Meaning {
     Values,
 }
 
-impl Import<'_> {
+impl Import {
     /// Returns the meaning of the outputs: classes behind a softmax or a single sigmoid, or if their
     /// names are known.
     pub fn meaning(&self) -> Meaning {
-        let network = &self.assembled.network;
+        let network = &self.network;
         let is_probability = match network.head() {
             Head::Softmax => true,
             Head::Sigmoid => network.outputs() == 1,
@@ -36,7 +36,7 @@ impl Import<'_> {
 
     /// Returns the names of the classes in the order of the outputs.
     pub(super) fn class_names(&self) -> Vec<String> {
-        let count = self.assembled.network.outputs().max(2);
+        let count = self.network.outputs().max(2);
         self.labels.clone().unwrap_or_else(|| (0..count).map(|class| class.to_string()).collect())
     }
 }
@@ -50,26 +50,26 @@ optimizer = { adam = { learning_rate = 0.0001 } }
 
 /// Returns the preset of a network for this data.
 pub(super) fn preset(
-    import: &Import<'_>,
+    import: &Import,
     data: DataSettings,
     meaning: Meaning,
 ) -> anyhow::Result<Preset> {
-    let head = import.assembled.network.head();
+    let head = import.network.head();
     let loss = match (meaning, head) {
         (_, Head::Softmax) => "sparse_categorical_cross_entropy",
         (Meaning::Values, _) => "mean_squared_error",
         (Meaning::Classes, Head::Sigmoid) => "binary_cross_entropy",
-        (Meaning::Classes, Head::None) => match import.assembled.network.outputs() {
+        (Meaning::Classes, Head::None) => match import.network.outputs() {
             1 => "mean_squared_error",
             _ => "sparse_categorical_cross_entropy",
         },
     };
     let training: Settings = toml::from_str(&format!("loss = \"{loss}\"\n{TRAINING}"))
         .context("the training settings of an import")?;
-    let layers = import.assembled.layers.iter().map(layer).collect();
+    let layers = import.layers.iter().map(layer).collect();
     let preset = Preset {
         name: import.name.clone(),
-        description: format!("{}, imported", import.file.source),
+        description: import.description.clone(),
         seed: 1,
         data,
         network: crate::preset::NetworkSettings { layers },

@@ -6,7 +6,9 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use super::{Import, Meaning};
-use crate::data::{Amount, ScalingMethod, Source, Table, TableTarget, TestRows};
+use crate::data::{
+    Amount, RowSpec, ScalingMethod, Schema, SchemaTarget, Source, Table, TableTarget, TestRows,
+};
 use crate::foreign_text;
 use crate::network::Tape;
 use crate::preset::{self, DataSettings};
@@ -28,7 +30,7 @@ struct Cells {
 
 /// Returns the data settings, with notes.
 pub(super) fn settings(
-    import: &Import<'_>,
+    import: &Import,
     rows: &str,
     folder: &RunFolder,
 ) -> anyhow::Result<(DataSettings, Vec<String>)> {
@@ -61,7 +63,7 @@ pub(super) fn settings(
     Ok((plain(Source::Csv(table), Some(test)), notes))
 }
 
-fn plain(dataset: Source, test: Option<TestRows>) -> DataSettings {
+pub(super) fn plain(dataset: Source, test: Option<TestRows>) -> DataSettings {
     DataSettings {
         dataset,
         test,
@@ -106,53 +108,115 @@ fn read(path: &Path) -> anyhow::Result<Cells> {
 /// Returns the settings of the table. One without targets is written into the folder with the
 /// network's predictions.
 fn table(
-    import: &Import<'_>,
+    import: &Import,
     path: &Path,
     cells: &Cells,
     folder: &RunFolder,
 ) -> anyhow::Result<(Table, Vec<String>)> {
-    let network = &import.assembled.network;
-    let (inputs, outputs) = (network.inputs(), network.outputs());
-    let width = cells.rows.first().map_or(0, Vec::len);
-    let column = |at: usize| match &cells.names {
-        Some(names) => names.get(at).cloned().unwrap_or_default(),
-        None => (at + 1).to_string(),
-    };
-    let last = width.saturating_sub(outputs)..width;
-    let target = match import.meaning() {
-        _ if width == inputs => return predicted(import, path, cells, folder),
-        Meaning::Classes if width == inputs + 1 => TableTarget::Classes(column(width - 1)),
-        Meaning::Values if width == inputs + outputs => {
-            TableTarget::Values(last.map(column).collect())
+    let (inputs, outputs) = (import.network.inputs(), import.network.outputs());
+    match cells.target(path, inputs, outputs, import.meaning())? {
+        Some(target) => Ok((cells.table(path, target), Vec::new())),
+        None => predicted(import, path, cells, folder),
+    }
+}
+
+impl Cells {
+    /// Returns the name of a column: its number from 1 in a file without names.
+    fn column(&self, at: usize) -> String {
+        match &self.names {
+            Some(names) => names.get(at).cloned().unwrap_or_default(),
+            None => (at + 1).to_string(),
         }
-        // Logits.
-        Meaning::Values if width == inputs + 1 => TableTarget::Classes(column(width - 1)),
-        _ => bail!(
-            "{}: a row has {width} columns, but the network has {inputs} inputs and {outputs} \
-             outputs. Give the features alone, or the features and then the {}",
-            foreign_text::path(path),
-            match import.meaning() {
-                Meaning::Classes => "class".to_string(),
-                Meaning::Values => format!("{outputs} values"),
+    }
+
+    fn table(&self, path: &Path, target: TableTarget) -> Table {
+        Table {
+            header: self.names.is_some(),
+            separator: Some(self.separator),
+            ..Table::new(path, target)
+        }
+    }
+
+    /// Returns the target, which follows the features, or `None` for features alone.
+    fn target(
+        &self,
+        path: &Path,
+        inputs: usize,
+        outputs: usize,
+        meaning: Meaning,
+    ) -> anyhow::Result<Option<TableTarget>> {
+        let width = self.rows.first().map_or(0, Vec::len);
+        let class = || TableTarget::Classes(self.column(width - 1));
+        Ok(Some(match meaning {
+            _ if width == inputs => return Ok(None),
+            Meaning::Classes if width == inputs + 1 => class(),
+            Meaning::Values if width == inputs + outputs => {
+                TableTarget::Values((inputs..width).map(|at| self.column(at)).collect())
             }
-        ),
+            // Logits.
+            Meaning::Values if width == inputs + 1 => class(),
+            _ => bail!(
+                "{}: a row has {width} columns, but the network has {inputs} inputs and {outputs} \
+                 outputs. Give the features alone, or the features and then the {}",
+                foreign_text::path(path),
+                match meaning {
+                    Meaning::Classes => "class".to_string(),
+                    Meaning::Values => format!("{outputs} values"),
+                }
+            ),
+        }))
+    }
+}
+
+/// Returns the table and the columns of a file of rows for a network that has none: features in the
+/// order of its inputs, and the targets behind them if the file has them.
+///
+/// # Errors
+/// Returns the number of columns that does not fit.
+pub fn schema_table(
+    schema: &Schema,
+    path: &Path,
+    needs_target: bool,
+) -> anyhow::Result<(Table, RowSpec)> {
+    let cells = read(path)?;
+    let (classes, outputs) = match &schema.target {
+        SchemaTarget::Classes(names) => (Some(names.clone()), names.len()),
+        SchemaTarget::Values(count) => (None, *count),
     };
-    let table = Table {
-        header: cells.names.is_some(),
-        separator: Some(cells.separator),
-        ..Table::new(path, target)
-    };
-    Ok((table, Vec::new()))
+    let meaning = if classes.is_some() { Meaning::Classes } else { Meaning::Values };
+    let mut target = cells.target(path, schema.features, outputs, meaning)?;
+    if let (Some(TableTarget::Classes(_)), Meaning::Values) = (&target, meaning) {
+        bail!(
+            "{}: the last column is a class, but the run has values. Import the network again with \
+             --classes",
+            foreign_text::path(path)
+        );
+    }
+    if target.is_none() && needs_target {
+        bail!(
+            "{}: the rows have features alone, and an evaluation compares with targets. Put the \
+             class or the values behind the features",
+            foreign_text::path(path)
+        );
+    }
+    let values = || (0..outputs).map(|at| format!("output {at}")).collect();
+    let target = target.take().unwrap_or_else(|| match meaning {
+        Meaning::Classes => TableTarget::Classes("class".into()),
+        Meaning::Values => TableTarget::Values(values()),
+    });
+    let features = (0..schema.features).map(|at| cells.column(at)).collect();
+    let spec = RowSpec { features, classes, needs_target, means: None, is_another_file: true };
+    Ok((cells.table(path, target), spec))
 }
 
 /// Writes the rows with the predictions of the network.
 fn predicted(
-    import: &Import<'_>,
+    import: &Import,
     path: &Path,
     cells: &Cells,
     folder: &RunFolder,
 ) -> anyhow::Result<(Table, Vec<String>)> {
-    let (network, scaling) = (&import.assembled.network, &import.assembled.scaling);
+    let (network, scaling) = (&import.network, &import.scaling);
     let (inputs, outputs) = (network.inputs(), network.outputs());
     let mut tape = Tape::forward_only(network, 1);
     let feature = |at: usize| match &cells.names {

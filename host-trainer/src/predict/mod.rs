@@ -7,5 +7,7 @@ mod show;
 
 pub use answer::{Answers, PredictError, input, predict};
 pub use preparation::{AskedPreparation, ChosenPreparation, Origin, preparation};
-pub use rows::{Answered, FloatSide, RowPredictor, RowsError, for_spreadsheets, probabilities};
+pub use rows::{
+    Answered, FloatSide, RowPredictor, RowScaling, RowsError, for_spreadsheets, probabilities,
+};
 pub use show::show;

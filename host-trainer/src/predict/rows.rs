@@ -7,7 +7,8 @@ use model_format::Model;
 use ndarray::Array2;
 
 use crate::data::{
-    self, Dataset, FeatureLabel, Features, Labels, Raw, Row, RowReader, Subset, Targets, Values,
+    self, Dataset, FeatureLabel, Features, Labels, Raw, Row, RowReader, Scaling, ScalingMethod,
+    Subset, Targets, Values,
 };
 use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
 use crate::foreign_text::spreadsheet_cell;
@@ -32,20 +33,50 @@ pub enum RowsError {
     Write(#[from] io::Error),
 }
 
+/// Scaling of the rows of another file.
+#[derive(Clone, Debug)]
+pub enum RowScaling {
+    /// That of the training rows.
+    Training(Subset),
+    /// Fixed, for a network without training rows.
+    Fixed(ScalingMethod),
+}
+
+impl RowScaling {
+    /// Returns all rows of a dataset with the scaling.
+    pub fn of(&self, dataset: Arc<Dataset>) -> Subset {
+        match self {
+            RowScaling::Training(train) => train.with_dataset(dataset),
+            RowScaling::Fixed(method) => {
+                let rows = Subset::all(dataset);
+                let scaling = Scaling::fit(method.clone(), &rows);
+                rows.scaled(scaling.map(Arc::new))
+            }
+        }
+    }
+}
+
 /// A trained network with the preprocessing of its rows.
 pub struct FloatSide {
     /// The network.
     pub network: Network<f32>,
     /// Its objective.
     pub objective: Objective,
-    /// Training rows, whose scaling applies to other rows.
-    pub train: Subset,
+    /// Scaling of its rows.
+    pub scaling: RowScaling,
 }
 
-/// A model for rows, with its float network if there is one.
+impl FloatSide {
+    /// Evaluates the network on all rows of a dataset.
+    pub fn evaluate(&self, dataset: Arc<Dataset>, threads: &Threads) -> Evaluation {
+        evaluate_float(&self.network, &self.scaling.of(dataset), self.objective, threads)
+    }
+}
+
+/// A model for rows, its float network, or both.
 pub struct RowPredictor<'a> {
     /// The model.
-    pub model: Model<'a>,
+    pub model: Option<Model<'a>>,
     /// The float network.
     pub float: Option<FloatSide>,
     /// Raw counts of the features, if the model takes counts.
@@ -72,9 +103,11 @@ pub struct Answered {
 }
 
 impl RowPredictor<'_> {
-    /// Returns the data type of the model's activations: `int8`, `int16` or `mixed`.
-    pub fn data_type(&self) -> &'static str {
-        DataTypes::name_of(&self.model)
+    /// Returns the names of the networks in the order of their predictions: the data type of the
+    /// model's activations, then `float`.
+    pub fn sides(&self) -> impl Iterator<Item = &'static str> {
+        let model = self.model.as_ref().map(DataTypes::name_of);
+        model.into_iter().chain(self.float.as_ref().map(|_| "float"))
     }
 
     /// Predicts all rows of a file, as CSV.
@@ -104,13 +137,12 @@ impl RowPredictor<'_> {
             if batch.is_empty() {
                 break;
             }
-            let (int8, float) = self.answer(&batch, threads)?;
+            let sides = self.answer(&batch, threads)?;
             for (at, row) in batch.iter().enumerate() {
-                let cells = self.cells(row, at, &int8, float.as_ref(), reader.has_target());
-                write(&mut out, cells)?;
-                if let Some(class) = row.class {
+                write(&mut out, self.cells(row, at, &sides, reader.has_target()))?;
+                if let (Some(class), Some(first)) = (row.class, sides.first()) {
                     answered.judged += 1;
-                    answered.right += u64::from(int8.class(at) == Some(class.into()));
+                    answered.right += u64::from(first.class(at) == Some(class.into()));
                 }
             }
             answered.rows += batch.len() as u64;
@@ -121,22 +153,19 @@ impl RowPredictor<'_> {
         Ok(answered)
     }
 
-    /// Returns the predictions of the model and of the float network for some rows.
+    /// Returns the predictions of each network for some rows, in the order of
+    /// [`sides`](Self::sides).
     ///
     /// # Errors
     /// [`RowsError`] when the model refuses them.
-    pub fn answer(
-        &self,
-        rows: &[Row],
-        threads: &Threads,
-    ) -> Result<(Evaluation, Option<Evaluation>), RowsError> {
+    pub fn answer(&self, rows: &[Row], threads: &Threads) -> Result<Vec<Evaluation>, RowsError> {
         let dataset = Arc::new(self.dataset(rows)?);
-        let int8 = evaluate_int8(&self.model, &Subset::all(Arc::clone(&dataset)), threads)?;
-        let float = self.float.as_ref().map(|float| {
-            let rows = float.train.with_dataset(dataset);
-            evaluate_float(&float.network, &rows, float.objective, threads)
-        });
-        Ok((int8, float))
+        let mut sides = Vec::new();
+        if let Some(model) = &self.model {
+            sides.push(evaluate_int8(model, &Subset::all(Arc::clone(&dataset)), threads)?);
+        }
+        sides.extend(self.float.as_ref().map(|float| float.evaluate(dataset, threads)));
+        Ok(sides)
     }
 
     /// Converts the rows to a dataset. An unknown target becomes the first class, or 0.
@@ -176,8 +205,7 @@ impl RowPredictor<'_> {
     /// Returns the column names of the predictions.
     fn header(&self, has_truth: bool) -> Vec<String> {
         let mut names = vec!["line".to_string()];
-        let mut sides = vec![self.data_type()];
-        sides.extend(self.float.as_ref().map(|_| "float"));
+        let sides: Vec<&str> = self.sides().collect();
         match &self.targets {
             Targets::Classes(labels) => {
                 names.extend(sides.iter().map(|side| side.to_string()));
@@ -205,24 +233,16 @@ impl RowPredictor<'_> {
         names.into_iter().map(|name| for_spreadsheets(&name)).collect()
     }
 
-    fn cells(
-        &self,
-        row: &Row,
-        at: usize,
-        int8: &Evaluation,
-        float: Option<&Evaluation>,
-        has_truth: bool,
-    ) -> Vec<String> {
+    fn cells(&self, row: &Row, at: usize, sides: &[Evaluation], has_truth: bool) -> Vec<String> {
         let mut cells = vec![row.line.to_string()];
-        let sides = || std::iter::once(int8).chain(float);
         match &self.targets {
             Targets::Classes(labels) => {
                 let name = |class: Option<usize>| {
                     let name = class.and_then(|class| labels.names.get(class));
                     for_spreadsheets(name.map_or("", String::as_str))
                 };
-                cells.extend(sides().map(|side| name(side.class(at))));
-                for side in sides() {
+                cells.extend(sides.iter().map(|side| name(side.class(at))));
+                for side in sides {
                     cells.extend(probabilities(side, at).iter().map(f32::to_string));
                 }
                 if has_truth {
@@ -230,7 +250,7 @@ impl RowPredictor<'_> {
                 }
             }
             Targets::Values(values) => {
-                for side in sides() {
+                for side in sides {
                     cells.extend(outputs(side, at).iter().map(f32::to_string));
                 }
                 if has_truth {

@@ -6,21 +6,19 @@ use super::aware::different_rows;
 use super::summary::Column;
 use super::warnings::warnings;
 use crate::choice::{Choice, Selection};
-use crate::data::Splits;
+use crate::data::{Results, Splits};
 use crate::evaluate::{Confusion, Evaluation, OutputRegression};
 use crate::network::BatchScore;
 use crate::preset::Preset;
 use crate::train::Outcome;
 
-/// Returns the metrics of a run before quantization.
+/// Returns the metrics of a run before quantization, with results if there are rows.
 pub fn training_metrics(
     preset: &Preset,
     outcome: &Outcome<f32>,
-    float: &Evaluation,
-    splits: &Splits,
+    results: Option<(Results, &Evaluation)>,
 ) -> Value {
     let kept = outcome.kept_epoch();
-    let results = splits.results.name();
     let mut value = json!({
         "preset": preset.name,
         "dataset": preset.data.dataset.name(),
@@ -39,11 +37,14 @@ pub fn training_metrics(
         "float": {
             "parameters": outcome.network.parameters().len(),
             "train": kept.map(|record| score(&record.train)),
-            results: evaluation(float),
         },
     });
-    if let Some(score) = kept.and_then(|record| record.validation).filter(|_| results == "test") {
-        value["float"]["validation"] = self::score(&score);
+    if let Some((results, float)) = results {
+        value["float"][results.name()] = evaluation(float);
+        let validated = kept.and_then(|record| record.validation);
+        if let (Some(score), Results::Test) = (validated, results) {
+            value["float"]["validation"] = self::score(&score);
+        }
     }
     value
 }

@@ -15,6 +15,9 @@ use crate::foreign_text::{self, shown};
 /// File name of the manifest.
 pub const MANIFEST: &str = "run.json";
 
+/// Fingerprint of the data of a run without rows.
+pub const NO_ROWS: &str = "none";
+
 /// Version of the file format.
 const FORMAT: u32 = 1;
 
@@ -80,11 +83,13 @@ pub enum ManifestError {
     },
     /// The run has no model yet.
     #[error(
-        "{}: the run is trained, but not quantized yet. Continue with `host-trainer quantize {}`", foreign_text::path(.folder), foreign_text::path(.folder)
+        "{}: the run is trained, but not quantized yet. Continue with `host-trainer quantize {}{options}`", foreign_text::path(.folder), foreign_text::path(.folder)
     )]
     NotQuantized {
         /// The folder.
         folder: PathBuf,
+        /// Options of the command.
+        options: &'static str,
     },
 }
 
@@ -156,6 +161,12 @@ impl Manifest {
             false => "train again".to_string(),
         };
         Err(ManifestError::Files { folder: folder.to_path_buf(), files: wrong, remedy })
+    }
+
+    /// Returns the error of a run without a model.
+    pub(crate) fn not_quantized(&self, folder: &Path) -> ManifestError {
+        let options = if self.data == NO_ROWS { " --calibrate ROWS.csv" } else { "" };
+        ManifestError::NotQuantized { folder: folder.to_path_buf(), options }
     }
 
     /// Returns whether the run has this file.

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use self::manifest::{MANIFEST, Manifest, ManifestError, RunWriter, State};
+pub use self::manifest::{MANIFEST, Manifest, ManifestError, NO_ROWS, RunWriter, State};
 use crate::atomic_file;
 use crate::folder_lock::{FolderLock, LockError};
 use crate::foreign_text;

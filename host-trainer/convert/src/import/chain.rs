@@ -1,20 +1,17 @@
 //! Conversion of a TensorFlow Lite graph to a chain of layers.
 
-use std::collections::HashMap;
-
-use model_format::build::{EncodingSpec, InputSpec, LayerSpec, TableSpec};
+use model_format::build::{EncodingSpec, InputSpec, LayerSpec};
 use model_format::limits::{MAX_DIMENSIONS, MAX_LAYERS};
-use model_format::{Clamp, DataType, Encoding, Quantization, Softmax};
+use model_format::{DataType, Encoding, Quantization};
 
 use super::dense::dense;
 use super::element_wise;
-use super::error::{ImportError, OperatorProblem, TensorProblem};
+use super::error::{ImportError, OperatorProblem};
+use super::front::Line;
+use super::path::path;
 use super::schema::{Graph, Kind, Operator, Type};
 use super::tensor::Tensor;
 use crate::tables;
-
-/// Maximum number of operators: four per layer of the largest model.
-const MAX_OPERATORS: usize = 4 * MAX_LAYERS;
 
 /// Input and layers of an imported graph.
 #[derive(Clone, Debug)]
@@ -33,11 +30,13 @@ pub struct Chain {
 
 /// Input of the next operator.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Value {
+pub(super) enum Value {
     /// Before the quantized part of the graph.
     Before,
     /// In the quantized part.
     Quantized(Quantization),
+    /// In float32, by a function of each quantized value: the real numbers of [`Walk::reals`].
+    Reals,
     /// After the quantized part.
     Behind,
 }
@@ -59,13 +58,18 @@ impl Chain {
             value,
             elements: input.elements()?,
             input: quantization.map(|quantization| (quantization, Encoding::Quantized)),
+            lines: Vec::new(),
+            reals: Vec::new(),
             layers: Vec::new(),
             notes: Vec::new(),
+            dequantized: None,
+            is_function: false,
             is_classifier: false,
         };
         for operator in path(graph)? {
             walk.step(&operator).map_err(|error| at_operator(&operator, error))?;
         }
+        walk.end()?;
         let Some((quantization, encoding)) = walk.input.filter(|_| !walk.layers.is_empty()) else {
             return Err(ImportError::Empty);
         };
@@ -90,41 +94,6 @@ fn at_operator(operator: &Operator<'_>, error: ImportError) -> ImportError {
     }
 }
 
-/// Returns the operators between input and output, in execution order.
-///
-/// Data is the first input of each. Other inputs are constants. The converter also writes operators
-/// that only compute the shape for a RESHAPE (SHAPE, STRIDED_SLICE, PACK). They are not on the
-/// path, and the shape of the output is known without them.
-fn path(graph: Graph<'_>) -> Result<Vec<Operator<'_>>, ImportError> {
-    let mut giver = HashMap::new();
-    for index in 0..graph.operator_count() {
-        giver.extend(graph.first_output(index)?.map(|output| (output, index)));
-    }
-    let mut path: Vec<Operator<'_>> = Vec::new();
-    let mut at = graph.output;
-    while at != graph.input {
-        // An input from a later operator would be a cycle.
-        let later = path.last().map_or(usize::MAX, |operator| operator.index);
-        let Some(index) = giver.get(&at).copied().filter(|index| *index < later) else {
-            return Err(match path.last() {
-                None => ImportError::Output(at),
-                Some(operator) if matches!(operator.kind, Kind::Other(_)) => {
-                    operator.refuse(OperatorProblem::Unsupported)
-                }
-                Some(operator) => operator.refuse(OperatorProblem::NotAChain(at)),
-            });
-        };
-        if path.len() == MAX_OPERATORS {
-            return Err(ImportError::TooDeep { limit: MAX_OPERATORS });
-        }
-        let operator = graph.operator(index)?;
-        at = operator.input(0).unwrap_or(-1);
-        path.push(operator);
-    }
-    path.reverse();
-    Ok(path)
-}
-
 /// Returns the dimensions of the input without the batch.
 fn shape(input: &Tensor<'_>) -> Result<Vec<usize>, ImportError> {
     let dimensions: Vec<usize> =
@@ -136,15 +105,23 @@ fn shape(input: &Tensor<'_>) -> Result<Vec<usize>, ImportError> {
     })
 }
 
-struct Walk<'a> {
-    graph: Graph<'a>,
+pub(super) struct Walk<'a> {
+    pub(super) graph: Graph<'a>,
     /// Input tensor of the next operator.
-    at: i32,
-    value: Value,
-    elements: usize,
-    input: Option<(Quantization, EncodingSpec)>,
-    layers: Vec<LayerSpec>,
+    pub(super) at: i32,
+    pub(super) value: Value,
+    pub(super) elements: usize,
+    pub(super) input: Option<(Quantization, EncodingSpec)>,
+    /// Functions of the features in front of the first layer. Empty for none.
+    pub(super) lines: Vec<Line>,
+    /// Real numbers of all int8 values, from −128 on.
+    pub(super) reals: Vec<f32>,
+    pub(super) layers: Vec<LayerSpec>,
     notes: Vec<String>,
+    /// Index of the last DEQUANTIZE, and the type of its input.
+    dequantized: Option<(usize, String)>,
+    /// A function in float32 follows the last DEQUANTIZE.
+    is_function: bool,
     /// A softmax was left out.
     is_classifier: bool,
 }
@@ -180,10 +157,18 @@ impl Walk<'_> {
                     return Err(conversion(operator, &x, &y, supported));
                 }
                 self.same_elements(operator, &y)?;
-                let name = x.kind.name();
-                self.leave_out(operator, &format!("the model gives {name} instead of float32"));
-                self.value = Value::Behind;
+                self.dequantize(operator, &x)?;
             }
+            (Kind::Elu, Value::Reals) => {
+                for real in self.reals.iter_mut().filter(|real| **real < 0.0) {
+                    *real = libm::expm1f(*real);
+                }
+                self.is_function = true;
+            }
+            (Kind::Elu, Value::Quantized(_)) => {
+                return Err(operator.refuse(OperatorProblem::Unsupported));
+            }
+            (_, Value::Reals) => return Err(operator.refuse(OperatorProblem::BehindTheEnd)),
             (Kind::FullyConnected, Value::Quantized(quantization)) => {
                 self.check_depth()?;
                 let layer = dense(self.graph, operator, quantization, self.elements, &y)?;
@@ -196,11 +181,23 @@ impl Walk<'_> {
                 self.leave_out(operator, "the largest of its inputs is the class");
                 self.value = Value::Behind;
             }
+            (Kind::Add | Kind::Sub | Kind::Mul, Value::Quantized(_))
+                if self.layers.is_empty() && operator.has_constant(self.graph)? =>
+            {
+                self.same_elements(operator, &y)?;
+                self.in_front(operator, &y)?;
+            }
+            (Kind::Add | Kind::Sub, Value::Quantized(_)) => {
+                return Err(operator.refuse(OperatorProblem::NotInFront));
+            }
             (_, Value::Quantized(quantization)) => {
                 self.check_depth()?;
                 self.same_elements(operator, &y)?;
                 match (&operator.kind, quantization.data_type) {
-                    (Kind::LeakyRelu | Kind::HardSwish | Kind::Gelu, DataType::Int16) => {
+                    (
+                        Kind::LeakyRelu | Kind::HardSwish | Kind::Gelu | Kind::Mul | Kind::Prelu,
+                        DataType::Int16,
+                    ) => {
                         return Err(operator.refuse(OperatorProblem::Unsupported));
                     }
                     (Kind::Softmax, DataType::Int16) => {
@@ -222,7 +219,7 @@ impl Walk<'_> {
 
     /// Checks the depth before a layer is made, because many layers of a small file may share the
     /// same weights.
-    fn check_depth(&self) -> Result<(), ImportError> {
+    pub(super) fn check_depth(&self) -> Result<(), ImportError> {
         match self.layers.len() < MAX_LAYERS {
             true => Ok(()),
             false => Err(ImportError::TooDeep { limit: MAX_LAYERS }),
@@ -231,7 +228,8 @@ impl Walk<'_> {
 
     fn same_elements(&self, operator: &Operator<'_>, y: &Tensor<'_>) -> Result<(), ImportError> {
         let (found, needed) = (y.elements()?, self.elements);
-        match found == needed {
+        // The file does not know the size of a free dimension, which the operator computes.
+        match found == needed || y.is_free {
             true => Ok(()),
             false => {
                 let what = "outputs";
@@ -240,9 +238,43 @@ impl Walk<'_> {
         }
     }
 
-    fn leave_out(&mut self, operator: &Operator<'_>, why: &str) {
+    pub(super) fn leave_out(&mut self, operator: &Operator<'_>, why: &str) {
         let (index, name) = (operator.index, operator.kind.name());
         self.notes.push(format!("operator {index} ({name}) is left out: {why}"));
+    }
+
+    /// Sets the quantization of the current values.
+    pub(super) fn quantized(&mut self, quantization: Quantization) {
+        self.value = Value::Quantized(quantization);
+    }
+
+    /// Converts DEQUANTIZE: the end of the int8 part, or the start of a function in float32.
+    fn dequantize(&mut self, operator: &Operator<'_>, x: &Tensor<'_>) -> Result<(), ImportError> {
+        self.dequantized = Some((operator.index, x.kind.name()));
+        self.value = Value::Reals;
+        self.is_function = false;
+        self.reals.clear();
+        if x.kind == Type::INT8 {
+            let Quantization { scale, zero_point, .. } = x.int8()?;
+            // In f32, as in TensorFlow Lite Micro.
+            self.reals = (-128..128).map(|q: i32| scale * (q - zero_point) as f32).collect();
+        }
+        Ok(())
+    }
+
+    /// Ends the walk: a DEQUANTIZE without a QUANTIZE behind it is left out.
+    fn end(&mut self) -> Result<(), ImportError> {
+        match (self.value, &self.dequantized) {
+            (Value::Reals, _) if self.is_function => Err(ImportError::EndsInFloat),
+            (Value::Reals, Some((index, name))) => {
+                self.notes.push(format!(
+                    "operator {index} (DEQUANTIZE) is left out: the model gives {name} instead of \
+                     float32"
+                ));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Converts QUANTIZE, at the start, in the middle or at the end.
@@ -268,6 +300,9 @@ impl Walk<'_> {
                 self.input = Some((quantization, Encoding::Unsigned8));
                 self.value = Value::Quantized(quantization);
                 self.leave_out(operator, "raw bytes b become q = b − 128, the same numbers");
+            }
+            (Value::Reals, Type::FLOAT32, Type::INT8) if !self.reals.is_empty() => {
+                self.quantize_reals(operator, y)?;
             }
             (Value::Quantized(from), Type::INT8, Type::INT8) => {
                 let to = y.int8()?;
@@ -295,131 +330,6 @@ impl Walk<'_> {
         }
         Ok(())
     }
-
-    /// Converts RELU, RELU6, TANH, LOGISTIC or SOFTMAX.
-    fn element_wise(
-        &mut self,
-        operator: &Operator<'_>,
-        x: Quantization,
-        tensor: &Tensor<'_>,
-    ) -> Result<(), ImportError> {
-        let y = tensor.int8()?;
-        let check = |needed: Quantization, name: &'static str| match y == needed {
-            true => Ok(()),
-            false => {
-                let found = tensor.describe();
-                let problem = OperatorProblem::OutputQuantization { found, needed: name };
-                Err(operator.refuse(problem))
-            }
-        };
-        let layer = match operator.kind {
-            Kind::Relu if x == y => {
-                return self.clamp(Clamp { low: y.zero_point as i16, high: 127 });
-            }
-            Kind::Relu => element_wise::relu(x, y).ok_or_else(|| {
-                let real = f64::from(x.scale / y.scale);
-                operator.refuse(OperatorProblem::Multiplier { row: 0, real })
-            })?,
-            Kind::Relu6 if x == y => return self.clamp(element_wise::relu6_bounds(x)),
-            Kind::Relu6 => element_wise::relu6(x, y),
-            Kind::Tanh => {
-                check(Quantization::int8(1.0 / 128.0, 0), "steps of 1/128 around 0")?;
-                tables::tanh_int8(x)
-            }
-            Kind::Logistic => {
-                check(Softmax::OUTPUT, "steps of 1/256 from −128")?;
-                tables::logistic_int8(x)
-            }
-            Kind::LeakyRelu => {
-                let slope = operator.slope()?;
-                element_wise::leaky_relu(x, y, slope).ok_or_else(|| {
-                    let real = f64::from(x.scale * slope / y.scale);
-                    operator.refuse(OperatorProblem::Multiplier { row: 0, real })
-                })?
-            }
-            Kind::HardSwish => element_wise::hard_swish(x, y).ok_or_else(|| {
-                let real = f64::from(x.scale / 128.0 / y.scale);
-                operator.refuse(OperatorProblem::Multiplier { row: 0, real })
-            })?,
-            Kind::Gelu => element_wise::gelu(x, y, operator.is_approximate()?),
-            // Only softmax remains.
-            _ => {
-                check(Softmax::OUTPUT, "steps of 1/256 from −128")?;
-                return self.softmax(operator, x, tensor);
-            }
-        };
-        self.layers.push(LayerSpec::Table(layer));
-        Ok(())
-    }
-
-    /// Converts RELU, RELU6, TANH or LOGISTIC of int16 values, by a table with interpolation.
-    fn element_wise_int16(
-        &mut self,
-        operator: &Operator<'_>,
-        x: Quantization,
-        tensor: &Tensor<'_>,
-    ) -> Result<(), ImportError> {
-        let y = tensor.quantized()?;
-        if y.data_type != DataType::Int16 {
-            return Err(tensor.refuse(TensorProblem::NotInt8 { found: tensor.kind.name() }));
-        }
-        let function: fn(f64) -> f64 = match operator.kind {
-            Kind::Relu if x == y => {
-                self.clamp(Clamp { low: 0, high: i16::MAX })?;
-                return Ok(());
-            }
-            Kind::Relu6 if x == y => return self.clamp(element_wise::relu6_bounds(x)),
-            Kind::Relu => |x| x.max(0.0),
-            Kind::Relu6 => |x| x.clamp(0.0, 6.0),
-            Kind::Tanh => f64::tanh,
-            // Only the logistic function remains.
-            _ => |x| 1.0 / (1.0 + (-x).exp()),
-        };
-        self.layers.push(LayerSpec::Table(tables::of_function(x, y, function)));
-        self.value = Value::Quantized(y);
-        Ok(())
-    }
-
-    fn softmax(
-        &mut self,
-        operator: &Operator<'_>,
-        x: Quantization,
-        y: &Tensor<'_>,
-    ) -> Result<(), ImportError> {
-        // Softmax is over the last dimension, so all others must be 1.
-        let last = y.shape.last().and_then(|last| usize::try_from(*last).ok()).unwrap_or(0);
-        if last != self.elements {
-            let (what, found, needed) = ("values of a softmax", last, self.elements);
-            return Err(operator.refuse(OperatorProblem::Elements { what, found, needed }));
-        }
-        let beta = operator.beta()?;
-        if !(beta.is_normal() && beta > 0.0) {
-            return Err(operator.refuse(OperatorProblem::Beta(beta)));
-        }
-        self.layers.push(LayerSpec::Softmax(tables::softmax(x, beta)));
-        Ok(())
-    }
-
-    /// Clamps the values, by the previous dense layer if there is one, which costs nothing.
-    fn clamp(&mut self, bounds: Clamp) -> Result<(), ImportError> {
-        let Value::Quantized(quantization) = self.value else { return Ok(()) };
-        if let Some(LayerSpec::Dense(dense)) = self.layers.last_mut() {
-            let Clamp { low, high } = dense.clamp;
-            let within = |bound: i16| bound.clamp(bounds.low, bounds.high);
-            dense.clamp = Clamp { low: within(low), high: within(high) };
-        } else {
-            let Clamp { low, high } = bounds;
-            let entries: Vec<i16> = match quantization.data_type {
-                DataType::Int8 => (-128..128).map(|q: i16| q.clamp(low, high)).collect(),
-                DataType::Int16 => {
-                    let at = |k: i32| (k * 256).clamp(low.into(), high.into()) as i16;
-                    (-128..=128).map(at).collect()
-                }
-            };
-            self.layers.push(LayerSpec::Table(TableSpec { output: quantization, entries }));
-        }
-        Ok(())
-    }
 }
 
 fn check_inputs(operator: &Operator<'_>) -> Result<(), ImportError> {
@@ -429,11 +339,23 @@ fn check_inputs(operator: &Operator<'_>) -> Result<(), ImportError> {
         Kind::Reshape => ((1..=2).contains(&found), "1 or 2"),
         // Its axis: the only one with more than one value.
         Kind::ArgMax => (found == 2, "2"),
+        Kind::Add | Kind::Sub | Kind::Mul | Kind::Prelu => (found == 2, "2"),
         _ => (found == 1, "1"),
     };
     match fits {
         true => Ok(()),
         false => Err(operator.refuse(OperatorProblem::Arity { found, what: "inputs", needed })),
+    }
+}
+
+/// Refuses an activation that is fused into an operator.
+pub(super) fn no_activation(operator: &Operator<'_>) -> Result<(), ImportError> {
+    match operator.fused_activation()? {
+        0 => Ok(()),
+        code => {
+            let name = format!("of code {code}");
+            Err(operator.refuse(OperatorProblem::Activation(name)))
+        }
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn dense(
     inputs: usize,
     y: &Tensor<'_>,
 ) -> Result<DenseSpec, ImportError> {
-    let (output, outputs) = (y.quantized()?, y.elements()?);
+    let output = y.quantized()?;
     if output.data_type != x.data_type {
         return Err(y.refuse(TensorProblem::NotInt8 { found: y.kind.name() }));
     }
@@ -36,6 +36,11 @@ pub(super) fn dense(
         return Err(operator.refuse(OperatorProblem::WeightsShape(weights.shape.clone())));
     };
     check(operator, "inputs", inputs, columns)?;
+    // The file does not know the size of a free dimension.
+    let outputs = match y.is_free {
+        true => usize::try_from(rows).unwrap_or(0),
+        false => y.elements()?,
+    };
     check(operator, "outputs", outputs, rows)?;
     let scales = weights.weight_scales(outputs)?;
     if scales.len() > 1 && weights.dimension != 0 {
@@ -136,14 +141,20 @@ fn weight_values(
     outputs: usize,
 ) -> Result<Vec<i8>, ImportError> {
     let bytes = weights.data::<1>(inputs.saturating_mul(outputs))?;
-    let values: Vec<i8> = bytes.iter().map(|byte| i8::from_le_bytes(*byte)).collect();
-    match values.iter().position(|weight| *weight == i8::MIN) {
-        None => Ok(values),
-        Some(at) => {
-            let (row, column) = (at / inputs, at % inputs);
-            Err(weights.refuse(TensorProblem::Weight { row, column }))
+    // A zero point is that of all rows.
+    let zero_point = weights.weight_zero_point();
+    let mut values = Vec::with_capacity(bytes.len());
+    for (at, byte) in bytes.iter().enumerate() {
+        let weight = i32::from(i8::from_le_bytes(*byte)) - zero_point;
+        match i8::try_from(weight).ok().filter(|weight| *weight != i8::MIN) {
+            Some(weight) => values.push(weight),
+            None => {
+                let (row, column) = (at / inputs, at % inputs);
+                return Err(weights.refuse(TensorProblem::Weight { row, column, weight }));
+            }
         }
     }
+    Ok(values)
 }
 
 fn biases(bias: &Tensor<'_>, outputs: usize) -> Result<Vec<i32>, ImportError> {

@@ -1,9 +1,11 @@
-//! Lookup tables for element-wise operators (RELU, RELU6, LEAKY_RELU, HARD_SWISH, GELU, QUANTIZE), with
+//! Lookup tables for element-wise operators (RELU, RELU6, LEAKY_RELU, PRELU, MUL, HARD_SWISH,
+//! GELU, QUANTIZE), with
 //! TensorFlow Lite Micro's arithmetic.
 //!
 //! Sources: `micro/kernels/activations{.h,_common.cc}` for RELU and RELU6,
 //! `micro/kernels/quantize_common.cc` and `internal/reference/requantize.h` for QUANTIZE,
-//! `internal/common.cc` for `MultiplyByQuantizedMultiplier` with double rounding.
+//! `micro/kernels/prelu_common.cc` and `internal/reference/prelu.h` for PRELU,
+//! `internal/reference/mul.h` for MUL, `internal/common.cc` for `MultiplyByQuantizedMultiplier` with double rounding.
 
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
@@ -42,6 +44,44 @@ pub(super) fn leaky_relu(x: Quantization, y: Quantization, slope: f32) -> Option
         value.clamp(-128, 127) as i16
     };
     Some(TableSpec { output: y, entries: (-128..128).map(entry).collect() })
+}
+
+/// Returns the table of PRELU with this quantized slope, less its zero point: the steps and their
+/// products with the slope have a multiplier each, which is divided in f64.
+pub(super) fn prelu(
+    x: Quantization,
+    y: Quantization,
+    slope: i32,
+    slope_scale: f32,
+) -> Option<TableSpec> {
+    let [scale, slope_scale, to] = [x.scale, slope_scale, y.scale].map(f64::from);
+    let above = Multiplier::from_real(scale / to).ok()?;
+    let below = Multiplier::from_real(scale * slope_scale / to).ok()?;
+    let entry = |q: i32| {
+        let steps = q - x.zero_point;
+        let value = match steps >= 0 {
+            true => multiply(steps, above),
+            false => multiply(steps * slope, below),
+        };
+        (value + i64::from(y.zero_point)).clamp(-128, 127) as i16
+    };
+    Some(TableSpec { output: y, entries: (-128..128).map(entry).collect() })
+}
+
+/// Returns the table of MUL of a value and a function of it, with a multiplier of this real number.
+pub(super) fn product(
+    function: &TableSpec,
+    x: Quantization,
+    y: Quantization,
+    real: f64,
+) -> Option<TableSpec> {
+    let multiplier = Multiplier::from_real(real).ok()?;
+    let entry = |(q, value): (i32, &i16)| {
+        let product = (q - x.zero_point) * (i32::from(*value) - function.output.zero_point);
+        let value = multiply(product, multiplier) + i64::from(y.zero_point);
+        value.clamp(-128, 127) as i16
+    };
+    Some(TableSpec { output: y, entries: (-128..).zip(&function.entries).map(entry).collect() })
 }
 
 /// Returns the table of HARD_SWISH, whose arithmetic has 16 bits

@@ -71,6 +71,12 @@ pub enum ImportError {
     /// The model has no layers.
     #[error("the model has no layers: nothing in it computes")]
     Empty,
+    /// A function in float32 is not quantized again.
+    #[error(
+        "the model ends in a function in float32: convert it with \
+         `target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]`"
+    )]
+    EndsInFloat,
     /// The number of labels is not the number of outputs.
     #[error("there are {labels} labels and the model has {outputs} outputs: one a line is needed")]
     Labels {
@@ -134,8 +140,9 @@ pub enum TensorProblem {
     },
     /// Weights have a zero point other than 0.
     #[error(
-        "row {row} of these weights has the zero point {zero_point}, and only 0 is supported: \
-             quantize weights symmetrically, as the current converter does"
+        "row {row} of these weights has the zero point {zero_point}, and weights with a scale per row \
+             have 0 in TensorFlow Lite Micro: quantize weights symmetrically, as the current converter \
+             does"
     )]
     WeightZeroPoint {
         /// The row.
@@ -143,13 +150,15 @@ pub enum TensorProblem {
         /// Its zero point.
         zero_point: i64,
     },
-    /// A weight is −128.
+    /// A weight is beyond ±127.
     #[error(
-        "row {row}, column {column}: the weight −128 is outside of −127..=127, the range of \
+        "row {row}, column {column}: the weight {} is outside of −127..=127, the range of \
              symmetric weights, which the fast kernels need: convert the model again with a \
-             current converter, which never writes it"
+             current converter, which never writes it", minus(*.weight)
     )]
     Weight {
+        /// The weight, less its zero point.
+        weight: i32,
         /// The row.
         row: usize,
         /// The column.
@@ -187,9 +196,32 @@ pub enum OperatorProblem {
     /// Thimble does not support the operator.
     #[error(
         "not supported: Thimble runs dense layers (FULLY_CONNECTED, RELU, RELU6, LEAKY_RELU, \
-         HARD_SWISH, GELU, TANH, LOGISTIC, SOFTMAX, ARG_MAX, RESHAPE, QUANTIZE and DEQUANTIZE)"
+         PRELU, ELU, HARD_SWISH, GELU, TANH, LOGISTIC, SOFTMAX, ARG_MAX, RESHAPE, QUANTIZE and \
+         DEQUANTIZE; MUL of a value and its LOGISTIC; ADD, SUB and MUL by constants in front). Import the \
+         float model with --calibrate, if it has another activation"
     )]
     Unsupported,
+    /// A sum or product that is neither in front of the first layer nor SiLU.
+    #[error(
+        "joins branches, or comes behind a layer: only constants in front of the first layer, and a \
+         value times its LOGISTIC are taken. A skip connection cannot be imported"
+    )]
+    NotInFront,
+    /// A feature does not depend on its value.
+    #[error(
+        "one of its constants makes a feature constant, and not 0: import the float model with \
+         --calibrate"
+    )]
+    Constant,
+    /// Units of a PRELU have different slopes.
+    #[error(
+        "unit {unit} has another slope than unit 0, and a table is shared by all units: train with \
+         LeakyReLU, or with `shared_axes` over all units"
+    )]
+    Slopes {
+        /// The unit.
+        unit: usize,
+    },
     /// It does not work on int8.
     #[error("works on {found} where int8 or int16 is needed: {QUANTIZE}")]
     NotInt8 {
@@ -293,6 +325,11 @@ pub enum OperatorProblem {
     /// RESHAPE changes the quantization.
     #[error("changes scale or zero point: only the shape may change")]
     Requantizes,
+}
+
+/// Formats a number with a minus sign.
+fn minus(number: i32) -> String {
+    number.to_string().replace('-', "−")
 }
 
 /// Returns a function that names the unreadable object, for `map_err`.

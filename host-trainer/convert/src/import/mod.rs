@@ -5,6 +5,7 @@
 //! models are rejected with the operator or tensor. No file causes a panic, an endless loop, or
 //! more memory than a small multiple of its size.
 
+mod activations;
 mod chain;
 mod contents;
 mod dense;
@@ -12,6 +13,8 @@ mod element_wise;
 mod error;
 mod flatbuffer;
 mod foreign;
+mod front;
+mod path;
 mod schema;
 mod tensor;
 

@@ -60,6 +60,11 @@ pub(super) enum Kind {
     Logistic,
     Softmax,
     LeakyRelu,
+    Prelu,
+    Elu,
+    Add,
+    Sub,
+    Mul,
     HardSwish,
     Gelu,
     ArgMax,
@@ -73,16 +78,21 @@ pub(super) enum Kind {
 impl Kind {
     fn of(code: u32, custom: &str) -> Kind {
         match code {
+            0 => Kind::Add,
             6 => Kind::Dequantize,
             9 => Kind::FullyConnected,
             14 => Kind::Logistic,
+            18 => Kind::Mul,
             19 => Kind::Relu,
             21 => Kind::Relu6,
             22 => Kind::Reshape,
             25 => Kind::Softmax,
             28 => Kind::Tanh,
+            41 => Kind::Sub,
+            54 => Kind::Prelu,
             56 => Kind::ArgMax,
             98 => Kind::LeakyRelu,
+            111 => Kind::Elu,
             117 => Kind::HardSwish,
             150 => Kind::Gelu,
             32 => Kind::Other(format!("custom operator `{custom}`")),
@@ -100,6 +110,11 @@ impl Kind {
             Kind::Logistic => "LOGISTIC",
             Kind::Softmax => "SOFTMAX",
             Kind::LeakyRelu => "LEAKY_RELU",
+            Kind::Prelu => "PRELU",
+            Kind::Elu => "ELU",
+            Kind::Add => "ADD",
+            Kind::Sub => "SUB",
+            Kind::Mul => "MUL",
             Kind::HardSwish => "HARD_SWISH",
             Kind::Gelu => "GELU",
             Kind::ArgMax => "ARG_MAX",
@@ -114,7 +129,6 @@ impl Kind {
 /// Returns the name of an unsupported operator, for messages.
 fn other(code: u32) -> String {
     let name = match code {
-        0 => "ADD",
         1 => "AVERAGE_POOL_2D",
         2 => "CONCATENATION",
         3 => "CONV_2D",
@@ -122,7 +136,6 @@ fn other(code: u32) -> String {
         11 => "L2_NORMALIZATION",
         16 => "LSTM",
         17 => "MAX_POOL_2D",
-        18 => "MUL",
         20 => "RELU_N1_TO_1",
         24 => "RNN",
         27 => "SVDF",
@@ -131,7 +144,6 @@ fn other(code: u32) -> String {
         36 => "GATHER",
         39 => "TRANSPOSE",
         40 => "MEAN",
-        41 => "SUB",
         42 => "DIV",
         43 => "SQUEEZE",
         44 => "UNIDIRECTIONAL_SEQUENCE_LSTM",
@@ -140,16 +152,20 @@ fn other(code: u32) -> String {
         49 => "SPLIT",
         50 => "LOG_SOFTMAX",
         53 => "CAST",
-        54 => "PRELU",
         55 => "MAXIMUM",
         57 => "MINIMUM",
+        61 => "GREATER",
+        73 => "LOG",
+        76 => "RSQRT",
+        82 => "REDUCE_MAX",
+        99 => "SQUARED_DIFFERENCE",
+        123 => "SELECT_V2",
         65 => "SLICE",
         67 => "TRANSPOSE_CONV",
         70 => "EXPAND_DIMS",
         74 => "SUM",
         77 => "SHAPE",
         83 => "PACK",
-        111 => "ELU",
         118 => "IF",
         119 => "WHILE",
         126 => "BATCH_MATMUL",
@@ -269,6 +285,16 @@ impl Operator<'_> {
     /// Returns the index of an input tensor, or −1 for a missing optional one.
     pub(super) fn input(&self, place: usize) -> Option<i32> {
         self.inputs.get(place).map(|tensor| i32::from_le_bytes(*tensor))
+    }
+
+    /// Returns `true` if one of two inputs is a constant.
+    pub(super) fn has_constant(&self, graph: Graph<'_>) -> Result<bool, ImportError> {
+        let mut found = false;
+        for place in 0..self.input_count().min(2) {
+            let tensor = graph.tensor(self.input(place).unwrap_or(-1))?;
+            found |= tensor.is_constant();
+        }
+        Ok(found)
     }
 
     /// Returns the index of the output tensor.

@@ -19,6 +19,8 @@ pub(super) struct Tensor<'a> {
     /// Dimension of the scales (`quantized_dimension`).
     pub(super) dimension: u32,
     sparse: bool,
+    /// A dimension is known only when the model runs, such as a free batch.
+    pub(super) is_free: bool,
     buffer: Option<Table<'a>>,
 }
 
@@ -45,6 +47,7 @@ impl<'a> Tensor<'a> {
             zero_points,
             dimension,
             sparse: table.table(6)?.is_some(),
+            is_free: table.i32s(7)?.iter().any(|size| *size < 0),
             buffer: buffers.get(table.u32(2)? as usize)?,
         })
     }
@@ -114,11 +117,42 @@ impl<'a> Tensor<'a> {
             return Err(self.refuse(TensorProblem::Scale(scale)));
         }
         match self.zero_points.iter().position(|zero_point| *zero_point != 0) {
+            Some(0) if scales == 1 && i8::try_from(self.zero_points[0]).is_ok() => Ok(&self.scales),
             None => Ok(&self.scales),
             Some(row) => {
                 let zero_point = self.zero_points[row];
                 Err(self.refuse(TensorProblem::WeightZeroPoint { row, zero_point }))
             }
+        }
+    }
+
+    /// Returns the zero point of weights with one scale.
+    pub(super) fn weight_zero_point(&self) -> i32 {
+        self.zero_points.first().and_then(|zero| i8::try_from(*zero).ok()).map_or(0, i32::from)
+    }
+
+    /// Returns the values of an int8 constant.
+    pub(super) fn int8_values(&self) -> Result<Vec<i8>, ImportError> {
+        let values = self.data::<1>(self.constant_elements()?)?;
+        Ok(values.iter().map(|byte| i8::from_le_bytes(*byte)).collect())
+    }
+
+    /// Returns the real numbers of a quantized constant.
+    pub(super) fn reals(&self) -> Result<Vec<f64>, ImportError> {
+        let Quantization { scale, zero_point, .. } = self.quantized()?;
+        let real = |q: i32| f64::from(scale) * f64::from(q - zero_point);
+        if self.kind == Type::INT16 {
+            let values = self.data::<2>(self.constant_elements()?)?;
+            return Ok(values.iter().map(|b| real(i16::from_le_bytes(*b).into())).collect());
+        }
+        Ok(self.int8_values()?.iter().map(|q| real((*q).into())).collect())
+    }
+
+    /// Returns the number of elements of a constant, 1 for a scalar.
+    fn constant_elements(&self) -> Result<usize, ImportError> {
+        match self.shape.is_empty() {
+            true => Ok(1),
+            false => self.elements(),
         }
     }
 
@@ -156,6 +190,11 @@ impl<'a> Tensor<'a> {
     pub(super) fn stored(&self) -> Result<(&'a [u8], u64), OutOfFile> {
         let Some(buffer) = self.buffer else { return Ok((&[][..], 0)) };
         Ok((buffer.bytes(0)?, buffer.u64(1)?))
+    }
+
+    /// Returns whether the file has its values.
+    pub(super) fn is_constant(&self) -> bool {
+        self.stored().is_ok_and(|(bytes, _)| !bytes.is_empty())
     }
 
     /// Returns the name.

@@ -1,10 +1,17 @@
 //! Weights of Keras models in HDF5.
 
+use std::sync::Arc;
+
 use hdf5_reader::group::Group;
 use hdf5_reader::messages::datatype::Datatype;
-use hdf5_reader::{ByteOrder, Dataset, Hdf5File, OpenOptions};
+use hdf5_reader::storage::DynStorage;
+use hdf5_reader::{
+    ByteOrder, Dataset, ExternalFileResolver, ExternalLinkResolver, Hdf5File, OpenOptions,
+};
+use thimble_support::foreign_text::shown;
 
 use crate::error::{Error, Result};
+use crate::most_unpacked;
 use crate::tensor::{NumberType, Tensor, elements};
 
 /// Largest HDF5 chunk that is decoded.
@@ -27,6 +34,8 @@ pub(super) enum Naming {
 pub(super) struct Weights {
     file: Hdf5File,
     naming: Naming,
+    /// Maximum number of bytes of a dataset.
+    most: u64,
 }
 
 impl Weights {
@@ -37,10 +46,13 @@ impl Weights {
             max_chunk_bytes: MAX_CHUNK,
             max_read_bytes: crate::MAX_FILE as usize,
             max_object_header_bytes: MAX_HEADER,
+            external_link_resolver: Some(Arc::new(Refuse)),
+            external_file_resolver: Some(Arc::new(Refuse)),
             ..OpenOptions::default()
         };
+        let most = most_unpacked(file.len() as u64);
         let file = Hdf5File::from_bytes_with_options(file, options);
-        Ok(Weights { file: file.map_err(|error| Error::damaged("HDF5", error))?, naming })
+        Ok(Weights { file: file.map_err(|error| Error::damaged("HDF5", error))?, naming, most })
     }
 
     /// Reads a text attribute of the root.
@@ -75,7 +87,7 @@ impl Weights {
         let read = |index: usize| {
             let path = format!("{group}/{index}");
             let dataset = self.file.dataset(&path).map_err(|error| Error::damaged(&path, error))?;
-            tensor(&path, &dataset)
+            self.tensor(&path, &dataset)
         };
         let found = self.file.group(&group).map_err(|error| Error::damaged(&group, error))?;
         let members = found.member_names().map_err(|error| Error::damaged(&group, error))?;
@@ -122,9 +134,47 @@ impl Weights {
             let name = find(name)?;
             let place = format!("{group_path}/{name}");
             let dataset = self.file.dataset(&place).map_err(|error| Error::damaged(&place, error));
-            tensor(&place, &dataset?)
+            self.tensor(&place, &dataset?)
         };
         names.iter().map(read).collect()
+    }
+
+    /// Reads a dataset, unless it is far larger than the file, such as one that was never written.
+    fn tensor(&self, place: &str, dataset: &Dataset) -> Result<Tensor> {
+        let shape = dataset.shape().iter();
+        let elements = shape.fold(1_u64, |elements, size| elements.saturating_mul(*size));
+        if elements > self.most {
+            let problem = format!(
+                "its shape {:?} has more elements than {}, the maximum in a file of this size",
+                dataset.shape(),
+                self.most
+            );
+            return Err(Error::damaged(place, problem));
+        }
+        tensor(place, dataset)
+    }
+}
+
+/// Refusal of other files.
+#[derive(Debug)]
+struct Refuse;
+
+impl Refuse {
+    fn error<T>(name: &str) -> hdf5_reader::error::Result<T> {
+        let problem = format!("it is in another file, `{}`, which is not read", shown(name));
+        Err(hdf5_reader::error::Error::Io(std::io::Error::other(problem)))
+    }
+}
+
+impl ExternalLinkResolver for Refuse {
+    fn resolve_external_link(&self, name: &str) -> hdf5_reader::error::Result<Option<Hdf5File>> {
+        Refuse::error(name)
+    }
+}
+
+impl ExternalFileResolver for Refuse {
+    fn resolve_external_file(&self, name: &str) -> hdf5_reader::error::Result<Option<DynStorage>> {
+        Refuse::error(name)
     }
 }
 

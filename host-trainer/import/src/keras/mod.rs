@@ -13,12 +13,11 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::float_network::FloatNetwork;
+use crate::most_unpacked;
 use hdf5::{Naming, Weights};
 
-/// Maximum size of `config.json`.
-const MAX_CONFIG: u64 = 64 << 20;
-/// Maximum size of unpacked weights.
-const MAX_WEIGHTS: u64 = crate::MAX_FILE;
+/// Maximum size of a configuration, whose values take some twenty times as much memory.
+const MAX_CONFIG: u64 = 4 << 20;
 
 /// Remedy for files without an architecture.
 const SAVE_WHOLE: &str = "Save the whole model in Python with `model.save(\"model.keras\")`, and import \
@@ -31,11 +30,16 @@ pub(crate) fn read_archive(file: &[u8]) -> Result<FloatNetwork> {
     let mut entry = |name: &str, most: u64| -> Result<Vec<u8>> {
         let entry = archive.by_name(name).map_err(|error| Error::damaged(name, error))?;
         let mut content = Vec::new();
-        // The size in the header is only a claim.
+        // Sizes in the header are only claims.
+        let most = most.min(most_unpacked(entry.compressed_size().min(file.len() as u64)));
         let read = entry.take(most + 1).read_to_end(&mut content);
         read.map_err(|error| Error::damaged(name, error))?;
         if content.len() as u64 > most {
-            let problem = format!("unpacked, it is larger than {} MiB, the maximum", most >> 20);
+            let problem = format!(
+                "unpacked, it has more than {most} bytes, the maximum of {} packed ones. Save the model \
+                 again with Keras, which does not pack the weights",
+                file.len()
+            );
             return Err(Error::place(name, problem));
         }
         Ok(content)
@@ -44,7 +48,7 @@ pub(crate) fn read_archive(file: &[u8]) -> Result<FloatNetwork> {
     let version = entry("metadata.json", MAX_CONFIG).ok();
     let version = version.and_then(|text| serde_json::from_slice::<Value>(&text).ok());
     let version = version.and_then(|meta| Some(meta["keras_version"].as_str()?.to_string()));
-    let weights = Weights::open(&entry("model.weights.h5", MAX_WEIGHTS)?, Naming::ByPlace)?;
+    let weights = Weights::open(&entry("model.weights.h5", crate::MAX_FILE)?, Naming::ByPlace)?;
     layers::network("Keras model (.keras)", &config, version.as_deref(), &weights)
 }
 
@@ -64,6 +68,10 @@ pub(crate) fn read_hdf5(file: &[u8]) -> Result<FloatNetwork> {
 }
 
 fn parse(text: &[u8], what: &str) -> Result<Value> {
+    if text.len() as u64 > MAX_CONFIG {
+        let problem = format!("it has more than {} MiB, the maximum", MAX_CONFIG >> 20);
+        return Err(Error::place(what, problem));
+    }
     // serde_json limits the nesting.
     serde_json::from_slice(text).map_err(|error| Error::damaged(what, error))
 }

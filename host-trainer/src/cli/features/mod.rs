@@ -69,7 +69,7 @@ fn min_distance(text: &str) -> Result<f32, String> {
 
 /// Writes a layer's outputs as CSV tables and scatter plots, and a page with all plots.
 pub fn run(args: &FeaturesArgs, quiet: bool) -> anyhow::Result<()> {
-    let saved = SavedRun::open(&args.run)?;
+    let saved = SavedRun::open_float(&args.run)?;
     let layer = ChosenLayer::find(&saved.network, &args.layer)?;
     let locations = Locations::from_environment(args.data.data_dir.clone());
     let splits = saved.plan(&locations)?.splits;

@@ -6,20 +6,22 @@ mod results;
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde_json::Value;
 
-pub use grid::Shard;
-
-use self::grid::points;
+use self::grid::{Point, points};
 use self::progress::{PointProgress, SweepProgress};
 use self::results::{Row, csv, json, page, run_path, table};
 use super::args::SweepArgs;
 use super::checkpoint::{self, Checkpoints};
+use super::identity::{self, Kind};
+use super::log::LogArgs;
+use super::shard::{self, Shard};
 use super::train::{Interrupt, complete};
 use super::{files, quantize, terminal};
+use crate::atomic_file;
 use crate::data::{Locations, Source};
 use crate::experiment::{Error, Experiment, Plan, SavedRun, check_run, read_metrics};
 use crate::foreign_text;
@@ -27,6 +29,12 @@ use crate::preset::{self, Preset};
 use crate::run_folder::{MANIFEST, ManifestError, RunFolder, RunFolderError};
 use crate::threads::Threads;
 use crate::train::TrainError;
+
+/// Name of the tables of results.
+const NAME: &str = "sweep";
+
+/// Identity of a sweep's folder.
+const KIND: Kind = Kind { noun: "sweep", file: "sweep.json", evidence: "0001", option: "--grid " };
 
 /// Trains each point of the grid that is not finished, and shows all that are.
 pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
@@ -40,7 +48,18 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
         .unwrap_or_else(|| Path::new("runs").join(format!("sweep-{}", base.name)));
     // Shards share the folder; each point has one writer.
     let folder = RunFolder::shared(&out)?;
-    grid::keep(&folder, &args.grid, &base.to_toml())?;
+    identity::keep(&folder, KIND, &args.grid, &base.to_toml())?;
+    if !args.collect.is_empty() {
+        let shards = shard::collect(&args.collect, NAME)?;
+        let places: Vec<&Path> = shards.iter().map(|table| atomic_file::folder(table)).collect();
+        for place in &places {
+            identity::keep(&RunFolder::shared(*place)?, KIND, &args.grid, &base.to_toml())?;
+        }
+        let place = |number: usize| run_path(places[number % places.len()], number);
+        let rows = rows(&points, &presets, &place);
+        return show(args, &folder, &base.name, NAME, &rows);
+    }
+    let shard = Shard::of_task(args.shard)?;
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let locations = Locations::from_environment(args.data.data_dir.clone());
     let interrupt = Interrupt::default();
@@ -49,7 +68,7 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
     let mut to_do: Vec<(usize, Todo)> = Vec::new();
     let mut data = HashMap::new();
     for (number, preset) in presets.iter().enumerate() {
-        if args.shard.is_none_or(|shard| shard.has(number))
+        if shard.is_none_or(|shard| shard.has(number))
             && let Some(todo) = left_to_do(&run_path(&out, number), preset, || {
                 let key = format!("{:?} {}", preset.data, preset.seed);
                 let read = || preset.data.load(&locations, preset.seed).ok();
@@ -75,7 +94,8 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
                     progress.line(&format!("  {why}"));
                 }
                 let mut point = progress.begin(point);
-                let done = train(preset, &folder, &locations, &threads, &interrupt, &mut point);
+                let done =
+                    train(preset, &folder, &locations, &threads, &interrupt, &mut point, args.log);
                 progress.end(point, preset.training.epochs);
                 done
             }
@@ -103,32 +123,41 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
         }
     }
     progress.finish();
-    let rows: Vec<Row> = presets
-        .iter()
-        .enumerate()
-        .map(|(number, preset)| Row {
-            number,
-            point: points[number].clone(),
-            metrics: finished(&out, number, preset),
-        })
-        .collect();
+    let rows = rows(&points, &presets, &|number| run_path(&out, number));
     if let Some(failure) = failure.filter(|_| rows.iter().all(|row| row.metrics.is_none())) {
         return Err(failure.context("no point of the grid could be trained"));
     }
     // Each shard has its own table, so that none overwrites another.
-    let name = match args.shard {
-        Some(shard) => format!("sweep-{}-of-{}", shard.index + 1, shard.count),
-        None => "sweep".to_string(),
+    let name = shard.map_or(NAME.to_string(), |shard| shard.name(NAME));
+    show(args, &folder, &base.name, &name, &rows)
+}
+
+/// Returns the points with the metrics of those that are finished.
+fn rows(points: &[Point], presets: &[Preset], place: &dyn Fn(usize) -> PathBuf) -> Vec<Row> {
+    let row = |(number, (point, preset)): (usize, (&Point, &Preset))| {
+        let folder = place(number);
+        Row { number, point: point.clone(), metrics: finished(&folder, preset), folder }
     };
+    points.iter().zip(presets).enumerate().map(row).collect()
+}
+
+/// Writes the results as table and page, and shows them.
+fn show(
+    args: &SweepArgs,
+    folder: &RunFolder,
+    preset: &str,
+    name: &str,
+    rows: &[Row],
+) -> anyhow::Result<()> {
     let (csv_name, page_name) = (format!("{name}.csv"), format!("{name}.html"));
-    folder.write(&csv_name, &csv(&args.grid, &rows)?)?;
-    folder.write(&page_name, page(&base.name, &rows).as_bytes())?;
+    folder.write(&csv_name, &csv(&args.grid, rows)?)?;
+    folder.write(&page_name, page(preset, folder.path(), rows).as_bytes())?;
     if args.json {
-        terminal::json(&json(&out, &rows))?;
+        terminal::json(&json(rows))?;
         return Ok(());
     }
-    terminal::print(&table(&args.grid, &rows))?;
-    let (csv, page) = (out.join(csv_name), out.join(page_name));
+    terminal::print(&table(&args.grid, rows))?;
+    let [csv, page] = [csv_name, page_name].map(|name| folder.path().join(name));
     terminal::print(&format!("\n{}\n{}\n", foreign_text::path(&csv), foreign_text::path(&page)))?;
     Ok(())
 }
@@ -141,13 +170,15 @@ fn train(
     threads: &Threads,
     interrupt: &Interrupt,
     point: &mut PointProgress,
+    log: LogArgs,
 ) -> anyhow::Result<()> {
     let begin = || Plan::new(preset.clone(), locations);
     let plan = begin()?;
     let stop = &interrupt.stop;
     let place = checkpoint::read_if_fits(folder, preset, &plan.data);
-    let mut watch = Checkpoints::new(point, folder, preset, &plan.data, stop.clone());
     let resumed = place.is_some();
+    let logged = log.observe(point, folder.path(), resumed);
+    let mut watch = Checkpoints::new(logged, folder, preset, &plan.data, stop.clone());
     let trained = match plan.train(threads, stop, place, &mut watch) {
         // For example, one with another number of threads.
         Err(Error::Train(TrainError::Checkpoint(_))) if resumed => {
@@ -159,7 +190,8 @@ fn train(
     if trained.outcome.interrupted {
         return Ok(());
     }
-    complete(trained, folder, None, false, threads, &Interrupt::default())?;
+    let experiment = complete(trained, folder, None, false, threads, &Interrupt::default())?;
+    super::log::finish(&mut watch.into_progress(), folder.path(), &experiment);
     checkpoint::remove(folder);
     Ok(())
 }
@@ -209,13 +241,12 @@ fn left_to_do(
     }
 }
 
-/// Returns the metrics of a finished point, of this sweep or another shard.
-fn finished(out: &Path, number: usize, preset: &Preset) -> Option<Value> {
-    let folder = run_path(out, number);
+/// Returns the metrics of a folder's run, if it is finished and of this preset.
+pub(super) fn finished(folder: &Path, preset: &Preset) -> Option<Value> {
     // A training with other settings does not count.
     let text = fs::read_to_string(folder.join("preset.toml")).ok()?;
     let saved = Preset::read(&text, "preset.toml").ok()?;
-    is_of(&saved, preset).then(|| read_metrics(&folder).ok())?
+    is_of(&saved, preset).then(|| read_metrics(folder).ok())?
 }
 
 /// Returns whether a run with the preset `saved` is the requested one. A run writes the feature

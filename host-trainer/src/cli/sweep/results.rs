@@ -20,6 +20,8 @@ pub(super) fn run_path(out: &Path, number: usize) -> PathBuf {
 /// A point with its results.
 pub(super) struct Row {
     pub number: usize,
+    /// Folder of its run.
+    pub folder: PathBuf,
     pub point: Point,
     pub metrics: Option<Value>,
 }
@@ -124,12 +126,15 @@ pub(super) fn csv(axes: &[String], rows: &[Row]) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Page of all finished points, side by side, each with a link to its own report.
-pub(super) fn page(name: &str, rows: &[Row]) -> String {
+pub(super) fn page(name: &str, out: &Path, rows: &[Row]) -> String {
     let of_row = |row: &Row| {
         let folder = format!("{:04}", row.number + 1);
+        // Shards may be in other folders.
+        let place = row.folder.strip_prefix(out).unwrap_or(&row.folder);
+        let report = place.join(Experiment::REPORT.0);
         Some(Compared {
             run: format!("{folder} · {}", row.point.join(", ")),
-            report: Some(format!("{folder}/{}", Experiment::REPORT.0)),
+            report: Some(report.display().to_string()),
             ..compared(Path::new(&folder), row.metrics.as_ref()?)
         })
     };
@@ -214,12 +219,12 @@ pub(super) fn table(axes: &[String], rows: &[Row]) -> String {
 
 /// JSON array with one object per point: its settings as typed, its folder, and its metrics, or
 /// null if it is not finished.
-pub(super) fn json(out: &Path, rows: &[Row]) -> Value {
+pub(super) fn json(rows: &[Row]) -> Value {
     let object = |row: &Row| {
         let settings = row.point.iter().filter_map(|setting| setting.split_once('='));
         let settings = settings.map(|(key, value)| (key.to_string(), json!(value)));
         json!({
-            "run": run_path(out, row.number).display().to_string(),
+            "run": row.folder.display().to_string(),
             "settings": Value::Object(settings.collect()),
             "metrics": row.metrics,
         })
@@ -247,8 +252,13 @@ mod tests {
         let axes = ["a=1".to_string(), "c=[1, 2]".to_string()];
         let point = points(&axes).unwrap().remove(0);
         let rows = [
-            Row { number: 0, point: point.clone(), metrics: Some(metrics) },
-            Row { number: 1, point, metrics: None },
+            Row {
+                number: 0,
+                folder: "o/0001".into(),
+                point: point.clone(),
+                metrics: Some(metrics),
+            },
+            Row { number: 1, folder: "o/0002".into(), point, metrics: None },
         ];
         assert_eq!(
             String::from_utf8(csv(&axes, &rows).unwrap()).unwrap(),
@@ -258,11 +268,12 @@ mod tests {
         );
         let table = table(&axes, &rows);
         assert!(table.contains("validation float") && table.contains("75.00 %"), "{table}");
-        let page = page("name", &rows);
+        let page = page("name", Path::new("o"), &rows);
         assert!(
             page.contains("on validation rows: 0001 · a=1, c=[1, 2], accuracy 87.50 %"),
             "{page}"
         );
+        assert!(page.contains("href=\"0001/report.html\""), "{page}");
         assert!(page.contains("75.00 % in float, 50.00 % quantized"), "{page}");
     }
 
@@ -276,7 +287,7 @@ mod tests {
                 "selection": { "float": { "accuracy": float }, "int8": { "accuracy": int8 } },
                 "training": { "seconds": 1.0 },
             });
-            Row { number, point: Vec::new(), metrics: Some(metrics) }
+            Row { number, folder: PathBuf::new(), point: Vec::new(), metrics: Some(metrics) }
         };
         let rows = [row(0, 0.9, 0.7), row(1, 0.9, 0.8), row(2, 0.9, 0.8), row(3, 0.8, 0.9)];
         assert_eq!(best(&rows).unwrap().number, 1);

@@ -72,7 +72,7 @@ pub fn features_html(features: &FeaturesPage<'_>) -> String {
 }
 
 /// The same picture as in the file, since its styles must not meet those of the page.
-fn image(plot: &ScatterPlot<'_>) -> Markup {
+pub(super) fn image(plot: &ScatterPlot<'_>) -> Markup {
     let url = format!("data:image/svg+xml;base64,{}", STANDARD.encode(scatter_svg(plot)));
     let points = grouped(plot.points.len() as u64);
     let description = format!(

@@ -15,6 +15,7 @@ mod page;
 mod picture;
 mod plane;
 mod plot;
+mod search;
 mod surface;
 mod values;
 
@@ -26,4 +27,5 @@ pub use gather::{GatherError, RunParts, gather};
 pub use page::report_html;
 pub(crate) use page::{kilobytes, page};
 pub(super) use picture::class_color;
+pub use search::{SearchPage, search_html};
 pub use surface::{SURFACE, surface_html};

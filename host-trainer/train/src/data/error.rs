@@ -21,6 +21,12 @@ pub enum Error {
         /// Each searched folder, and the files that it lacks.
         looked_in: Vec<String>,
     },
+    /// The network was imported without rows.
+    #[error(
+        "this network was imported without rows. Give it rows with `host-trainer quantize RUN \
+         --calibrate ROWS.csv`, or set data.dataset in its preset"
+    )]
+    NoRows,
     /// A file or folder cannot be read or written.
     #[error("{}: {action}: {error}", foreign_text::path(.path))]
     File {

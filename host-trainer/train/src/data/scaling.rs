@@ -57,7 +57,7 @@ impl FixedScaling {
     }
 
     /// Returns the scaling of this number of features.
-    fn spread(&self, features: usize) -> Scaling {
+    pub fn spread(&self, features: usize) -> Scaling {
         let each = |values: &[f32], default: f32| {
             let value = |at: usize| values.get(at).or(values.first()).copied().unwrap_or(default);
             (0..features).map(value).collect()

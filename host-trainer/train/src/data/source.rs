@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::dataset::digit_names;
 use super::{
     ACTIVITY_CLASSES, Dataset, Error, Images, LoadProgress, MOTION_CLASSES, Motion, Preparation,
-    Recordings, ScalingMethod, Spirals, Surface, Table, TableTarget, Targets, Windows, activity,
-    digits, mnist,
+    Recordings, ScalingMethod, Schema, Spirals, Surface, Table, TableTarget, Targets, Windows,
+    activity, digits, mnist,
 };
 
 /// Source of a dataset in a preset.
@@ -38,6 +38,8 @@ pub enum Source {
     Csv(Table),
     /// Image folders, one per class.
     Images(Images),
+    /// No rows: inputs and targets of an imported network.
+    Schema(Schema),
 }
 
 /// Kind of targets.
@@ -144,6 +146,7 @@ impl Source {
             Source::Recordings(_) => "recordings",
             Source::Csv(_) => "csv",
             Source::Images(_) => "images",
+            Source::Schema(_) => "schema",
         }
     }
 
@@ -157,7 +160,7 @@ impl Source {
     pub fn has_test(&self) -> Option<bool> {
         match self {
             Source::Mnist | Source::FashionMnist => Some(true),
-            Source::Images(_) => None,
+            Source::Images(_) | Source::Schema(_) => None,
             _ => Some(false),
         }
     }
@@ -199,6 +202,7 @@ impl Source {
                 TargetKind::Values(names.len())
             }
             Source::Activity(_) => TargetKind::Classes(ACTIVITY_CLASSES.len()),
+            Source::Schema(schema) => schema.target_kind(),
             Source::Csv(_) | Source::Recordings(_) | Source::Images(_) => return None,
         })
     }
@@ -243,7 +247,7 @@ impl Source {
     /// Reads the dataset, or generates it from the seed.
     ///
     /// # Errors
-    /// [`Error::NotFound`] with all searched folders. [`Error::File`], [`Error::Format`],
+    /// [`Error::NotFound`] with all searched folders. [`Error::NoRows`] for a schema. [`Error::File`], [`Error::Format`],
     /// [`Error::Table`] or [`Error::Image`] for a file that cannot be read or is invalid.
     pub fn load(&self, locations: &Locations, seed: u64) -> Result<Loaded, Error> {
         let whole = |train, origin: &str| Loaded {
@@ -280,6 +284,7 @@ impl Source {
             Source::Images(images) => {
                 return images.load(&locations.progress);
             }
+            Source::Schema(_) => return Err(Error::NoRows),
             Source::Mnist => digit_names(),
             Source::FashionMnist => clothes(),
         };

@@ -39,6 +39,12 @@ pub struct Outcome<T> {
 }
 
 impl<T> Outcome<T> {
+    /// Returns the outcome of a network that was not trained here.
+    pub fn without_training(network: Network<T>) -> Self {
+        let history = History::default();
+        Outcome { network, history, interrupted: false, best_epoch: None, workers: 1 }
+    }
+
     /// Returns the record of the epoch whose weights the network has. It is the epoch that early
     /// stopping restored, else the last one. `None` for no epoch.
     pub fn kept_epoch(&self) -> Option<&EpochRecord> {

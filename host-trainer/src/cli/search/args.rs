@@ -1,0 +1,95 @@
+//! Arguments of `search`.
+
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::args::{DataArgs, ThreadArgs};
+use crate::cli::log::LogArgs;
+use crate::cli::quantize::flash;
+use crate::cli::shard::Shard;
+
+/// Arguments of `search`.
+#[derive(Debug, Args)]
+pub struct SearchArgs {
+    /// Name of a preset, a file that ends in .toml, or a CSV file with --target
+    #[arg(value_name = "PRESET|FILE.toml|DATA.csv", default_value = "digits")]
+    pub data: String,
+    /// Column of a CSV file to predict
+    #[arg(long, value_name = "COLUMN")]
+    pub target: Option<String>,
+    /// Chip, such as nRF51822; `inspect RUN --for list` shows all
+    #[arg(long = "for", value_name = "CHIP")]
+    pub chip: String,
+    /// Largest flash of code and model, such as 16K [default: the chip's]
+    #[arg(long, value_name = "BYTES", value_parser = flash)]
+    pub flash: Option<usize>,
+    /// Largest RAM of statics and stack, such as 2K [default: the chip's]
+    #[arg(long, value_name = "BYTES", value_parser = flash)]
+    pub ram: Option<usize>,
+    /// Largest number of cycles of an inference, such as 500k; networks whose cycles cannot be
+    /// predicted are left out [default: any]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub cycles: Option<u64>,
+    /// Number of networks to try
+    #[arg(long, value_name = "N", default_value = "243")]
+    pub trials: NonZero<usize>,
+    /// Override a setting in all trainings; repeatable
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Output folder [default: runs/search-PRESET-CHIP]; the same command continues a stopped search
+    #[arg(long, short, visible_alias = "out", value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Try only shard I of N, to distribute the networks over N machines [default: the task of a
+    /// Slurm array or of a Kubernetes indexed job]
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// Merge the results of shards in these folders, and train the networks of the front
+    #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with = "shard")]
+    pub collect: Vec<PathBuf>,
+    /// Random seed [default: the preset's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub seed: Option<u64>,
+    /// Location of the datasets
+    #[command(flatten)]
+    pub place: DataArgs,
+    /// Number of threads
+    #[command(flatten)]
+    pub threads: ThreadArgs,
+    /// Log of the networks of the front
+    #[command(flatten)]
+    pub log: LogArgs,
+    /// Print a JSON array with an object per network of the front
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Parses a count, such as 500k or 2M.
+fn count(text: &str) -> Result<u64, String> {
+    let lower = text.to_ascii_lowercase();
+    let digits = lower.trim_end_matches(['k', 'm']);
+    let unit = match &lower[digits.len()..] {
+        "" => 1,
+        "k" => 1000,
+        "m" => 1_000_000,
+        _ => 0,
+    };
+    match digits.parse::<u64>() {
+        Ok(number) if number > 0 && unit > 0 => Ok(number.saturating_mul(unit)),
+        _ => Err("a whole number is needed, such as 500000 or 500k".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cycles_have_units() {
+        assert_eq!(["500k", "2M", "17"].map(|text| count(text).unwrap()), [500_000, 2_000_000, 17]);
+        for wrong in ["", "k", "0", "-1", "1.5k", "5kk", "5g"] {
+            assert!(count(wrong).unwrap_err().contains("500k"), "{wrong}");
+        }
+    }
+}
