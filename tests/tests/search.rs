@@ -139,7 +139,8 @@ fn two_searches_do_not_share_a_folder() {
 
 fn wait_for(path: &Path) {
     let start = Instant::now();
-    while !path.exists() && start.elapsed() < Duration::from_secs(30) {
+    while !path.exists() {
+        assert!(start.elapsed() < Duration::from_secs(120), "{} never comes", path.display());
         std::thread::sleep(Duration::from_millis(2));
     }
 }
@@ -171,6 +172,14 @@ fn shards_are_the_whole() {
     run(&["-o=x", "--seed=7", "--collect", "all", "other"])
         .refused(1, &["another search", "--seed 1", "--seed 7"]);
     run(&["-o=x", "--shard=1/3"]).refused(1, &["2 brackets", "--trials"]);
+    // 1/1 is the whole, in a task of an array, too.
+    let mut task =
+        host_trainer(&folder, BASE.iter().chain(&options).chain(&["-o=one", "--shard=1/1"]));
+    for (name, value) in slurm {
+        task.env(format!("SLURM_ARRAY_{name}"), value);
+    }
+    Finished::of(&mut task).success();
+    assert!(read(folder.join("one/search.csv")) == read(folder.join("whole/search.csv")));
     fs::remove_file(folder.join("other/shard-2-of-2/trials.toml")).expect("removed");
     run(&["-o=x", "--collect", "all", "other"]).refused(1, &["not finished", "trial 28"]);
 }
@@ -207,6 +216,9 @@ fn impossible_searches_are_refused_with_the_remedy() {
     let budget = |option: &str| run(&[&ring[..], &[option]].concat());
     budget("--flash=5K")
         .refused(1, &["--flash 5,120", "bytes of flash on nRF51822", "more", "would do"]);
+    budget("--flash=1M").refused(1, &["--flash: nRF51822 has 262,144 bytes, not 1,048,576"]);
+    run(&[&ring[..], &["--cycles=1M", "--set=quantization.activations=int16"]].concat())
+        .refused(1, &["--cycles", "int16", "quantization.activations=int8"]);
     budget("--cycles=9").refused(1, &["--cycles 9", "the smallest network", "cycles on nRF51822"]);
     run(&["search", "ring.csv", "--for=RP2040"]).refused(1, &["--target", "x,y,z,kind"]);
     run(&["search", "ring.csv", "--for=RP2041"]).refused(1, &["RP2041", "nRF51822"]);

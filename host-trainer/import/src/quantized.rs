@@ -96,17 +96,22 @@ impl<'f> Walk<'f> {
             let Function::Affine(next) = &pending.1.function else {
                 return Err(refuse(pending, "it computes with values that are not quantized"));
             };
-            lines = Some(match lines {
+            let composed = match lines {
                 None => next.clone(),
-                Some(before) => before.iter().zip(next).map(|(a, b)| a.then(*b)).collect(),
-            });
+                Some(before) => {
+                    before.iter().zip(next).map(|(a, b)| a.then(*b)).collect::<Vec<_>>()
+                }
+            };
+            if composed.iter().any(|line| line.factor == 0.0 && line.shift != 0.0) {
+                return Err(refuse(pending, "it gives a constant whatever the feature is"));
+            }
+            lines = Some(composed);
         }
         let channel = |line: &Line| {
-            // (x − offset) · factor + shift, in steps of the input.
+            // (x − offset) · factor + shift, in steps of the input; a factor of 0 gives 0.
             let factor = line.factor / f64::from(to.scale);
-            let offset =
-                line.offset - if line.factor == 0.0 { 0.0 } else { line.shift / line.factor };
-            RealChannel { offset: offset as f32, factor: factor as f32 }
+            let shift = if line.factor == 0.0 { 0.0 } else { line.shift / line.factor };
+            RealChannel { offset: (line.offset - shift) as f32, factor: factor as f32 }
         };
         Ok(match lines {
             None if to == PIXELS => Encoding::Unsigned8,
@@ -218,7 +223,13 @@ impl<'f> Walk<'f> {
         };
         for row in 0..outputs {
             let scale = scales[row];
-            let sign = factors[row].signum();
+            // A factor of 0 leaves the bias alone, in steps of the output.
+            let (sign, unit) = match factors[row] == 0.0 {
+                true => (0.0, f64::from(to.scale)),
+                false => {
+                    (factors[row].signum(), f64::from(from.scale) * scale * factors[row].abs())
+                }
+            };
             for weight in &weights[row * inputs..][..inputs] {
                 let steps = (sign * weight / scale).round();
                 if !(-127.0..=127.0).contains(&steps) {
@@ -232,14 +243,11 @@ impl<'f> Walk<'f> {
                 }
                 spec.weights.push(steps as i8);
             }
-            let unit = f64::from(from.scale) * scale * factors[row].abs();
             let real = unit / f64::from(to.scale);
-            // A row without effect has no factor.
-            let multiplier = if unit == 0.0 { 0.0 } else { real };
-            let multiplier = Multiplier::from_real(multiplier)
+            let multiplier = Multiplier::from_real(real)
                 .map_err(|_| refuse(*first, &format!("row {row} has the multiplier {real}")))?;
             spec.multipliers.push(multiplier);
-            let bias = if unit == 0.0 { 0.0 } else { (biases[row] / unit).round() };
+            let bias = (biases[row] / unit).round();
             if bias.abs() > f64::from(i32::MAX) {
                 return Err(refuse(*first, &format!("row {row} has a bias of {bias} steps")));
             }
@@ -384,15 +392,31 @@ mod tests {
     }
 
     #[test]
+    fn a_factor_of_zero_leaves_the_constant() {
+        let q = |scale| Function::Quantize(Quantization::int8(scale, 1));
+        let lines = vec![Line::new(0.0, 3.0), Line::new(1.0, 1.0)];
+        let file = network(vec![
+            q(1.0),
+            dense(&[1.0, 1.0, 1.0, -1.0], &[9.0, 0.0], &[1.0, 1.0]),
+            Function::Affine(lines),
+            q(0.5),
+        ]);
+        assert_eq!(outputs(&file, [5, 2]), [3.0, 4.0]);
+        assert_eq!(outputs(&file, [-7, 6]), [3.0, -12.0]);
+    }
+
+    #[test]
     fn what_has_no_integer_form_is_named() {
         let q = || Function::Quantize(Quantization::int8(1.0, 0));
         let one = |scale| dense(&[1.0, 1.0], &[0.0], &[scale]);
+        let constant = || Function::Affine(vec![Line::new(1.0, 0.0), Line::new(0.0, 2.0)]);
         for (functions, word) in [
             (vec![one(1.0), q()], "not quantized"),
             (vec![q(), dense(&[1.0, 1.0], &[0.0], &[]), q()], "its weights are not quantized"),
             (vec![q(), one(1.0 / 200.0), q()], "200 steps"),
             (vec![q(), one(1.0)], "outputs are not quantized"),
             (vec![q()], "0 layers"),
+            (vec![constant(), q(), one(1.0), q()], "it gives a constant"),
             (vec![q(), one(1.0), Function::Activation(Activation::Tanh), q()], "no quantization"),
             (vec![q(), Function::Activation(Activation::Softmax), q(), one(1.0), q()], "softmax"),
         ] {

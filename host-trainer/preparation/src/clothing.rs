@@ -8,7 +8,8 @@ use image::imageops;
 use image::{GrayImage, Luma};
 
 use super::gray::{bounds, largest, median, reduced, resized};
-use super::preparation::{Invert, PrepareError};
+use super::options::Invert;
+use super::preparation::PrepareError;
 
 /// Largest difference from the background that counts as background, 5 % of 255.
 const BACKGROUND: u8 = 13;

@@ -8,7 +8,8 @@ use image::imageops;
 use image::{GrayImage, Luma};
 
 use super::gray::{border_median, bounds, histogram, largest, quantile, reduced, resized};
-use super::preparation::{Invert, PrepareError};
+use super::options::Invert;
+use super::preparation::PrepareError;
 
 /// Side of the box around a digit as a share of the image's side: 20 of 28.
 const BOX: f64 = 20.0 / 28.0;

@@ -6,8 +6,10 @@
 mod clothing;
 mod gray;
 mod handwriting;
+mod options;
 mod preparation;
+mod text;
 
-pub use preparation::{
-    Background, ColorMode, Fit, Invert, Preparation, PreparationError, PrepareError, Prepared,
-};
+pub use options::{Background, ColorMode, Fit, Invert};
+pub use preparation::{Preparation, PrepareError, Prepared};
+pub use text::PreparationError;

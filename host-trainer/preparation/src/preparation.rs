@@ -1,15 +1,12 @@
 //! Image preprocessing: from a decoded image to the bytes of a network's input.
 
-use std::fmt;
-use std::str::FromStr;
-
 use image::buffer::ConvertBuffer;
 use image::{DynamicImage, GrayImage, ImageBuffer, Pixel, RgbImage, imageops};
 use model_format::limits::MAX_WIDTH;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thimble_features::Area;
 
 use super::gray::{border_median, resized};
+use super::options::{Background, ColorMode, Fit, Invert};
 use super::{clothing, handwriting};
 
 /// Preprocessing of images: size, color mode, resizing method, inversion, background.
@@ -46,56 +43,6 @@ pub struct Preparation {
     pub average: Option<[u32; 2]>,
 }
 
-/// Channels of a prepared image, with Keras's names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ColorMode {
-    /// One channel.
-    #[default]
-    Grayscale,
-    /// Red, green and blue, pixel by pixel.
-    Rgb,
-}
-
-/// Resizing method.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fit {
-    /// The whole image, resized without its aspect ratio.
-    #[default]
-    Stretch,
-    /// The largest centered part with the aspect ratio of the result, resized.
-    Crop,
-    /// The whole image, resized with its aspect ratio and padded with background.
-    Pad,
-    /// Ink bright on black, cropped, resized and centered by mass, as in MNIST.
-    Mnist,
-    /// Clothing bright on black, trimmed, resized and centered, as in Fashion-MNIST.
-    FashionMnist,
-}
-
-/// Inversion of an image: 255 − value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Invert {
-    /// Never.
-    No,
-    /// Always.
-    Yes,
-    /// If its border is light, so that the background becomes dark.
-    Auto,
-}
-
-/// Color behind transparent pixels.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Background {
-    /// White, as paper.
-    #[default]
-    White,
-    /// Black.
-    Black,
-}
-
 /// Errors of preparing an image.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PrepareError {
@@ -126,17 +73,6 @@ pub enum PrepareError {
         /// Difference of foreground and background.
         contrast: u8,
     },
-}
-
-/// Error of parsing a preparation.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "preparation of images `{text}`: {problem}. It is written as `28x28 grayscale fit=stretch \
-     invert=no background=white`; a newer program may know others"
-)]
-pub struct PreparationError {
-    text: String,
-    problem: String,
 }
 
 /// A prepared image.
@@ -373,270 +309,11 @@ impl Preparation {
     }
 }
 
-impl Fit {
-    const ALL: [Fit; 5] = [Fit::Stretch, Fit::Crop, Fit::Pad, Fit::Mnist, Fit::FashionMnist];
-
-    /// Returns the name in presets and in model files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Fit::Stretch => "stretch",
-            Fit::Crop => "crop",
-            Fit::Pad => "pad",
-            Fit::Mnist => "mnist",
-            Fit::FashionMnist => "fashion_mnist",
-        }
-    }
-
-    /// Returns the default inversion.
-    pub fn default_invert(self) -> Invert {
-        if self.finds_foreground() { Invert::Auto } else { Invert::No }
-    }
-
-    /// Returns a short description for messages.
-    pub fn description(self) -> &'static str {
-        match self {
-            Fit::Stretch => "the whole image, resized",
-            Fit::Crop => "the middle of the image, resized",
-            Fit::Pad => "the whole image, resized and padded",
-            Fit::Mnist => "cropped and centered as MNIST's digits",
-            Fit::FashionMnist => "trimmed and centered as Fashion-MNIST's clothes",
-        }
-    }
-
-    /// Returns `true` if the method detects the foreground and makes it bright on black.
-    pub fn finds_foreground(self) -> bool {
-        matches!(self, Fit::Mnist | Fit::FashionMnist)
-    }
-}
-
-impl Invert {
-    /// Returns `true` if an image with this background shade is inverted.
-    pub(crate) fn is_wanted(self, background: u8) -> bool {
-        match self {
-            Invert::No => false,
-            Invert::Yes => true,
-            Invert::Auto => background > 127,
-        }
-    }
-}
-
-impl Background {
-    fn value(self) -> u8 {
-        match self {
-            Background::White => 255,
-            Background::Black => 0,
-        }
-    }
-
-    /// Composites a value of this opacity with the background.
-    fn behind(self, value: u8, alpha: u8) -> u8 {
-        let [value, alpha, back] = [value, alpha, self.value()].map(u32::from);
-        ((value * alpha + back * (255 - alpha) + 127) / 255) as u8
-    }
-}
-
-impl fmt::Display for Preparation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Preparation { height, width, fit, .. } = self;
-        let color = match self.color_mode {
-            ColorMode::Grayscale => "grayscale",
-            ColorMode::Rgb => "rgb",
-        };
-        let invert = match self.invert {
-            Invert::No => "no",
-            Invert::Yes => "yes",
-            Invert::Auto => "auto",
-        };
-        let background = match self.background {
-            Background::White => "white",
-            Background::Black => "black",
-        };
-        let fit = fit.name();
-        match self.average {
-            None => write!(
-                f,
-                "{height}x{width} {color} fit={fit} invert={invert} background={background}"
-            )?,
-            // Without defaults, so that it is not longer.
-            Some([rows, columns]) => {
-                write!(f, "{height}x{width}/{rows}x{columns}")?;
-                if self.color_mode == ColorMode::Rgb {
-                    f.write_str(" rgb")?;
-                }
-                write!(f, " fit={fit} invert={invert}")?;
-                if self.background == Background::Black {
-                    f.write_str(" background=black")?;
-                }
-            }
-        }
-        match self.levels {
-            255 => Ok(()),
-            levels => write!(f, " levels={levels}"),
-        }
-    }
-}
-
-impl FromStr for Preparation {
-    type Err = PreparationError;
-
-    fn from_str(text: &str) -> Result<Self, PreparationError> {
-        let fail = |problem: String| PreparationError { text: text.to_string(), problem };
-        let mut words = text.split_whitespace();
-        let sides = |word: &str| {
-            let (height, width) = word.split_once('x')?;
-            Some([height.parse::<u32>().ok()?, width.parse::<u32>().ok()?])
-        };
-        let first = words.next().unwrap_or_default();
-        let (size, average) = match first.split_once('/') {
-            Some((size, average)) => (sides(size), sides(average).map(Some)),
-            None => (sides(first), Some(None)),
-        };
-        let (Some([height, width]), Some(average)) = (size, average) else {
-            return Err(fail(
-                "it must begin with height x width, such as 28x28, or 28x28/16x16 for images that \
-                 are averaged"
-                    .into(),
-            ));
-        };
-        let mut preparation = Preparation { average, ..Preparation::plain(height, width) };
-        let mut invert = None;
-        for word in words {
-            match word.split_once('=').unwrap_or((word, "")) {
-                ("grayscale", "") => preparation.color_mode = ColorMode::Grayscale,
-                ("rgb", "") => preparation.color_mode = ColorMode::Rgb,
-                ("invert", "no") => invert = Some(Invert::No),
-                ("invert", "yes") => invert = Some(Invert::Yes),
-                ("invert", "auto") => invert = Some(Invert::Auto),
-                ("background", "white") => preparation.background = Background::White,
-                ("background", "black") => preparation.background = Background::Black,
-                ("levels", levels) => match levels.parse() {
-                    Ok(levels) if levels > 0 => preparation.levels = levels,
-                    _ => return Err(fail("levels must be from 1 to 255".into())),
-                },
-                ("fit", name) => match Fit::ALL.into_iter().find(|fit| fit.name() == name) {
-                    Some(fit) => preparation.fit = fit,
-                    None => {
-                        let known = Fit::ALL.map(Fit::name).join(", ");
-                        return Err(fail(format!("there is no fit `{name}`, only {known}")));
-                    }
-                },
-                _ => return Err(fail(format!("`{word}` is not known"))),
-            }
-        }
-        preparation.invert = invert.unwrap_or(preparation.fit.default_invert());
-        match preparation.problem() {
-            None => Ok(preparation),
-            Some(problem) => Err(fail(problem)),
-        }
-    }
-}
-
-impl Serialize for Invert {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Invert::No => serializer.serialize_bool(false),
-            Invert::Yes => serializer.serialize_bool(true),
-            Invert::Auto => serializer.serialize_str("auto"),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Invert {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-
-        impl de::Visitor<'_> for Visitor {
-            type Value = Invert;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("true, false or \"auto\"")
-            }
-
-            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Invert, E> {
-                Ok(if value { Invert::Yes } else { Invert::No })
-            }
-
-            fn visit_str<E: de::Error>(self, value: &str) -> Result<Invert, E> {
-                match value {
-                    "auto" => Ok(Invert::Auto),
-                    other => Err(E::invalid_value(de::Unexpected::Str(other), &self)),
-                }
-            }
-        }
-        deserializer.deserialize_any(Visitor)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use image::{GrayAlphaImage, Luma, LumaA, Rgb, Rgba, RgbaImage};
-    use model_format::limits::MAX_TEXT;
 
     use super::*;
-
-    fn every() -> impl Iterator<Item = Preparation> {
-        let colors = [ColorMode::Grayscale, ColorMode::Rgb];
-        let inverts = [Invert::No, Invert::Yes, Invert::Auto];
-        let backgrounds = [Background::White, Background::Black];
-        let sizes = [(28, 28), (1, 8192), (8192, 1), (100, 80)];
-        colors.into_iter().flat_map(move |color_mode| {
-            Fit::ALL.into_iter().flat_map(move |fit| {
-                inverts.into_iter().flat_map(move |invert| {
-                    backgrounds.into_iter().flat_map(move |background| {
-                        sizes.into_iter().map(move |(height, width)| Preparation {
-                            height,
-                            width,
-                            color_mode,
-                            fit,
-                            invert,
-                            background,
-                            levels: 255,
-                            average: None,
-                        })
-                    })
-                })
-            })
-        })
-    }
-
-    #[test]
-    fn a_preparation_is_a_short_text_and_back() {
-        for preparation in every().filter(|preparation| preparation.problem().is_none()) {
-            let text = preparation.to_string();
-            assert!(text.len() <= MAX_TEXT, "{text} has {} bytes", text.len());
-            assert_eq!(text.parse::<Preparation>().unwrap(), preparation);
-        }
-        for whole in every().filter(|preparation| preparation.problem().is_none()) {
-            let average = Some([whole.height.div_ceil(2), whole.width]);
-            let preparation = Preparation { average, ..whole };
-            let text = preparation.to_string();
-            assert!(text.len() <= MAX_TEXT, "{text} has {} bytes", text.len());
-            assert_eq!(text.parse::<Preparation>().unwrap(), preparation);
-        }
-        let averaged: Preparation = "28x28/16x20 fit=mnist invert=auto".parse().unwrap();
-        assert_eq!((averaged.average, averaged.shape()), (Some([16, 20]), vec![16, 20]));
-        assert_eq!("8x9".parse::<Preparation>().unwrap(), Preparation::plain(8, 9));
-        let digits = Preparation::digits();
-        let text = digits.to_string();
-        assert!(text.len() <= MAX_TEXT && text.ends_with(" levels=16"), "{text}");
-        assert_eq!(text.parse::<Preparation>().unwrap(), digits);
-        assert_eq!("8x9 fit=mnist".parse::<Preparation>().unwrap(), Preparation::mnist(8, 9));
-        for (text, expected) in [
-            ("", "must begin with height x width"),
-            ("28", "must begin with height x width"),
-            ("28x28 sepia", "`sepia` is not known"),
-            ("28x28 fit=mist", "only stretch, crop, pad, mnist, fashion_mnist"),
-            ("28x28 rgb fit=mnist", "makes grayscale images"),
-            ("0x5", "0 × 5 pixels"),
-            ("28x28/16", "or 28x28/16x16 for images that are averaged"),
-            ("28x28/29x16", "28 × 28 pixels cannot be averaged to 29 × 16"),
-            ("28x28/0x16", "0 × 16 pixels"),
-            ("4000x4000", "a model takes 1 to"),
-        ] {
-            let message = text.parse::<Preparation>().unwrap_err().to_string();
-            assert!(message.contains(expected), "{message}");
-        }
-    }
 
     #[test]
     fn averaged_images_have_the_means_of_their_pixels() {
@@ -733,22 +410,5 @@ mod tests {
         );
         let crop = Preparation { fit: Fit::Crop, ..Preparation::plain(9, 9) };
         assert_eq!(crop.whole(), Preparation::plain(9, 9));
-    }
-
-    #[test]
-    fn presets_write_invert_as_true_false_or_auto() {
-        #[derive(Debug, PartialEq, Serialize, Deserialize)]
-        struct Key {
-            invert: Invert,
-        }
-        for (text, invert) in
-            [("true", Invert::Yes), ("false", Invert::No), ("\"auto\"", Invert::Auto)]
-        {
-            let key: Key = toml::from_str(&format!("invert = {text}")).unwrap();
-            assert_eq!(key, Key { invert });
-            assert_eq!(toml::to_string(&key).unwrap().trim(), format!("invert = {text}"));
-        }
-        let message = toml::from_str::<Key>("invert = \"maybe\"").unwrap_err().to_string();
-        assert!(message.contains("true, false or \"auto\""), "{message}");
     }
 }

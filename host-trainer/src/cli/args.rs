@@ -29,7 +29,7 @@ use super::report::ReportArgs;
 use super::search::SearchArgs;
 #[cfg(feature = "serve")]
 use super::serve::ServeArgs;
-use super::shard::Shard;
+use super::shard::ShardArgs;
 use super::weights::Weights;
 use crate::data::Fold;
 use crate::experiment::Experiment;
@@ -151,7 +151,7 @@ pub struct TrainArgs {
     #[arg(long, value_enum)]
     pub weights: Option<Weights>,
     /// Size of the model file for `--weights auto`, such as 16K
-    #[arg(long, value_name = "BYTES", value_parser = super::quantize::flash, requires = "weights")]
+    #[arg(long, value_name = "BYTES", value_parser = super::quantities::bytes, requires = "weights")]
     pub flash: Option<usize>,
     /// Pack the model's weights for the kernels of a core, as `pack` does
     #[arg(long = "for", value_name = "CORE", value_enum)]
@@ -196,13 +196,9 @@ pub struct SweepArgs {
     /// repeated
     #[arg(long, short, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// Train only shard I of N, to distribute the runs over N machines [default: the task of a Slurm
-    /// array or of a Kubernetes indexed job]
-    #[arg(long, value_name = "I/N")]
-    pub shard: Option<Shard>,
-    /// Merge the results of shards in these folders in place of training
-    #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with = "shard")]
-    pub collect: Vec<PathBuf>,
+    /// Part of the sweep
+    #[command(flatten)]
+    pub shards: ShardArgs,
     /// Location of the datasets
     #[command(flatten)]
     pub data: DataArgs,

@@ -30,18 +30,14 @@ use crate::threads::Threads;
 /// Evaluates a model on the test rows of a dataset.
 pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {
     let table = args.dataset.as_deref().map(Path::new).filter(|path| is_table(path));
-    let bytes = match table {
-        Some(_) => read_model_if_any(&args.model)?,
-        None => Some(read_model(&args.model)?),
-    };
-    let model = bytes.as_deref().map(Model::parse).transpose();
-    let model = model.with_context(|| foreign_text::path(&args.model))?;
-    let model = match (model, table) {
-        (model, Some(file)) => return another_file(args, model.as_ref(), file, quiet),
-        (Some(model), None) => model,
-        // Its absence was an error.
-        (None, None) => return Ok(()),
-    };
+    let place = || foreign_text::path(&args.model);
+    if let Some(file) = table {
+        let bytes = read_model_if_any(&args.model)?;
+        let model = bytes.as_deref().map(Model::parse).transpose().with_context(place)?;
+        return another_file(args, model.as_ref(), file, quiet);
+    }
+    let bytes = read_model(&args.model)?;
+    let model = Model::parse(&bytes).with_context(place)?;
     let (preset, origin) = split_preset(&args.model, args.dataset.as_deref())?;
     let source = &preset.data.dataset;
     let seed = args.seed.unwrap_or(preset.seed);

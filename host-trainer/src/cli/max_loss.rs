@@ -11,7 +11,7 @@ use crate::evaluate::Evaluation;
 pub struct MaxLoss {
     /// Exit with code 1 if quantization loses more than this: points of accuracy, or percent of the
     /// squared error. All files are written in any case
-    #[arg(long, value_name = "POINTS", value_parser = super::quantize::budget)]
+    #[arg(long, value_name = "POINTS", value_parser = super::quantities::budget)]
     pub max_loss: Option<f64>,
 }
 

@@ -35,6 +35,7 @@ mod predict_rows;
 mod predict_split;
 mod presets;
 mod progress;
+mod quantities;
 mod quantize;
 mod report;
 mod search;

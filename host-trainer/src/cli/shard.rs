@@ -7,9 +7,22 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use clap::Args;
 
 use super::terminal;
 use crate::foreign_text;
+
+/// Arguments of a command whose work several machines share.
+#[derive(Debug, Args)]
+pub struct ShardArgs {
+    /// Train only the networks of shard I of N, to distribute them over N machines [default: the task of
+    /// a Slurm array or of a Kubernetes indexed job; 1/1 trains all]
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// Merge the results of the shards in these folders; their networks are not trained again
+    #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with = "shard")]
+    pub collect: Vec<PathBuf>,
+}
 
 /// Shard: the work whose number, modulo `count`, is `index`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +80,8 @@ impl Shard {
     /// indexed job.
     pub(super) fn of_task(option: Option<Shard>) -> anyhow::Result<Option<Shard>> {
         if option.is_some() {
-            return Ok(option);
+            // 1/1 is the whole, in a task of an array, too.
+            return Ok(option.filter(|shard| shard.count() > 1));
         }
         let shard = from_variables(&|name| env::var(name).ok())?;
         if let Some((shard, variable)) = shard {

@@ -7,8 +7,8 @@ use clap::Args;
 
 use crate::cli::args::{DataArgs, ThreadArgs};
 use crate::cli::log::LogArgs;
-use crate::cli::quantize::flash;
-use crate::cli::shard::Shard;
+use crate::cli::quantities::{bytes, count};
+use crate::cli::shard::ShardArgs;
 
 /// Arguments of `search`.
 #[derive(Debug, Args)]
@@ -23,10 +23,10 @@ pub struct SearchArgs {
     #[arg(long = "for", value_name = "CHIP")]
     pub chip: String,
     /// Largest flash of code and model, such as 16K [default: the chip's]
-    #[arg(long, value_name = "BYTES", value_parser = flash)]
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub flash: Option<usize>,
     /// Largest RAM of statics and stack, such as 2K [default: the chip's]
-    #[arg(long, value_name = "BYTES", value_parser = flash)]
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub ram: Option<usize>,
     /// Largest number of cycles of an inference, such as 500k; networks whose cycles cannot be
     /// predicted are left out [default: any]
@@ -41,13 +41,9 @@ pub struct SearchArgs {
     /// Output folder [default: runs/search-PRESET-CHIP]; the same command continues a stopped search
     #[arg(long, short, visible_alias = "out", value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// Try only shard I of N, to distribute the networks over N machines [default: the task of a
-    /// Slurm array or of a Kubernetes indexed job]
-    #[arg(long, value_name = "I/N")]
-    pub shard: Option<Shard>,
-    /// Merge the results of shards in these folders, and train the networks of the front
-    #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with = "shard")]
-    pub collect: Vec<PathBuf>,
+    /// Part of the search
+    #[command(flatten)]
+    pub shards: ShardArgs,
     /// Random seed [default: the preset's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
@@ -63,33 +59,4 @@ pub struct SearchArgs {
     /// Print a JSON array with an object per network of the front
     #[arg(long)]
     pub json: bool,
-}
-
-/// Parses a count, such as 500k or 2M.
-fn count(text: &str) -> Result<u64, String> {
-    let lower = text.to_ascii_lowercase();
-    let digits = lower.trim_end_matches(['k', 'm']);
-    let unit = match &lower[digits.len()..] {
-        "" => 1,
-        "k" => 1000,
-        "m" => 1_000_000,
-        _ => 0,
-    };
-    match digits.parse::<u64>() {
-        Ok(number) if number > 0 && unit > 0 => Ok(number.saturating_mul(unit)),
-        _ => Err("a whole number is needed, such as 500000 or 500k".into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cycles_have_units() {
-        assert_eq!(["500k", "2M", "17"].map(|text| count(text).unwrap()), [500_000, 2_000_000, 17]);
-        for wrong in ["", "k", "0", "-1", "1.5k", "5kk", "5g"] {
-            assert!(count(wrong).unwrap_err().contains("500k"), "{wrong}");
-        }
-    }
 }

@@ -14,13 +14,13 @@ use crate::cli::log::{self, LogArgs};
 use crate::cli::sweep::finished;
 use crate::cli::train::{Interrupt, complete};
 use crate::cli::{files, terminal};
-use crate::data::Locations;
-use crate::experiment::{Experiment, Plan};
+use crate::experiment::{Error, Experiment, Plan};
 use crate::foreign_text;
 use crate::preset::Preset;
 use crate::run_folder::RunFolder;
 use crate::search::{Candidate, Cost, RUNGS, Score, front};
 use crate::threads::Threads;
+use crate::train::TrainError;
 
 /// Folder of the presets.
 const PRESETS: &str = "front";
@@ -61,12 +61,13 @@ impl Found<'_> {
     }
 }
 
-/// Writes the presets of the front, trains them, and writes and shows the results. After Ctrl-C, the
+/// Writes the presets of the front, trains them with the rows of `whole`, whose validation rows that the
+/// user did not set aside have done their work, and writes and shows the results. After Ctrl-C, the
 /// front so far is written without test figures.
 pub(super) fn finish(
     found: &Found<'_>,
+    whole: &Plan,
     folder: &RunFolder,
-    locations: &Locations,
     workers: &[Threads],
     interrupt: &Interrupt,
     as_json: bool,
@@ -75,8 +76,6 @@ pub(super) fn finish(
     let Found { task, base, candidates, .. } = *found;
     let all = found.longest();
     let front = found.front(&all);
-    // Validation rows that the user did not set aside have done their work.
-    let whole = Plan::new(base.clone(), locations)?;
     let mut rows = Vec::new();
     for &(trial, score) in &front {
         let Some(candidate) = candidates.get(&trial) else { continue };
@@ -107,7 +106,7 @@ pub(super) fn finish(
     };
     if !interrupt.stop.is_stopped() && !results.rows.is_empty() {
         let bar = terminal::spinner("the networks of the front, with all training rows", quiet);
-        let trained = train(&results.rows, &whole, found, folder.path(), workers, interrupt);
+        let trained = train(&results.rows, whole, found, folder.path(), workers, interrupt);
         bar.finish_and_clear();
         for (row, trained) in results.rows.iter_mut().zip(trained?) {
             if let Some((metrics, cost)) = trained {
@@ -180,7 +179,15 @@ fn one(
         let plan = whole.with_network(row.preset.clone())?;
         let folder = files::run_folder(&path)?;
         let mut logged = found.log.observe(Unseen, &path, false);
-        let trained = plan.train(threads, &interrupt.stop, None, &mut logged)?;
+        let trained = match plan.train(threads, &interrupt.stop, None, &mut logged) {
+            Ok(trained) => trained,
+            // One that diverges on all rows has no results; the others have.
+            Err(error @ Error::Train(TrainError::Diverged { .. })) => {
+                terminal::note(&format!("{:02}.toml: {error}", row.number + 1));
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        };
         if trained.outcome.interrupted {
             return Ok(None);
         }

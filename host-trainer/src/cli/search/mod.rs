@@ -22,10 +22,12 @@ use super::shard::{self, Shard};
 use super::train::Interrupt;
 use super::{files, terminal};
 use crate::chips::Chip;
-use crate::data::Locations;
+use crate::data::{Locations, Results};
 use crate::experiment::Plan;
 use crate::foreign_text;
 use crate::preset::Preset;
+use crate::quantize::Activations;
+use crate::report::grouped;
 use crate::run_folder::RunFolder;
 use crate::search::{BRACKET, Budget, Candidate, Space, brackets, search, smallest, trainings};
 use crate::threads::Threads;
@@ -53,9 +55,30 @@ pub fn run(args: &SearchArgs, quiet: bool) -> anyhow::Result<()> {
             chip.core_name
         );
     }
+    for (option, asked, has) in
+        [("--flash", budget.flash, chip.flash), ("--ram", budget.ram, chip.ram)]
+    {
+        if asked > has {
+            bail!("{option}: {} has {} bytes, not {}", chip.name, grouped(has), grouped(asked));
+        }
+    }
     let locations = Locations::from_environment(args.place.data_dir.clone())
         .with_progress(terminal::loading(quiet));
     let base = base::base(args, &locations)?;
+    if base.quantization.activations == Activations::Int16 && budget.cycles.is_some() {
+        bail!(
+            "--cycles: the cycles of int16 activations are not predicted. Leave --cycles out, or \
+             take --set quantization.activations=int8"
+        );
+    }
+    let whole = Plan::new(base.clone(), &locations)?;
+    if whole.splits.results != Results::Test {
+        bail!(
+            "{}: there are no test rows, and the validation rows choose among networks. Set data.test, \
+             such as test = {{ random = {{ fraction = 0.2 }} }}",
+            base.name
+        );
+    }
     let plan = Plan::new(base::validated(&base), &locations)?;
     let space = Space::new(
         plan.preset.clone(),
@@ -68,8 +91,8 @@ pub fn run(args: &SearchArgs, quiet: bool) -> anyhow::Result<()> {
     let workers = workers(args.threads.threads)?;
     let Some(first) = workers.first() else { bail!("threads cannot be started") };
     let smallest = smallest(&task.plan, &task.space, chip, &budget, first)?;
-    let shard = match args.collect.is_empty() {
-        true => Shard::of_task(args.shard)?,
+    let shard = match args.shards.collect.is_empty() {
+        true => Shard::of_task(args.shards.shard)?,
         false => None,
     };
     let brackets = brackets(args.trials.get());
@@ -108,7 +131,7 @@ pub fn run(args: &SearchArgs, quiet: bool) -> anyhow::Result<()> {
         scores: read(folder.path())?,
         candidates: BTreeMap::new(),
     };
-    if !args.collect.is_empty() {
+    if !args.shards.collect.is_empty() {
         trainer.scores = collected(args, &options, &base)?;
         trainer.folder = None;
     }
@@ -139,7 +162,7 @@ pub fn run(args: &SearchArgs, quiet: bool) -> anyhow::Result<()> {
     }
     let (log, base) = (args.log, &base);
     let found = front::Found { task: &task, base, scores: &scores, candidates: &candidates, log };
-    front::finish(&found, &folder, &locations, &workers, &interrupt, args.json, quiet)
+    front::finish(&found, &whole, &folder, &workers, &interrupt, args.json, quiet)
 }
 
 /// Starts the workers: one thread per training, so that each has the same result on any machine.
@@ -168,7 +191,7 @@ fn options(args: &SearchArgs, task: &Task) -> Vec<String> {
 /// Reads the scores of all shards, which must be of this search.
 fn collected(args: &SearchArgs, options: &[String], base: &Preset) -> anyhow::Result<Scores> {
     let mut scores = Scores::new();
-    for place in shard::collect(&args.collect, SHARD)? {
+    for place in shard::collect(&args.shards.collect, SHARD)? {
         let folder = files::run_folder(&place)?;
         identity::keep(&folder, KIND, options, &base.to_toml())?;
         scores.extend(read(&place)?);

@@ -49,8 +49,8 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
     // Shards share the folder; each point has one writer.
     let folder = RunFolder::shared(&out)?;
     identity::keep(&folder, KIND, &args.grid, &base.to_toml())?;
-    if !args.collect.is_empty() {
-        let shards = shard::collect(&args.collect, NAME)?;
+    if !args.shards.collect.is_empty() {
+        let shards = shard::collect(&args.shards.collect, NAME)?;
         let places: Vec<&Path> = shards.iter().map(|table| atomic_file::folder(table)).collect();
         for place in &places {
             identity::keep(&RunFolder::shared(*place)?, KIND, &args.grid, &base.to_toml())?;
@@ -59,7 +59,7 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
         let rows = rows(&points, &presets, &place);
         return show(args, &folder, &base.name, NAME, &rows);
     }
-    let shard = Shard::of_task(args.shard)?;
+    let shard = Shard::of_task(args.shards.shard)?;
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let locations = Locations::from_environment(args.data.data_dir.clone());
     let interrupt = Interrupt::default();

@@ -76,7 +76,7 @@ pub(super) fn image(plot: &ScatterPlot<'_>) -> Markup {
     let url = format!("data:image/svg+xml;base64,{}", STANDARD.encode(scatter_svg(plot)));
     let points = grouped(plot.points.len() as u64);
     let description = format!(
-        "Scatter plot of {points} rows: {}; to the right {}, upwards {}",
+        "Scatter plot of {points} points: {}; to the right {}, upwards {}",
         plot.title, plot.titles.0, plot.titles.1
     );
     html! { img src=(url) alt=(description) style="width: 100%"; }

@@ -31,7 +31,7 @@ pub fn search_html(search: &SearchPage<'_>) -> String {
             h1 { (title) }
             p class="note" { (summary) "." }
         }
-        @for plot in plots { (image(plot)) }
+        div class="pictures grid" { @for plot in plots { figure { (image(plot)) } } }
         table class="stack" {
             thead { tr { @for title in titles { th scope="col" { (title) } } } }
             tbody { @for (row, report) in rows.iter().zip(reports) { tr {

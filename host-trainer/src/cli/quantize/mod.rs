@@ -1,41 +1,36 @@
 //! `host-trainer quantize`: quantization of a run, weights of fewer bits, and sparse ones.
 
+mod figures;
+mod source;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use model_format::build::has_file_inputs;
-use model_format::{Dense, Model, WeightLayout, WeightType};
-use serde::Serialize;
+use model_format::{Model, WeightType};
 use serde_json::{Value, json};
 
-use super::args::{DataArgs, ThreadArgs};
-use super::evaluate::read_model;
-use super::max_loss::MaxLoss;
-use super::weights::Weights;
-use super::{checkpoint, files, terminal};
-use crate::atomic_file;
-use crate::choice::{Budget, Choice, judged_rows, mixed, quantize_network};
+use self::figures::{layers, layers_text, quality};
+use self::source::{OfRun, Source, of_model, of_run};
+use crate::choice::{Budget, mixed, quantize_network};
+use crate::cli::args::{DataArgs, ThreadArgs};
+use crate::cli::max_loss::MaxLoss;
+use crate::cli::quantities::{budget, bytes};
+use crate::cli::weights::Weights;
+use crate::cli::{checkpoint, files, terminal};
 use crate::data::{Locations, Subset};
-use crate::evaluate::{Evaluation, evaluate_float, evaluate_int8};
-use crate::experiment::{Experiment, Plan, SavedRun, check_data, lay_out};
+use crate::evaluate::{Evaluation, evaluate_int8};
+use crate::experiment::{Experiment, Plan, SavedRun, lay_out};
 use crate::foreign_text::{self, shown};
-use crate::memory;
-use crate::network::Network;
 use crate::pack::Core;
-use crate::preset::Preset;
 use crate::quantize::Activations;
-use crate::quantize::weights::{dense_layers, real_weights, signal_to_noise, with_weights};
+use crate::quantize::weights::{dense_layers, with_weights};
 use crate::report::style::{HEADING, paint};
-use crate::report::{
-    Cell, Table, bytes as in_bytes, evaluation_json, grouped, percent, significant,
-};
+use crate::report::{bytes as in_bytes, evaluation_json};
 use crate::run_folder::RunFolder;
 use crate::self_tests;
 use crate::threads::Threads;
-
-/// Memory per byte of the model file while another model is made from it.
-const MEMORY_PER_BYTE: u64 = 6;
 
 /// Arguments of `quantize`.
 #[derive(Debug, Args)]
@@ -54,7 +49,7 @@ pub struct QuantizeArgs {
     pub budget: f64,
     /// Size of the model file that `--weights auto` may use, such as 16K, in place of --budget: it
     /// has the smallest loss of those that fit
-    #[arg(long, value_name = "BYTES", value_parser = flash, conflicts_with = "budget")]
+    #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with = "budget")]
     pub flash: Option<usize>,
     /// Activation precision [default: that of the run's preset]
     #[arg(long, value_enum)]
@@ -90,50 +85,6 @@ fn quantization_setting(text: &str) -> Result<String, String> {
                       quantization.activations=int16"
             .into()),
     }
-}
-
-pub(super) fn budget(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(budget) if budget >= 0.0 && budget.is_finite() => Ok(budget),
-        _ => Err("a number from 0 on is needed, such as 0.5".into()),
-    }
-}
-
-pub(super) fn flash(text: &str) -> Result<usize, String> {
-    let lower = text.to_ascii_lowercase();
-    let digits = lower.trim_end_matches(['b', 'i', 'k', 'm']);
-    let unit = match &lower[digits.len()..] {
-        "" | "b" => 1,
-        "k" | "kb" | "kib" => 1024,
-        "m" | "mb" | "mib" => 1024 * 1024,
-        _ => return Err("a size is needed, such as 16K or 16384".into()),
-    };
-    match digits.parse::<usize>() {
-        Ok(count) if count > 0 => Ok(count.saturating_mul(unit)),
-        _ => Err("a size is needed, such as 16K or 16384".into()),
-    }
-}
-
-/// Input of the command.
-struct Source {
-    /// The quantized model, with int8 weights.
-    quantized: Vec<u8>,
-    /// The float network that the weights approximate; `None` if only the model is available.
-    reference: Option<Network<f32>>,
-    /// Rows for evaluation, if there are any.
-    rows: Option<Subset>,
-    /// Evaluation of the float network on these rows, if it is available.
-    float: Option<Evaluation>,
-    /// The run with its data, if the input is a run.
-    run: Option<OfRun>,
-}
-
-/// A run with its data and the settings of its quantization.
-struct OfRun {
-    saved: SavedRun,
-    plan: Plan,
-    data_type: &'static str,
-    choice: Choice,
 }
 
 /// A model with smaller weights.
@@ -260,7 +211,7 @@ fn calibrated(
     threads: &Threads,
     quiet: bool,
 ) -> anyhow::Result<()> {
-    use super::train::{Interrupt, complete, results};
+    use crate::cli::train::{Interrupt, complete, results};
     use crate::foreign_text::escaped;
     use crate::report::style::FAINT;
 
@@ -314,7 +265,7 @@ fn forget_checkpoint(folder: &RunFolder, saved: &SavedRun, plan: &Plan, metrics:
 }
 
 /// Completes a trained run with its model, metrics and report, as its preset defines them.
-pub(super) fn finish(
+pub(in crate::cli) fn finish(
     folder: &RunFolder,
     locations: &Locations,
     threads: &Threads,
@@ -391,171 +342,4 @@ fn make(args: &QuantizeArgs, is_finishing: bool, threads: &Threads) -> anyhow::R
     };
     let after = evaluate(&bytes)?;
     Ok(Made { source, int8, bytes, evaluations: [before, after] })
-}
-
-/// Quantizes the network of a run with the requested settings.
-fn of_run(args: &QuantizeArgs, locations: &Locations, threads: &Threads) -> anyhow::Result<Source> {
-    let mut saved = SavedRun::open_learnt(&args.source)?;
-    let plan = saved.plan(locations)?;
-    saved.preset = saved.preset.with_settings(&args.set)?;
-    if args.activations.is_some() && saved.network.fake_quantization().is_some() {
-        bail!(
-            "{}: its activations were rounded in training. Train again with --set \
-             quantization.activations=int16, or leave out --activations",
-            foreign_text::path(&args.source)
-        );
-    }
-    if let Some(activations) = args.activations {
-        saved.preset.quantization.activations = activations;
-    }
-    let objective = plan.objective_of(&saved.network, threads);
-    let (quantized, choice) =
-        quantize_network(&saved.preset, &saved.network, objective, &plan.splits, threads)?;
-    let rows = judged_rows(&plan.splits);
-    let float = evaluate_float(&saved.network, &rows, objective, threads);
-    Ok(Source {
-        quantized: quantized.bytes,
-        reference: Some(quantized.prepared.network),
-        rows: Some(rows),
-        float: Some(float),
-        run: Some(OfRun { saved, plan, data_type: quantized.data_types.name(), choice }),
-    })
-}
-
-/// Reads a model file, with the rows of the preset beside it for evaluation, if there is one.
-fn of_model(args: &QuantizeArgs, locations: &Locations) -> anyhow::Result<Source> {
-    let path = foreign_text::path(&args.source);
-    if args.activations.is_some() || !args.set.is_empty() {
-        bail!(
-            "{path}: other activations need the float network. Give the folder of a run, or \
-             leave out --activations and --set"
-        );
-    }
-    let quantized = read_model(&args.source)?;
-    let remedy = "Close other programs, or do it on a machine with more memory";
-    memory::check("quantizing this model", quantized.len() as u64 * MEMORY_PER_BYTE, remedy)?;
-    Model::parse(&quantized).with_context(|| path.to_string())?;
-    let rows = rows_beside(&args.source, locations)?;
-    Ok(Source { quantized, reference: None, rows, float: None, run: None })
-}
-
-/// Returns the evaluation rows that the preset.toml beside a model defines.
-fn rows_beside(model: &Path, locations: &Locations) -> anyhow::Result<Option<Subset>> {
-    let path = model.with_file_name("preset.toml");
-    let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
-    let preset = Preset::read(&text, &foreign_text::path(&path))?;
-    let plan = Plan::new(preset, locations)?;
-    check_data(atomic_file::folder(model), &plan.data, &plan.origin)?;
-    Ok(Some(judged_rows(&plan.splits)))
-}
-
-/// Weight statistics of a dense layer.
-#[derive(Debug, Serialize)]
-struct LayerFigures {
-    layer: usize,
-    inputs: usize,
-    outputs: usize,
-    weights: &'static str,
-    bytes: usize,
-    /// In dB; `None` where the weights are exact.
-    sqnr_db: Option<f64>,
-    sqnr_db_before: Option<f64>,
-}
-
-fn layers(
-    source: &Source,
-    before: &Model<'_>,
-    after: &Model<'_>,
-) -> anyhow::Result<Vec<LayerFigures>> {
-    let quantized = Model::parse(&source.quantized)?;
-    let mut floats = source.reference.iter().flat_map(Network::dense_layers);
-    let triples = dense_layers(&quantized).zip(dense_layers(before).zip(dense_layers(after)));
-    let figures = triples.enumerate().map(|(layer, (quantized, (then, now)))| {
-        let float = floats.next().map(|(dense, parameters)| dense.view(parameters).0);
-        let ratio = |dense: &Dense<'_>| {
-            let weights = real_weights(dense);
-            let decibels = match float {
-                Some(float) => {
-                    let rows = float.rows().into_iter();
-                    signal_to_noise(rows.map(|row| row.into_iter().map(|w| f64::from(*w))), weights)
-                }
-                None => signal_to_noise(real_weights(&quantized), weights),
-            };
-            Some(decibels).filter(|decibels| decibels.is_finite())
-        };
-        let weights = match now.layout {
-            WeightLayout::Sparse => "sparse int8",
-            layout => layout.weight_type().name(),
-        };
-        LayerFigures {
-            layer,
-            inputs: now.inputs(),
-            outputs: now.outputs(),
-            weights,
-            bytes: now.flash_len(),
-            sqnr_db: ratio(&now),
-            sqnr_db_before: ratio(&then),
-        }
-    });
-    Ok(figures.collect())
-}
-
-fn layers_text(layers: &[LayerFigures]) -> String {
-    let mut table =
-        Table::new(["layer", "inputs", "outputs", "weights", "bytes", "SQNR", "before"]);
-    let ratio = |decibels: Option<f64>| match decibels {
-        Some(decibels) => format!("{decibels:.1} dB"),
-        None => "exact".to_string(),
-    };
-    for layer in layers {
-        table.row([
-            Cell::from(layer.layer.to_string()),
-            grouped(layer.inputs as u64).into(),
-            grouped(layer.outputs as u64).into(),
-            layer.weights.into(),
-            grouped(layer.bytes as u64).into(),
-            ratio(layer.sqnr_db).into(),
-            ratio(layer.sqnr_db_before).into(),
-        ]);
-    }
-    table.lines().join("\n") + "\n\n"
-}
-
-/// Text for accuracy or squared error: float network, int8 weights, final weights.
-fn quality(evaluations: [Option<&Evaluation>; 3], rows: usize) -> String {
-    if evaluations.iter().all(Option::is_none) {
-        return String::new();
-    }
-    let figure = |evaluation: &Evaluation| match &evaluation.regression {
-        Some(regression) => significant(regression.mean_squared_error),
-        None => percent(evaluation.confusion.accuracy()),
-    };
-    let name = match evaluations.iter().flatten().any(|e| e.regression.is_some()) {
-        true => "mean squared error",
-        false => "accuracy",
-    };
-    let mut table = Table::new([
-        format!("on {} rows that are not test rows", grouped(rows as u64)),
-        String::new(),
-    ]);
-    for (title, evaluation) in ["float", "int8 weights", "these weights"].iter().zip(evaluations) {
-        if let Some(evaluation) = evaluation {
-            table.row([Cell::from(format!("{name}, {title}")), figure(evaluation).into()]);
-        }
-    }
-    table.lines().join("\n") + "\n\n"
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_have_units() {
-        let sizes = ["16384", "16K", "16k", "16KB", "16KiB", "2M"].map(|text| flash(text).unwrap());
-        assert_eq!(sizes, [16384, 16384, 16384, 16384, 16384, 2 * 1024 * 1024]);
-        for wrong in ["", "K", "0", "-1", "16G", "1.5K", "16 K", "16bb"] {
-            assert!(flash(wrong).unwrap_err().contains("such as 16K"), "{wrong}");
-        }
-    }
 }
