@@ -131,9 +131,9 @@ impl DataSettings {
     }
 
     /// Returns the test split of recordings without `test` and `validation`: a fifth of them.
-    fn default_test(&self) -> Option<HoldOut> {
+    pub fn default_test(&self) -> Option<TestRows> {
         let is_default = self.dataset.has_recordings() && self.validation.is_none();
-        is_default.then_some(HoldOut::Recordings(Amount::Fraction(0.2)))
+        is_default.then_some(TestRows::Recordings(Amount::Fraction(0.2)))
     }
 
     /// Splits the result of [`load`](Self::load). The same seed gives the same splits.
@@ -141,10 +141,8 @@ impl DataSettings {
     /// # Errors
     /// Those of [`Splits::new`].
     pub fn split(&self, loaded: Loaded, seed: u64) -> Result<Splits, data::Error> {
-        let test = match &self.test {
-            Some(test) => test.hold_out(),
-            None => self.default_test(),
-        };
+        let test = self.test.clone().or_else(|| self.default_test());
+        let test = test.as_ref().and_then(TestRows::hold_out);
         Splits::new(loaded, test, self.validation, seed)
     }
 

@@ -136,6 +136,10 @@ pub struct TrainArgs {
     /// { fold = { number = K, of = N } } in a preset
     #[arg(long, value_name = "K/N")]
     pub fold: Option<Fold>,
+    /// Train and test all folds of an N-fold cross-validation: shows each, their mean, and the sum of
+    /// the confusion matrices [default output: runs/PRESET-folds]
+    #[arg(long, value_name = "N", conflicts_with_all = ["fold", "resume", "from", "teacher"])]
+    pub folds: Option<usize>,
     /// Resume from the checkpoint in the run's folder; the weights are the same, bit for bit
     #[arg(long)]
     pub resume: bool,
@@ -465,6 +469,7 @@ impl Default for Command {
             output: None,
             set: Vec::new(),
             fold: None,
+            folds: None,
             resume: false,
             from: None,
             teacher: Vec::new(),

@@ -128,6 +128,14 @@ impl TryFrom<FoldFields> for Fold {
 }
 
 impl Fold {
+    /// Returns a fold by its number, from 1.
+    ///
+    /// # Errors
+    /// Text for an impossible number of the fold or of folds.
+    pub fn new(number: usize, of: usize) -> Result<Self, String> {
+        Fold::try_from(FoldFields { number, of })
+    }
+
     /// Returns the number of the fold, from 1.
     pub fn number(self) -> usize {
         self.number
