@@ -41,12 +41,13 @@ macro_rules! embedded {
 
 /// All embedded presets, the default one first. Those of the courses' notebooks begin with the
 /// notebook's letter, see NOTEBOOKS.md; those of the zoo, see ZOO.md, with `zoo`.
-pub const EMBEDDED: [EmbeddedPreset; 30] = embedded![
+pub const EMBEDDED: [EmbeddedPreset; 31] = embedded![
     "digits",
     "mnist",
     "mnist-16k",
     "fashion-mnist",
     "motion",
+    "activity",
     "eggcrate-adc",
     "c-700-500",
     "s-512",
@@ -151,6 +152,7 @@ mod tests {
                 _ if loss == "mean_squared_error" => 1,
                 _ if line.contains("spirals") => 2,
                 _ if line.contains("motion") => 5,
+                _ if line.contains("activity") => 3,
                 _ => 10,
             };
             let text = text
