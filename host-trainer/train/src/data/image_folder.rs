@@ -211,7 +211,7 @@ pub(super) fn refused(path: PathBuf, problem: &str) -> Error {
 }
 
 /// Returns the paths in a folder in alphabetical order, so that rows are reproducible.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let read = || -> std::io::Result<Vec<PathBuf>> {
         fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
     };
@@ -220,11 +220,13 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(paths)
 }
 
-fn file_name(path: &Path) -> String {
+/// Returns the last part of a path.
+pub(super) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn is_hidden(path: &Path) -> bool {
+/// Returns whether a name begins with a point, as those of files that programs leave behind.
+pub(super) fn is_hidden(path: &Path) -> bool {
     file_name(path).starts_with('.')
 }
 

@@ -1,19 +1,22 @@
 //! Recordings of sensors in CSV files, cut into windows.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use thimble_support::foreign_text::shown;
 
-use super::table::{Row, RowReader, RowSpec, Table, TableTarget, stem};
+use super::image_folder::{entries, file_name, is_hidden};
+use super::table::{Row, RowReader, RowSpec, Table, TableTarget, classes, stem};
 use super::windows::{Recording, Sensor, Windows};
 use super::{Dataset, Error};
 use crate::validators::positive;
 
 /// Largest relative difference of the time between samples, for recordings of the same rate.
 const SAME_RATE: f64 = 0.1;
+
+/// Largest count of a sensor: features are quarters of a count in 16 bits.
+const MAX_COUNT: f64 = 8191.0;
 
 /// Recordings of a sensor: a CSV file, or a folder with one folder of CSV files per class, named
 /// after the class. A row is a sample.
@@ -29,7 +32,8 @@ pub struct Recordings {
     /// Column of the class. By default, the name of the file's folder is the class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Column with the number of the recording. By default, a file is a recording.
+    /// Column with the number or name of the recording within its file. By default, a file is a
+    /// recording.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording: Option<String>,
     /// Column of the time, for a check that all recordings have the same rate.
@@ -89,15 +93,14 @@ impl Recordings {
         if let Some((key, problem)) = self.problem() {
             return Err(fail(format!("data.dataset.recordings.{key}: {problem}")));
         }
-        let mut classes = match self.label {
-            Some(_) => BTreeMap::new(),
-            None => self.folders()?.into_iter().map(|folder| (stem_of(&folder), folder)).collect(),
-        };
-        let mut names: Vec<String> = classes.keys().cloned().collect();
+        // In the order of first rows, or of folders.
+        let mut names: Vec<String> = Vec::new();
         let mut found = Vec::new();
         match self.label {
             None => {
-                for (class, folder) in (0..).zip(std::mem::take(&mut classes).into_values()) {
+                for folder in self.folders()? {
+                    let class = names.len() as u16;
+                    names.push(file_name(&folder));
                     for file in csv_files(&folder)? {
                         self.read(&file, class, &mut names, &mut found)?;
                     }
@@ -117,6 +120,13 @@ impl Recordings {
                     .into(),
             ));
         }
+        // Sorted, as the classes of every table.
+        let labels = classes(&names).map_err(fail)?;
+        for (class, _) in found.iter_mut().flat_map(|read: &mut Read| &mut read.recording.stretches)
+        {
+            *class = labels.indices[usize::from(*class)];
+        }
+        let names = labels.names;
         self.check_rates(&found).map_err(fail)?;
         let recordings: Vec<Recording> = found.into_iter().map(|read| read.recording).collect();
         let sensor = Sensor { axes: &self.axes, resolution: self.resolution, unit: &self.unit };
@@ -125,8 +135,25 @@ impl Recordings {
 
     /// Returns the folders of classes.
     fn folders(&self) -> Result<Vec<PathBuf>, Error> {
-        let mut folders = entries(&self.path)?;
-        folders.retain(|path| path.is_dir());
+        let mut folders = Vec::new();
+        for path in entries(&self.path)?.into_iter().filter(|path| !is_hidden(path)) {
+            let problem = match path.is_dir() {
+                true if csv_files(&path)?.is_empty() => {
+                    "there is no .csv file in this folder of a class: take the folder away"
+                }
+                true => {
+                    folders.push(path);
+                    continue;
+                }
+                false if is_csv(&path) => {
+                    "it stands beside the folders of classes: put it into the folder of its class, or \
+                     set label to its column of classes"
+                }
+                false => continue,
+            };
+            let (file, problem) = (path, problem.to_string());
+            return Err(Error::Table { file, place: "name".into(), problem });
+        }
         Ok(folders)
     }
 
@@ -148,36 +175,41 @@ impl Recordings {
             None => TableTarget::Values(Vec::new()),
         };
         let table = Table { header: self.header, ..Table::new(path, target) };
-        let extra = [&self.recording, &self.time].into_iter().flatten();
         let spec = RowSpec {
-            features: self.axes.iter().chain(extra).cloned().collect(),
+            features: self.axes.clone(),
             needs_target: self.label.is_some(),
             ..RowSpec::default()
         };
         let mut reader = RowReader::open(path, &table, spec)?;
-        let (axes, mut row) = (self.axes.len(), Row::default());
-        let time_at = axes + usize::from(self.recording.is_some());
-        // Recordings by their number, in the order of the file.
-        let mut numbers: Vec<f32> = Vec::new();
+        for column in [&self.recording, &self.time].into_iter().flatten() {
+            let names = reader.column_names();
+            if !names.contains(column) {
+                let names: Vec<String> = names.iter().map(|name| shown(name)).collect();
+                let problem =
+                    format!("there is no column `{}` among {}", shown(column), names.join(", "));
+                return Err(fail("line 1".into(), problem));
+            }
+        }
+        let mut row = Row::default();
+        // Recordings of the file by their name.
+        let mut places: HashMap<String, usize> = HashMap::new();
         let mut times: Vec<Vec<f64>> = Vec::new();
         let first = found.len();
         while reader.read(&mut row)? {
-            let number = match &self.recording {
-                Some(_) => row.features.get(axes).copied().unwrap_or_default(),
-                None => 0.0,
-            };
-            let at = match numbers.iter().rposition(|own| *own == number) {
-                Some(at) => at,
+            let recording = self.recording.as_ref().and_then(|column| reader.text(column));
+            let recording = recording.unwrap_or_default();
+            let at = match places.get(&recording) {
+                Some(&at) => at,
                 None => {
-                    numbers.push(number);
                     times.push(Vec::new());
                     let name = match &self.recording {
-                        Some(_) => format!("{}, {number}", path.display()),
+                        Some(_) => format!("{}, {recording}", path.display()),
                         None => path.display().to_string(),
                     };
-                    let recording = Recording { name, stretches: Vec::new() };
-                    found.push(Read { recording, interval: None });
-                    numbers.len() - 1
+                    let of_name = Recording { name, stretches: Vec::new() };
+                    found.push(Read { recording: of_name, interval: None });
+                    places.insert(recording, times.len() - 1);
+                    times.len() - 1
                 }
             };
             let class = match reader.class_name(&row) {
@@ -197,18 +229,29 @@ impl Recordings {
             let Some((_, samples)) = stretches.last_mut() else { continue };
             for (value, axis) in row.features.iter().zip(&self.axes) {
                 let count = (f64::from(*value) / self.resolution).round();
-                if count.abs() > f64::from(i16::MAX) {
+                if count.abs() > MAX_COUNT {
                     let place = format!("line {}, column `{}`", row.line, shown(axis));
                     let problem = format!(
-                        "{value} is {count} counts of the sensor, more than 16 bits have: set \
-                         data.dataset.recordings.resolution to the real value of one count"
+                        "{value} is {count} counts of the sensor, and features hold ±{MAX_COUNT}: set \
+                         data.dataset.recordings.resolution to the real value of one count, or of \
+                         several, by which the device then divides, too"
                     );
                     return Err(fail(place, problem));
                 }
                 samples.push(count as i16);
             }
-            if self.time.is_some() {
-                times[at].push(f64::from(row.features.get(time_at).copied().unwrap_or_default()));
+            if let Some(column) = &self.time {
+                let text = reader.text(column).unwrap_or_default();
+                let Ok(time) = text.replace(',', ".").parse::<f64>() else {
+                    let place = format!("line {}, column `{}`", row.line, shown(column));
+                    let problem = format!(
+                        "`{}` is no number: times are numbers, such as seconds. Leave \
+                         data.dataset.recordings.time out where they are not",
+                        shown(&text)
+                    );
+                    return Err(fail(place, problem));
+                };
+                times[at].push(time);
             }
         }
         if found.len() == first {
@@ -257,24 +300,14 @@ fn interval(times: &[f64]) -> Option<f64> {
     steps.get(steps.len() / 2).copied()
 }
 
-fn stem_of(folder: &Path) -> String {
-    folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
-}
-
-/// Returns what is in a folder, sorted.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let list = fs::read_dir(folder).and_then(|list| {
-        list.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, std::io::Error>>()
-    });
-    let mut paths = list.map_err(Error::file(folder, "reading the folder of recordings failed"))?;
-    paths.sort();
-    Ok(paths)
-}
-
 fn csv_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut files = entries(folder)?;
-    files.retain(|path| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv")));
+    files.retain(|path| is_csv(path) && !is_hidden(path));
     Ok(files)
+}
+
+fn is_csv(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv")) && !path.is_dir()
 }
 
 #[cfg(test)]
@@ -312,6 +345,9 @@ mod tests {
             ("walk/a.csv", "x,y\n2,0\n6,0\n4,0\n4,0\n"),
             ("rest/b.csv", "y,x\n0,10\n0,10\n"),
             ("walk/notes.txt", "not a table"),
+            (".git/c.csv", "x,y\n1,1\n1,1\n"),
+            ("walk/._a.csv", "left behind"),
+            ("notes.txt", "not a class"),
         ]);
         let data =
             settings(folder.path().into(), "resolution = 2.0\nunit = \"mg\"").load().unwrap();
@@ -325,14 +361,16 @@ mod tests {
     fn a_file_can_have_labels_and_recordings_in_columns() {
         let folder = folder(&[(
             "all.csv",
-            "n,x,y,what\n1,1,0,rest\n1,1,0,rest\n2,5,0,rest\n2,5,0,rest\n1,3,0,walk\n1,5,0,walk\n",
+            "n,x,y,what,t\n20240500,1,0,walk,1764400000.00\n20240500,1,0,walk,1764400000.04\n\
+             20240501,5,0,walk,1764400000.00\n20240501,5,0,walk,1764400000.04\n\
+             20240500,3,0,rest,1764400000.08\n20240500,5,0,rest,1764400000.12\n",
         )]);
-        let with = "label = \"what\"\nrecording = \"n\"";
+        let with = "label = \"what\"\nrecording = \"n\"\ntime = \"t\"";
         let data = settings(folder.path().join("all.csv"), with).load().unwrap();
         assert_eq!(data.class_names(), ["rest", "walk"]);
         assert_eq!(
             (means(&data), data.labels().unwrap().indices.clone()),
-            (vec![4, 16, 20], vec![0, 1, 0])
+            (vec![4, 16, 20], vec![1, 0, 1])
         );
         assert_eq!(data.recordings().unwrap().of_rows, [0, 0, 1]);
     }
@@ -364,6 +402,14 @@ mod tests {
             (vec![("a/1.csv", "t,x\n0,1\n1,1\n")], "", "no column `y`"),
             (vec![("a/1.csv", "x,y\n")], "", "no sample in it"),
             (vec![("a/1.txt", good)], "", "no .csv file"),
+            (vec![("a/1.csv", good), ("2.csv", good)], "", "beside the folders of classes"),
+            (vec![("a/1.csv", good)], "recording = \"n\"", "no column `n` among t, x, y"),
+            (
+                vec![("a/1.csv", "t,x,y\n12:00,1,1\n12:01,1,1\n")],
+                "time = \"t\"",
+                "`12:00` is no number",
+            ),
+            (vec![("Walk/1.csv", good), ("walk/1.csv", good)], "", "`walk`"),
             (vec![("a/1.csv", good)], "time = \"x\"", "`x` is named twice"),
         ] {
             let folder = folder(&files);

@@ -396,6 +396,17 @@ impl RowReader {
         self.expected_rows
     }
 
+    /// Returns the text of a cell of the row that was read last, or `None` if there is no such column.
+    pub(in super::super) fn text(&self, column: &str) -> Option<String> {
+        let at = self.columns.names.iter().position(|name| name == column)?;
+        Some(text(self.record.cell(at)).trim().to_string())
+    }
+
+    /// Returns the names of all columns.
+    pub(in super::super) fn column_names(&self) -> &[String] {
+        &self.columns.names
+    }
+
     /// Returns the name of a row's class, for a table with classes.
     pub(in super::super) fn class_name(&self, row: &Row) -> Option<&str> {
         Some(self.classes.as_ref()?.names().get(usize::from(row.class?))?)
