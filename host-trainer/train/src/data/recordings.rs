@@ -409,7 +409,6 @@ mod tests {
                 "time = \"t\"",
                 "`12:00` is no number",
             ),
-            (vec![("Walk/1.csv", good), ("walk/1.csv", good)], "", "`walk`"),
             (vec![("a/1.csv", good)], "time = \"x\"", "`x` is named twice"),
         ] {
             let folder = folder(&files);
