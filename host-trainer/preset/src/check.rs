@@ -135,6 +135,13 @@ impl Preset {
             }
             _ => {}
         }
+        // Of other datasets, the number of features is known once they are read.
+        if let (Source::Schema(schema), Some(ScalingMethod::Fixed(fixed))) =
+            (dataset, &self.data.scaling)
+            && let Some(problem) = fixed.problem(schema.features)
+        {
+            return wrong("data.scaling.fixed", problem);
+        }
         if let Some(ScalingMethod::Fixed(_)) = &self.data.target_scaling {
             return wrong("data.target_scaling", "only features have fixed scaling".to_string());
         }

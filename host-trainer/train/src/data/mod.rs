@@ -3,6 +3,7 @@
 mod activity;
 mod area;
 mod augment;
+mod byte_sums;
 mod counts;
 mod dataset;
 mod deform;
@@ -33,6 +34,7 @@ mod windows;
 pub use activity::{CLASSES as ACTIVITY_CLASSES, activity_recording};
 pub use area::Averager;
 pub use augment::{Shift, Shifts};
+pub use byte_sums::ByteSums;
 pub use counts::Raw;
 pub use dataset::{Dataset, FeatureLabel, Features, Labels, Original, Targets, Values};
 pub use deform::{DeformMemory, Deformation, Deformer, image_shape};
