@@ -6,7 +6,7 @@ use std::fmt::Debug;
 
 use firmware::link::{
     Benchmark, Command, Counter, Info, Message, ModelRejected, PROTOCOL, Received, Receiver,
-    Request, RequestError, Response, SelfTestReport, SlotsInfo, Updated, encode,
+    Request, RequestError, Response, SelfTestReport, SensorInfo, SlotsInfo, Updated, encode,
 };
 use serde::Serialize;
 
@@ -56,6 +56,7 @@ fn the_examples_are_what_is_sent() {
         "challenge-request" = 400, Request::Challenge;
         "signed-restart" = 401,
             Request::Signed { command: Command::Restart, signature: &signature };
+        "read-samples" = 500, Request::ReadSamples { most: 32 };
     );
     let info = Info {
         protocol: PROTOCOL,
@@ -94,6 +95,8 @@ fn the_examples_are_what_is_sent() {
         "update-rejected" = 303,
             Response::Error(RequestError::Rejected(ModelRejected::Unreadable));
         "challenge-response" = 400, Response::Challenge { nonce };
+        "samples" = 500,
+            Response::Samples { first: 7, counts: &[1, 1, 0xff, 0xff, 0xf4, 1, 3, 2, 0xfe, 0xff, 0xf6, 1] };
     );
     assert!(examples.is_empty(), "examples that no test checks: {:?}", examples.keys());
 }
@@ -130,10 +133,13 @@ fn the_tables_have_the_codes_that_are_sent() {
         Request::InferReals { reals: bytes },
         Request::Challenge,
         Request::Signed { command: Command::RollBack, signature: bytes },
+        Request::Sensor,
+        Request::ReadSamples { most: 0 },
     ] {
         check_code("## Request\n", request);
     }
     let benchmark = Benchmark { counter: Counter::Cycles, hz: 0, runs: 0, min: 0, mean: 0, max: 0 };
+    let sensor = SensorInfo { name: "", unit: "", axes: 3, millihertz: 1, units: 1, counts: 1 };
     for response in [
         Response::Output { output: bytes },
         Response::SelfTest(SelfTestReport { vectors: 0, passed: 0 }),
@@ -144,6 +150,8 @@ fn the_tables_have_the_codes_that_are_sent() {
         Response::Done,
         Response::Updated(Updated { slot: 0, sequence: 0, erased_blocks: 0 }),
         Response::Challenge { nonce: [0; 16] },
+        Response::Sensor(sensor),
+        Response::Samples { first: 0, counts: bytes },
     ] {
         check_code("## Response\n", response);
     }
@@ -172,6 +180,8 @@ fn the_tables_have_the_codes_that_are_sent() {
         RequestError::CommandSignature,
         RequestError::NoChallenge,
         RequestError::NoEntropy,
+        RequestError::NoSensor,
+        RequestError::SensorFailed,
     ] {
         check_code("### RequestError\n", error);
     }

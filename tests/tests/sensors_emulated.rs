@@ -1,10 +1,12 @@
 //! Sensor applications on every emulated core, with recorded sensors: each response byte, duty
 //! cycle, light and error equals the reference's.
 
-use host_trainer::data::Motion;
+use host_trainer::data::{Motion, activity_recording};
 use host_trainer::device::command::Sensing;
 use model_format::{DataType, Model};
-use thimble_features::{FEATURES, Sample, WINDOW, features};
+use thimble_features::{
+    ACTIVITY, ACTIVITY_STEP, ACTIVITY_WINDOW, FEATURES, Sample, WINDOW, features,
+};
 use thimble_tests::cores::EmulatedCore;
 use thimble_tests::reference::{Network, raw};
 use thimble_tests::values::bytes;
@@ -121,5 +123,74 @@ fn an_accelerometer_switches_a_light() {
     let counts: Vec<i16> = recording().into_iter().flatten().collect();
     for core in EmulatedCore::ALL {
         assert_same(core, &expected, &core.sense(Sensing::Motion, &file, &counts));
+    }
+}
+
+/// Recordings of people, of each class, one after the other, and the first again after a fault.
+fn activities() -> Vec<Sample> {
+    let recording = |name: &str| {
+        let counts = activity_recording(name).unwrap_or_else(|| panic!("no recording {name}"));
+        counts.as_chunks().0.to_vec()
+    };
+    let mut samples: Vec<Sample> = Vec::new();
+    for name in ["stationary_01", "walking_01", "running_01"] {
+        samples.extend(&recording(name)[..200]);
+        // Each begins with a new window.
+        samples.push(OVERRUN);
+    }
+    samples.extend(&recording("walking_02")[..70]);
+    samples.push(LOST);
+    samples.extend(&recording("walking_02")[..90]);
+    samples
+}
+
+#[test]
+fn overlapping_windows_of_people_are_classified() {
+    let file = model_file("activity.thimble");
+    let mut plain = Plain::new(&file);
+    let labels = ["stationary", "walking", "running"];
+    assert!(plain.model.output().kind.labels().is_some_and(|own| own.iter().eq(labels)));
+    // The features of the preset, in the order of the device.
+    let names: Vec<String> =
+        plain.model.details().features().map(|feature| feature.name.to_string()).collect();
+    assert_eq!(names.len(), ACTIVITY.count());
+    assert_eq!(
+        (names[0].as_str(), names[5].as_str()),
+        ("magnitude_log_deviation", "magnitude_crossings")
+    );
+    assert_eq!(
+        (names[6].as_str(), names[7].as_str()),
+        ("total_log_deviation", "total_log_rms_difference")
+    );
+    let (mut expected, mut classes) = (vec![], vec![]);
+    for part in activities().split(|sample| *sample == LOST || *sample == OVERRUN) {
+        for window in part.windows(ACTIVITY_WINDOW).step_by(ACTIVITY_STEP) {
+            let mut features = [0; 8];
+            ACTIVITY.compute(window.as_flattened(), &mut features).expect("whole samples");
+            let output = plain.run(&features);
+            let most = output.iter().max().expect("an output");
+            let class = output.iter().position(|value| value == most).expect("one of them") as u8;
+            classes.push(class);
+            expected.extend([0, class, u8::from(class != 0)]);
+            expected.extend(plain.bytes(&output));
+        }
+        // Three recordings have six windows each; the bus fails in the fourth.
+        expected.extend([1, if classes.len() <= 18 { b'o' } else { b'b' }]);
+    }
+    // After the last part there is no event.
+    expected.truncate(expected.len() - 2);
+    let per_recording = (200 - ACTIVITY_WINDOW) / ACTIVITY_STEP + 1;
+    let runs: Vec<u8> = [0, 1, 2].iter().flat_map(|class| vec![*class; per_recording]).collect();
+    assert_eq!(classes[..runs.len()], runs, "what people do is recognized");
+    let beyond: u32 = activities()
+        .iter()
+        .filter(|sample| **sample != LOST && **sample != OVERRUN)
+        .flatten()
+        .filter(|count| !(-2047..=2046).contains(*count))
+        .count() as u32;
+    expected.extend((beyond + plain.saturated).to_le_bytes());
+    let counts: Vec<i16> = activities().into_iter().flatten().collect();
+    for core in EmulatedCore::ALL {
+        assert_same(core, &expected, &core.sense(Sensing::Activity, &file, &counts));
     }
 }

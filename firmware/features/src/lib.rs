@@ -6,11 +6,14 @@
 //!
 //! # Example
 //! ```
-//! use thimble_features::Window;
+//! use thimble_features::{FEATURES, MOTION, Window};
 //!
-//! let mut window = Window::<2>::new();
+//! // Windows of two samples of three axes, one after the other.
+//! let mut window = Window::<3, 2>::new(2);
 //! assert_eq!(window.push([0, 0, 500]), None);
-//! let features = window.push([0, 0, 500]).expect("the window is full");
+//! let samples = window.push([0, 0, 500]).expect("the window is full");
+//! let mut features = [0; FEATURES];
+//! MOTION.compute(samples, &mut features).expect("as many as there are");
 //! assert_eq!(features[6], 4 * 500, "the mean along z, in quarters of a count");
 //! ```
 #![cfg_attr(not(test), no_std)]
@@ -19,11 +22,12 @@
 mod area;
 mod logarithm;
 mod summary;
+mod window;
 
 pub use area::{Area, AreaMismatch};
-use heapless::Vec;
 pub use logarithm::{STEPS_PER_OCTAVE, log2};
 pub use summary::{Feature, Features, FeaturesMismatch, PARTS};
+pub use window::Window;
 
 /// The acceleration along x, y, z, in counts of the sensor.
 pub type Sample = [i16; 3];
@@ -41,42 +45,32 @@ pub const COUNTS_PER_G: i16 = 500;
 /// magnitude of the three together.
 pub const FEATURES: usize = 12;
 
-/// Samples in a row, as many as features are taken of.
-#[derive(Clone, Debug, Default)]
-pub struct Window<const N: usize> {
-    samples: Vec<Sample, N>,
-}
-
-impl<const N: usize> Window<N> {
-    /// A window without samples.
-    pub const fn new() -> Self {
-        Window { samples: Vec::new() }
-    }
-
-    /// Forgets all samples: those that follow do not follow in time.
-    pub fn clear(&mut self) {
-        self.samples.clear();
-    }
-
-    /// Adds a sample. When it is the last that the window has room for, gives the features, and
-    /// begins a new window.
-    pub fn push(&mut self, sample: Sample) -> Option<[i16; FEATURES]> {
-        // There is room, unless the window holds nothing at all.
-        let _ = self.samples.push(sample);
-        if !self.samples.is_full() || N == 0 {
-            return None;
-        }
-        let features = features(&self.samples);
-        self.samples.clear();
-        Some(features)
-    }
-}
-
 /// Features of a motion: mean, standard deviation and peak.
 pub const MOTION: Features<'static> =
     Features { axes: 3, each: &MOTION_KINDS, magnitude: &MOTION_KINDS, total: &[] };
 
 const MOTION_KINDS: [Feature; 3] = [Feature::Mean, Feature::Deviation, Feature::Peak];
+
+/// Features of the preset `activity`, of windows of [`ACTIVITY_WINDOW`] samples.
+pub const ACTIVITY: Features<'static> = Features {
+    axes: 3,
+    each: &[],
+    magnitude: &[
+        Feature::LogDeviation,
+        Feature::LogPeak,
+        Feature::LogAbsoluteDeviation,
+        Feature::LogRmsDifference,
+        Feature::LogRmsSecondDifference,
+        Feature::Crossings,
+    ],
+    total: &[Feature::LogDeviation, Feature::LogRmsDifference],
+};
+
+/// Samples in a window of the preset `activity`: two seconds at 26 Hz.
+pub const ACTIVITY_WINDOW: usize = 52;
+
+/// Samples from the start of a window of the preset `activity` to the start of the next.
+pub const ACTIVITY_STEP: usize = 26;
 
 /// The features [`MOTION`] of these samples, at least one; of none they are 0.
 pub fn features(samples: &[Sample]) -> [i16; FEATURES] {
@@ -91,12 +85,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn features_come_when_the_window_is_full() {
-        let mut window = Window::<4>::new();
-        for sample in [[1, 10, 0], [3, 10, 0], [1, 10, 0]] {
-            assert_eq!(window.push(sample), None);
-        }
-        let features = window.push([7, 10, 0]).unwrap();
+    fn features_by_hand() {
+        let features = features(&[[1, 10, 0], [3, 10, 0], [1, 10, 0], [7, 10, 0]]);
         // x: mean 3, deviations −2, 0, −2, 4, whose squares sum to 24.
         assert_eq!((features[0], features[2]), (12, 16));
         let exact = 4.0 * 6f32.sqrt();
@@ -104,9 +94,6 @@ mod tests {
         // y stands still, z is nothing.
         assert_eq!(features[3..9], [40, 0, 0, 0, 0, 0]);
         assert!((40..50).contains(&features[9]), "{features:?}");
-        assert_eq!(window.push([1, 1, 1]), None, "a new window has begun");
-        window.clear();
-        assert_eq!(window.samples.len(), 0);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The accelerometer LIS3DH on an I²C bus: 100 samples a second of ±4 g, kept by its FIFO until they
+//! The accelerometer LIS3DH on an I²C bus: samples of ±4 g, 2 mg a count, kept by its FIFO until they
 //! are read.
 //!
 //! The registers are the crate `lis3dh`'s; here is what a window needs beside them: samples in a row,
@@ -14,22 +14,39 @@ use thimble_features::Sample;
 
 use crate::motion::{Accelerometer, SensorError};
 
-/// Samples that the FIFO keeps: it must be read more often than every 0.32 s.
+/// Samples that the FIFO keeps: at 100 Hz it must be read more often than every 0.32 s.
 const FIFO: u8 = 32;
 
-const CONFIGURATION: Configuration = Configuration {
-    mode: Mode::HighResolution,
-    datarate: DataRate::Hz_100,
-    enable_x_axis: true,
-    enable_y_axis: true,
-    enable_z_axis: true,
-    block_data_update: true,
-    enable_temperature: false,
-};
+/// Samples per second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rate {
+    /// 25 Hz, for models of recordings at 26 Hz, too.
+    Hz25,
+    /// 100 Hz.
+    Hz100,
+}
+
+impl Rate {
+    fn configuration(self) -> Configuration {
+        Configuration {
+            mode: Mode::HighResolution,
+            datarate: match self {
+                Rate::Hz25 => DataRate::Hz_25,
+                Rate::Hz100 => DataRate::Hz_100,
+            },
+            enable_x_axis: true,
+            enable_y_axis: true,
+            enable_z_axis: true,
+            block_data_update: true,
+            enable_temperature: false,
+        }
+    }
+}
 
 /// A LIS3DH that fills its FIFO.
 pub struct Lis3dhFifo<I> {
     sensor: Lis3dh<Lis3dhI2C<I>>,
+    rate: Rate,
     /// Samples that are known to wait.
     waiting: u8,
     /// Whether it must be set up again: it may have lost its power when the bus failed.
@@ -42,16 +59,21 @@ impl<I: I2c> Lis3dhFifo<I> {
     ///
     /// # Errors
     /// [`SensorError::Bus`] if nothing answers, [`SensorError::WrongDevice`] if it is no LIS3DH.
-    pub fn start(i2c: I, address: SlaveAddr) -> Result<Self, SensorError> {
-        let mut sensor =
-            Lis3dh::new_i2c_with_config(i2c, address, CONFIGURATION).map_err(sensor_error)?;
+    pub fn start(i2c: I, address: SlaveAddr, rate: Rate) -> Result<Self, SensorError> {
+        let mut sensor = Lis3dh::new_i2c_with_config(i2c, address, rate.configuration())
+            .map_err(sensor_error)?;
         start_fifo(&mut sensor)?;
-        Ok(Lis3dhFifo { sensor, waiting: 0, lost: false })
+        Ok(Lis3dhFifo { sensor, rate, waiting: 0, lost: false })
+    }
+
+    /// Returns the samples per second.
+    pub fn rate(&self) -> Rate {
+        self.rate
     }
 
     fn read(&mut self) -> Result<Option<Sample>, SensorError> {
         if self.lost {
-            self.sensor.configure(CONFIGURATION).map_err(sensor_error)?;
+            self.sensor.configure(self.rate.configuration()).map_err(sensor_error)?;
             start_fifo(&mut self.sensor)?;
             self.lost = false;
         }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use embedded_hal::digital::{Error as _, OutputPin};
 use embedded_hal::i2c::ErrorKind;
-use thimble_features::{Sample, WINDOW, Window};
+use thimble_features::{Features, FeaturesMismatch, Sample, Window};
 use thimble_nn::{AllOps, Capabilities, Engine, InputError};
 
 /// A sensor of acceleration that keeps samples until they are read.
@@ -52,6 +52,8 @@ impl fmt::Display for SensorError {
 pub enum MotionError {
     /// The sensor.
     Sensor(SensorError),
+    /// The features are not those of three axes, or are more than [`MOST_FEATURES`].
+    Features(FeaturesMismatch),
     /// The model does not take the features of a window.
     Model(InputError),
     /// The light cannot be set.
@@ -62,6 +64,9 @@ impl fmt::Display for MotionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             MotionError::Sensor(error) => write!(f, "{error}"),
+            MotionError::Features(_) => {
+                write!(f, "features must be of three axes, and at most {MOST_FEATURES}")
+            }
             MotionError::Model(error) => write!(f, "{error}"),
             MotionError::Light(kind) => write!(f, "the light cannot be set: {kind}"),
         }
@@ -77,20 +82,44 @@ pub struct Answer<'a> {
     pub output: &'a [u8],
 }
 
+/// Most features of a window.
+pub const MOST_FEATURES: usize = 64;
+
+/// The windows of an application, and the features that its model takes.
+#[derive(Clone, Debug)]
+pub struct Windows<const LENGTH: usize> {
+    /// Features of a window.
+    pub features: Features<'static>,
+    /// Samples from the start of a window to the start of the next.
+    pub step: usize,
+}
+
 /// An accelerometer, a model of a window's features, and a light, which is on unless the answer is
-/// the model's first class.
-pub struct Motion<'m, 's, A, L, C = AllOps> {
+/// the model's first class. `LENGTH` is the number of samples in a window.
+pub struct Motion<'m, 's, A, L, const LENGTH: usize, C = AllOps> {
     engine: Engine<'m, 's, C>,
     accelerometer: A,
     light: L,
-    window: Window<WINDOW>,
+    features: Features<'static>,
+    window: Window<3, LENGTH>,
     saturated: u32,
 }
 
-impl<'m, 's, A: Accelerometer, L: OutputPin, C: Capabilities> Motion<'m, 's, A, L, C> {
+impl<'m, 's, A, L, const LENGTH: usize, C> Motion<'m, 's, A, L, LENGTH, C>
+where
+    A: Accelerometer,
+    L: OutputPin,
+    C: Capabilities,
+{
     /// Puts the parts together.
-    pub fn new(engine: Engine<'m, 's, C>, accelerometer: A, light: L) -> Self {
-        Motion { engine, accelerometer, light, window: Window::new(), saturated: 0 }
+    pub fn new(
+        engine: Engine<'m, 's, C>,
+        windows: Windows<LENGTH>,
+        accelerometer: A,
+        light: L,
+    ) -> Self {
+        let Windows { features, step } = windows;
+        Motion { engine, accelerometer, light, features, window: Window::new(step), saturated: 0 }
     }
 
     /// Reads what samples wait, until there are no more or a window is full; then says what it was.
@@ -98,7 +127,11 @@ impl<'m, 's, A: Accelerometer, L: OutputPin, C: Capabilities> Motion<'m, 's, A, 
     /// # Errors
     /// [`MotionError`]; the next step goes on with a new window.
     pub fn step(&mut self) -> Result<Option<Answer<'_>>, MotionError> {
-        let features = loop {
+        let mut features = [0; MOST_FEATURES];
+        let features = features
+            .get_mut(..self.features.count())
+            .ok_or(MotionError::Features(FeaturesMismatch))?;
+        loop {
             let sample = match self.accelerometer.next() {
                 Ok(Some(sample)) => sample,
                 Ok(None) => return Ok(None),
@@ -110,11 +143,12 @@ impl<'m, 's, A: Accelerometer, L: OutputPin, C: Capabilities> Motion<'m, 's, A, 
             let (least, most) = A::LIMITS;
             let beyond = sample.iter().filter(|&&count| count <= least || count >= most).count();
             self.saturated = self.saturated.saturating_add(beyond as u32);
-            if let Some(features) = self.window.push(sample) {
-                break features;
+            if let Some(window) = self.window.push(sample) {
+                self.features.compute(window, features).map_err(MotionError::Features)?;
+                break;
             }
-        };
-        let answer = self.engine.run_counts(&features).map_err(MotionError::Model)?;
+        }
+        let answer = self.engine.run_counts(features).map_err(MotionError::Model)?;
         self.saturated = self.saturated.saturating_add(answer.saturated());
         let class = answer.class().map_or(0, |class| class.index());
         let output = answer.bytes();

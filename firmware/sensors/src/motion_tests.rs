@@ -7,10 +7,10 @@ use lis3dh::SlaveAddr;
 use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
 use model_format::{Channel, Clamp, Encoding, Model, Multiplier, Quantization, WeightLayout};
 
-use thimble_features::FEATURES;
+use thimble_features::{FEATURES, MOTION, WINDOW};
 
 use super::*;
-use crate::lis3dh::Lis3dhFifo;
+use crate::lis3dh::{Lis3dhFifo, Rate};
 
 const ADDRESS: u8 = 0x18;
 const LOST: ErrorKind = ErrorKind::NoAcknowledge(NoAcknowledgeSource::Address);
@@ -112,8 +112,9 @@ fn play(
     let mut scratch = vec![0; model.scratch_len()];
     let engine = Engine::new(model, &mut scratch).unwrap();
     let (mut bus, mut pin) = (I2c::new(transactions), Pin::new(levels));
-    let sensor = Lis3dhFifo::start(bus.clone(), SlaveAddr::Default).unwrap();
-    let mut motion = Motion::new(engine, sensor, pin.clone());
+    let sensor = Lis3dhFifo::start(bus.clone(), SlaveAddr::Default, Rate::Hz100).unwrap();
+    let windows = Windows::<WINDOW> { features: MOTION, step: WINDOW };
+    let mut motion = Motion::new(engine, windows, sensor, pin.clone());
     let said = (0..steps).map(|_| Ok(motion.step()?.map(|answer| answer.class))).collect();
     let saturated = motion.saturated_inputs();
     bus.done();
@@ -198,7 +199,7 @@ fn a_sensor_that_is_not_there_leaves_the_bus() {
     let transactions =
         [read(0x0f, 0).with_error(LOST), read(0x0f, 0x44), read(0x0f, 0x33).with_error(LOST)];
     let mut bus = I2c::new(&transactions);
-    let mut found = || Lis3dhFifo::start(&mut bus, SlaveAddr::Default).err();
+    let mut found = || Lis3dhFifo::start(&mut bus, SlaveAddr::Default, Rate::Hz100).err();
     assert_eq!(found(), Some(SensorError::Bus(LOST)));
     assert_eq!(found(), Some(SensorError::WrongDevice));
     assert_eq!(found(), Some(SensorError::Bus(LOST)));

@@ -7,6 +7,7 @@ use thimble_nn::{Engine, InputError};
 
 #[cfg(feature = "signed-commands")]
 use super::challenge::{self, Challenge};
+use super::sensor::{Recorder, Sensor};
 use super::{Board, Buffers, SignaturePolicy, accept, self_test};
 #[cfg(feature = "signed-commands")]
 use crate::link::Command;
@@ -48,6 +49,8 @@ pub(super) struct Device<'m, 's, B> {
     pub bad_frames: u32,
     /// Readings that lay beyond the range of the model's input.
     pub saturated_inputs: u32,
+    /// Samples that a computer records.
+    pub recorder: Recorder,
     /// The nonce of the next signed command.
     #[cfg(feature = "signed-commands")]
     pub challenge: Challenge,
@@ -80,6 +83,8 @@ impl<'m, B: Board> Device<'m, '_, B> {
                 reply(Response::Done);
                 restart = true;
             }),
+            Request::Sensor => self.sensor(reply),
+            Request::ReadSamples { most } => self.read_samples(most, reply),
             #[cfg(not(feature = "signed-commands"))]
             Request::Challenge | Request::Signed { .. } => Err(RequestError::UnknownRequest),
             #[cfg(feature = "signed-commands")]
@@ -262,6 +267,18 @@ impl<'m, B: Board> Device<'m, '_, B> {
         let rest = self.file.get(offset as usize..).unwrap_or_default();
         let bytes = rest.get(..limit).unwrap_or(rest);
         reply(Response::Model { bytes });
+    }
+
+    fn sensor(&mut self, reply: Reply<'_>) -> Result<(), RequestError> {
+        let sensor = self.board.sensor().ok_or(RequestError::NoSensor)?;
+        reply(Response::Sensor(sensor.info()));
+        Ok(())
+    }
+
+    fn read_samples(&mut self, most: u16, reply: Reply<'_>) -> Result<(), RequestError> {
+        let room = self.buffers.send.saturating_sub(OVERHEAD);
+        let sensor = self.board.sensor().ok_or(RequestError::NoSensor)?;
+        self.recorder.read(sensor, most, room, reply)
     }
 
     fn update_begin(&mut self, len: u32, reply: Reply<'_>) -> Result<(), RequestError> {

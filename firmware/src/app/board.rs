@@ -2,6 +2,7 @@
 
 use embedded_hal::digital::{ErrorType, OutputPin, StatefulOutputPin};
 
+use super::Sensor;
 use crate::link::{Counter, NONCE_LEN};
 use crate::signature::SignaturePolicy;
 use crate::slots::{MappedFlash, Slots};
@@ -12,6 +13,8 @@ pub trait Board {
     type Led: StatefulOutputPin;
     /// The flash that holds slots for models; [`NoFlash`](crate::slots::NoFlash) for none.
     type Flash: MappedFlash;
+    /// A sensor whose samples a computer records; [`NoSensor`](super::NoSensor) for none.
+    type Sensor: Sensor;
 
     /// Name of the board, at most 64 bytes.
     fn name(&self) -> &'static str;
@@ -48,6 +51,11 @@ pub trait Board {
     /// Random bytes that nobody can predict and that do not repeat after a restart, if the board has
     /// a source of them. Without, a board whose commands need a signature refuses them.
     fn entropy(&mut self) -> Option<[u8; NONCE_LEN]> {
+        None
+    }
+
+    /// The sensor whose samples a computer records, if the board has one.
+    fn sensor(&mut self) -> Option<&mut Self::Sensor> {
         None
     }
 

@@ -5,6 +5,7 @@ mod answer;
 mod board;
 #[cfg(feature = "signed-commands")]
 mod challenge;
+mod sensor;
 
 use embedded_hal::digital::StatefulOutputPin;
 use embedded_io::{Read, Write};
@@ -13,6 +14,7 @@ use thimble_nn::{Engine, Model};
 pub use self::accept::{Buffers, accept, self_test};
 pub use self::answer::start;
 pub use self::board::{Board, NoLed};
+pub use self::sensor::{NoSensor, Sensor, SensorError};
 // What a `Board` is implemented with.
 pub use crate::link::NONCE_LEN;
 pub use crate::signature::SignaturePolicy;
@@ -68,6 +70,7 @@ impl<'m, 's, 'b, B: Board> App<'m, 's, 'b, B> {
             buffers,
             bad_frames: 0,
             saturated_inputs: 0,
+            recorder: Default::default(),
             #[cfg(feature = "signed-commands")]
             challenge: Default::default(),
         };

@@ -57,6 +57,7 @@ impl StatefulOutputPin for Light {
 impl Board for Bench {
     type Led = Light;
     type Flash = Flash;
+    type Sensor = NoSensor;
 
     fn name(&self) -> &'static str {
         "bench"

@@ -19,6 +19,7 @@ mod model_rejected;
 mod request;
 mod request_error;
 mod response;
+mod sensor;
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,7 @@ pub use model_rejected::ModelRejected;
 pub use request::Request;
 pub use request_error::RequestError;
 pub use response::{Benchmark, Counter, Response, SelfTestReport, Updated};
+pub use sensor::{MAX_AXES, SensorInfo};
 
 /// Version of the protocol. A computer that speaks another one reports both and stops.
 pub const PROTOCOL: u8 = 4;

@@ -84,4 +84,12 @@ pub enum Request<'a> {
         /// Ed25519 of the command and of the last nonce: [`Command::signed_bytes`].
         signature: &'a [u8],
     },
+    /// Describe the board's sensor. Answered by [`Response::Sensor`](super::Response::Sensor).
+    Sensor,
+    /// Send samples of the sensor that wait. Answered by
+    /// [`Response::Samples`](super::Response::Samples) at once, with none if none waits.
+    ReadSamples {
+        /// Maximum number of samples.
+        most: u16,
+    },
 }

@@ -81,6 +81,10 @@ pub enum RequestError {
     NoChallenge,
     /// The board has no source of random numbers to make a nonce of.
     NoEntropy,
+    /// The board has no sensor.
+    NoSensor,
+    /// The sensor does not answer.
+    SensorFailed,
 }
 
 impl core::error::Error for RequestError {}
@@ -160,6 +164,14 @@ impl fmt::Display for RequestError {
             RequestError::NoEntropy => f.write_str(
                 "it takes this command only with a signature, and its board has no source of \
                  random numbers for one: switch it off and on to restart it",
+            ),
+            RequestError::NoSensor => f.write_str(
+                "the program on this board reads no sensor: flash one that does, or start the \
+                 emulated board with --play",
+            ),
+            RequestError::SensorFailed => f.write_str(
+                "its sensor does not answer: check the wires, the supply and the address of the \
+                 sensor",
             ),
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Info, NONCE_LEN, RequestError};
+use super::{Info, NONCE_LEN, RequestError, SensorInfo};
 
 /// A response of the device. New responses are added at the end: the order is part of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +41,17 @@ pub enum Response<'a> {
     Challenge {
         /// Random bytes, which the device forgets once it has checked a signature with them.
         nonce: [u8; NONCE_LEN],
+    },
+    /// The board's sensor.
+    #[serde(borrow)]
+    Sensor(SensorInfo<'a>),
+    /// Consecutive samples.
+    Samples {
+        /// Number of the first of them since the start of the device, wrapping. It is more than that of
+        /// the sample before plus one where samples were lost.
+        first: u32,
+        /// Raw counts, int16 little-endian, one sample after the other, each with a count per axis.
+        counts: &'a [u8],
     },
 }
 

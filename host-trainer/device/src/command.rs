@@ -58,6 +58,8 @@ pub enum Sensing {
     Dial,
     /// An accelerometer, for a light: samples of three i16.
     Motion,
+    /// The same with the windows and features of the preset `activity`.
+    Activity,
 }
 
 /// Runs a sensor application on a recording with this model. Returns the responses that
@@ -76,6 +78,7 @@ pub fn sense(
     let command = match sensing {
         Sensing::Dial => "dial",
         Sensing::Motion => "motion",
+        Sensing::Activity => "activity",
     };
     let inputs: Vec<u8> = recording.iter().flat_map(|count| count.to_le_bytes()).collect();
     let records = [Vector { model, inputs: &signed(&inputs) }];

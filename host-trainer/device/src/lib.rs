@@ -5,6 +5,7 @@
 //! | [`client`] | client of the link protocol, over any stream of bytes |
 //! | [`info`] | device information |
 //! | `operations` | multi-request operations: benchmarks, updates, reading the model back |
+//! | [`sensor`] | the sensor of a device, and its samples |
 //! | [`connection`] | serial ports, TCP |
 //! | [`signing`] | keys, and signatures of models |
 //! | [`board`] | emulated boards, and builds of their firmware |
@@ -23,6 +24,7 @@ pub mod info;
 pub mod local;
 pub mod log;
 mod operations;
+pub mod sensor;
 pub mod signing;
 
 pub use error::Error;

@@ -31,6 +31,15 @@ pub(super) fn budget(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Parses a duration in seconds.
+#[cfg(feature = "device")]
+pub(super) fn duration(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds <= 1e6 => Ok(seconds),
+        _ => Err("a number of seconds above 0 is needed, such as 10".into()),
+    }
+}
+
 /// Parses a positive whole number and its unit, in letters of either case.
 fn quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let lower = text.to_ascii_lowercase();

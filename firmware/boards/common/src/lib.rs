@@ -31,7 +31,7 @@ pub mod uart;
 
 use embedded_hal::digital::StatefulOutputPin;
 use embedded_io::{Read, Write};
-use firmware::app::{self, App, Buffers, Start, self_test};
+use firmware::app::{self, App, Buffers, Sensor, Start, self_test};
 pub use firmware::link::frame_len;
 use firmware::slots::{LastRun, MappedFlash};
 pub use static_cell::ConstStaticCell;
@@ -39,7 +39,7 @@ use thimble_nn::{Engine, Model};
 
 use crate::clock::Clock;
 pub use crate::entropy::Entropy;
-pub use crate::parts::{Parts, Watchdog};
+pub use crate::parts::{NO_SENSOR, Parts, Watchdog};
 
 /// Memory that a board lends, sized by its model at build time.
 pub struct Memory<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize> {
@@ -59,8 +59,8 @@ impl<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize> Memory<SCRAT
 /// Answers requests on the UART for ever, with the model of the newest slot that has a good one, or
 /// else with the one that is built in. A model with which the board hangs, or faults at every start,
 /// is no longer trusted.
-pub fn run<L, K, F, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
-    parts: Parts<L, K, F>,
+pub fn run<L, K, F, S, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
+    parts: Parts<L, K, F, S>,
     model: &'static [u8],
     memory: &'static mut Memory<SCRATCH, RECEIVE, SEND>,
     uart: impl Read + Write,
@@ -69,13 +69,14 @@ where
     L: StatefulOutputPin,
     K: Clock,
     F: MappedFlash,
+    S: Sensor,
 {
     run_after(parts, model, memory, uart, |_| ())
 }
 
 /// As [`run()`], with something to do at the end of the start: it gets the slot that runs.
-pub fn run_after<L, K, F, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
-    mut parts: Parts<L, K, F>,
+pub fn run_after<L, K, F, S, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
+    mut parts: Parts<L, K, F, S>,
     model: &'static [u8],
     memory: &'static mut Memory<SCRATCH, RECEIVE, SEND>,
     mut uart: impl Read + Write,
@@ -85,6 +86,7 @@ where
     L: StatefulOutputPin,
     K: Clock,
     F: MappedFlash,
+    S: Sensor,
 {
     let start = choose_model(&mut parts, model, memory);
     match self::start(start.file, &mut memory.scratch) {
@@ -108,8 +110,8 @@ where
 }
 
 /// The model to run: that of the newest slot that has a good one, or else the one built in.
-fn choose_model<L, K, F, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
-    parts: &mut Parts<L, K, F>,
+fn choose_model<L, K, F, S, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
+    parts: &mut Parts<L, K, F, S>,
     built_in: &'static [u8],
     memory: &mut Memory<SCRATCH, RECEIVE, SEND>,
 ) -> Start<'static>

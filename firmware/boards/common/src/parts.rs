@@ -1,7 +1,7 @@
 //! A board, put together of its parts.
 
 use embedded_hal::digital::StatefulOutputPin;
-use firmware::app::{Board, NONCE_LEN, SignaturePolicy};
+use firmware::app::{Board, NONCE_LEN, NoSensor, Sensor, SignaturePolicy};
 use firmware::link::{Counter, STACK_OVERRUN};
 use firmware::slots::{MappedFlash, NoFlash, Slots};
 
@@ -10,7 +10,7 @@ use crate::entropy::Entropy;
 use crate::{signature_policy, stack};
 
 /// A board, put together of its parts.
-pub struct Parts<L, K, F = NoFlash> {
+pub struct Parts<L, K, F = NoFlash, S = NoSensor> {
     /// Name of the board.
     pub name: &'static str,
     /// A light that shows life.
@@ -25,7 +25,12 @@ pub struct Parts<L, K, F = NoFlash> {
     pub restart: fn() -> !,
     /// The watchdog.
     pub watchdog: Watchdog,
+    /// A sensor whose samples a computer records, if the board has one.
+    pub sensor: Option<S>,
 }
+
+/// The sensor of a board that has none.
+pub const NO_SENSOR: Option<NoSensor> = None;
 
 /// A watchdog: it restarts a board that has not fed it for some seconds.
 #[derive(Clone, Copy)]
@@ -41,9 +46,10 @@ impl Watchdog {
     pub const NONE: Watchdog = Watchdog { hung: false, feed: || () };
 }
 
-impl<L: StatefulOutputPin, K: Clock, F: MappedFlash> Board for Parts<L, K, F> {
+impl<L: StatefulOutputPin, K: Clock, F: MappedFlash, S: Sensor> Board for Parts<L, K, F, S> {
     type Led = L;
     type Flash = F;
+    type Sensor = S;
 
     fn name(&self) -> &'static str {
         self.name
@@ -79,6 +85,10 @@ impl<L: StatefulOutputPin, K: Clock, F: MappedFlash> Board for Parts<L, K, F> {
 
     fn entropy(&mut self) -> Option<[u8; NONCE_LEN]> {
         self.entropy.next()
+    }
+
+    fn sensor(&mut self) -> Option<&mut S> {
+        self.sensor.as_mut()
     }
 
     fn restart(&mut self) {

@@ -46,6 +46,10 @@ pub enum Command {
     Dial(FileName, FileName),
     /// `motion IN OUT`: an accelerometer and a light, played (see [`crate::sensors`]).
     Motion(FileName, FileName),
+    /// `activity IN OUT`: the same with windows that overlap.
+    Activity(FileName, FileName),
+    /// `play IN`: answer requests, with an accelerometer that plays the samples of `IN`.
+    Play(FileName),
     /// `panic`: do so, for a test to see how a panic ends.
     Panic,
     /// `overflow`: use up the stack, for a test to see how that ends.
@@ -72,6 +76,12 @@ impl Command {
             "panic" => return Ok(Command::Panic),
             "overflow" => return Ok(Command::Overflow),
             "faulty" => return Ok(Command::Faulty),
+            "play" => {
+                return match (words.next(), words.next()) {
+                    (Some(input), None) => Ok(Command::Play(FileName::new(input)?)),
+                    _ => Err(Failure::Command("play takes a file name, IN")),
+                };
+            }
             _ => {}
         }
         let build = match command {
@@ -81,10 +91,11 @@ impl Command {
             "count" => Command::Count,
             "dial" => Command::Dial,
             "motion" => Command::Motion,
+            "activity" => Command::Activity,
             _ => {
                 return Err(Failure::Command(
-                    "the command is not bulk, vectors, costs, count, dial, motion, panic, overflow or \
-                     faulty",
+                    "the command is not bulk, vectors, costs, count, dial, motion, activity, play, panic, \
+                     overflow or faulty",
                 ));
             }
         };

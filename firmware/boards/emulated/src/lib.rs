@@ -36,8 +36,9 @@ use firmware::slots::MappedFlash;
 use thimble_board::clock::Clock;
 use thimble_board::{Memory, Parts};
 
-use crate::command::Command;
+use crate::command::{Command, FileName};
 use crate::failure::Failure;
+use crate::files::InputFile;
 
 /// Does what the command line asks; ends the emulation afterwards, with a code that says how it
 /// went. `work` is for the commands that read and write files.
@@ -63,6 +64,7 @@ where
                 }
             })
         }
+        Ok(Command::Play(input)) => play(parts, model, memory, work, uart, &input),
         Ok(Command::Overflow) => {
             ending::overflow(0);
             ending::exit(Err(Failure::Content("the stack did not end")))
@@ -90,8 +92,49 @@ where
         ),
         Command::Dial(input, output) => vectors::run(work, &input, &output, sensors::dial),
         Command::Motion(input, output) => vectors::run(work, &input, &output, sensors::motion),
-        Command::Panic | Command::Overflow | Command::Faulty | Command::Serve => {
+        Command::Activity(input, output) => vectors::run(work, &input, &output, sensors::activity),
+        Command::Panic
+        | Command::Overflow
+        | Command::Faulty
+        | Command::Play(_)
+        | Command::Serve => {
             panic!("asked to")
         }
     }))
+}
+
+/// Answers requests, with an accelerometer that plays a recording. A function of its own, so that the
+/// stack of boards without a sensor is measured without it.
+#[inline(never)]
+fn play<L, K, F, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
+    parts: Parts<L, K, F>,
+    model: &'static [u8],
+    memory: &'static mut Memory<SCRATCH, RECEIVE, SEND>,
+    work: &'static mut [u32],
+    uart: impl Read + Write,
+    input: &FileName,
+) -> !
+where
+    L: StatefulOutputPin,
+    K: Clock,
+    F: MappedFlash,
+{
+    let recording = match recording(input, work) {
+        Ok(recording) => recording,
+        Err(failure) => ending::exit(Err(failure)),
+    };
+    let Parts { name, led, clock, slots, entropy, restart, watchdog, .. } = parts;
+    let sensor = sensors::played(recording);
+    let parts = Parts { name, led, clock, slots, entropy, restart, watchdog, sensor };
+    thimble_board::run(parts, model, memory, uart)
+}
+
+/// Reads a recording: samples of three i16, little-endian.
+fn recording(input: &FileName, work: &'static mut [u32]) -> Result<&'static [u8], Failure> {
+    let work: &mut [u8] = bytemuck::cast_slice_mut(work);
+    let read = InputFile::open(input)?.fill(work)?;
+    match work.get(..read) {
+        Some(recording) if read > 0 && read < work.len() && read.is_multiple_of(6) => Ok(recording),
+        _ => Err(Failure::Content("IN is no recording, or does not fit into this board's buffer")),
+    }
 }

@@ -11,7 +11,7 @@ use embedded_io::{Read, ReadReady, Write};
 use thimble_board::clock::SysTick;
 use thimble_board::parts::reset;
 use thimble_board::uart::Sleeping;
-use thimble_board::{Entropy, Memory, Parts, Watchdog};
+use thimble_board::{Entropy, Memory, NO_SENSOR, Parts, Watchdog};
 use volatile_register::RW;
 
 use crate::{files, ram};
@@ -53,6 +53,7 @@ pub fn run<I: Image, const SCRATCH: usize, const RECEIVE: usize, const SEND: usi
         entropy: Entropy::new(files::random),
         restart: reset,
         watchdog: Watchdog::NONE,
+        sensor: NO_SENSOR,
     };
     crate::run(parts, model, memory, work, uart)
 }

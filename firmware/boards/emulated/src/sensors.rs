@@ -1,16 +1,17 @@
-//! `dial IN OUT` and `motion IN OUT`: the applications of `firmware::inputs` with sensors that play
-//! a recording, for tests to hold every byte against the computer's.
+//! `dial IN OUT`, `motion IN OUT` and `activity IN OUT`: the applications of `thimble-sensors` with sensors
+//! that play a recording, for tests to compare every byte with the computer's. `play IN`: a sensor whose
+//! samples a computer records.
 //!
 //! `IN` has the records of [`vectors`](crate::vectors): a model, and the recording in the place of
 //! inputs. The answers are
 //!
 //! - for `dial`, whose recording is pairs of counts, i16: for each the duty, u16 of 1,000, and the
 //!   bytes of the model's output;
-//! - for `motion`, whose recording is samples of three i16: for each window a 0, the class, whether
+//! - for `motion` and `activity`, whose recording is samples of three i16: for each window a 0, the class, whether
 //!   the light is on, and the bytes of the model's output; for each error a 1 and what it was. A
 //!   sample whose x is −32768 stands for a bus on which nothing answers, 32767 for samples lost.
 //!
-//! At the end of both there is a u32, the counts that lay beyond. All numbers are little-endian.
+//! At the end of each there is a u32, the counts that lay beyond. All numbers are little-endian.
 
 use core::cell::Cell;
 use core::convert::Infallible;
@@ -18,10 +19,11 @@ use core::convert::Infallible;
 use embedded_hal::digital::OutputPin;
 use embedded_hal::i2c::{self, ErrorKind, I2c, NoAcknowledgeSource, Operation};
 use embedded_hal::pwm::SetDutyCycle;
+use thimble_features::{ACTIVITY, ACTIVITY_STEP, ACTIVITY_WINDOW, MOTION, WINDOW};
 use thimble_nn::{Engine, Model};
 use thimble_sensors::dial::{AnalogIn, Dial};
-use thimble_sensors::lis3dh::{Lis3dhFifo, SlaveAddr};
-use thimble_sensors::motion::{Motion, MotionError, SensorError};
+use thimble_sensors::lis3dh::{Lis3dhFifo, Rate, SlaveAddr};
+use thimble_sensors::motion::{Motion, MotionError, SensorError, Windows};
 
 /// Steps of the played PWM pin.
 const MOST_DUTY: u16 = 1000;
@@ -126,8 +128,10 @@ impl OutputPin for Light<'_> {
 }
 
 /// A bus with a LIS3DH whose FIFO holds the rest of a recording.
-struct Bus<'r> {
+pub struct Bus<'r> {
     samples: core::slice::Iter<'r, [u8; 6]>,
+    /// What follows at the end of the recording: nothing, or the recording again.
+    then: &'r [[u8; 6]],
     /// Its registers, as they were written.
     registers: [u8; 0x40],
     /// The register that is read next.
@@ -154,6 +158,9 @@ impl Bus<'_> {
     }
 
     fn read(&mut self, register: u8, values: &mut [u8]) -> Result<(), ErrorKind> {
+        if self.samples.as_slice().is_empty() {
+            self.samples = self.then.iter();
+        }
         let value = match register & 0x3f {
             WHO_AM_I => 0x33,
             FIFO_SRC => match self.event() {
@@ -220,8 +227,42 @@ impl I2c for Bus<'_> {
     }
 }
 
-/// Plays samples; none if the model is refused, or there is too little memory.
+/// An accelerometer that plays a recording, and again from its beginning; none for an empty one.
+///
+/// Samples come as fast as they are read.
+pub fn played(recording: &[u8]) -> Option<Lis3dhFifo<Bus<'_>>> {
+    let (samples, _) = recording.as_chunks();
+    let bus = Bus { samples: samples.iter(), then: samples, registers: [0; 0x40], at: 0 };
+    if samples.is_empty() {
+        return None;
+    }
+    Lis3dhFifo::start(bus, SlaveAddr::Default, Rate::Hz25).ok()
+}
+
+/// Plays samples through the features of the preset `motion`.
 pub fn motion<'b>(
+    model: &[u8],
+    recording: &[u8],
+    buffer: &'b mut [u32],
+) -> Option<(usize, &'b [u8])> {
+    let windows = Windows::<WINDOW> { features: MOTION, step: WINDOW };
+    answers(windows, Rate::Hz100, model, recording, buffer)
+}
+
+/// Plays samples through the features of the preset `activity`, in windows that overlap.
+pub fn activity<'b>(
+    model: &[u8],
+    recording: &[u8],
+    buffer: &'b mut [u32],
+) -> Option<(usize, &'b [u8])> {
+    let windows = Windows::<ACTIVITY_WINDOW> { features: ACTIVITY, step: ACTIVITY_STEP };
+    answers(windows, Rate::Hz25, model, recording, buffer)
+}
+
+/// Plays samples; none if the model is refused, or there is too little memory.
+fn answers<'b, const LENGTH: usize>(
+    windows: Windows<LENGTH>,
+    rate: Rate,
     model: &[u8],
     recording: &[u8],
     buffer: &'b mut [u32],
@@ -229,10 +270,10 @@ pub fn motion<'b>(
     let model = Model::parse(model).ok()?;
     let (scratch, mut answer) = Answer::new(buffer, model.scratch_len())?;
     let samples = recording.as_chunks().0.iter();
-    let bus = Bus { samples, registers: [0; 0x40], at: 0 };
-    let sensor = Lis3dhFifo::start(bus, SlaveAddr::Default).ok()?;
+    let bus = Bus { samples, then: &[], registers: [0; 0x40], at: 0 };
+    let sensor = Lis3dhFifo::start(bus, SlaveAddr::Default, rate).ok()?;
     let lit = Cell::new(false);
-    let mut motion = Motion::new(Engine::new(model, scratch).ok()?, sensor, Light(&lit));
+    let mut motion = Motion::new(Engine::new(model, scratch).ok()?, windows, sensor, Light(&lit));
     loop {
         match motion.step() {
             Ok(Some(window)) => {

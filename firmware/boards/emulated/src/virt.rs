@@ -7,7 +7,7 @@ use firmware::app::NoLed;
 use thimble_board::clock::Cycles;
 use thimble_board::plic::Plic;
 use thimble_board::uart::Sleeping;
-use thimble_board::{Entropy, Memory, Parts, Watchdog, stack};
+use thimble_board::{Entropy, Memory, NO_SENSOR, Parts, Watchdog, stack};
 use volatile_register::RW;
 
 use crate::{files, ram};
@@ -32,6 +32,7 @@ pub fn run<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
         entropy: Entropy::new(files::random),
         restart,
         watchdog: Watchdog::NONE,
+        sensor: NO_SENSOR,
     };
     crate::run(parts, model, memory, work, uart)
 }

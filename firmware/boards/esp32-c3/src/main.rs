@@ -10,7 +10,7 @@ use esp_hal::usb::usb_serial_jtag::UsbSerialJtag;
 use firmware::link::Counter;
 use firmware::slots::NoFlash;
 use thimble_board::clock::Clock;
-use thimble_board::{Entropy, Parts, Watchdog};
+use thimble_board::{Entropy, NO_SENSOR, Parts, Watchdog};
 use thimble_board_hardware as _;
 
 esp_bootloader_esp_idf::esp_app_desc!();
@@ -53,6 +53,7 @@ fn main() -> ! {
         entropy: Entropy::NONE,
         restart: || esp_hal::system::software_reset(),
         watchdog: Watchdog::NONE,
+        sensor: NO_SENSOR,
     };
     thimble_board::run(parts, MODEL, MEMORY.take(), UsbSerialJtag::new(chip.USB_DEVICE))
 }

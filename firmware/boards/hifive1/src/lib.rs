@@ -8,7 +8,7 @@ mod watchdog;
 use thimble_board::clock::Cycles;
 use thimble_board::plic::Plic;
 use thimble_board::uart::Sleeping;
-use thimble_board::{Entropy, Parts, Watchdog, stack};
+use thimble_board::{Entropy, NO_SENSOR, Parts, Watchdog, stack};
 use volatile_register::RW;
 
 pub use crate::led::Led;
@@ -44,6 +44,7 @@ pub fn start() -> (Hifive1, impl embedded_io::Read + embedded_io::Write) {
         entropy: Entropy::NONE,
         restart,
         watchdog: Watchdog::NONE,
+        sensor: NO_SENSOR,
     };
     (parts, Sleeping::new(Uart::link(), move || plic.acknowledge()))
 }

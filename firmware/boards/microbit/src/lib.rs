@@ -15,7 +15,7 @@ use thimble_board::clock::Clock;
 use thimble_board::flash::Partition;
 use thimble_board::parts::reset;
 use thimble_board::uart::Sleeping;
-use thimble_board::{Entropy, Parts, Watchdog};
+use thimble_board::{Entropy, NO_SENSOR, Parts, Watchdog};
 
 pub use crate::flash::Nvmc;
 
@@ -71,6 +71,7 @@ pub fn start() -> Microbit<impl embedded_io::Read + embedded_io::Write> {
         entropy: Entropy::new(entropy),
         restart: reset,
         watchdog,
+        sensor: NO_SENSOR,
     };
     (parts, uart)
 }

@@ -11,7 +11,7 @@ use embassy_stm32::{Peri, bind_interrupts, pac, peripherals};
 use thimble_board::flash::Partition;
 use thimble_board::parts::reset;
 use thimble_board::uart::Waiting;
-use thimble_board::{ConstStaticCell, Entropy, Parts, Watchdog};
+use thimble_board::{ConstStaticCell, Entropy, NO_SENSOR, Parts, Watchdog};
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
@@ -58,6 +58,7 @@ fn main() -> ! {
         entropy: Entropy::NONE,
         restart: reset,
         watchdog,
+        sensor: NO_SENSOR,
     };
     thimble_board::run(parts, MODEL, MEMORY.take(), Waiting(uart, watchdog.feed))
 }

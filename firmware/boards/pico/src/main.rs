@@ -6,17 +6,23 @@ use cortex_m_rt::entry;
 use embassy_rp::clocks::RoscRng;
 use embassy_rp::flash::{Blocking, Flash};
 use embassy_rp::gpio::{Level, Output};
+#[cfg(feature = "sensor")]
+use embassy_rp::i2c::{self, I2c};
 use embassy_rp::uart::{self, BufferedUart};
 use embassy_rp::watchdog::{self, ResetReason};
 use embassy_rp::{Peri, bind_interrupts, peripherals};
 use embassy_time::{Duration, Instant};
 use firmware::app::NONCE_LEN;
 use firmware::link::Counter;
+#[cfg(not(feature = "sensor"))]
+use thimble_board::NO_SENSOR;
 use thimble_board::clock::Clock;
 use thimble_board::flash::Partition;
 use thimble_board::parts::reset;
 use thimble_board::uart::Waiting;
 use thimble_board::{ConstStaticCell, Entropy, Parts, Watchdog};
+#[cfg(feature = "sensor")]
+use thimble_sensors::lis3dh::{Lis3dhFifo, Rate, SlaveAddr};
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
@@ -43,6 +49,17 @@ fn main() -> ! {
     let uart = BufferedUart::new(
         chip.UART0, chip.PIN_0, chip.PIN_1, Interrupts, to_send, received, config,
     );
+    #[cfg(feature = "sensor")]
+    let sensor = {
+        let mut config = i2c::Config::default();
+        config.frequency = 400_000;
+        let bus = I2c::new_blocking(chip.I2C0, chip.PIN_5, chip.PIN_4, config);
+        // The address with its pin SA0 high or open, as most breakout boards have it.
+        let sensor = Lis3dhFifo::start(bus, SlaveAddr::Alternate, Rate::Hz25);
+        sensor.inspect_err(|error| defmt::error!("{}", defmt::Display2Format(error))).ok()
+    };
+    #[cfg(not(feature = "sensor"))]
+    let sensor = NO_SENSOR;
     let parts = Parts {
         name: env!("CARGO_PKG_NAME"),
         // The light on the board.
@@ -56,6 +73,7 @@ fn main() -> ! {
         entropy: Entropy::new(entropy),
         restart: reset,
         watchdog,
+        sensor,
     };
     thimble_board::run(parts, MODEL, MEMORY.take(), Waiting(uart, watchdog.feed))
 }

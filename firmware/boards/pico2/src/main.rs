@@ -14,7 +14,7 @@ use firmware::app::NONCE_LEN;
 use thimble_board::flash::Partition;
 use thimble_board::parts::reset;
 use thimble_board::uart::Waiting;
-use thimble_board::{ConstStaticCell, Entropy, Parts, Watchdog};
+use thimble_board::{ConstStaticCell, Entropy, NO_SENSOR, Parts, Watchdog};
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
@@ -54,6 +54,7 @@ fn main() -> ! {
         entropy: Entropy::new(entropy),
         restart: reset,
         watchdog,
+        sensor: NO_SENSOR,
     };
     thimble_board::run(parts, MODEL, MEMORY.take(), Waiting(uart, watchdog.feed))
 }

@@ -10,25 +10,32 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use anyhow::{Context, bail};
+use tempfile::TempDir;
 
+use crate::cli::files;
+use crate::data::{Row, RowReader, RowSpec, Table, TableTarget, activity_recording};
 use crate::device::Error;
 use crate::device::board::{Board, Log};
 use crate::device::client::POLL;
 use crate::device::emulator::{Emulator, Options, Uart};
 use crate::device::log::{Level, Line};
-use crate::foreign_text::escaped;
+use crate::foreign_text::{self, escaped};
 
 /// Default port of an emulated board.
 const DEFAULT_PORT: u16 = 7878;
 /// Environment variable that overrides the port.
 const PORT_VARIABLE: &str = "THIMBLE_PORT";
+/// Name of the file with the recording that the sensor plays.
+const RECORDING: &str = "in";
 /// Exit code that a shell reports for a program ended by Ctrl-C.
 pub(super) const INTERRUPTED: i32 = 130;
 
 /// Emulates a board until it ends or the user stops it. Ends this program with the firmware's exit
 /// code, so that `cargo run` passes it on.
-pub fn run(board: &str, elf: &Path, port: Option<u16>) -> Result<(), Error> {
+pub fn run(board: &str, elf: &Path, port: Option<u16>, play: Option<&Path>) -> anyhow::Result<()> {
     let board = Board::named(board)?;
+    let folder = play.map(recording).transpose()?;
     let port = port.or_else(|| env::var(PORT_VARIABLE).ok()?.parse().ok()).unwrap_or(DEFAULT_PORT);
     let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
     let interrupted = Arc::new(AtomicBool::new(false));
@@ -45,6 +52,8 @@ pub fn run(board: &str, elf: &Path, port: Option<u16>) -> Result<(), Error> {
                 let _ = first_line.send(());
             }
         }),
+        command: if folder.is_some() { &["play", RECORDING] } else { &[] },
+        folder: folder.as_ref().map(TempDir::path),
         ..Options::serve(board, elf)
     })?;
     let mut greeted = false;
@@ -53,7 +62,7 @@ pub fn run(board: &str, elf: &Path, port: Option<u16>) -> Result<(), Error> {
             break status;
         }
         if interrupted.load(Ordering::SeqCst) {
-            drop(emulator);
+            drop((emulator, folder));
             std::process::exit(INTERRUPTED);
         }
         if board.log == Log::Memory && !greeted {
@@ -71,7 +80,48 @@ pub fn run(board: &str, elf: &Path, port: Option<u16>) -> Result<(), Error> {
             std::thread::sleep(POLL);
         }
     };
-    finish(emulator, status)
+    drop(folder);
+    Ok(finish(emulator, status)?)
+}
+
+/// Returns a folder with the samples of a recording, three little-endian i16 each.
+fn recording(play: &Path) -> anyhow::Result<TempDir> {
+    let embedded = || play.to_str().and_then(activity_recording).filter(|_| !play.exists());
+    let counts = match embedded() {
+        Some(counts) => counts,
+        None => samples(play)?,
+    };
+    let folder = tempfile::tempdir().context("a temporary folder is needed")?;
+    let bytes: Vec<u8> = counts.into_iter().flat_map(i16::to_le_bytes).collect();
+    files::write(&folder.path().join(RECORDING), &bytes)?;
+    Ok(folder)
+}
+
+/// Reads the samples of a CSV file with the columns x, y and z.
+fn samples(path: &Path) -> anyhow::Result<Vec<i16>> {
+    let axes = ["x", "y", "z"].map(String::from);
+    let spec = RowSpec { features: axes.to_vec(), is_another_file: true, ..RowSpec::default() };
+    let table = Table::new(path, TableTarget::Values(Vec::new()));
+    let mut reader = RowReader::open(path, &table, spec)?;
+    let (mut row, mut counts) = (Row::default(), Vec::new());
+    while reader.read(&mut row)? {
+        for (value, axis) in row.features.iter().zip(&axes) {
+            // Of 12 bits.
+            if value.fract() != 0.0 || !(-2048.0..=2047.0).contains(value) {
+                bail!(
+                    "{}, line {}, column {axis}: {value} is no count of the sensor. Counts are \
+                     whole numbers from -2048 to 2047",
+                    foreign_text::path(path),
+                    row.line
+                );
+            }
+            counts.push(*value as i16);
+        }
+    }
+    match counts.is_empty() {
+        true => bail!("{}: the recording has no samples", foreign_text::path(path)),
+        false => Ok(counts),
+    }
 }
 
 fn finish(mut emulator: Emulator, status: ExitStatus) -> Result<(), Error> {

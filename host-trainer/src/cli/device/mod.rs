@@ -5,7 +5,10 @@ mod emulate;
 mod evaluate;
 mod infer;
 mod predict;
+mod recognize;
+mod record;
 mod show;
+mod stream;
 mod update;
 
 use std::path::PathBuf;
@@ -33,6 +36,10 @@ pub enum DeviceArgs {
     Infer(infer::InferArgs),
     /// Predict the rows of a CSV file on the device, in the units of its columns
     Predict(predict::PredictArgs),
+    /// Record the device's sensor into a labeled CSV file
+    Record(record::RecordArgs),
+    /// Classify windows of the device's sensor on the device
+    Recognize(recognize::RecognizeArgs),
     /// Run the model's self-tests on the device
     SelfTest(Link),
     /// Run the test rows of a dataset on the device, and compare every output byte with the host's
@@ -62,6 +69,10 @@ pub enum DeviceArgs {
         /// Port on 127.0.0.1 for its UART [default: $THIMBLE_PORT, or 7878]
         #[arg(long)]
         port: Option<u16>,
+        /// Recording that its accelerometer plays, again and again: a CSV file of raw counts with columns
+        /// x, y and z, or a recording of the dataset `activity`, such as walking_01
+        #[arg(long, value_name = "FILE|RECORDING")]
+        play: Option<PathBuf>,
     },
 }
 
@@ -99,6 +110,8 @@ pub fn run(args: DeviceArgs, quiet: bool) -> anyhow::Result<()> {
         DeviceArgs::Info(link) => link.ask(show::info),
         DeviceArgs::Infer(args) => infer::run(args),
         DeviceArgs::Predict(args) => predict::run(args),
+        DeviceArgs::Record(args) => record::run(args),
+        DeviceArgs::Recognize(args) => recognize::run(args),
         DeviceArgs::SelfTest(link) => link.ask(show::self_test),
         DeviceArgs::Evaluate(args) => evaluate::run(args, quiet),
         DeviceArgs::Bench(args) => bench::run(args, quiet),
@@ -107,7 +120,9 @@ pub fn run(args: DeviceArgs, quiet: bool) -> anyhow::Result<()> {
         DeviceArgs::NewKey { file } => update::new_key(&file),
         DeviceArgs::Restart(args) => update::run_restart(args),
         DeviceArgs::Monitor(args) => show::monitor(&args),
-        DeviceArgs::Emulate { board, elf, port } => Ok(emulate::run(&board, &elf, port)?),
+        DeviceArgs::Emulate { board, elf, port, play } => {
+            emulate::run(&board, &elf, port, play.as_deref())
+        }
     }
 }
 

@@ -10,7 +10,7 @@ const ERRORS = [
   ["NoCounter"], ["NoInput"], ["NoSlots"], ["NoUpdate"], ["TooLarge", "capacity"], ["OutOfOrder", "expected"],
   ["ChunkSize", "unit"], ["Incomplete", "missing"], ["Rejected"], ["Flash"], ["NothingBefore"], ["NotCounts"],
   ["NotReals"], ["NotANumber", "input"], ["RestartFirst"], ["CommandUnsigned"], ["CommandSignature"],
-  ["NoChallenge"], ["NoEntropy"],
+  ["NoChallenge"], ["NoEntropy"], ["NoSensor"], ["SensorFailed"],
 ];
 const REJECTIONS = [
   "it is no model, is damaged, or is beyond the limits of the firmware",

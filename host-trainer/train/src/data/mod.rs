@@ -31,7 +31,7 @@ mod table;
 mod target_scaling;
 mod windows;
 
-pub use activity::CLASSES as ACTIVITY_CLASSES;
+pub use activity::{CLASSES as ACTIVITY_CLASSES, activity_recording};
 pub use area::Averager;
 pub use augment::{Shift, Shifts};
 pub use byte_sums::ByteSums;
@@ -59,4 +59,4 @@ pub use thimble_features::{Area, AreaMismatch};
 pub use thimble_preparation::{
     Background, ColorMode, Fit, Invert, Preparation, PreparationError, PrepareError, Prepared,
 };
-pub use windows::{RowRecordings, WindowFeature, Windows};
+pub use windows::{RowRecordings, WindowFeature, WindowFeatures, Windows};

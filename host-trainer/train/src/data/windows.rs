@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model_format::limits::MAX_WIDTH;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
-use thimble_features::{Feature, Features as WindowFeatures, PARTS, STEPS_PER_OCTAVE};
+use thimble_features::{Feature, Features as DeviceFeatures, PARTS, STEPS_PER_OCTAVE};
 use thimble_support::foreign_text::shown;
 
 use super::{Dataset, Error, FeatureLabel, Features, Labels, Raw};
@@ -110,7 +110,42 @@ pub(super) struct Sensor<'a> {
     pub unit: &'a str,
 }
 
+/// Features of a window of samples of so many axes.
+#[derive(Clone, Debug)]
+pub struct WindowFeatures {
+    axes: usize,
+    each: Vec<Feature>,
+    magnitude: Vec<Feature>,
+    total: Vec<Feature>,
+}
+
+impl WindowFeatures {
+    fn on_device(&self) -> DeviceFeatures<'_> {
+        let WindowFeatures { axes, each, magnitude, total } = self;
+        DeviceFeatures { axes: *axes, each, magnitude, total }
+    }
+
+    /// Returns the number of features.
+    pub fn count(&self) -> usize {
+        self.on_device().count()
+    }
+
+    /// Computes the features of a window, samples × axes; `None` if it has no whole samples.
+    pub fn compute(&self, samples: &[i16]) -> Option<Vec<i16>> {
+        let mut features = vec![0; self.count()];
+        self.on_device().compute(samples, &mut features).ok()?;
+        Some(features)
+    }
+}
+
 impl Windows {
+    /// Returns the features of a window of samples of so many axes.
+    pub fn features(&self, axes: usize) -> WindowFeatures {
+        let [each, magnitude, total] = [&self.each, &self.magnitude, &self.total]
+            .map(|list| list.iter().map(|feature| feature.0).collect::<Vec<Feature>>());
+        WindowFeatures { axes, each, magnitude, total }
+    }
+
     /// Returns a problem of the settings that does not depend on the data.
     pub fn problem(&self) -> Option<String> {
         let lists = [("each", &self.each), ("magnitude", &self.magnitude), ("total", &self.total)];
@@ -141,9 +176,7 @@ impl Windows {
             return Err(fail(problem));
         }
         let axes = sensor.axes.len();
-        let [each, magnitude, total] = [&self.each, &self.magnitude, &self.total]
-            .map(|list| list.iter().map(|feature| feature.0).collect::<Vec<Feature>>());
-        let features = WindowFeatures { axes, each: &each, magnitude: &magnitude, total: &total };
+        let features = self.features(axes);
         let width = features.count();
         if width == 0 || width > MAX_WIDTH {
             return Err(fail(format!(
@@ -151,17 +184,16 @@ impl Windows {
             )));
         }
         let (mut counts, mut indices, mut of_rows) = (Vec::new(), Vec::new(), Vec::new());
-        let mut row = vec![0; width];
         for (number, recording) in recordings.iter().enumerate() {
             let before = indices.len();
             for (class, samples) in &recording.stretches {
                 let length = self.length.saturating_mul(axes);
                 let step = self.step.saturating_mul(axes);
                 for window in samples.windows(length).step_by(step) {
-                    features
-                        .compute(window, &mut row)
-                        .map_err(|_| fail("its windows do not have whole samples".to_string()))?;
-                    counts.extend_from_slice(&row);
+                    let row = features
+                        .compute(window)
+                        .ok_or_else(|| fail("its windows do not have whole samples".to_string()))?;
+                    counts.extend(row);
                     indices.push(*class);
                     of_rows.push(number as u32);
                 }
@@ -183,8 +215,9 @@ impl Windows {
         }
         let values = Array2::from_shape_vec((indices.len(), width), counts)
             .map_err(|error| fail(error.to_string()))?;
-        let axes = sensor.axes.iter().map(|axis| (axis.as_str(), &each));
-        let series = axes.chain([("magnitude", &magnitude), ("total", &total)]);
+        let axes = sensor.axes.iter().map(|axis| (axis.as_str(), &features.each));
+        let others = [("magnitude", &features.magnitude), ("total", &features.total)];
+        let series = axes.chain(others);
         let described = series.flat_map(|(series, kinds)| {
             kinds.iter().map(move |&kind| described(series, kind, sensor))
         });

@@ -9,11 +9,15 @@ use embassy_rp::watchdog::Watchdog;
 use embassy_time::{Duration, block_for};
 use thimble_board::ConstStaticCell;
 use thimble_board_hardware as _;
+use thimble_features::{MOTION, WINDOW};
 use thimble_nn::Engine;
-use thimble_sensors::lis3dh::{Lis3dhFifo, SlaveAddr};
-use thimble_sensors::motion::Motion;
+use thimble_sensors::lis3dh::{Lis3dhFifo, Rate, SlaveAddr};
+use thimble_sensors::motion::{Motion, Windows};
 
 include!(concat!(env!("OUT_DIR"), "/motion.rs"));
+
+/// Windows of the model, one after the other.
+const WINDOWS: Windows<WINDOW> = Windows { features: MOTION, step: WINDOW };
 
 /// Scratch memory of the engine.
 static SCRATCH: ConstStaticCell<[u32; motion::SCRATCH_LEN]> =
@@ -44,13 +48,13 @@ fn main() -> ! {
     // The address with its pin SA0 high or open, as most breakout boards have it.
     let sensor = loop {
         watchdog.feed(WATCHDOG);
-        match Lis3dhFifo::start(&mut bus, SlaveAddr::Alternate) {
+        match Lis3dhFifo::start(&mut bus, SlaveAddr::Alternate, Rate::Hz100) {
             Ok(sensor) => break sensor,
             Err(error) => defmt::warn!("{}", defmt::Display2Format(&error)),
         }
         block_for(FIND);
     };
-    let mut motion = Motion::new(engine, sensor, light);
+    let mut motion = Motion::new(engine, WINDOWS, sensor, light);
     loop {
         watchdog.feed(WATCHDOG);
         match motion.step().map(|answer| answer.map(|answer| answer.class)) {
