@@ -396,6 +396,11 @@ impl RowReader {
         self.expected_rows
     }
 
+    /// Returns the name of a row's class, for a table with classes.
+    pub(in super::super) fn class_name(&self, row: &Row) -> Option<&str> {
+        Some(self.classes.as_ref()?.names().get(usize::from(row.class?))?)
+    }
+
     /// Returns the classes that were found or given.
     pub(super) fn classes(&self) -> Option<&ClassNames> {
         self.classes.as_ref()
