@@ -3,7 +3,7 @@
 use model_format::{DataType, Dense, Encoding, Layer, Model};
 use serde::Deserialize;
 
-use super::Chip;
+use super::{Chip, Waits};
 
 /// Number of [`Costs`].
 pub const PARTS: usize = 7;
@@ -48,14 +48,19 @@ pub struct Time {
     pub cycles: u64,
     /// Clock of the core, in MHz.
     pub clock_mhz: u64,
+    /// Clocks in which the core waits for the memory of the weights, if they were measured on the
+    /// chip.
+    pub waits: Option<u64>,
     /// Parts of the model that come on top.
     pub beside: Vec<&'static str>,
 }
 
 impl Time {
-    /// Returns the time of these cycles in milliseconds, at the chip's clock.
+    /// Returns the time of these cycles and of the measured waits in milliseconds, at the chip's
+    /// clock.
     pub fn milliseconds(&self) -> f64 {
-        self.cycles as f64 / self.clock_mhz as f64 / 1e3
+        let clocks = self.cycles + self.waits.unwrap_or(0);
+        clocks as f64 / self.clock_mhz as f64 / 1e3
     }
 }
 
@@ -74,6 +79,7 @@ pub enum NoTime {
 pub(super) fn predict(
     chip: &Chip,
     costs: Option<&Costs>,
+    waits: &Waits,
     model: &Model<'_>,
 ) -> Result<Time, NoTime> {
     let costs = costs.ok_or(NoTime::Core)?;
@@ -91,7 +97,7 @@ pub(super) fn predict(
         }
     }
     let cycles = costs.total(layers).max(0.0).round() as u64;
-    Ok(Time { cycles, clock_mhz: chip.clock_mhz, beside })
+    Ok(Time { cycles, clock_mhz: chip.clock_mhz, waits: waits.clocks(chip, model), beside })
 }
 
 /// Inputs and rows of a layer, if it is of the kind that was measured.

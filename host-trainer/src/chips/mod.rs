@@ -7,12 +7,14 @@
 
 mod cycles;
 mod measured;
+mod waits;
 
 use firmware::link::frame_len;
 use model_format::{Model, OpSet, WeightLayout};
 
 pub use cycles::{Costs, NoTime, PARTS, Time};
 pub use measured::{BoardRam, Code, Measured};
+pub use waits::{Waits, WaitsError, measured_wait};
 
 use crate::pack::Core;
 
@@ -180,11 +182,20 @@ impl Chip {
         })
     }
 
-    /// Predicts the memory that a model takes on this chip.
+    /// Predicts the memory that a model takes on this chip, and its time, with the waits for memory
+    /// that were contributed.
     ///
     /// # Errors
     /// [`ChipError::Layout`] if the model is packed for another core.
     pub fn predict(&self, model: &Model<'_>) -> Result<Prediction, ChipError> {
+        self.predict_with(model, &Waits::contributed()?)
+    }
+
+    /// Predicts as [`predict`](Self::predict) does, with these waits for memory.
+    ///
+    /// # Errors
+    /// [`ChipError::Layout`] if the model is packed for another core.
+    pub fn predict_with(&self, model: &Model<'_>, waits: &Waits) -> Result<Prediction, ChipError> {
         let measured = Measured::read()?;
         let code = measured.targets.get(self.target).ok_or(ChipError::Target(self.target))?;
         let dense = |layer| match layer {
@@ -207,7 +218,7 @@ impl Chip {
         let costs = self.timing.and_then(|core| measured.cycles.get(core));
         Ok(Prediction {
             board,
-            time: cycles::predict(self, costs, model),
+            time: cycles::predict(self, costs, waits, model),
             code: code.of(OpSet::of(model)),
             model: model.file_len() as u64,
             scratch: model.scratch_len() as u64 * 4,

@@ -307,6 +307,9 @@ pub struct InspectArgs {
     /// fits; `list` shows all chips
     #[arg(long = "for", value_name = "CHIP")]
     pub chip: Option<String>,
+    /// File of measured waits for memory, which `device bench --calibrate` writes
+    #[arg(long, value_name = "FILE", requires = "chip")]
+    pub calibration: Option<PathBuf>,
     /// Print the prediction as a JSON object
     #[arg(long, requires = "chip")]
     pub json: bool,

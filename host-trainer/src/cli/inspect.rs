@@ -8,7 +8,7 @@ use thimble_nn::Engine;
 use super::args::InspectArgs;
 use super::evaluate::read_model;
 use super::terminal;
-use crate::chips::{CHIPS, Chip, Prediction};
+use crate::chips::{CHIPS, Chip, Prediction, Waits};
 use crate::foreign_text;
 use crate::report::{chips_text, inspect_text, prediction_text};
 
@@ -18,11 +18,17 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<()> {
     let bytes = read_model(&args.model)?;
     let place = || foreign_text::path(&args.model);
     let model = Model::parse(&bytes).with_context(place)?;
+    let waits = Waits::contributed()?;
+    let waits = match &args.calibration {
+        Some(path) => waits.replaced_by(Waits::read(path)?),
+        None => waits,
+    };
+    let predict = |chip: &Chip| chip.predict_with(&model, &waits);
     let text = match args.chip.as_deref() {
         None => inspect_text(&model, passed(&model)?),
         Some("list") => {
             // Chips for which the model is not packed are marked as such.
-            let all: Vec<_> = CHIPS.iter().map(|chip| (chip, chip.predict(&model).ok())).collect();
+            let all: Vec<_> = CHIPS.iter().map(|chip| (chip, predict(chip).ok())).collect();
             match args.json {
                 true => {
                     let all = all.into_iter().map(|(chip, found)| value(chip, found));
@@ -33,7 +39,7 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<()> {
         }
         Some(name) => {
             let chip = Chip::named(name)?;
-            let prediction = chip.predict(&model).with_context(place)?;
+            let prediction = predict(chip).with_context(place)?;
             match args.json {
                 true => format!("{:#}\n", value(chip, Some(prediction))),
                 false => prediction_text(chip, &prediction),
@@ -67,8 +73,10 @@ fn value(chip: &Chip, prediction: Option<Prediction>) -> Value {
         if let Ok(time) = &prediction.time {
             value["predicted"]["time"] = json!({
                 "min_cycles": time.cycles,
-                "min_milliseconds": time.milliseconds(),
+                "min_milliseconds": time.cycles as f64 / time.clock_mhz as f64 / 1e3,
                 "clock_mhz": time.clock_mhz,
+                "measured_wait_cycles": time.waits,
+                "milliseconds": time.waits.map(|_| time.milliseconds()),
                 "not_counted": time.beside,
             });
         }

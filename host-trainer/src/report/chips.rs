@@ -52,13 +52,27 @@ fn time_text(time: &Result<Time, NoTime>) -> String {
                 [] => String::new(),
                 parts => format!(", {}", parts.join(", ")),
             };
-            format!(
-                "at least {} for an input without zeros, {} ms at {} MHz, by the timings that the \
-                 core's documents state; flash waits{beside} come on top",
-                grouped(time.cycles),
-                significant(time.milliseconds()),
-                time.clock_mhz,
-            )
+            let (cycles, clock_mhz) = (grouped(time.cycles), time.clock_mhz);
+            let milliseconds = significant(time.milliseconds());
+            let documents = "by the timings that the core's documents state";
+            match time.waits {
+                None => format!(
+                    "at least {cycles} for an input without zeros, {milliseconds} ms at {clock_mhz} \
+                     MHz, {documents}; flash waits{beside} come on top"
+                ),
+                Some(waits) => {
+                    let beside = match time.beside.is_empty() {
+                        true => String::new(),
+                        false => format!("; {} come on top", beside.trim_start_matches(", ")),
+                    };
+                    format!(
+                        "{cycles} for an input without zeros, {documents}, and {} of waits for \
+                         memory, by a measurement on the chip: {milliseconds} ms at {clock_mhz} \
+                         MHz{beside}",
+                        grouped(waits)
+                    )
+                }
+            }
         }
         Err(reason) => format!("not predicted: {reason}"),
     }

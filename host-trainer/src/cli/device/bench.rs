@@ -6,8 +6,8 @@ use anyhow::bail;
 use clap::Args;
 use firmware::link::{Benchmark, Counter};
 
-use super::Link;
 use super::emulate::INTERRUPTED;
+use super::{Link, calibration};
 use crate::cli::{files, terminal};
 use crate::device::Error;
 use crate::device::board::{BOARDS, Log};
@@ -24,6 +24,13 @@ pub struct BenchArgs {
     /// File of raw inputs, int8 or int16 little-endian [default: the model's self-tests]
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
+    /// Measure the clocks that the chip waits for the memory of the weights, and write them to a
+    /// file that `inspect --for CHIP --calibration` reads; to contribute it, open a pull request
+    #[arg(long, value_name = "FILE", conflicts_with = "input")]
+    calibrate: Option<PathBuf>,
+    /// Chip to calibrate [default: that of the board]
+    #[arg(long = "for", value_name = "CHIP", requires = "calibrate")]
+    chip: Option<String>,
     /// Connection to the device
     #[command(flatten)]
     link: Link,
@@ -33,6 +40,20 @@ pub struct BenchArgs {
 pub fn run(args: BenchArgs, quiet: bool) -> anyhow::Result<()> {
     let input = args.input.as_deref().map(files::read).transpose()?.unwrap_or_default();
     let emulated = args.link.place.qemu.is_some();
+    if let Some(file) = &args.calibrate {
+        let over_tcp = args.link.place.tcp.is_some();
+        let (chip, runs) = (args.chip.as_deref(), args.runs);
+        return args.link.ask(|client| {
+            let board = client.info()?.board;
+            if let Some(reason) = calibration::refusal(&board, emulated, over_tcp) {
+                bail!(reason);
+            }
+            let target = calibration::Target::new(client, &board, chip)?;
+            let result = measure(client, runs, &target.input(), quiet)?;
+            print(&result, Timing::Hardware);
+            target.write(&result, file)
+        });
+    }
     args.link.ask_counting(emulated, |client| {
         let result = measure(client, args.runs, &input, quiet)?;
         if result.runs < args.runs {
@@ -61,7 +82,7 @@ enum Timing {
 }
 
 /// Returns whether a board exists in emulators only.
-fn is_only_emulated(board: &str) -> bool {
+pub(super) fn is_only_emulated(board: &str) -> bool {
     BOARDS.iter().any(|known| known.name == board && known.log == Log::Semihosting)
 }
 

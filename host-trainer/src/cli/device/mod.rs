@@ -1,6 +1,7 @@
 //! `host-trainer device`: commands for devices and the emulator.
 
 mod bench;
+mod calibration;
 mod emulate;
 mod evaluate;
 mod infer;
