@@ -338,7 +338,7 @@ mod tests {
             ("net.0, wavy", "`wavy` is neither"),
             ("relu, net.0, net.2, net.10", "begins with `relu`"),
             ("net.2, net.0, net.10", "4 inputs, but 3 values"),
-            ("leaky_relu(2), net.0", "neither"),
+            ("leaky_relu(-2), net.0", "neither"),
             ("relu(x)", "no number"),
             ("", "empty"),
         ] {
