@@ -10,12 +10,8 @@ use host_trainer::preset::Preset;
 use host_trainer::quantize::weights::dense_layers;
 use host_trainer::run_folder::RunFolder;
 use host_trainer::threads::Threads;
-use host_trainer::train::{Observer, StopFlag};
+use host_trainer::train::StopFlag;
 use model_format::Model;
-
-struct Unseen;
-
-impl Observer<f32> for Unseen {}
 
 const DIGITS: &str = r#"
     name = "test"
@@ -62,7 +58,7 @@ fn run_on(threads: usize, text: &str, aware: &str) -> (Experiment, Threads) {
     let threads = Threads::new(NonZero::new(threads)).unwrap();
     let plan = Plan::new(preset, &Locations::default()).unwrap();
     let stop = StopFlag::default();
-    let experiment = plan.run(&threads, &stop, None, &mut Unseen).unwrap();
+    let experiment = plan.run(&threads, &stop, None, &mut ()).unwrap();
     (experiment, threads)
 }
 

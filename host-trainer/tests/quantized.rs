@@ -14,10 +14,6 @@ use model_format::build::{LayerSpec as ModelLayer, ModelSpec};
 use model_format::{DataType, Model, OutputKind, Quantization};
 use thimble_nn::Engine;
 
-struct Unseen;
-
-impl train::Observer<f32> for Unseen {}
-
 /// A trained network, its float evaluation, and all that belongs to it.
 struct Trained {
     plan: Plan,
@@ -42,7 +38,7 @@ impl Trained {
             resume: None,
             teachers: &[],
         };
-        let network = train::train(plan.network.clone(), training, &mut Unseen).unwrap().network;
+        let network = train::train(plan.network.clone(), training, &mut ()).unwrap().network;
         let objective = plan.objective();
         let float = evaluate_float(&network, &plan.splits.test, objective, &threads);
         Trained { plan, network, objective, threads, float }

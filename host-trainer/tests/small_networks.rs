@@ -8,7 +8,7 @@ use host_trainer::experiment::{Error, Experiment, Plan};
 use host_trainer::preset::Preset;
 use host_trainer::run_folder::RunFolder;
 use host_trainer::threads::Threads;
-use host_trainer::train::{Observer, StopFlag};
+use host_trainer::train::StopFlag;
 use model_format::{Layer, Model, WeightLayout};
 
 const PRESET: &str = r#"
@@ -30,14 +30,10 @@ const PRESET: &str = r#"
     activations = "int8"
 "#;
 
-struct Silent;
-
-impl Observer<f32> for Silent {}
-
 fn run(threads: usize, preset: Preset) -> Result<Experiment, Error> {
     let threads = Threads::new(NonZero::new(threads)).unwrap();
     let plan = Plan::new(preset, &Locations::default())?;
-    plan.run(&threads, &StopFlag::default(), None, &mut Silent)
+    plan.run(&threads, &StopFlag::default(), None, &mut ())
 }
 
 fn preset(changes: &[(&str, &str)]) -> Preset {

@@ -15,6 +15,14 @@ pub enum DataType {
 }
 
 impl DataType {
+    /// The name, as `inspect` prints it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            DataType::Int8 => "int8",
+            DataType::Int16 => "int16",
+        }
+    }
+
     /// Bytes of a value.
     pub const fn bytes(self) -> usize {
         match self {

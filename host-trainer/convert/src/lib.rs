@@ -17,3 +17,4 @@ pub mod pack;
 pub mod self_tests;
 pub mod split;
 pub mod tables;
+pub mod unpack;

@@ -208,7 +208,7 @@ mod tests {
     use crate::data::Locations;
     use crate::experiment::Plan;
     use crate::preset::find;
-    use crate::train::{Observer, StopFlag};
+    use crate::train::StopFlag;
 
     fn option(weight_type: WeightType, saved: usize, loss: f64) -> Narrowing {
         Narrowing { weight_type, saved, loss }
@@ -237,16 +237,12 @@ mod tests {
         assert_eq!(front(&worse).len(), 2);
     }
 
-    struct Unseen;
-
-    impl Observer<f32> for Unseen {}
-
     #[test]
     fn budgets_are_kept_or_missed_by_a_number_of_bytes() {
         let preset = find("digits").unwrap().with_settings(&["training.epochs=10".into()]).unwrap();
         let plan = Plan::new(preset, &Locations::default()).unwrap();
         let threads = Threads::new(None).unwrap();
-        let run = plan.run(&threads, &StopFlag::default(), None, &mut Unseen).unwrap();
+        let run = plan.run(&threads, &StopFlag::default(), None, &mut ()).unwrap();
         let (network, splits) = (&run.outcome.network, &run.splits);
         let (int8, _) =
             quantize_network(&run.preset, network, run.objective, splits, &threads).unwrap();

@@ -1,7 +1,7 @@
 //! `host-trainer train --weights`: data types of the weights in quantization-aware training.
 
 use anyhow::bail;
-use model_format::{DataType, Model, WeightType};
+use model_format::{Model, WeightType};
 
 use super::args::TrainArgs;
 use super::weights::Weights;
@@ -64,10 +64,7 @@ pub(super) fn rounding_text(preset: &Preset) -> String {
             each.iter().map(|weight_type| weight_type.name()).collect::<Vec<_>>().join(", ")
         }
     };
-    let activations = match data_type {
-        DataType::Int8 => "int8",
-        DataType::Int16 => "int16",
-    };
+    let activations = data_type.name();
     let start = match aware.float_epochs {
         0 => String::new(),
         epochs => format!(", from epoch {} on", epochs + 1),

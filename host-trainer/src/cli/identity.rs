@@ -1,6 +1,7 @@
 //! Identity of the sweep or search that a folder belongs to.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
@@ -38,22 +39,39 @@ pub(super) fn keep(
     options: &[String],
     preset: &str,
 ) -> anyhow::Result<()> {
-    let Kind { noun, file, evidence, option } = kind;
-    let path = folder.path().join(file);
-    let own = Identity { options: options.to_vec(), preset: preset.to_string() };
-    let there = match fs::read(&path) {
-        Ok(there) => there,
-        Err(_) if folder.path().join(evidence).exists() => bail!(
+    let Kind { noun, file, evidence, .. } = kind;
+    if folder.path().join(file).exists() {
+        return check(folder.path(), kind, options, preset);
+    }
+    if folder.path().join(evidence).exists() {
+        bail!(
             "{}: the folder contains runs, but no {file} of their {noun}. Choose another folder \
              with --output",
             foreign_text::path(folder.path())
-        ),
-        Err(_) => {
-            // Strings only: this cannot fail.
-            let text = serde_json::to_string_pretty(&own).unwrap_or_default() + "\n";
-            return Ok(folder.write(file, text.as_bytes())?);
-        }
-    };
+        );
+    }
+    let own = Identity { options: options.to_vec(), preset: preset.to_string() };
+    // Strings only: this cannot fail.
+    let text = serde_json::to_string_pretty(&own).unwrap_or_default() + "\n";
+    Ok(folder.write(file, text.as_bytes())?)
+}
+
+/// Checks that a folder belongs to the work.
+pub(super) fn check(
+    folder: &Path,
+    kind: Kind,
+    options: &[String],
+    preset: &str,
+) -> anyhow::Result<()> {
+    let Kind { noun, file, option, .. } = kind;
+    let path = folder.join(file);
+    let own = Identity { options: options.to_vec(), preset: preset.to_string() };
+    let there = fs::read(&path).with_context(|| {
+        format!(
+            "{}: the folder has no {file}, which a {noun} writes. Give a folder of the {noun}",
+            foreign_text::path(folder)
+        )
+    })?;
     let there: Identity = serde_json::from_slice(&there).with_context(|| {
         format!("{}: the file does not identify a {noun}", foreign_text::path(&path))
     })?;
@@ -78,7 +96,7 @@ pub(super) fn keep(
     bail!(
         "{}: the folder is of another {noun}, with `{}` in place of `{}`. Choose another folder with \
          --output",
-        foreign_text::path(folder.path()),
+        foreign_text::path(folder),
         shown(&was),
         shown(&is)
     )
@@ -102,6 +120,9 @@ mod tests {
         let message = keep(&grid, "seed = 2\n").unwrap_err().to_string();
         assert!(message.contains("`seed = 1` in place of `seed = 2`"), "{message}");
         folder.remove(kind.file).unwrap();
+        let message = check(outer.path(), kind, &grid, "").unwrap_err().to_string();
+        assert!(message.contains("no sweep.json"), "{message}");
+        assert!(!outer.path().join(kind.file).exists());
         fs::create_dir(outer.path().join("0001")).unwrap();
         assert!(keep(&grid, "").unwrap_err().to_string().contains("--output"));
     }

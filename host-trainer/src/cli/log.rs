@@ -25,17 +25,22 @@ pub struct LogArgs {
 }
 
 impl LogArgs {
-    /// Returns the observer of a training that logs into the folder of its run. A log that cannot be
-    /// written is a note: it does not end the training.
+    /// Returns the observer of a training that logs into the folder of its run, where the log of an
+    /// earlier training is removed. A log that cannot be written is a note: it does not end the
+    /// training.
     pub(super) fn observe<P>(self, inner: P, run: &Path, resumed: bool) -> Logged<P> {
-        let writer = self.log.and_then(|Format::Tensorboard| match Writer::create(run, resumed) {
-            Ok(writer) => Some(writer),
-            Err(error) => {
+        let writer = match self.log {
+            Some(Format::Tensorboard) => Writer::create(run, resumed).map(Some),
+            None if resumed => Ok(None),
+            None => Writer::remove(run).map(|()| None),
+        };
+        Logged::new(
+            inner,
+            writer.unwrap_or_else(|error| {
                 note(run, &error);
                 None
-            }
-        });
-        Logged::new(inner, writer)
+            }),
+        )
     }
 }
 

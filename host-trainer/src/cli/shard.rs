@@ -131,12 +131,38 @@ fn from_variables(
     Ok(Some((Shard { index, count }, name)))
 }
 
-/// Finds the files or folders of all shards in some folders, by their names. Returns one per shard, in
-/// order.
+/// Results of a shard by which it is found: this name and that of the shard.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part {
+    /// A CSV table.
+    Table(&'static str),
+    /// A folder.
+    Folder(&'static str),
+}
+
+impl Part {
+    /// Returns the shard whose part is at this path.
+    fn shard_at(self, path: &Path) -> Option<Shard> {
+        let name = path.file_name()?.to_str()?;
+        match self {
+            Part::Table(of) if path.is_file() => Shard::named(name.strip_suffix(".csv")?, of),
+            Part::Folder(of) if path.is_dir() => Shard::named(name, of),
+            Part::Table(_) | Part::Folder(_) => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Part::Table(of) | Part::Folder(of) => of,
+        }
+    }
+}
+
+/// Finds the parts of all shards in some folders, by their names. Returns one per shard, in order.
 ///
 /// # Errors
 /// Names shards that are missing, that are there twice, or that are of different numbers of shards.
-pub(super) fn collect(folders: &[PathBuf], of: &str) -> anyhow::Result<Vec<PathBuf>> {
+pub(super) fn collect(folders: &[PathBuf], part: Part) -> anyhow::Result<Vec<PathBuf>> {
     let mut found: BTreeMap<usize, PathBuf> = BTreeMap::new();
     let mut first: Option<(NonZero<usize>, PathBuf)> = None;
     for folder in folders {
@@ -149,9 +175,7 @@ pub(super) fn collect(folders: &[PathBuf], of: &str) -> anyhow::Result<Vec<PathB
         entries.sort();
         let before = found.len();
         for path in entries {
-            let Some(shard) = stem(&path).and_then(|stem| Shard::named(&stem, of)) else {
-                continue;
-            };
+            let Some(shard) = part.shard_at(&path) else { continue };
             let shown = |path: &Path| foreign_text::path(path);
             let (count, place) = first.get_or_insert_with(|| (shard.count, path.clone()));
             if shard.count != *count {
@@ -173,8 +197,9 @@ pub(super) fn collect(folders: &[PathBuf], of: &str) -> anyhow::Result<Vec<PathB
         }
         if found.len() == before {
             bail!(
-                "--collect: {} has no shard, `{of}-I-of-N`. Give the folders that the shards wrote",
-                foreign_text::path(folder)
+                "--collect: {} has no shard, `{}-I-of-N`. Give the folders that the shards wrote",
+                foreign_text::path(folder),
+                part.name()
             );
         }
     }
@@ -190,15 +215,6 @@ pub(super) fn collect(folders: &[PathBuf], of: &str) -> anyhow::Result<Vec<PathB
         );
     }
     Ok(found.into_values().collect())
-}
-
-/// Returns the name of a folder, or of a table without its ending.
-fn stem(path: &Path) -> Option<String> {
-    let name = path.file_name()?.to_str()?;
-    match path.is_dir() {
-        true => Some(name.to_string()),
-        false => Some(name.strip_suffix(".csv")?.to_string()),
-    }
 }
 
 #[cfg(test)]
@@ -261,7 +277,7 @@ mod tests {
         }
         let of = |names: &[&str]| {
             let folders: Vec<PathBuf> = names.iter().map(|name| at(name)).collect();
-            collect(&folders, "s").map_err(|error| error.to_string())
+            collect(&folders, Part::Folder("s")).map_err(|error| error.to_string())
         };
         let all = [at("a/s-1-of-3"), at("b/s-2-of-3"), at("c/s-3-of-3")].to_vec();
         assert_eq!(of(&["c", "a", "b/s-2-of-3"]), Ok(all));
@@ -269,5 +285,9 @@ mod tests {
         assert!(of(&["a", "b", "d"]).unwrap_err().contains("shard 1/3 is there twice"));
         assert!(of(&["a", "e"]).unwrap_err().contains("one of 2 shards"));
         assert!(of(&["f"]).unwrap_err().contains("has no shard"));
+        // A table in a folder of the same name is one part.
+        let table = at("a/s-1-of-3/s-1-of-1.csv");
+        fs::write(&table, "").unwrap();
+        assert_eq!(collect(&[at("a/s-1-of-3")], Part::Table("s")).unwrap(), [table]);
     }
 }

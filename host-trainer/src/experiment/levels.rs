@@ -41,14 +41,10 @@ pub(super) fn write(network: &Network<f32>) -> (Vec<Tensor>, HashMap<String, Str
         tensors.push((INPUT.to_string(), vec![input.halves.len(), 2], bytes(pairs)));
     }
     let names: Vec<&str> = fake.weights().iter().map(|grid| grid.weight_type.name()).collect();
-    let activations = match fake.data_type() {
-        DataType::Int8 => "int8",
-        DataType::Int16 => "int16",
-    };
     let outputs = fake.points().has_outputs().to_string();
     let metadata = [
         ("weights", names.join(",")),
-        ("activations", activations.to_string()),
+        ("activations", fake.data_type().name().to_string()),
         ("outputs", outputs),
     ];
     (tensors, metadata.map(|(key, value)| (key.to_string(), value)).into())

@@ -96,7 +96,8 @@ pub fn smallest(
     for candidate in &candidates {
         let cost = untrained_cost(plan, space, candidate, chip, threads)?;
         let Some(exceeded) = budget.exceeded(&cost) else { return Ok(candidate.clone()) };
-        let by = |of: &Exceeded| of.taken - of.bound;
+        // Bytes and cycles have their proportion in common.
+        let by = |of: &Exceeded| of.taken as f64 / of.bound.max(1) as f64;
         if least.as_ref().is_none_or(|(_, other)| by(&exceeded) < by(other)) {
             least = Some((candidate.clone(), exceeded));
         }
@@ -106,11 +107,13 @@ pub fn smallest(
     for other in &CHIPS {
         // Without the bound of cycles on chips whose timings are unknown, nothing is promised.
         let own = Budget { flash: other.flash, ram: other.ram, cycles: budget.cycles };
-        for bound in [*budget, own] {
-            for candidate in &candidates {
-                let cost = untrained_cost(plan, space, candidate, other, threads)?;
+        let within =
+            Budget { flash: own.flash.min(budget.flash), ram: own.ram.min(budget.ram), ..own };
+        for candidate in &candidates {
+            let cost = untrained_cost(plan, space, candidate, other, threads)?;
+            for (is_within, bound) in [(true, within), (false, own)] {
                 if bound.exceeded(&cost).is_none() {
-                    fitting.push((bound == *budget, other.name));
+                    fitting.push((is_within, other.name));
                 }
             }
         }

@@ -63,7 +63,7 @@ pub fn epochs(rung: usize, all: usize) -> usize {
     (all / REDUCTION.pow(exponent)).max(1)
 }
 
-/// Returns the number of trainings of a bracket.
+/// Returns the largest number of trainings of a bracket.
 pub fn trainings(bracket: &Range<usize>) -> usize {
     let rungs = std::iter::successors(Some(bracket.len()), |count| Some(count.div_ceil(REDUCTION)));
     // The preset's network reaches every rung.
@@ -106,13 +106,16 @@ pub fn search<E: Evaluate>(
     if trials.len() > first {
         scores.extend(evaluate.train(0, &trials[first..])?);
     }
+    // Beyond the budget, another one has its number.
+    let is_preset =
+        trials.first().is_some_and(|trial| trial.number == 0 && trial.candidate == space.nearest());
     let mut count = trials.len();
     for rung in 1..RUNGS {
         count = count.div_ceil(REDUCTION);
         let mut kept = best(&scores, count);
         kept.sort_unstable();
         // The preset's network is compared with all that are better.
-        if trials.first().is_some_and(|trial| trial.number == 0) && !kept.contains(&0) {
+        if is_preset && !kept.contains(&0) {
             kept.insert(0, 0);
         }
         trials = kept.iter().map(|&index| trials[index].clone()).collect();

@@ -6,7 +6,7 @@ use crate::network::{Activation, Clipping};
 use crate::preset::{DenseSettings, LayerSettings, Preset};
 use crate::quantize::Activations;
 use crate::random::SplitMix;
-use crate::train::{AwareSettings, LayerTypes};
+use crate::train::{self, AwareSettings, LayerTypes, Schedule};
 
 /// Widths of hidden layers are multiples of it: kernels take four rows at a time.
 const STEP: usize = 4;
@@ -195,18 +195,9 @@ impl Space {
         epochs: usize,
     ) -> Result<Preset, crate::preset::Error> {
         let mut preset = self.base.clone();
-        let layers = &self.base.network.layers;
-        let last = layers.iter().rposition(|layer| layer.dense().is_some()).unwrap_or(0);
-        let first = layers.iter().find_map(LayerSettings::dense);
-        let hidden = candidate.hidden.iter().filter_map(|&units| {
-            let (activation, name) = (candidate.activation, None);
-            Some(LayerSettings::Dense(DenseSettings { units, activation, name, ..first?.clone() }))
-        });
-        preset.network.layers = hidden.chain(layers[last..].iter().cloned()).collect();
-        // Periods of the schedule keep their share of the training.
+        preset.network.layers = self.layers(candidate);
+        scale_epochs(&mut preset.training, epochs);
         let share = epochs as f64 / self.base.training.epochs as f64;
-        preset.training.epochs = epochs;
-        preset.training.warm_up_epochs *= share;
         let own = self.base.quantization_aware.as_ref();
         let float_epochs = own.map_or(0.0, |own| own.float_epochs as f64 * share) as usize;
         let clipping = own.map_or(Clipping::default(), |own| own.clipping);
@@ -217,13 +208,42 @@ impl Space {
             DataType::Int8 => Activations::Int8,
             DataType::Int16 => Activations::Int16,
         };
-        let optimizer = toml::Value::try_from(preset.training.optimizer).ok();
-        let name = optimizer.and_then(|of| of.as_table()?.keys().next().cloned());
-        let setting = name.map(|name| {
-            format!("training.optimizer.{name}.learning_rate={}", candidate.learning_rate)
-        });
-        // Also checks all settings against each other.
-        preset.with_settings(setting.as_slice())
+        preset.training.optimizer.set_learning_rate(candidate.learning_rate);
+        // Checks all settings against each other.
+        preset.with_settings(&[format!("training.epochs={epochs}")])
+    }
+
+    /// Returns the layers of a candidate: those of the base preset, with its first hidden layer, its
+    /// normalization and dropout included, once per hidden layer of the candidate.
+    fn layers(&self, candidate: &Candidate) -> Vec<LayerSettings> {
+        let layers = &self.base.network.layers;
+        let dense = |layer: &LayerSettings| layer.dense().is_some();
+        let (Some(first), Some(last)) =
+            (layers.iter().position(dense), layers.iter().rposition(dense))
+        else {
+            return layers.clone();
+        };
+        let next = layers[first + 1..].iter().position(dense).map(|place| first + 1 + place);
+        let block = &layers[first..next.unwrap_or(first + 1)];
+        let separate = block.iter().any(|layer| matches!(layer, LayerSettings::Activation(_)));
+        let own = candidate.activation;
+        let with_units = |units: usize| {
+            block.iter().map(move |layer| match layer {
+                LayerSettings::Dense(dense) => {
+                    let activation = if separate { dense.activation } else { own };
+                    LayerSettings::Dense(DenseSettings {
+                        units,
+                        activation,
+                        name: None,
+                        ..dense.clone()
+                    })
+                }
+                LayerSettings::Activation(_) => LayerSettings::Activation(own),
+                other => other.clone(),
+            })
+        };
+        let hidden = candidate.hidden.iter().flat_map(|&units| with_units(units));
+        [&layers[..first], &hidden.collect::<Vec<_>>(), &layers[last..]].concat()
     }
 
     /// Draws a width, uniform on a logarithmic scale.
@@ -261,6 +281,28 @@ impl Space {
     }
 }
 
+/// Sets the number of epochs; all periods in epochs keep their share of the training.
+fn scale_epochs(training: &mut train::Settings, epochs: usize) {
+    let share = epochs as f64 / training.epochs as f64;
+    let scaled = |count: usize| ((count as f64 * share).round() as usize).max(1);
+    training.epochs = epochs;
+    training.warm_up_epochs *= share;
+    match &mut training.schedule {
+        Schedule::CosineRestarts(restarts) => {
+            restarts.first_epochs = scaled(restarts.first_epochs);
+        }
+        Schedule::Step(step) => step.epochs = scaled(step.epochs),
+        // They span the training.
+        Schedule::Constant | Schedule::Cosine | Schedule::OneCycle(_) => {}
+    }
+    if let Some(stopping) = &mut training.early_stopping {
+        stopping.patience = scaled(stopping.patience);
+    }
+    if let Some(reducing) = &mut training.reduce_lr_on_plateau {
+        reducing.patience = scaled(reducing.patience);
+    }
+}
+
 /// Returns an index below `count`, which is at least 1.
 fn below(random: &mut SplitMix, count: usize) -> usize {
     (random.bits() % count.max(1) as u64) as usize
@@ -279,6 +321,54 @@ mod tests {
         let nearest = space.nearest();
         assert_eq!(nearest.text(64, 10), "64-32-10 relu, int8");
         assert_eq!(space.preset(&nearest, base.training.epochs).unwrap(), base);
+    }
+
+    #[test]
+    fn layers_and_periods_are_like_the_presets() {
+        let text = r#"
+name = "x"
+[data]
+dataset = "digits"
+test = { stratified = { fraction = 0.2 } }
+[network]
+layers = [
+    { dropout = { rate = 0.1 } },
+    { dense = { units = 16 } },
+    { batch_normalization = {} },
+    { activation = "tanh" },
+    { dense = { units = 8 } },
+    { dense = { units = 10 } },
+]
+[training]
+epochs = 90
+batch_size = 32
+schedule = { step = { epochs = 30, factor = 0.5 } }
+early_stopping = { patience = 20, monitor = "loss" }
+optimizer = { sgd = { learning_rate = 0.1 } }
+"#;
+        let space = Space::new(Preset::read(text, "test").unwrap(), 64, 16384, false);
+        let nearest = space.nearest();
+        assert_eq!(nearest.activation, Activation::Tanh);
+        let candidate = Candidate {
+            hidden: vec![12, 20],
+            activation: Activation::Relu,
+            learning_rate: 0.25,
+            ..nearest
+        };
+        let preset = space.preset(&candidate, 10).unwrap();
+        let units = |layer: &LayerSettings| layer.dense().map(|dense| dense.units);
+        let layers = &preset.network.layers;
+        let all: Vec<_> = layers.iter().filter_map(units).collect();
+        assert_eq!((layers.len(), all), (8, vec![12, 20, 10]));
+        assert_eq!(layers[6], LayerSettings::Activation(Activation::Relu));
+        assert_eq!(layers[4].dense().unwrap().activation, Activation::Linear);
+        let training = &preset.training;
+        assert_eq!(
+            training.schedule,
+            Schedule::Step(train::StepSettings { epochs: 3, factor: 0.5 })
+        );
+        assert_eq!(training.early_stopping.as_ref().unwrap().patience, 2);
+        assert_eq!(training.optimizer.learning_rate(), 0.25);
     }
 
     #[test]

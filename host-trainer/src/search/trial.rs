@@ -175,10 +175,6 @@ mod tests {
     use crate::data::Locations;
     use crate::preset::find;
 
-    struct Unseen;
-
-    impl Observer<f32> for Unseen {}
-
     #[test]
     fn the_cost_before_training_is_that_of_the_trained_model() {
         let threads = Threads::new(std::num::NonZero::new(1)).unwrap();
@@ -193,7 +189,7 @@ mod tests {
             let before = untrained_cost(&plan, &space, &candidate, chip, &threads).unwrap();
             let trained = plan.with_network(space.preset(&candidate, 1).unwrap()).unwrap();
             let stop = StopFlag::default();
-            let score = evaluate(&trained, chip, &threads, &stop, &mut Unseen).unwrap().unwrap();
+            let score = evaluate(&trained, chip, &threads, &stop, &mut ()).unwrap().unwrap();
             assert_eq!(score.cost, before, "{inputs} {}", weights.name());
             assert!(score.error < 0.9 && score.figure == 1.0 - score.error, "{score:?}");
         }

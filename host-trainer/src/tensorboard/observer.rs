@@ -42,11 +42,8 @@ impl Writer {
     /// That of the file or the folder.
     pub fn create(run: &Path, resumed: bool) -> io::Result<Self> {
         let folder = run.join(FOLDER);
-        if !resumed
-            && let Err(error) = fs::remove_dir_all(&folder)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            return Err(error);
+        if !resumed {
+            Self::remove(run)?;
         }
         fs::create_dir_all(&folder)?;
         // TensorBoard reads the files of a folder in the order of their names.
@@ -55,6 +52,17 @@ impl Writer {
         record::write(&mut file, &version(now()))?;
         file.flush()?;
         Ok(Writer(file))
+    }
+
+    /// Removes the files of an earlier training, if there are any.
+    ///
+    /// # Errors
+    /// That of the folder.
+    pub fn remove(run: &Path) -> io::Result<()> {
+        match fs::remove_dir_all(run.join(FOLDER)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Writes values of a step.

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use model_format::Model;
 
 use super::results::{Results, Row};
-use super::trainer::{Scores, Task, Unseen, in_parallel};
+use super::trainer::{Scores, Task, in_parallel};
 use super::{network_text, run_path};
 use crate::cli::log::{self, LogArgs};
 use crate::cli::sweep::finished;
@@ -178,7 +178,7 @@ fn one(
     if finished(&path, &row.preset).is_none() {
         let plan = whole.with_network(row.preset.clone())?;
         let folder = files::run_folder(&path)?;
-        let mut logged = found.log.observe(Unseen, &path, false);
+        let mut logged = found.log.observe((), &path, false);
         let trained = match plan.train(threads, &interrupt.stop, None, &mut logged) {
             Ok(trained) => trained,
             // One that diverges on all rows has no results; the others have.

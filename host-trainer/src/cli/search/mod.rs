@@ -18,7 +18,7 @@ pub use args::SearchArgs;
 
 use self::trainer::{End, Scores, Task, Trainer, read};
 use super::identity::{self, Kind};
-use super::shard::{self, Shard};
+use super::shard::{self, Part, Shard};
 use super::train::Interrupt;
 use super::{files, terminal};
 use crate::chips::Chip;
@@ -147,6 +147,10 @@ pub fn run(args: &SearchArgs, quiet: bool) -> anyhow::Result<()> {
         }
     }
     bar.finish_and_clear();
+    if end.is_none() && trainer.folder.is_none() {
+        // The merged search is whole: without --collect it trains nothing again.
+        trainer::write(&folder, &trainer.scores)?;
+    }
     match end {
         Some(End::Failed(error)) => return Err(error),
         Some(End::Missing(trial)) => bail!(
@@ -165,7 +169,7 @@ pub fn run(args: &SearchArgs, quiet: bool) -> anyhow::Result<()> {
     front::finish(&found, &whole, &folder, &workers, &interrupt, args.json, quiet)
 }
 
-/// Starts the workers: one thread per training, so that each has the same result on any machine.
+/// Starts the workers: one thread per training, so that each has the same result with any number of them.
 fn workers(count: Option<NonZero<usize>>) -> anyhow::Result<Vec<Threads>> {
     let count = count.or(std::thread::available_parallelism().ok()).map_or(1, NonZero::get);
     let one = || Threads::new(NonZero::new(1)).context("threads cannot be started");
@@ -191,9 +195,8 @@ fn options(args: &SearchArgs, task: &Task) -> Vec<String> {
 /// Reads the scores of all shards, which must be of this search.
 fn collected(args: &SearchArgs, options: &[String], base: &Preset) -> anyhow::Result<Scores> {
     let mut scores = Scores::new();
-    for place in shard::collect(&args.shards.collect, SHARD)? {
-        let folder = files::run_folder(&place)?;
-        identity::keep(&folder, KIND, options, &base.to_toml())?;
+    for place in shard::collect(&args.shards.collect, Part::Folder(SHARD))? {
+        identity::check(&place, KIND, options, &base.to_toml())?;
         scores.extend(read(&place)?);
     }
     Ok(scores)

@@ -156,7 +156,7 @@ impl Results<'_> {
                 spreadsheet_cell(&row.network).into_owned(),
                 activation,
                 weights,
-                activations(row).to_string(),
+                row.candidate.activations.name().to_string(),
                 rate,
                 row.validation.to_string(),
                 float,
@@ -178,7 +178,7 @@ impl Results<'_> {
                 "network": row.network,
                 "activation": activation,
                 "weights": weights,
-                "activations": activations(row),
+                "activations": row.candidate.activations.name(),
                 "learning_rate": row.candidate.learning_rate,
                 "validation": row.validation,
                 "test": { "float": row.test()[0], "quantized": row.test()[1] },
@@ -233,12 +233,5 @@ impl Results<'_> {
             rows: &rows,
             reports: &self.rows.iter().map(report).collect::<Vec<_>>(),
         })
-    }
-}
-
-fn activations(row: &Row) -> &'static str {
-    match row.candidate.activations {
-        model_format::DataType::Int8 => "int8",
-        model_format::DataType::Int16 => "int16",
     }
 }

@@ -18,7 +18,7 @@ use crate::search::{
     Budget, Candidate, Evaluate, Score, Space, Trial, TrialError, epochs, evaluate, untrained_cost,
 };
 use crate::threads::Threads;
-use crate::train::{Observer, StopFlag};
+use crate::train::StopFlag;
 
 /// Name of the file with the scores.
 pub(super) const FILE: &str = "trials.toml";
@@ -91,11 +91,6 @@ pub(super) struct Trainer<'a> {
     pub candidates: BTreeMap<usize, Candidate>,
 }
 
-/// Shows nothing of a training: the search has one bar for all.
-pub(super) struct Unseen;
-
-impl Observer<f32> for Unseen {}
-
 /// Reads the scores of a folder; none if there is no file.
 pub(super) fn read(folder: &Path) -> anyhow::Result<Scores> {
     let path: PathBuf = folder.join(FILE);
@@ -116,7 +111,8 @@ pub(super) fn read(folder: &Path) -> anyhow::Result<Scores> {
     Ok(entries.training.into_iter().map(|of| ((of.trial, of.rung), of.score)).collect())
 }
 
-fn write(folder: &RunFolder, scores: &Scores) -> anyhow::Result<()> {
+/// Writes the scores.
+pub(super) fn write(folder: &RunFolder, scores: &Scores) -> anyhow::Result<()> {
     let entry =
         |(&(trial, rung), &score): (&(usize, usize), &Option<Score>)| Entry { trial, rung, score };
     let training = scores.iter().map(entry).collect();
@@ -182,7 +178,7 @@ impl Trainer<'_> {
             let trained = task.space.preset(&trials[index].candidate, count);
             let trained = trained.map_err(TrialError::from).and_then(|preset| {
                 let plan = task.plan.with_network(preset)?;
-                evaluate(&plan, task.chip, threads, stop, &mut Unseen)
+                evaluate(&plan, task.chip, threads, stop, &mut ())
             });
             let Ok(mut state) = scores.lock() else { return false };
             let (scores, end) = &mut *state;

@@ -18,7 +18,7 @@ use super::args::SweepArgs;
 use super::checkpoint::{self, Checkpoints};
 use super::identity::{self, Kind};
 use super::log::LogArgs;
-use super::shard::{self, Shard};
+use super::shard::{self, Part, Shard};
 use super::train::{Interrupt, complete};
 use super::{files, quantize, terminal};
 use crate::atomic_file;
@@ -50,10 +50,10 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
     let folder = RunFolder::shared(&out)?;
     identity::keep(&folder, KIND, &args.grid, &base.to_toml())?;
     if !args.shards.collect.is_empty() {
-        let shards = shard::collect(&args.shards.collect, NAME)?;
+        let shards = shard::collect(&args.shards.collect, Part::Table(NAME))?;
         let places: Vec<&Path> = shards.iter().map(|table| atomic_file::folder(table)).collect();
         for place in &places {
-            identity::keep(&RunFolder::shared(*place)?, KIND, &args.grid, &base.to_toml())?;
+            identity::check(place, KIND, &args.grid, &base.to_toml())?;
         }
         let place = |number: usize| run_path(places[number % places.len()], number);
         let rows = rows(&points, &presets, &place);

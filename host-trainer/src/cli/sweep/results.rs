@@ -1,6 +1,6 @@
 //! Results of a sweep as a table, CSV, page, and JSON.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -130,8 +130,7 @@ pub(super) fn page(name: &str, out: &Path, rows: &[Row]) -> String {
     let of_row = |row: &Row| {
         let folder = format!("{:04}", row.number + 1);
         // Shards may be in other folders.
-        let place = row.folder.strip_prefix(out).unwrap_or(&row.folder);
-        let report = place.join(Experiment::REPORT.0);
+        let report = relative(&row.folder, out).join(Experiment::REPORT.0);
         Some(Compared {
             run: format!("{folder} · {}", row.point.join(", ")),
             report: Some(report.display().to_string()),
@@ -154,6 +153,18 @@ pub(super) fn page(name: &str, out: &Path, rows: &[Row]) -> String {
         ))
     });
     compare_html(&title, summary.as_deref(), &runs)
+}
+
+/// Returns a path as seen from a folder; the whole path if they have nothing in common.
+fn relative(path: &Path, folder: &Path) -> PathBuf {
+    let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let (path, folder) = (whole(path), whole(folder));
+    let common = path.components().zip(folder.components()).take_while(|(a, b)| a == b).count();
+    if common == 0 {
+        return path;
+    }
+    let up = folder.components().skip(common).map(|_| Component::ParentDir);
+    up.chain(path.components().skip(common)).collect()
 }
 
 /// Returns the point with the best float network on the selection rows, if there is one. Of
@@ -275,6 +286,7 @@ mod tests {
         );
         assert!(page.contains("href=\"0001/report.html\""), "{page}");
         assert!(page.contains("75.00 % in float, 50.00 % quantized"), "{page}");
+        assert_eq!(relative(Path::new("a/b/0001"), Path::new("a/c/d")), Path::new("../../b/0001"));
     }
 
     #[test]

@@ -67,6 +67,9 @@ pub trait Observer<T>: Send {
     fn trained(&mut self) {}
 }
 
+/// Observes nothing.
+impl<T> Observer<T> for () {}
+
 impl<T, O: Observer<T> + ?Sized> Observer<T> for &mut O {
     fn batch_done(&mut self, progress: &Progress) {
         (**self).batch_done(progress);

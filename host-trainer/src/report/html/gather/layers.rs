@@ -208,10 +208,7 @@ pub fn findings(
             title: titles.get(index).cloned().unwrap_or_else(|| format!("{index}")),
             macs: own.iter().map(Layer::macs).sum(),
             flash: own.iter().map(|layer| layer.flash_len() as u64).sum(),
-            data_type: match measure.data_type {
-                DataType::Int8 => "int8",
-                DataType::Int16 => "int16",
-            },
+            data_type: measure.data_type.name(),
             weights,
             weight_range,
             float,

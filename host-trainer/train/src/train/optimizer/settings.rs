@@ -278,18 +278,27 @@ mod defaults {
 
 impl OptimizerSettings {
     /// Returns the learning rate before the schedule.
-    pub fn learning_rate(&self) -> f64 {
+    pub fn learning_rate(mut self) -> f64 {
+        *self.learning_rate_mut()
+    }
+
+    /// Sets the learning rate before the schedule.
+    pub fn set_learning_rate(&mut self, rate: f64) {
+        *self.learning_rate_mut() = rate;
+    }
+
+    fn learning_rate_mut(&mut self) -> &mut f64 {
         match self {
-            OptimizerSettings::Adam(adam) => adam.learning_rate,
-            OptimizerSettings::AdamW(adam) => adam.learning_rate,
-            OptimizerSettings::Adamax(adamax) => adamax.learning_rate,
-            OptimizerSettings::Nadam(nadam) => nadam.learning_rate,
-            OptimizerSettings::RmsProp(rmsprop) => rmsprop.learning_rate,
-            OptimizerSettings::Adagrad(adagrad) => adagrad.learning_rate,
-            OptimizerSettings::Adadelta(adadelta) => adadelta.learning_rate,
-            OptimizerSettings::Ftrl(ftrl) => ftrl.learning_rate,
-            OptimizerSettings::Lion(lion) => lion.learning_rate,
-            OptimizerSettings::Sgd(sgd) => sgd.learning_rate,
+            OptimizerSettings::Adam(adam) => &mut adam.learning_rate,
+            OptimizerSettings::AdamW(adam) => &mut adam.learning_rate,
+            OptimizerSettings::Adamax(adamax) => &mut adamax.learning_rate,
+            OptimizerSettings::Nadam(nadam) => &mut nadam.learning_rate,
+            OptimizerSettings::RmsProp(rmsprop) => &mut rmsprop.learning_rate,
+            OptimizerSettings::Adagrad(adagrad) => &mut adagrad.learning_rate,
+            OptimizerSettings::Adadelta(adadelta) => &mut adadelta.learning_rate,
+            OptimizerSettings::Ftrl(ftrl) => &mut ftrl.learning_rate,
+            OptimizerSettings::Lion(lion) => &mut lion.learning_rate,
+            OptimizerSettings::Sgd(sgd) => &mut sgd.learning_rate,
         }
     }
 
