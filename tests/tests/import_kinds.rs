@@ -61,7 +61,7 @@ fn outputs_are_those_of_the_framework() {
         let largest = expected.iter().fold(1.0_f32, |largest, y| largest.max(y.abs()));
         let differences = found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
         let difference = differences.fold(0.0, f32::max);
-        if !(difference <= 1e-5 * largest) {
+        if difference > 1e-5 * largest || found.iter().any(|y| y.is_nan()) {
             failures.push(format!("{name}: {difference} of {largest}"));
         }
     }
