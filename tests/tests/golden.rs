@@ -47,6 +47,29 @@ fn the_class_is_that_of_arg_max() {
     }
 }
 
+/// LOG_SOFTMAX is taken as SOFTMAX: the largest output is the same.
+#[test]
+fn the_class_is_that_of_log_softmax() {
+    let file = |name: &str| read(folder().join("log-softmax").join(name));
+    let options = Options { name: "log-softmax".into(), kind: OutputMeaning::Guess };
+    let imported = import(&file("model.tflite"), &options).expect("it is imported");
+    assert!(imported.notes.iter().any(|note| note.contains("logarithms")), "{:?}", imported.notes);
+    let model = Model::parse(&imported.bytes).expect("what was imported is valid");
+    let (inputs, expected) = (signed(&file("input.i8")), signed(&file("output.i8")));
+    let outputs = engine_outputs(&imported.bytes, inputs.chunks_exact(model.input_len()));
+    let mut compared = 0;
+    for (found, expected) in outputs.iter().zip(expected.chunks_exact(model.output_len())) {
+        let largest = expected.iter().max().expect("outputs");
+        let classes: Vec<usize> =
+            (0..expected.len()).filter(|class| expected[*class] == *largest).collect();
+        // Logarithms near 0 are rounded to the same step.
+        let [class] = classes[..] else { continue };
+        assert_eq!(found.iter().max(), found.get(class), "{found:?} {expected:?}");
+        compared += 1;
+    }
+    assert!(compared > 50, "{compared}");
+}
+
 /// Shapes that are computed when the model runs change nothing.
 #[test]
 fn a_free_batch_gives_the_same_model() {

@@ -25,7 +25,7 @@ const LAYERS: [(&str, &str); 4] = [
 const WHOLE_MODEL: (&str, &str) = ("torch-whole-model", "0, relu, 2");
 
 /// Words in the messages of cases that are refused, beside those that must be.
-const REFUSED: [(&str, &[&str]); 24] = [
+const REFUSED: [(&str, &[&str]); 23] = [
     ("keras-concatenate", &["Concatenate", "joins 2 branches"]),
     ("keras-conv2d", &["Conv2D", "convolution"]),
     ("keras-custom-activation", &["golden>wavy"]),
@@ -40,7 +40,6 @@ const REFUSED: [(&str, &[&str]); 24] = [
     ("keras-two-inputs", &["2 inputs"]),
     ("keras-two-outputs", &["2 outputs"]),
     ("keras-weights-only", &["save_weights", "model.save"]),
-    ("onnx-act-prelu", &["`k` (PRelu)", "LeakyReLU"]),
     ("onnx-conv", &["(Conv)", "convolution"]),
     ("onnx-custom-domain", &["my.company.Gelu2"]),
     ("onnx-layernorm", &["`norm` (LayerNormalization)"]),

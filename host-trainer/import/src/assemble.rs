@@ -196,8 +196,8 @@ pub fn assemble(file: &FloatNetwork) -> Result<Assembled> {
                     Function::Slopes(slopes) => {
                         // y = relu(x) − slope · relu(−x)
                         notes.push(format!(
-                            "`{}` has a slope per value, or one beyond 0 to 1: its {width} values \
-                             become {} with relu",
+                            "`{}` has slopes that differ or are negative: its {width} values become \
+                             {} with relu",
                             shown(&step.name),
                             2 * width
                         ));

@@ -6,14 +6,7 @@ use thimble_train::network::Activation;
 
 use crate::error::{Error, Result};
 use crate::float_network::{FloatNetwork, Function, Line};
-use crate::pieces::{COMPOSED, Piece};
-
-/// Maximum number of element-wise nodes of one activation.
-const MAX_NODES: usize = 32;
-/// Maximum number of values between an activation in pieces and its base.
-const MAX_BETWEEN: usize = 64;
-/// Maximum depth of joined branches in an activation: the approximation of GELU has 2.
-const MAX_DEPTH: usize = 4;
+use crate::pieces::{Piece, clip};
 
 /// A computed value: how it follows from values before it.
 #[derive(Clone, Debug)]
@@ -35,6 +28,8 @@ pub(crate) enum Kind {
     Same(usize),
     /// The same function of each number.
     Pieces(usize, Vec<Piece>),
+    /// Each number within bounds, which may be infinite.
+    Clip(usize, f64, f64),
     /// A function of each number that is no activation by itself.
     Unary(usize, Unary),
     /// An affine function of each number.
@@ -48,8 +43,31 @@ pub(crate) enum Kind {
     Softmax(usize),
     /// An operation of two computed values of the same shape.
     Binary(Binary, usize, usize),
+    /// The second value where the first is not 0, else the third.
+    Select(usize, usize, usize),
     /// Probabilities 1 − p and p.
     Complement(usize),
+}
+
+impl Kind {
+    /// Returns the values that it depends on.
+    pub(crate) fn inputs(&self) -> Vec<usize> {
+        match self {
+            Kind::Input => Vec::new(),
+            Kind::Same(before)
+            | Kind::Pieces(before, _)
+            | Kind::Clip(before, ..)
+            | Kind::Unary(before, _)
+            | Kind::Lines(before, _)
+            | Kind::Slopes(before, _)
+            | Kind::Dense(before, ..)
+            | Kind::Quantize(before, _)
+            | Kind::Softmax(before)
+            | Kind::Complement(before) => vec![*before],
+            Kind::Binary(_, a, b) => vec![*a, *b],
+            Kind::Select(condition, a, b) => vec![*condition, *a, *b],
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,6 +78,31 @@ pub(crate) enum Unary {
     Sqrt,
     Reciprocal,
     Power(f64),
+    /// 1 above a bound, else 0.
+    Greater(f64),
+    /// 1 below a bound, else 0.
+    Less(f64),
+}
+
+impl Unary {
+    /// Computes the function of one value.
+    pub(crate) fn value(self, x: f64) -> f64 {
+        match self {
+            // erf(x) = 2 Φ(√2 x) − 1, and gelu(y) = y Φ(y).
+            Unary::Erf if x == 0.0 => 0.0,
+            Unary::Erf => {
+                let y = x * std::f64::consts::SQRT_2;
+                2.0 * Activation::Gelu.value(y) / y - 1.0
+            }
+            Unary::Abs => x.abs(),
+            Unary::Log => x.ln(),
+            Unary::Sqrt => x.sqrt(),
+            Unary::Reciprocal => 1.0 / x,
+            Unary::Power(exponent) => x.powf(exponent),
+            Unary::Greater(bound) => f64::from(u8::from(x > bound)),
+            Unary::Less(bound) => f64::from(u8::from(x < bound)),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +111,22 @@ pub(crate) enum Binary {
     Subtract,
     Multiply,
     Divide,
+    Maximum,
+    Minimum,
+}
+
+impl Binary {
+    /// Computes the operation.
+    pub(crate) fn value(self, a: f64, b: f64) -> f64 {
+        match self {
+            Binary::Add => a + b,
+            Binary::Subtract => a - b,
+            Binary::Multiply => a * b,
+            Binary::Divide => a / b,
+            Binary::Maximum => a.max(b),
+            Binary::Minimum => a.min(b),
+        }
+    }
 }
 
 /// All computed values, in the order of the graph.
@@ -75,6 +134,25 @@ pub(crate) enum Binary {
 pub(crate) struct Expressions(pub(crate) Vec<Expression>);
 
 impl Expressions {
+    /// Returns the kind of a value within bounds. Bounds of a value that has some already are joined.
+    pub(crate) fn clipped(&self, number: usize, low: f64, high: f64) -> Kind {
+        let alone = || match (low, high) {
+            (0.0, f64::INFINITY) => Kind::Pieces(number, vec![Piece::Activation(Activation::Relu)]),
+            _ => Kind::Clip(number, low, high),
+        };
+        let (before, least, most) = match &self.0[number].kind {
+            Kind::Clip(before, least, most) => (*before, *least, *most),
+            Kind::Pieces(before, pieces) => match pieces[..] {
+                [Piece::Activation(Activation::Relu)] => (*before, 0.0, f64::INFINITY),
+                [Piece::Activation(Activation::Relu6)] => (*before, 0.0, 6.0),
+                _ => return alone(),
+            },
+            _ => return alone(),
+        };
+        let within = |bound: f64| bound.max(low).min(high);
+        Kind::Clip(before, within(least), within(most))
+    }
+
     /// Appends the steps that compute a value to the network.
     pub(crate) fn append(&self, number: usize, network: &mut FloatNetwork) -> Result<()> {
         // Backwards from the output; each step has one value before it.
@@ -108,18 +186,22 @@ impl Expressions {
                     step(vec![Function::Activation(Activation::Softmax)]);
                     *before
                 }
-                Kind::Pieces(..) | Kind::Unary(..) | Kind::Binary(..) => {
-                    match (self.composed(current), &value.kind) {
-                        (Some((base, pieces)), _) => {
-                            step(functions(&pieces, width));
-                            base
+                Kind::Pieces(..)
+                | Kind::Clip(..)
+                | Kind::Unary(..)
+                | Kind::Binary(..)
+                | Kind::Select(..) => {
+                    let alone = match &value.kind {
+                        Kind::Pieces(before, pieces) => Some((*before, pieces.clone())),
+                        Kind::Clip(before, low, high) => {
+                            clip(*low, *high).map(|pieces| (*before, pieces))
                         }
-                        (None, Kind::Pieces(before, pieces)) => {
-                            step(functions(pieces, width));
-                            *before
-                        }
-                        (None, _) => return Err(refuse(value)),
-                    }
+                        _ => None,
+                    };
+                    let found = self.composed(current).or(alone);
+                    let (before, pieces) = found.ok_or_else(|| self.refuse(value))?;
+                    step(functions(&pieces, width));
+                    before
                 }
             };
         }
@@ -128,131 +210,33 @@ impl Expressions {
         }
         Ok(())
     }
-
-    /// Recognizes an activation that is computed in pieces, by its values. Returns the value before
-    /// it and the function.
-    fn composed(&self, number: usize) -> Option<(usize, Vec<Piece>)> {
-        let base = self.base(number, 0)?;
-        const POINTS: [f64; 12] =
-            [-9.0, -4.0, -3.0, -1.7, -0.9, -0.3, 0.0, 0.4, 1.1, 2.6, 4.2, 7.5];
-        let own: Vec<f64> =
-            POINTS.iter().map(|x| self.value(number, base, *x)).collect::<Option<_>>()?;
-        let fits = |activation: &Activation| {
-            let values = POINTS.map(|x| activation.value(x));
-            let factor = own[9] / values[9];
-            // Constants in f32, such as the square root of 2, are off by 6e-8.
-            let near = |(own, value): (&f64, &f64)| {
-                (own - factor * value).abs() <= 1e-6 * factor.abs() * (1.0 + value.abs())
-            };
-            (factor != 0.0 && own.iter().zip(&values).all(near)).then_some(factor)
-        };
-        let (activation, factor) =
-            COMPOSED.iter().find_map(|activation| Some((*activation, fits(activation)?)))?;
-        let mut pieces = vec![Piece::Activation(activation)];
-        if (factor - 1.0).abs() > 1e-6 {
-            pieces.push(Piece::Line(Line::new(factor, 0.0)));
-        }
-        Some((base, pieces))
-    }
-
-    /// Returns the value before a composed activation: the last one that all paths to it share.
-    /// `None` if there is nothing composed.
-    fn base(&self, number: usize, depth: usize) -> Option<usize> {
-        // Each level follows two branches.
-        if depth > MAX_DEPTH {
-            return None;
-        }
-        let mut current = number;
-        let mut last_unary = None;
-        for _ in 0..MAX_NODES {
-            match &self.0[current].kind {
-                Kind::Same(before) | Kind::Pieces(before, _) => current = *before,
-                Kind::Unary(before, _) => {
-                    last_unary = Some(current);
-                    current = *before;
-                }
-                Kind::Binary(_, a, b) => {
-                    let (first, second) = (self.before(*a, depth), self.before(*b, depth));
-                    return first.into_iter().find(|number| second.contains(number));
-                }
-                _ => return last_unary.map(|_| current),
-            }
-        }
-        None
-    }
-
-    /// Returns a value and those that it follows from element by element, nearest first.
-    fn before(&self, number: usize, depth: usize) -> Vec<usize> {
-        let mut all = vec![number];
-        let mut current = number;
-        while all.len() < MAX_NODES {
-            current = match &self.0[current].kind {
-                Kind::Same(before) | Kind::Pieces(before, _) | Kind::Unary(before, _) => *before,
-                Kind::Binary(..) => match self.base(current, depth + 1) {
-                    Some(base) => base,
-                    None => break,
-                },
-                _ => break,
-            };
-            all.push(current);
-        }
-        all
-    }
-
-    /// Computes a value for a number of the base. `None` if it does not follow from it alone.
-    fn value(&self, number: usize, base: usize, x: f64) -> Option<f64> {
-        // Values follow from earlier ones only. Each is computed once.
-        let between = self.0.get(base..=number).filter(|some| some.len() <= MAX_BETWEEN)?;
-        let mut values: Vec<Option<f64>> = Vec::with_capacity(between.len());
-        for (at, expression) in between.iter().enumerate() {
-            let of = |number: usize| values.get(number.checked_sub(base)?).copied().flatten();
-            let value = if at == 0 { Some(x) } else { of_kind(&expression.kind, of) };
-            values.push(value);
-        }
-        values.last().copied().flatten()
-    }
-}
-
-/// Computes a value from those before it. `None` if it does not follow element by element.
-fn of_kind(kind: &Kind, of: impl Fn(usize) -> Option<f64>) -> Option<f64> {
-    Some(match kind {
-        Kind::Same(before) => of(*before)?,
-        Kind::Pieces(before, pieces) => pieces.iter().fold(of(*before)?, |x, piece| piece.value(x)),
-        Kind::Unary(before, unary) => {
-            let x = of(*before)?;
-            match unary {
-                // erf(x) = 2 Φ(√2 x) − 1, and gelu(y) = y Φ(y).
-                Unary::Erf if x == 0.0 => 0.0,
-                Unary::Erf => {
-                    let y = x * std::f64::consts::SQRT_2;
-                    2.0 * Activation::Gelu.value(y) / y - 1.0
-                }
-                Unary::Abs => x.abs(),
-                Unary::Log => x.ln(),
-                Unary::Sqrt => x.sqrt(),
-                Unary::Reciprocal => 1.0 / x,
-                Unary::Power(exponent) => x.powf(*exponent),
-            }
-        }
-        Kind::Binary(binary, a, b) => {
-            let (a, b) = (of(*a)?, of(*b)?);
-            match binary {
-                Binary::Add => a + b,
-                Binary::Subtract => a - b,
-                Binary::Multiply => a * b,
-                Binary::Divide => a / b,
-            }
-        }
-        _ => return None,
-    })
 }
 
 fn functions(pieces: &[Piece], width: usize) -> Vec<Function> {
     pieces.iter().map(|piece| piece.function(width)).collect()
 }
 
-fn refuse(value: &Expression) -> Error {
+impl Expressions {
+    /// Returns the error for a value that is no known activation.
+    fn refuse(&self, value: &Expression) -> Error {
+        refuse(value, value.kind.inputs().into_iter().any(|number| self.is_quantized(number)))
+    }
+
+    fn is_quantized(&self, mut number: usize) -> bool {
+        while let Kind::Same(before) = self.0[number].kind {
+            number = before;
+        }
+        matches!(self.0[number].kind, Kind::Quantize(..))
+    }
+}
+
+/// Remedy for activations that are quantized in pieces.
+pub(crate) const QUANTIZED_IN_PIECES: &str = "it joins two quantized values, such as a SiLU that is quantized in pieces. Import the float model \
+     with --calibrate, which quantizes the activation as a whole";
+
+fn refuse(value: &Expression, is_quantized: bool) -> Error {
     let problem = match value.kind {
+        Kind::Binary(..) if is_quantized => QUANTIZED_IN_PIECES.to_string(),
         Kind::Binary(binary, ..) => format!(
             "it {} two computed values. A skip connection cannot be imported, only a chain of \
              layers",
@@ -261,6 +245,8 @@ fn refuse(value: &Expression) -> Error {
                 Binary::Subtract => "subtracts",
                 Binary::Multiply => "multiplies",
                 Binary::Divide => "divides",
+                Binary::Maximum => "takes the larger of",
+                Binary::Minimum => "takes the smaller of",
             }
         ),
         _ => "it is not part of a known activation. Use relu, silu, gelu or another of the \
@@ -268,45 +254,4 @@ fn refuse(value: &Expression) -> Error {
             .to_string(),
     };
     Error::place(shown(&value.place), problem)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// x · sigmoid(x), with numbers 0 (input), 1 (sigmoid), 2 (product).
-    fn silu() -> Expressions {
-        let value =
-            |kind| Expression { place: "node".into(), name: "n".into(), shape: vec![3], kind };
-        Expressions(vec![
-            value(Kind::Input),
-            value(Kind::Pieces(0, vec![Piece::Activation(Activation::Sigmoid)])),
-            value(Kind::Binary(Binary::Multiply, 0, 1)),
-        ])
-    }
-
-    #[test]
-    fn activations_in_pieces_are_recognized_by_their_values() {
-        let mut values = silu();
-        let silu = vec![Piece::Activation(Activation::Silu)];
-        assert_eq!(values.composed(2), Some((0, silu)));
-        values.0[2].kind = Kind::Binary(Binary::Add, 0, 1);
-        assert_eq!(values.composed(2), None);
-        // Each value is the square of the one before: as many paths as numbers of 40 bits.
-        let mut deep = Expressions(vec![values.0[0].clone()]);
-        for number in 0..40 {
-            let kind = Kind::Binary(Binary::Multiply, number, number);
-            deep.0.push(Expression { kind, ..values.0[0].clone() });
-        }
-        assert_eq!(deep.composed(40), None);
-        let mut network = FloatNetwork {
-            source: "",
-            shape: vec![3],
-            steps: Vec::new(),
-            classes: Vec::new(),
-            notes: Vec::new(),
-        };
-        let message = values.append(2, &mut network).unwrap_err().to_string();
-        assert!(message.contains("adds two computed values"), "{message}");
-    }
 }

@@ -14,6 +14,7 @@ mod keras;
 mod onnx;
 mod pieces;
 mod quantized;
+mod recognition;
 mod recognize;
 mod tensor;
 mod tflite;

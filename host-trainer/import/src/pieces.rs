@@ -58,18 +58,43 @@ impl FloatNetwork {
     }
 }
 
-/// Returns the function of slopes that are equal and from 0 to 1, or `None` for others.
+/// Returns the function of slopes that are equal and not negative, or `None` for others.
 pub(crate) fn same_slope(slopes: &[f64]) -> Option<Vec<Piece>> {
     let first = *slopes.first()?;
     leaky_relu(first).filter(|_| slopes.iter().all(|slope| *slope == first))
 }
 
-/// Returns y = x for x > 0, and slope · x below. `None` for a slope outside of 0 to 1.
+/// Returns y = x for x > 0, and slope · x below. `None` for a negative slope.
 pub(crate) fn leaky_relu(slope: f64) -> Option<Vec<Piece>> {
     match slope {
         0.0 => Some(activation(Activation::Relu)),
         1.0 => Some(Vec::new()),
         slope if (0.0..1.0).contains(&slope) => Some(activation(Activation::LeakyRelu(slope))),
+        // The same function of mirrored values.
+        slope if slope > 1.0 && slope.is_finite() => Some(vec![
+            Piece::Line(Line::new(-1.0, 0.0)),
+            Piece::Activation(Activation::LeakyRelu(1.0 / slope)),
+            Piece::Line(Line::new(-slope, 0.0)),
+        ]),
+        _ => None,
+    }
+}
+
+/// Returns y = ln(1 / (1 + e^−x)).
+pub(crate) fn log_sigmoid() -> Vec<Piece> {
+    let mirrored = Piece::Line(Line::new(-1.0, 0.0));
+    vec![mirrored, Piece::Activation(Activation::Softplus), mirrored]
+}
+
+/// Returns y = x for x > 0, and α · (e^(x / α) − 1) below. `None` for an α that is not positive.
+pub(crate) fn celu(alpha: f64) -> Option<Vec<Piece>> {
+    let line = |factor| Piece::Line(Line::new(factor, 0.0));
+    let elu = Piece::Activation(Activation::Elu(1.0));
+    match alpha {
+        1.0 => Some(vec![elu]),
+        alpha if alpha > 0.0 && alpha.is_finite() => {
+            Some(vec![line(1.0 / alpha), elu, line(alpha)])
+        }
         _ => None,
     }
 }
@@ -146,6 +171,9 @@ pub(crate) fn named(name: &str) -> Option<Vec<Piece>> {
         "exponential" | "exp" => Activation::Exponential,
         "softmax" | "log_softmax" => Activation::Softmax,
         "hard_tanh" | "hardtanh" => return clip(-1.0, 1.0),
+        "celu" => return celu(1.0),
+        "log_sigmoid" | "logsigmoid" => return Some(log_sigmoid()),
+        "sparse_sigmoid" => return hard_sigmoid(0.5, 0.5),
         _ => return None,
     }))
 }
@@ -204,7 +232,13 @@ mod tests {
         let elu = scaled_elu(0.5, 2.0).unwrap();
         assert!((value(&elu, -1.0) - (-1f64).exp_m1()).abs() < 1e-15);
         assert_eq!(scaled_elu(1.673_263_2, 1.050_701), named("selu"));
-        assert_eq!(leaky_relu(1.5), None);
+        let steep = leaky_relu(1.5).unwrap();
+        assert_eq!([-2.0, 0.0, 3.0].map(|x| value(&steep, x)), [-3.0, 0.0, 3.0]);
+        let celu = celu(0.5).unwrap();
+        assert_eq!(value(&celu, 2.0), 2.0);
+        assert!((value(&celu, -1.0) - 0.5 * (-2f64).exp_m1()).abs() < 1e-15);
+        assert!((value(&log_sigmoid(), 0.3) + (-0.3f64).exp().ln_1p()).abs() < 1e-15);
+        assert_eq!(leaky_relu(-0.1), None);
         assert_eq!(named("wavy"), None);
     }
 }

@@ -236,7 +236,7 @@ impl<'f> Walk<'f> {
             };
             for weight in &weights[row * inputs..][..inputs] {
                 let steps = (sign * weight / scale).round();
-                if !(steps.abs() <= f64::from(MAX_WEIGHT)) {
+                if steps.is_nan() || steps.abs() > f64::from(MAX_WEIGHT) {
                     let problem = format!(
                         "row {row} has a weight of {steps} steps, but int8 less a zero point has at \
                          most {MAX_WEIGHT}. Quantize weights to int8"

@@ -98,6 +98,23 @@ impl Tensor {
         Ok(Tensor { shape: vec![columns, rows], values, kind: self.kind })
     }
 
+    /// Returns an operation of two tensors, of which one is broadcast to the shape of the other.
+    ///
+    /// # Errors
+    /// [`Error::Place`] if the shapes do not fit.
+    pub(crate) fn combined(
+        &self,
+        place: &str,
+        other: &Tensor,
+        operation: impl Fn(f64, f64) -> f64,
+    ) -> Result<Self> {
+        let of = |tensor: &Tensor| (tensor.values.len(), tensor.shape.len());
+        let shape = if of(self) >= of(other) { &self.shape } else { &other.shape };
+        let (a, b) = (self.broadcast(place, shape)?, other.broadcast(place, shape)?);
+        let values = a.into_iter().zip(b).map(|(a, b)| operation(a, b)).collect();
+        Ok(Tensor { shape: shape.clone(), values, kind: NumberType::F32 })
+    }
+
     /// Returns the values broadcast to a shape, as NumPy does.
     ///
     /// # Errors

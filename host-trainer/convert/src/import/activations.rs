@@ -59,10 +59,18 @@ impl Walk<'_> {
             Kind::Gelu => element_wise::gelu(x, y, operator.is_approximate()?),
             Kind::Mul => self.silu(operator, x, y)?,
             Kind::Prelu => return self.prelu(operator, x, y),
+            Kind::LogSoftmax => {
+                self.note(
+                    operator,
+                    "is taken as SOFTMAX: the outputs are probabilities, not their logarithms, and the \
+                     class is the same",
+                );
+                return self.softmax(operator, x, tensor, 1.0);
+            }
             // Only softmax remains.
             _ => {
                 check(Softmax::OUTPUT, "steps of 1/256 from −128")?;
-                return self.softmax(operator, x, tensor);
+                return self.softmax(operator, x, tensor, operator.beta()?);
             }
         };
         self.layers.push(LayerSpec::Table(layer));
@@ -179,6 +187,7 @@ impl Walk<'_> {
         operator: &Operator<'_>,
         x: Quantization,
         y: &Tensor<'_>,
+        beta: f32,
     ) -> Result<(), ImportError> {
         // Softmax is over the last dimension, so all others must be 1.
         let last = y.shape.last().and_then(|last| usize::try_from(*last).ok()).unwrap_or(0);
@@ -186,7 +195,6 @@ impl Walk<'_> {
             let (what, found, needed) = ("values of a softmax", last, self.elements);
             return Err(operator.refuse(OperatorProblem::Elements { what, found, needed }));
         }
-        let beta = operator.beta()?;
         if !(beta.is_normal() && beta > 0.0) {
             return Err(operator.refuse(OperatorProblem::Beta(beta)));
         }

@@ -2,7 +2,7 @@
 
 use model_format::build::{EncodingSpec, InputSpec, LayerSpec};
 use model_format::limits::{MAX_DIMENSIONS, MAX_LAYERS};
-use model_format::{DataType, Encoding, Quantization};
+use model_format::{DataType, Encoding, Quantization, Softmax};
 
 use super::element_wise;
 use super::error::{ImportError, OperatorProblem};
@@ -218,7 +218,9 @@ impl Walk<'_> {
             DataType::Int16 => self.element_wise_int16(operator, from, y),
             DataType::Int8 => {
                 self.element_wise(operator, from, y)?;
-                self.quantized(y.int8()?);
+                // A LOG_SOFTMAX is taken as SOFTMAX, and ends the model.
+                self.is_classifier |= operator.kind == Kind::LogSoftmax;
+                self.quantized(if self.is_classifier { Softmax::OUTPUT } else { y.int8()? });
                 Ok(())
             }
         }

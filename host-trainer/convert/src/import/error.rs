@@ -183,7 +183,7 @@ pub enum OperatorProblem {
     /// Thimble does not support the operator.
     #[error(
         "not supported: Thimble runs dense layers (FULLY_CONNECTED, RELU, RELU6, LEAKY_RELU, \
-         PRELU, ELU, HARD_SWISH, GELU, TANH, LOGISTIC, SOFTMAX, ARG_MAX, RESHAPE, QUANTIZE and \
+         PRELU, ELU, HARD_SWISH, GELU, TANH, LOGISTIC, SOFTMAX, LOG_SOFTMAX, ARG_MAX, RESHAPE, QUANTIZE and \
          DEQUANTIZE; MUL of a value and its LOGISTIC; ADD, SUB and MUL by constants in front). Import the \
          float model with --calibrate, if it has another activation"
     )]

@@ -7,6 +7,7 @@ use thimble_support::foreign_text::shown;
 use thimble_train::network::Activation;
 
 use crate::error::{Error, Result};
+use crate::float_network::Line;
 use crate::pieces::{self, Piece};
 
 /// A layer of a Keras model.
@@ -50,6 +51,31 @@ impl<'c> LayerConfig<'c> {
             path: [path, &[group]].concat(),
             names: [names, &[name.to_string()]].concat(),
         }
+    }
+
+    /// Returns whether the layer is an operation of `keras.ops`, not a layer.
+    pub(super) fn is_operation(&self) -> bool {
+        self.whole["module"].as_str().is_some_and(|module| module.starts_with("keras.src.ops."))
+    }
+
+    /// Returns the affine function of an operation of `keras.ops` on a tensor and a number.
+    pub(super) fn arithmetic(&self) -> Option<Line> {
+        let [first, second] = self.whole["inbound_nodes"][0]["args"].as_array()?.as_slice() else {
+            return None;
+        };
+        let (number, is_left) = match (first.as_f64(), second.as_f64()) {
+            (None, Some(number)) => (number, false),
+            (Some(number), None) => (number, true),
+            _ => return None,
+        };
+        Some(match (self.class, is_left) {
+            ("Add", _) => Line::new(1.0, number),
+            ("Subtract", false) => Line { offset: number, ..Line::IDENTITY },
+            ("Subtract", true) => Line::new(-1.0, number),
+            ("Multiply", _) => Line::new(number, 0.0),
+            ("Divide" | "TrueDivide", false) => Line::new(1.0 / number, 0.0),
+            _ => return None,
+        })
     }
 
     /// Returns `true` for a layer of Keras itself.
@@ -189,8 +215,8 @@ impl<'c> LayerConfig<'c> {
             self.refuse(format!(
                 "the activation `{}` is not supported. Use one of {}, and train again",
                 shown(name),
-                "relu, relu6, leaky_relu, elu, selu, gelu, silu, mish, softplus, softsign, tanh, \
-                 sigmoid, hard_sigmoid, hard_silu, exponential"
+                "relu, relu6, leaky_relu, elu, celu, selu, gelu, silu, mish, softplus, softsign, tanh, \
+                 hard_tanh, sigmoid, hard_sigmoid, log_sigmoid, hard_silu, exponential"
             ))
         })
     }
@@ -204,6 +230,13 @@ impl<'c> LayerConfig<'c> {
         };
         Ok(Some(match self.class {
             "Activation" => self.activation(is_keras_2)?,
+            _ if self.is_operation() => match self.arithmetic() {
+                Some(line) => vec![Piece::Line(line)],
+                None => match pieces::named(&snake_case(self.class)) {
+                    Some(pieces) => pieces,
+                    None => return Ok(None),
+                },
+            },
             "ReLU" => {
                 let threshold = self.number("threshold", 0.0)?;
                 let slope = self.number("negative_slope", 0.0)?;
@@ -211,14 +244,12 @@ impl<'c> LayerConfig<'c> {
                 if threshold != 0.0 {
                     return Err(unsupported("threshold", threshold));
                 }
-                match most {
-                    f64::INFINITY => pieces::leaky_relu(slope)
-                        .ok_or_else(|| unsupported("negative_slope", slope))?,
-                    _ if slope != 0.0 => return Err(unsupported("negative_slope", slope)),
-                    most => {
-                        pieces::clip(0.0, most).ok_or_else(|| unsupported("max_value", most))?
-                    }
-                }
+                let low = if slope == 0.0 { 0.0 } else { f64::NEG_INFINITY };
+                let bounds = || pieces::clip(low, most).filter(|_| most > 0.0);
+                let bounds = bounds().ok_or_else(|| unsupported("max_value", most))?;
+                let leaky = pieces::leaky_relu(slope);
+                let leaky = leaky.ok_or_else(|| unsupported("negative_slope", slope))?;
+                if slope == 0.0 { bounds } else { [leaky, bounds].concat() }
             }
             "LeakyReLU" => {
                 let slope = match self.setting("negative_slope") {

@@ -227,7 +227,8 @@ fn number_type(place: &str, dataset: &Dataset) -> Result<NumberType> {
                  float model, which is quantized here",
             ));
         }
-        Datatype::Opaque { size: 2, .. } if is_bfloat16(dataset) => NumberType::Bf16,
+        // `.keras` files name it in an attribute, `.h5` files do not.
+        Datatype::Opaque { size: 2, .. } if may_be_bfloat16(dataset) => NumberType::Bf16,
         other => {
             let problem = format!(
                 "numbers of type {other:?} are not supported. Save the model with float32 weights"
@@ -237,7 +238,7 @@ fn number_type(place: &str, dataset: &Dataset) -> Result<NumberType> {
     })
 }
 
-fn is_bfloat16(dataset: &Dataset) -> bool {
+fn may_be_bfloat16(dataset: &Dataset) -> bool {
     let text = dataset.attribute("dtype").ok().and_then(|attribute| attribute.read_string().ok());
-    text.is_some_and(|text| text == "bfloat16")
+    text.is_none_or(|text| text == "bfloat16")
 }

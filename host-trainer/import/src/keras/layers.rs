@@ -185,6 +185,7 @@ impl Converter<'_> {
             )),
             class => {
                 let what = match class {
+                    _ if layer.is_operation() => "this operation of `keras.ops`",
                     c if c.contains("Conv") => "convolution",
                     "LSTM" | "GRU" | "SimpleRNN" | "RNN" | "Bidirectional" => "recurrence",
                     "Add" | "Concatenate" | "Multiply" | "Average" | "Maximum" | "Subtract" => {

@@ -24,7 +24,20 @@ pub(super) fn constant(proto: &TensorProto, folder: Option<&Path>) -> Result<Ten
     let shape: Vec<usize> = proto.dims.iter().map(size).collect::<Result<_>>()?;
     let count = elements(&place, &shape)?;
     let kind = kind(proto.data_type).ok_or_else(|| {
-        let problem = format!("numbers of ONNX's type {} are not supported", proto.data_type);
+        let name = match proto.data_type {
+            4 => " (uint16)",
+            8 => " (text)",
+            12 => " (uint32)",
+            13 => " (uint64)",
+            17..=20 => " (8 bits of float)",
+            21 => " (uint4)",
+            22 => " (int4)",
+            _ => "",
+        };
+        let problem = format!(
+            "numbers of ONNX's type {}{name} are not supported. Export in float32, or quantize to 8 bits",
+            proto.data_type
+        );
         Error::place(&place, problem)
     })?;
     if proto.data_location == EXTERNAL {

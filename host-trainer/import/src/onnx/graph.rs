@@ -32,9 +32,13 @@ pub(super) struct Walk<'g> {
     folder: Option<&'g Path>,
     pub(super) values: HashMap<&'g str, Value>,
     pub(super) computed: Expressions,
+    /// Values with a column per row of the batch, by number.
+    transposed: HashSet<usize>,
     /// Scales of constants that were dequantized.
     pub(super) scales: HashMap<&'g str, Scales>,
     pub(super) opset: i64,
+    /// Name of the imported output.
+    pub(super) output: &'g str,
     pub(super) notes: Vec<String>,
     /// Numbers that nodes may still add: a small file must not become large by its nodes.
     left: usize,
@@ -98,9 +102,11 @@ pub(super) fn network(graph: &Graph, opset: i64, folder: Option<&Path>) -> Resul
             kind: Kind::Input,
         }]),
         initializers,
+        transposed: HashSet::new(),
         scales: HashMap::new(),
         folder,
         opset,
+        output,
         notes: Vec::new(),
         left: MAX_NUMBERS,
     };
@@ -118,6 +124,13 @@ pub(super) fn network(graph: &Graph, opset: i64, folder: Option<&Path>) -> Resul
         operators::follow(&mut walk, at)?;
     }
     let number = match walk.values.get(output) {
+        Some(Value::Computed(number)) if walk.is_transposed(*number) => {
+            let problem = format!(
+                "its output `{}` has a column per row of the batch. Add a Transpose",
+                shown(output)
+            );
+            return Err(Error::place("the graph", problem));
+        }
         Some(Value::Computed(number)) => *number,
         _ => {
             let problem = format!("its output `{}` does not depend on the input", shown(output));
@@ -243,8 +256,35 @@ impl<'g> Walk<'g> {
                 _ => 0,
             },
         )?;
+        if kind.inputs().into_iter().any(|number| self.is_transposed(number)) {
+            if !matches!(kind, Kind::Pieces(..) | Kind::Clip(..) | Kind::Unary(..)) {
+                return Err(at.refuse(
+                    "its input has a column per row of the batch. Export the model without \
+                     transpositions",
+                ));
+            }
+            self.transposed.insert(self.computed.0.len());
+        }
         self.computed.0.push(Expression { place: at.text(), name, shape, kind });
         self.set(at, Value::Computed(self.computed.0.len() - 1))
+    }
+
+    /// Returns whether a value has a column per row of the batch.
+    pub(super) fn is_transposed(&self, number: usize) -> bool {
+        self.transposed.contains(&number)
+    }
+
+    /// Sets the first output of a node to a value, transposed or as it was before. Returns its number.
+    pub(super) fn turn(&mut self, at: Place<'g>, number: usize) -> Result<usize> {
+        let turned = self.computed.0.len();
+        if !self.is_transposed(number) {
+            self.transposed.insert(turned);
+        }
+        let shape = self.shape(number).to_vec();
+        let (place, name) = (at.text(), String::new());
+        self.computed.0.push(Expression { place, name, shape, kind: Kind::Same(number) });
+        self.set(at, Value::Computed(turned))?;
+        Ok(turned)
     }
 
     /// Sets the first output of a node.

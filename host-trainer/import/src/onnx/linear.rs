@@ -39,12 +39,17 @@ pub(super) fn dense<'g>(
 /// Follows a Gemm in all its forms.
 pub(super) fn gemm<'g>(walk: &mut Walk<'g>, at: Place<'g>) -> Result<()> {
     let node = at.node;
-    let (Value::Computed(number), Some(weights)) = (walk.needed(at, 0)?, walk.constant(at, 1)?)
+    let (Value::Computed(mut number), Some(weights)) = (walk.needed(at, 0)?, walk.constant(at, 1)?)
     else {
         return Err(at.refuse("its first input must be computed, and its second a constant matrix"));
     };
     if node.int("transA", 0) != 0 {
-        return Err(at.refuse("transA is not supported: it mixes rows of the batch"));
+        if !walk.is_transposed(number) {
+            return Err(at.refuse(
+                "transA mixes rows of the batch, unless the values were transposed before",
+            ));
+        }
+        number = walk.turn(at, number)?;
     }
     let mut weights = match node.int("transB", 0) {
         0 => weights.transposed(&at.text())?,
@@ -74,13 +79,64 @@ pub(super) fn matmul<'g>(walk: &mut Walk<'g>, at: Place<'g>) -> Result<()> {
             let scales = walk.scales(at, 1, true, outputs)?;
             dense(walk, at, number, weights, vec![0.0; outputs], scales)
         }
+        // W xᵀ, with a column per row.
+        (Value::Constant(weights), Value::Computed(number)) if walk.is_transposed(number) => {
+            let [outputs, _] = weights.shape[..] else {
+                return Err(at.refuse(format!("its matrix has shape {:?}", weights.shape)));
+            };
+            let scales = walk.scales(at, 0, false, outputs)?;
+            let number = walk.turn(at, number)?;
+            dense(walk, at, number, weights, vec![0.0; outputs], scales)?;
+            walk.turn(at, walk.computed.0.len() - 1).map(|_| ())
+        }
         _ => Err(at.refuse("a product of two computed values, or of a constant on the left")),
+    }
+}
+
+/// Follows a Sum of one computed value and constants.
+pub(super) fn sum<'g>(walk: &mut Walk<'g>, at: Place<'g>) -> Result<()> {
+    let mut computed = None;
+    let mut constants: Option<Tensor> = None;
+    for index in 0..at.node.inputs.len() {
+        match walk.needed(at, index)? {
+            Value::Computed(_) if at.node.inputs.len() == 2 => return arithmetic(walk, at, "Add"),
+            Value::Computed(_) if computed.is_some() => return Err(joins(at)),
+            Value::Computed(number) => computed = Some(number),
+            Value::Constant(tensor) => {
+                constants = Some(match constants {
+                    Some(sum) => sum.combined(&at.text(), &tensor, |a, b| a + b)?,
+                    None => tensor,
+                });
+            }
+        }
+    }
+    match (computed, constants) {
+        (Some(number), constants) => {
+            let shape = walk.shape(number).to_vec();
+            let values = match constants {
+                Some(constants) => constants.broadcast(&at.text(), &shape)?,
+                None => return walk.compute(at, shape, Kind::Same(number)),
+            };
+            let lines = values.into_iter().map(|value| Line::new(1.0, value)).collect();
+            walk.compute(at, shape, Kind::Lines(number, lines))
+        }
+        (None, Some(constants)) => walk.set(at, Value::Constant(constants)),
+        (None, None) => Err(at.refuse("it has no inputs")),
+    }
+}
+
+fn binary(operator: &str) -> Binary {
+    match operator {
+        "Add" => Binary::Add,
+        "Sub" => Binary::Subtract,
+        "Mul" => Binary::Multiply,
+        _ => Binary::Divide,
     }
 }
 
 /// Follows an Add, Sub, Mul or Div, of a constant or of two computed values.
 pub(super) fn arithmetic<'g>(walk: &mut Walk<'g>, at: Place<'g>, operator: &str) -> Result<()> {
-    let (number, tensor, is_left) = match (walk.needed(at, 0)?, walk.needed(at, 1)?) {
+    let (mut number, mut tensor, is_left) = match (walk.needed(at, 0)?, walk.needed(at, 1)?) {
         (Value::Computed(number), Value::Constant(tensor)) => (number, tensor, false),
         (Value::Constant(tensor), Value::Computed(number)) => (number, tensor, true),
         (Value::Computed(a), Value::Computed(b)) => {
@@ -88,20 +144,31 @@ pub(super) fn arithmetic<'g>(walk: &mut Walk<'g>, at: Place<'g>, operator: &str)
             if walk.shape(b) != shape {
                 return Err(joins(at));
             }
-            let binary = match operator {
-                "Add" => Binary::Add,
-                "Sub" => Binary::Subtract,
-                "Mul" => Binary::Multiply,
-                _ => Binary::Divide,
-            };
-            return walk.compute(at, shape, Kind::Binary(binary, a, b));
+            return walk.compute(at, shape, Kind::Binary(binary(operator), a, b));
         }
-        (Value::Constant(_), Value::Constant(_)) => {
-            return Err(
-                at.refuse("arithmetic of constants is not supported. Export with constant folding")
-            );
+        (Value::Constant(a), Value::Constant(b)) => {
+            let result = a.combined(&at.text(), &b, |a, b| binary(operator).value(a, b))?;
+            return walk.set(at, Value::Constant(result));
         }
     };
+    if walk.is_transposed(number) && tensor.values.len() > 1 {
+        tensor = tensor.transposed(&at.text())?;
+        number = walk.turn(at, number)?;
+        affine(walk, at, operator, number, &tensor, is_left)?;
+        return walk.turn(at, walk.computed.0.len() - 1).map(|_| ());
+    }
+    affine(walk, at, operator, number, &tensor, is_left)
+}
+
+/// Follows an Add, Sub, Mul or Div of a computed value and a constant.
+fn affine<'g>(
+    walk: &mut Walk<'g>,
+    at: Place<'g>,
+    operator: &str,
+    number: usize,
+    tensor: &Tensor,
+    is_left: bool,
+) -> Result<()> {
     if operator == "Div" && is_left {
         let value = tensor.values.first().copied().filter(|_| tensor.values.len() == 1);
         let value = value.ok_or_else(|| at.refuse("a division by computed values"))?;

@@ -7,6 +7,7 @@ mod operators;
 mod outputs;
 mod proto;
 mod quantization;
+mod reshaping;
 mod shapes;
 
 use std::path::Path;

@@ -3,16 +3,14 @@
 use thimble_train::network::Activation;
 
 use super::graph::{Place, Value, Walk};
-use super::linear::{arithmetic, batch_normalization, gemm, matmul, scaler};
+use super::linear::{arithmetic, batch_normalization, gemm, matmul, scaler, sum};
+use super::reshaping::{constant, constant_of_shape, expand, reshape, shape_arithmetic, transpose};
 use super::{quantization, shapes};
 use crate::error::Result;
-use crate::expression::{Kind, Unary};
+use crate::expression::{Binary, Kind, Unary};
 use crate::float_network::Line;
 use crate::pieces::{self, Piece};
-use crate::tensor::{NumberType, Tensor};
-
-/// Maximum number of dimensions of a computed shape.
-const MAX_SHAPE: usize = 64;
+use crate::tensor::Tensor;
 
 /// Follows a node: computes a constant, or adds a computed value.
 pub(super) fn follow<'g>(walk: &mut Walk<'g>, at: Place<'g>) -> Result<()> {
@@ -54,18 +52,25 @@ fn standard<'g>(walk: &mut Walk<'g>, at: Place<'g>, operator: &str) -> Result<()
         "Gemm" => return gemm(walk, at),
         "MatMul" => return matmul(walk, at),
         "Add" | "Sub" | "Mul" | "Div" => return arithmetic(walk, at, operator),
-        "Sum" if node.inputs.len() == 2 => return arithmetic(walk, at, "Add"),
+        "Sum" => return sum(walk, at),
+        "ConstantOfShape" => return constant_of_shape(walk, at),
+        "Expand" => return expand(walk, at),
+        "Max" | "Min" => return bound(walk, at, operator),
+        "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" => {
+            return compare(walk, at, operator);
+        }
+        "Where" => return select(walk, at),
         "BatchNormalization" => return batch_normalization(walk, at),
         "Softmax" | "LogSoftmax" => return softmax(walk, at, operator),
         "PRelu" => return prelu(walk, at),
         "Pow" => return power(walk, at),
         "Erf" => return unary(walk, at, Unary::Erf),
         "Abs" => return unary(walk, at, Unary::Abs),
-        "Log" => return unary(walk, at, Unary::Log),
+        "Log" => return logarithm(walk, at),
         "Sqrt" => return unary(walk, at, Unary::Sqrt),
         "Reciprocal" => return unary(walk, at, Unary::Reciprocal),
         "Neg" => Ok(vec![Piece::Line(Line::new(-1.0, 0.0))]),
-        "Relu" => one(Activation::Relu),
+        "Relu" => return clip(walk, at, 0.0, f64::INFINITY),
         "Sigmoid" => one(Activation::Sigmoid),
         "Tanh" => one(Activation::Tanh),
         "Softplus" => one(Activation::Softplus),
@@ -80,6 +85,7 @@ fn standard<'g>(walk: &mut Walk<'g>, at: Place<'g>, operator: &str) -> Result<()
         "Swish" if float("alpha", 1.0) == 1.0 => one(Activation::Silu),
         "LeakyRelu" => return slopes(walk, at, &Tensor::scalar(float("alpha", 0.01))),
         "Elu" => all(pieces::scaled_elu(float("alpha", 1.0), 1.0)),
+        "Celu" => all(pieces::celu(float("alpha", 1.0))),
         "Selu" => {
             let (alpha, gamma) = (float("alpha", 1.673_263_2), float("gamma", 1.050_701));
             all(pieces::scaled_elu(alpha, gamma))
@@ -93,7 +99,8 @@ fn standard<'g>(walk: &mut Walk<'g>, at: Place<'g>, operator: &str) -> Result<()
             };
             let low = bound(1, "min", f64::NEG_INFINITY)?;
             let high = bound(2, "max", f64::INFINITY)?;
-            all(pieces::clip(bounded(low, f64::NEG_INFINITY), bounded(high, f64::INFINITY)))
+            let (low, high) = (bounded(low, f64::NEG_INFINITY), bounded(high, f64::INFINITY));
+            return clip(walk, at, low, high);
         }
         "QuantizeLinear" => return quantization::quantize(walk, at),
         "DequantizeLinear" => return quantization::dequantize(walk, at),
@@ -151,13 +158,110 @@ fn pieces_of<'g>(walk: &mut Walk<'g>, at: Place<'g>, pieces: Vec<Piece>) -> Resu
     }
 }
 
+/// Follows each value within bounds.
+fn clip<'g>(walk: &mut Walk<'g>, at: Place<'g>, low: f64, high: f64) -> Result<()> {
+    match walk.needed(at, 0)? {
+        Value::Constant(mut tensor) => {
+            tensor.values.iter_mut().for_each(|value| *value = value.max(low).min(high));
+            walk.set(at, Value::Constant(tensor))
+        }
+        Value::Computed(number) => clip_of(walk, at, number, low, high),
+    }
+}
+
+fn clip_of<'g>(
+    walk: &mut Walk<'g>,
+    at: Place<'g>,
+    number: usize,
+    low: f64,
+    high: f64,
+) -> Result<()> {
+    let shape = walk.shape(number).to_vec();
+    let kind = walk.computed.clipped(number, low, high);
+    walk.compute(at, shape, kind)
+}
+
+/// Follows Max and Min of a value and a number, or of two values.
+fn bound<'g>(walk: &mut Walk<'g>, at: Place<'g>, operator: &str) -> Result<()> {
+    let is_low = operator == "Max";
+    let (number, bound) = match (walk.needed(at, 0)?, walk.input(at, 1)?) {
+        (Value::Computed(a), Some(Value::Computed(b))) => {
+            let binary = if is_low { Binary::Maximum } else { Binary::Minimum };
+            let shape = walk.shape(a).to_vec();
+            return walk.compute(at, shape, Kind::Binary(binary, a, b));
+        }
+        (Value::Computed(number), Some(Value::Constant(bound)))
+        | (Value::Constant(bound), Some(Value::Computed(number))) => (number, bound),
+        _ => return Err(at.refuse("it has no computed value and a bound")),
+    };
+    let [bound] = bound.values[..] else {
+        return Err(at.refuse("bounds that differ from value to value are not supported"));
+    };
+    match is_low {
+        true => clip_of(walk, at, number, bound, f64::INFINITY),
+        false => clip_of(walk, at, number, f64::NEG_INFINITY, bound),
+    }
+}
+
+/// Follows a comparison with a number, whose result selects values.
+fn compare<'g>(walk: &mut Walk<'g>, at: Place<'g>, operator: &str) -> Result<()> {
+    let is_greater = operator.starts_with("Greater");
+    let (number, bound, is_greater) = match (walk.needed(at, 0)?, walk.needed(at, 1)?) {
+        (Value::Computed(number), Value::Constant(bound)) => (number, bound, is_greater),
+        (Value::Constant(bound), Value::Computed(number)) => (number, bound, !is_greater),
+        _ => return Err(at.refuse("a comparison of two computed values, or of constants")),
+    };
+    let [bound] = bound.values[..] else {
+        return Err(at.refuse("bounds that differ from value to value are not supported"));
+    };
+    let unary = if is_greater { Unary::Greater(bound) } else { Unary::Less(bound) };
+    let shape = walk.shape(number).to_vec();
+    walk.compute(at, shape, Kind::Unary(number, unary))
+}
+
+fn select<'g>(walk: &mut Walk<'g>, at: Place<'g>) -> Result<()> {
+    match (walk.needed(at, 0)?, walk.needed(at, 1)?, walk.needed(at, 2)?) {
+        (Value::Computed(condition), Value::Computed(a), Value::Computed(b)) => {
+            let shape = walk.shape(a).to_vec();
+            walk.compute(at, shape, Kind::Select(condition, a, b))
+        }
+        _ => Err(at.refuse("it selects a constant, and is not part of a known activation")),
+    }
+}
+
+/// Follows a Log, of a softmax or sigmoid in one.
+fn logarithm<'g>(walk: &mut Walk<'g>, at: Place<'g>) -> Result<()> {
+    let Value::Computed(number) = walk.needed(at, 0)? else {
+        return unary(walk, at, Unary::Log);
+    };
+    let shape = walk.shape(number).to_vec();
+    match walk.computed.0[number].kind.clone() {
+        Kind::Softmax(_) => {
+            note_logarithm(walk, "the Log of a softmax");
+            walk.compute(at, shape, Kind::Same(number))
+        }
+        Kind::Pieces(before, pieces) if pieces[..] == [Piece::Activation(Activation::Sigmoid)] => {
+            walk.compute(at, shape, Kind::Pieces(before, pieces::log_sigmoid()))
+        }
+        _ => unary(walk, at, Unary::Log),
+    }
+}
+
+fn note_logarithm(walk: &mut Walk<'_>, what: &str) {
+    let note = "the outputs are probabilities, not their logarithms:";
+    walk.notes.push(format!("{note} {what} is taken as softmax"));
+}
+
 fn unary<'g>(walk: &mut Walk<'g>, at: Place<'g>, unary: Unary) -> Result<()> {
     match walk.needed(at, 0)? {
         Value::Computed(number) => {
             let shape = walk.shape(number).to_vec();
             walk.compute(at, shape, Kind::Unary(number, unary))
         }
-        Value::Constant(_) => Err(at.refuse("this operator of a constant is not supported")),
+        Value::Constant(mut tensor) => {
+            tensor.values.iter_mut().for_each(|value| *value = unary.value(*value));
+            walk.set(at, Value::Constant(tensor))
+        }
     }
 }
 
@@ -182,142 +286,6 @@ fn alike<'g>(walk: &mut Walk<'g>, at: Place<'g>) -> Result<()> {
     walk.set(at, value)
 }
 
-fn constant<'g>(walk: &mut Walk<'g>, at: Place<'g>) -> Result<()> {
-    let list = |values: Vec<f64>, shape: Vec<usize>, kind| Tensor { shape, values, kind };
-    let node = at.node;
-    let tensor = if let Some(tensor) = walk.attribute(at, "value")? {
-        tensor
-    } else if let Some(attribute) = node.attribute("value_float") {
-        list(vec![attribute.f.into()], Vec::new(), NumberType::F32)
-    } else if let Some(attribute) = node.attribute("value_int") {
-        list(vec![attribute.i as f64], Vec::new(), NumberType::I64)
-    } else if let Some(attribute) = node.attribute("value_ints") {
-        let values: Vec<f64> = attribute.ints.iter().map(|i| *i as f64).collect();
-        list(values.clone(), vec![values.len()], NumberType::I64)
-    } else if node.attribute("value_floats").is_some() {
-        let values = node.floats("value_floats");
-        list(values.clone(), vec![values.len()], NumberType::F32)
-    } else {
-        return Err(at.refuse("a constant of this kind is not supported"));
-    };
-    walk.set(at, Value::Constant(tensor))
-}
-
-fn reshape<'g>(walk: &mut Walk<'g>, at: Place<'g>, operator: &str) -> Result<()> {
-    let number = match walk.needed(at, 0)? {
-        Value::Computed(number) => number,
-        // Leading dimensions of 1 and their order do not matter to what constants are used for.
-        Value::Constant(mut tensor) => {
-            if operator == "Reshape" {
-                let target = walk.constant(at, 1)?;
-                let sizes = target.map(|target| target.values).unwrap_or_default();
-                let shape: Vec<usize> = sizes.iter().map(|size| *size as usize).collect();
-                let count = shape.iter().try_fold(1_usize, |n, size| n.checked_mul(*size));
-                if sizes.iter().any(|size| *size < 1.0) || count != Some(tensor.values.len()) {
-                    return Err(at.refuse("a Reshape of a constant to an open shape"));
-                }
-                tensor.shape = shape;
-            }
-            return walk.set(at, Value::Constant(tensor));
-        }
-    };
-    let shape = walk.shape(number).to_vec();
-    let shape = match operator {
-        "Flatten" => shapes::flatten(at.node, &at.text(), &shape)?,
-        "Reshape" => {
-            let target = walk.constant(at, 1)?;
-            let target = target.ok_or_else(|| at.refuse("its shape is missing"))?;
-            shapes::reshape(&at.text(), &shape, &target)?
-        }
-        // A dimension of 1 more or less.
-        _ => match shape.iter().filter(|size| **size != 1).count() {
-            0 => vec![1],
-            1 => vec![crate::tensor::size(&shape)],
-            _ => shape,
-        },
-    };
-    walk.compute(at, shape, Kind::Same(number))
-}
-
-fn transpose<'g>(walk: &mut Walk<'g>, at: Place<'g>) -> Result<()> {
-    match walk.needed(at, 0)? {
-        Value::Constant(tensor) => {
-            let tensor = tensor.transposed(&at.text())?;
-            quantization::transpose(walk, at);
-            walk.set(at, Value::Constant(tensor))
-        }
-        Value::Computed(_) => Err(
-            at.refuse("a Transpose of computed values permutes them. Export the model without it")
-        ),
-    }
-}
-
-/// Follows the operators that compute the target of a Reshape, and scikit-learn's 1 − p and p.
-fn shape_arithmetic<'g>(walk: &mut Walk<'g>, at: Place<'g>, operator: &str) -> Result<()> {
-    let list = |values: Vec<f64>| {
-        Value::Constant(Tensor { shape: vec![values.len()], values, kind: NumberType::I64 })
-    };
-    let first = walk.needed(at, 0)?;
-    match (operator, first) {
-        ("Shape", Value::Computed(number)) => {
-            let sizes = walk.shape(number).iter().map(|size| *size as f64);
-            let all = std::iter::once(shapes::BATCH).chain(sizes).collect();
-            walk.set(at, list(all))
-        }
-        ("Gather", Value::Constant(tensor)) => {
-            let indices = walk.constant(at, 1)?.map(|tensor| tensor.values).unwrap_or_default();
-            let count = tensor.values.len() as f64;
-            let pick = |index: &f64| {
-                let index = if *index < 0.0 { index + count } else { *index };
-                tensor.values.get(index as usize).copied()
-            };
-            let picked: Option<Vec<f64>> = indices.iter().map(pick).collect();
-            let picked = picked.ok_or_else(|| at.refuse("its indices are out of range"))?;
-            walk.set(at, list(picked))
-        }
-        ("Slice", Value::Constant(tensor)) => {
-            let bound = |index: usize| -> Result<f64> {
-                let bound = walk.constant(at, index)?.filter(|bound| bound.values.len() == 1);
-                bound.map(|bound| bound.values[0]).ok_or_else(|| at.refuse("its bounds"))
-            };
-            let count = tensor.values.len();
-            let place = |bound: f64| {
-                let bound = if bound < 0.0 { bound + count as f64 } else { bound };
-                (bound.max(0.0) as usize).min(count)
-            };
-            let (start, end) = (place(bound(1)?), place(bound(2)?));
-            walk.set(at, list(tensor.values.get(start..end).unwrap_or_default().to_vec()))
-        }
-        ("Concat", Value::Constant(_)) => {
-            let mut all = Vec::new();
-            for index in 0..at.node.inputs.len() {
-                all.extend(walk.constant(at, index)?.map(|t| t.values).unwrap_or_default());
-                if all.len() > MAX_SHAPE {
-                    return Err(at.refuse(format!("a shape of more than {MAX_SHAPE} dimensions")));
-                }
-            }
-            walk.set(at, list(all))
-        }
-        ("Concat", Value::Computed(number)) => {
-            let second = match (at.node.inputs.len(), walk.input(at, 1)?) {
-                (2, Some(Value::Computed(second))) => second,
-                _ => return Err(joins(at)),
-            };
-            // 1 − p before p.
-            match &walk.computed.0[number].kind {
-                Kind::Pieces(of, pieces)
-                    if *of == second
-                        && matches!(pieces[..], [Piece::Line(line)] if line == Line::new(-1.0, 1.0)) =>
-                {
-                    walk.compute(at, vec![1], Kind::Complement(second))
-                }
-                _ => Err(joins(at)),
-            }
-        }
-        _ => Err(at.refuse("this operator of computed values is not supported")),
-    }
-}
-
 /// Returns the error for branches.
 pub(super) fn joins(at: Place<'_>) -> crate::Error {
     at.refuse("it joins branches. Only a chain of layers can be imported")
@@ -335,10 +303,7 @@ fn softmax<'g>(walk: &mut Walk<'g>, at: Place<'g>, operator: &str) -> Result<()>
         );
     }
     if operator == "LogSoftmax" {
-        walk.notes.push(
-            "the outputs are probabilities, not their logarithms: LogSoftmax is taken as softmax"
-                .into(),
-        );
+        note_logarithm(walk, "LogSoftmax");
     }
     walk.compute(at, shape, Kind::Softmax(number))
 }

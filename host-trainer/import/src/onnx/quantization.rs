@@ -10,7 +10,7 @@ use thimble_train::network::Activation;
 use super::graph::{Place, Value, Walk};
 use super::linear::dense;
 use crate::error::Result;
-use crate::expression::Kind;
+use crate::expression::{Kind, QUANTIZED_IN_PIECES};
 use crate::float_network::Line;
 use crate::pieces::{self, Piece};
 use crate::tensor::{NumberType, Tensor};
@@ -159,7 +159,8 @@ fn arithmetic<'g>(walk: &mut Walk<'g>, at: Place<'g>, line: fn(f64) -> Line) -> 
     let (value, constant) = match (walk.needed(at, 0)?, walk.needed(at, 3)?) {
         (Value::Computed(_), Value::Constant(_)) => ([0, 1, 2], [3, 4, 5]),
         (Value::Constant(_), Value::Computed(_)) => ([3, 4, 5], [0, 1, 2]),
-        _ => return Err(super::operators::joins(at)),
+        (Value::Computed(_), Value::Computed(_)) => return Err(at.refuse(QUANTIZED_IN_PIECES)),
+        _ => return Err(at.refuse("arithmetic of constants is not supported")),
     };
     let number = quantized_input(walk, at, value)?;
     let (tensor, _) = dequantized(walk, at, constant, 0)?;

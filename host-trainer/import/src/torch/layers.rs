@@ -1,9 +1,8 @@
 //! Layers of a state dict, in the order and with the activations that the user names.
 
-use std::collections::BTreeSet;
-
 use thimble_support::foreign_text::shown;
 
+use super::names::{is_slopes, left_out, modules, suggestion};
 use super::{StateDict, inner};
 use crate::error::{Error, Result};
 use crate::float_network::{FloatNetwork, Function, Line};
@@ -91,6 +90,7 @@ pub(super) fn network(
             }
         }
     }
+    network.notes.extend(left_out(&all, &modules));
     if let Some(name) = all.values().find_map(|tensor| tensor.kind.converted()) {
         network.notes.push(format!("{name} weights are converted to float32"));
     }
@@ -110,45 +110,6 @@ pub(super) fn network(
         )));
     }
     Ok(network)
-}
-
-/// Returns the names of the modules with weights, numbers in them in numerical order.
-fn modules(all: &StateDict) -> Vec<String> {
-    let names: BTreeSet<&str> =
-        all.keys().filter_map(|name| name.strip_suffix(".weight")).collect();
-    // Batch normalization without γ has only statistics.
-    let plain = all.keys().filter_map(|name| name.strip_suffix(".running_mean"));
-    let mut names: Vec<String> = names.into_iter().chain(plain).map(str::to_string).collect();
-    names.sort_by_cached_key(|name| numerical(name));
-    names.dedup();
-    names
-}
-
-/// Splits a name such that numbers compare as numbers.
-fn numerical(name: &str) -> Vec<(String, u64)> {
-    let part = |part: &str| {
-        let text = part.trim_end_matches(|c: char| c.is_ascii_digit());
-        let number = part.get(text.len()..).unwrap_or_default();
-        (text.to_string(), number.parse().unwrap_or(0))
-    };
-    name.split('.').map(part).collect()
-}
-
-/// Returns a list of layers for the message, with relu between them.
-fn suggestion(modules: &[String], all: &StateDict) -> String {
-    let is_dense = |name: &&String| {
-        all.get(&format!("{name}.weight")).is_some_and(|weight| weight.shape.len() == 2)
-    };
-    let last = modules.iter().rposition(|name| is_dense(&name));
-    let mut items = Vec::new();
-    for (at, name) in modules.iter().enumerate() {
-        items.push(name.clone());
-        let next_is_norm = modules.get(at + 1).is_some_and(|next| !is_dense(&next));
-        if Some(at) != last && !next_is_norm {
-            items.push("relu".to_string());
-        }
-    }
-    items.join(", ")
 }
 
 /// Parses the list of layers. A list of activations alone applies the first behind every dense layer
@@ -185,8 +146,7 @@ fn items(text: &str, modules: &[String], all: &StateDict) -> Result<Vec<Item>> {
 fn recognize_slope(item: &mut Item, all: &StateDict) {
     if let Item::Module(name, None) = item
         && all.get(&format!("{name}.weight")).is_some_and(|weight| weight.shape == [1])
-        && !all.contains_key(&format!("{name}.running_mean"))
-        && !all.contains_key(&format!("{name}.bias"))
+        && is_slopes(name, all)
     {
         *item = Item::Slopes(std::mem::take(name));
     }
@@ -338,7 +298,7 @@ mod tests {
             ("net.0, wavy", "`wavy` is neither"),
             ("relu, net.0, net.2, net.10", "begins with `relu`"),
             ("net.2, net.0, net.10", "4 inputs, but 3 values"),
-            ("leaky_relu(2), net.0", "neither"),
+            ("leaky_relu(-2), net.0", "neither"),
             ("relu(x)", "no number"),
             ("", "empty"),
         ] {
@@ -347,6 +307,26 @@ mod tests {
         }
         let message = network("", state(&NUMBERED), None).unwrap_err().to_string();
         assert!(message.contains("\"net.0, relu, net.2, relu, net.10\""), "{message}");
+    }
+
+    #[test]
+    fn slopes_and_what_no_layer_uses_are_named() {
+        let all = || {
+            state(&[
+                ("a.weight", &[3, 2]),
+                ("p.weight", &[3]),
+                ("b.weight", &[1, 3]),
+                ("mean", &[2]),
+            ])
+        };
+        let message = network("", all(), None).unwrap_err().to_string();
+        assert!(message.contains("\"a, relu, b, p(prelu)\""), "{message}");
+        let found = network("", all(), Some("a, p(prelu), b")).unwrap();
+        assert_eq!(names(&found), ["a", "p", "b"]);
+        assert_eq!(found.outputs(&[-1.0, 0.0]), [-0.375]);
+        assert!(found.notes[0].contains("mean") && found.notes[0].contains("ONNX"));
+        let message = network("", all(), Some("a, p, b")).unwrap_err().to_string();
+        assert!(message.contains("`p(prelu)`"), "{message}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! State dicts of PyTorch: safetensors, `.pt` and `.pth`.
 
 mod layers;
+mod names;
 
 use std::collections::HashMap;
 use std::io::Write;

@@ -1,16 +1,19 @@
 //! Float TensorFlow Lite models, with weights in float32, float16, int8 or int4.
 
+mod constant;
+
 use std::collections::HashMap;
 
-use thimble_convert::import::{ConstantContents, OperatorContents, contents, is_float};
+use thimble_convert::import::{OperatorContents, contents, is_float};
 use thimble_support::foreign_text::shown;
 use thimble_train::network::Activation;
 
 use crate::error::{Error, Result};
-use crate::expression::{Binary, Expression, Expressions, Kind};
+use crate::expression::{Binary, Expression, Expressions, Kind, Unary};
 use crate::float_network::{FloatNetwork, Line};
 use crate::pieces::{self, Piece};
-use crate::tensor::{NumberType, Tensor, elements};
+use crate::tensor::Tensor;
+use constant::decode;
 
 /// Reads a float model.
 pub(crate) fn read(file: &[u8]) -> Result<FloatNetwork> {
@@ -34,6 +37,7 @@ pub(crate) fn read(file: &[u8]) -> Result<FloatNetwork> {
     };
     let mut walk = Walk {
         computed: HashMap::from([(contents.input, 0)]),
+        dense: HashMap::new(),
         constants: HashMap::new(),
         expressions: Expressions(vec![input]),
         notes: Vec::new(),
@@ -58,6 +62,9 @@ pub(crate) fn read(file: &[u8]) -> Result<FloatNetwork> {
 struct Walk {
     /// Numbers of computed values, by tensor.
     computed: HashMap<i32, usize>,
+    /// Dense layers without their activations, by input tensors. The converter repeats them where
+    /// an activation is in pieces.
+    dense: HashMap<Vec<i32>, usize>,
     /// Constants that operators made from others, by tensor.
     constants: HashMap<i32, Tensor>,
     expressions: Expressions,
@@ -78,9 +85,6 @@ impl Walk {
         let shape = self.expressions.0[number].shape.clone();
         let width: usize = crate::tensor::size(&shape);
         let piece = |activation| Ok(pieces::activation(activation));
-        let all = |pieces: Option<Vec<Piece>>| {
-            pieces.ok_or_else(|| refuse("its parameter is not supported"))
-        };
         let pieces = match operator.name.as_str() {
             // They compute the target of a RESHAPE, which keeps the order of values.
             "SHAPE" | "STRIDED_SLICE" | "PACK" => return Ok(()),
@@ -89,7 +93,20 @@ impl Walk {
                 return Ok(());
             }
             "FULLY_CONNECTED" => return self.dense(operator, number, &shape),
-            "ADD" | "SUB" | "MUL" | "DIV" => return self.arithmetic(operator, &inputs, &shape),
+            "MAXIMUM" | "MINIMUM" if inputs.len() == 1 => {
+                let bound = self.constant(operator, 0)?.or(self.constant(operator, 1)?);
+                let Some([bound]) = bound.as_ref().map(|bound| &bound.values[..]) else {
+                    return Err(refuse("its bound must be one number"));
+                };
+                let (low, high) = match operator.name.as_str() {
+                    "MAXIMUM" => (*bound, f64::INFINITY),
+                    _ => (f64::NEG_INFINITY, *bound),
+                };
+                return self.clip(operator, number, low, high);
+            }
+            "ADD" | "SUB" | "MUL" | "DIV" | "MAXIMUM" | "MINIMUM" => {
+                return self.arithmetic(operator, &inputs, &shape);
+            }
             "SOFTMAX" | "LOG_SOFTMAX" => {
                 if operator.name == "LOG_SOFTMAX" {
                     self.notes.push(
@@ -106,9 +123,34 @@ impl Walk {
                 self.compute(operator, shape, Kind::Softmax(number));
                 return Ok(());
             }
-            "RELU" => piece(Activation::Relu),
+            "RELU" => return self.clip(operator, number, 0.0, f64::INFINITY),
             "RELU6" => piece(Activation::Relu6),
-            "RELU_N1_TO_1" => all(pieces::clip(-1.0, 1.0)),
+            "RELU_N1_TO_1" => return self.clip(operator, number, -1.0, 1.0),
+            "RELU_0_TO_1" => return self.clip(operator, number, 0.0, 1.0),
+            "GREATER" | "LESS" => {
+                let bound = self.constant(operator, 1)?;
+                let Some([bound]) = bound.as_ref().map(|bound| &bound.values[..]) else {
+                    return Err(refuse("its bound must be one number, on the right"));
+                };
+                let unary = match operator.name.as_str() {
+                    "GREATER" => Unary::Greater(*bound),
+                    _ => Unary::Less(*bound),
+                };
+                return self.unary(operator, number, unary);
+            }
+            "SELECT" | "SELECT_V2" => {
+                let [condition, a, b] = inputs[..] else {
+                    return Err(refuse("it selects a constant"));
+                };
+                self.compute(operator, shape, Kind::Select(condition, a, b));
+                return Ok(());
+            }
+            "NEG" => Ok(vec![Piece::Line(Line::new(-1.0, 0.0))]),
+            "ABS" => return self.unary(operator, number, Unary::Abs),
+            "LOG" => return self.unary(operator, number, Unary::Log),
+            "SQRT" => return self.unary(operator, number, Unary::Sqrt),
+            "SQUARE" => return self.unary(operator, number, Unary::Power(2.0)),
+            "RSQRT" => return self.unary(operator, number, Unary::Power(-0.5)),
             "TANH" => piece(Activation::Tanh),
             "LOGISTIC" => piece(Activation::Sigmoid),
             "LEAKY_RELU" => {
@@ -179,6 +221,26 @@ impl Walk {
         Ok(())
     }
 
+    /// Adds each value within bounds.
+    fn clip(
+        &mut self,
+        operator: &OperatorContents,
+        number: usize,
+        low: f64,
+        high: f64,
+    ) -> Result<()> {
+        let shape = self.expressions.0[number].shape.clone();
+        let kind = self.expressions.clipped(number, low, high);
+        self.compute(operator, shape, kind);
+        Ok(())
+    }
+
+    fn unary(&mut self, operator: &OperatorContents, number: usize, unary: Unary) -> Result<()> {
+        let shape = self.expressions.0[number].shape.clone();
+        self.compute(operator, shape, Kind::Unary(number, unary));
+        Ok(())
+    }
+
     /// Adds y = x for x > 0, and slope · x below.
     fn slopes(
         &mut self,
@@ -196,6 +258,11 @@ impl Walk {
     }
 
     fn dense(&mut self, operator: &OperatorContents, number: usize, shape: &[usize]) -> Result<()> {
+        if let Some(&same) = self.dense.get(&operator.inputs) {
+            let outputs = self.expressions.0[same].shape.clone();
+            self.computed.insert(operator.output, same);
+            return self.fused(operator, outputs, same);
+        }
         let inputs: usize = crate::tensor::size(shape);
         let Some(weights) = self.constant(operator, 1)? else {
             return Err(Error::place(place(operator), "its weights are not constant"));
@@ -215,6 +282,7 @@ impl Walk {
         };
         let kind = Kind::Dense(number, weights.values, biases, Vec::new());
         let number = self.compute(operator, vec![outputs], kind);
+        self.dense.insert(operator.inputs.clone(), number);
         self.fused(operator, vec![outputs], number)
     }
 
@@ -233,6 +301,8 @@ impl Walk {
                     "ADD" => Binary::Add,
                     "SUB" => Binary::Subtract,
                     "MUL" => Binary::Multiply,
+                    "MAXIMUM" => Binary::Maximum,
+                    "MINIMUM" => Binary::Minimum,
                     _ => Binary::Divide,
                 };
                 Kind::Binary(binary, *a, *b)
@@ -289,69 +359,4 @@ impl Walk {
 
 fn place(operator: &OperatorContents) -> String {
     format!("operator {} ({})", operator.index, shown(&operator.name))
-}
-
-/// Decodes a constant, quantized or not.
-fn decode(place: &str, stored: &ConstantContents) -> Result<Tensor> {
-    let place = format!("{place}, tensor `{}`", shown(&stored.name));
-    let size = |size: &i32| {
-        usize::try_from(*size).map_err(|_| Error::damaged(&place, "a negative dimension"))
-    };
-    let shape: Vec<usize> = stored.shape.iter().map(size).collect::<Result<_>>()?;
-    let count = elements(&place, &shape)?;
-    let mut tensor = match stored.kind.as_str() {
-        "float32" => return Tensor::decode(&place, shape, NumberType::F32, &stored.bytes),
-        "float16" => return Tensor::decode(&place, shape, NumberType::F16, &stored.bytes),
-        "int8" => Tensor::decode(&place, shape, NumberType::I8, &stored.bytes)?,
-        "int4" => {
-            // Two to a byte, the first in the low half, with sign.
-            let both = |byte: &u8| [(*byte << 4) as i8 >> 4, *byte as i8 >> 4];
-            let values: Vec<f64> = stored.bytes.iter().flat_map(both).map(f64::from).collect();
-            if values.len() != count.next_multiple_of(2) {
-                return Err(Error::damaged(place, format!("{} numbers of {count}", values.len())));
-            }
-            let values = values[..count].to_vec();
-            Tensor { shape, values, kind: NumberType::I8 }
-        }
-        kind => {
-            let problem = format!("constants of type {kind} are not supported in a float model");
-            return Err(Error::place(place, problem));
-        }
-    };
-    let rows = tensor.shape.first().copied().unwrap_or(1);
-    let columns = count / rows.max(1);
-    let scales = stored.scales.len();
-    if (scales != 1 && scales != rows) || stored.zero_points.iter().any(|zero| *zero != 0) {
-        let problem = format!("{scales} scales for {rows} rows, or a zero point that is not 0");
-        return Err(Error::place(place, problem));
-    }
-    for (at, value) in tensor.values.iter_mut().enumerate() {
-        let row = if scales == 1 { 0 } else { at / columns.max(1) };
-        *value *= f64::from(stored.scales[row]);
-    }
-    Ok(tensor)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quantized_weights_are_decoded() {
-        let stored = |kind: &str, bytes: &[u8], shape: &[i32], scales: &[f32]| ConstantContents {
-            name: "w".into(),
-            shape: shape.to_vec(),
-            kind: kind.into(),
-            bytes: bytes.to_vec(),
-            scales: scales.to_vec(),
-            zero_points: vec![0; scales.len()],
-        };
-        let values = |stored| decode("o", &stored).map(|tensor| tensor.values);
-        assert_eq!(values(stored("int8", &[1, 255], &[2, 1], &[0.5, 2.0])).unwrap(), [0.5, -2.0]);
-        // 0x71: 1, then 7; 0x08: −8.
-        assert_eq!(values(stored("int4", &[0x71, 8], &[1, 3], &[1.0])).unwrap(), [1.0, 7.0, -8.0]);
-        assert!(values(stored("int4", &[0x71], &[1, 3], &[1.0])).is_err());
-        assert!(values(stored("int8", &[1, 2], &[2, 1], &[])).is_err());
-        assert!(values(stored("int64", &[0; 8], &[1], &[])).is_err());
-    }
 }
