@@ -4,12 +4,13 @@ use std::env;
 use std::process::Command;
 
 /// All families of kernels.
-const KERNELS: [&str; 5] = ["dsp", "mve", "v7m", "v6m", "rv32"];
+const KERNELS: [&str; 6] = ["dsp", "mve", "v7m", "v6m", "rv32", "x86"];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let variable = |name: &str| env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
     let helium = env::var_os("CARGO_FEATURE_HELIUM").is_some();
+    let std = env::var_os("CARGO_FEATURE_STD").is_some();
     let features = features();
     let has = |feature: &str| features.iter().any(|each| each == feature);
     let chosen: &[&str] = match (&*variable("ARCH"), &*variable("OS")) {
@@ -22,6 +23,8 @@ fn main() {
         },
         // It multiplies, and has 32 registers.
         ("riscv32", "none") if has("m") && !has("e") => &["rv32"],
+        // Whether it has AVX2 is asked at run time, which needs the standard library.
+        ("x86_64", os) if std && os != "none" => &["x86"],
         // The portable kernel reads every layout.
         _ => &[],
     };

@@ -75,6 +75,21 @@ pub fn unpacked(name: &str) -> Vec<u8> {
     bytes
 }
 
+/// A folder whose `mnist` has only the first rows of the files: so many for training, and for test.
+pub fn first_rows(train: u32, test: u32) -> PathBuf {
+    workspace::cached(&format!("mnist-{train}-{test}"), |folder| {
+        let mnist = folder.join("mnist");
+        std::fs::create_dir_all(&mnist).expect("an empty folder");
+        for (name, count) in FILES.into_iter().zip([train, train, test, test]) {
+            let (header, row) = if name.contains("images") { (16, PIXELS) } else { (8, 1) };
+            let mut bytes = unpacked(name);
+            bytes.truncate(header + row * count as usize);
+            bytes[4..8].copy_from_slice(&count.to_be_bytes());
+            workspace::write(mnist.join(name), bytes);
+        }
+    })
+}
+
 /// The test images as int8, pixel − 128, and their labels.
 pub fn test_set() -> (Vec<Vec<i8>>, Vec<u8>) {
     let (images, labels) = (unpacked(FILES[2]), unpacked(FILES[3]));

@@ -28,7 +28,6 @@ fn what_thimble_cannot_run_is_named_with_the_remedy() {
     let folder = empty_dir("import_refused");
     for (name, named) in [
         ("convolution", &["operator 0 (CONV_2D)", "FULLY_CONNECTED"][..]),
-        ("prelu", &["operator 1 (PRELU)", "unit 1", "LeakyReLU"]),
         ("residual", &["operator 1 (ADD)", "skip connection"]),
         ("float", &["float TensorFlow Lite model", "--calibrate"]),
         ("dynamic-range", &["float TensorFlow Lite model", "--calibrate"]),
@@ -79,6 +78,8 @@ fn damaged_files_never_panic() {
         "silu",
         "elu",
         "prelu",
+        "prelu-units",
+        "weights-128",
         "normalization/model",
         "free-batch/model",
     ] {
@@ -107,20 +108,18 @@ fn places(file: &[u8], bytes: &[u8]) -> Vec<usize> {
     (0..file.len()).step_by(4).filter(|at| file[*at..].starts_with(bytes)).collect()
 }
 
+/// Splits that the model format cannot hold are refused, and smaller ones are named in a note.
 #[test]
-fn a_weight_of_minus_128_is_named() {
-    // Any byte of the weights: the import names its row and column.
-    let whole = golden("relu6.tflite");
-    let refused = (0..whole.len()).find_map(|at| {
-        let mut changed = whole.clone();
-        changed[at] = 0x80;
-        let message = import(&changed, &options()).err()?.to_string();
-        message.contains("weight −128").then_some(message)
-    });
-    let message = refused.expect("a byte is a weight");
-    for word in ["operator", "FULLY_CONNECTED", "tensor", "row", "column", "converter"] {
-        assert!(message.contains(word), "'{word}' is not in {message}");
-    }
+fn weights_beyond_the_range_are_split_or_named() {
+    let notes = import(&golden("weights-128.tflite"), &options()).expect("it is split").notes;
+    let is_named = |note: &String| ["FULLY_CONNECTED", "±127"].iter().all(|w| note.contains(w));
+    assert!(notes.iter().any(is_named), "{notes:?}");
+    let notes = import(&golden("prelu-units.tflite"), &options()).expect("it is split").notes;
+    let is_named = |note: &String| note.contains("PRELU") && note.contains("LeakyReLU");
+    assert!(notes.iter().any(is_named), "{notes:?}");
+    // Other models get no layer and no note.
+    let notes = import(&golden("leaky-relu.tflite"), &options()).expect("it is taken").notes;
+    assert!(!notes.iter().any(|note| note.contains("±127")), "{notes:?}");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use model_format::{AllOps, Capabilities, Layer, Model, OutputKind, ValueScale};
+use model_format::{AllOps, Capabilities, DataType, Layer, Model, Output, OutputKind, ValueScale};
 
 /// The answer of a model to one input.
 ///
@@ -95,18 +95,69 @@ impl<'e, 'm, C: Capabilities> Answer<'e, 'm, C> {
     /// # Shapes
     /// [`Model::output_len`] numbers.
     pub fn reals(&self) -> impl Iterator<Item = f32> + use<'e, 'm, C> {
-        let output = self.model.output();
-        let tensor = output.quantization;
-        let scales = match output.kind {
-            OutputKind::Values(scales) => scales,
-            _ => Default::default(),
-        };
-        let mut scales = scales.iter();
-        self.values().map(move |value| {
-            let scale = scales.next().unwrap_or(ValueScale::of_layer(tensor));
-            scale.real(i32::from(value).wrapping_sub(tensor.zero_point))
-        })
+        reals(&self.model.output(), self.values())
     }
+}
+
+/// Decoder of the outputs of a model, for many rows: it reads once what an [`Answer`] reads from the
+/// model each time.
+///
+/// # Example
+/// ```
+/// # use thimble_nn::{Engine, Model, OutputDecoder};
+/// # fn main() -> Result<(), Box<dyn core::error::Error>> {
+/// let file = include_bytes!("../../models/digits.thimble");
+/// let model = Model::parse(file)?;
+/// let decoder = OutputDecoder::new(&model);
+/// let mut scratch = vec![0; model.scratch_len()];
+/// let mut engine = Engine::new(model, &mut scratch)?;
+/// for image in [[0_i8; 64], [9; 64]] {
+///     let answer = engine.run(&image)?;
+///     assert_eq!(decoder.class(answer.bytes()), answer.class().map(|class| class.index()));
+///     assert!(decoder.reals(answer.bytes()).eq(answer.reals()));
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct OutputDecoder<'m> {
+    output: Output<'m>,
+    data_type: DataType,
+}
+
+impl<'m> OutputDecoder<'m> {
+    /// Creates the decoder for the outputs of a model.
+    pub fn new<C: Capabilities>(model: &Model<'m, C>) -> Self {
+        OutputDecoder { output: model.output(), data_type: model.output_data_type() }
+    }
+
+    /// The index of the class that an output stands for, as [`Answer::class`].
+    pub fn class(&self, bytes: &[u8]) -> Option<usize> {
+        class_index(&self.output.kind, self.data_type.values(bytes))
+    }
+
+    /// The real numbers that an output stands for, as [`Answer::reals`].
+    pub fn reals<'e>(&self, bytes: &'e [u8]) -> impl Iterator<Item = f32> + use<'e, 'm> {
+        reals(&self.output, self.data_type.values(bytes))
+    }
+}
+
+/// The real numbers that quantized outputs stand for.
+#[inline(always)]
+fn reals<'m, V: Iterator<Item = i16>>(
+    output: &Output<'m>,
+    values: V,
+) -> impl Iterator<Item = f32> + use<'m, V> {
+    let tensor = output.quantization;
+    let scales = match output.kind {
+        OutputKind::Values(scales) => scales,
+        _ => Default::default(),
+    };
+    let mut scales = scales.iter();
+    values.map(move |value| {
+        let scale = scales.next().unwrap_or(ValueScale::of_layer(tensor));
+        scale.real(i32::from(value).wrapping_sub(tensor.zero_point))
+    })
 }
 
 /// The class that an [`Answer`] stands for.

@@ -1,6 +1,8 @@
 //! The input stage: conversion of raw counts or real numbers to the quantized input of a model.
 
-use model_format::{Capabilities, Channel, Clamp, DataType, Model, Quantization, RealChannel};
+use model_format::{
+    Capabilities, Channel, Clamp, DataType, Model, Quantization, RealChannel, RealChannels,
+};
 
 use crate::InputError;
 use crate::kernels::multiply_add;
@@ -49,7 +51,20 @@ pub fn encode_reals<C: Capabilities>(
     reals: impl ExactSizeIterator<Item = f32>,
     input: &mut [u8],
 ) -> Result<u32, InputError> {
-    let channels = model.real_channels().ok_or(InputError::NotReals)?;
+    encode_reals_of(model, &model.real_channels().ok_or(InputError::NotReals)?, reals, input)
+}
+
+/// Writes what [`encode_reals`] does, for channels that were read from the model before, for many rows.
+///
+/// # Errors
+/// Those of [`encode_reals`].
+#[inline(always)]
+pub fn encode_reals_of<C: Capabilities>(
+    model: &Model<'_, C>,
+    channels: &RealChannels<'_>,
+    reals: impl ExactSizeIterator<Item = f32>,
+    input: &mut [u8],
+) -> Result<u32, InputError> {
     let input = checked(model, reals.len(), input)?;
     let tensor = model.input_quantization();
     let mut values = reals.zip(channels.iter().cycle()).enumerate();

@@ -47,7 +47,11 @@
 //!
 //! - `defmt`: `defmt::Format` for the errors and for [`Class`].
 //! - `helium`: the core has Helium (Cortex-M55, M85), which no target name states.
+//! - `std`: on a computer with AVX2, int8 weights are multiplied by a kernel that uses it.
 #![cfg_attr(not(test), no_std)]
+
+#[cfg(all(kernel_x86, not(test)))]
+extern crate std;
 
 mod answer;
 mod engine;
@@ -58,10 +62,10 @@ mod self_test;
 mod softmax;
 mod source;
 
-pub use answer::{Answer, Class};
+pub use answer::{Answer, Class, OutputDecoder};
 pub use engine::Engine;
 pub use error::{EngineError, InputError};
-pub use input_stage::{encode_counts, encode_reals};
+pub use input_stage::{encode_counts, encode_reals, encode_reals_of};
 pub use model_format::{
     AllOps, Capabilities, Channel, Channels, Clamp, DataType, Details, Encoding, Error, Feature,
     Input, Kernels, Labels, Layer, Model, OpSet, Output, OutputKind, Quantization, RealChannel,

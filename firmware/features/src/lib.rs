@@ -1,5 +1,5 @@
-//! Features of a window of acceleration: twelve numbers that describe a motion; and images of fewer
-//! pixels ([`Area`]).
+//! Features of a window of samples ([`Features`]), such as those of an accelerometer, and images of
+//! fewer pixels ([`Area`]).
 //!
 //! The trainer computes them for the rows of a dataset, the device for what its accelerometer
 //! or its camera measures, with this code and to the same bits.
@@ -17,10 +17,13 @@
 #![forbid(unsafe_code)]
 
 mod area;
+mod logarithm;
+mod summary;
 
 pub use area::{Area, AreaMismatch};
 use heapless::Vec;
-use micromath::F32Ext;
+pub use logarithm::{STEPS_PER_OCTAVE, log2};
+pub use summary::{Feature, Features, FeaturesMismatch, PARTS};
 
 /// The acceleration along x, y, z, in counts of the sensor.
 pub type Sample = [i16; 3];
@@ -34,14 +37,9 @@ pub const RATE_HZ: u32 = 100;
 /// Counts per g: 2 mg a count, as the data sheet of the LIS3DH has it for ±4 g at high resolution.
 pub const COUNTS_PER_G: i16 = 500;
 
-/// Features of a window: mean, root mean square and peak, of x, of y, of z, and of the magnitude of
-/// the three together.
+/// Number of features of a motion: mean, standard deviation and peak, of x, of y, of z, and of the
+/// magnitude of the three together.
 pub const FEATURES: usize = 12;
-
-/// Parts of a sensor's count that the features count in: they are finer than a sample.
-///
-/// Of samples of 12 bits, −2048 to 2047, no feature exceeds 16,384 of them.
-pub const PARTS: i16 = 4;
 
 /// Samples in a row, as many as features are taken of.
 #[derive(Clone, Debug, Default)]
@@ -74,46 +72,18 @@ impl<const N: usize> Window<N> {
     }
 }
 
-/// The features of these samples, at least one.
-///
-/// Only additions, products, quotients and comparisons of f32, one after the other, and the square
-/// root of micromath, within 5 % of the exact one: every core and every computer gives the same
-/// bits.
+/// Features of a motion: mean, standard deviation and peak.
+pub const MOTION: Features<'static> =
+    Features { axes: 3, each: &MOTION_KINDS, magnitude: &MOTION_KINDS, total: &[] };
+
+const MOTION_KINDS: [Feature; 3] = [Feature::Mean, Feature::Deviation, Feature::Peak];
+
+/// The features [`MOTION`] of these samples, at least one; of none they are 0.
 pub fn features(samples: &[Sample]) -> [i16; FEATURES] {
-    let axis = |axis: usize| {
-        let along = move |sample: &Sample| sample.get(axis).copied().map_or(0.0, f32::from);
-        summary(samples.iter().map(along))
-    };
-    let magnitude = summary(samples.iter().map(|sample| {
-        let [x, y, z] = sample.map(f32::from);
-        F32Ext::sqrt(x * x + y * y + z * z)
-    }));
-    let ([a, b, c], [d, e, f], [g, h, i], [j, k, l]) = (axis(0), axis(1), axis(2), magnitude);
-    [a, b, c, d, e, f, g, h, i, j, k, l]
-}
-
-/// The mean; the root of the mean square, and the largest magnitude, of what differs from it.
-fn summary(series: impl Iterator<Item = f32> + Clone) -> [i16; 3] {
-    let (mut sum, mut count) = (0.0f32, 0.0f32);
-    for value in series.clone() {
-        sum += value;
-        count += 1.0;
-    }
-    let mean = sum / count;
-    let (mut squares, mut peak) = (0.0f32, 0.0f32);
-    for value in series {
-        let difference = value - mean;
-        squares += difference * difference;
-        peak = peak.max(difference.abs());
-    }
-    [mean, F32Ext::sqrt(squares / count), peak].map(counted)
-}
-
-/// To the nearest count, ties away from zero.
-fn counted(value: f32) -> i16 {
-    let half = if value < 0.0 { -0.5 } else { 0.5 };
-    // A cast saturates.
-    (value * f32::from(PARTS) + half) as i16
+    let mut out = [0; FEATURES];
+    // Three axes and three statistics always fit; without a sample the zeros stay.
+    let _ = MOTION.compute(samples.as_flattened(), &mut out);
+    out
 }
 
 #[cfg(test)]
@@ -146,13 +116,5 @@ mod tests {
         let features = features(&samples);
         assert!(features.iter().all(|feature| feature.unsigned_abs() <= 16_384), "{features:?}");
         assert!(features[2] > 16_000, "{features:?}");
-    }
-
-    #[test]
-    fn negative_means_round_as_positive_ones() {
-        assert_eq!(
-            [0.0, 0.124, 0.125, -0.125, 1e9, -1e9].map(counted),
-            [0, 0, 1, -1, 32767, -32768]
-        );
     }
 }

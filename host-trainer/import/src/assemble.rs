@@ -1,5 +1,6 @@
 //! Assembly of a trainable network: affine functions become input scaling or part of dense layers.
 
+use thimble_support::foreign_text::shown;
 use thimble_train::data::Scaling;
 use thimble_train::network::{Activation, DenseSpec, LayerSpec, Network};
 
@@ -30,6 +31,8 @@ struct Layer {
     weights: Vec<f64>,
     biases: Vec<f64>,
     activation: Activation,
+    /// The layer only adds pairs of values, and is part of the next dense layer if one follows.
+    is_sum: bool,
 }
 
 impl Layer {
@@ -46,7 +49,47 @@ impl Layer {
             weights,
             biases: lines.iter().map(|line| line.intercept()).collect(),
             activation: Activation::Linear,
+            is_sum: false,
         }
+    }
+
+    /// Returns a layer that computes value − slope · mirrored of values and as many mirrored ones.
+    fn sum(name: &str, slopes: &[f64]) -> Self {
+        let width = slopes.len();
+        let mut weights = vec![0.0; 2 * width * width];
+        for (at, slope) in slopes.iter().enumerate() {
+            weights[2 * at * width + at] = 1.0;
+            weights[2 * at * width + width + at] = -slope;
+        }
+        Layer {
+            name: name.to_string(),
+            inputs: 2 * width,
+            weights,
+            biases: vec![0.0; width],
+            activation: Activation::Linear,
+            is_sum: true,
+        }
+    }
+
+    /// Appends the negative of each output.
+    fn mirror(&mut self) {
+        self.weights.extend(self.weights.clone().iter().map(|weight| -weight));
+        self.biases.extend(self.biases.clone().iter().map(|bias| -bias));
+    }
+
+    /// Folds a sum of pairs, whose outputs are the layer's inputs, into the layer.
+    fn fold_sum(&mut self, sum: &Layer) {
+        let width = self.inputs;
+        let mut weights = vec![0.0; self.biases.len() * sum.inputs];
+        for (row, bias) in self.biases.iter_mut().enumerate() {
+            for (at, own) in self.weights[row * width..][..width].iter().enumerate() {
+                for of in [at, width + at] {
+                    weights[row * sum.inputs + of] = own * sum.weights[at * sum.inputs + of];
+                }
+                *bias += own * sum.biases[at];
+            }
+        }
+        (self.inputs, self.weights) = (sum.inputs, weights);
     }
 
     /// Folds an affine function of the layer's inputs into the layer.
@@ -112,7 +155,14 @@ pub fn assemble(file: &FloatNetwork) -> Result<Assembled> {
                     weights: weights.clone(),
                     biases: biases.clone(),
                     activation: Activation::Linear,
+                    is_sum: false,
                 };
+                if pending.is_none()
+                    && let Some(sum) =
+                        layers.pop_if(|l| l.is_sum && l.activation == Activation::Linear)
+                {
+                    layer.fold_sum(&sum);
+                }
                 match pending.take() {
                     Some(lines) if layers.is_empty() => {
                         scaling = Some(into_scaling(lines, &mut layer))
@@ -125,12 +175,12 @@ pub fn assemble(file: &FloatNetwork) -> Result<Assembled> {
             }
             // Quantized anew, with the ranges of the given rows.
             Function::Quantize(_) => {}
-            Function::Activation(activation) => {
+            Function::Activation(_) | Function::Slopes(_) => {
                 let is_free = layers.last().is_some_and(|l| l.activation == Activation::Linear);
                 if !is_free || pending.is_some() {
                     let lines = pending.take().unwrap_or_else(|| vec![Line::IDENTITY; width]);
                     notes.push(added(&step.name, width));
-                    budget.spend(&step.name, width)?;
+                    budget.spend(&step.name, width * width)?;
                     let mut layer = Layer::diagonal(&step.name, &lines);
                     if layers.is_empty() {
                         let mut identity =
@@ -140,8 +190,23 @@ pub fn assemble(file: &FloatNetwork) -> Result<Assembled> {
                     }
                     layers.push(layer);
                 }
-                if let Some(last) = layers.last_mut() {
-                    last.activation = *activation;
+                let Some(last) = layers.last_mut() else { continue };
+                match &step.function {
+                    Function::Activation(activation) => last.activation = *activation,
+                    Function::Slopes(slopes) => {
+                        // y = relu(x) − slope · relu(−x)
+                        notes.push(format!(
+                            "`{}` has a slope per value, or one beyond 0 to 1: its {width} values \
+                             become {} with relu",
+                            shown(&step.name),
+                            2 * width
+                        ));
+                        budget.spend(&step.name, last.weights.len() + 2 * width * width)?;
+                        last.mirror();
+                        last.activation = Activation::Relu;
+                        layers.push(Layer::sum(&step.name, slopes));
+                    }
+                    _ => {}
                 }
             }
         }
@@ -152,7 +217,7 @@ pub fn assemble(file: &FloatNetwork) -> Result<Assembled> {
     if let Some(lines) = pending {
         let name = file.steps.last().map_or("", |step| step.name.as_str());
         notes.push(added(name, width));
-        budget.spend(name, width)?;
+        budget.spend(name, width * width)?;
         layers.push(Layer::diagonal(name, &lines));
     }
     let scaling = scaling.filter(|lines| lines.iter().any(|line| *line != Line::IDENTITY));
@@ -175,14 +240,13 @@ pub fn assemble(file: &FloatNetwork) -> Result<Assembled> {
 struct Budget(usize);
 
 impl Budget {
-    fn spend(&mut self, name: &str, width: usize) -> Result<()> {
-        let left = self.0.checked_sub(width.saturating_mul(width));
-        self.0 = left.ok_or_else(|| {
+    fn spend(&mut self, name: &str, weights: usize) -> Result<()> {
+        self.0 = self.0.checked_sub(weights).ok_or_else(|| {
             let problem = format!(
-                "a dense layer of {width} × {width} weights would be needed before it, and all that \
-                 are added may have {MAX_ADDED}. Put the activation directly behind a dense layer"
+                "{weights} more weights would be needed for it, and all that are added may be \
+                 {MAX_ADDED}. Put an activation such as relu directly behind a dense layer"
             );
-            Error::place(format!("`{}`", thimble_support::foreign_text::shown(name)), problem)
+            Error::place(format!("`{}`", shown(name)), problem)
         })?;
         Ok(())
     }
@@ -201,7 +265,7 @@ fn added(name: &str, width: usize) -> String {
     format!(
         "`{}` has no dense layer before it: one with a diagonal matrix of {width} × {width} weights \
          is added",
-        thimble_support::foreign_text::shown(name)
+        shown(name)
     )
 }
 
@@ -259,6 +323,10 @@ mod tests {
         Function::Affine((0..width).map(line).collect())
     }
 
+    fn slopes(width: usize) -> Function {
+        Function::Slopes((0..width).map(|at| 0.75 * at as f64 - 0.5).collect())
+    }
+
     #[test]
     fn every_order_of_steps_keeps_its_function() {
         let act = Function::Activation;
@@ -270,6 +338,10 @@ mod tests {
             vec![dense(3, 2), act(Activation::Relu), act(Activation::Tanh), affine(3)],
             vec![dense(3, 2), act(Activation::Relu), affine(3), act(Activation::Sigmoid)],
             vec![dense(3, 2), dense(2, 3), act(Activation::Relu6), act(Activation::Softmax)],
+            vec![dense(3, 2), slopes(3), dense(2, 3)],
+            vec![affine(2), slopes(2), affine(2), dense(3, 2), slopes(3), affine(3), dense(1, 3)],
+            vec![dense(2, 2), act(Activation::Tanh), affine(2), slopes(2), act(Activation::Tanh)],
+            vec![dense(2, 2), affine(2), slopes(2)],
         ] {
             let file = network(functions);
             let assembled = assemble(&file).unwrap();
@@ -291,6 +363,14 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn slopes_double_the_layer_before_and_widen_the_next() {
+        let file = network(vec![dense(3, 2), slopes(3), affine(3), dense(1, 3)]);
+        let assembled = assemble(&file).unwrap();
+        assert_eq!((assembled.layers.len(), assembled.network.parameters().len()), (2, 18 + 7));
+        assert!(assembled.notes[0].contains("become 6 with relu"), "{:?}", assembled.notes);
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     Unary(usize, Unary),
     /// An affine function of each number.
     Lines(usize, Vec<Line>),
+    /// A slope per number below zero.
+    Slopes(usize, Vec<f64>),
     /// Weights, biases, and the scales of quantized weights.
     Dense(usize, Vec<f64>, Vec<f64>, Vec<f64>),
     /// The nearest values of a quantized tensor.
@@ -87,6 +89,10 @@ impl Expressions {
                 Kind::Same(before) | Kind::Complement(before) => *before,
                 Kind::Lines(before, lines) => {
                     step(vec![Function::Affine(lines.clone())]);
+                    *before
+                }
+                Kind::Slopes(before, slopes) => {
+                    step(vec![Function::Slopes(slopes.clone())]);
                     *before
                 }
                 Kind::Dense(before, weights, biases, scales) => {

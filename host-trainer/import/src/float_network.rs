@@ -2,6 +2,7 @@
 
 use model_format::Quantization;
 use model_format::limits::MAX_WIDTH;
+pub use thimble_convert::line::Line;
 use thimble_train::network::{Activation, Head};
 
 use crate::error::{Error, Result};
@@ -48,50 +49,12 @@ pub enum Function {
     },
     /// y = (x − offset) · factor + shift, per value.
     Affine(Vec<Line>),
+    /// y = x for x > 0, and slope · x below, with a slope per value.
+    Slopes(Vec<f64>),
     /// An activation of each value, or softmax of all.
     Activation(Activation),
     /// The nearest value of a quantized tensor.
     Quantize(Quantization),
-}
-
-/// y = (x − offset) · factor + shift.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Line {
-    /// Subtracted first.
-    pub offset: f64,
-    /// Multiplied then.
-    pub factor: f64,
-    /// Added last.
-    pub shift: f64,
-}
-
-impl Line {
-    /// The identity.
-    pub const IDENTITY: Line = Line { offset: 0.0, factor: 1.0, shift: 0.0 };
-
-    /// Returns y = factor · x + shift.
-    pub fn new(factor: f64, shift: f64) -> Self {
-        Line { factor, shift, ..Line::IDENTITY }
-    }
-
-    /// Computes the function.
-    pub fn value(self, x: f64) -> f64 {
-        (x - self.offset) * self.factor + self.shift
-    }
-
-    /// Returns y at x = 0.
-    pub fn intercept(self) -> f64 {
-        self.shift - self.offset * self.factor
-    }
-
-    /// Returns the composition: this function first, then the other.
-    pub fn then(self, next: Line) -> Line {
-        Line {
-            offset: self.offset,
-            factor: self.factor * next.factor,
-            shift: (self.shift - next.offset) * next.factor + next.shift,
-        }
-    }
 }
 
 impl FloatNetwork {
@@ -148,6 +111,11 @@ impl FloatNetwork {
                 Function::Affine(lines) => {
                     lines.iter().flat_map(|line| [line.offset, line.factor, line.shift]).collect()
                 }
+                Function::Slopes(slopes) if slopes.len() != width => {
+                    let problem = format!("it has {} slopes for {width} inputs", slopes.len());
+                    return Err(Error::place(place(), problem));
+                }
+                Function::Slopes(slopes) => slopes.clone(),
                 Function::Activation(_) | Function::Quantize(_) => continue,
             };
             // Numbers that f32 cannot represent become infinite.
@@ -181,6 +149,10 @@ impl FloatNetwork {
                 }
                 Function::Affine(lines) => {
                     values.iter_mut().zip(lines).for_each(|(x, line)| *x = line.value(*x));
+                }
+                Function::Slopes(slopes) => {
+                    let below = values.iter_mut().zip(slopes).filter(|(x, _)| **x < 0.0);
+                    below.for_each(|(x, slope)| *x *= slope);
                 }
                 Function::Activation(Activation::Softmax) => Head::Softmax.apply(&mut values),
                 Function::Activation(activation) => {
@@ -223,16 +195,6 @@ mod tests {
     }
 
     #[test]
-    fn lines_compose() {
-        let first = Line { offset: 3.0, factor: 2.0, shift: 1.0 };
-        let second = Line { offset: -1.0, factor: 0.5, shift: 4.0 };
-        for x in [-2.0, 0.0, 7.5] {
-            assert_eq!(first.then(second).value(x), second.value(first.value(x)));
-        }
-        assert_eq!(first.intercept(), first.value(0.0));
-    }
-
-    #[test]
     fn what_does_not_fit_is_named() {
         let dense = |weights: Vec<f64>, biases| {
             network(Function::Dense { weights, biases, scales: Vec::new() })
@@ -245,6 +207,7 @@ mod tests {
             (dense(vec![1.0, 1e39], vec![0.0]), "too large"),
             (dense(Vec::new(), Vec::new()), "0 values"),
             (network(Function::Affine(vec![Line::IDENTITY])), "1 values for 2 inputs"),
+            (network(Function::Slopes(vec![0.5; 3])), "3 slopes for 2 inputs"),
         ] {
             let message = network.check().unwrap_err().to_string();
             assert!(message.contains(word) && message.contains("`a`"), "{message}");

@@ -48,6 +48,22 @@ pub(crate) fn activation(activation: Activation) -> Vec<Piece> {
     }
 }
 
+impl FloatNetwork {
+    /// Appends y = x for x > 0, and slope · x below, with a slope per value.
+    pub(crate) fn push_slopes(&mut self, name: &str, slopes: Vec<f64>) {
+        match same_slope(&slopes) {
+            Some(pieces) => self.push_pieces(name, &pieces, slopes.len()),
+            None => self.push(name, Function::Slopes(slopes)),
+        }
+    }
+}
+
+/// Returns the function of slopes that are equal and from 0 to 1, or `None` for others.
+pub(crate) fn same_slope(slopes: &[f64]) -> Option<Vec<Piece>> {
+    let first = *slopes.first()?;
+    leaky_relu(first).filter(|_| slopes.iter().all(|slope| *slope == first))
+}
+
 /// Returns y = x for x > 0, and slope · x below. `None` for a slope outside of 0 to 1.
 pub(crate) fn leaky_relu(slope: f64) -> Option<Vec<Piece>> {
     match slope {

@@ -7,8 +7,9 @@
 
 use model_format::build::{DenseSpec, EncodingSpec, InputSpec, LayerSpec};
 use model_format::limits::{MAX_DIMENSIONS, MAX_LAYERS};
-use model_format::{Clamp, Encoding, Multiplier, Quantization, RealChannel, WeightLayout};
+use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
 use thimble_convert::import::Chain;
+use thimble_convert::split::{MAX_WEIGHT, split};
 use thimble_convert::tables;
 use thimble_train::network::Activation;
 
@@ -102,21 +103,18 @@ impl<'f> Walk<'f> {
                     before.iter().zip(next).map(|(a, b)| a.then(*b)).collect::<Vec<_>>()
                 }
             };
-            if composed.iter().any(|line| line.factor == 0.0 && line.shift != 0.0) {
+            if composed.iter().any(|line| line.channel(to).is_none()) {
                 return Err(refuse(pending, "it gives a constant whatever the feature is"));
             }
             lines = Some(composed);
         }
-        let channel = |line: &Line| {
-            // (x − offset) · factor + shift, in steps of the input; a factor of 0 gives 0.
-            let factor = line.factor / f64::from(to.scale);
-            let shift = if line.factor == 0.0 { 0.0 } else { line.shift / line.factor };
-            RealChannel { offset: (line.offset - shift) as f32, factor: factor as f32 }
-        };
         Ok(match lines {
             None if to == PIXELS => Encoding::Unsigned8,
-            None => Encoding::Reals(vec![channel(&Line::IDENTITY)]),
-            Some(lines) => Encoding::Reals(lines.iter().map(channel).collect()),
+            // One channel for all features.
+            None => Encoding::Reals(Line::IDENTITY.channel(to).into_iter().collect()),
+            Some(lines) => {
+                Encoding::Reals(lines.iter().filter_map(|line| line.channel(to)).collect())
+            }
         })
     }
 
@@ -152,12 +150,17 @@ impl<'f> Walk<'f> {
                         "it differs from value to value, and has no dense layer before it",
                     ));
                 }
+                Function::Slopes(slopes) if slopes.iter().any(|slope| *slope != slopes[0]) => {
+                    return Err(refuse(*pending, "its slopes differ from value to value"));
+                }
                 _ => {}
             }
         }
         let value = |x: f64| {
             pending.iter().fold(x, |x, (_, step)| match &step.function {
                 Function::Affine(lines) => lines.first().map_or(x, |line| line.value(x)),
+                Function::Slopes(slopes) if x < 0.0 => x * slopes.first().copied().unwrap_or(1.0),
+                Function::Slopes(_) => x,
                 Function::Activation(activation) => activation.value(x),
                 Function::Dense { .. } | Function::Quantize(_) => x,
             })
@@ -211,10 +214,11 @@ impl<'f> Walk<'f> {
                 }
             }
         }
+        let mut wide = Vec::with_capacity(weights.len());
         let mut spec = DenseSpec {
             inputs,
             outputs,
-            weights: Vec::with_capacity(weights.len()),
+            weights: Vec::new(),
             biases: Vec::with_capacity(outputs),
             multipliers: Vec::with_capacity(outputs),
             output: to,
@@ -232,16 +236,14 @@ impl<'f> Walk<'f> {
             };
             for weight in &weights[row * inputs..][..inputs] {
                 let steps = (sign * weight / scale).round();
-                if !(-127.0..=127.0).contains(&steps) {
-                    return Err(refuse(
-                        *first,
-                        &format!(
-                            "row {row} has a weight of {steps} steps, but a model has −127 to 127. \
-                             Quantize weights with ActivationSymmetric and WeightSymmetric, to int8"
-                        ),
-                    ));
+                if !(steps.abs() <= f64::from(MAX_WEIGHT)) {
+                    let problem = format!(
+                        "row {row} has a weight of {steps} steps, but int8 less a zero point has at \
+                         most {MAX_WEIGHT}. Quantize weights to int8"
+                    );
+                    return Err(refuse(*first, &problem));
                 }
-                spec.weights.push(steps as i8);
+                wide.push(steps as i32);
             }
             let real = unit / f64::from(to.scale);
             let multiplier = Multiplier::from_real(real)
@@ -253,6 +255,17 @@ impl<'f> Walk<'f> {
             }
             spec.biases.push(bias as i32);
         }
+        let split = split(&mut self.layers, from, inputs, &wide);
+        let split = split.map_err(|error| refuse(*first, &format!("its weights: {error}")))?;
+        if split.copies > 0 {
+            self.notes.push(format!(
+                "step {} (`{}`) has weights beyond ±127, the range of a model file. They are split over \
+                 copies of {} of its {inputs} inputs, with the same result. Weights that are quantized \
+                 symmetrically make a smaller model",
+                first.0, first.1.name, split.copies
+            ));
+        }
+        (spec.inputs, spec.weights) = (split.inputs, split.weights);
         self.width = outputs;
         self.layers.push(LayerSpec::Dense(spec));
         Ok(())
@@ -413,7 +426,7 @@ mod tests {
         for (functions, word) in [
             (vec![one(1.0), q()], "not quantized"),
             (vec![q(), dense(&[1.0, 1.0], &[0.0], &[]), q()], "its weights are not quantized"),
-            (vec![q(), one(1.0 / 200.0), q()], "200 steps"),
+            (vec![q(), one(1.0 / 300.0), q()], "300 steps"),
             (vec![q(), one(1.0)], "outputs are not quantized"),
             (vec![q()], "0 layers"),
             (vec![constant(), q(), one(1.0), q()], "it gives a constant"),

@@ -71,6 +71,11 @@ impl Tensor {
         Ok(Tensor { shape, values: numbers(kind, bytes), kind })
     }
 
+    /// Returns a tensor of one number.
+    pub(crate) fn scalar(value: f64) -> Self {
+        Tensor { shape: Vec::new(), values: vec![value], kind: NumberType::F32 }
+    }
+
     /// Returns the shape without its leading dimensions of 1.
     pub(crate) fn squeezed(&self) -> &[usize] {
         let leading = self.shape.iter().take_while(|size| **size == 1).count();

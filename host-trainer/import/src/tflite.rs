@@ -111,7 +111,15 @@ impl Walk {
             "RELU_N1_TO_1" => all(pieces::clip(-1.0, 1.0)),
             "TANH" => piece(Activation::Tanh),
             "LOGISTIC" => piece(Activation::Sigmoid),
-            "LEAKY_RELU" => all(pieces::leaky_relu(operator.number.into())),
+            "LEAKY_RELU" => {
+                return self.slopes(operator, number, vec![operator.number.into(); width]);
+            }
+            "PRELU" => {
+                let slopes = self.constant(operator, 1)?;
+                let slopes = slopes.ok_or_else(|| refuse("its slopes are not constant"))?;
+                let slopes = slopes.broadcast(&place(operator), &shape)?;
+                return self.slopes(operator, number, slopes);
+            }
             "ELU" => piece(Activation::Elu(1.0)),
             "HARD_SWISH" => piece(Activation::HardSilu),
             "GELU" if operator.code != 0 => piece(Activation::GeluTanh),
@@ -168,6 +176,22 @@ impl Walk {
             }
         };
         self.compute(operator, shape, Kind::Pieces(number, pieces));
+        Ok(())
+    }
+
+    /// Adds y = x for x > 0, and slope · x below.
+    fn slopes(
+        &mut self,
+        operator: &OperatorContents,
+        number: usize,
+        slopes: Vec<f64>,
+    ) -> Result<()> {
+        let shape = self.expressions.0[number].shape.clone();
+        let kind = match pieces::same_slope(&slopes) {
+            Some(pieces) => Kind::Pieces(number, pieces),
+            None => Kind::Slopes(number, slopes),
+        };
+        self.compute(operator, shape, kind);
         Ok(())
     }
 

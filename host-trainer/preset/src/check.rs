@@ -91,7 +91,7 @@ impl Preset {
             (Some(_), Some(true)) => {
                 wrong("data.test", format!("{dataset} has test rows of its own: leave it out"))
             }
-            (None, Some(false)) if self.data.validation.is_none() => {
+            (None, Some(false)) if self.data.validation.is_none() && !dataset.has_recordings() => {
                 let example = "test = { stratified = { fraction = 0.2 } }";
                 let problem = format!(
                     "{dataset} has no test rows of its own: set {example}, or \
@@ -117,10 +117,30 @@ impl Preset {
         {
             return wrong("data.dataset.images", problem);
         }
-        if let Source::Schema(schema) = dataset
-            && let Some(problem) = schema.problem()
+        match dataset {
+            Source::Activity(windows) => {
+                if let Some(problem) = windows.problem() {
+                    return wrong("data.dataset.activity", problem);
+                }
+            }
+            Source::Recordings(recordings) => {
+                if let Some((key, problem)) = recordings.problem() {
+                    return wrong(&format!("data.dataset.recordings.{key}"), problem);
+                }
+            }
+            Source::Schema(schema) => {
+                if let Some(problem) = schema.problem() {
+                    return wrong("data.dataset.schema", problem);
+                }
+            }
+            _ => {}
+        }
+        // Of other datasets, the number of features is known once they are read.
+        if let (Source::Schema(schema), Some(ScalingMethod::Fixed(fixed))) =
+            (dataset, &self.data.scaling)
+            && let Some(problem) = fixed.problem(schema.features)
         {
-            return wrong("data.dataset.schema", problem);
+            return wrong("data.scaling.fixed", problem);
         }
         if let Some(ScalingMethod::Fixed(_)) = &self.data.target_scaling {
             return wrong("data.target_scaling", "only features have fixed scaling".to_string());

@@ -40,13 +40,14 @@ macro_rules! embedded {
 }
 
 /// All embedded presets, the default one first. Those of the courses' notebooks begin with the
-/// notebook's letter, see NOTEBOOKS.md.
-pub const EMBEDDED: [EmbeddedPreset; 22] = embedded![
+/// notebook's letter, see NOTEBOOKS.md; those of the zoo, see ZOO.md, with `zoo`.
+pub const EMBEDDED: [EmbeddedPreset; 31] = embedded![
     "digits",
     "mnist",
     "mnist-16k",
     "fashion-mnist",
     "motion",
+    "activity",
     "eggcrate-adc",
     "c-700-500",
     "s-512",
@@ -64,6 +65,14 @@ pub const EMBEDDED: [EmbeddedPreset; 22] = embedded![
     "d-50-50",
     "d-1024-sigmoid",
     "d-aim",
+    "zoo-mnist-2k",
+    "zoo-mnist-5k",
+    "zoo-mnist-13k",
+    "zoo-mnist-48k",
+    "zoo-mnist-213k",
+    "zoo-mnist-2m",
+    "zoo-fashion-48k",
+    "zoo-fashion-213k",
 ];
 
 /// Returns the embedded preset of this name, or reads the file if the name ends in `.toml`.
@@ -143,6 +152,7 @@ mod tests {
                 _ if loss == "mean_squared_error" => 1,
                 _ if line.contains("spirals") => 2,
                 _ if line.contains("motion") => 5,
+                _ if line.contains("activity") => 3,
                 _ => 10,
             };
             let text = text

@@ -166,6 +166,8 @@ fn split(rows: Option<HoldOut>) -> String {
         Some(HoldOut::Tail(rows)) => format!("tail {}", amount(rows)),
         Some(HoldOut::Random(rows)) => format!("random {}", amount(rows)),
         Some(HoldOut::Stratified(rows)) => format!("stratified {}", amount(rows)),
+        Some(HoldOut::Recordings(rows)) => format!("recordings {}", amount(rows)),
+        Some(HoldOut::Fold(fold)) => format!("fold {}/{}", fold.number(), fold.of()),
     }
 }
 

@@ -4,7 +4,7 @@ use model_format::DataType;
 use serde::{Deserialize, Serialize};
 
 use thimble_train::data::{
-    self, HoldOut, Loaded, Locations, Raw, ScalingMethod, Source, Splits, TestRows,
+    self, Amount, HoldOut, Loaded, Locations, Raw, ScalingMethod, Source, Splits, TestRows,
 };
 use thimble_train::network::{Activation, DenseSpec, Initializer, LayerSpec};
 use thimble_train::validators::{below_one, not_negative, optional_at_least_one, positive, width};
@@ -130,12 +130,19 @@ impl DataSettings {
         Ok(dataset.counted(&self.raw)?.with_intake(std::sync::Arc::new(intake)))
     }
 
+    /// Returns the test split of recordings without `test` and `validation`: a fifth of them.
+    pub fn default_test(&self) -> Option<TestRows> {
+        let is_default = self.dataset.has_recordings() && self.validation.is_none();
+        is_default.then_some(TestRows::Recordings(Amount::Fraction(0.2)))
+    }
+
     /// Splits the result of [`load`](Self::load). The same seed gives the same splits.
     ///
     /// # Errors
     /// Those of [`Splits::new`].
     pub fn split(&self, loaded: Loaded, seed: u64) -> Result<Splits, data::Error> {
-        let test = self.test.as_ref().and_then(TestRows::hold_out);
+        let test = self.test.clone().or_else(|| self.default_test());
+        let test = test.as_ref().and_then(TestRows::hold_out);
         Splits::new(loaded, test, self.validation, seed)
     }
 

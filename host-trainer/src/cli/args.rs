@@ -31,6 +31,7 @@ use super::search::SearchArgs;
 use super::serve::ServeArgs;
 use super::shard::ShardArgs;
 use super::weights::Weights;
+use crate::data::Fold;
 use crate::experiment::Experiment;
 use crate::pack::Core;
 use crate::threads::MAX_THREADS;
@@ -131,6 +132,14 @@ pub struct TrainArgs {
     /// Override a setting, such as training.epochs=3 or network.layers.0.dense.units=64; repeatable
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// Test on fold K of an N-fold cross-validation, of recordings or stratified rows; as data.test =
+    /// { fold = { number = K, of = N } } in a preset
+    #[arg(long, value_name = "K/N")]
+    pub fold: Option<Fold>,
+    /// Train and test all folds of an N-fold cross-validation: shows each, their mean, and the sum of
+    /// the confusion matrices [default output: runs/PRESET-folds]
+    #[arg(long, value_name = "N", conflicts_with_all = ["fold", "resume", "from", "teacher"])]
+    pub folds: Option<usize>,
     /// Resume from the checkpoint in the run's folder; the weights are the same, bit for bit
     #[arg(long)]
     pub resume: bool,
@@ -459,6 +468,8 @@ impl Default for Command {
             preset: "digits".to_string(),
             output: None,
             set: Vec::new(),
+            fold: None,
+            folds: None,
             resume: false,
             from: None,
             teacher: Vec::new(),

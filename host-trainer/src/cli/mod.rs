@@ -16,6 +16,7 @@ mod features;
 #[cfg(feature = "fetch")]
 mod fetch;
 mod files;
+mod folds;
 mod hint;
 mod identity;
 mod import;

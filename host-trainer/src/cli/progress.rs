@@ -43,6 +43,11 @@ impl TrainProgress {
         TrainProgress { output, epochs, start: Instant::now() }
     }
 
+    /// Creates the display of one training of several: only the bar, on a terminal.
+    pub fn bar(epochs: usize, batches: usize, quiet: bool) -> Self {
+        TrainProgress::new(epochs, batches, quiet || !io::stderr().is_terminal())
+    }
+
     /// Removes the bar.
     pub fn finish(&self) {
         if let Output::Bar(bar) = &self.output {

@@ -14,14 +14,14 @@ use super::aware::{mixed_weights, rounding_text, weights_setting};
 use super::checkpoint::{self, Checkpoints};
 use super::progress::TrainProgress;
 use super::weights::Weights;
-use super::{files, terminal};
-use crate::data::{Locations, Results};
+use super::{files, folds, terminal};
+use crate::data::{Fold, Locations, Results};
 use crate::evaluate::{Confusion, Threshold};
 use crate::experiment::{Experiment, Plan, SavedRun, Trained, metrics};
 use crate::foreign_text::{self, escaped, shown};
 use crate::network::Network;
 use crate::pack::Core;
-use crate::preset;
+use crate::preset::{self, Preset};
 use crate::report::{
     Column, architecture_text, attempts_text, aware_text, clipping_text, confusion_text,
     constant_warnings, feature_ranges, grouped, intake_text, intake_warnings, model_text, percent,
@@ -36,11 +36,10 @@ const INTERRUPTED: i32 = 130;
 
 /// Trains, writes the weights, quantizes, evaluates, and writes the remaining files.
 pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
-    let settings: Vec<String> =
-        weights_setting(args)?.into_iter().chain(args.set.clone()).collect();
-    let preset = preset::find(&args.preset)?.with_teachers(&args.teacher)?;
-    let mut preset = preset.with_settings(&settings)?;
-    preset.seed = args.seed.unwrap_or(preset.seed);
+    if let Some(folds) = args.folds {
+        return folds::run(args, folds, quiet);
+    }
+    let preset = preset_of(args, args.fold)?;
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
     let out = args.output.clone().unwrap_or_else(|| Path::new("runs").join(&preset.name));
     let locations = Locations::from_environment(args.data.data_dir.clone())
@@ -94,6 +93,20 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
         false => terminal::print(&results(&experiment, &folder)?)?,
     }
     args.max_loss.check(&experiment.float, &experiment.int8)
+}
+
+/// Returns the preset with the settings of the command line, and with this fold as test rows.
+pub(super) fn preset_of(args: &TrainArgs, fold: Option<Fold>) -> anyhow::Result<Preset> {
+    let fold = fold.map(|fold| {
+        let (number, of) = (fold.number(), fold.of());
+        format!("data.test={{ fold = {{ number = {number}, of = {of} }} }}")
+    });
+    let settings = weights_setting(args)?.into_iter().chain(fold).chain(args.set.clone());
+    let settings: Vec<String> = settings.collect();
+    let preset = preset::find(&args.preset)?.with_teachers(&args.teacher)?;
+    let mut preset = preset.with_settings(&settings)?;
+    preset.seed = args.seed.unwrap_or(preset.seed);
+    Ok(preset)
 }
 
 /// Replaces the initial weights by those of another run with the same layers.

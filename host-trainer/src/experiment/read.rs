@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::write::LEARNT;
 use super::{Error, Experiment, Plan, levels};
-use crate::data::Locations;
+use crate::data::{Locations, Source};
 use crate::foreign_text;
 use crate::network::{Layer, Network, NetworkError, NotFinite};
 use crate::preset::{self, Preset};
@@ -236,6 +236,11 @@ fn read_network(path: &Path, preset: &Preset) -> Result<Network<f32>, ReadError>
     let tensor = |name: &str| tensors.tensor(name).map_err(|error| content(error.to_string()));
     let inputs = tensor("layers.0.weight")?.shape().get(1).copied().unwrap_or(0);
     let mut network = Network::new(inputs, &preset.network.specs(), preset.seed)?;
+    if let Source::Schema(schema) = &preset.data.dataset
+        && let Some(problem) = schema.misfit(inputs, network.outputs())
+    {
+        return Err(content(format!("{problem} by data.dataset.schema in the preset beside it")));
+    }
     let values = |name: String, shape: Vec<usize>| {
         let tensor = tensor(&name)?;
         if tensor.shape() != shape || tensor.dtype() != safetensors::Dtype::F32 {

@@ -1,6 +1,8 @@
 //! Rows of an import: a dataset's name, a preset, or a CSV file with or without targets.
 
 use std::fmt::Write;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -20,11 +22,17 @@ pub const CALIBRATION: &str = "calibration.csv";
 /// Share of the rows on which results are measured.
 const TEST: f64 = 0.2;
 
-/// Cells of a CSV file.
-struct Cells {
+/// Mark at the start of UTF-8 files of some editors.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+/// Maximum length of a first line in which the separator is searched.
+const MAX_LINE: u64 = 1 << 24;
+
+/// Columns of a CSV file.
+struct Head {
     /// Names of the columns, if the file has them.
     names: Option<Vec<String>>,
-    rows: Vec<Vec<String>>,
+    /// Number of columns.
+    width: usize,
     separator: char,
 }
 
@@ -53,8 +61,7 @@ pub(super) fn settings(
             foreign_text::path(path)
         );
     }
-    let cells = read(path)?;
-    let (table, notes) = table(import, path, &cells, folder)?;
+    let (table, notes) = table(import, path, folder)?;
     // Without targets, all rows are for calibration, and figures are those of the same rows.
     let test = match notes.is_empty() {
         true => TestRows::Random(Amount::Fraction(TEST)),
@@ -76,51 +83,50 @@ pub(super) fn plain(dataset: Source, test: Option<TestRows>) -> DataSettings {
     }
 }
 
-/// Reads a CSV file, whose separator is the one that its first line has.
-fn read(path: &Path) -> anyhow::Result<Cells> {
-    let failed = || foreign_text::path(path);
-    let text = std::fs::read(path).with_context(failed)?;
-    let text = String::from_utf8_lossy(&text);
-    let text = text.trim_start_matches('\u{feff}');
-    let first = text.lines().next().unwrap_or_default();
-    let separator = [',', ';', '\t'].into_iter().find(|mark| first.contains(*mark)).unwrap_or(',');
-    let mut reader = csv::ReaderBuilder::new()
+/// Opens a CSV file, whose separator is the one that its first line has. Returns its columns and its
+/// rows, which are read one by one.
+fn open(path: &Path) -> anyhow::Result<(Head, impl Iterator<Item = anyhow::Result<Vec<String>>>)> {
+    let name = foreign_text::path(path);
+    let mut file = BufReader::new(File::open(path).with_context(|| name.clone())?);
+    let mut line = Vec::new();
+    file.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).with_context(|| name.clone())?;
+    if line.starts_with(BOM) {
+        line.drain(..BOM.len());
+    }
+    let separator = [',', ';', '\t'].into_iter().find(|mark| line.contains(&(*mark as u8)));
+    let separator = separator.unwrap_or(',');
+    let reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .delimiter(separator as u8)
         .trim(csv::Trim::All)
-        .from_reader(text.as_bytes());
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record.with_context(failed)?;
-        rows.push(record.iter().map(str::to_string).collect::<Vec<String>>());
-    }
-    if rows.is_empty() {
-        bail!("{}: the file has no rows", foreign_text::path(path));
-    }
-    let is_number = |cell: &String| cell.parse::<f64>().is_ok();
-    let names = match rows[0].iter().any(is_number) {
-        true => None,
-        false => Some(rows.remove(0)),
+        .from_reader(Cursor::new(line).chain(file));
+    let failed = name.clone();
+    let mut rows = reader.into_byte_records().map(move |record| {
+        let record = record.with_context(|| failed.clone())?;
+        Ok(record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect())
+    });
+    let Some(first) = rows.next() else { bail!("{name}: the file has no rows") };
+    let first: Vec<String> = first?;
+    let width = first.len();
+    let (names, first) = match first.iter().any(|cell| cell.parse::<f64>().is_ok()) {
+        true => (None, Some(Ok(first))),
+        false => (Some(first), None),
     };
-    Ok(Cells { names, rows, separator })
+    Ok((Head { names, width, separator }, first.into_iter().chain(rows)))
 }
 
 /// Returns the settings of the table. One without targets is written into the folder with the
 /// network's predictions.
-fn table(
-    import: &Import,
-    path: &Path,
-    cells: &Cells,
-    folder: &RunFolder,
-) -> anyhow::Result<(Table, Vec<String>)> {
+fn table(import: &Import, path: &Path, folder: &RunFolder) -> anyhow::Result<(Table, Vec<String>)> {
+    let (head, rows) = open(path)?;
     let (inputs, outputs) = (import.network.inputs(), import.network.outputs());
-    match cells.target(path, inputs, outputs, import.meaning())? {
-        Some(target) => Ok((cells.table(path, target), Vec::new())),
-        None => predicted(import, path, cells, folder),
+    match head.target(path, inputs, outputs, import.meaning())? {
+        Some(target) => Ok((head.table(path, target), Vec::new())),
+        None => predicted(import, path, (&head, rows), folder),
     }
 }
 
-impl Cells {
+impl Head {
     /// Returns the name of a column: its number from 1 in a file without names.
     fn column(&self, at: usize) -> String {
         match &self.names {
@@ -145,7 +151,7 @@ impl Cells {
         outputs: usize,
         meaning: Meaning,
     ) -> anyhow::Result<Option<TableTarget>> {
-        let width = self.rows.first().map_or(0, Vec::len);
+        let width = self.width;
         let class = || TableTarget::Classes(self.column(width - 1));
         Ok(Some(match meaning {
             _ if width == inputs => return Ok(None),
@@ -178,13 +184,13 @@ pub fn schema_table(
     path: &Path,
     needs_target: bool,
 ) -> anyhow::Result<(Table, RowSpec)> {
-    let cells = read(path)?;
+    let (head, _) = open(path)?;
     let (classes, outputs) = match &schema.target {
         SchemaTarget::Classes(names) => (Some(names.clone()), names.len()),
         SchemaTarget::Values(count) => (None, *count),
     };
     let meaning = if classes.is_some() { Meaning::Classes } else { Meaning::Values };
-    let mut target = cells.target(path, schema.features, outputs, meaning)?;
+    let mut target = head.target(path, schema.features, outputs, meaning)?;
     if let (Some(TableTarget::Classes(_)), Meaning::Values) = (&target, meaning) {
         bail!(
             "{}: the last column is a class, but the run has values. Import the network again with \
@@ -204,22 +210,22 @@ pub fn schema_table(
         Meaning::Classes => TableTarget::Classes("class".into()),
         Meaning::Values => TableTarget::Values(values()),
     });
-    let features = (0..schema.features).map(|at| cells.column(at)).collect();
+    let features = (0..schema.features).map(|at| head.column(at)).collect();
     let spec = RowSpec { features, classes, needs_target, means: None, is_another_file: true };
-    Ok((cells.table(path, target), spec))
+    Ok((head.table(path, target), spec))
 }
 
 /// Writes the rows with the predictions of the network.
 fn predicted(
     import: &Import,
     path: &Path,
-    cells: &Cells,
+    (head, rows): (&Head, impl Iterator<Item = anyhow::Result<Vec<String>>>),
     folder: &RunFolder,
 ) -> anyhow::Result<(Table, Vec<String>)> {
     let (network, scaling) = (&import.network, &import.scaling);
     let (inputs, outputs) = (network.inputs(), network.outputs());
     let mut tape = Tape::forward_only(network, 1);
-    let feature = |at: usize| match &cells.names {
+    let feature = |at: usize| match &head.names {
         Some(names) => names.get(at).cloned().unwrap_or_default(),
         None => format!("x{at}"),
     };
@@ -231,7 +237,8 @@ fn predicted(
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record((0..inputs).map(feature).chain(targets.iter().cloned()))?;
     let names = import.class_names();
-    for (index, cells) in cells.rows.iter().enumerate() {
+    for (index, cells) in rows.enumerate() {
+        let cells = cells?;
         let mut record = Vec::with_capacity(inputs + outputs);
         for (at, (cell, x)) in cells.iter().zip(tape.input_mut(1)).enumerate() {
             let value = cell.parse::<f32>().ok().filter(|value| value.is_finite());

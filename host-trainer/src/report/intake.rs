@@ -19,6 +19,7 @@ pub fn intake_text(source: &Source, splits: &Splits) -> String {
     let tables = match source {
         Source::Csv(_) => notes(dataset) + &columns(dataset, &splits.train) + &classes(splits),
         Source::Images(_) => classes(splits),
+        Source::Recordings(_) => columns(dataset, &splits.train) + &classes(splits),
         _ => return String::new(),
     };
     format!("{}\n{tables}\n", paint(HEADING, "data"))
@@ -28,6 +29,16 @@ pub fn intake_text(source: &Source, splits: &Splits) -> String {
 pub fn intake_warnings(splits: &Splits) -> Vec<String> {
     let mut warnings = missing_classes(splits);
     let dataset = splits.train.dataset();
+    let shared = splits.shared_recordings();
+    if let Some(first) = shared.first() {
+        let (count, all) = (shared.len(), dataset.recordings().map_or(0, |all| all.names.len()));
+        warnings.push(format!(
+            "{count} of {all} recordings, such as `{}`, have windows in the training split and in \
+             another: results are better than on a new recording (leakage). Split by recording: \
+             test = {{ recordings = {{ fraction = 0.2 }} }}, and validation likewise",
+            shown(first)
+        ));
+    }
     let Some(intake) = dataset.intake() else { return warnings };
     let name = |feature: usize| match dataset.feature_labels().get(feature) {
         Some(label) => shown(&label.name),

@@ -1,5 +1,6 @@
 //! Trains the presets and the commands of `host-trainer/NOTEBOOKS.md` with several seeds, and writes
-//! their figures into that page, into `host-trainer/README.md` and into the list of presets.
+//! their figures into that page, into `host-trainer/README.md` and `ZOO.md`, and into the list of
+//! presets.
 //!
 //! `figures [WORD]...` trains only commands that contain one of the words. Finished trainings are
 //! kept in `target/figures`, so that an interrupted run goes on. All take about an hour.
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
 
+use host_trainer::report::grouped;
 use serde_json::Value;
 use thimble_tests::command::{Finished, host_trainer_path};
 use thimble_tests::workspace;
@@ -20,8 +22,15 @@ const MANY_SEEDS: std::ops::RangeInclusive<u64> = 1..=24;
 const WITH_MANY_SEEDS: &str = "train u-spirals-2";
 /// Accuracy in percent above which a network of two classes has learnt something.
 const LEARNT: f64 = 55.0;
-/// The command that takes as long as all others together, with one seed.
-const WITH_ONE_SEED: &str = "train d-1024-sigmoid";
+/// Commands that take as long as all others together, with one seed.
+const WITH_ONE_SEED: [&str; 6] = [
+    "train d-1024-sigmoid",
+    "train zoo-mnist-48k",
+    "train zoo-mnist-213k",
+    "train zoo-mnist-2m",
+    "train zoo-fashion-48k",
+    "train zoo-fashion-213k",
+];
 /// Start of a command in the documents.
 const CARGO: &str = "cargo thimble ";
 
@@ -58,6 +67,11 @@ fn main() -> io::Result<()> {
         let name = line.split_once('\t')?.0;
         Some(format!("{name}\t{}", reached.get(name)?.sentence()))
     })?;
+    rewrite(&workspace::root().join("host-trainer/ZOO.md"), |line| {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let figures = reached.get(*cells.first()?)?;
+        Some(format!("| {} | {} |", cells.get(..4)?.join(" | "), figures.cells_of_zoo()))
+    })?;
     rewrite(&workspace::root().join("host-trainer/README.md"), |line| {
         let mut cells = line.strip_prefix("| ")?.split(" | ");
         let title = cells.next()?;
@@ -89,7 +103,7 @@ impl Runs {
         let chosen = self.words.is_empty() || self.words.iter().any(|word| command.contains(word));
         let seeds = match command {
             WITH_MANY_SEEDS => MANY_SEEDS,
-            WITH_ONE_SEED => 1..=1,
+            command if WITH_ONE_SEED.contains(&command) => 1..=1,
             _ => SEEDS,
         };
         let metrics: Vec<Value> =
@@ -134,6 +148,10 @@ struct Figures {
     validation: Vec<f64>,
     /// Mean loss of the results.
     log_loss: Option<f64>,
+    /// Accuracies of the quantized models on the rows that select among them.
+    selection: Vec<f64>,
+    /// Bytes of the model file.
+    bytes: u64,
     /// Seconds of training.
     seconds: f64,
 }
@@ -172,6 +190,8 @@ impl Figures {
                 "test" => all(&|m| Some(m["float"]["validation"]["accuracy"].as_f64()? * 100.0)),
                 _ => Vec::new(),
             },
+            selection: all(&|m| Some(m["selection"][data_type]["accuracy"].as_f64()? * 100.0)),
+            bytes: first[data_type]["model_bytes"].as_u64()?,
             log_loss: (!loss.is_empty()).then(|| mean(&loss)),
             seconds: mean(&seconds),
         })
@@ -206,6 +226,16 @@ impl Figures {
     fn two_cells(&self) -> String {
         let cell = |values: &[f64]| format!("{}{}", self.text(values), self.spread(values));
         format!("{} | {}", cell(&self.float), cell(&self.quantized))
+    }
+
+    /// Cells of the table in ZOO.md: bytes, validation rows and test rows of the quantized model by
+    /// seed, seconds.
+    fn cells_of_zoo(&self) -> String {
+        let each = |values: &[f64]| {
+            values.iter().map(|value| format!("{value:.2}")).collect::<Vec<_>>().join(", ")
+        };
+        let (validation, test) = (each(&self.selection), each(&self.quantized));
+        format!("{} B | {validation} | {test} | {:.0} s", grouped(self.bytes), self.seconds)
     }
 
     /// Cell of the table in NOTEBOOKS.md.

@@ -32,8 +32,10 @@ mod tiles;
 mod v6m;
 #[cfg(kernel_v7m)]
 mod v7m;
+#[cfg(kernel_x86)]
+mod x86;
 
-#[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
+#[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32, kernel_x86))]
 use model_format::WeightLayout;
 use model_format::{Capabilities, Dense, Kernels, OpSet};
 
@@ -132,6 +134,8 @@ fn prepare_others<'s, C: Capabilities>(
         }
         #[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
         narrow if packed::reads::<C>(narrow) => packed::prepare(layer, x, workspace),
+        #[cfg(kernel_x86)]
+        WeightLayout::RowMajor if x86::is_available() => x86::prepare(layer, x, workspace),
         _ if const { portable::is_used(C::OPS) } => widen::widen(layer, x, workspace),
         _ => Prepared { words: &[], list: None, correction: 0 },
     }
@@ -179,6 +183,8 @@ fn compute_others<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, output: 
         }
         #[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
         narrow if packed::reads::<C>(narrow) => packed::compute::<C>(layer, x, output),
+        #[cfg(kernel_x86)]
+        WeightLayout::RowMajor if x86::is_available() => x86::compute(layer, x, output),
         _ if const { portable::is_used(C::OPS) } => portable::compute(layer, x, output),
         _ => {}
     }

@@ -4,11 +4,11 @@ use model_format::build::{LayerSpec, TableSpec};
 use model_format::{Clamp, DataType, Quantization, Softmax};
 
 use super::chain::{Value, Walk, no_activation};
+use super::element_wise;
 use super::error::{ImportError, OperatorProblem, TensorProblem};
 use super::schema::{Kind, Operator};
 use super::tensor::Tensor;
-use super::{element_wise, path};
-use crate::tables;
+use crate::{split, tables};
 
 impl Walk<'_> {
     /// Converts an element-wise operator, or SOFTMAX, of int8 values.
@@ -58,7 +58,7 @@ impl Walk<'_> {
             })?,
             Kind::Gelu => element_wise::gelu(x, y, operator.is_approximate()?),
             Kind::Mul => self.silu(operator, x, y)?,
-            Kind::Prelu => self.prelu(operator, x, y)?,
+            Kind::Prelu => return self.prelu(operator, x, y),
             // Only softmax remains.
             _ => {
                 check(Softmax::OUTPUT, "steps of 1/256 from −128")?;
@@ -69,7 +69,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Converts RELU, RELU6, TANH or LOGISTIC of int16 values, by a table with interpolation.
+    /// Converts RELU, RELU6, LEAKY_RELU, TANH or LOGISTIC of int16 values, by a table with
+    /// interpolation.
     pub(super) fn element_wise_int16(
         &mut self,
         operator: &Operator<'_>,
@@ -80,17 +81,21 @@ impl Walk<'_> {
         if y.data_type != DataType::Int16 {
             return Err(tensor.refuse(TensorProblem::NotInt8 { found: tensor.kind.name() }));
         }
-        let function: fn(f64) -> f64 = match operator.kind {
+        let function: Box<dyn Fn(f64) -> f64> = match operator.kind {
             Kind::Relu if x == y => {
                 self.clamp(Clamp { low: 0, high: i16::MAX })?;
                 return Ok(());
             }
             Kind::Relu6 if x == y => return self.clamp(element_wise::relu6_bounds(x)),
-            Kind::Relu => |x| x.max(0.0),
-            Kind::Relu6 => |x| x.clamp(0.0, 6.0),
-            Kind::Tanh => f64::tanh,
-            // Only the logistic function remains.
-            _ => |x| 1.0 / (1.0 + (-x).exp()),
+            Kind::Relu => Box::new(|x| x.max(0.0)),
+            Kind::Relu6 => Box::new(|x| x.clamp(0.0, 6.0)),
+            Kind::LeakyRelu => {
+                let slope = f64::from(operator.slope()?);
+                Box::new(move |x| if x < 0.0 { slope * x } else { x })
+            }
+            Kind::Tanh => Box::new(f64::tanh),
+            Kind::Logistic => Box::new(|x| 1.0 / (1.0 + (-x).exp())),
+            _ => return Err(operator.refuse(OperatorProblem::Unsupported)),
         };
         self.layers.push(LayerSpec::Table(tables::of_function(x, y, function)));
         self.value = Value::Quantized(y);
@@ -106,7 +111,7 @@ impl Walk<'_> {
     ) -> Result<TableSpec, ImportError> {
         let [first, second] = [0, 1].map(|place| operator.input(place).unwrap_or(-1));
         let other = if first == self.at { second } else { first };
-        if !path::is_logistic(self.graph, other, self.at)? {
+        if !self.givers.is_logistic(self.graph, other, self.at)? {
             return Err(operator.refuse(OperatorProblem::NotInFront));
         }
         let logistic = self.graph.tensor(other)?;
@@ -120,36 +125,50 @@ impl Walk<'_> {
         table.ok_or_else(|| operator.refuse(OperatorProblem::Multiplier { row: 0, real }))
     }
 
-    /// Converts PRELU whose units share one slope.
+    /// Converts PRELU: to a table where all units have one slope, else to dense layers.
     fn prelu(
-        &self,
+        &mut self,
         operator: &Operator<'_>,
         x: Quantization,
         y: Quantization,
-    ) -> Result<TableSpec, ImportError> {
-        let slopes = self.graph.tensor(operator.input(1).unwrap_or(-1))?;
-        let quantization = slopes.int8()?;
-        let values = slopes.int8_values()?;
-        let first = values.first().copied().unwrap_or(0);
-        if let Some(unit) = values.iter().position(|value| *value != first) {
-            return Err(operator.refuse(OperatorProblem::Slopes { unit }));
-        }
-        let slope = i32::from(first) - quantization.zero_point;
-        element_wise::prelu(x, y, slope, quantization.scale).ok_or_else(|| {
+    ) -> Result<(), ImportError> {
+        let tensor = self.graph.tensor(operator.input(1).unwrap_or(-1))?;
+        let Quantization { scale, zero_point, .. } = tensor.int8()?;
+        let slopes: Vec<i32> =
+            tensor.int8_values()?.iter().map(|slope| i32::from(*slope) - zero_point).collect();
+        let multipliers = element_wise::prelu_multipliers(x, y, scale).ok_or_else(|| {
             let real = f64::from(x.scale) / f64::from(y.scale);
             operator.refuse(OperatorProblem::Multiplier { row: 0, real })
-        })
+        })?;
+        if slopes.iter().all(|slope| *slope == slopes[0]) {
+            let slope = slopes.first().copied().unwrap_or(0);
+            self.layers.push(LayerSpec::Table(element_wise::prelu(x, y, slope, multipliers)));
+            return Ok(());
+        }
+        let (what, found, needed) = ("slopes", slopes.len(), self.elements);
+        if found != needed {
+            return Err(operator.refuse(OperatorProblem::Elements { what, found, needed }));
+        }
+        let split = split::prelu(&mut self.layers, x, y, &slopes, multipliers);
+        split.map_err(|error| operator.refuse(OperatorProblem::Split(error)))?;
+        self.note(
+            operator,
+            "has a slope per unit, and becomes three dense layers of few weights, with the same bytes. \
+             A LeakyReLU, or a PReLU with `shared_axes`, is one table",
+        );
+        Ok(())
     }
 
     /// Converts the end of a function in float32, between DEQUANTIZE and QUANTIZE.
     pub(super) fn quantize_reals(
         &mut self,
         operator: &Operator<'_>,
+        reals: &[f32],
         y: &Tensor<'_>,
     ) -> Result<(), ImportError> {
         self.check_depth()?;
         let output = y.int8().map_err(|_| operator.refuse(OperatorProblem::Unsupported))?;
-        let entries = self.reals.iter().map(|real| element_wise::quantize(*real, output)).collect();
+        let entries = reals.iter().map(|real| element_wise::quantize(*real, output)).collect();
         self.layers.push(LayerSpec::Table(TableSpec { output, entries }));
         self.value = Value::Quantized(output);
         Ok(())

@@ -4,13 +4,12 @@ use model_format::build::{EncodingSpec, InputSpec, LayerSpec};
 use model_format::limits::{MAX_DIMENSIONS, MAX_LAYERS};
 use model_format::{DataType, Encoding, Quantization};
 
-use super::dense::dense;
 use super::element_wise;
 use super::error::{ImportError, OperatorProblem};
-use super::front::Line;
-use super::path::path;
+use super::path::{Givers, path};
 use super::schema::{Graph, Kind, Operator, Type};
 use super::tensor::Tensor;
+use crate::line::Line;
 use crate::tables;
 
 /// Input and layers of an imported graph.
@@ -29,16 +28,27 @@ pub struct Chain {
 }
 
 /// Input of the next operator.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
     /// Before the quantized part of the graph.
     Before,
     /// In the quantized part.
     Quantized(Quantization),
-    /// In float32, by a function of each quantized value: the real numbers of [`Walk::reals`].
-    Reals,
+    /// In float32, behind a DEQUANTIZE: the end of the model, or a function of each value.
+    Reals(Reals),
     /// After the quantized part.
     Behind,
+}
+
+/// Values in float32.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Reals {
+    /// Index of the DEQUANTIZE, and the type of its input.
+    from: (usize, String),
+    /// Numbers of all int8 values, from −128 on. Empty for int16.
+    values: Vec<f32>,
+    /// A function follows the DEQUANTIZE.
+    is_function: bool,
 }
 
 impl Chain {
@@ -52,21 +62,21 @@ impl Chain {
             // Other types must be converted by a QUANTIZE.
             _ => (Value::Before, None),
         };
+        let givers = Givers::new(graph)?;
+        let operators = path(graph, &givers)?;
         let mut walk = Walk {
             graph,
+            givers,
             at: graph.input,
             value,
             elements: input.elements()?,
             input: quantization.map(|quantization| (quantization, Encoding::Quantized)),
             lines: Vec::new(),
-            reals: Vec::new(),
             layers: Vec::new(),
             notes: Vec::new(),
-            dequantized: None,
-            is_function: false,
             is_classifier: false,
         };
-        for operator in path(graph)? {
+        for operator in operators {
             walk.step(&operator).map_err(|error| at_operator(&operator, error))?;
         }
         walk.end()?;
@@ -107,6 +117,7 @@ fn shape(input: &Tensor<'_>) -> Result<Vec<usize>, ImportError> {
 
 pub(super) struct Walk<'a> {
     pub(super) graph: Graph<'a>,
+    pub(super) givers: Givers,
     /// Input tensor of the next operator.
     pub(super) at: i32,
     pub(super) value: Value,
@@ -114,14 +125,8 @@ pub(super) struct Walk<'a> {
     pub(super) input: Option<(Quantization, EncodingSpec)>,
     /// Functions of the features in front of the first layer. Empty for none.
     pub(super) lines: Vec<Line>,
-    /// Real numbers of all int8 values, from −128 on.
-    pub(super) reals: Vec<f32>,
     pub(super) layers: Vec<LayerSpec>,
     notes: Vec<String>,
-    /// Index of the last DEQUANTIZE, and the type of its input.
-    dequantized: Option<(usize, String)>,
-    /// A function in float32 follows the last DEQUANTIZE.
-    is_function: bool,
     /// A softmax was left out.
     is_classifier: bool,
 }
@@ -135,7 +140,7 @@ impl Walk<'_> {
         let output = operator.output()?;
         let y = self.graph.tensor(output)?;
         let x = self.graph.tensor(self.at)?;
-        match (&operator.kind, self.value) {
+        match (&operator.kind, &mut self.value) {
             (Kind::Quantize, _) => self.quantize(operator, &x, &y)?,
             (Kind::Reshape, _) => {
                 if x.describe() != y.describe() {
@@ -146,75 +151,77 @@ impl Walk<'_> {
             (kind, _) if self.is_classifier && *kind != Kind::Dequantize => {
                 return Err(operator.refuse(OperatorProblem::BehindTheEnd));
             }
-            (_, Value::Behind) => return Err(operator.refuse(OperatorProblem::BehindTheEnd)),
             (_, Value::Before) => {
                 let found = x.kind.name();
                 return Err(operator.refuse(OperatorProblem::NotInt8 { found }));
             }
-            (Kind::Dequantize, Value::Quantized(_)) => {
-                if y.kind != Type::FLOAT32 {
-                    let supported = "int8 or int16 to float32";
-                    return Err(conversion(operator, &x, &y, supported));
-                }
-                self.same_elements(operator, &y)?;
-                self.dequantize(operator, &x)?;
-            }
-            (Kind::Elu, Value::Reals) => {
-                for real in self.reals.iter_mut().filter(|real| **real < 0.0) {
+            (Kind::Elu, Value::Reals(reals)) => {
+                for real in reals.values.iter_mut().filter(|real| **real < 0.0) {
                     *real = libm::expm1f(*real);
                 }
-                self.is_function = true;
+                reals.is_function = true;
             }
-            (Kind::Elu, Value::Quantized(_)) => {
-                return Err(operator.refuse(OperatorProblem::Unsupported));
-            }
-            (_, Value::Reals) => return Err(operator.refuse(OperatorProblem::BehindTheEnd)),
-            (Kind::FullyConnected, Value::Quantized(quantization)) => {
-                self.check_depth()?;
-                let layer = dense(self.graph, operator, quantization, self.elements, &y)?;
-                self.elements = layer.outputs;
-                self.value = Value::Quantized(layer.output);
-                self.layers.push(LayerSpec::Dense(layer));
-            }
-            (Kind::ArgMax, Value::Quantized(_)) => {
-                self.is_classifier = true;
-                self.leave_out(operator, "the largest of its inputs is the class");
-                self.value = Value::Behind;
-            }
-            (Kind::Add | Kind::Sub | Kind::Mul, Value::Quantized(_))
-                if self.layers.is_empty() && operator.has_constant(self.graph)? =>
-            {
-                self.same_elements(operator, &y)?;
-                self.in_front(operator, &y)?;
-            }
-            (Kind::Add | Kind::Sub, Value::Quantized(_)) => {
-                return Err(operator.refuse(OperatorProblem::NotInFront));
+            (_, Value::Behind | Value::Reals(_)) => {
+                return Err(operator.refuse(OperatorProblem::BehindTheEnd));
             }
             (_, Value::Quantized(quantization)) => {
-                self.check_depth()?;
-                self.same_elements(operator, &y)?;
-                match (&operator.kind, quantization.data_type) {
-                    (
-                        Kind::LeakyRelu | Kind::HardSwish | Kind::Gelu | Kind::Mul | Kind::Prelu,
-                        DataType::Int16,
-                    ) => {
-                        return Err(operator.refuse(OperatorProblem::Unsupported));
-                    }
-                    (Kind::Softmax, DataType::Int16) => {
-                        self.is_classifier = true;
-                        let why = "the largest of its inputs is the class, too";
-                        self.leave_out(operator, why);
-                    }
-                    (_, DataType::Int16) => self.element_wise_int16(operator, quantization, &y)?,
-                    (_, DataType::Int8) => {
-                        self.element_wise(operator, quantization, &y)?;
-                        self.value = Value::Quantized(y.int8()?);
-                    }
-                }
+                let quantization = *quantization;
+                self.integer(operator, quantization, &x, &y)?;
             }
         }
         self.at = output;
         Ok(())
+    }
+
+    /// Converts an operator on quantized values.
+    fn integer(
+        &mut self,
+        operator: &Operator<'_>,
+        from: Quantization,
+        x: &Tensor<'_>,
+        y: &Tensor<'_>,
+    ) -> Result<(), ImportError> {
+        if operator.kind != Kind::FullyConnected && operator.kind != Kind::ArgMax {
+            self.same_elements(operator, y)?;
+        }
+        match &operator.kind {
+            Kind::Dequantize => return self.dequantize(operator, x, y),
+            Kind::FullyConnected => {
+                self.check_depth()?;
+                return self.dense(operator, from, y);
+            }
+            Kind::ArgMax => {
+                self.is_classifier = true;
+                self.leave_out(operator, "the largest of its inputs is the class");
+                self.value = Value::Behind;
+                return Ok(());
+            }
+            kind if kind.is_arithmetic() => {
+                if self.layers.is_empty() && operator.has_constant(self.graph)? {
+                    return self.in_front(operator, y);
+                }
+                if *kind != Kind::Mul {
+                    return Err(operator.refuse(OperatorProblem::NotInFront));
+                }
+            }
+            // It computes in float32, between DEQUANTIZE and QUANTIZE.
+            Kind::Elu => return Err(operator.refuse(OperatorProblem::Unsupported)),
+            _ => {}
+        }
+        self.check_depth()?;
+        match from.data_type {
+            DataType::Int16 if operator.kind == Kind::Softmax => {
+                self.is_classifier = true;
+                self.leave_out(operator, "the largest of its inputs is the class, too");
+                Ok(())
+            }
+            DataType::Int16 => self.element_wise_int16(operator, from, y),
+            DataType::Int8 => {
+                self.element_wise(operator, from, y)?;
+                self.quantized(y.int8()?);
+                Ok(())
+            }
+        }
     }
 
     /// Checks the depth before a layer is made, because many layers of a small file may share the
@@ -227,20 +234,21 @@ impl Walk<'_> {
     }
 
     fn same_elements(&self, operator: &Operator<'_>, y: &Tensor<'_>) -> Result<(), ImportError> {
-        let (found, needed) = (y.elements()?, self.elements);
-        // The file does not know the size of a free dimension, which the operator computes.
-        match found == needed || y.is_free {
-            true => Ok(()),
-            false => {
-                let what = "outputs";
-                Err(operator.refuse(OperatorProblem::Elements { what, found, needed }))
-            }
+        let needed = self.elements;
+        if y.fits(needed) {
+            return Ok(());
         }
+        let (what, found) = ("outputs", y.elements()?);
+        Err(operator.refuse(OperatorProblem::Elements { what, found, needed }))
     }
 
     pub(super) fn leave_out(&mut self, operator: &Operator<'_>, why: &str) {
-        let (index, name) = (operator.index, operator.kind.name());
-        self.notes.push(format!("operator {index} ({name}) is left out: {why}"));
+        self.note(operator, &format!("is left out: {why}"));
+    }
+
+    /// Adds a note on an operator.
+    pub(super) fn note(&mut self, operator: &Operator<'_>, what: &str) {
+        self.notes.push(format!("operator {} ({}) {what}", operator.index, operator.kind.name()));
     }
 
     /// Sets the quantization of the current values.
@@ -249,24 +257,33 @@ impl Walk<'_> {
     }
 
     /// Converts DEQUANTIZE: the end of the int8 part, or the start of a function in float32.
-    fn dequantize(&mut self, operator: &Operator<'_>, x: &Tensor<'_>) -> Result<(), ImportError> {
-        self.dequantized = Some((operator.index, x.kind.name()));
-        self.value = Value::Reals;
-        self.is_function = false;
-        self.reals.clear();
-        if x.kind == Type::INT8 {
-            let Quantization { scale, zero_point, .. } = x.int8()?;
-            // In f32, as in TensorFlow Lite Micro.
-            self.reals = (-128..128).map(|q: i32| scale * (q - zero_point) as f32).collect();
+    fn dequantize(
+        &mut self,
+        operator: &Operator<'_>,
+        x: &Tensor<'_>,
+        y: &Tensor<'_>,
+    ) -> Result<(), ImportError> {
+        if y.kind != Type::FLOAT32 {
+            return Err(conversion(operator, x, y, "int8 or int16 to float32"));
         }
+        let from = (operator.index, x.kind.name());
+        let values = match x.kind {
+            Type::INT8 => {
+                let Quantization { scale, zero_point, .. } = x.int8()?;
+                // In f32, as in TensorFlow Lite Micro.
+                (-128..128).map(|q: i32| scale * (q - zero_point) as f32).collect()
+            }
+            _ => Vec::new(),
+        };
+        self.value = Value::Reals(Reals { from, values, is_function: false });
         Ok(())
     }
 
     /// Ends the walk: a DEQUANTIZE without a QUANTIZE behind it is left out.
     fn end(&mut self) -> Result<(), ImportError> {
-        match (self.value, &self.dequantized) {
-            (Value::Reals, _) if self.is_function => Err(ImportError::EndsInFloat),
-            (Value::Reals, Some((index, name))) => {
+        match &self.value {
+            Value::Reals(reals) if reals.is_function => Err(ImportError::EndsInFloat),
+            Value::Reals(Reals { from: (index, name), .. }) => {
                 self.notes.push(format!(
                     "operator {index} (DEQUANTIZE) is left out: the model gives {name} instead of \
                      float32"
@@ -287,7 +304,7 @@ impl Walk<'_> {
         const SUPPORTED: &str = "float32 to int8 or int16 at the start, uint8 to int8 and back with \
                                  the same scale at the ends, int8 to int8, and int16 to int16";
         self.same_elements(operator, y)?;
-        match (self.value, x.kind, y.kind) {
+        match (&self.value, x.kind, y.kind) {
             (Value::Before, Type::FLOAT32, Type::INT8 | Type::INT16) => {
                 let quantization = y.quantized()?;
                 self.input = Some((quantization, Encoding::Quantized));
@@ -301,10 +318,11 @@ impl Walk<'_> {
                 self.value = Value::Quantized(quantization);
                 self.leave_out(operator, "raw bytes b become q = b − 128, the same numbers");
             }
-            (Value::Reals, Type::FLOAT32, Type::INT8) if !self.reals.is_empty() => {
-                self.quantize_reals(operator, y)?;
+            (Value::Reals(reals), Type::FLOAT32, Type::INT8) if !reals.values.is_empty() => {
+                let values = reals.values.clone();
+                self.quantize_reals(operator, &values, y)?;
             }
-            (Value::Quantized(from), Type::INT8, Type::INT8) => {
+            (&Value::Quantized(from), Type::INT8, Type::INT8) => {
                 let to = y.int8()?;
                 if from != to {
                     let table = element_wise::requantize(from, to);
@@ -315,7 +333,7 @@ impl Walk<'_> {
                 }
                 self.value = Value::Quantized(to);
             }
-            (Value::Quantized(from), Type::INT16, Type::INT16) => {
+            (&Value::Quantized(from), Type::INT16, Type::INT16) => {
                 let to = y.quantized()?;
                 if from != to {
                     self.layers.push(LayerSpec::Table(tables::of_function(from, to, |x| x)));

@@ -1,28 +1,60 @@
 //! Import of FULLY_CONNECTED as a dense layer.
 //!
+//! Weights beyond ±127, such as −128, are split over copies of their inputs ([`crate::split`]).
+//!
 //! Sources: `micro/kernels/fully_connected_common.cc` for the multipliers,
 //! `kernels/kernel_util.cc` for `GetQuantizedConvolutionMultipler` and the activation ranges.
 
-use model_format::build::DenseSpec;
+use model_format::build::{DenseSpec, LayerSpec};
 use model_format::limits::MAX_WIDTH;
 use model_format::{Clamp, DataType, Multiplier, Quantization, WeightLayout};
 
+use super::chain::Walk;
 use super::element_wise::quantize;
 use super::error::{ImportError, OperatorProblem, TensorProblem};
 use super::schema::{Graph, Operator, Type};
 use super::tensor::Tensor;
+use crate::split::split;
 
 /// Largest deviation of a bias scale that TensorFlow Lite Micro accepts, in steps of the output.
 const BIAS_SCALE_TOLERANCE: f64 = 0.02;
 
-/// Imports a FULLY_CONNECTED.
-pub(super) fn dense(
+impl Walk<'_> {
+    /// Converts FULLY_CONNECTED.
+    pub(super) fn dense(
+        &mut self,
+        operator: &Operator<'_>,
+        x: Quantization,
+        y: &Tensor<'_>,
+    ) -> Result<(), ImportError> {
+        let inputs = self.elements;
+        let (layer, wide) = dense(self.graph, operator, x, inputs, y)?;
+        let split = split(&mut self.layers, x, inputs, &wide);
+        let split = split.map_err(|error| operator.refuse(OperatorProblem::Split(error)))?;
+        if split.copies > 0 {
+            let copies = split.copies;
+            self.note(operator, &format!(
+                "has weights beyond ±127, the range of a model file. They are split over copies of \
+                 {copies} of its {inputs} inputs, with the same bytes. A converter with symmetric weights \
+                 makes a smaller model"
+            ));
+        }
+        self.elements = layer.outputs;
+        self.quantized(layer.output);
+        let (inputs, weights) = (split.inputs, split.weights);
+        self.layers.push(LayerSpec::Dense(DenseSpec { inputs, weights, ..layer }));
+        Ok(())
+    }
+}
+
+/// Reads a FULLY_CONNECTED: its layer without weights, and the weights less their zero point.
+fn dense(
     graph: Graph<'_>,
     operator: &Operator<'_>,
     x: Quantization,
     inputs: usize,
     y: &Tensor<'_>,
-) -> Result<DenseSpec, ImportError> {
+) -> Result<(DenseSpec, Vec<i32>), ImportError> {
     let output = y.quantized()?;
     if output.data_type != x.data_type {
         return Err(y.refuse(TensorProblem::NotInt8 { found: y.kind.name() }));
@@ -36,12 +68,9 @@ pub(super) fn dense(
         return Err(operator.refuse(OperatorProblem::WeightsShape(weights.shape.clone())));
     };
     check(operator, "inputs", inputs, columns)?;
-    // The file does not know the size of a free dimension.
-    let outputs = match y.is_free {
-        true => usize::try_from(rows).unwrap_or(0),
-        false => y.elements()?,
-    };
-    check(operator, "outputs", outputs, rows)?;
+    let outputs = usize::try_from(rows).unwrap_or(0);
+    let found = if y.fits(outputs) { outputs } else { y.elements()? };
+    check(operator, "outputs", found, rows)?;
     let scales = weights.weight_scales(outputs)?;
     if scales.len() > 1 && weights.dimension != 0 {
         return Err(operator.refuse(OperatorProblem::QuantizedDimension(weights.dimension)));
@@ -68,10 +97,10 @@ pub(super) fn dense(
             })
             .collect::<Result<_, _>>()?,
     };
-    Ok(DenseSpec {
+    let layer = DenseSpec {
         inputs,
         outputs,
-        weights: weight_values(&weights, inputs, outputs)?,
+        weights: Vec::new(),
         biases: match bias {
             Some(bias) => biases(&bias, outputs)?,
             None => vec![0; outputs],
@@ -80,7 +109,8 @@ pub(super) fn dense(
         output,
         clamp: clamp(operator, output)?,
         layout: WeightLayout::RowMajor,
-    })
+    };
+    Ok((layer, weight_values(&weights, inputs, outputs)?))
 }
 
 fn check(
@@ -135,26 +165,15 @@ fn check_bias_scale(
     }
 }
 
+/// Returns the weights less their zero point, which is that of all rows.
 fn weight_values(
     weights: &Tensor<'_>,
     inputs: usize,
     outputs: usize,
-) -> Result<Vec<i8>, ImportError> {
+) -> Result<Vec<i32>, ImportError> {
     let bytes = weights.data::<1>(inputs.saturating_mul(outputs))?;
-    // A zero point is that of all rows.
     let zero_point = weights.weight_zero_point();
-    let mut values = Vec::with_capacity(bytes.len());
-    for (at, byte) in bytes.iter().enumerate() {
-        let weight = i32::from(i8::from_le_bytes(*byte)) - zero_point;
-        match i8::try_from(weight).ok().filter(|weight| *weight != i8::MIN) {
-            Some(weight) => values.push(weight),
-            None => {
-                let (row, column) = (at / inputs, at % inputs);
-                return Err(weights.refuse(TensorProblem::Weight { row, column, weight }));
-            }
-        }
-    }
-    Ok(values)
+    Ok(bytes.iter().map(|byte| i32::from(i8::from_le_bytes(*byte)) - zero_point).collect())
 }
 
 fn biases(bias: &Tensor<'_>, outputs: usize) -> Result<Vec<i32>, ImportError> {

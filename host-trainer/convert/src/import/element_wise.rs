@@ -46,17 +46,25 @@ pub(super) fn leaky_relu(x: Quantization, y: Quantization, slope: f32) -> Option
     Some(TableSpec { output: y, entries: (-128..128).map(entry).collect() })
 }
 
-/// Returns the table of PRELU with this quantized slope, less its zero point: the steps and their
-/// products with the slope have a multiplier each, which is divided in f64.
+/// Returns the multipliers of PRELU, of the steps above zero and of products of steps below and
+/// slopes. They are divided in f64.
+pub(super) fn prelu_multipliers(
+    x: Quantization,
+    y: Quantization,
+    slope_scale: f32,
+) -> Option<[Multiplier; 2]> {
+    let [scale, slope_scale, to] = [x.scale, slope_scale, y.scale].map(f64::from);
+    let above = Multiplier::from_real(scale / to).ok()?;
+    Some([above, Multiplier::from_real(scale * slope_scale / to).ok()?])
+}
+
+/// Returns the table of PRELU with this quantized slope, less its zero point.
 pub(super) fn prelu(
     x: Quantization,
     y: Quantization,
     slope: i32,
-    slope_scale: f32,
-) -> Option<TableSpec> {
-    let [scale, slope_scale, to] = [x.scale, slope_scale, y.scale].map(f64::from);
-    let above = Multiplier::from_real(scale / to).ok()?;
-    let below = Multiplier::from_real(scale * slope_scale / to).ok()?;
+    [above, below]: [Multiplier; 2],
+) -> TableSpec {
     let entry = |q: i32| {
         let steps = q - x.zero_point;
         let value = match steps >= 0 {
@@ -65,7 +73,7 @@ pub(super) fn prelu(
         };
         (value + i64::from(y.zero_point)).clamp(-128, 127) as i16
     };
-    Some(TableSpec { output: y, entries: (-128..128).map(entry).collect() })
+    TableSpec { output: y, entries: (-128..128).map(entry).collect() }
 }
 
 /// Returns the table of MUL of a value and a function of it, with a multiplier of this real number.

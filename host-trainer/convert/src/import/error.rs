@@ -1,6 +1,7 @@
 //! Errors of importing a `.tflite` model.
 
 use super::flatbuffer::OutOfFile;
+use crate::split::SplitError;
 
 /// Remedy for models that are not quantized to int8.
 const QUANTIZE: &str = "convert it with `converter.optimizations = [tf.lite.Optimize.DEFAULT]`, a \
@@ -150,20 +151,6 @@ pub enum TensorProblem {
         /// Its zero point.
         zero_point: i64,
     },
-    /// A weight is beyond ±127.
-    #[error(
-        "row {row}, column {column}: the weight {} is outside of −127..=127, the range of \
-             symmetric weights, which the fast kernels need: convert the model again with a \
-             current converter, which never writes it", minus(*.weight)
-    )]
-    Weight {
-        /// The weight, less its zero point.
-        weight: i32,
-        /// The row.
-        row: usize,
-        /// The column.
-        column: usize,
-    },
     /// A dimension is not a valid size.
     #[error(
         "its shape {shape:?} is not one of a tensor with 1 to {limit} elements: fix all \
@@ -213,15 +200,12 @@ pub enum OperatorProblem {
          --calibrate"
     )]
     Constant,
-    /// Units of a PRELU have different slopes.
+    /// Weights beyond ±127, or slopes per unit, do not fit the model format.
     #[error(
-        "unit {unit} has another slope than unit 0, and a table is shared by all units: train with \
-         LeakyReLU, or with `shared_axes` over all units"
+        "weights beyond ±127, or slopes per unit, need more of the model format: {0}. Import the \
+         float model with --calibrate"
     )]
-    Slopes {
-        /// The unit.
-        unit: usize,
-    },
+    Split(SplitError),
     /// It does not work on int8.
     #[error("works on {found} where int8 or int16 is needed: {QUANTIZE}")]
     NotInt8 {
@@ -325,11 +309,6 @@ pub enum OperatorProblem {
     /// RESHAPE changes the quantization.
     #[error("changes scale or zero point: only the shape may change")]
     Requantizes,
-}
-
-/// Formats a number with a minus sign.
-fn minus(number: i32) -> String {
-    number.to_string().replace('-', "−")
 }
 
 /// Returns a function that names the unreadable object, for `map_err`.

@@ -10,22 +10,46 @@ use super::schema::{Graph, Kind, Operator};
 /// Maximum number of operators: four per layer of the largest model.
 pub(super) const MAX_OPERATORS: usize = 4 * MAX_LAYERS;
 
+/// Indices of the operators that give tensors.
+pub(super) struct Givers(HashMap<i32, usize>);
+
+impl Givers {
+    pub(super) fn new(graph: Graph<'_>) -> Result<Self, ImportError> {
+        let mut givers = HashMap::new();
+        for index in 0..graph.operator_count() {
+            givers.extend(graph.first_output(index)?.map(|output| (output, index)));
+        }
+        Ok(Givers(givers))
+    }
+
+    /// Returns whether a tensor is the LOGISTIC of another one.
+    pub(super) fn is_logistic(
+        &self,
+        graph: Graph<'_>,
+        tensor: i32,
+        of: i32,
+    ) -> Result<bool, ImportError> {
+        let Some(index) = self.0.get(&tensor) else { return Ok(false) };
+        let operator = graph.operator(*index)?;
+        Ok(operator.kind == Kind::Logistic && operator.input(0) == Some(of))
+    }
+}
+
 /// Returns the operators between input and output, in execution order.
 ///
 /// Data is one input of each, see [`data_input`]. Other inputs are constants. The converter also writes operators
 /// that only compute the shape for a RESHAPE (SHAPE, STRIDED_SLICE, PACK). They are not on the
 /// path, and the shape of the output is known without them.
-pub(super) fn path(graph: Graph<'_>) -> Result<Vec<Operator<'_>>, ImportError> {
-    let mut giver = HashMap::new();
-    for index in 0..graph.operator_count() {
-        giver.extend(graph.first_output(index)?.map(|output| (output, index)));
-    }
+pub(super) fn path<'a>(
+    graph: Graph<'a>,
+    givers: &Givers,
+) -> Result<Vec<Operator<'a>>, ImportError> {
     let mut path: Vec<Operator<'_>> = Vec::new();
     let mut at = graph.output;
     while at != graph.input {
         // An input from a later operator would be a cycle.
         let later = path.last().map_or(usize::MAX, |operator| operator.index);
-        let Some(index) = giver.get(&at).copied().filter(|index| *index < later) else {
+        let Some(index) = givers.0.get(&at).copied().filter(|index| *index < later) else {
             return Err(match path.last() {
                 None => ImportError::Output(at),
                 Some(operator) if matches!(operator.kind, Kind::Other(_)) => {
@@ -38,7 +62,7 @@ pub(super) fn path(graph: Graph<'_>) -> Result<Vec<Operator<'_>>, ImportError> {
             return Err(ImportError::TooDeep { limit: MAX_OPERATORS });
         }
         let operator = graph.operator(index)?;
-        at = data_input(graph, &operator)?;
+        at = data_input(graph, givers, &operator)?;
         path.push(operator);
     }
     path.reverse();
@@ -47,28 +71,17 @@ pub(super) fn path(graph: Graph<'_>) -> Result<Vec<Operator<'_>>, ImportError> {
 
 /// Returns the input with the data: the first one, unless it is a constant. SiLU is written as a product of its input and the
 /// LOGISTIC of it, whose data is the former.
-pub(super) fn data_input(graph: Graph<'_>, operator: &Operator<'_>) -> Result<i32, ImportError> {
+fn data_input(
+    graph: Graph<'_>,
+    givers: &Givers,
+    operator: &Operator<'_>,
+) -> Result<i32, ImportError> {
     let first = operator.input(0).unwrap_or(-1);
-    if !matches!(operator.kind, Kind::Add | Kind::Sub | Kind::Mul) || first < 0 {
+    if !operator.kind.is_arithmetic() || first < 0 {
         return Ok(first);
     }
     let second = operator.input(1).unwrap_or(-1);
     let is_second = graph.tensor(first)?.is_constant()
-        || operator.kind == Kind::Mul && is_logistic(graph, first, second)?;
+        || operator.kind == Kind::Mul && givers.is_logistic(graph, first, second)?;
     Ok(if is_second { second } else { first })
 }
-
-/// Returns `true` if a tensor is the LOGISTIC of another one.
-pub(super) fn is_logistic(graph: Graph<'_>, tensor: i32, of: i32) -> Result<bool, ImportError> {
-    for index in 0..graph.operator_count().min(MAX_SEARCHED) {
-        if graph.first_output(index)? == Some(tensor) {
-            let operator = graph.operator(index)?;
-            return Ok(operator.kind == Kind::Logistic && operator.input(0) == Some(of));
-        }
-    }
-    Ok(false)
-}
-
-/// Maximum number of operators among which the giver of a tensor is searched, so that the time is
-/// bounded: all on a path, and as many beside it.
-const MAX_SEARCHED: usize = 2 * MAX_OPERATORS;

@@ -101,6 +101,11 @@ impl Kind {
         }
     }
 
+    /// Returns whether the operator adds, subtracts or multiplies two tensors.
+    pub(super) fn is_arithmetic(&self) -> bool {
+        matches!(self, Kind::Add | Kind::Sub | Kind::Mul)
+    }
+
     pub(super) fn name(&self) -> &str {
         match self {
             Kind::FullyConnected => "FULLY_CONNECTED",

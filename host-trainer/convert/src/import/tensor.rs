@@ -19,8 +19,9 @@ pub(super) struct Tensor<'a> {
     /// Dimension of the scales (`quantized_dimension`).
     pub(super) dimension: u32,
     sparse: bool,
-    /// A dimension is known only when the model runs, such as a free batch.
-    pub(super) is_free: bool,
+    /// The shape with −1 for each dimension that is known only when the model runs, such as a free
+    /// batch. Empty where all are known.
+    signature: Vec<i32>,
     buffer: Option<Table<'a>>,
 }
 
@@ -47,7 +48,7 @@ impl<'a> Tensor<'a> {
             zero_points,
             dimension,
             sparse: table.table(6)?.is_some(),
-            is_free: table.i32s(7)?.iter().any(|size| *size < 0),
+            signature: table.i32s(7)?,
             buffer: buffers.get(table.u32(2)? as usize)?,
         })
     }
@@ -65,6 +66,19 @@ impl<'a> Tensor<'a> {
         product.filter(|elements| (1..=MAX_WIDTH).contains(elements)).ok_or_else(|| {
             self.refuse(TensorProblem::Shape { shape: self.shape.clone(), limit: MAX_WIDTH })
         })
+    }
+
+    /// Returns whether the shape is that of this number of elements, in a batch of 1.
+    pub(super) fn fits(&self, elements: usize) -> bool {
+        let is_free = self.signature.iter().any(|size| *size < 0);
+        let shape = if is_free { &self.signature } else { &self.shape };
+        let known = shape.iter().filter_map(|size| usize::try_from(*size).ok());
+        let known = known.fold(1usize, usize::saturating_mul);
+        match shape.iter().skip(1).all(|size| *size >= 0) {
+            // The batch alone may be free, and is 1.
+            true => known == elements,
+            false => known > 0 && elements.is_multiple_of(known),
+        }
     }
 
     /// Returns the scale of a tensor with one scale.

@@ -141,17 +141,20 @@ impl Weights {
 
     /// Reads a dataset, unless it is far larger than the file, such as one that was never written.
     fn tensor(&self, place: &str, dataset: &Dataset) -> Result<Tensor> {
-        let shape = dataset.shape().iter();
-        let elements = shape.fold(1_u64, |elements, size| elements.saturating_mul(*size));
-        if elements > self.most {
+        let size = |size: &u64| usize::try_from(*size).unwrap_or(usize::MAX);
+        let shape: Vec<usize> = dataset.shape().iter().map(size).collect();
+        let kind = number_type(place, dataset)?;
+        let bytes = (elements(place, &shape)? as u64).saturating_mul(kind.bytes() as u64);
+        if bytes > self.most {
             let problem = format!(
-                "its shape {:?} has more elements than {}, the maximum in a file of this size",
-                dataset.shape(),
+                "its shape {shape:?} takes {bytes} bytes, and {} are the maximum in a file of this \
+                 size",
                 self.most
             );
             return Err(Error::damaged(place, problem));
         }
-        tensor(place, dataset)
+        let bytes = dataset.read_raw_bytes().map_err(|error| Error::damaged(place, error))?;
+        Tensor::decode(place, shape, kind, &bytes)
     }
 }
 
@@ -205,12 +208,9 @@ fn strings(group: &Group, place: &str, name: &str) -> Result<Vec<String>> {
     Ok(all)
 }
 
-fn tensor(place: &str, dataset: &Dataset) -> Result<Tensor> {
-    let shape: Vec<usize> =
-        dataset.shape().iter().map(|size| usize::try_from(*size).unwrap_or(usize::MAX)).collect();
-    elements(place, &shape)?;
+fn number_type(place: &str, dataset: &Dataset) -> Result<NumberType> {
     let little = |order: &ByteOrder| *order == ByteOrder::LittleEndian;
-    let kind = match dataset.dtype() {
+    Ok(match dataset.dtype() {
         Datatype::FloatingPoint { size: 8, byte_order } if little(byte_order) => NumberType::F64,
         Datatype::FloatingPoint { size: 4, byte_order } if little(byte_order) => NumberType::F32,
         Datatype::FloatingPoint { size: 2, byte_order } if little(byte_order) => NumberType::F16,
@@ -234,9 +234,7 @@ fn tensor(place: &str, dataset: &Dataset) -> Result<Tensor> {
             );
             return Err(Error::place(place, problem));
         }
-    };
-    let bytes = dataset.read_raw_bytes().map_err(|error| Error::damaged(place, error))?;
-    Tensor::decode(place, shape, kind, &bytes)
+    })
 }
 
 fn is_bfloat16(dataset: &Dataset) -> bool {

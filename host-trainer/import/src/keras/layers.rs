@@ -9,7 +9,6 @@ use super::hdf5::Weights;
 use super::order::flatten;
 use crate::error::{Error, Result};
 use crate::float_network::{FloatNetwork, Function, Line};
-use crate::pieces;
 use crate::tensor::{NumberType, Tensor};
 
 /// Maximum number of weights of all layers: 1 GiB.
@@ -347,12 +346,9 @@ impl Converter<'_> {
 
     fn prelu(&mut self, layer: &LayerConfig<'_>) -> Result<()> {
         let slopes = self.variables(layer, &["alpha"])?;
-        let slope = slopes[0].values.first().copied().unwrap_or(0.0);
-        let same = slopes[0].values.iter().all(|other| *other == slope);
-        let pieces = pieces::leaky_relu(slope).filter(|_| same).ok_or_else(|| {
-            layer.refuse("slopes that differ per unit are not supported. Use LeakyReLU")
-        })?;
-        self.network.push_pieces(layer.name, &pieces, self.width());
+        // `shared_axes` have one slope.
+        let slopes = slopes[0].broadcast(&layer.place(), &self.shape)?;
+        self.network.push_slopes(layer.name, slopes);
         Ok(())
     }
 }

@@ -27,19 +27,22 @@ const SAVE_WHOLE: &str = "Save the whole model in Python with `model.save(\"mode
 pub(crate) fn read_archive(file: &[u8]) -> Result<FloatNetwork> {
     let mut archive = zip::ZipArchive::new(Cursor::new(file))
         .map_err(|error| Error::damaged("the ZIP archive", error))?;
-    let mut entry = |name: &str, most: u64| -> Result<Vec<u8>> {
+    let mut entry = |name: &str, limit: u64| -> Result<Vec<u8>> {
         let entry = archive.by_name(name).map_err(|error| Error::damaged(name, error))?;
         let mut content = Vec::new();
         // Sizes in the header are only claims.
-        let most = most.min(most_unpacked(entry.compressed_size().min(file.len() as u64)));
+        let packed = entry.compressed_size().min(file.len() as u64);
+        let most = limit.min(most_unpacked(packed));
         let read = entry.take(most + 1).read_to_end(&mut content);
         read.map_err(|error| Error::damaged(name, error))?;
         if content.len() as u64 > most {
-            let problem = format!(
-                "unpacked, it has more than {most} bytes, the maximum of {} packed ones. Save the model \
-                 again with Keras, which does not pack the weights",
-                file.len()
-            );
+            let problem = match most == limit {
+                true => format!("it has more than {} MiB, the maximum", limit >> 20),
+                false => format!(
+                    "its {packed} packed bytes become more than {most}, which is 100 times as many and \
+                     1 MiB, the maximum. Save the model again with Keras, which does not pack weights"
+                ),
+            };
             return Err(Error::place(name, problem));
         }
         Ok(content)

@@ -239,6 +239,7 @@ impl<'g> Walk<'g> {
             match &kind {
                 Kind::Dense(_, weights, biases, _) => weights.len() + biases.len(),
                 Kind::Lines(_, lines) => 3 * lines.len(),
+                Kind::Slopes(_, slopes) => slopes.len(),
                 _ => 0,
             },
         )?;

@@ -78,7 +78,7 @@ fn standard<'g>(walk: &mut Walk<'g>, at: Place<'g>, operator: &str) -> Result<()
             _ => one(Activation::Gelu),
         },
         "Swish" if float("alpha", 1.0) == 1.0 => one(Activation::Silu),
-        "LeakyRelu" => all(pieces::leaky_relu(float("alpha", 0.01))),
+        "LeakyRelu" => return slopes(walk, at, &Tensor::scalar(float("alpha", 0.01))),
         "Elu" => all(pieces::scaled_elu(float("alpha", 1.0), 1.0)),
         "Selu" => {
             let (alpha, gamma) = (float("alpha", 1.673_263_2), float("gamma", 1.050_701));
@@ -344,13 +344,20 @@ fn softmax<'g>(walk: &mut Walk<'g>, at: Place<'g>, operator: &str) -> Result<()>
 }
 
 fn prelu<'g>(walk: &mut Walk<'g>, at: Place<'g>) -> Result<()> {
-    let slopes = walk.constant(at, 1)?.map(|tensor| tensor.values).unwrap_or_default();
-    let first = slopes.first().copied().filter(|first| slopes.iter().all(|slope| slope == first));
-    let pieces = first.and_then(pieces::leaky_relu);
-    let pieces = pieces.ok_or_else(|| {
-        at.refuse(
-            "slopes that differ per unit, or are not from 0 to 1, are not supported. Use LeakyReLU",
-        )
-    })?;
-    pieces_of(walk, at, pieces)
+    let tensor = walk.constant(at, 1)?.ok_or_else(|| at.refuse("its slopes are missing"))?;
+    slopes(walk, at, &tensor)
+}
+
+/// Follows y = x for x > 0, and slope · x below.
+fn slopes<'g>(walk: &mut Walk<'g>, at: Place<'g>, slopes: &Tensor) -> Result<()> {
+    let Value::Computed(number) = walk.needed(at, 0)? else {
+        return Err(at.refuse("an activation of a constant"));
+    };
+    let shape = walk.shape(number).to_vec();
+    let slopes = slopes.broadcast(&at.text(), &shape)?;
+    let kind = match pieces::same_slope(&slopes) {
+        Some(pieces) => Kind::Pieces(number, pieces),
+        None => Kind::Slopes(number, slopes),
+    };
+    walk.compute(at, shape, kind)
 }

@@ -18,6 +18,8 @@ const EPSILON: f64 = 1e-5;
 enum Item {
     /// A module of the state dict, with its parameter: ε of batch normalization.
     Module(String, Option<f64>),
+    /// A PReLU of the state dict.
+    Slopes(String),
     /// An activation.
     Activation(String, Vec<Piece>),
     /// A layer without function in inference.
@@ -46,7 +48,8 @@ pub(super) fn network(
             shown(&suggestion(&modules, &all))
         )));
     };
-    let items = items(layers, &modules, &all)?;
+    let mut items = items(layers, &modules, &all)?;
+    items.iter_mut().for_each(|item| recognize_slope(item, &all));
     let mut network = FloatNetwork {
         source,
         shape: Vec::new(),
@@ -58,7 +61,7 @@ pub(super) fn network(
     for item in &items {
         match item {
             Item::Nothing => {}
-            Item::Activation(name, _) if width == 0 => {
+            Item::Activation(name, _) | Item::Slopes(name) if width == 0 => {
                 return Err(Error::Layers(format!(
                     "--layers begins with `{}`, but must begin with a layer that has weights",
                     shown(name)
@@ -77,6 +80,15 @@ pub(super) fn network(
                 }
                 network.push(name, function);
             }
+            Item::Slopes(name) => {
+                let slopes = all.get(&format!("{name}.weight")).map_or(&[][..], |t| &t.values);
+                if slopes.len() != 1 && slopes.len() != width {
+                    let problem = format!("it has {} slopes for {width} values", slopes.len());
+                    return Err(Error::place(format!("layer `{}`", shown(name)), problem));
+                }
+                let slopes = slopes.iter().cycle().take(width).copied().collect();
+                network.push_slopes(name, slopes);
+            }
         }
     }
     if let Some(name) = all.values().find_map(|tensor| tensor.kind.converted()) {
@@ -85,7 +97,9 @@ pub(super) fn network(
     let unused: Vec<&String> = modules
         .iter()
         .filter(|name| {
-            !items.iter().any(|item| matches!(item, Item::Module(own, _) if own == *name))
+            let is_own =
+                |item: &Item| matches!(item, Item::Module(own, _) | Item::Slopes(own) if own == *name);
+            !items.iter().any(is_own)
         })
         .collect();
     if !unused.is_empty() {
@@ -144,7 +158,7 @@ fn items(text: &str, modules: &[String], all: &StateDict) -> Result<Vec<Item>> {
     if parsed.is_empty() {
         return Err(Error::Layers("--layers is empty".into()));
     }
-    if parsed.iter().any(|item| matches!(item, Item::Module(..))) {
+    if parsed.iter().any(|item| matches!(item, Item::Module(..) | Item::Slopes(_))) {
         return Ok(parsed);
     }
     let not_dense = modules.iter().find(|name| {
@@ -167,12 +181,27 @@ fn items(text: &str, modules: &[String], all: &StateDict) -> Result<Vec<Item>> {
     Ok(items)
 }
 
+/// Takes a module with one number for a PReLU, whose default is one slope.
+fn recognize_slope(item: &mut Item, all: &StateDict) {
+    if let Item::Module(name, None) = item
+        && all.get(&format!("{name}.weight")).is_some_and(|weight| weight.shape == [1])
+        && !all.contains_key(&format!("{name}.running_mean"))
+        && !all.contains_key(&format!("{name}.bias"))
+    {
+        *item = Item::Slopes(std::mem::take(name));
+    }
+}
+
 /// Splits a list at commas and white space.
 fn split(text: &str) -> impl Iterator<Item = &str> {
     text.split([',', ';', '\n', ' ', '\t']).map(str::trim).filter(|word| !word.is_empty())
 }
 
 fn item(word: &str, modules: &[String]) -> Result<Item> {
+    let is_module = |name: &str| modules.iter().any(|own| own == name);
+    if let Some(name) = word.strip_suffix("(prelu)").filter(|name| is_module(name)) {
+        return Ok(Item::Slopes(name.to_string()));
+    }
     let (name, parameter) = match word.strip_suffix(')').and_then(|word| word.split_once('(')) {
         None => (word, None),
         Some((name, number)) => match number.parse::<f64>() {
@@ -185,7 +214,7 @@ fn item(word: &str, modules: &[String]) -> Result<Item> {
             }
         },
     };
-    if modules.iter().any(|own| own == name) {
+    if is_module(name) {
         return Ok(Item::Module(name.to_string(), parameter));
     }
     let pieces = match (name, parameter) {
@@ -248,9 +277,12 @@ fn module(
     };
     let [outputs, inputs] = shape[..] else {
         let problem = match shape.len() {
-            1 => "it has one weight per value and no running statistics, such as LayerNorm, which \
-                  cannot be folded into dense layers. Use BatchNorm1d"
-                .to_string(),
+            1 => format!(
+                "it has one weight per value and no running statistics. A PReLU is named \
+                 `{}(prelu)`; LayerNorm and RMSNorm cannot be folded into dense layers, use \
+                 BatchNorm1d",
+                shown(name)
+            ),
             _ => format!(
                 "its weights have shape {shape:?}. Only Linear and BatchNorm1d are supported, no \
                  convolution"

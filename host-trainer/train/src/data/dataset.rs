@@ -7,7 +7,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use thimble_support::foreign_text::shown;
 
-use super::{Area, Averager, Error, Intake, Preparation, Raw, image_shape};
+use super::{Area, Averager, Error, Intake, Preparation, Raw, RowRecordings, image_shape};
 
 /// Features of all rows of a dataset.
 #[derive(Clone, Debug, PartialEq)]
@@ -146,6 +146,7 @@ pub struct Dataset {
     intake: Option<Arc<Intake>>,
     preparation: Option<Preparation>,
     original: Option<Arc<Original>>,
+    recordings: Option<Arc<RowRecordings>>,
 }
 
 /// Images of a dataset before they were averaged to fewer pixels.
@@ -219,7 +220,8 @@ impl Dataset {
                 }
             }
         }
-        let (feature_labels, intake, preparation, original) = (Vec::new(), None, None, None);
+        let (feature_labels, intake, preparation) = (Vec::new(), None, None);
+        let (original, recordings) = (None, None);
         Ok(Dataset {
             name,
             shape,
@@ -229,6 +231,7 @@ impl Dataset {
             intake,
             preparation,
             original,
+            recordings,
         })
     }
 
@@ -297,6 +300,7 @@ impl Dataset {
             intake,
             preparation: preparation.map(|whole| Preparation { average: Some(sides), ..whole }),
             original: Some(Arc::new(Original { values, shape, averager })),
+            recordings: None,
         })
     }
 
@@ -357,6 +361,16 @@ impl Dataset {
                 Features::Bytes { .. } => {}
             }
         }
+    }
+
+    /// Returns the same rows with the recording of each.
+    pub(super) fn with_recordings(self, recordings: Arc<RowRecordings>) -> Self {
+        Dataset { recordings: Some(recordings), ..self }
+    }
+
+    /// Returns the recording of each row, or `None` if rows are not windows of recordings.
+    pub fn recordings(&self) -> Option<&RowRecordings> {
+        self.recordings.as_deref()
     }
 
     /// Returns name and unit of each feature. Empty if features have no names, such as pixels.

@@ -47,6 +47,11 @@ impl Dataset {
             let values = &original.values;
             numbers(hash, values.as_slice(), values.iter().map(|&value| [value]));
         }
+        if let Some(recordings) = self.recordings() {
+            // Splits follow them.
+            let rows = recordings.of_rows.as_slice();
+            numbers(hash, Some(rows), rows.iter().map(|row| row.to_le_bytes()));
+        }
         for label in self.feature_labels().iter() {
             text(hash, &label.name);
             text(hash, &label.unit);

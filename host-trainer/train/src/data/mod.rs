@@ -1,7 +1,9 @@
-//! Datasets: sources, CSV tables, images, splits, scaling, data augmentation.
+//! Datasets: sources, CSV tables, recordings, images, splits, scaling, data augmentation.
 
+mod activity;
 mod area;
 mod augment;
+mod byte_sums;
 mod counts;
 mod dataset;
 mod deform;
@@ -18,6 +20,7 @@ mod images;
 mod mnist;
 mod motion;
 mod progress;
+mod recordings;
 mod scaling;
 mod schema;
 mod source;
@@ -26,9 +29,12 @@ mod stage;
 mod subset;
 mod table;
 mod target_scaling;
+mod windows;
 
+pub use activity::CLASSES as ACTIVITY_CLASSES;
 pub use area::Averager;
 pub use augment::{Shift, Shifts};
+pub use byte_sums::ByteSums;
 pub use counts::Raw;
 pub use dataset::{Dataset, FeatureLabel, Features, Labels, Original, Targets, Values};
 pub use deform::{DeformMemory, Deformation, Deformer, image_shape};
@@ -41,10 +47,11 @@ pub use images::{Images, Unreadable};
 pub use mnist::{FASHION_MNIST_FILES, MNIST_FILES, MnistFile};
 pub use motion::{CLASSES as MOTION_CLASSES, Motion};
 pub use progress::LoadProgress;
+pub use recordings::Recordings;
 pub use scaling::{FixedScaling, Scaling, ScalingMethod, Spread};
 pub use schema::{Schema, SchemaTarget};
 pub use source::{Loaded, Locations, Source, TargetKind, cache_folder};
-pub use split::{Amount, HoldOut, Results, Splits, TestRows};
+pub use split::{Amount, Fold, HoldOut, Results, Splits, TestRows};
 pub use stage::Stage;
 pub use subset::{Subset, TargetBuffer};
 pub use table::{Intake, Missing, Row, RowReader, RowSpec, Table, TableTarget};
@@ -52,3 +59,4 @@ pub use thimble_features::{Area, AreaMismatch};
 pub use thimble_preparation::{
     Background, ColorMode, Fit, Invert, Preparation, PreparationError, PrepareError, Prepared,
 };
+pub use windows::{RowRecordings, WindowFeature, Windows};

@@ -1,4 +1,4 @@
-//! Synthetic accelerometer data of motions, because no free dataset can be included.
+//! Synthetic accelerometer data of motions.
 //!
 //! Each window is one second of acceleration at 100 Hz, in g, of a sensor in a random orientation:
 //! gravity, the motion of its class, and sensor noise. Features are computed from raw counts by the

@@ -35,6 +35,24 @@ impl Schema {
         }
     }
 
+    /// Returns the difference from a network with these inputs and outputs, if there is one.
+    pub fn misfit(&self, inputs: usize, outputs: usize) -> Option<String> {
+        let own = match &self.target {
+            SchemaTarget::Classes(names) => names.len(),
+            SchemaTarget::Values(count) => *count,
+        };
+        // One probability stands for two classes.
+        let fits = own == outputs
+            || matches!(self.target, SchemaTarget::Classes(_)) && (own, outputs) == (2, 1);
+        (self.features != inputs || !fits).then(|| {
+            format!(
+                "the network has {inputs} inputs and {outputs} outputs, but {} features and {own} \
+                 targets",
+                self.features
+            )
+        })
+    }
+
     /// Returns the problem of the settings, if there is one.
     pub fn problem(&self) -> Option<String> {
         let names = match &self.target {
@@ -63,6 +81,11 @@ mod tests {
         };
         assert_eq!(schema(1, classes(&["a", "b"])), "");
         assert_eq!(schema(3, SchemaTarget::Values(2)), "");
+        let fits = |target, outputs| Schema { features: 3, target }.misfit(3, outputs);
+        assert_eq!(fits(SchemaTarget::Values(1), 1), None);
+        assert_eq!(fits(classes(&["a", "b"]), 1), None);
+        assert!(fits(SchemaTarget::Values(2), 1).is_some_and(|problem| problem.contains("2 targets")));
+        assert!(fits(classes(&["a", "b", "c"]), 1).is_some());
         assert!(schema(0, SchemaTarget::Values(1)).contains("features"));
         assert!(schema(1, SchemaTarget::Values(0)).contains("target.values"));
         assert!(schema(1, classes(&["a"])).contains("at least 2"));

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::dataset::digit_names;
 use super::{
-    Dataset, Error, Images, LoadProgress, MOTION_CLASSES, Motion, Preparation, ScalingMethod,
-    Schema, Spirals, Surface, Table, TableTarget, Targets, digits, mnist,
+    ACTIVITY_CLASSES, Dataset, Error, Images, LoadProgress, MOTION_CLASSES, Motion, Preparation,
+    Recordings, ScalingMethod, Schema, Spirals, Surface, Table, TableTarget, Targets, Windows,
+    activity, digits, mnist,
 };
 
 /// Source of a dataset in a preset.
@@ -29,6 +30,10 @@ pub enum Source {
     Surface(Surface),
     /// Synthetic windows of acceleration.
     Motion(Motion),
+    /// Windows of the embedded recordings of an accelerometer on people.
+    Activity(Windows),
+    /// Windows of recordings in CSV files.
+    Recordings(Recordings),
     /// A CSV file.
     Csv(Table),
     /// Image folders, one per class.
@@ -137,6 +142,8 @@ impl Source {
             Source::Spirals(_) => "spirals",
             Source::Surface(_) => "surface",
             Source::Motion(_) => "motion",
+            Source::Activity(_) => "activity",
+            Source::Recordings(_) => "recordings",
             Source::Csv(_) => "csv",
             Source::Images(_) => "images",
             Source::Schema(_) => "schema",
@@ -174,6 +181,11 @@ impl Source {
         matches!(self, Source::Digits | Source::Mnist | Source::FashionMnist | Source::Images(_))
     }
 
+    /// Returns `true` if rows are windows of recordings.
+    pub fn has_recordings(&self) -> bool {
+        matches!(self, Source::Activity(_) | Source::Recordings(_))
+    }
+
     /// Returns `true` for regression.
     pub fn has_values(&self) -> bool {
         matches!(self.target_kind(), Some(TargetKind::Values(_)))
@@ -189,15 +201,16 @@ impl Source {
             Source::Csv(Table { target: TableTarget::Values(names), .. }) => {
                 TargetKind::Values(names.len())
             }
+            Source::Activity(_) => TargetKind::Classes(ACTIVITY_CLASSES.len()),
             Source::Schema(schema) => schema.target_kind(),
-            Source::Csv(_) | Source::Images(_) => return None,
+            Source::Csv(_) | Source::Recordings(_) | Source::Images(_) => return None,
         })
     }
 
     /// Returns the default feature scaling.
     pub fn default_scaling(&self) -> ScalingMethod {
         match self {
-            Source::Csv(_) => ScalingMethod::Standard,
+            Source::Csv(_) | Source::Activity(_) | Source::Recordings(_) => ScalingMethod::Standard,
             _ => ScalingMethod::None,
         }
     }
@@ -258,6 +271,12 @@ impl Source {
             }
             Source::Motion(motion) => {
                 return Ok(whole(motion.generate(seed)?, "made from the seed"));
+            }
+            Source::Activity(windows) => {
+                return Ok(whole(activity::load(windows)?, "embedded in the program"));
+            }
+            Source::Recordings(recordings) => {
+                return Ok(whole(recordings.load()?, &recordings.path.display().to_string()));
             }
             Source::Csv(table) => {
                 return Ok(whole(table.load()?, &table.file.display().to_string()));

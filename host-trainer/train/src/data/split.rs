@@ -1,6 +1,8 @@
 //! Training, validation and test splits.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use rand::seq::SliceRandom;
@@ -22,6 +24,11 @@ pub enum HoldOut {
     Random(Amount),
     /// Random rows, stratified by class.
     Stratified(Amount),
+    /// All windows of random recordings, stratified by class. The amount is of recordings.
+    Recordings(Amount),
+    /// A fold of a cross-validation, stratified by class: of recordings if the rows are windows of
+    /// recordings, otherwise of rows.
+    Fold(Fold),
 }
 
 /// Test split of a preset.
@@ -38,6 +45,11 @@ pub enum TestRows {
     Random(Amount),
     /// Random rows, stratified by class.
     Stratified(Amount),
+    /// All windows of random recordings, stratified by class. The amount is of recordings.
+    Recordings(Amount),
+    /// A fold of a cross-validation, stratified by class: of recordings if the rows are windows of
+    /// recordings, otherwise of rows.
+    Fold(Fold),
 }
 
 impl TestRows {
@@ -49,6 +61,8 @@ impl TestRows {
             TestRows::Tail(amount) => Some(HoldOut::Tail(amount)),
             TestRows::Random(amount) => Some(HoldOut::Random(amount)),
             TestRows::Stratified(amount) => Some(HoldOut::Stratified(amount)),
+            TestRows::Recordings(amount) => Some(HoldOut::Recordings(amount)),
+            TestRows::Fold(fold) => Some(HoldOut::Fold(fold)),
         }
     }
 }
@@ -83,6 +97,71 @@ pub enum Amount {
     Fraction(#[serde(deserialize_with = "proper_fraction")] f64),
 }
 
+/// A fold of a cross-validation: fold 2 of 5 is `{ number = 2, of = 5 }`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "FoldFields")]
+pub struct Fold {
+    number: usize,
+    of: usize,
+}
+
+/// The fields of a [`Fold`] before they are checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FoldFields {
+    number: usize,
+    of: usize,
+}
+
+impl TryFrom<FoldFields> for Fold {
+    type Error = String;
+
+    fn try_from(FoldFields { number, of }: FoldFields) -> Result<Self, String> {
+        if !(2..=MAX_FOLDS).contains(&of) {
+            return Err(format!("of = {of}: there must be 2 to {MAX_FOLDS} folds"));
+        }
+        match (1..=of).contains(&number) {
+            true => Ok(Fold { number, of }),
+            false => Err(format!("number = {number}: the folds are numbered 1 to {of}")),
+        }
+    }
+}
+
+impl Fold {
+    /// Returns a fold by its number, from 1.
+    ///
+    /// # Errors
+    /// Text for an impossible number of the fold or of folds.
+    pub fn new(number: usize, of: usize) -> Result<Self, String> {
+        Fold::try_from(FoldFields { number, of })
+    }
+
+    /// Returns the number of the fold, from 1.
+    pub fn number(self) -> usize {
+        self.number
+    }
+
+    /// Returns the number of folds.
+    pub fn of(self) -> usize {
+        self.of
+    }
+}
+
+impl FromStr for Fold {
+    type Err = String;
+
+    /// Parses `2/5`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = text.split_once('/').and_then(|(number, of)| {
+            Some(FoldFields { number: number.parse().ok()?, of: of.parse().ok()? })
+        });
+        parsed.ok_or_else(|| "must be K/N, such as 1/5".to_string()).and_then(Fold::try_from)
+    }
+}
+
+/// Most folds of a cross-validation.
+const MAX_FOLDS: usize = 1000;
+
 /// Training, validation and test splits of a dataset.
 #[derive(Clone, Debug)]
 pub struct Splits {
@@ -116,6 +195,11 @@ impl Splits {
         let mut generator = stream(seed, Stream::Split);
         let mut take = |part, hold_out: Option<HoldOut>| {
             let Some(hold_out) = hold_out else { return Ok(None) };
+            if matches!(hold_out, HoldOut::Recordings(_)) && dataset.recordings().is_none() {
+                let problem = "rows of this dataset are not windows of recordings: set stratified \
+                               in place of recordings";
+                return Err(fail(part, problem));
+            }
             let taken = hold_out.take_from(&dataset, &mut rows, &mut generator);
             match (taken.is_empty(), rows.is_empty()) {
                 (true, _) => Err(fail(part, "no row would be taken: raise count or fraction")),
@@ -155,6 +239,26 @@ impl Splits {
             }
         };
         Ok(Splits { train: subset(rows), validation, test, results })
+    }
+
+    /// Returns the names of recordings with windows among the training rows and among other rows.
+    pub fn shared_recordings(&self) -> Vec<&str> {
+        let Some(recordings) = self.train.dataset().recordings() else { return Vec::new() };
+        let of = |subset: &Subset| -> HashSet<u32> {
+            subset
+                .rows()
+                .iter()
+                .filter_map(|&row| recordings.of_rows.get(row as usize))
+                .copied()
+                .collect()
+        };
+        let same = |subset: &&Subset| Arc::ptr_eq(subset.dataset(), self.train.dataset());
+        let others = self.validation.iter().chain([&self.test]).filter(same);
+        let others: HashSet<u32> = others.flat_map(of).collect();
+        let mut shared: Vec<u32> = of(&self.train).intersection(&others).copied().collect();
+        shared.sort_unstable();
+        let name = |recording: u32| recordings.names.get(recording as usize).map(String::as_str);
+        shared.into_iter().filter_map(name).collect()
     }
 
     /// Returns all splits with target scaling for the loss, fitted on the training split.
@@ -198,22 +302,26 @@ impl HoldOut {
         rows: &mut Vec<u32>,
         generator: &mut impl rand::Rng,
     ) -> Vec<u32> {
-        let (HoldOut::Head(amount)
-        | HoldOut::Tail(amount)
-        | HoldOut::Random(amount)
-        | HoldOut::Stratified(amount)) = self;
-        let count = amount.of(rows.len());
-        if count == 0 || count >= rows.len() {
-            return if count == 0 { Vec::new() } else { std::mem::take(rows) };
-        }
         let mut taken = match self {
-            HoldOut::Head(_) => rows.drain(..count).collect(),
-            HoldOut::Tail(_) => rows.split_off(rows.len() - count),
-            HoldOut::Random(_) => {
-                rows.shuffle(generator);
-                rows.split_off(rows.len() - count)
+            HoldOut::Head(amount) => rows.drain(..amount.of(rows.len()).min(rows.len())).collect(),
+            HoldOut::Tail(amount) => {
+                rows.split_off(rows.len() - amount.of(rows.len()).min(rows.len()))
             }
-            HoldOut::Stratified(_) => take_stratified(count, dataset, rows, generator),
+            HoldOut::Random(amount) => {
+                rows.shuffle(generator);
+                rows.split_off(rows.len() - amount.of(rows.len()).min(rows.len()))
+            }
+            HoldOut::Stratified(amount) => {
+                let units = Units::rows(dataset, rows);
+                units.take(amount.of(rows.len()), generator).from(rows)
+            }
+            HoldOut::Recordings(amount) => {
+                let units = Units::recordings(dataset, rows);
+                units.take(amount.of(units.len()), generator).from(rows)
+            }
+            HoldOut::Fold(fold) => {
+                Units::recordings(dataset, rows).fold(fold, generator).from(rows)
+            }
         };
         taken.sort_unstable();
         rows.sort_unstable();
@@ -221,35 +329,101 @@ impl HoldOut {
     }
 }
 
-fn take_stratified(
-    count: usize,
-    dataset: &Dataset,
-    rows: &mut Vec<u32>,
-    generator: &mut impl rand::Rng,
-) -> Vec<u32> {
-    // Rows without classes are one stratum.
-    let mut of_class = vec![Vec::new(); dataset.classes().max(1)];
-    for &row in rows.iter() {
-        let class = dataset.labels().map_or(0, |labels| labels.indices[row as usize]);
-        of_class[usize::from(class)].push(row);
-    }
-    // Largest remainder method: each class gives its share rounded down. The remaining rows come
-    // from the classes with the largest remainders, so that the total is exact.
-    let share = |class: &Vec<u32>| class.len() as f64 * count as f64 / rows.len() as f64;
-    let mut counts: Vec<usize> = of_class.iter().map(|class| share(class) as usize).collect();
-    let mut by_loss: Vec<usize> = (0..of_class.len()).collect();
-    by_loss.sort_by(|&a, &b| share(&of_class[b]).fract().total_cmp(&share(&of_class[a]).fract()));
-    let lacking = count - counts.iter().sum::<usize>();
-    by_loss.into_iter().take(lacking).for_each(|class| counts[class] += 1);
+/// Rows, or recordings, that a split takes whole.
+struct Units<'a> {
+    /// Unit of each row of the dataset; without, each row is its own.
+    of_rows: Option<&'a [u32]>,
+    /// The units by class.
+    by_class: Vec<Vec<u32>>,
+}
 
-    let mut taken = Vec::with_capacity(count);
-    rows.clear();
-    for (mut class, count) in of_class.into_iter().zip(counts) {
-        class.shuffle(generator);
-        taken.extend(class.split_off(class.len() - count.min(class.len())));
-        rows.extend(class);
+/// Units for a split.
+struct Taken<'a> {
+    of_rows: Option<&'a [u32]>,
+    units: HashSet<u32>,
+}
+
+impl<'a> Units<'a> {
+    /// Each row by itself. Rows without classes are one stratum.
+    fn rows(dataset: &Dataset, rows: &[u32]) -> Self {
+        Units::new(dataset, rows, None)
     }
-    taken
+
+    /// Each recording as a whole, or each row if there are no recordings. A recording has the class
+    /// of its first row.
+    fn recordings(dataset: &'a Dataset, rows: &[u32]) -> Self {
+        Units::new(dataset, rows, dataset.recordings().map(|found| found.of_rows.as_slice()))
+    }
+
+    fn new(dataset: &Dataset, rows: &[u32], of_rows: Option<&'a [u32]>) -> Self {
+        let mut by_class = vec![Vec::new(); dataset.classes().max(1)];
+        let mut seen = HashSet::new();
+        for &row in rows {
+            let unit = of_rows.map_or(row, |of_rows| of_rows[row as usize]);
+            let class = dataset.labels().map_or(0, |labels| labels.indices[row as usize]);
+            if of_rows.is_none() || seen.insert(unit) {
+                by_class[usize::from(class)].push(unit);
+            }
+        }
+        Units { of_rows, by_class }
+    }
+
+    fn len(&self) -> usize {
+        self.by_class.iter().map(Vec::len).sum()
+    }
+
+    /// Takes random units, stratified.
+    fn take(&self, count: usize, generator: &mut impl rand::Rng) -> Taken<'a> {
+        let all = self.len();
+        let count = count.min(all);
+        // Largest remainder method: each class gives its share rounded down. The remaining units
+        // come from the classes with the largest remainders, so that the total is exact.
+        let share = |class: &Vec<u32>| class.len() as f64 * count as f64 / all.max(1) as f64;
+        let mut counts: Vec<usize> =
+            self.by_class.iter().map(|class| share(class) as usize).collect();
+        let mut by_loss: Vec<usize> = (0..self.by_class.len()).collect();
+        by_loss.sort_by(|&a, &b| {
+            share(&self.by_class[b]).fract().total_cmp(&share(&self.by_class[a]).fract())
+        });
+        let lacking = count - counts.iter().sum::<usize>();
+        by_loss.into_iter().take(lacking).for_each(|class| counts[class] += 1);
+        let mut units = HashSet::with_capacity(count);
+        for (class, count) in self.by_class.iter().zip(counts) {
+            let mut class = class.clone();
+            class.shuffle(generator);
+            units.extend(class.split_off(class.len() - count.min(class.len())));
+        }
+        Taken { of_rows: self.of_rows, units }
+    }
+
+    /// Deals shuffled units to the folds, class after class, and takes those of one fold.
+    fn fold(&self, fold: Fold, generator: &mut impl rand::Rng) -> Taken<'a> {
+        let mut units = HashSet::new();
+        let mut turn = 0;
+        for class in &self.by_class {
+            let mut class = class.clone();
+            class.shuffle(generator);
+            for unit in class {
+                if turn % fold.of == fold.number - 1 {
+                    units.insert(unit);
+                }
+                turn += 1;
+            }
+        }
+        Taken { of_rows: self.of_rows, units }
+    }
+}
+
+impl Taken<'_> {
+    /// Moves the rows of the units out of `rows`.
+    fn from(self, rows: &mut Vec<u32>) -> Vec<u32> {
+        let is_taken = |row: u32| {
+            self.units.contains(&self.of_rows.map_or(row, |of_rows| of_rows[row as usize]))
+        };
+        let (taken, rest) = rows.iter().partition(|&&row| is_taken(row));
+        *rows = rest;
+        taken
+    }
 }
 
 impl Amount {
@@ -372,6 +546,52 @@ mod tests {
         assert!(message(Amount::Count(50)).contains("data.test: no row would be left"));
         assert!(message(Amount::Count(usize::MAX)).contains("no row would be left"));
         assert!(Splits::new(dataset(&[0, 1]), None, None, 1).is_err());
+    }
+
+    /// Ten recordings of four rows each: six of class 0, four of class 1.
+    fn windows(test: HoldOut, seed: u64) -> Result<Splits, Error> {
+        let of_rows: Vec<u32> = (0..40).map(|row| row / 4).collect();
+        let labels: Vec<u16> = of_rows.iter().map(|&recording| u16::from(recording > 5)).collect();
+        let names = (0..10).map(|recording| format!("r{recording}")).collect();
+        let mut loaded = dataset(&labels);
+        let recordings = Arc::new(super::super::RowRecordings { of_rows, names });
+        loaded.train = loaded.train.with_recordings(recordings);
+        Splits::new(loaded, Some(test), None, seed)
+    }
+
+    #[test]
+    fn recordings_are_taken_whole_and_by_class() {
+        let splits = windows(HoldOut::Recordings(Amount::Fraction(0.5)), 1).unwrap();
+        assert_eq!((splits.test.len(), splits.train.len()), (20, 20));
+        assert!(splits.shared_recordings().is_empty());
+        let of_class_1 = (0..20).filter(|&row| splits.test.class(row) == Some(1)).count();
+        assert_eq!(of_class_1, 8);
+        let shared = windows(HoldOut::Tail(Amount::Count(6)), 1).unwrap();
+        assert_eq!(shared.shared_recordings(), ["r8"]);
+        let plain = split(HoldOut::Recordings(Amount::Count(1)), 1).unwrap_err().to_string();
+        assert!(plain.contains("data.test: rows of this dataset are not windows"), "{plain}");
+    }
+
+    #[test]
+    fn folds_part_all_rows() {
+        let fold = |text: &str| HoldOut::Fold(text.parse().unwrap());
+        let mut all = Vec::new();
+        for number in 1..=5 {
+            let splits = windows(fold(&format!("{number}/5")), 3).unwrap();
+            assert!(splits.shared_recordings().is_empty());
+            assert_eq!(splits.test.len(), 8, "two recordings");
+            all.extend(splits.test.rows().to_vec());
+            let rows = split(fold(&format!("{number}/5")), 3).unwrap();
+            assert_eq!(rows.test.len(), 10, "rows, where there are no recordings");
+        }
+        all.sort_unstable();
+        assert!(all.into_iter().eq(0..40));
+        for (text, expected) in
+            [("0/5", "numbered 1 to 5"), ("6/5", "1 to 5"), ("1/1", "2 to 1000"), ("2", "K/N")]
+        {
+            let message = text.parse::<Fold>().unwrap_err();
+            assert!(message.contains(expected), "{message}");
+        }
     }
 
     #[test]

@@ -304,8 +304,12 @@ impl Subset {
                 }
             }
             Features::Reals(values) => {
-                for (out, &value) in out.iter_mut().zip(values.row(row)) {
-                    *out = T::from_f32(value);
+                let values = values.row(row);
+                match values.as_slice() {
+                    Some(values) => {
+                        out.iter_mut().zip(values).for_each(|(out, &v)| *out = T::from_f32(v));
+                    }
+                    None => out.iter_mut().zip(values).for_each(|(out, &v)| *out = T::from_f32(v)),
                 }
             }
         }

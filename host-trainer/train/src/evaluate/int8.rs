@@ -1,8 +1,9 @@
 //! Evaluation of int8 models with the inference engine of devices.
 
-use model_format::{Clamp, Encoding, Layer, Model, OutputKind, Quantization};
+use model_format::{Clamp, Encoding, Layer, Model, OutputKind, Quantization, RealChannels};
 use rayon::prelude::*;
-use thimble_nn::{Answer, Engine, InputError, encode_counts, encode_reals};
+use thimble_convert::unpack::unpack;
+use thimble_nn::{Engine, InputError, OutputDecoder, encode_counts, encode_reals, encode_reals_of};
 
 use super::Evaluation;
 use crate::data::{Features, Subset, TargetKind};
@@ -38,7 +39,7 @@ pub enum Int8Error {
 pub struct InputEncoder<'m> {
     model: Model<'m>,
     quantization: Quantization,
-    encoding: Encoding<(), ()>,
+    encoding: Encoding<(), RealChannels<'m>>,
 }
 
 /// Input of a device for one row.
@@ -114,7 +115,7 @@ impl<'m> InputEncoder<'m> {
                     Encoding::Quantized => Encoding::Quantized,
                     Encoding::Unsigned8 => Encoding::Unsigned8,
                     Encoding::Counts(_) => Encoding::Counts(()),
-                    Encoding::Reals(_) => Encoding::Reals(()),
+                    Encoding::Reals(channels) => Encoding::Reals(channels),
                 };
                 let quantization = input.quantization;
                 Ok(InputEncoder { model: model.clone(), quantization, encoding })
@@ -130,7 +131,7 @@ impl<'m> InputEncoder<'m> {
             (Encoding::Counts(()), None, Some(bytes)) => {
                 Reading::Counts(bytes.iter().map(|byte| i16::from(*byte)).collect())
             }
-            (Encoding::Reals(()), ..) => {
+            (Encoding::Reals(_), ..) => {
                 let mut reals = vec![0.0_f32; self.model.input_len()];
                 subset.gather_raw(position, &mut reals);
                 Reading::Reals(reals)
@@ -153,6 +154,11 @@ impl<'m> InputEncoder<'m> {
             return 0;
         }
         // Cannot fail: `new` has checked length and kind, and a dataset has only finite numbers.
+        if let Encoding::Reals(channels) = self.encoding {
+            let mut reals = vec![0.0_f32; self.model.input_len()];
+            subset.gather_raw(position, &mut reals);
+            return encode_reals_of(&self.model, &channels, reals.into_iter(), out).unwrap_or(0);
+        }
         encode_reading(&self.model, &self.reading(subset, position), out).unwrap_or(0)
     }
 
@@ -201,7 +207,7 @@ pub fn encode_reading(
 /// Decoder of a model's outputs to probabilities or values, and to the predicted class.
 #[derive(Clone, Debug)]
 pub struct AnswerReader<'m> {
-    model: Model<'m>,
+    decoder: OutputDecoder<'m>,
     /// Activation that turns logits into probabilities, for models that output logits.
     head: Head,
 }
@@ -214,17 +220,16 @@ impl<'m> AnswerReader<'m> {
             OutputKind::Classes { .. } if are_sums => Head::Softmax,
             _ => Head::None,
         };
-        AnswerReader { model: model.clone(), head }
+        AnswerReader { decoder: OutputDecoder::new(model), head }
     }
 
     /// Appends the probabilities or values of a row, and returns the predicted class, or 0 for
     /// regression.
     pub fn read(&self, bytes: &[u8], outputs: &mut Vec<f32>) -> usize {
-        let answer = Answer::new(&self.model, bytes);
         let start = outputs.len();
-        outputs.extend(answer.reals());
+        outputs.extend(self.decoder.reals(bytes));
         self.head.apply(&mut outputs[start..]);
-        answer.class().map_or(0, |class| class.index())
+        self.decoder.class(bytes).unwrap_or(0)
     }
 }
 
@@ -239,6 +244,10 @@ pub fn evaluate_int8(
 ) -> Result<Evaluation, Int8Error> {
     let encoder = InputEncoder::new(model, subset)?;
     let reader = AnswerReader::new(model);
+    let unpacked = unpack(model);
+    // The bytes of a model that was valid are, too.
+    let unpacked = unpacked.as_deref().and_then(|bytes| Model::parse(bytes).ok());
+    let model = unpacked.as_ref().unwrap_or(model);
     let starts: Vec<usize> = (0..subset.len()).step_by(CHUNK).collect();
     let run = |start: usize| {
         let mut scratch = vec![0_u32; model.scratch_len()];

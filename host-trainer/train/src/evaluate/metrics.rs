@@ -1,6 +1,6 @@
 //! Metrics: precision, recall, F1, ROC AUC, average precision, calibration error, R².
 
-use super::Confusion;
+use super::{Confusion, sort_scores};
 
 /// Bins of the calibration error, as in Guo et al., *On calibration of modern neural networks*,
 /// 2017.
@@ -92,7 +92,7 @@ pub fn ranking(probabilities: &[f32], classes: usize, truths: &[u16]) -> Ranking
     let scores = |class: usize| {
         let mut scores: Vec<(f32, bool)> =
             rows().map(|(row, &truth)| (row[class], usize::from(truth) == class)).collect();
-        scores.sort_by(|a, b| a.0.total_cmp(&b.0));
+        sort_scores(&mut scores);
         scores
     };
     let (auc, average_precision) = (0..classes)

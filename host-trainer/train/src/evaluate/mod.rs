@@ -8,6 +8,7 @@ mod float;
 mod host_engine;
 mod int8;
 mod metrics;
+mod scores;
 mod threshold;
 
 pub use confusion::Confusion;
@@ -19,4 +20,5 @@ pub use float::{evaluate_float, layer_outputs, score_float};
 pub use host_engine::HostEngine;
 pub use int8::{AnswerReader, InputEncoder, Int8Error, Reading, encode_reading, evaluate_int8};
 pub use metrics::{Ranking, Regression, ranking, regression, regressions};
+pub use scores::sort_scores;
 pub use threshold::{Threshold, choose_threshold};

@@ -5,6 +5,7 @@ use model_format::DataType;
 use rayon::prelude::*;
 
 use super::center_logits::linear_end;
+use super::cross_entropy::{LeastCost, LogitRows};
 use crate::data::Subset;
 use crate::evaluate::over_chunks;
 use crate::grid::Range;
@@ -16,6 +17,9 @@ const LOGITS: usize = 1 << 17;
 
 /// Number of candidates per end of the range.
 const SHARES: i32 = 64;
+
+/// Every n-th candidate is computed first.
+const FIRST: i32 = 8;
 
 /// Rounds of coordinate descent: each chooses one end with the other fixed, then the other.
 const ROUNDS: usize = 2;
@@ -51,48 +55,40 @@ pub(super) fn logit_range(network: &Network<f32>, train: &Subset, threads: &Thre
 /// # Shapes
 /// `logits`: rows × `width`.
 fn min_cross_entropy(logits: &[f32], width: usize) -> Range {
-    let mut probabilities = logits.to_vec();
-    probabilities.chunks_exact_mut(width).for_each(|row| Head::Softmax.apply(row));
     let mut all = Range::ZERO;
     logits.iter().for_each(|&logit| all.include(logit));
+    let rows = LogitRows::new(logits, width, all);
     let mut best = all;
-    // The widest of equally good ranges.
+    let least = LeastCost::default();
     let choose = |range: &(dyn Fn(f32) -> Range + Sync)| -> Range {
-        let candidates = (1..=SHARES).into_par_iter().map(|step| {
+        let cost = |&step: &i32| {
             let range = range(step as f32 / SHARES as f32);
-            (cross_entropy(logits, &probabilities, width, range), range)
+            (rows.cross_entropy(range, &least), step, range)
+        };
+        // Some shares first: the least of their costs ends the computation of others early.
+        let (mut first, mut others) = (Vec::new(), Vec::new());
+        (1..=SHARES).for_each(|step| match step % FIRST {
+            0 => first.push(step),
+            _ => others.push(step),
         });
-        let candidates: Vec<(f64, Range)> = candidates.collect();
-        let least = candidates.into_iter().rev().min_by(|a, b| a.0.total_cmp(&b.0));
-        least.map_or(all, |(_, range)| range)
+        let mut candidates: Vec<(f64, i32, Range)> = first.par_iter().map(cost).collect();
+        candidates.par_extend(others.par_iter().map(cost));
+        // The widest of equally good ranges.
+        let least = candidates.into_iter().min_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
+        least.map_or(all, |(_, _, range)| range)
     };
+    rows.cross_entropy(all, &least);
+    // The fixed ends of the last choices. The same end again would give the same choice again.
+    let mut fixed = (None, None);
     for _ in 0..ROUNDS {
-        best = choose(&|share| Range::new(best.low(), all.high() * share));
-        best = choose(&|share| Range::new(all.low() * share, best.high()));
+        if fixed.0.replace(best.low()) != Some(best.low()) {
+            best = choose(&|share| Range::new(best.low(), all.high() * share));
+        }
+        if fixed.1.replace(best.high()) != Some(best.high()) {
+            best = choose(&|share| Range::new(all.low() * share, best.high()));
+        }
     }
     best
-}
-
-/// Computes the cross-entropy Σ −p · ln softmax(q) over all rows, with q the logits quantized to
-/// int8 in this range, and p the float probabilities.
-fn cross_entropy(logits: &[f32], probabilities: &[f32], width: usize, range: Range) -> f64 {
-    let quantization = range.quantization();
-    let (scale, zero_point) = (quantization.scale, quantization.zero_point as f32);
-    let (least, most) = (-128.0 - zero_point, 127.0 - zero_point);
-    let mut rounded = vec![0.0; width];
-    let rows = logits.chunks_exact(width).zip(probabilities.chunks_exact(width));
-    rows.map(|(logits, probabilities)| {
-        let mut largest = f32::NEG_INFINITY;
-        for (rounded, &logit) in rounded.iter_mut().zip(logits) {
-            *rounded = (logit / scale).round().clamp(least, most) * scale;
-            largest = largest.max(*rounded);
-        }
-        let sum: f32 = rounded.iter().map(|&logit| (logit - largest).exp()).sum();
-        let log_sum = largest + sum.ln();
-        let terms = rounded.iter().zip(probabilities);
-        f64::from(terms.map(|(&logit, &p)| p * (log_sum - logit)).sum::<f32>())
-    })
-    .sum()
 }
 
 #[cfg(test)]
@@ -141,9 +137,8 @@ mod tests {
     fn no_range_is_worse_than_all_that_was_seen() {
         for width in [1, 2, 5, 10] {
             let logits: Vec<f32> = (0..width * 100).map(|index| 9.0 * random(index)).collect();
-            let mut probabilities = logits.clone();
-            probabilities.chunks_exact_mut(width).for_each(|row| Head::Softmax.apply(row));
-            let cost = |range| cross_entropy(&logits, &probabilities, width, range);
+            let rows = LogitRows::new(&logits, width, min_max(&logits));
+            let cost = |range| rows.cross_entropy(range, &LeastCost::default());
             let range = min_cross_entropy(&logits, width);
             assert!(cost(range) <= cost(min_max(&logits)), "{width}: {range:?}");
         }

@@ -10,6 +10,7 @@ mod bias;
 mod calibrate;
 mod center_logits;
 mod clamp_ranges;
+mod cross_entropy;
 mod data_types;
 mod dense;
 mod dense_specs;

@@ -1,6 +1,6 @@
 //! Rows as pictures.
 
-use crate::data::{Features, Subset};
+use crate::data::{ByteSums, Features, Subset};
 use crate::report::html::findings::{Picture, Sample, ScaledPictures};
 use crate::report::html::picture::{color, gray};
 
@@ -49,27 +49,17 @@ pub fn scalings(subset: &Subset) -> Vec<ScaledPictures> {
     };
     let Features::Bytes { scale, .. } = subset.dataset().features() else { return Vec::new() };
     let scale = f64::from(*scale);
-    let pixels = height * width;
-    let mut ranges = vec![(f64::INFINITY, f64::NEG_INFINITY); pixels];
-    let (mut sums, mut squares) = (vec![0.0_f64; pixels], vec![0.0_f64; pixels]);
-    for position in 0..subset.len() {
-        for (pixel, &byte) in subset.bytes(position).iter().flatten().enumerate() {
-            let value = f64::from(byte);
-            ranges[pixel] = (ranges[pixel].0.min(value), ranges[pixel].1.max(value));
-            sums[pixel] += value;
-            squares[pixel] += value * value;
-        }
-    }
+    let sums = ByteSums::of(subset);
     let rows = subset.len() as f64;
     // A constant pixel has no range and no deviation; scikit-learn divides it by 1.
     let or_one = |value: f64| if value > 0.0 { value } else { 1.0 };
     let min_max = |pixel: usize, value: f64| {
-        let (low, high) = ranges[pixel];
+        let (low, high) = (f64::from(sums[pixel].low), f64::from(sums[pixel].high));
         (value - low) / or_one(high - low)
     };
     let standard = |pixel: usize, value: f64| {
-        let mean = sums[pixel] / rows;
-        (value - mean) / or_one((squares[pixel] / rows - mean * mean).max(0.0).sqrt())
+        let (mean, square) = (sums[pixel].sum as f64 / rows, sums[pixel].squares as f64 / rows);
+        (value - mean) / or_one((square - mean * mean).max(0.0).sqrt())
     };
     let divided = format!("divided by {:.0}", 1.0 / scale);
     type Scale<'a> = &'a dyn Fn(usize, f64) -> f64;

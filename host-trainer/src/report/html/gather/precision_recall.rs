@@ -1,5 +1,6 @@
 //! Precision-recall curves.
 
+use crate::evaluate::sort_scores;
 use crate::report::html::findings::PrecisionRecall;
 
 /// Maximum number of points of a curve, limited by the visible resolution.
@@ -13,7 +14,8 @@ pub fn precision_recall(
     scores: impl Iterator<Item = (f32, bool)>,
 ) -> Option<PrecisionRecall> {
     let mut scores: Vec<(f32, bool)> = scores.collect();
-    scores.sort_by(|a, b| b.0.total_cmp(&a.0));
+    sort_scores(&mut scores);
+    scores.reverse();
     let rows = scores.iter().filter(|(_, of_class)| *of_class).count();
     if rows == 0 {
         return None;

@@ -1,5 +1,6 @@
 //! Receiver operating characteristics.
 
+use crate::evaluate::sort_scores;
 use crate::report::html::findings::Roc;
 
 /// Minimum distance of points, as a share of the distance to the corner.
@@ -9,7 +10,8 @@ const FINENESS: f64 = 0.02;
 /// 2006, algorithm 1. Rows of equal score change it together.
 pub fn roc(scores: impl Iterator<Item = (f32, bool)>) -> Roc {
     let mut scores: Vec<(f32, bool)> = scores.collect();
-    scores.sort_by(|a, b| b.0.total_cmp(&a.0));
+    sort_scores(&mut scores);
+    scores.reverse();
     let positives = scores.iter().filter(|(_, positive)| *positive).count();
     let negatives = scores.len() - positives;
     let rate = |count: usize, of: usize| count as f64 / of as f64;

@@ -21,6 +21,11 @@ pub(super) enum NoNumber {
 #[inline]
 pub(super) fn number(cell: &[u8], decimal: Decimal) -> Result<f32, NoNumber> {
     if decimal == Decimal::Point
+        && let Some(value) = plain(cell)
+    {
+        return Ok(value);
+    }
+    if decimal == Decimal::Point
         && let Ok(text) = std::str::from_utf8(cell)
         && let Ok(value) = text.parse::<f32>()
         && value.is_finite()
@@ -28,6 +33,103 @@ pub(super) fn number(cell: &[u8], decimal: Decimal) -> Result<f32, NoNumber> {
         return Ok(value);
     }
     unusual(cell, decimal)
+}
+
+/// Most digits of a number that [`plain`] parses: all numbers of so many are exact in an `f64`.
+const PLAIN_DIGITS: usize = 15;
+
+/// Powers of ten, all exact.
+const POWERS: [f64; PLAIN_DIGITS + 1] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+
+/// Parses an optional sign, digits, and optionally a point and more digits, correctly rounded.
+/// `None` for everything else, and for the few numbers that it cannot round.
+///
+/// Digits and power of ten are exact in an `f64`, so that their quotient is correctly rounded:
+/// W. D. Clinger, *How to read floating point numbers accurately*, 1990. Rounding it a second time,
+/// to `f32`, is right unless the first rounding has ended in the middle between two `f32`.
+#[inline]
+fn plain(cell: &[u8]) -> Option<f32> {
+    let (negative, digits) = match cell {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    if digits.len() > PLAIN_DIGITS + 1 {
+        return None;
+    }
+    let (mut mantissa, mut count, mut point) = (0_u64, 0, None);
+    for &byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 {
+            mantissa = mantissa * 10 + u64::from(digit);
+            count += 1;
+        } else if byte == b'.' && point.is_none() {
+            point = Some(count);
+        } else {
+            return None;
+        }
+    }
+    if count == 0 {
+        return None;
+    }
+    let power = POWERS.get(count - point.unwrap_or(count)).filter(|_| count <= PLAIN_DIGITS)?;
+    let value = rounded(mantissa as f64 / power)?;
+    Some(if negative { -value } else { value })
+}
+
+/// Parses what [`plain`] does of a cell of at most eight bytes, by the bytes of a word. `word` begins
+/// with the cell. Cells differ in sign, length and place of the point, which no branch predicts.
+#[inline]
+pub(super) fn short(word: u64, len: usize) -> Option<f32> {
+    const WORD: usize = size_of::<u64>();
+    const ONES: u64 = u64::from_le_bytes([1; WORD]);
+    let byte = |byte: u8| ONES * u64::from(byte);
+    if len > WORD {
+        return None;
+    }
+    let is_negative = word as u8 == b'-';
+    let len = len - usize::from(is_negative && len > 0);
+    if len == 0 {
+        return None;
+    }
+    // The last digit becomes the highest byte. What is before the first one becomes '0'.
+    let skipped = 8 * (WORD - len) as u32;
+    let digits = (word >> (8 * u32::from(is_negative))) << skipped;
+    let digits = digits | (byte(b'0') & !(u64::MAX << skipped));
+    // The lowest byte that is a point. Those above it may be found by mistake.
+    let differences = digits ^ byte(b'.');
+    let points = differences.wrapping_sub(ONES) & !differences & byte(0x80);
+    let (digits, decimals) = match points {
+        0 => (digits, 0),
+        _ => {
+            let at = points.trailing_zeros() / 8;
+            let before = digits & !(u64::MAX << (8 * at));
+            let behind = digits & (u64::MAX << (8 * at)) & !(0xff << (8 * at));
+            if len == 1 {
+                return None;
+            }
+            (behind | (before << 8) | u64::from(b'0'), WORD - 1 - at as usize)
+        }
+    };
+    let values = digits.wrapping_sub(byte(b'0'));
+    // Bytes from 0 to 9 reach 127 at most, others have or reach the highest bit.
+    if (values | values.wrapping_add(byte(0x76))) & byte(0x80) != 0 {
+        return None;
+    }
+    // Neighbors are joined three times: to four numbers of two digits, two of four, one of eight.
+    let twos = (values.wrapping_mul(1 + (10 << 8)) >> 8) & (u64::MAX / 0xffff * 0xff);
+    let fours = (twos.wrapping_mul(1 + (100 << 16)) >> 16) & (u64::MAX / 0xffff_ffff * 0xffff);
+    let mantissa = fours.wrapping_mul(1 + (10_000 << 32)) >> 32;
+    let value = rounded(mantissa as f64 / POWERS[decimals])?;
+    Some(if is_negative { -value } else { value })
+}
+
+/// Rounds to `f32`, unless the number may be rounded already, to the middle between two of them.
+#[inline]
+fn rounded(value: f64) -> Option<f32> {
+    // The lower 29 bits of the fraction are those that an f32 has not.
+    (value.to_bits() & ((1 << 29) - 1) != 1 << 28).then_some(value as f32)
 }
 
 /// Parses numbers with a decimal comma or a Unicode minus, and Boolean values.
@@ -212,6 +314,64 @@ mod tests {
         assert_eq!(number("\u{2212}2,5\u{a0}".as_bytes(), Decimal::Comma), Ok(-2.5));
         assert_eq!(number(b"True", Decimal::Point), Ok(1.0));
         assert_eq!(number(b"false", Decimal::Comma), Ok(0.0));
+    }
+
+    #[test]
+    fn plain_numbers_are_those_of_the_standard_library() {
+        let mut parsed = 0;
+        let mut check = |text: &str| {
+            // What follows a cell must not matter.
+            let mut word = *b",.0-1\xff9,";
+            word.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
+            if text.len() <= 8 && !text.starts_with('+') {
+                let value = short(u64::from_le_bytes(word), text.len());
+                let expected: f32 = text.parse().unwrap();
+                let is_rounded_once = plain(text.as_bytes()).is_some();
+                assert_eq!(
+                    value.map(f32::to_bits),
+                    is_rounded_once.then_some(expected.to_bits()),
+                    "{text}"
+                );
+            }
+            if let Some(value) = plain(text.as_bytes()) {
+                let expected: f32 = text.parse().unwrap();
+                assert_eq!(value.to_bits(), expected.to_bits(), "{text}");
+                parsed += 1;
+            }
+        };
+        for text in ["-0", "0.0", "-.0", "999999999999999", "0.00000000000001", "+.5", "-5."] {
+            check(text);
+        }
+        // Around the middle between the 32-bit numbers 2²⁴ and 2²⁴ + 2.
+        for text in ["16777217", "16777217.0", "16777217.000001", "16777216.999999"] {
+            check(text);
+        }
+        let mut state = 1_u64;
+        let mut next = || {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            state >> 33
+        };
+        for _ in 0..20_000 {
+            let (whole, part) = (next() % 10_u64.pow((next() % 8) as u32), next() % 1_000_000);
+            let decimals = (next() % 7) as usize;
+            let sign = ["", "-", "+"][(next() % 3) as usize];
+            check(&format!("{sign}{whole}.{part:0decimals$}"));
+        }
+        assert!(parsed > 20_000, "{parsed}");
+        for text in ["", "+", "-", ".", "1e3", "1..2", "1.2.3", "-+1", "1 ", "1234567890123456"] {
+            assert_eq!(plain(text.as_bytes()), None, "{text}");
+            let mut word = *b"00000000";
+            word.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
+            assert_eq!(short(u64::from_le_bytes(word), text.len()), None, "{text}");
+        }
+        for byte in (0..=255).filter(|byte| !b"0123456789.".contains(byte)) {
+            for at in 1..5 {
+                let mut word = *b"12345678";
+                word[at] = byte;
+                assert_eq!(short(u64::from_le_bytes(word), 5), None, "{byte} at {at}");
+            }
+        }
+        assert_eq!(plain(b"16777217"), None);
     }
 
     #[test]

@@ -40,6 +40,11 @@ impl ClassNames {
         }
     }
 
+    /// Returns the names so far, in the order of first rows.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// Returns the class of a cell, or `None` for a missing value.
     #[inline]
     pub fn find(&mut self, cell: &[u8], line: u64, column: &str) -> Result<Option<u16>, Problem> {

@@ -19,6 +19,9 @@ const MAX_LINE: u64 = 4 << 20;
 /// Maximum number of lines of a quoted cell.
 const MAX_QUOTED_LINES: u64 = 200;
 
+/// Bytes of a word.
+const WORD: usize = size_of::<u64>();
+
 /// Separator of cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Separator {
@@ -69,16 +72,37 @@ impl Record {
         (0..self.len()).map(|index| self.cell(index))
     }
 
+    /// Returns the first bytes of a trimmed cell as a little-endian word, and its length. What follows
+    /// the cell in the word is undefined. `None` if the line does not have the cell.
+    #[inline]
+    pub fn word(&self, index: usize) -> Option<(u64, usize)> {
+        let &(start, end) = self.cells.get(index)?;
+        let bytes = self.bytes.get(start as usize..)?.first_chunk()?;
+        Some((u64::from_le_bytes(*bytes), (end - start) as usize))
+    }
+
+    /// Appends a cell without the blanks around it.
+    #[inline]
     fn push(&mut self, start: usize, end: usize) {
-        let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r');
-        let (mut start, mut end) = (start, end);
-        while start < end && blank(&self.bytes[start]) {
-            start += 1;
+        let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r');
+        let mut rest = self.bytes.get(start..end).unwrap_or_default();
+        while let [first, behind @ ..] = rest
+            && is_blank(first)
+        {
+            rest = behind;
         }
-        while start < end && blank(&self.bytes[end - 1]) {
-            end -= 1;
+        let start = end - rest.len();
+        while let [before @ .., last] = rest
+            && is_blank(last)
+        {
+            rest = before;
         }
-        self.cells.push((start as u32, end as u32));
+        self.cells.push((start as u32, (start + rest.len()) as u32));
+    }
+
+    /// Appends zeros, so that a word can be read from each cell.
+    fn pad(&mut self) {
+        self.bytes.extend_from_slice(&[0; WORD]);
     }
 }
 
@@ -176,6 +200,7 @@ impl Records {
                 at += 1;
             }
             if separator == Separator::Blanks && at >= self.line.len() && record.len() > 0 {
+                record.pad();
                 return Ok(());
             }
             let start = record.bytes.len();
@@ -220,6 +245,7 @@ impl Records {
             }
             record.push(start, record.bytes.len());
             if at >= self.line.len() {
+                record.pad();
                 return Ok(());
             }
             at += 1;
@@ -244,14 +270,19 @@ impl Records {
 fn split(separator: Separator, record: &mut Record) {
     match separator {
         Separator::Byte(mark) => {
-            let mut start = 0;
-            for at in 0..record.bytes.len() {
-                if record.bytes[at] == mark {
+            let (mut start, len) = (0, record.bytes.len());
+            record.pad();
+            for word in (0..len).step_by(WORD) {
+                let bytes = record.bytes.get(word..).and_then(|bytes| bytes.first_chunk());
+                let mut marks = equal_bytes(bytes.map_or(0, |&b| u64::from_le_bytes(b)), mark);
+                while marks != 0 {
+                    let at = word + marks.trailing_zeros() as usize / 8;
                     record.push(start, at);
                     start = at + 1;
+                    marks &= marks - 1;
                 }
             }
-            record.push(start, record.bytes.len());
+            record.push(start, len);
         }
         Separator::Blanks => {
             let mut start = None;
@@ -266,8 +297,18 @@ fn split(separator: Separator, record: &mut Record) {
                     _ => {}
                 }
             }
+            record.pad();
         }
     }
+}
+
+/// Returns the highest bit of each byte that equals `mark`.
+#[inline]
+fn equal_bytes(word: u64, mark: u8) -> u64 {
+    const LOW_BITS: u64 = u64::from_le_bytes([0x7f; WORD]);
+    let zeros = word ^ u64::from_le_bytes([mark; WORD]);
+    // A sum of seven bits reaches the highest bit unless they are all zero, and no other byte.
+    !(((zeros & LOW_BITS) + LOW_BITS) | zeros | LOW_BITS)
 }
 
 #[cfg(test)]
@@ -320,6 +361,33 @@ mod tests {
         assert_eq!(blanks, [row(1, &["1", "2", "a b", "3"]), row(2, &["4", "5"])]);
         let tabs = all("1\t\t\"x\"\t\n", Separator::Byte(b'\t')).unwrap();
         assert_eq!(tabs, [row(1, &["1", "", "x", ""])]);
+    }
+
+    #[test]
+    fn bytes_that_equal_a_mark_are_found_and_no_others() {
+        // A comma and a minus differ by their lowest bit.
+        for word in [*b",-,-0,,-", *b"--------", *b"\xac\x2c\xff\0,\x2d\x2c\x80"] {
+            let found = equal_bytes(u64::from_le_bytes(word), b',').to_le_bytes();
+            assert_eq!(found, word.map(|byte| if byte == b',' { 0x80 } else { 0 }));
+        }
+    }
+
+    #[test]
+    fn cells_are_words_with_their_length() {
+        for (text, separator) in
+            [("12.5,\"-3\", x", Separator::Byte(b',')), ("12.5 -3  x", Separator::Blanks)]
+        {
+            let format = Format { separator, terminator: b'\n', comment: None };
+            let stream = Box::new(std::io::Cursor::new(text.as_bytes().to_vec()));
+            let (mut records, mut record) =
+                (Records::new("x.csv".into(), stream, format), Record::default());
+            assert!(records.read(&mut record).unwrap());
+            for (index, cell) in ["12.5", "-3", "x"].into_iter().enumerate() {
+                let (word, len) = record.word(index).unwrap();
+                assert_eq!(&word.to_le_bytes()[..len], cell.as_bytes());
+            }
+            assert_eq!(record.word(3), None);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use thimble_support::foreign_text::shown;
 
 use super::super::Error;
-use super::cells::{NoNumber, explain, number};
+use super::cells::{NoNumber, explain, number, short};
 use super::classes::ClassNames;
 use super::decode::{open, text};
 use super::dialect::{self, Decimal, Dialect};
@@ -180,7 +180,7 @@ impl RowReader {
         row.values.clear();
         row.class = None;
         for (at, &column) in columns.features.iter().enumerate() {
-            match number(record.cell(column), self.decimal) {
+            match cell_number(record, column, self.decimal) {
                 Ok(value) => row.features.push(value),
                 Err(NoNumber::Missing) => match self.missing {
                     Missing::Refuse => return Err(self.missing_value(column)),
@@ -204,7 +204,7 @@ impl RowReader {
             };
         }
         for &column in &columns.targets {
-            match number(record.cell(column), self.decimal) {
+            match cell_number(record, column, self.decimal) {
                 Ok(value) => row.values.push(value),
                 Err(NoNumber::Other) => return Err(self.no_number(column)),
                 Err(NoNumber::Missing) if self.spec.needs_target => {
@@ -396,6 +396,11 @@ impl RowReader {
         self.expected_rows
     }
 
+    /// Returns the name of a row's class, for a table with classes.
+    pub(in super::super) fn class_name(&self, row: &Row) -> Option<&str> {
+        Some(self.classes.as_ref()?.names().get(usize::from(row.class?))?)
+    }
+
     /// Returns the classes that were found or given.
     pub(super) fn classes(&self) -> Option<&ClassNames> {
         self.classes.as_ref()
@@ -405,6 +410,18 @@ impl RowReader {
     pub(super) fn target_name(&self) -> &str {
         self.columns.targets.first().map_or("", |&at| self.columns.names[at].as_str())
     }
+}
+
+/// Parses the number of a cell.
+#[inline]
+fn cell_number(record: &Record, column: usize, decimal: Decimal) -> Result<f32, NoNumber> {
+    if decimal == Decimal::Point
+        && let Some((word, len)) = record.word(column)
+        && let Some(value) = short(word, len)
+    {
+        return Ok(value);
+    }
+    number(record.cell(column), decimal)
 }
 
 /// Checks that the first line contains names.

@@ -105,6 +105,7 @@ impl Activation {
 
     /// Computes the activation of one value. Softmax needs a whole row, so it returns `x`
     /// unchanged.
+    // It must not call itself: a recursive function is never inlined.
     #[inline(always)]
     pub fn value<T: Real>(self, x: T) -> T {
         let (zero, one) = (T::zero(), T::one());
@@ -122,16 +123,13 @@ impl Activation {
                 half * x * (one + gelu_inner(x).vector_tanh())
             }
             Activation::Silu => x * sigmoid(x),
-            Activation::HardSilu => x * Activation::HardSigmoid(1.0 / 6.0).value(x),
+            Activation::HardSilu => x * hard_sigmoid(x, T::from_f64(1.0 / 6.0)),
             Activation::Mish => x * softplus(x).vector_tanh(),
             Activation::Softplus => softplus(x),
             Activation::Softsign => x / (one + x.abs()),
             Activation::Tanh => x.vector_tanh(),
             Activation::Sigmoid => sigmoid(x),
-            Activation::HardSigmoid(slope) => {
-                let line = T::from_f64(slope) * x + T::from_f64(0.5);
-                clip_above(clip_below(line, zero), one)
-            }
+            Activation::HardSigmoid(slope) => hard_sigmoid(x, T::from_f64(slope)),
             Activation::Exponential => x.exp(),
         }
     }
@@ -215,6 +213,12 @@ fn elu<T: Real>(x: T, alpha: T) -> T {
 pub(crate) fn sigmoid<T: Real>(x: T) -> T {
     let half = T::from_f64(0.5);
     half * (half * x).vector_tanh() + half
+}
+
+#[inline(always)]
+fn hard_sigmoid<T: Real>(x: T, slope: T) -> T {
+    let line = slope * x + T::from_f64(0.5);
+    clip_above(clip_below(line, T::zero()), T::one())
 }
 
 /// Computes ln(1 + e^x) without overflow.

@@ -1,0 +1,374 @@
+//! Recordings of sensors in CSV files, cut into windows.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use thimble_support::foreign_text::shown;
+
+use super::table::{Row, RowReader, RowSpec, Table, TableTarget, stem};
+use super::windows::{Recording, Sensor, Windows};
+use super::{Dataset, Error};
+use crate::validators::positive;
+
+/// Largest relative difference of the time between samples, for recordings of the same rate.
+const SAME_RATE: f64 = 0.1;
+
+/// Recordings of a sensor: a CSV file, or a folder with one folder of CSV files per class, named
+/// after the class. A row is a sample.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recordings {
+    /// Path of the file or folder, relative to the working directory.
+    pub path: PathBuf,
+    /// Columns of the axes. Without a line of names, columns are `1`, `2`, and so on.
+    pub axes: Vec<String>,
+    /// Windows and their features.
+    pub window: Windows,
+    /// Column of the class. By default, the name of the file's folder is the class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Column with the number of the recording. By default, a file is a recording.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<String>,
+    /// Column of the time, for a check that all recordings have the same rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// Real value per count of the device's sensor. The default of 1 is for files of raw counts.
+    #[serde(default = "one", deserialize_with = "positive")]
+    pub resolution: f64,
+    /// Unit of the real value.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unit: String,
+    /// `true` if the first line of a file contains the names of the columns.
+    #[serde(default = "yes")]
+    pub header: bool,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Samples of a file by recording, with the time between samples.
+struct Read {
+    recording: Recording,
+    /// Median time between samples.
+    interval: Option<f64>,
+}
+
+impl Recordings {
+    /// Returns a problem of the settings, with its key.
+    pub fn problem(&self) -> Option<(&'static str, String)> {
+        if let Some(problem) = self.window.problem() {
+            return Some(("window", problem));
+        }
+        if self.axes.is_empty() {
+            return Some(("axes", "it is empty: name the columns of the samples".into()));
+        }
+        let others = [&self.label, &self.recording, &self.time].into_iter().flatten();
+        let names: Vec<&String> = self.axes.iter().chain(others).collect();
+        let twice = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name));
+        twice.map(|(_, name)| {
+            ("axes", format!("column `{}` is named twice: a column has one role", shown(name)))
+        })
+    }
+
+    /// Reads all files and computes the features of their windows.
+    ///
+    /// # Errors
+    /// [`Error::File`] and [`Error::Table`] for a file that cannot be read. [`Error::Dataset`] for a
+    /// recording that is shorter than a window, or of another rate than the others.
+    pub(super) fn load(&self) -> Result<Dataset, Error> {
+        let name = stem(&self.path);
+        let fail = |problem: String| Error::Dataset { dataset: name.clone(), problem };
+        if let Some((key, problem)) = self.problem() {
+            return Err(fail(format!("data.dataset.recordings.{key}: {problem}")));
+        }
+        let mut classes = match self.label {
+            Some(_) => BTreeMap::new(),
+            None => self.folders()?.into_iter().map(|folder| (stem_of(&folder), folder)).collect(),
+        };
+        let mut names: Vec<String> = classes.keys().cloned().collect();
+        let mut found = Vec::new();
+        match self.label {
+            None => {
+                for (class, folder) in (0..).zip(std::mem::take(&mut classes).into_values()) {
+                    for file in csv_files(&folder)? {
+                        self.read(&file, class, &mut names, &mut found)?;
+                    }
+                }
+            }
+            Some(_) if self.path.is_dir() => {
+                for file in csv_files(&self.path)? {
+                    self.read(&file, 0, &mut names, &mut found)?;
+                }
+            }
+            Some(_) => self.read(&self.path, 0, &mut names, &mut found)?,
+        }
+        if found.is_empty() {
+            return Err(fail(
+                "there is no .csv file in it: it must be a file with a `label` column, or a folder \
+                 with one folder of .csv files per class"
+                    .into(),
+            ));
+        }
+        self.check_rates(&found).map_err(fail)?;
+        let recordings: Vec<Recording> = found.into_iter().map(|read| read.recording).collect();
+        let sensor = Sensor { axes: &self.axes, resolution: self.resolution, unit: &self.unit };
+        self.window.cut(&name, &recordings, names, &sensor)
+    }
+
+    /// Returns the folders of classes.
+    fn folders(&self) -> Result<Vec<PathBuf>, Error> {
+        let mut folders = entries(&self.path)?;
+        folders.retain(|path| path.is_dir());
+        Ok(folders)
+    }
+
+    /// Reads a file. With a column of classes, new ones are added to `names`.
+    fn read(
+        &self,
+        path: &Path,
+        class: u16,
+        names: &mut Vec<String>,
+        found: &mut Vec<Read>,
+    ) -> Result<(), Error> {
+        let fail = |place: String, problem: String| Error::Table {
+            file: path.to_path_buf(),
+            place,
+            problem,
+        };
+        let target = match &self.label {
+            Some(label) => TableTarget::Classes(label.clone()),
+            None => TableTarget::Values(Vec::new()),
+        };
+        let table = Table { header: self.header, ..Table::new(path, target) };
+        let extra = [&self.recording, &self.time].into_iter().flatten();
+        let spec = RowSpec {
+            features: self.axes.iter().chain(extra).cloned().collect(),
+            needs_target: self.label.is_some(),
+            ..RowSpec::default()
+        };
+        let mut reader = RowReader::open(path, &table, spec)?;
+        let (axes, mut row) = (self.axes.len(), Row::default());
+        let time_at = axes + usize::from(self.recording.is_some());
+        // Recordings by their number, in the order of the file.
+        let mut numbers: Vec<f32> = Vec::new();
+        let mut times: Vec<Vec<f64>> = Vec::new();
+        let first = found.len();
+        while reader.read(&mut row)? {
+            let number = match &self.recording {
+                Some(_) => row.features.get(axes).copied().unwrap_or_default(),
+                None => 0.0,
+            };
+            let at = match numbers.iter().rposition(|own| *own == number) {
+                Some(at) => at,
+                None => {
+                    numbers.push(number);
+                    times.push(Vec::new());
+                    let name = match &self.recording {
+                        Some(_) => format!("{}, {number}", path.display()),
+                        None => path.display().to_string(),
+                    };
+                    let recording = Recording { name, stretches: Vec::new() };
+                    found.push(Read { recording, interval: None });
+                    numbers.len() - 1
+                }
+            };
+            let class = match reader.class_name(&row) {
+                None => class,
+                Some(name) => match names.iter().position(|own| own == name) {
+                    Some(class) => class as u16,
+                    None => {
+                        names.push(name.to_string());
+                        (names.len() - 1) as u16
+                    }
+                },
+            };
+            let stretches = &mut found[first + at].recording.stretches;
+            if stretches.last().is_none_or(|(last, _)| *last != class) {
+                stretches.push((class, Vec::new()));
+            }
+            let Some((_, samples)) = stretches.last_mut() else { continue };
+            for (value, axis) in row.features.iter().zip(&self.axes) {
+                let count = (f64::from(*value) / self.resolution).round();
+                if count.abs() > f64::from(i16::MAX) {
+                    let place = format!("line {}, column `{}`", row.line, shown(axis));
+                    let problem = format!(
+                        "{value} is {count} counts of the sensor, more than 16 bits have: set \
+                         data.dataset.recordings.resolution to the real value of one count"
+                    );
+                    return Err(fail(place, problem));
+                }
+                samples.push(count as i16);
+            }
+            if self.time.is_some() {
+                times[at].push(f64::from(row.features.get(time_at).copied().unwrap_or_default()));
+            }
+        }
+        if found.len() == first {
+            let problem = "there is no sample in it: take the file away".to_string();
+            return Err(fail("line 1".into(), problem));
+        }
+        for (read, times) in found[first..].iter_mut().zip(&times) {
+            read.interval = interval(times);
+            if let Some(interval) = read.interval.filter(|interval| *interval <= 0.0) {
+                let problem = format!(
+                    "the time between samples of recording `{}` is {interval}, and must be positive",
+                    shown(&read.recording.name)
+                );
+                return Err(fail(format!("column `{}`", time_name(&self.time)), problem));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that all recordings have the same time between samples.
+    fn check_rates(&self, found: &[Read]) -> Result<(), String> {
+        let known = |read: &Read| Some((read.recording.name.clone(), read.interval?));
+        let mut intervals = found.iter().filter_map(known);
+        let Some((first, expected)) = intervals.next() else { return Ok(()) };
+        match intervals.find(|(_, interval)| (interval / expected - 1.0).abs() > SAME_RATE) {
+            None => Ok(()),
+            Some((other, interval)) => Err(format!(
+                "recordings have different rates: `{}` has a sample per {expected:.4} of `{}`, `{}` \
+                 one per {interval:.4}. Resample them to one rate",
+                shown(&first),
+                time_name(&self.time),
+                shown(&other)
+            )),
+        }
+    }
+}
+
+fn time_name(time: &Option<String>) -> String {
+    shown(time.as_deref().unwrap_or_default())
+}
+
+/// Returns the median difference of neighbors.
+fn interval(times: &[f64]) -> Option<f64> {
+    let mut steps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    steps.sort_unstable_by(f64::total_cmp);
+    steps.get(steps.len() / 2).copied()
+}
+
+fn stem_of(folder: &Path) -> String {
+    folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+/// Returns what is in a folder, sorted.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let list = fs::read_dir(folder).and_then(|list| {
+        list.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, std::io::Error>>()
+    });
+    let mut paths = list.map_err(Error::file(folder, "reading the folder of recordings failed"))?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn csv_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut files = entries(folder)?;
+    files.retain(|path| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv")));
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Features;
+
+    fn settings(path: PathBuf, toml: &str) -> Recordings {
+        let path = toml::Value::String(path.display().to_string());
+        let text = format!(
+            "path = {path}\naxes = [\"x\", \"y\"]\nwindow = {{ length = 2, step = 2, each = \
+             [\"mean\"] }}\n{toml}"
+        );
+        toml::from_str(&text).unwrap()
+    }
+
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        folder
+    }
+
+    fn means(data: &Dataset) -> Vec<i16> {
+        let Features::Counts { values, .. } = data.features() else { panic!("counts") };
+        values.column(0).to_vec()
+    }
+
+    #[test]
+    fn folders_are_classes_and_files_are_recordings() {
+        let folder = folder(&[
+            ("walk/a.csv", "x,y\n2,0\n6,0\n4,0\n4,0\n"),
+            ("rest/b.csv", "y,x\n0,10\n0,10\n"),
+            ("walk/notes.txt", "not a table"),
+        ]);
+        let data =
+            settings(folder.path().into(), "resolution = 2.0\nunit = \"mg\"").load().unwrap();
+        assert_eq!(data.class_names(), ["rest", "walk"]);
+        assert_eq!(data.labels().unwrap().indices, [0, 1, 1]);
+        assert_eq!(means(&data), [20, 8, 8]);
+        assert_eq!(data.recordings().unwrap().of_rows, [0, 1, 1]);
+    }
+
+    #[test]
+    fn a_file_can_have_labels_and_recordings_in_columns() {
+        let folder = folder(&[(
+            "all.csv",
+            "n,x,y,what\n1,1,0,rest\n1,1,0,rest\n2,5,0,rest\n2,5,0,rest\n1,3,0,walk\n1,5,0,walk\n",
+        )]);
+        let with = "label = \"what\"\nrecording = \"n\"";
+        let data = settings(folder.path().join("all.csv"), with).load().unwrap();
+        assert_eq!(data.class_names(), ["rest", "walk"]);
+        assert_eq!(
+            (means(&data), data.labels().unwrap().indices.clone()),
+            (vec![4, 16, 20], vec![0, 1, 0])
+        );
+        assert_eq!(data.recordings().unwrap().of_rows, [0, 0, 1]);
+    }
+
+    #[test]
+    fn unusable_recordings_are_refused_with_file_and_remedy() {
+        let good = "t,x,y\n0,1,2\n1,1,2\n2,1,2\n";
+        for (files, toml, expected) in [
+            (
+                vec![("a/1.csv", good), ("b/2.csv", "t,x,y\n0,1,2\n2,1,2\n")],
+                "time = \"t\"",
+                "different rates",
+            ),
+            (
+                vec![("a/1.csv", good), ("b/2.csv", "t,x,y\n0,1,2\n")],
+                "",
+                "b/2.csv` has 1 samples, but a window has 2",
+            ),
+            (
+                vec![("a/1.csv", good), ("b/2.csv", "t,x,y\n1,1,2\n1,1,2\n")],
+                "time = \"t\"",
+                "must be positive",
+            ),
+            (
+                vec![("a/1.csv", good), ("b/2.csv", "t,x,y\n0,1,99999\n1,1,2\n")],
+                "",
+                "line 2, column `y`: 99999",
+            ),
+            (vec![("a/1.csv", "t,x\n0,1\n1,1\n")], "", "no column `y`"),
+            (vec![("a/1.csv", "x,y\n")], "", "no sample in it"),
+            (vec![("a/1.txt", good)], "", "no .csv file"),
+            (vec![("a/1.csv", good)], "time = \"x\"", "`x` is named twice"),
+        ] {
+            let folder = folder(&files);
+            let message = settings(folder.path().into(), toml).load().unwrap_err().to_string();
+            assert!(message.contains(expected), "{expected}: {message}");
+        }
+    }
+}
