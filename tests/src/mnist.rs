@@ -75,7 +75,7 @@ pub fn unpacked(name: &str) -> Vec<u8> {
     bytes
 }
 
-/// A folder whose `mnist` has only the first rows of the files: so many for training, and for test.
+/// A folder whose `mnist` has only the first `train` training rows and the first `test` test rows.
 pub fn first_rows(train: u32, test: u32) -> PathBuf {
     workspace::cached(&format!("mnist-{train}-{test}"), |folder| {
         let mnist = folder.join("mnist");

@@ -156,12 +156,14 @@ fn unusable_recordings_and_folds_are_refused_by_name() {
         &["gestures/shaken/0.csv", "80 samples", "a window has 81", "Lower the window's length"],
     );
     train(&["--fold=6/5"]).refused(2, &["numbered 1 to 5"]);
-    train(&["--folds=1"]).refused(1, &["2 to 1000 folds"]);
+    train(&["--folds=0"]).refused(2, &["2 to 1000 folds"]);
+    let test = "--set=data.test={recordings={fraction=0.2}}";
+    train(&["--folds=5", test]).refused(1, &["data.test", "those of the fold"]);
     train(&["--folds=5", "--fold=1/5"]).refused(2, &["--folds", "--fold", "cannot be used"]);
     run(&folder, &["train", "digits", "--set=data.test={recordings={fraction=0.2}}"])
         .refused(1, &["data.test", "not windows of recordings", "stratified"]);
     // More folds than recordings.
-    train(&["--folds=50"]).refused(1, &["test", "no row would be taken"]);
+    train(&["--folds=50"]).refused(1, &["50 folds, but 10 recordings", "--folds"]);
 
     record(&folder, "gestures/still/5.csv", 9, false, 20);
     train(&[]).refused(1, &["different rates", "gestures/still/5.csv", "0.csv", "Resample them"]);

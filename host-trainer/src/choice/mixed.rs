@@ -4,8 +4,10 @@
 use model_format::{Model, WeightType};
 
 use super::{ChoiceError, QuantizationLoss};
+use crate::chips::{Chip, ChipError, NoTime};
 use crate::data::Subset;
 use crate::evaluate::{Evaluation, evaluate_int8};
+use crate::pack::{PackError, pack};
 use crate::quantize::weights::{dense_layers, with_weights};
 use crate::threads::Threads;
 
@@ -20,6 +22,9 @@ const MOST_TRIED: usize = 24;
 pub enum Budget {
     /// Largest size of the model file in bytes. The choice has the least loss.
     Flash(usize),
+    /// Largest number of core cycles of an inference on a chip, as predicted for the model packed for
+    /// its core. The choice has the least loss.
+    Cycles(u64, &'static Chip),
     /// Largest loss relative to int8 weights, in points of accuracy or percent of the squared error.
     /// The choice has the smallest file.
     Loss(f64),
@@ -30,17 +35,35 @@ pub enum Budget {
 pub enum MixedError {
     /// No combination fits.
     #[error(
-        "--flash {budget}: the smallest model has {smallest} bytes, {} more, with {types} weights. \
-         Give its layers fewer units, or allow more flash",
+        "{option} {budget}: the smallest model has {smallest} {unit}, {} more, with {types} weights. \
+         Give its layers fewer units, or allow more {unit}",
         .smallest - .budget
     )]
     TooLarge {
-        /// The bound in bytes.
-        budget: usize,
-        /// Bytes of the smallest model.
-        smallest: usize,
+        /// Option of the bound.
+        option: &'static str,
+        /// Unit of the bound.
+        unit: &'static str,
+        /// The bound.
+        budget: u64,
+        /// Bytes or cycles of the model that has the fewest.
+        smallest: u64,
         /// Its data types.
         types: String,
+    },
+    /// A model cannot be packed for the chip.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// A model does not run on the chip.
+    #[error(transparent)]
+    Chip(#[from] ChipError),
+    /// The cycles on the chip are not predicted.
+    #[error("--cycles: {chip}: {reason}. Leave --cycles out")]
+    NoCycles {
+        /// Name of the chip.
+        chip: &'static str,
+        /// The reason.
+        reason: NoTime,
     },
     /// A model cannot be made or evaluated.
     #[error(transparent)]
@@ -56,11 +79,32 @@ pub struct Mixed {
     pub bytes: Vec<u8>,
 }
 
-/// A data type of a layer: bytes that it saves in the file, and loss that it adds.
+/// The bound of a [`Budget`].
+enum Bound {
+    /// Largest amount, with the option and the unit.
+    Most(&'static str, &'static str, u64),
+    /// Largest loss.
+    Loss(f64),
+}
+
+impl Budget {
+    /// Returns the amount of a model that is bounded, or made small: bytes of the file, or cycles.
+    fn amount(self, bytes: &[u8]) -> Result<u64, MixedError> {
+        let Budget::Cycles(_, chip) = self else { return Ok(bytes.len() as u64) };
+        let packed = pack(&Model::parse(bytes).map_err(ChoiceError::from)?, chip.core)?;
+        let model = Model::parse(&packed).map_err(ChoiceError::from)?;
+        match chip.predict(&model)?.time {
+            Ok(time) => Ok(time.cycles),
+            Err(reason) => Err(MixedError::NoCycles { chip: chip.name, reason }),
+        }
+    }
+}
+
+/// A data type of a layer: bytes or cycles that it saves, and loss that it adds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Narrowing {
     weight_type: WeightType,
-    saved: usize,
+    saved: u64,
     loss: f64,
 }
 
@@ -68,7 +112,7 @@ struct Narrowing {
 #[derive(Clone, Debug, PartialEq)]
 struct Combination {
     types: Vec<WeightType>,
-    saved: usize,
+    saved: u64,
     loss: f64,
 }
 
@@ -80,7 +124,7 @@ struct Combination {
 /// evaluated from the smallest on, until one is within the budget.
 ///
 /// # Errors
-/// [`MixedError::TooLarge`] with the smallest size if no combination fits into the flash.
+/// [`MixedError::TooLarge`] with the smallest size if no combination fits into the flash or the cycles.
 pub fn mixed(
     model: &Model<'_>,
     rows: &Subset,
@@ -93,6 +137,7 @@ pub fn mixed(
         Ok(evaluate_int8(&Model::parse(bytes)?, rows, threads)?)
     };
     let widest = make(&vec![WeightType::Int8; layers])?;
+    let widest_amount = budget.amount(&widest)?;
     let reference = evaluate(&widest)?;
     let mut narrowings = Vec::with_capacity(layers);
     for layer in 0..layers {
@@ -101,7 +146,7 @@ pub fn mixed(
             let mut types = vec![WeightType::Int8; layers];
             types[layer] = weight_type;
             let bytes = make(&types)?;
-            let saved = widest.len().saturating_sub(bytes.len());
+            let saved = widest_amount.saturating_sub(budget.amount(&bytes)?);
             if saved > 0 {
                 // Noise of few rows is no gain.
                 let loss = (figure(&evaluate(&bytes)?) - figure(&reference)).max(0.0);
@@ -111,13 +156,18 @@ pub fn mixed(
         narrowings.push(options);
     }
     let front = front(&narrowings);
-    match budget {
-        Budget::Flash(most) => {
+    let bound = match budget {
+        Budget::Flash(most) => Bound::Most("--flash", "bytes", most as u64),
+        Budget::Cycles(most, _) => Bound::Most("--cycles", "cycles", most),
+        Budget::Loss(most) => Bound::Loss(most),
+    };
+    match bound {
+        Bound::Most(option, unit, most) => {
             // From the least loss on: savings of single layers add up but for padding.
             for combination in front.iter().rev() {
-                if widest.len() - combination.saved.min(widest.len()) <= most {
+                if widest_amount.saturating_sub(combination.saved) <= most {
                     let bytes = make(&combination.types)?;
-                    if bytes.len() <= most {
+                    if budget.amount(&bytes)? <= most {
                         return Ok(Mixed { types: combination.types.clone(), bytes });
                     }
                 }
@@ -129,9 +179,10 @@ pub fn mixed(
             let types: Vec<WeightType> =
                 dense_layers(&smallest).map(|dense| dense.layout.weight_type()).collect();
             let types = names(&types);
-            Err(MixedError::TooLarge { budget: most, smallest: bytes.len(), types })
+            let smallest = budget.amount(&bytes)?;
+            Err(MixedError::TooLarge { option, unit, budget: most, smallest, types })
         }
-        Budget::Loss(most) => {
+        Bound::Loss(most) => {
             let every = front.len().div_ceil(MOST_TRIED).max(1);
             for combination in front.iter().step_by(every) {
                 let bytes = make(&combination.types)?;
@@ -210,7 +261,7 @@ mod tests {
     use crate::preset::find;
     use crate::train::StopFlag;
 
-    fn option(weight_type: WeightType, saved: usize, loss: f64) -> Narrowing {
+    fn option(weight_type: WeightType, saved: u64, loss: f64) -> Narrowing {
         Narrowing { weight_type, saved, loss }
     }
 

@@ -138,7 +138,8 @@ pub struct TrainArgs {
     pub fold: Option<Fold>,
     /// Train and test all folds of an N-fold cross-validation: shows each, their mean, and the sum of
     /// the confusion matrices [default output: runs/PRESET-folds]
-    #[arg(long, value_name = "N", conflicts_with_all = ["fold", "resume", "from", "teacher"])]
+    #[arg(long, value_name = "N", value_parser = super::quantities::folds,
+          conflicts_with_all = ["fold", "resume", "from", "teacher"])]
     pub folds: Option<usize>,
     /// Resume from the checkpoint in the run's folder; the weights are the same, bit for bit
     #[arg(long)]

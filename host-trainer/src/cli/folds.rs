@@ -59,7 +59,8 @@ pub fn run(args: &TrainArgs, folds: usize, quiet: bool) -> anyhow::Result<()> {
     let quiet = quiet || args.json;
     let interrupt = Interrupt::default();
     interrupt.watch();
-    let mut results = Results { name: String::new(), tested: Vec::new() };
+    let mut results = Results { name: String::new(), planned: folds, tested: Vec::new() };
+    let mut too_much_lost = None;
     let mut out = PathBuf::new();
     for fold in all {
         let preset = preset_of(args, Some(fold))?;
@@ -98,21 +99,22 @@ pub fn run(args: &TrainArgs, folds: usize, quiet: bool) -> anyhow::Result<()> {
             ));
         }
         results.tested.push(tested);
-        args.max_loss.check(&experiment.float, &experiment.int8)?;
+        // After each fold, so that an error in the next one loses nothing.
+        let text = format!("{:#}\n", results.json());
+        RunFolder::shared(&out)?.write(RESULTS, text.as_bytes())?;
+        let lost = args.max_loss.check(&experiment.float, &experiment.int8).err();
+        too_much_lost = too_much_lost.or(lost);
     }
     if results.tested.is_empty() {
         return Ok(());
     }
-    let value = results.json();
-    let folder = RunFolder::shared(&out)?;
-    folder.write(RESULTS, format!("{value:#}\n").as_bytes())?;
     if args.json {
-        terminal::json(&value)?;
-        return Ok(());
+        terminal::json(&results.json())?;
+    } else {
+        let written = foreign_text::path(&out.join(RESULTS));
+        terminal::print(&format!("{}\n{written}\n", results.text()))?;
     }
-    let written = foreign_text::path(&folder.path().join(RESULTS));
-    terminal::print(&format!("{}\n{written}\n", results.text()))?;
-    Ok(())
+    too_much_lost.map_or(Ok(()), Err)
 }
 
 /// Trains a fold into its folder. Returns `None` if it was interrupted.
@@ -158,6 +160,8 @@ impl Tested {
 /// Results of the finished folds.
 struct Results {
     name: String,
+    /// Number of folds.
+    planned: usize,
     tested: Vec<Tested>,
 }
 
@@ -204,7 +208,11 @@ impl Results {
         let rows: usize = self.tested.iter().map(|tested| tested.rows).sum();
         let moments = COLUMNS.map(|column| mean_and_deviation(&self.figures(column)));
         let [float, quantized] = moments.map(|(mean, _)| Cell::from(first.shown(mean)));
-        table.row(["mean".to_string().into(), grouped(rows as u64).into(), float, quantized]);
+        let mean = match self.tested.len() {
+            done if done < self.planned => format!("mean of {done} of {} folds", self.planned),
+            _ => "mean".to_string(),
+        };
+        table.row([mean.into(), grouped(rows as u64).into(), float, quantized]);
         let [float, quantized] = moments.map(|(_, deviation)| Cell::from(first.shown(deviation)));
         table.row([
             "standard deviation".to_string().into(),
@@ -242,6 +250,8 @@ impl Results {
                 false => "accuracy",
             },
             "classes": classes,
+            "folds": self.planned,
+            "interrupted": self.tested.len() < self.planned,
             "float": float,
             (self.precision()): quantized,
             "runs": metrics,
@@ -280,7 +290,11 @@ mod tests {
 
     #[test]
     fn folds_count_alike_in_the_mean_and_rows_in_the_matrix() {
-        let results = Results { name: "p".into(), tested: vec![tested(1, 3, 1), tested(2, 1, 1)] };
+        let results = Results {
+            name: "p".into(),
+            planned: 3,
+            tested: vec![tested(1, 3, 1), tested(2, 1, 1)],
+        };
         let value = results.json();
         assert_eq!(value["int8"]["folds"], json!([0.75, 0.5]));
         assert_eq!(value["int8"]["mean"], json!(0.625));
@@ -290,5 +304,6 @@ mod tests {
         assert_eq!(value["float"]["mean"], json!(1.0));
         let text = anstream::adapter::strip_str(&results.text()).to_string();
         assert!(text.contains("fold 2 of 2") && text.contains("62.50 %"), "{text}");
+        assert!(text.contains("mean of 2 of 3 folds") && value["interrupted"] == true, "{text}");
     }
 }

@@ -1,6 +1,7 @@
 //! Identity of the sweep or search that a folder belongs to.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -66,12 +67,17 @@ pub(super) fn check(
     let Kind { noun, file, option, .. } = kind;
     let path = folder.join(file);
     let own = Identity { options: options.to_vec(), preset: preset.to_string() };
-    let there = fs::read(&path).with_context(|| {
-        format!(
+    let there = match fs::read(&path) {
+        Ok(there) => there,
+        Err(error) if error.kind() == ErrorKind::NotFound => bail!(
             "{}: the folder has no {file}, which a {noun} writes. Give a folder of the {noun}",
             foreign_text::path(folder)
-        )
-    })?;
+        ),
+        Err(error) => {
+            let path = foreign_text::path(&path);
+            return Err(error).context(format!("{path} cannot be read"));
+        }
+    };
     let there: Identity = serde_json::from_slice(&there).with_context(|| {
         format!("{}: the file does not identify a {noun}", foreign_text::path(&path))
     })?;

@@ -1,5 +1,7 @@
 //! Quantities on the command line.
 
+use crate::data::Fold;
+
 /// Parses a size in bytes, such as 16K.
 pub(super) fn bytes(text: &str) -> Result<usize, String> {
     let units = [("", 1), ("b", 1), ("k", 1024), ("kb", 1024), ("kib", 1024)];
@@ -13,6 +15,12 @@ pub(super) fn bytes(text: &str) -> Result<usize, String> {
 pub(super) fn count(text: &str) -> Result<u64, String> {
     quantity(text, &[("", 1), ("k", 1000), ("m", 1_000_000)])
         .ok_or("a whole number is needed, such as 500000 or 500k".into())
+}
+
+/// Parses the number of folds of a cross-validation.
+pub(super) fn folds(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().and_then(|of| Some((of, Fold::new(1, of).ok()?)));
+    count.map(|(of, _)| of).ok_or("2 to 1000 folds are possible, such as 5".into())
 }
 
 /// Parses a loss that is accepted.

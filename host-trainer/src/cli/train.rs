@@ -101,7 +101,11 @@ pub(super) fn preset_of(args: &TrainArgs, fold: Option<Fold>) -> anyhow::Result<
         let (number, of) = (fold.number(), fold.of());
         format!("data.test={{ fold = {{ number = {number}, of = {of} }} }}")
     });
-    let settings = weights_setting(args)?.into_iter().chain(fold).chain(args.set.clone());
+    let of_test = |setting: &&String| setting.trim_start().starts_with("data.test");
+    if let (Some(_), Some(setting)) = (&fold, args.set.iter().find(of_test)) {
+        bail!("--set {}: the test rows are those of the fold. Leave it out", shown(setting));
+    }
+    let settings = weights_setting(args)?.into_iter().chain(args.set.clone()).chain(fold);
     let settings: Vec<String> = settings.collect();
     let preset = preset::find(&args.preset)?.with_teachers(&args.teacher)?;
     let mut preset = preset.with_settings(&settings)?;

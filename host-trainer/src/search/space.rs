@@ -214,9 +214,14 @@ impl Space {
     }
 
     /// Returns the layers of a candidate: those of the base preset, with its first hidden layer, its
-    /// normalization and dropout included, once per hidden layer of the candidate.
+    /// normalization and dropout included, once per hidden layer of the candidate. A candidate of the
+    /// base preset's widths and activation function has the layers of the base preset.
     fn layers(&self, candidate: &Candidate) -> Vec<LayerSettings> {
         let layers = &self.base.network.layers;
+        let nearest = self.nearest();
+        if (&candidate.hidden, candidate.activation) == (&nearest.hidden, nearest.activation) {
+            return layers.clone();
+        }
         let dense = |layer: &LayerSettings| layer.dense().is_some();
         let (Some(first), Some(last)) =
             (layers.iter().position(dense), layers.iter().rposition(dense))
@@ -355,6 +360,8 @@ optimizer = { sgd = { learning_rate = 0.1 } }
             learning_rate: 0.25,
             ..nearest
         };
+        let own = space.preset(&space.nearest(), 90).unwrap();
+        assert_eq!(own.network, space.base.network);
         let preset = space.preset(&candidate, 10).unwrap();
         let units = |layer: &LayerSettings| layer.dense().map(|dense| dense.units);
         let layers = &preset.network.layers;

@@ -13,10 +13,11 @@ use serde_json::{Value, json};
 
 use self::figures::{layers, layers_text, quality};
 use self::source::{OfRun, Source, of_model, of_run};
+use crate::chips::Chip;
 use crate::choice::{Budget, mixed, quantize_network};
 use crate::cli::args::{DataArgs, ThreadArgs};
 use crate::cli::max_loss::MaxLoss;
-use crate::cli::quantities::{budget, bytes};
+use crate::cli::quantities::{budget, bytes, count};
 use crate::cli::weights::Weights;
 use crate::cli::{checkpoint, files, terminal};
 use crate::data::{Locations, Subset};
@@ -51,12 +52,20 @@ pub struct QuantizeArgs {
     /// has the smallest loss of those that fit
     #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with = "budget")]
     pub flash: Option<usize>,
+    /// Cycles of an inference that `--weights auto` may use on the chip of --for, such as 200k, in place
+    /// of --budget, by the prediction of `inspect --for`
+    #[arg(long, value_name = "N", value_parser = count, conflicts_with_all = ["budget", "flash"],
+          requires = "chip")]
+    pub cycles: Option<u64>,
+    /// Chip of --cycles, such as nRF51822; `inspect RUN --for list` shows all
+    #[arg(long = "for", value_name = "CHIP", requires = "cycles")]
+    pub chip: Option<String>,
     /// Activation precision [default: that of the run's preset]
     #[arg(long, value_enum)]
     pub activations: Option<Activations>,
     /// Rows for a run that was imported without any: a CSV file of features, or of features and
     /// targets; a preset; or a dataset
-    #[arg(long, value_name = "ROWS", conflicts_with_all = ["output", "weights", "flash"])]
+    #[arg(long, value_name = "ROWS", conflicts_with_all = ["output", "weights", "flash", "cycles"])]
     pub calibrate: Option<String>,
     /// Override a setting of the run's preset, such as quantization.activations=int16; repeatable
     #[arg(long, value_name = "KEY=VALUE", value_parser = quantization_setting)]
@@ -310,18 +319,23 @@ fn make(args: &QuantizeArgs, is_finishing: bool, threads: &Threads) -> anyhow::R
         _ => with_weights(&model, &vec![WeightType::Int8; layers])?,
     };
     let before = evaluate(&int8)?;
-    let weights = args.weights.unwrap_or(match is_finishing && args.flash.is_none() {
+    let bound = match (args.flash, args.cycles, &args.chip) {
+        (Some(most), ..) => Some(("--flash", Budget::Flash(most))),
+        (_, Some(most), Some(name)) => Some(("--cycles", Budget::Cycles(most, Chip::named(name)?))),
+        _ => None,
+    };
+    let weights = args.weights.unwrap_or(match is_finishing && bound.is_none() {
         true => Weights::Int8,
         false => Weights::Auto,
     });
-    if args.flash.is_some() && weights != Weights::Auto {
-        bail!("--flash is for `--weights auto`, which chooses a type per layer: leave it out");
+    if let Some((option, _)) = bound.filter(|_| weights != Weights::Auto) {
+        bail!("{option} is for `--weights auto`, which chooses a type per layer: leave it out");
     }
     let bytes = match (weights.weight_type(), &before, rows) {
         (Some(WeightType::Int8), ..) => int8.clone(),
         (Some(all), ..) => with_weights(&model, &vec![all; layers])?,
         (None, Some(_), Some(rows)) => {
-            let budget = args.flash.map_or(Budget::Loss(args.budget), Budget::Flash);
+            let budget = bound.map_or(Budget::Loss(args.budget), |(_, budget)| budget);
             mixed(&model, rows, budget, threads)?.bytes
         }
         (None, ..) => bail!(

@@ -84,7 +84,9 @@ mod tests {
         let fits = |target, outputs| Schema { features: 3, target }.misfit(3, outputs);
         assert_eq!(fits(SchemaTarget::Values(1), 1), None);
         assert_eq!(fits(classes(&["a", "b"]), 1), None);
-        assert!(fits(SchemaTarget::Values(2), 1).is_some_and(|problem| problem.contains("2 targets")));
+        assert!(
+            fits(SchemaTarget::Values(2), 1).is_some_and(|problem| problem.contains("2 targets"))
+        );
         assert!(fits(classes(&["a", "b", "c"]), 1).is_some());
         assert!(schema(0, SchemaTarget::Values(1)).contains("features"));
         assert!(schema(1, SchemaTarget::Values(0)).contains("target.values"));

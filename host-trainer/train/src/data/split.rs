@@ -1,6 +1,6 @@
 //! Training, validation and test splits.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -200,6 +200,15 @@ impl Splits {
                                in place of recordings";
                 return Err(fail(part, problem));
             }
+            if let HoldOut::Fold(fold) = hold_out {
+                let units = Units::recordings(&dataset, &rows).len();
+                if units < fold.of {
+                    let what = if dataset.recordings().is_some() { "recordings" } else { "rows" };
+                    let problem =
+                        format!("{} folds, but {units} {what}: lower of (--folds)", fold.of);
+                    return Err(fail(part, &problem));
+                }
+            }
             let taken = hold_out.take_from(&dataset, &mut rows, &mut generator);
             match (taken.is_empty(), rows.is_empty()) {
                 (true, _) => Err(fail(part, "no row would be taken: raise count or fraction")),
@@ -207,8 +216,15 @@ impl Splits {
                 _ => Ok(Some(taken)),
             }
         };
-        if test.is_some() && loaded.test.is_some() {
-            return Err(fail("test", "this dataset has test rows of its own: leave it out"));
+        if let Some(test) = test.filter(|_| loaded.test.is_some()) {
+            let problem = match test {
+                HoldOut::Fold(_) => {
+                    "this dataset has test rows of its own, which no fold can replace: leave the folds \
+                     out (--fold, --folds)"
+                }
+                _ => "this dataset has test rows of its own: leave it out",
+            };
+            return Err(fail("test", problem));
         }
         let test = take("test", test)?;
         if validation.is_some() && loaded.validation.is_some() {
@@ -241,7 +257,7 @@ impl Splits {
         Ok(Splits { train: subset(rows), validation, test, results })
     }
 
-    /// Returns the names of recordings with windows among the training rows and among other rows.
+    /// Returns the names of recordings with windows in more than one split.
     pub fn shared_recordings(&self) -> Vec<&str> {
         let Some(recordings) = self.train.dataset().recordings() else { return Vec::new() };
         let of = |subset: &Subset| -> HashSet<u32> {
@@ -253,10 +269,14 @@ impl Splits {
                 .collect()
         };
         let same = |subset: &&Subset| Arc::ptr_eq(subset.dataset(), self.train.dataset());
-        let others = self.validation.iter().chain([&self.test]).filter(same);
-        let others: HashSet<u32> = others.flat_map(of).collect();
-        let mut shared: Vec<u32> = of(&self.train).intersection(&others).copied().collect();
-        shared.sort_unstable();
+        // Where there are no test rows, the results are those of the validation rows.
+        let test = (self.results == Results::Test).then_some(&self.test);
+        let splits = [Some(&self.train), self.validation.as_ref(), test].into_iter().flatten();
+        let (mut seen, mut shared) = (HashSet::new(), BTreeSet::new());
+        for recordings in splits.filter(same).map(of) {
+            shared.extend(seen.intersection(&recordings).copied());
+            seen.extend(recordings);
+        }
         let name = |recording: u32| recordings.names.get(recording as usize).map(String::as_str);
         shared.into_iter().filter_map(name).collect()
     }
