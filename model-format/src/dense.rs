@@ -171,6 +171,27 @@ impl<'a> Dense<'a> {
         self.parameters.get(start..).unwrap_or_default()
     }
 
+    /// Halfwords of the n-th array of compact rows.
+    fn halfwords(&self, index: usize) -> &'a [[u8; 2]] {
+        if !self.is_compact {
+            return &[];
+        }
+        let (halfwords, _) = self.parameters.as_chunks();
+        let start = self.outputs().wrapping_mul(index);
+        halfwords.get(start..start.wrapping_add(self.outputs())).unwrap_or_default()
+    }
+
+    /// Biases of compact rows, one an output, two's complement, little-endian; none of other rows.
+    pub fn compact_biases(&self) -> &'a [[u8; 2]] {
+        self.halfwords(0)
+    }
+
+    /// Multipliers of compact rows, one an output, little-endian: a shift to the right in the upper five
+    /// bits, in the others those below the highest of the mantissa; 0 for zero. None of other rows.
+    pub fn compact_multipliers(&self) -> &'a [[u8; 2]] {
+        self.halfwords(1)
+    }
+
     /// A word of the n-th array.
     fn word(&self, array: usize, row: usize) -> i32 {
         let (words, _) = self.parameters.as_chunks();

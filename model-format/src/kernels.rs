@@ -49,8 +49,8 @@ impl Kernels {
             WeightLayout::RowMajor
             | WeightLayout::Int4
             | WeightLayout::Int2
-            | WeightLayout::Ternary
-            | WeightLayout::Sparse => false,
+            | WeightLayout::Ternary => self.mve,
+            WeightLayout::Sparse => false,
             // Kernels of earlier releases.
             WeightLayout::Columns8 => false,
             WeightLayout::ColumnsUnsigned4 => self.v6m || self.v7m || self.rv32,
@@ -154,5 +154,7 @@ mod tests {
         assert!(Kernels::PORTABLE.read_all(only(WeightLayout::Sparse, true)));
         assert!(dsp.need_portable(only(WeightLayout::Sparse, true)));
         assert!(!dsp.need_portable(only(WeightLayout::Pairs4, true)));
+        assert!(dsp.need_portable(only(WeightLayout::Int2, true)));
+        assert!(!Kernels { mve: true, ..dsp }.need_portable(only(WeightLayout::Int2, true)));
     }
 }

@@ -86,7 +86,18 @@ impl EmulatedCore {
             EmulatedCore::M4F | EmulatedCore::M7 | EmulatedCore::M33 => {
                 &[Pairs4, Int4Tiles4, Int2Columns4, TernaryColumns4]
             }
-            EmulatedCore::M55 => &[FoldedRows, Pairs4, Int4Tiles4, Int2Columns4, TernaryColumns4],
+            // And those of the M4F.
+            EmulatedCore::M55 => &[
+                FoldedRows,
+                RowMajor,
+                Int4,
+                Int2,
+                Ternary,
+                Pairs4,
+                Int4Tiles4,
+                Int2Columns4,
+                TernaryColumns4,
+            ],
         }
     }
 

@@ -363,7 +363,7 @@ pub const CORES: [Core; 7] = [
         board: "qemu-mps3-an547",
         others: 17_780,
         bounds: Bounds::Instructions { max_dense: 16_500, max_mnist: 16_500, max_a_mac: 0.165 },
-        max_narrow: [130_000, 210_000, 299_000],
+        max_narrow: [25_500, 24_700, 25_300],
     },
     Core {
         core: EmulatedCore::Rv32,

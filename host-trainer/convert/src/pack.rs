@@ -75,14 +75,13 @@ impl Core {
     /// Returns the fastest layout for a layer's weights and inputs.
     fn layout(self, dense: &DenseSpec, input: Quantization) -> WeightLayout {
         use WeightLayout::{
-            Int2Columns4, Int4Columns4, Int4Tiles4, Pairs4, Sparse, TernaryColumns4,
+            Int2Columns4, Int4Columns4, Int4Tiles4, RowMajor, Sparse, TernaryColumns4,
         };
         if dense.layout == WeightLayout::Sparse {
             // Other layouts would store the zeros, too.
             return Sparse;
         }
-        let has_dsp =
-            matches!(self, Core::CortexM4 | Core::CortexM7 | Core::CortexM33 | Core::CortexM55);
+        let has_dsp = matches!(self, Core::CortexM4 | Core::CortexM7 | Core::CortexM33);
         let has_columns = matches!(self, Core::CortexM0 | Core::CortexM3 | Core::Rv32);
         match (dense.layout.weight_type(), input.data_type, self) {
             (WeightType::Int4, DataType::Int8, _) if has_dsp => Int4Tiles4,
@@ -90,7 +89,7 @@ impl Core {
             (WeightType::Int2, DataType::Int8, _) if has_dsp || has_columns => Int2Columns4,
             (WeightType::Ternary, DataType::Int8, _) if has_dsp || has_columns => TernaryColumns4,
             // Helium folds the zero point of int8 alone.
-            (WeightType::Int8, DataType::Int16, Core::CortexM55) => Pairs4,
+            (WeightType::Int8, DataType::Int16, Core::CortexM55) => RowMajor,
             (WeightType::Int8, _, _) => self.int8_layout(),
             (weight_type, _, _) => WeightLayout::row_major(weight_type),
         }
@@ -284,7 +283,7 @@ mod tests {
             (Core::CortexM4, [Pairs4, Int4Tiles4]),
             (Core::CortexM7, [Pairs4, Int4Tiles4]),
             (Core::CortexM33, [Pairs4, Int4Tiles4]),
-            (Core::CortexM55, [FoldedRows, Int4Tiles4]),
+            (Core::CortexM55, [FoldedRows, Int4]),
             (Core::Rv32, [ColumnsUnsigned4, Int4Columns4]),
             (Core::Any, [RowMajor, Int4]),
         ] {
@@ -310,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn two_bits_and_less_have_kernels_everywhere_but_for_any_core() {
+    fn two_bits_and_less_are_in_columns_but_for_any_core_and_helium() {
         use WeightLayout::*;
         for (layout, columns) in [(Int2, Int2Columns4), (Ternary, TernaryColumns4)] {
             let mut layer = dense(9, 5, 3, layout);
@@ -319,7 +318,8 @@ mod tests {
             spec.weights.iter_mut().for_each(|weight| *weight = held(*weight));
             let bytes = model(Quantization::int8(0.1, 3), vec![layer]);
             for core in Core::ALL {
-                let expected = if core == Core::Any { layout } else { columns };
+                let is_row_major = matches!(core, Core::Any | Core::CortexM55);
+                let expected = if is_row_major { layout } else { columns };
                 assert_eq!(layouts(&bytes, core), [expected], "{core}");
             }
         }
@@ -332,7 +332,7 @@ mod tests {
         for (core, layout) in [
             (Core::CortexM4, Pairs4),
             (Core::CortexM0, ColumnsUnsigned4),
-            (Core::CortexM55, Pairs4),
+            (Core::CortexM55, RowMajor),
             (Core::Rv32, ColumnsUnsigned4),
         ] {
             assert_eq!(layouts(&int16, core), [layout], "{core}");

@@ -113,7 +113,7 @@ pub(crate) fn prepare<'s, C: Capabilities>(
         }
         #[cfg(kernel_mve)]
         WeightLayout::FoldedRows if used.reads(WeightLayout::FoldedRows) => {
-            mve::prepare(layer, x, workspace)
+            mve::folded::prepare(layer, x, workspace)
         }
         _ => prepare_others::<C>(layer, x, workspace),
     }
@@ -128,6 +128,10 @@ fn prepare_others<'s, C: Capabilities>(
     workspace: &'s mut Workspace<'_>,
 ) -> Prepared<'s> {
     match layer.specialize::<C>().layout {
+        #[cfg(kernel_mve)]
+        row_major if mve::row_major::reads::<C>(row_major) => {
+            mve::row_major::prepare::<C>(layer, x, workspace)
+        }
         #[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
         narrow if packed::reads::<C>(narrow) => packed::prepare(layer, x, workspace),
         #[cfg(kernel_x86)]
@@ -159,7 +163,7 @@ pub(crate) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, outp
         }
         #[cfg(kernel_mve)]
         WeightLayout::FoldedRows if used.reads(WeightLayout::FoldedRows) => {
-            mve::compute::<C>(layer, x, output)
+            mve::folded::compute::<C>(layer, x, output)
         }
         #[cfg(kernel_rv32)]
         WeightLayout::ColumnsUnsigned4 if used.reads(WeightLayout::ColumnsUnsigned4) => {
@@ -173,6 +177,10 @@ pub(crate) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, outp
 #[inline(never)]
 fn compute_others<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
     match layer.specialize::<C>().layout {
+        #[cfg(kernel_mve)]
+        row_major if mve::row_major::reads::<C>(row_major) => {
+            mve::row_major::compute::<C>(layer, x, output)
+        }
         #[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
         narrow if packed::reads::<C>(narrow) => packed::compute::<C>(layer, x, output),
         #[cfg(kernel_x86)]

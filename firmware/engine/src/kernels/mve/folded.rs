@@ -1,28 +1,23 @@
-//! The kernel for cores with Helium, the M-profile vector extension: Cortex-M55 and M85.
+//! int8 weights with folded biases: [`FoldedRows`](model_format::WeightLayout::FoldedRows), inputs as they
+//! are.
 //!
-//! Weights are [`FoldedRows`](model_format::WeightLayout::FoldedRows), inputs as they are. A
-//! VMLADAVA adds sixteen products to a register; one load of sixteen inputs serves six rows, for
-//! whose sums and addresses the registers just suffice. Loops are tail-predicated: what lies beyond
-//! the last input, or the last row, takes no part.
-//!
-//! Requantization takes four rows at a time: VQRDMULH is the rounding doubling high multiply, and
-//! VRSHL, after one is taken off a negative number, divides with ties away from zero.
+//! A VMLADAVA adds sixteen products to a register; one load of sixteen inputs serves six rows, for
+//! whose sums and addresses the registers just suffice.
 #![allow(unsafe_code)]
 
-use core::arch::global_asm;
 use core::mem::MaybeUninit;
 
-use model_format::{Capabilities, DataType, Dense, WeightLayout, padded};
+use model_format::{Capabilities, Dense, WeightLayout, padded};
 
-use super::requantize::Output;
-use super::{Prepared, Values, Workspace};
+use super::super::{Prepared, Values, Workspace};
+use super::{helium, requantize};
 
 /// Rows whose sums are kept before they are requantized: whole tiles of six, and fours.
 const CHUNK: usize = 24;
 
 /// Keeps the input, whose place the output may take.
 #[inline(never)]
-pub(super) fn prepare<'s>(
+pub(in super::super) fn prepare<'s>(
     layer: &Dense<'_>,
     x: Values<'_>,
     workspace: &'s mut Workspace<'_>,
@@ -37,7 +32,11 @@ pub(super) fn prepare<'s>(
 
 /// Writes the output of a layer with row-major weights and folded biases.
 #[inline(never)]
-pub(super) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+pub(in super::super) fn compute<C: Capabilities>(
+    layer: &Dense<'_>,
+    x: &Prepared<'_>,
+    output: &mut [u8],
+) {
     let layer = &layer.specialize::<C>().known_as(WeightLayout::FoldedRows);
     let outputs = layer.outputs();
     if output.len() != outputs.wrapping_mul(layer.output.data_type.bytes()) {
@@ -46,7 +45,6 @@ pub(super) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, outp
     let (inputs, row_len) = (layer.inputs(), padded(layer.inputs()));
     let mut sums = [const { MaybeUninit::<i32>::uninit() }; CHUNK];
     let (biases, weights) = (layer.folded().as_ptr(), layer.weight_bytes().as_ptr());
-    let (mantissas, shifts) = (layer.mantissas().as_ptr(), layer.shifts().as_ptr());
     let mut start = 0;
     while start < outputs {
         let rows = outputs.wrapping_sub(start).min(CHUNK);
@@ -64,45 +62,12 @@ pub(super) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, outp
                 inputs_left: inputs % 64,
             });
         }
-        match layer.output.data_type {
-            // SAFETY: there are `rows` values of each kind.
-            DataType::Int8 => unsafe {
-                thimble_mve_requantize(&Requantize {
-                    sums: sums.as_ptr().cast(),
-                    mantissas: mantissas.add(start),
-                    shifts: shifts.add(start),
-                    output: output.as_mut_ptr().add(start),
-                    rows,
-                    output_of: Output::of(layer),
-                });
-            },
-            // SAFETY: as many sums have been written, and as many outputs have room from `start` on.
-            DataType::Int16 if C::OPS.int16 => unsafe {
-                requantize_int16(layer, start, sums.as_ptr().cast(), output.as_mut_ptr());
-            },
-            DataType::Int16 => {}
+        // SAFETY: as many sums have been written, and as many outputs have room from `start` on.
+        unsafe {
+            let sums = sums.as_ptr().cast();
+            requantize::write::<C>(layer, (start, rows), sums, output.as_mut_ptr());
         }
         start = start.wrapping_add(CHUNK);
-    }
-}
-
-/// Outputs of 16 bits from `first` on, of a chunk or what is left.
-///
-/// # Safety
-/// `sums` and, from `first` on, `outputs` must be valid for as many rows.
-// By pointers: more than four words of arguments would take room on the stack, all the way down.
-#[inline(never)]
-unsafe fn requantize_int16(layer: &Dense<'_>, first: usize, sums: *const i32, outputs: *mut u8) {
-    let rows = layer.outputs().wrapping_sub(first).min(CHUNK);
-    // SAFETY: the caller says so.
-    let (sums, outputs) = unsafe {
-        let outputs = outputs.cast::<[u8; 2]>().add(first);
-        (core::slice::from_raw_parts(sums, rows), core::slice::from_raw_parts_mut(outputs, rows))
-    };
-    let output_of = Output::of(layer);
-    let multipliers = layer.multipliers().skip(first);
-    for ((sum, multiplier), y) in sums.iter().zip(multipliers).zip(outputs) {
-        *y = (output_of.quantize(*sum, multiplier) as i16).to_le_bytes();
     }
 }
 
@@ -119,38 +84,15 @@ struct Rows {
     inputs_left: usize,
 }
 
-/// Arguments of requantization, in the order in which it reads them.
-#[repr(C)]
-struct Requantize {
-    sums: *const i32,
-    mantissas: *const [u8; 4],
-    shifts: *const u8,
-    output: *mut u8,
-    rows: usize,
-    output_of: Output,
-}
-
 // SAFETY: the assembly below takes and gives what is declared here.
 unsafe extern "C" {
     fn thimble_mve_copy(from: *const u8, to: *mut u8, len: usize);
     fn thimble_mve_rows(rows: *const Rows);
-    fn thimble_mve_requantize(requantize: *const Requantize);
 }
 
-global_asm!(
+helium!(
+    ["BIAS" "ADDRESS" "NEXT" "PRODUCTS" "SUM" "SIXTEEN" "TILE"]
     r#"
-    .syntax unified
-    .cpu cortex-m55
-
-    .macro MVE_FUNCTION name
-    .section .text.\name, "ax", %progbits
-    .balign 4
-    .thumb_func
-    .global \name
-    .type \name, %function
-    \name:
-    .endm
-
     MVE_FUNCTION thimble_mve_copy
     push {{r7, lr}}
     wlstp.8 lr, r2, 2f
@@ -275,33 +217,5 @@ global_asm!(
 9:  add sp, #32
     pop {{r4-r11, pc}}
 
-    MVE_FUNCTION thimble_mve_requantize
-    push {{r4-r8, lr}}
-    vpush {{d8-d13}}
-    ldm r0, {{r1-r8}}
-    vmov.i32 q4, #0
-    vdup.32 q5, r7
-    vdup.32 q6, r8
-    wlstp.32 lr, r5, 2f
-1:  vldrw.u32 q0, [r1], #16
-    vldrb.s32 q1, [r3], #4
-    @ Shifts to the left come before the multiplication, those to the right behind it.
-    vmax.s32 q3, q1, q4
-    vshl.s32 q0, q0, q3
-    vldrw.u32 q2, [r2], #16
-    vqrdmulh.s32 q0, q0, q2
-    vmin.s32 q1, q1, q4
-    @ Where a negative number is shifted to the right, -1.
-    vand q3, q0, q1
-    vshr.s32 q3, q3, #31
-    vadd.i32 q0, q0, q3
-    vrshl.s32 q0, q0, q1
-    vqadd.s32 q0, q0, r6
-    vmax.s32 q0, q0, q5
-    vmin.s32 q0, q0, q6
-    vstrb.32 q0, [r4], #4
-    letp lr, 1b
-2:  vpop {{d8-d13}}
-    pop {{r4-r8, pc}}
 "#
 );
