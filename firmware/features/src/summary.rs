@@ -6,7 +6,9 @@ use crate::logarithm::log2;
 
 /// Steps per unit of the sensor that features are given in: they are finer than a sample.
 ///
-/// Of samples of 12 bits, −2048 to 2047, no feature exceeds 16,384 steps.
+/// Features saturate at 32,767 steps: mean, deviation, root mean square and absolute deviation of one axis do
+/// not for samples of −8,191 to 8,191, the others for samples of 12 bits, −2048 to 2047, but for
+/// [`RmsSecondDifference`](Feature::RmsSecondDifference) of a signal that jumps from end to end at every sample.
 pub const PARTS: i16 = 4;
 
 /// A statistic of a window, of one axis, of the magnitude or of all axes in total.

@@ -206,6 +206,12 @@ impl<'f> Walk<'f> {
                         )
                     })?;
                 }
+                _ if index == 0 => {
+                    return Err(refuse(
+                        *step,
+                        "no quantization stands between it and the dense layer before it",
+                    ));
+                }
                 _ => {
                     return Err(refuse(
                         *step,

@@ -213,10 +213,7 @@ mod tests {
         let elu = |x: f64| if x > 0.0 { x } else { 0.6 * x.exp_m1() };
         assert_eq!(found(elu), pieces::scaled_elu(0.6, 1.0));
         assert_eq!(found(|x| x.clamp(-0.5, 20.0)), pieces::clip(-0.5, 20.0));
-        assert_eq!(
-            found(|x| x.clamp(0.0, 6.0)),
-            Some(vec![Piece::Activation(Activation::Relu6)])
-        );
+        assert_eq!(found(|x| x.clamp(0.0, 6.0)), Some(vec![Piece::Activation(Activation::Relu6)]));
         let capped = found(|x: f64| x.max(0.1 * x).min(4.0)).unwrap();
         assert_eq!(capped.iter().fold(9.0, |x, piece| piece.value(x)), 4.0);
         assert_eq!(found(|x| -(-x).exp().ln_1p()), Some(pieces::log_sigmoid()));

@@ -23,12 +23,8 @@ const WITH_MANY_SEEDS: &str = "train u-spirals-2";
 /// Accuracy in percent above which a network of two classes has learnt something.
 const LEARNT: f64 = 55.0;
 /// Commands that take as long as all others together, with one seed.
-const WITH_ONE_SEED: [&str; 4] = [
-    "train d-1024-sigmoid",
-    "train zoo-mnist-48k",
-    "train zoo-mnist-213k",
-    "train zoo-mnist-2m",
-];
+const WITH_ONE_SEED: [&str; 4] =
+    ["train d-1024-sigmoid", "train zoo-mnist-48k", "train zoo-mnist-213k", "train zoo-mnist-2m"];
 /// Start of a command in the documents.
 const CARGO: &str = "cargo thimble ";
 

@@ -7,7 +7,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`command`] | what the computer asks at the start |
-//! | `bulk`, [`vectors`], `count`, [`sensors`] | the commands |
+//! | `bulk`, [`vectors`], `count`, [`sensors`], `play` | the commands |
 //! | [`files`], [`failure`], [`ending`] | files of the computer, what can go wrong with them, the exit code |
 //! | `ram` | memory that stands for a flash |
 //! | `region` | marks for a plugin that counts cycles |
@@ -22,6 +22,8 @@ pub mod failure;
 pub mod files;
 #[cfg(target_arch = "arm")]
 pub mod mps;
+#[cfg(feature = "play")]
+mod play;
 mod ram;
 mod region;
 pub mod sensors;
@@ -36,9 +38,8 @@ use firmware::slots::MappedFlash;
 use thimble_board::clock::Clock;
 use thimble_board::{Memory, Parts};
 
-use crate::command::{Command, FileName};
+use crate::command::Command;
 use crate::failure::Failure;
-use crate::files::InputFile;
 
 /// Does what the command line asks; ends the emulation afterwards, with a code that says how it
 /// went. `work` is for the commands that read and write files.
@@ -64,7 +65,12 @@ where
                 }
             })
         }
-        Ok(Command::Play(input)) => play(parts, model, memory, work, uart, &input),
+        #[cfg(feature = "play")]
+        Ok(Command::Play(input)) => play::run(parts, model, memory, work, uart, &input),
+        #[cfg(not(feature = "play"))]
+        Ok(Command::Play(_)) => {
+            ending::exit(Err(Failure::Command("play needs more flash than this board has")))
+        }
         Ok(Command::Overflow) => {
             ending::overflow(0);
             ending::exit(Err(Failure::Content("the stack did not end")))
@@ -101,40 +107,4 @@ where
             panic!("asked to")
         }
     }))
-}
-
-/// Answers requests, with an accelerometer that plays a recording. A function of its own, so that the
-/// stack of boards without a sensor is measured without it.
-#[inline(never)]
-fn play<L, K, F, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
-    parts: Parts<L, K, F>,
-    model: &'static [u8],
-    memory: &'static mut Memory<SCRATCH, RECEIVE, SEND>,
-    work: &'static mut [u32],
-    uart: impl Read + Write,
-    input: &FileName,
-) -> !
-where
-    L: StatefulOutputPin,
-    K: Clock,
-    F: MappedFlash,
-{
-    let recording = match recording(input, work) {
-        Ok(recording) => recording,
-        Err(failure) => ending::exit(Err(failure)),
-    };
-    let Parts { name, led, clock, slots, entropy, restart, watchdog, .. } = parts;
-    let sensor = sensors::played(recording);
-    let parts = Parts { name, led, clock, slots, entropy, restart, watchdog, sensor };
-    thimble_board::run(parts, model, memory, uart)
-}
-
-/// Reads a recording: samples of three i16, little-endian.
-fn recording(input: &FileName, work: &'static mut [u32]) -> Result<&'static [u8], Failure> {
-    let work: &mut [u8] = bytemuck::cast_slice_mut(work);
-    let read = InputFile::open(input)?.fill(work)?;
-    match work.get(..read) {
-        Some(recording) if read > 0 && read < work.len() && read.is_multiple_of(6) => Ok(recording),
-        _ => Err(Failure::Content("IN is no recording, or does not fit into this board's buffer")),
-    }
 }

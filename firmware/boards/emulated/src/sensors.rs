@@ -230,6 +230,7 @@ impl I2c for Bus<'_> {
 /// An accelerometer that plays a recording, and again from its beginning; none for an empty one.
 ///
 /// Samples come as fast as they are read.
+#[cfg(feature = "play")]
 pub fn played(recording: &[u8]) -> Option<Lis3dhFifo<Bus<'_>>> {
     let (samples, _) = recording.as_chunks();
     let bus = Bus { samples: samples.iter(), then: samples, registers: [0; 0x40], at: 0 };

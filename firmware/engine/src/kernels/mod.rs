@@ -135,7 +135,9 @@ fn prepare_others<'s, C: Capabilities>(
         #[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
         narrow if packed::reads::<C>(narrow) => packed::prepare(layer, x, workspace),
         #[cfg(kernel_x86)]
-        WeightLayout::RowMajor if x86::is_available() => x86::prepare(layer, x, workspace),
+        WeightLayout::RowMajor if x86::Avx2::detect().is_some() => {
+            x86::prepare(layer, x, workspace)
+        }
         _ if const { portable::is_used(C::OPS) } => widen::widen(layer, x, workspace),
         _ => Prepared { words: &[], list: None, correction: 0 },
     }
@@ -176,15 +178,20 @@ pub(crate) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, outp
 /// As [`compute`], for layouts that are not the first choice for int8 weights.
 #[inline(never)]
 fn compute_others<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
-    match layer.specialize::<C>().layout {
+    let layout = layer.specialize::<C>().layout;
+    #[cfg(kernel_x86)]
+    if layout == WeightLayout::RowMajor
+        && let Some(avx2) = x86::Avx2::detect()
+    {
+        return x86::compute(avx2, layer, x, output);
+    }
+    match layout {
         #[cfg(kernel_mve)]
         row_major if mve::row_major::reads::<C>(row_major) => {
             mve::row_major::compute::<C>(layer, x, output)
         }
         #[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
         narrow if packed::reads::<C>(narrow) => packed::compute::<C>(layer, x, output),
-        #[cfg(kernel_x86)]
-        WeightLayout::RowMajor if x86::is_available() => x86::compute(layer, x, output),
         _ if const { portable::is_used(C::OPS) } => portable::compute(layer, x, output),
         _ => {}
     }

@@ -19,9 +19,15 @@ const LANES: usize = 16;
 /// Rows of weights per pass over the input.
 const ROWS: usize = 4;
 
-/// Returns whether the processor has AVX2.
-pub(super) fn is_available() -> bool {
-    std::is_x86_feature_detected!("avx2")
+/// Proof that the processor has AVX2.
+#[derive(Clone, Copy)]
+pub(super) struct Avx2(());
+
+impl Avx2 {
+    /// Returns the proof, if the processor has AVX2.
+    pub fn detect() -> Option<Self> {
+        std::is_x86_feature_detected!("avx2").then_some(Avx2(()))
+    }
 }
 
 /// Makes x − zero point in 16 bits. Zeros stay, since leaving them out takes longer.
@@ -38,18 +44,16 @@ pub(super) fn prepare<'s>(
 }
 
 /// Writes the output of a layer whose input was [prepared](prepare).
-///
-/// [`is_available`] must have returned `true`.
-pub(super) fn compute(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+pub(super) fn compute(avx2: Avx2, layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
     let output_of = Output::of(layer);
     match layer.output.data_type {
         DataType::Int8 => {
-            each_row(layer, x, output, |y, accumulator, multiplier| {
+            each_row(avx2, layer, x, output, |y, accumulator, multiplier| {
                 *y = output_of.quantize(accumulator, multiplier) as u8;
             });
         }
         DataType::Int16 => {
-            each_row(layer, x, output.as_chunks_mut().0, |y, accumulator, multiplier| {
+            each_row(avx2, layer, x, output.as_chunks_mut().0, |y, accumulator, multiplier| {
                 *y = (output_of.quantize(accumulator, multiplier) as i16).to_le_bytes();
             });
         }
@@ -59,6 +63,7 @@ pub(super) fn compute(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
 #[allow(unsafe_code)]
 #[inline(always)]
 fn each_row<Y>(
+    _: Avx2,
     layer: &Dense<'_>,
     x: &Prepared<'_>,
     output: &mut [Y],
@@ -74,7 +79,7 @@ fn each_row<Y>(
         let (first, rest) = weights.split_at_checked(row_len).unwrap_or((weights, &[]));
         let (second, rest) = rest.split_at_checked(row_len).unwrap_or_default();
         let (third, fourth) = rest.split_at_checked(row_len).unwrap_or_default();
-        // SAFETY: the caller has asked for AVX2.
+        // SAFETY: the processor has AVX2, of which an `Avx2` is the proof.
         let sums = unsafe { dots([first, second, third, fourth], x) };
         for (sum, (y, ((bias, mantissa), shift))) in sums.into_iter().zip(rows.by_ref()) {
             let multiplier =
@@ -171,7 +176,12 @@ mod tests {
             let mut workspace = Workspace { words: &mut words, blocks: &mut blocks };
             let mut out = vec![0x55; outputs * output.data_type.bytes()];
             match fast {
-                true => compute(&layer, &prepare(&layer, x, &mut workspace), &mut out),
+                true => compute(
+                    Avx2::detect().unwrap(),
+                    &layer,
+                    &prepare(&layer, x, &mut workspace),
+                    &mut out,
+                ),
                 false => {
                     portable::compute(&layer, &widen::widen(&layer, x, &mut workspace), &mut out);
                 }
@@ -183,9 +193,7 @@ mod tests {
 
     #[test]
     fn the_outputs_are_those_of_the_portable_kernel() {
-        if !is_available() {
-            return;
-        }
+        assert!(Avx2::detect().is_some(), "AVX2 is needed to test its kernel");
         for inputs in [1, 3, 4, 5, 15, 16, 17, 20, 31, 32, 33, 64, 97] {
             for outputs in [1, 2, 3, 4, 5, 9] {
                 let (int8, int16) = (Quantization::int8(1.0, -9), Quantization::int16(1.0));
