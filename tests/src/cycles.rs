@@ -5,6 +5,7 @@
 
 use host_trainer::chips::{Costs, PARTS};
 use host_trainer::device::command::Vector;
+use model_format::WeightType;
 use thimble_cycles::{Core as Timing, Count};
 
 use crate::counts::{Core, IMAGES, Network, ROWS, random_inputs};
@@ -58,18 +59,20 @@ const FITTED: [Network; 22] = [
 ];
 
 impl Core {
-    /// Returns the cycles of the parts of an inference for each of the core's timings, and its
-    /// executed instructions: the least squares of relative errors over networks without zeros.
+    /// Returns the cycles of the parts of an inference with weights of this data type for each of the core's
+    /// timings, and its executed instructions: the least squares of relative errors over networks without
+    /// zeros.
     ///
     /// # Panics
     /// When the firmware cannot be built or run, with the reason.
-    pub fn part_costs(&self) -> (Vec<(Timing, Costs)>, Costs) {
+    pub fn part_costs(&self, weight_type: WeightType) -> (Vec<(Timing, Costs)>, Costs) {
         let timings = self.core.timings();
+        let networks = FITTED.map(|network| Network { weight_type, ..network });
         if timings.is_empty() {
-            let counts = self.costs_of(&FITTED, Network::model_without_zeros);
+            let counts = self.costs_of(&networks, Network::model_without_zeros);
             return (vec![], fitted(counts.into_iter().map(f64::from)));
         }
-        let counts = self.cycles_without_zeros(&FITTED);
+        let counts = self.cycles_without_zeros(&networks);
         let of = |index: usize| fitted(counts.iter().map(|count| count[index].cycles as f64));
         let cycles = timings.iter().enumerate().map(|(index, timing)| (*timing, of(index)));
         let instructions = fitted(counts.iter().map(|count| count[0].instructions as f64));

@@ -14,6 +14,7 @@ use model_format::build::{
 };
 use model_format::{
     Channel, Clamp, Encoding, Model, Multiplier, OpSet, Quantization, RealChannel, WeightLayout,
+    WeightType,
 };
 
 use crate::cases::held;
@@ -187,14 +188,24 @@ pub fn measure() -> Measured {
 ///
 /// # Panics
 /// When firmware can't be built or run, with the reason.
-pub fn measure_costs() -> (BTreeMap<String, Costs>, BTreeMap<String, Costs>) {
+pub fn measure_costs() -> (BTreeMap<String, BTreeMap<String, Costs>>, BTreeMap<String, Costs>) {
     let (mut cycles, mut instructions) = (BTreeMap::new(), BTreeMap::new());
-    for core in &CORES {
-        let (of_core, executed) = core.part_costs();
-        cycles
-            .extend(of_core.into_iter().map(|(timing, costs)| (timing.name().to_string(), costs)));
-        let name = core.core.packed_for().to_string().to_lowercase();
-        instructions.insert(name, executed);
+    for weight_type in WeightType::ALL {
+        let mut of_type = BTreeMap::new();
+        for core in &CORES {
+            if weight_type != WeightType::Int8 && core.core.timings().is_empty() {
+                continue;
+            }
+            let (of_core, executed) = core.part_costs(weight_type);
+            let named =
+                of_core.into_iter().map(|(timing, costs)| (timing.name().to_string(), costs));
+            of_type.extend(named);
+            if weight_type == WeightType::Int8 {
+                let name = core.core.packed_for().to_string().to_lowercase();
+                instructions.insert(name, executed);
+            }
+        }
+        cycles.insert(weight_type.name().to_string(), of_type);
     }
     (cycles, instructions)
 }

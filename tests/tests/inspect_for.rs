@@ -1,10 +1,10 @@
 //! `inspect --for CHIP`: predictions of memory are within 5 % of built images, those of cycles within
-//! 3 % of emulated ones, 10 % where all layers are narrow.
+//! 3 % of emulated ones, 8 % with int2 and ternary weights, 10 % where all layers are narrow.
 
 use host_trainer::chips::{CHIPS as ALL_CHIPS, Chip};
 use host_trainer::pack::{Core, pack};
-use model_format::Model;
 use model_format::build::{LayerSpec, ModelSpec, SoftmaxSpec};
+use model_format::{Model, WeightType};
 use serde_json::Value;
 use thimble_tests::command::{Finished, host_trainer};
 use thimble_tests::counts::{CORES, Network};
@@ -105,9 +105,22 @@ fn what_cannot_be_predicted_is_named() {
     assert!(list.contains("packed for another core") && list.contains("STM32H743"), "{list}");
 }
 
+const fn with(weight_type: WeightType, widths: &'static [usize]) -> Network {
+    Network { weight_type, ..Network::of(widths) }
+}
+
 /// Networks that no constant was fitted to, and the permille by which a prediction may differ: the
 /// promise of the documentation.
-const TIMED: [(Network, u64); 8] = [
+const TIMED: [(Network, u64); 17] = [
+    (Network::NARROW[0], 30),
+    (Network::NARROW[1], 30),
+    (Network::NARROW[2], 30),
+    (with(WeightType::Int4, &[64, 64, 10]), 30),
+    (with(WeightType::Int2, &[64, 64, 10]), 80),
+    (with(WeightType::Ternary, &[64, 64, 10]), 80),
+    (with(WeightType::Int4, &[12, 16, 16, 5]), 100),
+    (with(WeightType::Int2, &[12, 16, 16, 5]), 100),
+    (with(WeightType::Ternary, &[12, 16, 16, 5]), 100),
     (Network::MLP, 30),
     (AD01, 30),
     (Network::of(&[700, 500]), 30),
@@ -136,10 +149,14 @@ fn cycles_are_those_of_the_emulated_core() {
                 let predicted =
                     said["predicted"]["time"]["min_cycles"].as_u64().expect("a number of cycles");
                 let counted = counts[index].cycles;
-                println!("{}, {:?}: {predicted}, counted {counted}", chip.name, network.widths);
+                let weights = network.weight_type.name();
+                println!(
+                    "{}, {:?} {weights}: {predicted}, counted {counted}",
+                    chip.name, network.widths
+                );
                 assert!(
                     predicted.abs_diff(counted) * 1000 <= permille * counted,
-                    "{}, {:?}: predicted {predicted}, counted {counted}: `cargo run -p thimble-tests \
+                    "{}, {:?} {weights}: predicted {predicted}, counted {counted}: `cargo run -p thimble-tests \
                      --bin sizes cycles` fits anew",
                     chip.name,
                     network.widths,

@@ -4,11 +4,13 @@
 use host_trainer::device::command::Vector;
 use host_trainer::pack::{Core, pack};
 use model_format::build::{LayerSpec, ModelSpec};
-use model_format::{DataType, Layer, Model, WeightLayout};
+use model_format::{DataType, Layer, Model, WeightLayout, WeightType};
+use serde_json::Value;
 use thimble_tests::command::{Finished, host_trainer};
 use thimble_tests::cores::EmulatedCore;
+use thimble_tests::mnist;
 use thimble_tests::parity::engine_outputs;
-use thimble_tests::trained::digits_run;
+use thimble_tests::trained::{digits_run, mnist_model, mnist_run};
 use thimble_tests::workspace::{empty_dir, read, write};
 
 /// Runs `quantize`, and returns the model and the output.
@@ -115,6 +117,37 @@ fn activations_are_chosen_with_the_weights() {
     let model = Model::parse(&model).expect("a valid model");
     assert_eq!(model.input().quantization.data_type, DataType::Int16);
     assert_eq!(model.output().quantization.data_type, DataType::Int16);
+}
+
+#[test]
+fn cycles_of_a_chip_are_a_budget() {
+    let folder = empty_dir("quantize_cycles");
+    let (run, data) = (mnist_run().display().to_string(), mnist::folder().display().to_string());
+    let choose = |more: &[&str]| {
+        let fixed =
+            ["quantize", &run, "--data-dir", &data, "--weights", "auto", "-o", "out.thimble"];
+        Finished::of(&mut host_trainer(&folder, fixed.iter().chain(more)))
+    };
+    let cycles = |model: &[u8]| {
+        let packed = pack(&Model::parse(model).expect("a model"), Core::CortexM0);
+        write(folder.join("packed.thimble"), packed.expect("it can be packed"));
+        let inspect = ["inspect", "packed.thimble", "--for", "nRF51822", "--json"];
+        let said = Finished::of(&mut host_trainer(&folder, inspect)).success().stdout;
+        let said: Value = serde_json::from_str(&said).expect("JSON");
+        said["predicted"]["time"]["min_cycles"].as_u64().expect("cycles")
+    };
+    // With int8 weights it takes more.
+    assert!(cycles(&mnist_model()) > 430_000);
+    choose(&["--cycles", "430k", "--for", "nRF51822"]).success();
+    let narrowed = read(folder.join("out.thimble"));
+    assert!(cycles(&narrowed) <= 430_000, "{}", cycles(&narrowed));
+    assert_eq!(layouts(&narrowed)[0].weight_type(), WeightType::Int2);
+    choose(&["--cycles", "10k", "--for", "nRF51822"])
+        .refused(1, &["--cycles 10000", "the smallest model has", "cycles"]);
+    choose(&["--cycles", "10k", "--for", "STM32H743"])
+        .refused(1, &["STM32H743", "not published", "Leave --cycles out"]);
+    choose(&["--cycles", "10k"]).refused(2, &["--for"]);
+    choose(&["--for", "nRF51822"]).refused(2, &["--cycles"]);
 }
 
 #[test]

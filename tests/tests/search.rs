@@ -51,17 +51,21 @@ fn the_front_is_within_the_budget_and_inspect_says_so() {
     let log = ["--trials=12", "-o=a", "--threads=2", "--log=tensorboard"];
     let front = array(&search(&folder, &log).success());
     assert!(!front.is_empty());
-    let mut last: Option<(f64, u64)> = None;
     for (place, network) in front.iter().enumerate() {
         let predicted = &network["predicted"];
         let flash = predicted["flash_bytes"].as_u64().expect("flash");
         assert!(flash <= 16384 && predicted["ram_bytes"].as_u64().is_some_and(|ram| ram <= 2048));
-        // Without cycles, a larger network is on the front only for its accuracy.
-        let accuracy = network["validation"].as_f64().expect("accuracy");
-        if let (Some((less, smaller)), true) = (last, predicted["min_cycles"].is_null()) {
-            assert!(flash >= smaller && accuracy >= less, "{front:#?}");
+        // No other is better in all, whatever its weights.
+        let figures = |of: &Value| {
+            let cost = |name: &str| of["predicted"][name].as_u64().expect("a number");
+            (of["validation"].as_f64().expect("accuracy"), cost("flash_bytes"), cost("min_cycles"))
+        };
+        let (accuracy, _, cycles) = figures(network);
+        for (other_accuracy, other_flash, other_cycles) in front.iter().map(figures) {
+            let is_better =
+                other_accuracy > accuracy && other_flash < flash && other_cycles < cycles;
+            assert!(!is_better, "{front:#?}");
         }
-        last = Some((accuracy, flash));
         let run = network["run"].as_str().expect("a folder");
         let inspected =
             Finished::of(&mut host_trainer(&folder, ["inspect", run, "--for=nRF51822", "--json"]));

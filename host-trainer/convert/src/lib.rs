@@ -3,11 +3,12 @@
 //! | module | content |
 //! |---|---|
 //! | [`import`] | import of int8 TensorFlow Lite models, bit-exact |
-//! | [`line`] | affine functions of one value |
+//! | [`mod@line`] | affine functions of one value |
 //! | [`pack`] | weight layouts per core |
 //! | [`self_tests`] | self-tests whose inputs are bytes of the file |
 //! | [`tables`] | lookup tables of element-wise functions and softmax |
 //! | [`split`] | weights beyond ±127 and slopes per unit, split into layers of the model format |
+//! | [`unpack`] | weights as the kernel of a computer reads them fastest |
 //! | `fixed_point` | the fixed-point functions behind the tables |
 
 mod fixed_point;

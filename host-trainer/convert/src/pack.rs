@@ -6,8 +6,8 @@
 
 use std::fmt;
 
-use model_format::build::{DenseSpec, LayerSpec, ModelSpec, has_file_inputs};
-use model_format::{DataType, Error, Model, Quantization, Softmax, WeightLayout, WeightType};
+use model_format::build::{LayerSpec, ModelSpec, has_file_inputs};
+use model_format::{DataType, Error, Model, Softmax, WeightLayout, WeightType};
 use rand::RngExt;
 use thimble_nn::{Engine, EngineError, InputError};
 
@@ -72,18 +72,13 @@ impl Core {
         }
     }
 
-    /// Returns the fastest layout for a layer's weights and inputs.
-    fn layout(self, dense: &DenseSpec, input: Quantization) -> WeightLayout {
-        use WeightLayout::{
-            Int2Columns4, Int4Columns4, Int4Tiles4, RowMajor, Sparse, TernaryColumns4,
-        };
-        if dense.layout == WeightLayout::Sparse {
-            // Other layouts would store the zeros, too.
-            return Sparse;
-        }
+    /// Returns the fastest layout for the weights of a layer that is not sparse, by their data type and that
+    /// of its inputs.
+    pub fn layout(self, weight_type: WeightType, input: DataType) -> WeightLayout {
+        use WeightLayout::{Int2Columns4, Int4Columns4, Int4Tiles4, RowMajor, TernaryColumns4};
         let has_dsp = matches!(self, Core::CortexM4 | Core::CortexM7 | Core::CortexM33);
         let has_columns = matches!(self, Core::CortexM0 | Core::CortexM3 | Core::Rv32);
-        match (dense.layout.weight_type(), input.data_type, self) {
+        match (weight_type, input, self) {
             (WeightType::Int4, DataType::Int8, _) if has_dsp => Int4Tiles4,
             (WeightType::Int4, DataType::Int8, _) if has_columns => Int4Columns4,
             (WeightType::Int2, DataType::Int8, _) if has_dsp || has_columns => Int2Columns4,
@@ -153,7 +148,10 @@ pub fn pack(model: &Model<'_>, core: Core) -> Result<Vec<u8>, PackError> {
     for layer in &mut spec.layers {
         input = match layer {
             LayerSpec::Dense(dense) => {
-                dense.layout = core.layout(dense, input);
+                // Other layouts than the sparse one would store the zeros, too.
+                if dense.layout != WeightLayout::Sparse {
+                    dense.layout = core.layout(dense.layout.weight_type(), input.data_type);
+                }
                 dense.output
             }
             LayerSpec::Table(table) => table.output,

@@ -1,6 +1,6 @@
 //! Predictions of the cycles of an inference.
 
-use model_format::{DataType, Dense, Encoding, Layer, Model};
+use model_format::{DataType, Dense, Encoding, Layer, Model, WeightType};
 use serde::Deserialize;
 
 use super::{Chip, Waits};
@@ -39,6 +39,16 @@ impl Costs {
     pub fn total(&self, layers: impl IntoIterator<Item = (usize, usize)>) -> f64 {
         Self::parts(layers).iter().zip(self.0).map(|(part, cost)| part * cost).sum()
     }
+
+    /// Returns the cost of a layer of so many inputs and rows.
+    pub fn of_layer(&self, inputs: usize, rows: usize) -> f64 {
+        self.total([(inputs, rows)]) - self.of_call()
+    }
+
+    /// Returns the cost of a call.
+    pub fn of_call(&self) -> f64 {
+        self.0[0]
+    }
 }
 
 /// Predicted time of an inference: at least so much.
@@ -71,40 +81,51 @@ pub enum NoTime {
     #[error("the timings of its core are not published")]
     Core,
     /// A layer's weights or values are of a kind that was not measured.
-    #[error("they are known for int8 weights and activations that are packed for its core")]
+    #[error(
+        "they are known for int8 activations and weights that are packed for its core and not sparse"
+    )]
     Layer,
 }
 
 /// Predicts the cycles of an inference by the costs of the chip's core.
-pub(super) fn predict(
+pub(super) fn predict<'c>(
     chip: &Chip,
-    costs: Option<&Costs>,
+    costs: &dyn Fn(WeightType) -> Option<&'c Costs>,
     waits: &Waits,
     model: &Model<'_>,
 ) -> Result<Time, NoTime> {
-    let costs = costs.ok_or(NoTime::Core)?;
     let mut beside = Vec::new();
     if matches!(model.input().encoding, Encoding::Counts(_) | Encoding::Reals(_)) {
         beside.push("the input stage");
     }
-    let mut layers = Vec::new();
+    let mut cycles = costs(WeightType::Int8).ok_or(NoTime::Core)?.of_call();
+    let mut is_first = true;
     for layer in model.layers() {
         match layer {
-            Layer::Dense(dense) => layers.push(measured(chip, &dense).ok_or(NoTime::Layer)?),
+            Layer::Dense(dense) => {
+                let of_type = costs(measured(chip, &dense).ok_or(NoTime::Layer)?);
+                let of_type = of_type.ok_or(NoTime::Layer)?;
+                // Whatever a call costs beside its layers was fitted with them.
+                if std::mem::take(&mut is_first) {
+                    cycles = of_type.of_call();
+                }
+                cycles += of_type.of_layer(dense.inputs(), dense.outputs());
+            }
             Layer::Table(_) if !beside.contains(&"tables") => beside.push("tables"),
             Layer::Table(_) => {}
             Layer::Softmax(_) => beside.push("softmax"),
         }
     }
-    let cycles = costs.total(layers).max(0.0).round() as u64;
+    let cycles = cycles.max(0.0).round() as u64;
     Ok(Time { cycles, clock_mhz: chip.clock_mhz, waits: waits.clocks(chip, model), beside })
 }
 
-/// Inputs and rows of a layer, if it is of the kind that was measured.
-fn measured(chip: &Chip, dense: &Dense<'_>) -> Option<(usize, usize)> {
+/// Returns the data type of a layer's weights, if the layer is of the kind that was measured.
+fn measured(chip: &Chip, dense: &Dense<'_>) -> Option<WeightType> {
     let types = [dense.input.data_type, dense.output.data_type];
-    (types == [DataType::Int8; 2] && chip.core.int8_layout() == dense.layout)
-        .then(|| (dense.inputs(), dense.outputs()))
+    let weight_type = dense.layout.weight_type();
+    let is_packed = chip.core.layout(weight_type, DataType::Int8) == dense.layout;
+    (types == [DataType::Int8; 2] && is_packed).then_some(weight_type)
 }
 
 #[cfg(test)]
@@ -118,5 +139,6 @@ mod tests {
         assert_eq!(parts, [1.0, 2.0, 5.0, 1.0, 4.0, 3.0, 3.0 + 6.0]);
         let costs = Costs([100.0, 0.0, 0.0, 0.0, 0.0, 10.0, 1.0]);
         assert_eq!(costs.total([(9, 5), (5, 3)]), 139.0);
+        assert_eq!(costs.of_call() + costs.of_layer(9, 5) + costs.of_layer(5, 3), 139.0);
     }
 }

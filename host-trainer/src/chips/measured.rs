@@ -20,8 +20,9 @@ pub struct Measured {
     pub targets: BTreeMap<String, Code>,
     /// RAM of boards with the device application, per target.
     pub boards: BTreeMap<String, BoardRam>,
-    /// Cycles of the parts of an inference, per core with published timings.
-    pub cycles: BTreeMap<String, Costs>,
+    /// Cycles of the parts of an inference, per data type of the weights and core with published
+    /// timings.
+    pub cycles: BTreeMap<String, BTreeMap<String, Costs>>,
     /// Executed instructions of the parts of an inference, per core.
     pub instructions: BTreeMap<String, Costs>,
 }
@@ -102,7 +103,9 @@ impl Measured {
              beside the tiles, four\n# weights of each row of a tile, four weights of a row beside the \
              tiles.",
         );
-        for (name, costs) in [("cycles", &self.cycles), ("instructions", &self.instructions)] {
+        let cycles =
+            self.cycles.iter().map(|(weights, costs)| (format!("cycles.{weights}"), costs));
+        for (name, costs) in cycles.chain([("instructions".to_string(), &self.instructions)]) {
             let _ = write!(text, "\n[{name}]\n");
             for (core, Costs(costs)) in costs {
                 let _ = writeln!(text, "{core} = {costs:?}");

@@ -10,7 +10,7 @@ mod measured;
 mod waits;
 
 use firmware::link::frame_len;
-use model_format::{Model, OpSet, WeightLayout};
+use model_format::{Model, OpSet, WeightLayout, WeightType};
 
 pub use cycles::{Costs, NoTime, PARTS, Time};
 pub use measured::{BoardRam, Code, Measured};
@@ -215,10 +215,12 @@ impl Chip {
             stack: board.stack + STACK_MARGIN,
             stack_signed: board.stack_signed + STACK_MARGIN,
         };
-        let costs = self.timing.and_then(|core| measured.cycles.get(core));
+        let costs = |weight_type: WeightType| {
+            measured.cycles.get(weight_type.name()).and_then(|of| of.get(self.timing?))
+        };
         Ok(Prediction {
             board,
-            time: cycles::predict(self, costs, waits, model),
+            time: cycles::predict(self, &costs, waits, model),
             code: code.of(OpSet::of(model)),
             model: model.file_len() as u64,
             scratch: model.scratch_len() as u64 * 4,
@@ -244,8 +246,10 @@ mod tests {
         let measured = Measured::read().unwrap();
         for chip in CHIPS {
             assert!(measured.targets.contains_key(chip.target), "{}", chip.name);
-            let timed = |core| measured.cycles.contains_key(core);
-            assert!(chip.timing.is_none_or(timed), "{}", chip.name);
+            for weights in WeightType::ALL {
+                let timed = |core| measured.cycles[weights.name()].contains_key(core);
+                assert!(chip.timing.is_none_or(timed), "{} {}", chip.name, weights.name());
+            }
         }
     }
 }

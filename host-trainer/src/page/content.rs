@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use model_format::{Encoding, Model};
+use model_format::{Encoding, Model, WeightType};
 use serde_json::{Map, Value, json};
 
 use crate::chips::{ChipError, Costs, Measured};
@@ -104,7 +104,8 @@ fn content(
     let images = images(model, dataset)?.map(|chosen| {
         json!({ "words": chosen.preparation.to_string(), "origin": chosen.origin.to_string() })
     });
-    let Measured { cycles, instructions, .. } = Measured::read()?;
+    let Measured { mut cycles, instructions, .. } = Measured::read()?;
+    let cycles = cycles.remove(WeightType::Int8.name()).unwrap_or_default();
     let by_core = |costs: BTreeMap<String, Costs>| -> Map<String, Value> {
         costs.into_iter().map(|(core, Costs(parts))| (core, json!(parts))).collect()
     };

@@ -81,17 +81,13 @@ impl Candidate {
 }
 
 impl Space {
-    /// Creates the space around a preset. `flash` bounds the widths. Cycles are predicted only for
-    /// int8 weights and activations: with `timed`, there are no others.
+    /// Creates the space around a preset. `flash` bounds the widths. Cycles are not predicted for int16
+    /// activations: with `timed`, there are none.
     pub fn new(base: Preset, inputs: usize, flash: u64, timed: bool) -> Self {
         let all = [WeightType::Int8, WeightType::Int4, WeightType::Int2, WeightType::Ternary];
         // int2 weights have no zero.
         let pruned = base.training.pruning.is_some();
-        let weights = all.into_iter().filter(|of| match of {
-            WeightType::Int8 => true,
-            WeightType::Int2 => !timed && !pruned,
-            WeightType::Int4 | WeightType::Ternary => !timed,
-        });
+        let weights = all.into_iter().filter(|of| !pruned || *of != WeightType::Int2);
         let activations = match base.quantization.activations {
             Activations::Int16 => vec![DataType::Int16],
             Activations::Auto if base.data.dataset.has_values() && !timed => {
@@ -390,7 +386,7 @@ optimizer = { sgd = { learning_rate = 0.1 } }
                 candidate = space.draw(&mut random);
                 for candidate in [&other, &candidate] {
                     space.preset(candidate, 2).unwrap();
-                    assert!(!timed || candidate.weights == WeightType::Int8);
+                    assert!(!timed || candidate.activations == DataType::Int8);
                     assert!(candidate.hidden.len() <= 3, "{candidate:?}");
                 }
             }
