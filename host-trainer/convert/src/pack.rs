@@ -225,6 +225,9 @@ mod tests {
     use model_format::build::{InputSpec, OutputSpec, SelfTestSpec};
     use model_format::{Clamp, Encoding, Multiplier};
 
+    use model_format::Quantization;
+    use model_format::build::DenseSpec;
+
     use super::*;
 
     fn dense(inputs: usize, outputs: usize, weight: i8, layout: WeightLayout) -> LayerSpec {
