@@ -144,6 +144,44 @@ mod tests {
         }
     }
 
+    /// The choice of [`min_cross_entropy`], with the cost of every range computed to the end.
+    fn exhaustive(logits: &[f32], width: usize) -> Range {
+        let all = min_max(logits);
+        let rows = LogitRows::new(logits, width, all);
+        let choose = |range: &dyn Fn(f32) -> Range| {
+            let costs = (1..=SHARES).map(|step| {
+                let range = range(step as f32 / SHARES as f32);
+                (rows.cross_entropy(range, &LeastCost::default()), step, range)
+            });
+            costs.min_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1))).unwrap().2
+        };
+        let mut best = all;
+        for _ in 0..ROUNDS {
+            best = choose(&|share| Range::new(best.low(), all.high() * share));
+            best = choose(&|share| Range::new(all.low() * share, best.high()));
+        }
+        best
+    }
+
+    #[test]
+    fn giving_ranges_up_early_changes_no_choice() {
+        // Thousands of rows: many looks at the least cost, in which rows that follow count.
+        for (width, rows) in [(2, 3000), (3, 4100), (10, 2000)] {
+            for spread in [3.0, 12.0] {
+                // Some logits are far off.
+                let logit = |index: usize| {
+                    let far = if index.is_multiple_of(17) { 4.0 } else { 1.0 };
+                    spread * far * random(index * index % 100_003)
+                };
+                let logits: Vec<f32> = (0..width * rows).map(logit).collect();
+                let (found, expected) =
+                    (min_cross_entropy(&logits, width), exhaustive(&logits, width));
+                assert_eq!(found, expected, "{width} × {rows}, ±{spread}");
+                assert_ne!(found, min_max(&logits), "{width} × {rows}, ±{spread}");
+            }
+        }
+    }
+
     #[test]
     fn logits_that_are_all_zero_have_a_range() {
         assert_eq!(min_cross_entropy(&[0.0; 30], 10), Range::ZERO);
