@@ -130,7 +130,7 @@ impl OutputPin for Light<'_> {
 /// A bus with a LIS3DH whose FIFO holds the rest of a recording.
 pub struct Bus<'r> {
     samples: core::slice::Iter<'r, [u8; 6]>,
-    /// What follows at the end of the recording: nothing, or the recording again.
+    /// Samples after the end of the recording: none, or the recording again.
     then: &'r [[u8; 6]],
     /// Its registers, as they were written.
     registers: [u8; 0x40],

@@ -22,7 +22,7 @@ pub(super) struct Rows {
     pub(super) phase_bytes: usize,
     /// Bytes of weights of a row, which are the values of a phase.
     pub(super) len: usize,
-    /// What the products of each row are added to; those of int2 twice.
+    /// Sums of the rows, to which the products are added; those of int2 twice.
     pub(super) sums: *mut i32,
     /// At least 1.
     pub(super) rows: usize,

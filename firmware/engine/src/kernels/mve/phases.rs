@@ -45,7 +45,7 @@ impl Phases {
 
 /// Makes x − zero point.
 ///
-/// What the codes of weights are too much is the same for all rows, a multiple of Σ (x − zero point).
+/// The excess of the codes over the weights adds the same to all rows: a multiple of Σ (x − zero point).
 #[inline(always)]
 pub(super) fn prepare<'s>(
     layer: &Dense<'_>,
