@@ -68,6 +68,7 @@ fn the_examples_are_what_is_sent() {
         output_bytes: 10,
         layers: 2,
         model_bytes: 3147,
+        in_ram: true,
         scratch_bytes: 240,
         stack_bytes: Some(1500),
         bad_frames: 0,

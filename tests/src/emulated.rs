@@ -107,14 +107,35 @@ fn build(
 /// # Panics
 /// When it can't be built, with cargo's words.
 pub fn firmware_at_level(board: &'static Board, level: &str) -> PathBuf {
+    let kind = format!("level-{}", level.trim_matches('"'));
+    // Levels of single packages override that of the profile.
+    firmware_aside(board, &kind, |build| {
+        for package in ["", "package.firmware.", "package.model-format."] {
+            build.arg("--config").arg(format!("profile.release.{package}opt-level={level}"));
+        }
+    })
+}
+
+/// [`firmware_for`] a board that is only emulated, with the weights in RAM.
+///
+/// # Panics
+/// When it can't be built, with cargo's words.
+pub fn firmware_with_weights_in_ram(board: &'static Board) -> PathBuf {
+    firmware_aside(board, "ram", |build| {
+        build.env("THIMBLE_WEIGHTS", "ram");
+    })
+}
+
+/// The firmware of a board with its default model, built in a way that has this name.
+fn firmware_aside(board: &'static Board, kind: &str, way: impl Fn(&mut Command)) -> PathBuf {
     let compiler = Finished::of(cargo().args(["-vV"]).current_dir(root())).success().stdout;
-    let parts = [board.name, board.target, level, &compiler];
+    let parts = [board.name, board.target, kind, &compiler];
     let key = content_key(&[parts.join(" ").as_bytes(), &sources()]);
-    cached(&format!("{}-level-{}-{key}.elf", board.name, level.trim_matches('"')), |elf| {
+    cached(&format!("{}-{kind}-{key}.elf", board.name), |elf| {
         let target_dir = root().join("firmware/boards/target");
-        // Parts that are equal at all levels are built once. The program is kept separate, so that
+        // Parts that are equal in all ways are built once. The program is kept separate, so that
         // it is not taken for the board's own.
-        let aside = target_dir.join("levels");
+        let aside = target_dir.join("aside");
         let mut build = cargo();
         build
             .current_dir(root().join("firmware/boards").join(board.name))
@@ -123,10 +144,7 @@ pub fn firmware_at_level(board: &'static Board, level: &str) -> PathBuf {
             .env_remove("THIMBLE_MODEL")
             .arg("--target-dir")
             .arg(&aside);
-        // Levels of single packages override that of the profile.
-        for package in ["", "package.firmware.", "package.model-format."] {
-            build.arg("--config").arg(format!("profile.release.{package}opt-level={level}"));
-        }
+        way(&mut build);
         Finished::of(&mut build).success();
         let built = aside.join(board.target).join("release").join(board.name);
         fs::copy(&built, elf).unwrap_or_else(|error| panic!("{}: {error}", built.display()));

@@ -72,6 +72,7 @@ fn the_client_in_python_gets_what_ours_gets() {
         format!("output_bytes {}", info.output_bytes),
         format!("layers {}", info.layers),
         format!("model_bytes {}", info.model_bytes),
+        format!("in_ram {}", if info.in_ram { "True" } else { "False" }),
         format!("scratch_bytes {}", info.scratch_bytes),
         format!("bad_frames {}", info.bad_frames),
         format!("saturated_inputs {}", info.saturated_inputs),

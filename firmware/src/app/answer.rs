@@ -36,6 +36,8 @@ pub(super) struct Device<'m, 's, B> {
     pub file: &'m [u8],
     /// The slot that it lies in; none for the one that is built in.
     pub running: Option<u8>,
+    /// Whether the file is a copy in RAM.
+    pub in_ram: bool,
     /// Scratch memory of the engine. It keeps nothing from one request to the next, so that a new
     /// model is tested in it, too.
     pub scratch: &'s mut [u32],
@@ -157,6 +159,7 @@ impl<'m, B: Board> Device<'m, '_, B> {
             output_bytes: model.output_bytes() as u16,
             layers: model.layers().len() as u8,
             model_bytes: model.file_len() as u32,
+            in_ram: self.in_ram,
             scratch_bytes: model.scratch_len().saturating_mul(4) as u32,
             stack_bytes: self.board.stack_bytes(),
             bad_frames: self.bad_frames,

@@ -31,6 +31,8 @@ pub struct Start<'m> {
     pub file: &'m [u8],
     /// The slot that it lies in; none for the one that is built in.
     pub slot: Option<u8>,
+    /// Whether `file` is a copy in RAM.
+    pub in_ram: bool,
 }
 
 /// The device application.
@@ -64,6 +66,7 @@ impl<'m, 's, 'b, B: Board> App<'m, 's, 'b, B> {
             model,
             file: start.file,
             running: start.slot,
+            in_ram: start.in_ram,
             scratch,
             board,
             update: None,

@@ -202,7 +202,7 @@ impl Bed {
             Bench { light: Light::default(), ticks: 8, slots, restarts: 0, policy, entropy };
         let mut wire = Wire { to_device: sent.to_vec().into(), from_device: vec![] };
         let (mut receive, mut send) = ([0; 300], [0; 300]);
-        let start = Start { file: &file, slot: slot.map(|slot| slot as u8) };
+        let start = Start { file: &file, slot: slot.map(|slot| slot as u8), in_ram: false };
         let mut app = App::new(start, &mut scratch, board, &mut receive, &mut send).unwrap();
         app.serve(&mut wire).unwrap();
         let board = app.device.board;
@@ -265,6 +265,7 @@ fn answers_each_request_and_blinks() {
         "board: \"bench\"",
         "model: \"times 2\"",
         "input_bytes: 2, output_bytes: 2, layers: 1",
+        "in_ram: false",
         "stack_bytes: Some(123)",
         "slots: None",
     ] {

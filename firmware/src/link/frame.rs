@@ -256,6 +256,7 @@ mod tests {
             output_bytes: u16::MAX,
             layers: u8::MAX,
             model_bytes: u32::MAX,
+            in_ram: true,
             scratch_bytes: u32::MAX,
             stack_bytes: Some(u32::MAX),
             bad_frames: u32::MAX,

@@ -26,6 +26,8 @@ pub struct Info<'a> {
     pub layers: u8,
     /// Bytes of the model file.
     pub model_bytes: u32,
+    /// Whether the model was copied to RAM at the start, and is read there.
+    pub in_ram: bool,
     /// Bytes of scratch memory that the engine uses.
     pub scratch_bytes: u32,
     /// The most bytes of stack that have been in use, where the board measures it;

@@ -33,7 +33,7 @@ pub use response::{Benchmark, Counter, Response, SelfTestReport, Updated};
 pub use sensor::{MAX_AXES, SensorInfo};
 
 /// Version of the protocol. A computer that speaks another one reports both and stops.
-pub const PROTOCOL: u8 = 4;
+pub const PROTOCOL: u8 = 5;
 
 /// A request or a response, with the number that ties the two together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -23,6 +23,8 @@ pub struct DeviceInfo {
     pub layers: usize,
     /// Size of the model file in bytes.
     pub model_bytes: u32,
+    /// Whether the device copied the model to RAM at its start, and reads it there.
+    pub in_ram: bool,
     /// Scratch memory of the engine in bytes.
     pub scratch_bytes: u32,
     /// Maximum stack usage in bytes, where the board measures it;
@@ -49,6 +51,7 @@ impl From<Info<'_>> for DeviceInfo {
             output_bytes: info.output_bytes.into(),
             layers: info.layers.into(),
             model_bytes: info.model_bytes,
+            in_ram: info.in_ram,
             scratch_bytes: info.scratch_bytes,
             stack_bytes: info.stack_bytes,
             bad_frames: info.bad_frames,

@@ -69,25 +69,32 @@ fn split_ram(script: &str, needed: usize, what: &str) {
 
 /// Ends the build, with the figures, if statics of a model and the stack are more than this board
 /// has; the linker knows more exactly, but not what takes how much.
-pub(super) fn check(scratch_words: usize, receive: usize, send: usize) {
+pub(super) fn check(scratch_words: usize, receive: usize, send: usize, copy_words: usize) {
     let Ok(script) = fs::read_to_string("memory.x") else { return };
     let Some((_, ram, _)) = ram_line(&script) else { return };
     let Some(available) = ram.bytes() else { return };
     let needs = Needs::of_target();
-    let model = 4 * scratch_words + receive + send;
+    let model = 4 * (scratch_words + copy_words) + receive + send;
     let sum = model + needs.statics + needs.stack();
     if sum > available {
         fail(&format!(
             "the model does not fit into this board's RAM of {available} bytes: scratch memory \
-             {scratch}, frames {frames}, other statics {statics}, stack {stack}{signed}, together \
+             {scratch}, frames {frames},{copy} other statics {statics}, stack {stack}{signed}, together \
              {sum} bytes. Set THIMBLE_MODEL to a model with fewer inputs or narrower layers{remedy}.",
+            copy = match copy_words {
+                0 => String::new(),
+                words => format!(" a copy of the model {},", 4 * words),
+            },
             scratch = 4 * scratch_words,
             frames = receive + send,
             statics = needs.statics,
             stack = needs.stack(),
             signed = if cfg!(feature = "signed") { " (with signatures)" } else { "" },
-            remedy =
-                if cfg!(feature = "signed") { ", or build without --features signed" } else { "" },
+            remedy = match (copy_words, cfg!(feature = "signed")) {
+                (1.., _) => ", or set THIMBLE_WEIGHTS=flash",
+                (0, true) => ", or build without --features signed",
+                (0, false) => "",
+            },
         ));
     }
 }

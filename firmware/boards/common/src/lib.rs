@@ -42,27 +42,36 @@ pub use crate::entropy::Entropy;
 pub use crate::parts::{NO_SENSOR, Parts, Watchdog};
 
 /// Memory that a board lends, sized by its model at build time.
-pub struct Memory<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize> {
+pub struct Memory<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize, const COPY: usize> {
     /// Words that the engine computes in.
     pub scratch: [u32; SCRATCH],
     /// The longest request.
     pub receive: [u8; RECEIVE],
     /// The longest answer.
     pub send: [u8; SEND],
+    /// Words for a copy of the model, which is faster to read than flash; none where it stays there.
+    pub copy: [u32; COPY],
 }
 
-impl<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize> Memory<SCRATCH, RECEIVE, SEND> {
+impl<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize, const COPY: usize>
+    Memory<SCRATCH, RECEIVE, SEND, COPY>
+{
     /// All zero.
-    pub const ZERO: Self = Memory { scratch: [0; SCRATCH], receive: [0; RECEIVE], send: [0; SEND] };
+    pub const ZERO: Self = Memory {
+        scratch: [0; SCRATCH],
+        receive: [0; RECEIVE],
+        send: [0; SEND],
+        copy: [0; COPY],
+    };
 }
 
 /// Answers requests on the UART for ever, with the model of the newest slot that has a good one, or
 /// else with the one that is built in. A model with which the board hangs, or faults at every start,
 /// is no longer trusted.
-pub fn run<L, K, F, S, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
+pub fn run<L, K, F, S, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize, const COPY: usize>(
     parts: Parts<L, K, F, S>,
     model: &'static [u8],
-    memory: &'static mut Memory<SCRATCH, RECEIVE, SEND>,
+    memory: &'static mut Memory<SCRATCH, RECEIVE, SEND, COPY>,
     uart: impl Read + Write,
 ) -> !
 where
@@ -75,10 +84,10 @@ where
 }
 
 /// As [`run()`], with something to do at the end of the start: it gets the slot that runs.
-pub fn run_after<L, K, F, S, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
+pub fn run_after<L, K, F, S, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize, const COPY: usize>(
     mut parts: Parts<L, K, F, S>,
     model: &'static [u8],
-    memory: &'static mut Memory<SCRATCH, RECEIVE, SEND>,
+    memory: &'static mut Memory<SCRATCH, RECEIVE, SEND, COPY>,
     mut uart: impl Read + Write,
     last_step: impl FnOnce(Option<u8>),
 ) -> !
@@ -89,12 +98,13 @@ where
     S: Sensor,
 {
     let start = choose_model(&mut parts, model, memory);
-    match self::start(start.file, &mut memory.scratch) {
+    let Memory { scratch, receive, send, copy } = memory;
+    let start = in_ram(start, copy);
+    match self::start(start.file, scratch) {
         Ok(mut engine) => greet(parts.name, start.slot, &mut engine),
         // The build script has parsed the same bytes: the flash is damaged.
         Err(problem) => panic!("{}", problem),
     }
-    let Memory { scratch, receive, send } = memory;
     let slot = start.slot;
     let Ok(mut app) = App::new(start, scratch, parts, receive, send) else {
         unreachable!("an engine was made of the same model in the same memory")
@@ -110,15 +120,15 @@ where
 }
 
 /// The model to run: that of the newest slot that has a good one, or else the one built in.
-fn choose_model<L, K, F, S, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
+fn choose_model<L, K, F, S, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize, const COPY: usize>(
     parts: &mut Parts<L, K, F, S>,
     built_in: &'static [u8],
-    memory: &mut Memory<SCRATCH, RECEIVE, SEND>,
+    memory: &mut Memory<SCRATCH, RECEIVE, SEND, COPY>,
 ) -> Start<'static>
 where
     F: MappedFlash,
 {
-    let none = Start { file: built_in, slot: None };
+    let none = Start { file: built_in, slot: None, in_ram: false };
     let last = attempts::begin(parts.watchdog.hung);
     let Some(slots) = &mut parts.slots else { return none };
     slots.set_feed(parts.watchdog.feed);
@@ -146,7 +156,16 @@ where
     file.map_or(none, |file| Start {
         file: signature_policy::SIGNATURE_POLICY.model_file(file),
         slot: started.slot.map(|slot| slot as u8),
+        in_ram: false,
     })
+}
+
+/// Copies the model to RAM, if it has room there.
+fn in_ram(start: Start<'static>, copy: &'static mut [u32]) -> Start<'static> {
+    let copy: &mut [u8] = bytemuck::must_cast_slice_mut(copy);
+    let Some(copy) = copy.get_mut(..start.file.len()) else { return start };
+    copy.copy_from_slice(start.file);
+    Start { file: copy, in_ram: true, ..start }
 }
 
 /// The engine for a model.

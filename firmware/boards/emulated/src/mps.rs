@@ -34,9 +34,9 @@ pub unsafe trait Image {
 }
 
 /// Starts the board, and does what the command line asks.
-pub fn run<I: Image, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
+pub fn run<I: Image, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize, const COPY: usize>(
     model: &'static [u8],
-    memory: &'static mut Memory<SCRATCH, RECEIVE, SEND>,
+    memory: &'static mut Memory<SCRATCH, RECEIVE, SEND, COPY>,
     work: &'static mut [u32],
 ) -> ! {
     // Masked for ever: they only end the core's sleep.

@@ -13,9 +13,9 @@ use volatile_register::RW;
 use crate::{files, ram};
 
 /// Starts the machine, and does what the command line asks.
-pub fn run<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize>(
+pub fn run<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize, const COPY: usize>(
     model: &'static [u8],
-    memory: &'static mut Memory<SCRATCH, RECEIVE, SEND>,
+    memory: &'static mut Memory<SCRATCH, RECEIVE, SEND, COPY>,
     work: &'static mut [u32],
 ) -> ! {
     stack::paint();

@@ -95,8 +95,11 @@ pub fn info(client: &mut AnyClient) -> anyhow::Result<()> {
 pub fn print_info(info: &DeviceInfo) {
     println!("board       {}, firmware {}", info.board, info.firmware);
     println!(
-        "model       {} (checksum {:08x}), {} bytes",
-        info.model, info.checksum, info.model_bytes
+        "model       {} (checksum {:08x}), {} bytes{}",
+        info.model,
+        info.checksum,
+        info.model_bytes,
+        if info.in_ram { ", copied to RAM" } else { "" }
     );
     println!(
         "shape       {} inputs, {} outputs, {} layers",

@@ -87,7 +87,7 @@ class BoardView {
 
   show() {
     const { last: info } = this.board;
-    const rows = [["board", info.board], ["firmware", info.firmware], ["model", info.model], ["model file", `${grouped(info.model_bytes)} bytes`],
+    const rows = [["board", info.board], ["firmware", info.firmware], ["model", info.model], ["model file", `${grouped(info.model_bytes)} bytes${info.in_ram ? ", copied to RAM" : ""}`],
       ["scratch memory", `${grouped(info.scratch_bytes)} bytes`],
       ["stack", info.stack_bytes === null ? "not measured" : `${grouped(info.stack_bytes)} bytes`],
       ["slots", info.slots ? `2 of ${grouped(info.slots.capacity)} bytes, ${info.slots.updates} updates` : "none: the model is built in"],

@@ -1,6 +1,6 @@
 // The computer's end of the link to a board: firmware/LINK.md, protocol version 4.
 
-const PROTOCOL = 4;
+const PROTOCOL = 5;
 const BAUD_RATE = 115200;
 /** Milliseconds until a response must have come; an update erases and tests. */
 const WAIT = 10_000, LONG_WAIT = 60_000;
@@ -176,7 +176,7 @@ class Board {
     if (protocol !== PROTOCOL) throw new Refusal(`The board speaks version ${protocol} of the protocol, and this page version ${PROTOCOL}. Update ${protocol < PROTOCOL ? "its firmware" : "the page"}.`);
     const info = {
       board: f.text(), firmware: f.text(), model: f.text(), checksum: f.int(), input_bytes: f.int(), output_bytes: f.int(),
-      layers: f.u8(), model_bytes: f.int(), scratch_bytes: f.int(), stack_bytes: f.option(() => f.int()), bad_frames: f.int(),
+      layers: f.u8(), model_bytes: f.int(), in_ram: f.u8() === 1, scratch_bytes: f.int(), stack_bytes: f.option(() => f.int()), bad_frames: f.int(),
       saturated_inputs: f.int(),
       slots: f.option(() => ({ running: f.option(() => f.u8()), capacity: f.int(), chunk: f.int(), unit: f.int(), updates: f.int(), erases: [f.int(), f.int()] })),
       signed: f.option(() => ({ version: f.option(() => f.int()), floor: f.int(), commands: f.u8() === 1 })),
