@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use thimble_tests::command::{Finished, host_trainer};
-use thimble_tests::workspace::{empty_dir, read, write};
+use thimble_tests::workspace::{empty_dir, read, root, write};
 
 fn run(folder: &Path, arguments: &[&str]) -> Finished {
     Finished::of(&mut host_trainer(folder, arguments))
@@ -169,4 +169,36 @@ fn a_folder_of_images_is_learnt_and_predicted() {
     run(&folder, &["train", "photos.toml", "--quiet", "--set", set]).success();
     write(folder.join("photos/left/broken.png"), "no image");
     run(&folder, &["train", "photos.toml"]).refused(1, &["broken.png"]);
+}
+
+#[test]
+fn a_csv_file_is_trained_without_a_preset() {
+    let folder = empty_dir("own_data_one_line");
+    let table = String::from_utf8(read(root().join("tests/cases/tables/wine.csv"))).unwrap();
+    // A column of words that is no feature, and a missing value.
+    let lines = table.lines().enumerate().map(|(number, line)| match number {
+        0 => format!("bottle,{line}\n"),
+        1 => format!("b1,NA,{}\n", line.split_once(',').unwrap().1),
+        _ => format!("b{number},{line}\n"),
+    });
+    write(folder.join("wine.csv"), lines.collect::<String>());
+    let train = |arguments: &[&str]| {
+        let fixed = ["train", "wine.csv", "--set", "training.epochs=20"];
+        Finished::of(&mut host_trainer(&folder, &[&fixed[..], arguments].concat()))
+    };
+    train(&[]).refused(1, &["wine.csv", "--target", "alcohol"]);
+    let of_kind = ["--target", "kind"];
+    train(&of_kind).refused(1, &["wine.csv", "`bottle`", "--ignore"]);
+    let ignored = [&of_kind[..], &["--ignore", "bottle"]].concat();
+    train(&ignored).refused(1, &["wine.csv", "line 2", "`NA`", "--missing"]);
+    let trained = train(&[&ignored[..], &["--missing", "drop"]].concat()).success();
+    assert!(trained.stdout.contains("13-16-3"), "{}", trained.stdout);
+    Finished::of(&mut host_trainer(&folder, &["predict", "runs/wine", "--row", "0"])).success();
+    // The preset of the run is a template.
+    let again = ["train", "runs/wine/preset.toml", "--output", "again", "--quiet"];
+    Finished::of(&mut host_trainer(&folder, &again)).success();
+    let model = |run: &str| read(folder.join(run).join("model.thimble"));
+    assert!(model("runs/wine") == model("again"), "the same settings give the same model");
+    Finished::of(&mut host_trainer(&folder, &["train", "digits", "--target", "kind"]))
+        .refused(1, &["--target", "digits"]);
 }

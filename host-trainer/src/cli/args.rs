@@ -30,6 +30,7 @@ use super::search::SearchArgs;
 #[cfg(feature = "serve")]
 use super::serve::ServeArgs;
 use super::shard::ShardArgs;
+use super::table::TableArgs;
 use super::weights::Weights;
 use crate::data::Fold;
 use crate::experiment::Experiment;
@@ -123,9 +124,12 @@ pub enum Command {
 /// Arguments of `train`.
 #[derive(Debug, Args)]
 pub struct TrainArgs {
-    /// Name of a preset, or a file that ends in .toml
-    #[arg(default_value = "digits", value_name = "PRESET|FILE.toml")]
+    /// Name of a preset, a file that ends in .toml, or a CSV file with --target
+    #[arg(default_value = "digits", value_name = "PRESET|FILE.toml|DATA.csv")]
     pub preset: String,
+    /// Columns of a CSV file
+    #[command(flatten)]
+    pub table: TableArgs,
     /// Output folder of the run [default: runs/PRESET]
     #[arg(long, short, value_name = "DIR")]
     pub output: Option<PathBuf>,
@@ -187,9 +191,12 @@ pub struct TrainArgs {
 /// Arguments of `sweep`.
 #[derive(Debug, Args)]
 pub struct SweepArgs {
-    /// Name of a preset, or a file that ends in .toml
-    #[arg(value_name = "PRESET|FILE.toml")]
+    /// Name of a preset, a file that ends in .toml, or a CSV file with --target
+    #[arg(value_name = "PRESET|FILE.toml|DATA.csv")]
     pub preset: String,
+    /// Columns of a CSV file
+    #[command(flatten)]
+    pub table: TableArgs,
     /// Setting and its values, such as training.batch_size=32,128; repeatable: every combination is
     /// trained
     #[arg(long, value_name = "KEY=VALUE,VALUE,…", required = true)]
@@ -470,6 +477,7 @@ impl Default for Command {
     fn default() -> Self {
         Command::Train(TrainArgs {
             preset: "digits".to_string(),
+            table: TableArgs::default(),
             output: None,
             set: Vec::new(),
             fold: None,

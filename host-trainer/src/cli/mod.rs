@@ -44,6 +44,7 @@ mod search;
 mod serve;
 mod shard;
 mod sweep;
+mod table;
 mod terminal;
 mod trace;
 mod train;

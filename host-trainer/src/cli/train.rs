@@ -21,7 +21,7 @@ use crate::experiment::{Experiment, Plan, SavedRun, Trained, metrics};
 use crate::foreign_text::{self, escaped, shown};
 use crate::network::Network;
 use crate::pack::Core;
-use crate::preset::{self, Preset};
+use crate::preset::Preset;
 use crate::report::{
     Column, architecture_text, attempts_text, aware_text, clipping_text, confusion_text,
     constant_warnings, feature_ranges, grouped, intake_text, intake_warnings, model_text, percent,
@@ -107,7 +107,9 @@ pub(super) fn preset_of(args: &TrainArgs, fold: Option<Fold>) -> anyhow::Result<
     }
     let settings = weights_setting(args)?.into_iter().chain(args.set.clone()).chain(fold);
     let settings: Vec<String> = settings.collect();
-    let preset = preset::find(&args.preset)?.with_teachers(&args.teacher)?;
+    let locations = Locations::from_environment(args.data.data_dir.clone());
+    let preset = args.table.find(&args.preset, &settings, &locations)?;
+    let preset = preset.with_teachers(&args.teacher)?;
     let mut preset = preset.with_settings(&settings)?;
     preset.seed = args.seed.unwrap_or(preset.seed);
     Ok(preset)

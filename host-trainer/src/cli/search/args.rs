@@ -9,6 +9,7 @@ use crate::cli::args::{DataArgs, ThreadArgs};
 use crate::cli::log::LogArgs;
 use crate::cli::quantities::{bytes, count};
 use crate::cli::shard::ShardArgs;
+use crate::cli::table::TableArgs;
 
 /// Arguments of `search`.
 #[derive(Debug, Args)]
@@ -16,9 +17,9 @@ pub struct SearchArgs {
     /// Name of a preset, a file that ends in .toml, or a CSV file with --target
     #[arg(value_name = "PRESET|FILE.toml|DATA.csv", default_value = "digits")]
     pub data: String,
-    /// Column of a CSV file to predict
-    #[arg(long, value_name = "COLUMN")]
-    pub target: Option<String>,
+    /// Columns of a CSV file
+    #[command(flatten)]
+    pub table: TableArgs,
     /// Chip, such as nRF51822; `inspect RUN --for list` shows all
     #[arg(long = "for", value_name = "CHIP")]
     pub chip: String,

@@ -1,10 +1,10 @@
 //! `host-trainer search`: the best networks within the budget of a chip.
 
 mod args;
-mod base;
 mod front;
 mod results;
 mod trainer;
+mod validation;
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
@@ -64,7 +64,8 @@ pub fn run(args: &SearchArgs, quiet: bool) -> anyhow::Result<()> {
     }
     let locations = Locations::from_environment(args.place.data_dir.clone())
         .with_progress(terminal::loading(quiet));
-    let base = base::base(args, &locations)?;
+    let base = args.table.find(&args.data, &args.set, &locations)?.with_settings(&args.set)?;
+    let base = Preset { seed: args.seed.unwrap_or(base.seed), ..base };
     if base.quantization.activations == Activations::Int16 && budget.cycles.is_some() {
         bail!(
             "--cycles: the cycles of int16 activations are not predicted. Leave --cycles out, or \
@@ -79,7 +80,7 @@ pub fn run(args: &SearchArgs, quiet: bool) -> anyhow::Result<()> {
             base.name
         );
     }
-    let plan = Plan::new(base::validated(&base), &locations)?;
+    let plan = Plan::new(validation::validated(&base), &locations)?;
     let space = Space::new(
         plan.preset.clone(),
         plan.network.inputs(),

@@ -25,7 +25,7 @@ use crate::atomic_file;
 use crate::data::{Locations, Source};
 use crate::experiment::{Error, Experiment, Plan, SavedRun, check_run, read_metrics};
 use crate::foreign_text;
-use crate::preset::{self, Preset};
+use crate::preset::Preset;
 use crate::run_folder::{MANIFEST, ManifestError, RunFolder, RunFolderError};
 use crate::threads::Threads;
 use crate::train::TrainError;
@@ -38,7 +38,8 @@ const KIND: Kind = Kind { noun: "sweep", file: "sweep.json", evidence: "0001", o
 
 /// Trains each point of the grid that is not finished, and shows all that are.
 pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
-    let base = preset::find(&args.preset)?.with_settings(&args.set)?;
+    let locations = Locations::from_environment(args.data.data_dir.clone());
+    let base = args.table.find(&args.preset, &args.set, &locations)?.with_settings(&args.set)?;
     let points = points(&args.grid)?;
     let presets: Vec<Preset> =
         points.iter().map(|point| base.with_settings(point)).collect::<Result<_, _>>()?;
@@ -61,7 +62,6 @@ pub fn run(args: &SweepArgs, quiet: bool) -> anyhow::Result<()> {
     }
     let shard = Shard::of_task(args.shards.shard)?;
     let threads = Threads::new(args.threads.threads).context("threads cannot be started")?;
-    let locations = Locations::from_environment(args.data.data_dir.clone());
     let interrupt = Interrupt::default();
     interrupt.watch();
     let stop = interrupt.stop.clone();
