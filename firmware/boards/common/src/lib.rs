@@ -42,7 +42,8 @@ pub use crate::entropy::Entropy;
 pub use crate::parts::{NO_SENSOR, Parts, Watchdog};
 
 /// Memory that a board lends, sized by its model at build time.
-pub struct Memory<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize, const COPY: usize> {
+pub struct Memory<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize, const COPY: usize>
+{
     /// Words that the engine computes in.
     pub scratch: [u32; SCRATCH],
     /// The longest request.
@@ -57,18 +58,23 @@ impl<const SCRATCH: usize, const RECEIVE: usize, const SEND: usize, const COPY: 
     Memory<SCRATCH, RECEIVE, SEND, COPY>
 {
     /// All zero.
-    pub const ZERO: Self = Memory {
-        scratch: [0; SCRATCH],
-        receive: [0; RECEIVE],
-        send: [0; SEND],
-        copy: [0; COPY],
-    };
+    pub const ZERO: Self =
+        Memory { scratch: [0; SCRATCH], receive: [0; RECEIVE], send: [0; SEND], copy: [0; COPY] };
 }
 
 /// Answers requests on the UART for ever, with the model of the newest slot that has a good one, or
 /// else with the one that is built in. A model with which the board hangs, or faults at every start,
 /// is no longer trusted.
-pub fn run<L, K, F, S, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize, const COPY: usize>(
+pub fn run<
+    L,
+    K,
+    F,
+    S,
+    const SCRATCH: usize,
+    const RECEIVE: usize,
+    const SEND: usize,
+    const COPY: usize,
+>(
     parts: Parts<L, K, F, S>,
     model: &'static [u8],
     memory: &'static mut Memory<SCRATCH, RECEIVE, SEND, COPY>,
@@ -84,7 +90,16 @@ where
 }
 
 /// As [`run()`], with something to do at the end of the start: it gets the slot that runs.
-pub fn run_after<L, K, F, S, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize, const COPY: usize>(
+pub fn run_after<
+    L,
+    K,
+    F,
+    S,
+    const SCRATCH: usize,
+    const RECEIVE: usize,
+    const SEND: usize,
+    const COPY: usize,
+>(
     mut parts: Parts<L, K, F, S>,
     model: &'static [u8],
     memory: &'static mut Memory<SCRATCH, RECEIVE, SEND, COPY>,
@@ -120,7 +135,16 @@ where
 }
 
 /// The model to run: that of the newest slot that has a good one, or else the one built in.
-fn choose_model<L, K, F, S, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize, const COPY: usize>(
+fn choose_model<
+    L,
+    K,
+    F,
+    S,
+    const SCRATCH: usize,
+    const RECEIVE: usize,
+    const SEND: usize,
+    const COPY: usize,
+>(
     parts: &mut Parts<L, K, F, S>,
     built_in: &'static [u8],
     memory: &mut Memory<SCRATCH, RECEIVE, SEND, COPY>,

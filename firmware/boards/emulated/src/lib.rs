@@ -43,7 +43,15 @@ use crate::failure::Failure;
 
 /// Does what the command line asks; ends the emulation afterwards, with a code that says how it
 /// went. `work` is for the commands that read and write files.
-pub fn run<L, K, F, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize, const COPY: usize>(
+pub fn run<
+    L,
+    K,
+    F,
+    const SCRATCH: usize,
+    const RECEIVE: usize,
+    const SEND: usize,
+    const COPY: usize,
+>(
     mut parts: Parts<L, K, F>,
     model: &'static [u8],
     memory: &'static mut Memory<SCRATCH, RECEIVE, SEND, COPY>,

@@ -34,7 +34,13 @@ pub unsafe trait Image {
 }
 
 /// Starts the board, and does what the command line asks.
-pub fn run<I: Image, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize, const COPY: usize>(
+pub fn run<
+    I: Image,
+    const SCRATCH: usize,
+    const RECEIVE: usize,
+    const SEND: usize,
+    const COPY: usize,
+>(
     model: &'static [u8],
     memory: &'static mut Memory<SCRATCH, RECEIVE, SEND, COPY>,
     work: &'static mut [u32],

@@ -14,7 +14,15 @@ use crate::{ending, sensors};
 /// Answers requests, with an accelerometer that plays a recording. A function of its own, so that the
 /// stack of boards without a sensor is measured without it.
 #[inline(never)]
-pub fn run<L, K, F, const SCRATCH: usize, const RECEIVE: usize, const SEND: usize, const COPY: usize>(
+pub fn run<
+    L,
+    K,
+    F,
+    const SCRATCH: usize,
+    const RECEIVE: usize,
+    const SEND: usize,
+    const COPY: usize,
+>(
     parts: Parts<L, K, F>,
     model: &'static [u8],
     memory: &'static mut Memory<SCRATCH, RECEIVE, SEND, COPY>,

@@ -24,5 +24,5 @@ unsafe impl Image for An385 {
 
 #[entry]
 fn main() -> ! {
-    mps::run::<An385, _, _, _>(MODEL, MEMORY.take(), WORK.take())
+    mps::run::<An385, _, _, _, _>(MODEL, MEMORY.take(), WORK.take())
 }

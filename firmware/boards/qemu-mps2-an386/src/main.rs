@@ -24,5 +24,5 @@ unsafe impl Image for An386 {
 
 #[entry]
 fn main() -> ! {
-    mps::run::<An386, _, _, _>(MODEL, MEMORY.take(), WORK.take())
+    mps::run::<An386, _, _, _, _>(MODEL, MEMORY.take(), WORK.take())
 }

@@ -24,5 +24,5 @@ unsafe impl Image for An500 {
 
 #[entry]
 fn main() -> ! {
-    mps::run::<An500, _, _, _>(MODEL, MEMORY.take(), WORK.take())
+    mps::run::<An500, _, _, _, _>(MODEL, MEMORY.take(), WORK.take())
 }

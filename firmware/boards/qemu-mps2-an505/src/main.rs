@@ -24,5 +24,5 @@ unsafe impl Image for An505 {
 
 #[entry]
 fn main() -> ! {
-    mps::run::<An505, _, _, _>(MODEL, MEMORY.take(), WORK.take())
+    mps::run::<An505, _, _, _, _>(MODEL, MEMORY.take(), WORK.take())
 }

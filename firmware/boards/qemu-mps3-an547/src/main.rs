@@ -24,5 +24,5 @@ unsafe impl Image for An547 {
 
 #[entry]
 fn main() -> ! {
-    mps::run::<An547, _, _, _>(MODEL, MEMORY.take(), WORK.take())
+    mps::run::<An547, _, _, _, _>(MODEL, MEMORY.take(), WORK.take())
 }
