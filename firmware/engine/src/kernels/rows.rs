@@ -10,7 +10,8 @@ use super::requantize::Output;
 /// which it adds the weighted sum of the row.
 pub(super) type Loop = unsafe extern "C" fn(*const u32, *const u32, *const u8, *mut i32);
 
-/// Writes the outputs of the rows from `from` on, whose weights lie row by row.
+/// Writes the outputs of the rows from `from` on, whose weights lie row by row. `known` is the same layer, of
+/// which the compiler knows the layout.
 ///
 /// # Safety
 /// The loop must read nothing but the prepared input and, where that leads it, the weights of its
@@ -18,6 +19,7 @@ pub(super) type Loop = unsafe extern "C" fn(*const u32, *const u32, *const u8, *
 #[inline(always)]
 pub(super) unsafe fn compute<C: Capabilities>(
     layer: &Dense<'_>,
+    known: Dense<'_>,
     x: &Prepared<'_>,
     biases: &[[u8; 4]],
     correction: i32,
@@ -25,8 +27,8 @@ pub(super) unsafe fn compute<C: Capabilities>(
     from: usize,
     single: Loop,
 ) {
-    let row_len = layer.layout.row_len(layer.inputs());
-    let weights = layer.weight_bytes().as_ptr();
+    let row_len = known.layout.row_len(known.inputs());
+    let weights = known.weight_bytes().as_ptr();
     let x = x.words.as_ptr_range();
     let mut row = from;
     while let Some(bias) = biases.get(row) {

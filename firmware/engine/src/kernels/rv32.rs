@@ -71,8 +71,11 @@ pub(super) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, outp
         unsafe { rows::quantize::<C>(layer, row, sums.get(..count).unwrap_or_default(), output) };
         row = row.wrapping_add(count);
     }
+    if row == biases.len() {
+        return;
+    }
     // SAFETY: as said above.
-    unsafe { rows::compute::<C>(layer, x, biases, x.correction, output, row, single) };
+    unsafe { rows::compute::<C>(layer, *layer, x, biases, x.correction, output, row, single) };
 }
 
 // SAFETY: the assembly below takes and gives what is declared here.

@@ -95,6 +95,9 @@ pub(super) unsafe fn compute<C: Capabilities>(
         }
         row = row.wrapping_add(ROWS);
     }
+    if row == biases.len() {
+        return;
+    }
     // SAFETY: the caller's promise.
-    unsafe { rows::compute::<C>(layer, x, biases, correction, output, row, loops.single) };
+    unsafe { rows::compute::<C>(layer, *layer, x, biases, correction, output, row, loops.single) };
 }

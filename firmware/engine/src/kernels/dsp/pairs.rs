@@ -17,9 +17,39 @@ use crate::kernels::{Prepared, Workspace, rows};
 
 use super::tiles::{self, Tiles};
 
+/// Blocks of an input that are too few to look for those that are zero.
+const FEW_BLOCKS: usize = 8;
+
 /// Reads the input of a layer in pairs.
-#[inline(never)]
+// In line, with what few blocks need: a call costs as much.
+#[inline(always)]
 pub(in crate::kernels) fn prepare<'s, C: Capabilities>(
+    layer: &Dense<'_>,
+    x: Values<'_>,
+    workspace: &'s mut Workspace<'_>,
+) -> Prepared<'s> {
+    let is_int16 = C::OPS.int16 && x.data_type == DataType::Int16;
+    let (blocks, rest) = x.bytes.as_chunks::<4>();
+    if is_int16 || blocks.len() > FEW_BLOCKS {
+        return prepare_many::<C>(layer, x, workspace);
+    }
+    let zero_point = layer.input.zero_point as u8;
+    let zero = u32::from_le_bytes([zero_point; 4]);
+    let len = (padded(layer.inputs()) / 2).min(workspace.words.len());
+    let words = workspace.words.get_mut(..len).unwrap_or_default();
+    // SAFETY: there are two words for each block, one that is filled up included.
+    unsafe {
+        let end = thimble_pairs_whole(blocks.as_ptr(), blocks.len(), words.as_mut_ptr(), zero);
+        if !rest.is_empty() {
+            thimble_pairs_whole([fill(rest, zero_point)].as_ptr(), 1, end, zero);
+        }
+    }
+    Prepared { words, list: None, correction: 0 }
+}
+
+/// Reads an input of many blocks, or of 16 bits.
+#[inline(never)]
+fn prepare_many<'s, C: Capabilities>(
     layer: &Dense<'_>,
     x: Values<'_>,
     workspace: &'s mut Workspace<'_>,
@@ -58,20 +88,30 @@ pub(in crate::kernels) fn prepare<'s, C: Capabilities>(
 }
 
 /// Writes the output of a layer with weights in pairs of rows.
-#[inline(never)]
+#[inline(always)]
 pub(in crate::kernels) fn compute<C: Capabilities>(
     layer: &Dense<'_>,
     x: &Prepared<'_>,
     output: &mut [u8],
 ) {
-    let layer = &layer.specialize::<C>().known_as(WeightLayout::Pairs4);
+    let known = layer.specialize::<C>().known_as(WeightLayout::Pairs4);
     let is_listed = x.list.is_some();
     // SAFETY: whole blocks or entries, with offsets within a row, and a layer has inputs.
-    unsafe { tiles::compute::<C>(layer, x, output, thimble_pairs_tiles, is_listed) };
-    let single = if is_listed { thimble_pairs1_listed } else { thimble_pairs1 };
-    let tiled = layer.outputs() & !3;
+    unsafe { tiles::compute::<C>(layer, known, x, output, thimble_pairs_tiles, is_listed) };
+    if !known.outputs().is_multiple_of(4) {
+        compute_rest::<C>(layer, x, output);
+    }
+}
+
+/// Writes the outputs of the rows beside the tiles.
+// Out of line: the fields of the layer stay in registers where there are none.
+#[inline(never)]
+fn compute_rest<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
+    let known = layer.specialize::<C>().known_as(WeightLayout::Pairs4);
+    let single = if x.list.is_some() { thimble_pairs1_listed } else { thimble_pairs1 };
+    let (biases, tiled) = (known.biases(), known.outputs() & !3);
     // SAFETY: as above, for one row.
-    unsafe { rows::compute::<C>(layer, x, layer.biases(), 0, output, tiled, single) };
+    unsafe { rows::compute::<C>(layer, known, x, biases, 0, output, tiled, single) };
 }
 
 // SAFETY: the assembly below takes and gives what is declared here.
@@ -116,34 +156,34 @@ global_asm!(
     ssub16 \to, r4, \to
     .endm
 
-    @ The block of four inputs in x in two pairs.
-    .macro BLOCK x, a, b, zero
-    sxtab16 r5, \zero, \x
-    sxtab16 r6, \zero, \x, ror #8
-    pkhbt \a, r5, r6, lsl #16
-    pkhtb \b, r6, r5, asr #16
+    @ The block of four inputs in x in two pairs; minus the zero point, twice, is in r12.
+    .macro BLOCK x, spare, a, b
+    sxtab16 \spare, r12, \x
+    sxtab16 \x, r12, \x, ror #8
+    pkhbt \a, \spare, \x, lsl #16
+    pkhtb \b, \x, \spare, asr #16
     .endm
 
     FUNCTION thimble_pairs_whole
-    push {{r4-r11, lr}}
+    push {{r4-r7}}
     MINUS_ZERO r12
     @ Two blocks at a time; an odd one comes first.
     lsrs r1, r1, #1
     bcc 1f
-    ldr r4, [r0], #4
-    BLOCK r4, r7, r8, r12
-    strd r7, r8, [r2], #8
+    ldr r5, [r0], #4
+    BLOCK r5, r4, r6, r7
+    strd r6, r7, [r2], #8
 1:  cbz r1, 3f
-2:  ldr r4, [r0]
-    ldr r9, [r0, #4]
-    adds r0, #8
-    BLOCK r4, r7, r8, r12
-    BLOCK r9, r10, r11, r12
-    stm r2!, {{r7, r8, r10, r11}}
+2:  ldrd r4, r5, [r0], #8
+    BLOCK r4, r3, r6, r7
+    strd r6, r7, [r2], #8
+    BLOCK r5, r3, r6, r7
+    strd r6, r7, [r2], #8
     subs r1, #1
     bne 2b
 3:  mov r0, r2
-    pop {{r4-r11, pc}}
+    pop {{r4-r7}}
+    bx lr
 
     FUNCTION thimble_pairs_list
     push {{r4-r9, lr}}
@@ -153,7 +193,7 @@ global_asm!(
 1:  ldr r4, [r0], #4
     cmp r4, r3
     beq 2f
-    BLOCK r4, r8, r9, r12
+    BLOCK r4, r5, r8, r9
     stm r2!, {{r7-r9}}
 2:  add r7, #4
     subs r1, #1

@@ -131,7 +131,8 @@ pub(super) use requantize;
 /// Shifts that are not to the right: the loop stops at each tile that has them.
 static STOP: [u32; 1] = [0];
 
-/// Writes the outputs of all whole tiles of four rows.
+/// Writes the outputs of all whole tiles of four rows. `known` is the same layer, of which the compiler knows
+/// the layout: nothing else takes it, so that its fields stay in registers.
 ///
 /// # Safety
 /// The loop must read nothing but the prepared input and, where that leads it, the weights of its
@@ -139,24 +140,25 @@ static STOP: [u32; 1] = [0];
 #[inline(always)]
 pub(super) unsafe fn compute<C: Capabilities>(
     layer: &Dense<'_>,
+    known: Dense<'_>,
     x: &Prepared<'_>,
     output: &mut [u8],
     tiles_loop: Loop,
     is_listed: bool,
 ) {
-    let outputs = layer.outputs();
+    let outputs = known.outputs();
     let tiled = outputs & !3;
-    let is_int16 = C::OPS.int16 && layer.output.data_type == DataType::Int16;
-    if tiled == 0 || output.len() != outputs.wrapping_mul(layer.output.data_type.bytes()) {
+    let is_int16 = C::OPS.int16 && known.output.data_type == DataType::Int16;
+    if tiled == 0 || output.len() != outputs.wrapping_mul(known.output.data_type.bytes()) {
         return;
     }
     let stop = STOP.as_ptr() as usize;
     // The parameters lie one behind the other: biases, mantissas, weights, and shifts at their end.
     let mantissas = outputs.wrapping_mul(4);
     let shifts =
-        (layer.biases().as_ptr() as usize).wrapping_add(layer.flash_len()).wrapping_sub(outputs);
+        (known.biases().as_ptr() as usize).wrapping_add(known.flash_len()).wrapping_sub(outputs);
     let four = |value: i16| u32::from(value as u8).wrapping_mul(0x0101_0101);
-    let biases = layer.biases().as_ptr();
+    let biases = known.biases().as_ptr();
     let start = output.as_mut_ptr();
     let x = x.words.as_ptr_range();
     let mut tiles = Tiles {
@@ -164,16 +166,16 @@ pub(super) unsafe fn compute<C: Capabilities>(
         to_mantissas: mantissas,
         output: start,
         to_shifts: (if is_int16 { stop } else { shifts }).wrapping_sub(start as usize),
-        rounding: layer.output.zero_point.wrapping_mul(2).wrapping_add(1),
-        low: four(layer.clamp.low),
-        high: four(layer.clamp.high),
+        rounding: known.output.zero_point.wrapping_mul(2).wrapping_add(1),
+        low: four(known.clamp.low),
+        high: four(known.clamp.high),
         end: start.wrapping_add(tiled),
         x: x.start,
         entry: 0,
         x_end: x.end,
         weights: biases.wrapping_add(outputs.wrapping_mul(2)).cast(),
         sums: [0; 4],
-        tile_len: layer.layout.row_len(layer.inputs()).wrapping_mul(4),
+        tile_len: known.layout.row_len(known.inputs()).wrapping_mul(4),
     };
     let mut row = 0usize;
     // SAFETY: a layer has as many rows of weights, of biases and of the others as outputs, whose
