@@ -21,8 +21,9 @@ use super::tiles::{self, Tiles};
 const FEW_BLOCKS: usize = 8;
 
 /// Reads the input of a layer in pairs.
-// In line, with what few blocks need: a call costs as much.
-#[inline(always)]
+// In line, with what few blocks need: a call costs as much. Where vectors come first, their stack counts.
+#[cfg_attr(kernel_mve, inline(never))]
+#[cfg_attr(not(kernel_mve), inline(always))]
 pub(in crate::kernels) fn prepare<'s, C: Capabilities>(
     layer: &Dense<'_>,
     x: Values<'_>,
@@ -88,7 +89,8 @@ fn prepare_many<'s, C: Capabilities>(
 }
 
 /// Writes the output of a layer with weights in pairs of rows.
-#[inline(always)]
+#[cfg_attr(kernel_mve, inline(never))]
+#[cfg_attr(not(kernel_mve), inline(always))]
 pub(in crate::kernels) fn compute<C: Capabilities>(
     layer: &Dense<'_>,
     x: &Prepared<'_>,
