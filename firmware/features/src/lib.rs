@@ -20,12 +20,17 @@
 #![forbid(unsafe_code)]
 
 mod area;
+mod fourier;
 mod logarithm;
+mod spectrum;
 mod summary;
 mod window;
 
 pub use area::{Area, AreaMismatch};
 pub use logarithm::{STEPS_PER_OCTAVE, log2};
+pub use spectrum::{
+    MAX_BANDS, MAX_SPECTRUM_WINDOW, NoSpectrum, STEPS_PER_CYCLE, Spectrum, SpectrumMemory, bins,
+};
 pub use summary::{Feature, Features, FeaturesMismatch, PARTS};
 pub use window::Window;
 

@@ -29,6 +29,7 @@ mod stage;
 mod subset;
 mod table;
 mod target_scaling;
+mod window_feature;
 mod windows;
 
 pub use activity::{CLASSES as ACTIVITY_CLASSES, activity_recording};
@@ -59,4 +60,5 @@ pub use thimble_features::{Area, AreaMismatch};
 pub use thimble_preparation::{
     Background, ColorMode, Fit, Invert, Preparation, PreparationError, PrepareError, Prepared,
 };
-pub use windows::{RowRecordings, WindowFeature, WindowFeatures, Windows};
+pub use window_feature::WindowFeature;
+pub use windows::{RowRecordings, WindowFeatures, Windows};
