@@ -1,7 +1,7 @@
 //! Features of windows in presets: names, units and calibration lines.
 
 use serde::{Deserialize, Serialize};
-use thimble_features::{Feature, PARTS, STEPS_PER_CYCLE, STEPS_PER_OCTAVE};
+use thimble_features::{Feature, PARTS, STEPS_PER_CYCLE, STEPS_PER_OCTAVE, log2};
 use thimble_support::foreign_text::shown;
 
 use super::windows::Sensor;
@@ -136,6 +136,28 @@ pub(super) fn described(series: &str, kind: Feature, sensor: &Sensor<'_>) -> (Fe
     (FeatureLabel { name, unit: unit.to_string() }, raw)
 }
 
+/// Returns `true` for a value at the end of the range of a feature of the sensor's unit, beyond which features saturate.
+pub(super) fn is_saturated(kind: Feature, value: i16) -> bool {
+    match kind {
+        Feature::Crossings | Feature::DominantFrequency => false,
+        Feature::LogDeviation
+        | Feature::LogRms
+        | Feature::LogAbsoluteDeviation
+        | Feature::LogPeak
+        | Feature::LogRmsDifference
+        | Feature::LogRmsSecondDifference
+        | Feature::LogBandRms { .. } => value == log2(i16::MAX),
+        Feature::Mean
+        | Feature::Deviation
+        | Feature::Rms
+        | Feature::AbsoluteDeviation
+        | Feature::Peak
+        | Feature::RmsDifference
+        | Feature::RmsSecondDifference
+        | Feature::BandRms { .. } => value.unsigned_abs() >= i16::MAX.unsigned_abs(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,7 +180,7 @@ mod tests {
 
     #[test]
     fn features_have_units_of_the_sensor() {
-        let sensor = Sensor { axes: &["x".to_string()], resolution: 2.0, unit: "mg" };
+        let sensor = Sensor { axes: &["x".to_string()], resolution: 2.0, unit: "mg", remedy: "" };
         for (feature, name, unit, count, real) in [
             (Feature::Mean, "x_mean", "mg", 4, 2.0),
             (Feature::Crossings, "x_crossings", "", 7, 7.0),

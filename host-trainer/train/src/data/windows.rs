@@ -6,11 +6,11 @@ use model_format::limits::MAX_WIDTH;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use thimble_features::{
-    Feature, Features as DeviceFeatures, MAX_BANDS, MAX_SPECTRUM_WINDOW, Spectrum, bins,
+    Feature, Features as DeviceFeatures, MAX_BANDS, MAX_SPECTRUM_WINDOW, PARTS, Spectrum, bins,
 };
 use thimble_support::foreign_text::shown;
 
-use super::window_feature::{BAND_RMS, LOG_BAND_RMS, WindowFeature, described};
+use super::window_feature::{BAND_RMS, LOG_BAND_RMS, WindowFeature, described, is_saturated};
 use super::{Dataset, Error, FeatureLabel, Features, Labels, Raw};
 use crate::validators::at_least_one;
 
@@ -65,6 +65,8 @@ pub(super) struct Sensor<'a> {
     pub resolution: f64,
     /// Unit of the real value, which may be empty.
     pub unit: &'a str,
+    /// Remedy for features that saturate.
+    pub remedy: &'static str,
 }
 
 /// Features of a window of samples of so many axes.
@@ -154,7 +156,7 @@ impl Windows {
         }
     }
 
-    /// Computes the features of all windows.
+    /// Computes the features of all windows. Returns notes for the user, too: of features that saturate.
     ///
     /// # Errors
     /// [`Error::Dataset`] for invalid settings, and if no stretch of a recording is as long as a
@@ -165,7 +167,7 @@ impl Windows {
         recordings: &[Recording],
         classes: Vec<String>,
         sensor: &Sensor<'_>,
-    ) -> Result<Dataset, Error> {
+    ) -> Result<(Dataset, Vec<String>), Error> {
         let fail = |problem: String| Error::Dataset { dataset: name.to_string(), problem };
         if let Some(problem) = self.problem() {
             return Err(fail(problem));
@@ -212,16 +214,31 @@ impl Windows {
             .map_err(|error| fail(error.to_string()))?;
         let axes = sensor.axes.iter().map(|axis| (axis.as_str(), &features.each));
         let others = [("magnitude", &features.magnitude), ("total", &features.total)];
-        let series = axes.chain(others);
-        let described = series.flat_map(|(series, kinds)| {
-            kinds.iter().map(move |&kind| described(series, kind, sensor))
-        });
-        let (feature_labels, raw): (Vec<FeatureLabel>, Vec<Raw>) = described.unzip();
+        let kinds = axes
+            .chain(others)
+            .flat_map(|(series, kinds)| kinds.iter().map(move |&kind| (series, kind)));
+        let (mut feature_labels, mut raw, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+        for ((series, kind), column) in kinds.zip(values.columns()) {
+            let (label, of_feature): (FeatureLabel, Raw) = described(series, kind, sensor);
+            let saturated = column.iter().filter(|value| is_saturated(kind, **value)).count();
+            if saturated > 0 {
+                notes.push(format!(
+                    "warning: `{}` saturates in {:.2} % of the windows, as it would on the device: it is \
+                     beyond {} counts of the sensor. {}",
+                    shown(&label.name),
+                    100.0 * saturated as f64 / column.len() as f64,
+                    f64::from(i16::MAX) / f64::from(PARTS),
+                    sensor.remedy
+                ));
+            }
+            feature_labels.push(label);
+            raw.push(of_feature);
+        }
         let names = recordings.iter().map(|recording| recording.name.clone()).collect();
         let labels = Labels { indices, names: classes };
         let dataset = Dataset::new(name, vec![width], Features::Counts { values, raw }, labels)?;
         let recordings = Arc::new(RowRecordings { of_rows, names });
-        Ok(dataset.with_feature_labels(feature_labels)?.with_recordings(recordings))
+        Ok((dataset.with_feature_labels(feature_labels)?.with_recordings(recordings), notes))
     }
 }
 
@@ -230,10 +247,40 @@ mod tests {
     use super::*;
 
     fn cut(windows: &Windows, recordings: &[Recording]) -> Result<Dataset, String> {
+        cut_with_notes(windows, recordings).map(|(dataset, _)| dataset)
+    }
+
+    fn cut_with_notes(
+        windows: &Windows,
+        recordings: &[Recording],
+    ) -> Result<(Dataset, Vec<String>), String> {
         let axes = ["x".to_string(), "y".to_string()];
-        let sensor = Sensor { axes: &axes, resolution: 2.0, unit: "mg" };
+        let sensor = Sensor { axes: &axes, resolution: 2.0, unit: "mg", remedy: "Do this" };
         let classes = vec!["a".into(), "b".into()];
         windows.cut("d", recordings, classes, &sensor).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn features_that_saturate_are_noted_by_column_and_share() {
+        let kinds = [Feature::Mean, Feature::Peak, Feature::LogPeak, Feature::Crossings];
+        let each = kinds.map(WindowFeature::One).to_vec();
+        let windows = Windows { each, ..windows(2, 2) };
+        // Four windows: x is at its ends in the first, y below in the last.
+        let first = [8191, 0, -8191, 0, 5, 0, 9, 0, 5, 8191, 9, -8000, 1, -8191, 1, -8191];
+        let (_, notes) = cut_with_notes(&windows, &[recording("p", &[(0, &first)])]).unwrap();
+        let names: Vec<&str> = notes.iter().filter_map(|note| note.split('`').nth(1)).collect();
+        assert_eq!(names, [] as [&str; 0], "8,191 counts fit: {notes:?}");
+        let (least, most) = (i16::MIN, i16::MAX);
+        let second = [most, 0, least, 0, 5, 0, 9, 0, 5, 0, 9, 0, 1, least, 1, least];
+        let (_, notes) = cut_with_notes(&windows, &[recording("p", &[(0, &second)])]).unwrap();
+        let names: Vec<&str> = notes.iter().filter_map(|note| note.split('`').nth(1)).collect();
+        assert_eq!(names, ["x_peak", "x_log_peak", "y_mean"]);
+        for note in &notes {
+            assert!(
+                note.contains("in 25.00 % of the windows") && note.ends_with("Do this"),
+                "{note}"
+            );
+        }
     }
 
     fn windows(length: usize, step: usize) -> Windows {
