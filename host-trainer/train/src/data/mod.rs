@@ -55,7 +55,7 @@ pub use source::{Loaded, Locations, Source, TargetKind, cache_folder};
 pub use split::{Amount, Fold, HoldOut, Results, Splits, TestRows};
 pub use stage::Stage;
 pub use subset::{Subset, TargetBuffer};
-pub use table::{Intake, Missing, Row, RowReader, RowSpec, Table, TableTarget};
+pub use table::{Intake, Missing, Row, RowReader, RowSpec, Section, Table, TableTarget};
 pub use thimble_features::{Area, AreaMismatch};
 pub use thimble_preparation::{
     Background, ColorMode, Fit, Invert, Preparation, PreparationError, PrepareError, Prepared,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thimble_support::foreign_text::shown;
 
 use super::image_folder::{entries, file_name, is_hidden};
-use super::table::{Row, RowReader, RowSpec, Table, TableTarget, classes, stem};
+use super::table::{Row, RowReader, RowSpec, Section, Table, TableTarget, classes, stem};
 use super::windows::{Recording, Sensor, Windows};
 use super::{Dataset, Error};
 use crate::validators::positive;
@@ -184,6 +184,7 @@ impl Recordings {
         let spec = RowSpec {
             features: self.axes.clone(),
             needs_target: self.label.is_some(),
+            section: Section::Recordings,
             ..RowSpec::default()
         };
         let mut reader = RowReader::open(path, &table, spec)?;
@@ -416,10 +417,30 @@ mod tests {
                 "`12:00` is no number",
             ),
             (vec![("a/1.csv", good)], "time = \"x\"", "`x` is named twice"),
+            // Remedies name keys that recordings have.
+            (
+                vec![("a/1.csv", "x,y\n1,\n1,1\n")],
+                "",
+                "value is missing: fill it in, or take the line out",
+            ),
+            (
+                vec![("a/1.csv", "x,y\n1,up\n1,1\n")],
+                "",
+                "`up` is no number: name another column, or write",
+            ),
+            (vec![("a/1.csv", "x,y\n1,2 g\n1,1 g\n")], "", "take the unit out of the cells"),
+            (vec![("a/1.csv", "# 7\nx,y\n1,2\n")], "", "take the line out"),
+            (
+                vec![("a/1.csv", "1,2\n3,4\n")],
+                "",
+                "set header = false in data.dataset.recordings, and the columns are called 1, 2",
+            ),
+            (vec![("a/1.csv", "1,2\n3,4\n")], "header = false", "data.dataset.recordings.axes"),
         ] {
             let folder = folder(&files);
             let message = settings(folder.path().into(), toml).load().unwrap_err().to_string();
             assert!(message.contains(expected), "{expected}: {message}");
+            assert!(!message.contains("dataset.csv"), "{message}");
         }
     }
 }
