@@ -2,7 +2,7 @@
 
 use crate::fourier::{Complex, half_turn, powers};
 use crate::logarithm::log2;
-use crate::summary::{Feature, root};
+use crate::summary::{Feature, Features, FeaturesMismatch, root};
 
 /// Steps per cycle per sample that frequencies are given in: half the sampling rate, the most, is 5,000.
 ///
@@ -54,31 +54,31 @@ pub const fn bins(window: usize) -> usize {
 }
 
 /// Memory for spectra: a [`Spectrum`], or [`NoSpectrum`].
-pub trait SpectrumMemory: sealed::Lend {}
+pub trait SpectrumMemory: sealed::Compute {}
 
 /// No memory, for features of no frequencies: a program that uses nothing else contains no Fourier transform.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NoSpectrum;
 
-pub(crate) mod sealed {
-    use super::Complex;
+mod sealed {
+    use crate::summary::{Features, FeaturesMismatch};
 
-    /// Memory of a spectrum and its table.
-    pub struct Lent<'a> {
-        pub points: &'a mut [Complex],
-        pub total: &'a mut [f32],
-        pub turns: &'static [Complex],
-    }
-
-    pub trait Lend {
-        /// Longest window in samples; 0 for none.
-        const WINDOW: usize;
-
-        fn lend(&mut self) -> Lent<'_>;
+    pub trait Compute {
+        fn compute(
+            &mut self,
+            features: &Features<'_>,
+            samples: &[i16],
+            out: &mut [i16],
+        ) -> Result<(), FeaturesMismatch>;
     }
 }
 
-use sealed::{Lend, Lent};
+/// Memory of a spectrum, and its table.
+pub(crate) struct Lent<'a> {
+    points: &'a mut [Complex],
+    total: &'a mut [f32],
+    turns: &'static [Complex],
+}
 
 impl<const BINS: usize> Spectrum<BINS> {
     const TURNS: [Complex; BINS] = half_turn();
@@ -101,21 +101,28 @@ impl<const BINS: usize> Default for Spectrum<BINS> {
     }
 }
 
-impl<const BINS: usize> Lend for Spectrum<BINS> {
-    const WINDOW: usize = 2 * BINS;
-
-    fn lend(&mut self) -> Lent<'_> {
-        Lent { points: &mut self.points, total: &mut self.total, turns: &Self::TURNS }
+impl<const BINS: usize> sealed::Compute for Spectrum<BINS> {
+    fn compute(
+        &mut self,
+        features: &Features<'_>,
+        samples: &[i16],
+        out: &mut [i16],
+    ) -> Result<(), FeaturesMismatch> {
+        let Spectrum { points, total } = self;
+        features.compute_lent(samples, Lent { points, total, turns: &Self::TURNS }, out)
     }
 }
 
 impl<const BINS: usize> SpectrumMemory for Spectrum<BINS> {}
 
-impl Lend for NoSpectrum {
-    const WINDOW: usize = 0;
-
-    fn lend(&mut self) -> Lent<'_> {
-        Lent { points: &mut [], total: &mut [], turns: &[] }
+impl sealed::Compute for NoSpectrum {
+    fn compute(
+        &mut self,
+        features: &Features<'_>,
+        samples: &[i16],
+        out: &mut [i16],
+    ) -> Result<(), FeaturesMismatch> {
+        features.compute(samples, out)
     }
 }
 
@@ -132,12 +139,9 @@ pub(crate) struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    /// Borrows memory for windows of so many samples; `None` if it is too small.
-    pub(crate) fn new<S: Lend>(memory: &'a mut S, window: usize) -> Option<Self> {
-        if S::WINDOW == 0 {
-            return None;
-        }
-        let Lent { points, total, turns } = memory.lend();
+    /// Takes memory for windows of so many samples; `None` if it is too small.
+    pub(crate) fn new(memory: Lent<'a>, window: usize) -> Option<Self> {
+        let Lent { points, total, turns } = memory;
         let bins = bins(window);
         let (points, total) = (points.get_mut(..bins)?, total.get_mut(..bins)?);
         total.fill(0.0);

@@ -50,8 +50,10 @@ fn error(series: &[f64], all: f64) -> f64 {
 }
 
 fn lines_of<const BINS: usize>(series: &[f64], check: impl FnOnce(&Lines<'_>)) {
-    let mut memory = Spectrum::<BINS>::new();
-    let mut lines = Lines::new(&mut memory, series.len()).unwrap();
+    let Spectrum { mut points, mut total } = Spectrum::<BINS>::new();
+    let turns = &Spectrum::<BINS>::TURNS;
+    let memory = Lent { points: &mut points, total: &mut total, turns };
+    let mut lines = Lines::new(memory, series.len()).unwrap();
     lines.set(series.iter().map(|x| *x as f32), series.len());
     check(&lines);
 }

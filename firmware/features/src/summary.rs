@@ -3,7 +3,7 @@
 use micromath::F32Ext;
 
 use crate::logarithm::log2;
-use crate::spectrum::{Lines, NoSpectrum, SpectrumMemory};
+use crate::spectrum::{Lent, Lines, SpectrumMemory};
 
 /// Steps per unit of the sensor that features are given in: they are finer than a sample.
 ///
@@ -136,9 +136,9 @@ impl Features<'_> {
     ///
     /// # Errors
     /// [`FeaturesMismatch`] if a length is another, if there is no sample, or if a feature needs a
-    /// spectrum.
+    /// spectrum. `out` has no meaning then.
     pub fn compute(&self, samples: &[i16], out: &mut [i16]) -> Result<(), FeaturesMismatch> {
-        self.compute_with_spectrum(samples, &mut NoSpectrum, out)
+        self.compute_in::<false>(samples, None, out)
     }
 
     /// Computes the features of a window as [`compute`](Self::compute) does, those of frequencies in this
@@ -156,6 +156,25 @@ impl Features<'_> {
         spectrum: &mut S,
         out: &mut [i16],
     ) -> Result<(), FeaturesMismatch> {
+        spectrum.compute(self, samples, out)
+    }
+
+    /// The same with the parts of a spectrum: one function for spectra of all sizes, compiled with this crate.
+    pub(crate) fn compute_lent(
+        &self,
+        samples: &[i16],
+        memory: Lent<'_>,
+        out: &mut [i16],
+    ) -> Result<(), FeaturesMismatch> {
+        self.compute_in::<true>(samples, Some(memory), out)
+    }
+
+    fn compute_in<const SPECTRUM: bool>(
+        &self,
+        samples: &[i16],
+        memory: Option<Lent<'_>>,
+        out: &mut [i16],
+    ) -> Result<(), FeaturesMismatch> {
         let axes = self.axes;
         let fits = axes > 0
             && !samples.is_empty()
@@ -166,12 +185,12 @@ impl Features<'_> {
         }
         let window = samples.len() / axes;
         // Without memory for a spectrum, all that needs one is dead code.
-        let needs = |features| S::WINDOW > 0 && need_spectrum(features);
+        let needs = |features| SPECTRUM && need_spectrum(features);
         let (axes_need, magnitude_needs) =
             (needs(self.each) || needs(self.total), needs(self.magnitude));
-        let mut lines = match axes_need || magnitude_needs {
-            true => Some(Lines::new(spectrum, window).ok_or(FeaturesMismatch)?),
-            false => None,
+        let mut lines = match memory.filter(|_| axes_need || magnitude_needs) {
+            Some(memory) => Some(Lines::new(memory, window).ok_or(FeaturesMismatch)?),
+            None => None,
         };
         let mut out = out.iter_mut();
         let mut put = |found: &Summary, lines: Option<&Lines<'_>>, kinds: &[Feature]| {
