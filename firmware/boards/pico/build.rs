@@ -5,7 +5,7 @@ fn main() {
     thimble_board_build::link(&["-Tlink-rp.x"]);
     thimble_board_build::memory(include_str!("memory.x"));
     thimble_board_build::model_and_updates("../../models/digits.thimble");
-    for (module, file) in [("dial", "eggcrate-adc"), ("motion", "motion")] {
+    for (module, file) in [("dial", "eggcrate-adc"), ("activity", "activity")] {
         let path = format!("../../models/{file}.thimble");
         thimble_build::model(path).variable("THIMBLE_MODEL").module(module).generate();
     }
