@@ -1,9 +1,12 @@
 //! Sensor applications on every emulated core, with recorded sensors: each response byte, duty
 //! cycle, light and error equals the reference's.
 
-use host_trainer::data::{Motion, activity_recording};
+use host_trainer::data::{Motion, WindowFeature, Windows, activity_recording};
 use host_trainer::device::command::Sensing;
-use model_format::{DataType, Model};
+use model_format::build::{DenseSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
+use model_format::{
+    Channel, Clamp, DataType, Encoding, Model, Multiplier, Quantization, WeightLayout,
+};
 use thimble_features::{
     ACTIVITY, ACTIVITY_STEP, ACTIVITY_WINDOW, FEATURES, Sample, WINDOW, features,
 };
@@ -192,5 +195,79 @@ fn overlapping_windows_of_people_are_classified() {
     let counts: Vec<i16> = activities().into_iter().flatten().collect();
     for core in EmulatedCore::ALL {
         assert_same(core, &expected, &core.sense(Sensing::Activity, &file, &counts));
+    }
+}
+
+/// A model whose outputs are its inputs: counts of 16 bits.
+fn same_as_inputs(width: usize) -> Vec<u8> {
+    let (one, channel) = (Quantization::int16(1.0), Channel::from_line(1.0, 0.0, 1.0));
+    let mut weights = vec![0; width * width];
+    weights.iter_mut().step_by(width + 1).for_each(|weight| *weight = 1);
+    let dense = DenseSpec {
+        inputs: width,
+        outputs: width,
+        weights,
+        biases: vec![0; width],
+        multipliers: vec![Multiplier::from_real(1.0).expect("one"); width],
+        output: one,
+        clamp: Clamp::all(DataType::Int16),
+        layout: WeightLayout::RowMajor,
+    };
+    let spec = ModelSpec {
+        name: "same".into(),
+        input: InputSpec {
+            shape: vec![width],
+            quantization: one,
+            encoding: Encoding::Counts(vec![channel.expect("a count for a value")]),
+        },
+        output: OutputSpec::Values(vec![]),
+        layers: vec![LayerSpec::Dense(dense)],
+        self_tests: vec![],
+        details: Default::default(),
+    };
+    spec.to_bytes().expect("a valid model")
+}
+
+/// The features of `firmware/boards/emulated/src/sensors.rs` as a preset names them.
+fn frequencies() -> Windows {
+    let named = |names: &[&str]| {
+        let features = names.iter().map(|name| WindowFeature::try_from(name.to_string()));
+        features.collect::<Result<Vec<_>, _>>().expect("names of features")
+    };
+    Windows {
+        length: ACTIVITY_WINDOW,
+        step: ACTIVITY_STEP,
+        each: named(&["dominant_frequency"]),
+        magnitude: named(&["dominant_frequency", "log_band_rms", "log_deviation"]),
+        total: named(&["dominant_frequency", "band_rms"]),
+        bands: Some(4),
+    }
+}
+
+#[test]
+fn frequencies_are_those_of_the_trainer_on_every_core() {
+    let trained = frequencies().features(3);
+    let mut samples = activities();
+    samples.retain(|sample| *sample != LOST && *sample != OVERRUN);
+    // Ends of the sensor's range, in turn: the largest numbers of a spectrum. Then nothing, for a spectrum of zeros.
+    samples
+        .extend((0..2 * ACTIVITY_WINDOW).map(|n| if n % 2 == 0 { [2047; 3] } else { [-2048; 3] }));
+    samples.extend([[0; 3]; 2 * ACTIVITY_WINDOW]);
+    let (mut expected, mut frequencies) = (vec![], vec![]);
+    for window in samples.windows(ACTIVITY_WINDOW).step_by(ACTIVITY_STEP) {
+        let features = trained.compute(window.as_flattened()).expect("whole samples");
+        frequencies.push(features[3]);
+        // A regression has no class: the first, for which the light is off.
+        expected.extend([0, 0, 0]);
+        expected.extend(features.iter().flat_map(|feature| feature.to_le_bytes()));
+    }
+    assert!(frequencies.contains(&5000) && frequencies.contains(&0), "{frequencies:?}");
+    let ends =
+        samples.iter().flatten().filter(|count| !(-2047..=2046).contains(*count)).count() as u32;
+    expected.extend(ends.to_le_bytes());
+    let counts: Vec<i16> = samples.into_iter().flatten().collect();
+    let file = same_as_inputs(trained.count());
+    for core in EmulatedCore::ALL {
+        assert_same(core, &expected, &core.sense(Sensing::Spectrum, &file, &counts));
     }
 }

@@ -6,26 +6,33 @@
 //!
 //! # Example
 //! ```
-//! use thimble_features::{FEATURES, MOTION, Window};
+//! use thimble_features::{ACTIVITY, ACTIVITY_STEP, ACTIVITY_WINDOW, Window};
 //!
-//! // Windows of two samples of three axes, one after the other.
-//! let mut window = Window::<3, 2>::new(2);
-//! assert_eq!(window.push([0, 0, 500]), None);
+//! // Windows of two seconds of three axes, a new one every second.
+//! let mut window = Window::<3, ACTIVITY_WINDOW>::new(ACTIVITY_STEP);
+//! for _ in 1..ACTIVITY_WINDOW {
+//!     assert_eq!(window.push([0, 0, 500]), None);
+//! }
 //! let samples = window.push([0, 0, 500]).expect("the window is full");
-//! let mut features = [0; FEATURES];
-//! MOTION.compute(samples, &mut features).expect("as many as there are");
-//! assert_eq!(features[6], 4 * 500, "the mean along z, in quarters of a count");
+//! let mut features = [0; 8];
+//! ACTIVITY.compute(samples, &mut features).expect("as many as there are");
+//! assert_eq!(features[7], 0, "neighboring samples do not differ");
 //! ```
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
 mod area;
+mod fourier;
 mod logarithm;
+mod spectrum;
 mod summary;
 mod window;
 
 pub use area::{Area, AreaMismatch};
 pub use logarithm::{STEPS_PER_OCTAVE, log2};
+pub use spectrum::{
+    MAX_BANDS, MAX_SPECTRUM_WINDOW, NoSpectrum, STEPS_PER_CYCLE, Spectrum, SpectrumMemory, bins,
+};
 pub use summary::{Feature, Features, FeaturesMismatch, PARTS};
 pub use window::Window;
 
@@ -45,7 +52,7 @@ pub const COUNTS_PER_G: i16 = 500;
 /// magnitude of the three together.
 pub const FEATURES: usize = 12;
 
-/// Features of a motion: mean, standard deviation and peak.
+/// Features of the preset `motion`, whose windows are generated: mean, standard deviation and peak.
 pub const MOTION: Features<'static> =
     Features { axes: 3, each: &MOTION_KINDS, magnitude: &MOTION_KINDS, total: &[] };
 

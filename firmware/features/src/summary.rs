@@ -3,6 +3,7 @@
 use micromath::F32Ext;
 
 use crate::logarithm::log2;
+use crate::spectrum::{Lent, Lines, SpectrumMemory};
 
 /// Steps per unit of the sensor that features are given in: they are finer than a sample.
 ///
@@ -42,6 +43,35 @@ pub enum Feature {
     LogRmsDifference,
     /// Binary logarithm of the root mean square of the second differences.
     LogRmsSecondDifference,
+    /// Frequency with the largest power, in 10,000ths of a cycle per sample, 0 to 5,000; 0 if the series hardly varies. In
+    /// total, that of the sum of the powers of all axes. It needs a [`Spectrum`](crate::Spectrum), like bands.
+    DominantFrequency,
+    /// Root mean square of the part of the series within a band of frequencies, the root of its energy per sample, in
+    /// quarters of a count.
+    BandRms {
+        /// Number of the band, from 1, the lowest.
+        band: u8,
+        /// Number of bands, at most [`MAX_BANDS`](crate::MAX_BANDS). The last is from a quarter to half the sampling rate, each
+        /// before it an octave lower, and the first begins at 0.
+        of: u8,
+    },
+    /// Binary logarithm of [`BandRms`](Feature::BandRms).
+    LogBandRms {
+        /// Number of the band, from 1, the lowest.
+        band: u8,
+        /// Number of bands.
+        of: u8,
+    },
+}
+
+impl Feature {
+    /// Returns `true` for features that need a [`Spectrum`](crate::Spectrum).
+    pub const fn needs_spectrum(self) -> bool {
+        matches!(
+            self,
+            Feature::DominantFrequency | Feature::BandRms { .. } | Feature::LogBandRms { .. }
+        )
+    }
 }
 
 /// The features of a window: which statistics of each axis, of the magnitude, and of the axes in
@@ -78,7 +108,8 @@ pub struct Features<'a> {
     pub total: &'a [Feature],
 }
 
-/// The window has no whole samples, or there is not one place per feature.
+/// The window has no whole samples, there is not one place per feature, a feature needs a
+/// [`Spectrum`](crate::Spectrum) for longer windows, or a band does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeaturesMismatch;
 
@@ -88,7 +119,12 @@ impl Features<'_> {
         self.axes * self.each.len() + self.magnitude.len() + self.total.len()
     }
 
-    /// Computes the features of a window.
+    /// Returns `true` if a feature needs a [`Spectrum`](crate::Spectrum).
+    pub fn need_spectrum(&self) -> bool {
+        need_spectrum(self.each) || need_spectrum(self.magnitude) || need_spectrum(self.total)
+    }
+
+    /// Computes the features of a window, of which none needs a spectrum.
     ///
     /// Only additions, products, quotients and comparisons of f32, one after the other, and the
     /// square root of micromath, within 6.1 % of the exact one: every core and every computer gives
@@ -99,8 +135,46 @@ impl Features<'_> {
     /// then those of the magnitude, then those in total.
     ///
     /// # Errors
-    /// [`FeaturesMismatch`] if a length is another, or if there is no sample.
+    /// [`FeaturesMismatch`] if a length is another, if there is no sample, or if a feature needs a
+    /// spectrum. `out` has no meaning then.
     pub fn compute(&self, samples: &[i16], out: &mut [i16]) -> Result<(), FeaturesMismatch> {
+        self.compute_in::<false>(samples, None, out)
+    }
+
+    /// Computes the features of a window as [`compute`](Self::compute) does, those of frequencies in this
+    /// [`Spectrum`](crate::Spectrum). What it contained before has no effect, and neither has its size.
+    ///
+    /// # Shapes
+    /// Those of [`compute`](Self::compute).
+    ///
+    /// # Errors
+    /// [`FeaturesMismatch`] if a length is another, if there is no sample, if the window is too long for the spectrum, and for a
+    /// band that there is not. `out` has no meaning then.
+    pub fn compute_with_spectrum<S: SpectrumMemory>(
+        &self,
+        samples: &[i16],
+        spectrum: &mut S,
+        out: &mut [i16],
+    ) -> Result<(), FeaturesMismatch> {
+        spectrum.compute(self, samples, out)
+    }
+
+    /// The same with the parts of a spectrum: one function for spectra of all sizes, compiled with this crate.
+    pub(crate) fn compute_lent(
+        &self,
+        samples: &[i16],
+        memory: Lent<'_>,
+        out: &mut [i16],
+    ) -> Result<(), FeaturesMismatch> {
+        self.compute_in::<true>(samples, Some(memory), out)
+    }
+
+    fn compute_in<const SPECTRUM: bool>(
+        &self,
+        samples: &[i16],
+        memory: Option<Lent<'_>>,
+        out: &mut [i16],
+    ) -> Result<(), FeaturesMismatch> {
         let axes = self.axes;
         let fits = axes > 0
             && !samples.is_empty()
@@ -109,31 +183,58 @@ impl Features<'_> {
         if !fits {
             return Err(FeaturesMismatch);
         }
+        let window = samples.len() / axes;
+        // Without memory for a spectrum, all that needs one is dead code.
+        let needs = |features| SPECTRUM && need_spectrum(features);
+        let (axes_need, magnitude_needs) =
+            (needs(self.each) || needs(self.total), needs(self.magnitude));
+        let mut lines = match memory.filter(|_| axes_need || magnitude_needs) {
+            Some(memory) => Some(Lines::new(memory, window).ok_or(FeaturesMismatch)?),
+            None => None,
+        };
         let mut out = out.iter_mut();
-        let mut put = |found: &Summary, kinds: &[Feature]| {
+        let mut put = |found: &Summary, lines: Option<&Lines<'_>>, kinds: &[Feature]| {
             for (kind, out) in kinds.iter().zip(&mut out) {
-                *out = found.feature(*kind);
+                *out = found
+                    .feature(*kind)
+                    .or_else(|| lines?.feature(*kind))
+                    .ok_or(FeaturesMismatch)?;
             }
+            Ok(())
         };
         let mut total = Summary::default();
         if !self.each.is_empty() || !self.total.is_empty() {
             for axis in 0..axes {
                 let series = samples.iter().skip(axis).step_by(axes);
-                let found = summary(series.map(|&count| f32::from(count)));
-                put(&found, self.each);
+                let series = series.map(|&count| f32::from(count));
+                if let Some(lines) = lines.as_mut().filter(|_| axes_need) {
+                    lines.set(series.clone(), window);
+                    lines.add_to_total();
+                }
+                let found = summary(series);
+                put(&found, lines.as_ref(), self.each)?;
                 total.add(&found);
             }
         }
         if !self.magnitude.is_empty() {
-            let found = summary(samples.chunks_exact(axes).map(|sample| {
+            let series = samples.chunks_exact(axes).map(|sample| {
                 let squares = sample.iter().map(|&x| f32::from(x) * f32::from(x));
                 F32Ext::sqrt(squares.fold(0.0, |sum, square| sum + square))
-            }));
-            put(&found, self.magnitude);
+            });
+            if let Some(lines) = lines.as_mut().filter(|_| magnitude_needs) {
+                lines.set(series.clone(), window);
+            }
+            put(&summary(series), lines.as_ref(), self.magnitude)?;
         }
-        put(&total, self.total);
-        Ok(())
+        if let Some(lines) = &mut lines {
+            lines.set_total();
+        }
+        put(&total, lines.as_ref(), self.total)
     }
+}
+
+fn need_spectrum(features: &[Feature]) -> bool {
+    features.iter().any(|feature| feature.needs_spectrum())
 }
 
 /// Statistics of a series, in counts. Those that are roots are kept as squares.
@@ -200,10 +301,10 @@ impl Summary {
         self.crossings = self.crossings.saturating_add(axis.crossings);
     }
 
-    fn feature(&self, kind: Feature) -> i16 {
-        let root = |square: f32| counted(F32Ext::sqrt(square));
+    /// Returns a feature, or `None` for one of frequencies.
+    fn feature(&self, kind: Feature) -> Option<i16> {
         let plain = |value: f32| if self.is_total { root(value) } else { counted(value) };
-        match kind {
+        Some(match kind {
             Feature::Mean => plain(self.mean),
             Feature::Deviation => root(self.variance),
             Feature::Rms => root(self.power),
@@ -218,8 +319,16 @@ impl Summary {
             Feature::LogPeak => log2(plain(self.peak)),
             Feature::LogRmsDifference => log2(root(self.first_differences)),
             Feature::LogRmsSecondDifference => log2(root(self.second_differences)),
-        }
+            Feature::DominantFrequency | Feature::BandRms { .. } | Feature::LogBandRms { .. } => {
+                return None;
+            }
+        })
     }
+}
+
+/// Root of a square in counts, in steps of features.
+pub(crate) fn root(square: f32) -> i16 {
+    counted(F32Ext::sqrt(square))
 }
 
 /// To the nearest quarter of a count, ties away from zero.

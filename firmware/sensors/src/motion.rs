@@ -4,7 +4,7 @@ use core::fmt;
 
 use embedded_hal::digital::{Error as _, OutputPin};
 use embedded_hal::i2c::ErrorKind;
-use thimble_features::{Features, FeaturesMismatch, Sample, Window};
+use thimble_features::{Features, FeaturesMismatch, NoSpectrum, Sample, SpectrumMemory, Window};
 use thimble_nn::{AllOps, Capabilities, Engine, InputError};
 
 /// A sensor of acceleration that keeps samples until they are read.
@@ -52,7 +52,8 @@ impl fmt::Display for SensorError {
 pub enum MotionError {
     /// The sensor.
     Sensor(SensorError),
-    /// The features are not those of three axes, or are more than [`MOST_FEATURES`].
+    /// The features are not those of three axes, are more than [`MOST_FEATURES`], or need a spectrum that is
+    /// missing or too small.
     Features(FeaturesMismatch),
     /// The model does not take the features of a window.
     Model(InputError),
@@ -65,7 +66,10 @@ impl fmt::Display for MotionError {
         match self {
             MotionError::Sensor(error) => write!(f, "{error}"),
             MotionError::Features(_) => {
-                write!(f, "features must be of three axes, and at most {MOST_FEATURES}")
+                write!(
+                    f,
+                    "features must be of three axes, at most {MOST_FEATURES}, and have their spectrum"
+                )
             }
             MotionError::Model(error) => write!(f, "{error}"),
             MotionError::Light(kind) => write!(f, "the light cannot be set: {kind}"),
@@ -95,13 +99,15 @@ pub struct Windows<const LENGTH: usize> {
 }
 
 /// An accelerometer, a model of a window's features, and a light, which is on unless the answer is
-/// the model's first class. `LENGTH` is the number of samples in a window.
-pub struct Motion<'m, 's, A, L, const LENGTH: usize, C = AllOps> {
+/// the model's first class. `LENGTH` is the number of samples in a window. Features of frequencies need a
+/// [`Spectrum`](thimble_features::Spectrum) as `S`.
+pub struct Motion<'m, 's, A, L, const LENGTH: usize, C = AllOps, S = NoSpectrum> {
     engine: Engine<'m, 's, C>,
     accelerometer: A,
     light: L,
     features: Features<'static>,
     window: Window<3, LENGTH>,
+    spectrum: S,
     saturated: u32,
 }
 
@@ -111,15 +117,36 @@ where
     L: OutputPin,
     C: Capabilities,
 {
-    /// Puts the parts together.
+    /// Puts the parts together, for features that need no spectrum.
     pub fn new(
         engine: Engine<'m, 's, C>,
         windows: Windows<LENGTH>,
         accelerometer: A,
         light: L,
     ) -> Self {
+        Motion::with_spectrum(engine, windows, accelerometer, light, NoSpectrum)
+    }
+}
+
+impl<'m, 's, A, L, const LENGTH: usize, C, S> Motion<'m, 's, A, L, LENGTH, C, S>
+where
+    A: Accelerometer,
+    L: OutputPin,
+    C: Capabilities,
+    S: SpectrumMemory,
+{
+    /// Puts the parts together, with memory for features of frequencies:
+    /// `Spectrum::<{ bins(LENGTH) }>::new()`.
+    pub fn with_spectrum(
+        engine: Engine<'m, 's, C>,
+        windows: Windows<LENGTH>,
+        accelerometer: A,
+        light: L,
+        spectrum: S,
+    ) -> Self {
         let Windows { features, step } = windows;
-        Motion { engine, accelerometer, light, features, window: Window::new(step), saturated: 0 }
+        let window = Window::new(step);
+        Motion { engine, accelerometer, light, features, window, spectrum, saturated: 0 }
     }
 
     /// Reads what samples wait, until there are no more or a window is full; then says what it was.
@@ -144,7 +171,9 @@ where
             let beyond = sample.iter().filter(|&&count| count <= least || count >= most).count();
             self.saturated = self.saturated.saturating_add(beyond as u32);
             if let Some(window) = self.window.push(sample) {
-                self.features.compute(window, features).map_err(MotionError::Features)?;
+                self.features
+                    .compute_with_spectrum(window, &mut self.spectrum, features)
+                    .map_err(MotionError::Features)?;
                 break;
             }
         }

@@ -207,6 +207,26 @@ fn a_sensor_that_is_not_there_leaves_the_bus() {
 }
 
 #[test]
+fn features_of_frequencies_need_a_spectrum() {
+    const KINDS: [thimble_features::Feature; 1] = [thimble_features::Feature::DominantFrequency];
+    let features = Features { axes: 3, each: &[], magnitude: &KINDS, total: &[] };
+    let file = model();
+    let model = Model::parse(&file).unwrap();
+    let mut scratch = vec![0; model.scratch_len()];
+    let engine = Engine::new(model, &mut scratch).unwrap();
+    let mut wire = start();
+    wire.extend(still(WINDOW));
+    let mut bus = I2c::new(&wire);
+    let mut pin = Pin::new(&[]);
+    let sensor = Lis3dhFifo::start(bus.clone(), SlaveAddr::Default, Rate::Hz100).unwrap();
+    let windows = Windows::<WINDOW> { features, step: WINDOW };
+    let said = Motion::new(engine, windows, sensor, pin.clone()).step().map(|_| ());
+    assert_eq!(said, Err(MotionError::Features(FeaturesMismatch)));
+    bus.done();
+    pin.done();
+}
+
+#[test]
 fn a_light_that_fails_is_told() {
     let mut wire = start();
     wire.extend(still(WINDOW));

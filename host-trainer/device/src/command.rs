@@ -60,6 +60,8 @@ pub enum Sensing {
     Motion,
     /// The same with the windows and features of the preset `activity`.
     Activity,
+    /// The same with features of frequencies, those of `firmware/boards/emulated/src/sensors.rs`.
+    Spectrum,
 }
 
 /// Runs a sensor application on a recording with this model. Returns the responses that
@@ -79,6 +81,7 @@ pub fn sense(
         Sensing::Dial => "dial",
         Sensing::Motion => "motion",
         Sensing::Activity => "activity",
+        Sensing::Spectrum => "spectrum",
     };
     let inputs: Vec<u8> = recording.iter().flat_map(|count| count.to_le_bytes()).collect();
     let records = [Vector { model, inputs: &signed(&inputs) }];

@@ -110,7 +110,14 @@ impl RowsRun {
             ),
             _ => None,
         };
-        Ok(RowSpec { features, classes, needs_target, means, is_another_file: true })
+        Ok(RowSpec {
+            features,
+            classes,
+            needs_target,
+            means,
+            is_another_file: true,
+            ..RowSpec::default()
+        })
     }
 
     fn reason(&self) -> String {

@@ -211,7 +211,14 @@ pub fn schema_table(
         Meaning::Values => TableTarget::Values(values()),
     });
     let features = (0..schema.features).map(|at| head.column(at)).collect();
-    let spec = RowSpec { features, classes, needs_target, means: None, is_another_file: true };
+    let spec = RowSpec {
+        features,
+        classes,
+        needs_target,
+        means: None,
+        is_another_file: true,
+        ..RowSpec::default()
+    };
     Ok((head.table(path, target), spec))
 }
 

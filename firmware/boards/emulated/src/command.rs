@@ -48,6 +48,8 @@ pub enum Command {
     Motion(FileName, FileName),
     /// `activity IN OUT`: the same with windows that overlap.
     Activity(FileName, FileName),
+    /// `spectrum IN OUT`: the same with features of frequencies.
+    Spectrum(FileName, FileName),
     /// `play IN`: answer requests, with an accelerometer that plays the samples of `IN`.
     Play(FileName),
     /// `panic`: do so, for a test to see how a panic ends.
@@ -92,10 +94,11 @@ impl Command {
             "dial" => Command::Dial,
             "motion" => Command::Motion,
             "activity" => Command::Activity,
+            "spectrum" => Command::Spectrum,
             _ => {
                 return Err(Failure::Command(
-                    "the command is not bulk, vectors, costs, count, dial, motion, activity, play, panic, \
-                     overflow or faulty",
+                    "the command is not bulk, vectors, costs, count, dial, motion, activity, spectrum, \
+                     play, panic, overflow or faulty",
                 ));
             }
         };

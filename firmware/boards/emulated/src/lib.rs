@@ -107,6 +107,7 @@ where
         Command::Dial(input, output) => vectors::run(work, &input, &output, sensors::dial),
         Command::Motion(input, output) => vectors::run(work, &input, &output, sensors::motion),
         Command::Activity(input, output) => vectors::run(work, &input, &output, sensors::activity),
+        Command::Spectrum(input, output) => vectors::run(work, &input, &output, sensors::spectrum),
         Command::Panic
         | Command::Overflow
         | Command::Faulty

@@ -1,4 +1,4 @@
-//! `dial IN OUT`, `motion IN OUT` and `activity IN OUT`: the applications of `thimble-sensors` with sensors
+//! `dial IN OUT`, `motion IN OUT`, `activity IN OUT` and `spectrum IN OUT`: the applications of `thimble-sensors` with sensors
 //! that play a recording, for tests to compare every byte with the computer's. `play IN`: a sensor whose
 //! samples a computer records.
 //!
@@ -7,7 +7,7 @@
 //!
 //! - for `dial`, whose recording is pairs of counts, i16: for each the duty, u16 of 1,000, and the
 //!   bytes of the model's output;
-//! - for `motion` and `activity`, whose recording is samples of three i16: for each window a 0, the class, whether
+//! - for `motion`, `activity` and `spectrum`, whose recording is samples of three i16: for each window a 0, the class, whether
 //!   the light is on, and the bytes of the model's output; for each error a 1 and what it was. A
 //!   sample whose x is −32768 stands for a bus on which nothing answers, 32767 for samples lost.
 //!
@@ -19,7 +19,10 @@ use core::convert::Infallible;
 use embedded_hal::digital::OutputPin;
 use embedded_hal::i2c::{self, ErrorKind, I2c, NoAcknowledgeSource, Operation};
 use embedded_hal::pwm::SetDutyCycle;
-use thimble_features::{ACTIVITY, ACTIVITY_STEP, ACTIVITY_WINDOW, MOTION, WINDOW};
+use thimble_features::{
+    ACTIVITY, ACTIVITY_STEP, ACTIVITY_WINDOW, Feature, Features, MOTION, NoSpectrum, Spectrum,
+    SpectrumMemory, WINDOW, bins,
+};
 use thimble_nn::{Engine, Model};
 use thimble_sensors::dial::{AnalogIn, Dial};
 use thimble_sensors::lis3dh::{Lis3dhFifo, Rate, SlaveAddr};
@@ -247,7 +250,7 @@ pub fn motion<'b>(
     buffer: &'b mut [u32],
 ) -> Option<(usize, &'b [u8])> {
     let windows = Windows::<WINDOW> { features: MOTION, step: WINDOW };
-    answers(windows, Rate::Hz100, model, recording, buffer)
+    answers(windows, Rate::Hz100, NoSpectrum, model, recording, buffer)
 }
 
 /// Plays samples through the features of the preset `activity`, in windows that overlap.
@@ -257,13 +260,46 @@ pub fn activity<'b>(
     buffer: &'b mut [u32],
 ) -> Option<(usize, &'b [u8])> {
     let windows = Windows::<ACTIVITY_WINDOW> { features: ACTIVITY, step: ACTIVITY_STEP };
-    answers(windows, Rate::Hz25, model, recording, buffer)
+    answers(windows, Rate::Hz25, NoSpectrum, model, recording, buffer)
+}
+
+/// Features of frequencies of each axis, of the magnitude and in total.
+const FREQUENCIES: Features<'static> = Features {
+    axes: 3,
+    each: &[Feature::DominantFrequency],
+    magnitude: &[
+        Feature::DominantFrequency,
+        Feature::LogBandRms { band: 1, of: 4 },
+        Feature::LogBandRms { band: 2, of: 4 },
+        Feature::LogBandRms { band: 3, of: 4 },
+        Feature::LogBandRms { band: 4, of: 4 },
+        Feature::LogDeviation,
+    ],
+    total: &[
+        Feature::DominantFrequency,
+        Feature::BandRms { band: 1, of: 4 },
+        Feature::BandRms { band: 2, of: 4 },
+        Feature::BandRms { band: 3, of: 4 },
+        Feature::BandRms { band: 4, of: 4 },
+    ],
+};
+
+/// Plays samples through features of frequencies, in the windows of the preset `activity`.
+pub fn spectrum<'b>(
+    model: &[u8],
+    recording: &[u8],
+    buffer: &'b mut [u32],
+) -> Option<(usize, &'b [u8])> {
+    let windows = Windows::<ACTIVITY_WINDOW> { features: FREQUENCIES, step: ACTIVITY_STEP };
+    let spectrum = Spectrum::<{ bins(ACTIVITY_WINDOW) }>::new();
+    answers(windows, Rate::Hz25, spectrum, model, recording, buffer)
 }
 
 /// Plays samples; none if the model is refused, or there is too little memory.
 fn answers<'b, const LENGTH: usize>(
     windows: Windows<LENGTH>,
     rate: Rate,
+    spectrum: impl SpectrumMemory,
     model: &[u8],
     recording: &[u8],
     buffer: &'b mut [u32],
@@ -274,7 +310,8 @@ fn answers<'b, const LENGTH: usize>(
     let bus = Bus { samples, then: &[], registers: [0; 0x40], at: 0 };
     let sensor = Lis3dhFifo::start(bus, SlaveAddr::Default, rate).ok()?;
     let lit = Cell::new(false);
-    let mut motion = Motion::new(Engine::new(model, scratch).ok()?, windows, sensor, Light(&lit));
+    let engine = Engine::new(model, scratch).ok()?;
+    let mut motion = Motion::with_spectrum(engine, windows, sensor, Light(&lit), spectrum);
     loop {
         match motion.step() {
             Ok(Some(window)) => {

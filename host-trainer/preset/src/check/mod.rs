@@ -39,7 +39,9 @@ impl Preset {
             self.check_targets(dataset.target_kind()).map_err(|(key, problem)| {
                 match dataset.class_names() {
                     [] => (key, problem),
-                    names if key.contains("units") => (key, problem + &explained(names)),
+                    names if key.contains("units") => {
+                        (key, problem + &explained(names, &self.data.dataset))
+                    }
                     _ => (key, problem),
                 }
             });

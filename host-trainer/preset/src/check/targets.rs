@@ -1,7 +1,7 @@
 //! Validation of network, loss and settings against the targets of the data.
 
 use thimble_support::foreign_text::shown;
-use thimble_train::data::{ScalingMethod, TargetKind};
+use thimble_train::data::{ScalingMethod, Source, TargetKind};
 use thimble_train::evaluate::Threshold;
 use thimble_train::network::Loss;
 
@@ -113,11 +113,12 @@ impl Preset {
 }
 
 /// Formats the names of classes for a message.
-pub(super) fn explained(names: &[String]) -> String {
+pub(super) fn explained(names: &[String], dataset: &Source) -> String {
     const LISTED: usize = 12;
     let list: Vec<String> = names.iter().take(LISTED).map(|name| shown(name)).collect();
     let more = if names.len() > LISTED { ", …" } else { "" };
-    let numbers = match names.iter().all(|name| name.parse::<f64>().is_ok()) {
+    let is_table = matches!(dataset, Source::Csv(_));
+    let numbers = match is_table && names.iter().all(|name| name.parse::<f64>().is_ok()) {
         true => {
             "; where these are numbers to be learnt as such, set target = { values = [...] } in \
              data.dataset.csv"

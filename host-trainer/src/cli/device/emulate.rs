@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use tempfile::TempDir;
 
 use crate::cli::files;
-use crate::data::{Row, RowReader, RowSpec, Table, TableTarget, activity_recording};
+use crate::data::{Row, RowReader, RowSpec, Section, Table, TableTarget, activity_recording};
 use crate::device::Error;
 use crate::device::board::{Board, Log};
 use crate::device::client::POLL;
@@ -100,7 +100,12 @@ fn recording(play: &Path) -> anyhow::Result<TempDir> {
 /// Reads the samples of a CSV file with the columns x, y and z.
 fn samples(path: &Path) -> anyhow::Result<Vec<i16>> {
     let axes = ["x", "y", "z"].map(String::from);
-    let spec = RowSpec { features: axes.to_vec(), is_another_file: true, ..RowSpec::default() };
+    let spec = RowSpec {
+        features: axes.to_vec(),
+        is_another_file: true,
+        section: Section::None,
+        ..RowSpec::default()
+    };
     let table = Table::new(path, TableTarget::Values(Vec::new()));
     let mut reader = RowReader::open(path, &table, spec)?;
     let (mut row, mut counts) = (Row::default(), Vec::new());

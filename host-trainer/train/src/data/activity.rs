@@ -20,10 +20,11 @@ const LENGTH: usize = 1000;
 /// Acceleration per count.
 const MG_PER_COUNT: f64 = 2.0;
 
-/// Returns the windows of all recordings.
-pub(super) fn load(windows: &Windows) -> Result<Dataset, Error> {
+/// Returns the windows of all recordings, and notes for the user.
+pub(super) fn load(windows: &Windows) -> Result<(Dataset, Vec<String>), Error> {
     let axes = ["x", "y", "z"].map(String::from);
-    let sensor = Sensor { axes: &axes, resolution: MG_PER_COUNT, unit: "mg" };
+    let remedy = "Name another feature";
+    let sensor = Sensor { axes: &axes, resolution: MG_PER_COUNT, unit: "mg", remedy };
     windows.cut("activity", &recordings()?, CLASSES.map(String::from).to_vec(), &sensor)
 }
 
@@ -104,7 +105,8 @@ mod tests {
     fn each_recording_has_37_windows() {
         let text = "length = 52\nstep = 26\neach = [\"mean\"]\nmagnitude = [\"mean\"]";
         let windows: Windows = toml::from_str(text).unwrap();
-        let data = load(&windows).unwrap();
+        let (data, notes) = load(&windows).unwrap();
+        assert_eq!(notes, [] as [String; 0]);
         assert_eq!((data.rows(), data.width()), (92 * 37, 4));
         assert_eq!(data.recordings().unwrap().names.len(), 92);
     }

@@ -29,6 +29,7 @@ mod stage;
 mod subset;
 mod table;
 mod target_scaling;
+mod window_feature;
 mod windows;
 
 pub use activity::{CLASSES as ACTIVITY_CLASSES, activity_recording};
@@ -54,9 +55,10 @@ pub use source::{Loaded, Locations, Source, TargetKind, cache_folder};
 pub use split::{Amount, Fold, HoldOut, Results, Splits, TestRows};
 pub use stage::Stage;
 pub use subset::{Subset, TargetBuffer};
-pub use table::{Intake, Missing, Row, RowReader, RowSpec, Table, TableTarget};
+pub use table::{Intake, Missing, Row, RowReader, RowSpec, Section, Table, TableTarget};
 pub use thimble_features::{Area, AreaMismatch};
 pub use thimble_preparation::{
     Background, ColorMode, Fit, Invert, Preparation, PreparationError, PrepareError, Prepared,
 };
-pub use windows::{RowRecordings, WindowFeature, WindowFeatures, Windows};
+pub use window_feature::WindowFeature;
+pub use windows::{RowRecordings, WindowFeatures, Windows};

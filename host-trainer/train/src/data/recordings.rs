@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thimble_support::foreign_text::shown;
 
 use super::image_folder::{entries, file_name, is_hidden};
-use super::table::{Row, RowReader, RowSpec, Table, TableTarget, classes, stem};
+use super::table::{Row, RowReader, RowSpec, Section, Table, TableTarget, classes, stem};
 use super::windows::{Recording, Sensor, Windows};
 use super::{Dataset, Error};
 use crate::validators::positive;
@@ -82,12 +82,12 @@ impl Recordings {
         })
     }
 
-    /// Reads all files and computes the features of their windows.
+    /// Reads all files and computes the features of their windows. Returns notes for the user, too.
     ///
     /// # Errors
     /// [`Error::File`] and [`Error::Table`] for a file that cannot be read. [`Error::Dataset`] for a
     /// recording that is shorter than a window, or of another rate than the others.
-    pub(super) fn load(&self) -> Result<Dataset, Error> {
+    pub(super) fn load(&self) -> Result<(Dataset, Vec<String>), Error> {
         let name = stem(&self.path);
         let fail = |problem: String| Error::Dataset { dataset: name.clone(), problem };
         if let Some((key, problem)) = self.problem() {
@@ -129,7 +129,13 @@ impl Recordings {
         let names = labels.names;
         self.check_rates(&found).map_err(fail)?;
         let recordings: Vec<Recording> = found.into_iter().map(|read| read.recording).collect();
-        let sensor = Sensor { axes: &self.axes, resolution: self.resolution, unit: &self.unit };
+        let sensor = Sensor {
+            axes: &self.axes,
+            resolution: self.resolution,
+            unit: &self.unit,
+            remedy: "Set data.dataset.recordings.resolution to the real value of several counts, by which \
+                     the device then divides, too; or name another feature",
+        };
         self.window.cut(&name, &recordings, names, &sensor)
     }
 
@@ -178,6 +184,7 @@ impl Recordings {
         let spec = RowSpec {
             features: self.axes.clone(),
             needs_target: self.label.is_some(),
+            section: Section::Recordings,
             ..RowSpec::default()
         };
         let mut reader = RowReader::open(path, &table, spec)?;
@@ -350,7 +357,7 @@ mod tests {
             ("notes.txt", "not a class"),
         ]);
         let data =
-            settings(folder.path().into(), "resolution = 2.0\nunit = \"mg\"").load().unwrap();
+            settings(folder.path().into(), "resolution = 2.0\nunit = \"mg\"").load().unwrap().0;
         assert_eq!(data.class_names(), ["rest", "walk"]);
         assert_eq!(data.labels().unwrap().indices, [0, 1, 1]);
         assert_eq!(means(&data), [20, 8, 8]);
@@ -366,7 +373,7 @@ mod tests {
              20240500,3,0,rest,1764400000.08\n20240500,5,0,rest,1764400000.12\n",
         )]);
         let with = "label = \"what\"\nrecording = \"n\"\ntime = \"t\"";
-        let data = settings(folder.path().join("all.csv"), with).load().unwrap();
+        let (data, _) = settings(folder.path().join("all.csv"), with).load().unwrap();
         assert_eq!(data.class_names(), ["rest", "walk"]);
         assert_eq!(
             (means(&data), data.labels().unwrap().indices.clone()),
@@ -410,10 +417,30 @@ mod tests {
                 "`12:00` is no number",
             ),
             (vec![("a/1.csv", good)], "time = \"x\"", "`x` is named twice"),
+            // Remedies name keys that recordings have.
+            (
+                vec![("a/1.csv", "x,y\n1,\n1,1\n")],
+                "",
+                "value is missing: fill it in, or take the line out",
+            ),
+            (
+                vec![("a/1.csv", "x,y\n1,up\n1,1\n")],
+                "",
+                "`up` is no number: name another column, or write",
+            ),
+            (vec![("a/1.csv", "x,y\n1,2 g\n1,1 g\n")], "", "take the unit out of the cells"),
+            (vec![("a/1.csv", "# 7\nx,y\n1,2\n")], "", "take the line out"),
+            (
+                vec![("a/1.csv", "1,2\n3,4\n")],
+                "",
+                "set header = false in data.dataset.recordings, and the columns are called 1, 2",
+            ),
+            (vec![("a/1.csv", "1,2\n3,4\n")], "header = false", "data.dataset.recordings.axes"),
         ] {
             let folder = folder(&files);
             let message = settings(folder.path().into(), toml).load().unwrap_err().to_string();
             assert!(message.contains(expected), "{expected}: {message}");
+            assert!(!message.contains("dataset.csv"), "{message}");
         }
     }
 }

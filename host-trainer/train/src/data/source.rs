@@ -273,10 +273,13 @@ impl Source {
                 return Ok(whole(motion.generate(seed)?, "made from the seed"));
             }
             Source::Activity(windows) => {
-                return Ok(whole(activity::load(windows)?, "embedded in the program"));
+                let (dataset, notes) = activity::load(windows)?;
+                return Ok(Loaded { notes, ..whole(dataset, "embedded in the program") });
             }
             Source::Recordings(recordings) => {
-                return Ok(whole(recordings.load()?, &recordings.path.display().to_string()));
+                let (dataset, notes) = recordings.load()?;
+                let origin = recordings.path.display().to_string();
+                return Ok(Loaded { notes, ..whole(dataset, &origin) });
             }
             Source::Csv(table) => {
                 return Ok(whole(table.load()?, &table.file.display().to_string()));

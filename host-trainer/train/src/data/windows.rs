@@ -5,9 +5,12 @@ use std::sync::Arc;
 use model_format::limits::MAX_WIDTH;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
-use thimble_features::{Feature, Features as DeviceFeatures, PARTS, STEPS_PER_OCTAVE};
+use thimble_features::{
+    Feature, Features as DeviceFeatures, MAX_BANDS, MAX_SPECTRUM_WINDOW, PARTS, Spectrum, bins,
+};
 use thimble_support::foreign_text::shown;
 
+use super::window_feature::{BAND_RMS, LOG_BAND_RMS, WindowFeature, described, is_saturated};
 use super::{Dataset, Error, FeatureLabel, Features, Labels, Raw};
 use crate::validators::at_least_one;
 
@@ -30,56 +33,10 @@ pub struct Windows {
     /// Features of the axes in total: the root of the sum of squares over the axes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub total: Vec<WindowFeature>,
-}
-
-/// A feature of a window by its name in a preset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct WindowFeature(pub Feature);
-
-/// Features and their names.
-const NAMES: [(&str, Feature); 14] = [
-    ("mean", Feature::Mean),
-    ("deviation", Feature::Deviation),
-    ("rms", Feature::Rms),
-    ("absolute_deviation", Feature::AbsoluteDeviation),
-    ("peak", Feature::Peak),
-    ("rms_difference", Feature::RmsDifference),
-    ("rms_second_difference", Feature::RmsSecondDifference),
-    ("crossings", Feature::Crossings),
-    ("log_deviation", Feature::LogDeviation),
-    ("log_rms", Feature::LogRms),
-    ("log_absolute_deviation", Feature::LogAbsoluteDeviation),
-    ("log_peak", Feature::LogPeak),
-    ("log_rms_difference", Feature::LogRmsDifference),
-    ("log_rms_second_difference", Feature::LogRmsSecondDifference),
-];
-
-impl WindowFeature {
-    /// Returns the name.
-    pub fn name(self) -> &'static str {
-        NAMES.iter().find(|(_, feature)| *feature == self.0).map_or("", |(name, _)| name)
-    }
-}
-
-impl TryFrom<String> for WindowFeature {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Self, String> {
-        match NAMES.iter().find(|(own, _)| *own == name) {
-            Some((_, feature)) => Ok(WindowFeature(*feature)),
-            None => {
-                let names = NAMES.map(|(name, _)| name).join(", ");
-                Err(format!("`{}` is no feature of a window. There are: {names}", shown(&name)))
-            }
-        }
-    }
-}
-
-impl From<WindowFeature> for String {
-    fn from(feature: WindowFeature) -> String {
-        feature.name().to_string()
-    }
+    /// Number of bands of the spectrum, for `band_rms` and `log_band_rms`. The last is from a quarter to
+    /// half the sampling rate, each before it an octave lower, and the first begins at 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bands: Option<u8>,
 }
 
 /// A recording: samples in a row, of one class or of several after each other.
@@ -108,6 +65,8 @@ pub(super) struct Sensor<'a> {
     pub resolution: f64,
     /// Unit of the real value, which may be empty.
     pub unit: &'a str,
+    /// Remedy for features that saturate.
+    pub remedy: &'static str,
 }
 
 /// Features of a window of samples of so many axes.
@@ -132,8 +91,9 @@ impl WindowFeatures {
 
     /// Computes the features of a window, samples × axes; `None` if it has no whole samples.
     pub fn compute(&self, samples: &[i16]) -> Option<Vec<i16>> {
+        let mut spectrum = Spectrum::<{ bins(MAX_SPECTRUM_WINDOW) }>::new();
         let mut features = vec![0; self.count()];
-        self.on_device().compute(samples, &mut features).ok()?;
+        self.on_device().compute_with_spectrum(samples, &mut spectrum, &mut features).ok()?;
         Some(features)
     }
 }
@@ -141,8 +101,10 @@ impl WindowFeatures {
 impl Windows {
     /// Returns the features of a window of samples of so many axes.
     pub fn features(&self, axes: usize) -> WindowFeatures {
-        let [each, magnitude, total] = [&self.each, &self.magnitude, &self.total]
-            .map(|list| list.iter().map(|feature| feature.0).collect::<Vec<Feature>>());
+        let bands = self.bands.unwrap_or(0);
+        let [each, magnitude, total] = [&self.each, &self.magnitude, &self.total].map(|list| {
+            list.iter().flat_map(|named| named.features(bands)).collect::<Vec<Feature>>()
+        });
         WindowFeatures { axes, each, magnitude, total }
     }
 
@@ -155,11 +117,46 @@ impl Windows {
                 return Some(format!("{key} has `{}` twice: name it once", twice.name()));
             }
         }
-        let is_empty = lists.iter().all(|(_, list)| list.is_empty());
-        is_empty.then(|| "no feature is named: give each, magnitude or total a list".into())
+        if lists.iter().all(|(_, list)| list.is_empty()) {
+            return Some("no feature is named: give each, magnitude or total a list".into());
+        }
+        self.problem_of_spectrum()
     }
 
-    /// Computes the features of all windows.
+    /// Returns a problem of frequencies and bands.
+    fn problem_of_spectrum(&self) -> Option<String> {
+        let mut named = [&self.each, &self.magnitude, &self.total].into_iter().flatten();
+        let of_bands = named.clone().find(|feature| feature.is_of_bands());
+        let spectral = named.find(|feature| feature.needs_spectrum());
+        if let Some(name) = spectral.filter(|_| self.length > MAX_SPECTRUM_WINDOW) {
+            return Some(format!(
+                "length is {}, but `{}` takes windows of at most {MAX_SPECTRUM_WINDOW} samples: lower it, \
+                 or leave the feature out",
+                self.length,
+                name.name()
+            ));
+        }
+        // The lowest band has at least one frequency of the transform.
+        let most = (bins(self.length).ilog2() + 1).min(MAX_BANDS.into());
+        match (of_bands, self.bands) {
+            (Some(name), None) => Some(format!(
+                "`{}` needs the number of bands: set bands to 1 to {most}",
+                name.name()
+            )),
+            (Some(_), Some(bands)) if bands == 0 || u32::from(bands) > most => Some(format!(
+                "bands is {bands}, but windows of {} samples have 1 to {most} bands of an octave: set \
+                 another",
+                self.length
+            )),
+            (None, Some(_)) => Some(format!(
+                "bands is set, but no feature has bands: name {BAND_RMS} or {LOG_BAND_RMS}, or leave \
+                 bands out"
+            )),
+            _ => None,
+        }
+    }
+
+    /// Computes the features of all windows. Returns notes for the user, too: of features that saturate.
     ///
     /// # Errors
     /// [`Error::Dataset`] for invalid settings, and if no stretch of a recording is as long as a
@@ -170,7 +167,7 @@ impl Windows {
         recordings: &[Recording],
         classes: Vec<String>,
         sensor: &Sensor<'_>,
-    ) -> Result<Dataset, Error> {
+    ) -> Result<(Dataset, Vec<String>), Error> {
         let fail = |problem: String| Error::Dataset { dataset: name.to_string(), problem };
         if let Some(problem) = self.problem() {
             return Err(fail(problem));
@@ -217,41 +214,32 @@ impl Windows {
             .map_err(|error| fail(error.to_string()))?;
         let axes = sensor.axes.iter().map(|axis| (axis.as_str(), &features.each));
         let others = [("magnitude", &features.magnitude), ("total", &features.total)];
-        let series = axes.chain(others);
-        let described = series.flat_map(|(series, kinds)| {
-            kinds.iter().map(move |&kind| described(series, kind, sensor))
-        });
-        let (feature_labels, raw): (Vec<FeatureLabel>, Vec<Raw>) = described.unzip();
+        let kinds = axes
+            .chain(others)
+            .flat_map(|(series, kinds)| kinds.iter().map(move |&kind| (series, kind)));
+        let (mut feature_labels, mut raw, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+        for ((series, kind), column) in kinds.zip(values.columns()) {
+            let (label, of_feature): (FeatureLabel, Raw) = described(series, kind, sensor);
+            let saturated = column.iter().filter(|value| is_saturated(kind, **value)).count();
+            if saturated > 0 {
+                notes.push(format!(
+                    "warning: `{}` saturates in {:.2} % of the windows, as it would on the device: it is \
+                     beyond {} counts of the sensor. {}",
+                    shown(&label.name),
+                    100.0 * saturated as f64 / column.len() as f64,
+                    f64::from(i16::MAX) / f64::from(PARTS),
+                    sensor.remedy
+                ));
+            }
+            feature_labels.push(label);
+            raw.push(of_feature);
+        }
         let names = recordings.iter().map(|recording| recording.name.clone()).collect();
         let labels = Labels { indices, names: classes };
         let dataset = Dataset::new(name, vec![width], Features::Counts { values, raw }, labels)?;
         let recordings = Arc::new(RowRecordings { of_rows, names });
-        Ok(dataset.with_feature_labels(feature_labels)?.with_recordings(recordings))
+        Ok((dataset.with_feature_labels(feature_labels)?.with_recordings(recordings), notes))
     }
-}
-
-/// Returns name, unit and calibration line of a feature.
-fn described(series: &str, kind: Feature, sensor: &Sensor<'_>) -> (FeatureLabel, Raw) {
-    let most = f64::from(i16::MAX);
-    let (step, unit) = match kind {
-        Feature::Mean
-        | Feature::Deviation
-        | Feature::Rms
-        | Feature::AbsoluteDeviation
-        | Feature::RmsSecondDifference
-        | Feature::Peak
-        | Feature::RmsDifference => (sensor.resolution / f64::from(PARTS), sensor.unit),
-        Feature::Crossings => (1.0, ""),
-        Feature::LogDeviation
-        | Feature::LogRms
-        | Feature::LogAbsoluteDeviation
-        | Feature::LogPeak
-        | Feature::LogRmsDifference
-        | Feature::LogRmsSecondDifference => (1.0 / f64::from(STEPS_PER_OCTAVE), ""),
-    };
-    let name = format!("{series}_{}", WindowFeature(kind).name());
-    let raw = Raw { counts: [-i16::MAX, i16::MAX], range: [-most * step, most * step] };
-    (FeatureLabel { name, unit: unit.to_string() }, raw)
 }
 
 #[cfg(test)]
@@ -259,15 +247,45 @@ mod tests {
     use super::*;
 
     fn cut(windows: &Windows, recordings: &[Recording]) -> Result<Dataset, String> {
+        cut_with_notes(windows, recordings).map(|(dataset, _)| dataset)
+    }
+
+    fn cut_with_notes(
+        windows: &Windows,
+        recordings: &[Recording],
+    ) -> Result<(Dataset, Vec<String>), String> {
         let axes = ["x".to_string(), "y".to_string()];
-        let sensor = Sensor { axes: &axes, resolution: 2.0, unit: "mg" };
+        let sensor = Sensor { axes: &axes, resolution: 2.0, unit: "mg", remedy: "Do this" };
         let classes = vec!["a".into(), "b".into()];
         windows.cut("d", recordings, classes, &sensor).map_err(|error| error.to_string())
     }
 
+    #[test]
+    fn features_that_saturate_are_noted_by_column_and_share() {
+        let kinds = [Feature::Mean, Feature::Peak, Feature::LogPeak, Feature::Crossings];
+        let each = kinds.map(WindowFeature::One).to_vec();
+        let windows = Windows { each, ..windows(2, 2) };
+        // Four windows: x is at its ends in the first, y below in the last.
+        let first = [8191, 0, -8191, 0, 5, 0, 9, 0, 5, 8191, 9, -8000, 1, -8191, 1, -8191];
+        let (_, notes) = cut_with_notes(&windows, &[recording("p", &[(0, &first)])]).unwrap();
+        let names: Vec<&str> = notes.iter().filter_map(|note| note.split('`').nth(1)).collect();
+        assert_eq!(names, [] as [&str; 0], "8,191 counts fit: {notes:?}");
+        let (least, most) = (i16::MIN, i16::MAX);
+        let second = [most, 0, least, 0, 5, 0, 9, 0, 5, 0, 9, 0, 1, least, 1, least];
+        let (_, notes) = cut_with_notes(&windows, &[recording("p", &[(0, &second)])]).unwrap();
+        let names: Vec<&str> = notes.iter().filter_map(|note| note.split('`').nth(1)).collect();
+        assert_eq!(names, ["x_peak", "x_log_peak", "y_mean"]);
+        for note in &notes {
+            assert!(
+                note.contains("in 25.00 % of the windows") && note.ends_with("Do this"),
+                "{note}"
+            );
+        }
+    }
+
     fn windows(length: usize, step: usize) -> Windows {
-        let each = vec![WindowFeature(Feature::Mean), WindowFeature(Feature::Crossings)];
-        Windows { length, step, each, magnitude: vec![], total: vec![] }
+        let each = vec![WindowFeature::One(Feature::Mean), WindowFeature::One(Feature::Crossings)];
+        Windows { length, step, each, magnitude: vec![], total: vec![], bands: None }
     }
 
     fn recording(name: &str, stretches: &[(u16, &[i16])]) -> Recording {
@@ -305,7 +323,7 @@ mod tests {
             ),
             (Windows { each: vec![], ..windows(2, 1) }, vec![long.clone()], "no feature is named"),
             (
-                Windows { total: vec![WindowFeature(Feature::Peak); 2], ..windows(2, 1) },
+                Windows { total: vec![WindowFeature::One(Feature::Peak); 2], ..windows(2, 1) },
                 vec![long],
                 "total has `peak` twice",
             ),
@@ -314,7 +332,62 @@ mod tests {
             let message = cut(&windows, &recordings).unwrap_err();
             assert!(message.contains(expected), "{message}");
         }
-        let unknown = WindowFeature::try_from("kurtosis".to_string()).unwrap_err();
-        assert!(unknown.contains("`kurtosis` is no feature") && unknown.contains("log_peak"));
+    }
+
+    fn spectral(length: usize, bands: Option<u8>, total: &[WindowFeature]) -> Windows {
+        Windows { each: vec![], total: total.to_vec(), bands, ..windows(length, length) }
+    }
+
+    #[test]
+    fn bands_are_features_of_their_own() {
+        let samples: Vec<i16> = (0..16).flat_map(|n| [100 * (n % 2), 3 * n]).collect();
+        let windows = spectral(
+            16,
+            Some(2),
+            &[WindowFeature::One(Feature::DominantFrequency), WindowFeature::LogBandRms],
+        );
+        let data = cut(&windows, &[recording("p", &[(0, &samples)])]).unwrap();
+        let names: Vec<&str> =
+            data.feature_labels().iter().map(|label| label.name.as_str()).collect();
+        assert_eq!(
+            names,
+            ["total_dominant_frequency", "total_log_band_rms_1", "total_log_band_rms_2"]
+        );
+        let Features::Counts { values, .. } = data.features() else { panic!("counts") };
+        // x alternates: half the sampling rate, a root mean square of 50 counts, whose root is up to 6.1 % too large. y rises.
+        assert_eq!(values[(0, 0)], 5000);
+        let of_quarters =
+            |least, most| thimble_features::log2(least)..=thimble_features::log2(most);
+        assert!(of_quarters(196, 212).contains(&values[(0, 2)]), "{values}");
+        assert!(of_quarters(20, 60).contains(&values[(0, 1)]), "{values}");
+        let text = toml::to_string(&windows).unwrap();
+        assert!(text.contains("total = [\"dominant_frequency\", \"log_band_rms\"]"), "{text}");
+        assert_eq!(toml::from_str::<Windows>(&text).unwrap(), windows);
+    }
+
+    #[test]
+    fn windows_without_such_a_spectrum_are_refused() {
+        let frequency = WindowFeature::One(Feature::DominantFrequency);
+        for (windows, expected) in [
+            (
+                spectral(1025, None, &[frequency]),
+                "`dominant_frequency` takes windows of at most 1024",
+            ),
+            (
+                spectral(52, None, &[WindowFeature::BandRms]),
+                "`band_rms` needs the number of bands: set bands to 1 to 6",
+            ),
+            (
+                spectral(52, Some(7), &[WindowFeature::BandRms]),
+                "bands is 7, but windows of 52 samples have 1 to 6",
+            ),
+            (spectral(52, Some(0), &[WindowFeature::LogBandRms]), "bands is 0"),
+            (spectral(52, Some(4), &[frequency]), "bands is set, but no feature has bands"),
+        ] {
+            let problem = windows.problem().unwrap();
+            assert!(problem.contains(expected), "{problem}");
+        }
+        assert_eq!(spectral(1024, Some(10), &[WindowFeature::BandRms]).problem(), None);
+        assert_eq!(spectral(1025, None, &[WindowFeature::One(Feature::Mean)]).problem(), None);
     }
 }

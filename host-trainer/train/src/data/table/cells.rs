@@ -4,6 +4,7 @@ use thimble_support::foreign_text::shown;
 
 use super::decode::text;
 use super::dialect::Decimal;
+use super::problem::Section;
 
 /// Longest number with a decimal comma, in bytes.
 const LONGEST: usize = 64;
@@ -189,21 +190,27 @@ pub(super) fn is_missing_class(text: &str) -> bool {
 
 /// Returns the message for a cell that is not a number, with the remedy. `said` is `true` if the
 /// preset sets the decimal mark.
-pub(super) fn explain(cell: &[u8], column: &str, decimal: Decimal, said: bool) -> String {
+pub(super) fn explain(
+    cell: &[u8],
+    column: &str,
+    decimal: Decimal,
+    said: bool,
+    section: Section,
+) -> String {
     let text = text(cell);
     let (cell, column) = (shown(&text), shown(column));
-    let ignore = format!(
-        "leave the column out by ignore = [\"{column}\"] in data.dataset.csv, or write numbers for \
-         its words"
-    );
+    let by_key = format!("leave the column out by ignore = [\"{column}\"]");
+    let otherwise = "name another column";
+    let leave_out = section.remedy(&by_key, otherwise);
+    let ignore = format!("{leave_out}, or write numbers for its words");
     if text.contains('\n') {
         return format!("`{cell}` spans lines: close the quote at its beginning, or {ignore}");
     }
     let plain = text.replace('\u{2212}', "-");
     if plain.parse::<f64>().is_ok() && decimal != Decimal::Comma {
         return format!(
-            "`{cell}` is not a finite number of 32 bits: correct it, or leave it empty and set \
-             missing = \"drop\" or \"mean\""
+            "`{cell}` is not a finite number of 32 bits: correct it{}",
+            section.remedy(", or leave it empty and set missing = \"drop\" or \"mean\"", "")
         );
     }
     let digits = text.chars().filter(char::is_ascii_digit).count();
@@ -215,15 +222,16 @@ pub(super) fn explain(cell: &[u8], column: &str, decimal: Decimal, said: bool) -
         format!("`{cell}` is no number: take the marks between thousands out of the file");
     if is_date(&text) {
         return format!(
-            "`{cell}` is a date or a time, not a number: leave the column out by ignore = \
-             [\"{column}\"] in data.dataset.csv, or write a number for it, such as the hour"
+            "`{cell}` is a date or a time, not a number: {leave_out}, or write a number for it, such as \
+             the hour"
         );
     }
     match decimal {
         Decimal::Unknown if only(",") && count(',') == 1 => {
             return format!(
-                "`{cell}` may have a decimal comma, or thousands set off by one: set decimal = \
-                 \",\" in data.dataset.csv for the first, take the commas out for the second"
+                "`{cell}` may have a decimal comma, or thousands set off by one: {} for the first, take \
+                 the commas out for the second",
+                section.remedy("set decimal = \",\"", "write a point")
             );
         }
         Decimal::Point | Decimal::Unknown if only(",eE") && count(',') == 1 => {
@@ -232,8 +240,9 @@ pub(super) fn explain(cell: &[u8], column: &str, decimal: Decimal, said: bool) -
                 false => "while other numbers have a point, or none",
             };
             return format!(
-                "`{cell}` has a comma, {why}: set decimal = \",\" in data.dataset.csv where it is \
-                 the decimal mark, take it out where it sets off thousands"
+                "`{cell}` has a comma, {why}: {} where it is the decimal mark, take it out where it sets \
+                 off thousands",
+                section.remedy("set decimal = \",\"", "write a point")
             );
         }
         Decimal::Comma if only(".eE") && count('.') == 1 => {
@@ -257,9 +266,10 @@ pub(super) fn explain(cell: &[u8], column: &str, decimal: Decimal, said: bool) -
             "" => format!("`{cell}` is no number: take the mark before it out of the cells"),
             unit => {
                 let unit = shown(unit);
+                let by_key = format!(", and set units = {{ \"{column}\" = \"{unit}\" }}");
                 format!(
-                    "`{cell}` is a number with a unit: take the unit out of the cells, and set \
-                     units = {{ \"{column}\" = \"{unit}\" }} in data.dataset.csv"
+                    "`{cell}` is a number with a unit: take the unit out of the cells{}",
+                    section.remedy(&by_key, "")
                 )
             }
         };
@@ -414,7 +424,7 @@ mod tests {
             ("a\nb", Decimal::Point, "spans lines"),
             ("\u{1b}[2J", Decimal::Point, "`\\u{1b}[2J` is no number"),
         ] {
-            let message = explain(text.as_bytes(), "x", decimal, false);
+            let message = explain(text.as_bytes(), "x", decimal, false, Section::Csv);
             assert!(message.contains(expected), "{text}: {message}");
             assert!(!message.contains(['\n', '\u{1b}']), "{message}");
         }

@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::super::Error;
-use super::problem::Problem;
+use super::problem::{Problem, Section};
 
 /// Size of the sample for detecting encoding and dialect, in bytes.
 pub(super) const SAMPLE: usize = 64 * 1024;
@@ -31,7 +31,7 @@ pub(super) struct Decoded {
 }
 
 /// Opens a file and detects its encoding.
-pub(super) fn open(path: &Path) -> Result<Decoded, Error> {
+pub(super) fn open(path: &Path, section: Section) -> Result<Decoded, Error> {
     let cannot = || Error::file(path, "cannot be read");
     let file = File::open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound if path.is_relative() => {
@@ -41,14 +41,14 @@ pub(super) fn open(path: &Path) -> Result<Decoded, Error> {
                  command where the file is, or give its whole path",
                 thimble_support::foreign_text::path(&folder)
             );
-            Problem { place: "data.dataset.csv.file".into(), text }.of(path)
+            Problem { place: section.place("file"), text }.of(path)
         }
         _ => Error::file(path, "cannot be opened")(error),
     })?;
     let metadata = file.metadata().map_err(cannot())?;
     if metadata.is_dir() {
         let text = "it is a folder: name a CSV file in it".to_string();
-        return Err(Problem { place: "data.dataset.csv.file".into(), text }.of(path));
+        return Err(Problem { place: section.place("file"), text }.of(path));
     }
     let bytes = metadata.is_file().then_some(metadata.len());
     decoded(Box::new(file), bytes).map_err(cannot())?.map_err(|problem| problem.of(path))
@@ -294,7 +294,7 @@ mod tests {
             assert!(message.contains(expected), "{message}");
         }
         let folder = tempfile::tempdir().unwrap();
-        let message = open(folder.path()).err().unwrap().to_string();
+        let message = open(folder.path(), Section::Csv).err().unwrap().to_string();
         assert!(message.contains("it is a folder"), "{message}");
     }
 }

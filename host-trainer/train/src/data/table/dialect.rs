@@ -114,7 +114,11 @@ pub(super) fn find(file: &Decoded, table: &Table, wanted: &[&str]) -> Result<Dia
         if !quoted {
             let problem = "it is the decimal mark of these numbers too: give the mark that stands \
                            between columns";
-            return Err(Problem::key("separator", problem.to_string()));
+            return Err(match table.separator {
+                Some(_) => Problem::key("separator", problem.to_string()),
+                // The file says so itself.
+                None => Problem::line(1, problem.to_string()),
+            });
         }
     }
     Ok(Dialect { format: format(separator), decimal, skip, sample, line_bytes })

@@ -4,7 +4,7 @@ use model_format::limits::{MAX_TEXT, MAX_WIDTH};
 use thimble_support::foreign_text::shown;
 use thimble_support::nearest;
 
-use super::problem::{Problem, listed};
+use super::problem::{Problem, Section, listed};
 use super::rows::RowSpec;
 use super::settings::Table;
 
@@ -74,10 +74,10 @@ pub(super) fn resolve(
     let found = columns.features.len();
     if found == 0 || found > MAX_WIDTH {
         let text = format!("{found} features, but a model takes 1 to {MAX_WIDTH}: name others");
-        return Err(Problem::key("features", text));
+        return Err(Problem { place: spec.section.place("features"), text });
     }
     for &at in columns.targets.iter().chain(&columns.features) {
-        check_name(at, &there)?;
+        check_name(at, &there, spec.section)?;
     }
     if spec.needs_target && !spec.is_another_file {
         let used = || columns.features.iter().chain(&columns.targets).map(|&at| there[at]);
@@ -137,7 +137,7 @@ fn has_row_names(header: &[String], rows: &[Vec<String>]) -> bool {
     }
 }
 
-fn check_name(at: usize, there: &[&str]) -> Result<(), Problem> {
+fn check_name(at: usize, there: &[&str], section: Section) -> Result<(), Problem> {
     let name = there[at];
     if let Some(other) = there.iter().enumerate().position(|(own, n)| own != at && *n == name) {
         let (a, b) = (at.min(other) + 1, at.max(other) + 1);
@@ -148,7 +148,8 @@ fn check_name(at: usize, there: &[&str]) -> Result<(), Problem> {
         let bytes = name.len();
         let text = format!(
             "its name has {bytes} bytes, those in a model have {MAX_TEXT} at most: shorten it in \
-             the first line, or leave the column out by data.dataset.csv.ignore"
+             the first line{}",
+            section.remedy(", or leave the column out by ignore", "")
         );
         return Err(Problem::column(name, text));
     }
@@ -188,19 +189,21 @@ fn missing(
     if table.header && usual > 1 && (first + 1 == 2 * usual || first == 2 * usual) {
         text += ". The names and the first row seem to stand in one line: break it between them";
     } else if table.header && first == 1 && usual > 1 {
-        text += ". Lines above the names are no part of the table: take them out, or set comment in \
-                 data.dataset.csv to the character that they begin with";
+        text += ". Lines above the names are no part of the table: take them out";
+        text += &spec.section.remedy(", or set comment to the character that they begin with", "");
     } else if table.header && numbers(&sample[0]) > 0 && numbers(&sample[0]) >= rows {
-        text += ". The first line has numbers, so it seems to be a row: set header = false in \
-                 data.dataset.csv, and the columns are called 1, 2, …";
+        text += ". The first line has numbers, so it seems to be a row: ";
+        text += spec.section.remedy_without_header();
     } else if let [name] = absent {
         let same = there.iter().find(|own| own.eq_ignore_ascii_case(name)).copied();
         if let Some(meant) = same.or_else(|| nearest(name, there.iter().copied())) {
             text += &format!(" (did you mean `{}`?)", shown(meant));
         } else if there.len() == 1 {
-            text += ". Only one column was found: set separator in data.dataset.csv";
+            let otherwise = "write a comma or a semicolon between columns";
+            text += ". Only one column was found: ";
+            text += &spec.section.remedy("set separator", otherwise);
         }
     }
-    let place = if table.header { "line 1".to_string() } else { format!("data.dataset.csv.{key}") };
+    let place = if table.header { "line 1".to_string() } else { spec.section.place(key) };
     Problem { place, text }
 }

@@ -57,6 +57,7 @@ impl Table {
             needs_target: true,
             means: None,
             is_another_file: true,
+            ..RowSpec::default()
         };
         self.read(path, spec)
     }

@@ -20,6 +20,7 @@ use std::path::Path;
 pub(super) use classes::classes;
 pub use load::Intake;
 pub(super) use load::means;
+pub use problem::Section;
 pub use rows::{Row, RowReader, RowSpec};
 pub use settings::{Missing, Table, TableTarget};
 

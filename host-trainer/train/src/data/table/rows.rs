@@ -10,7 +10,7 @@ use super::classes::ClassNames;
 use super::decode::{open, text};
 use super::dialect::{self, Decimal, Dialect};
 use super::header::{Columns, resolve};
-use super::problem::Problem;
+use super::problem::{Problem, Section};
 use super::records::{Record, Records};
 use super::settings::{Missing, Table, TableTarget};
 
@@ -27,6 +27,8 @@ pub struct RowSpec {
     pub means: Option<Vec<f32>>,
     /// `true` for another file than that of the settings.
     pub is_another_file: bool,
+    /// Settings that remedies name.
+    pub section: Section,
 }
 
 /// A row of a table.
@@ -77,7 +79,7 @@ impl RowReader {
     pub fn open(path: &Path, table: &Table, spec: RowSpec) -> Result<Self, Error> {
         let fail = |problem: Problem| problem.of(path);
         table.check().map_err(fail)?;
-        let file = open(path)?;
+        let file = open(path, spec.section)?;
         let mut wanted: Vec<&str> = spec.features.iter().map(String::as_str).collect();
         if spec.needs_target {
             wanted.extend(table.target.names());
@@ -97,7 +99,7 @@ impl RowReader {
             return Err(fail(Problem::line(1, text)));
         }
         let first_line = record.line;
-        check_first(&record, table).map_err(fail)?;
+        check_first(&record, table, spec.section).map_err(fail)?;
         let mut columns = resolve(table, &spec, &sample).map_err(fail)?;
         let is_number = |row: &[String], at: &usize| {
             row.get(*at).is_some_and(|cell| number(cell.as_bytes(), decimal).is_ok())
@@ -233,8 +235,11 @@ impl RowReader {
             false => format!(" (`{}`)", shown(&cell)),
         };
         let text = format!(
-            "the value is missing{cell}: fill it in, or set missing = \"drop\" (the row) or \
-             \"mean\" (its feature's) in data.dataset.csv"
+            "the value is missing{cell}: fill it in{}",
+            self.spec.section.remedy(
+                ", or set missing = \"drop\" (the row) or \"mean\" (its feature's)",
+                ", or take the line out"
+            )
         );
         Problem::cell(self.record.line, &self.columns.names[column], text)
     }
@@ -251,12 +256,12 @@ impl RowReader {
             return self.comment(&first);
         }
         if self.header && line == self.first_row && self.has_units_below_names {
+            let by_key =
+                format!(", and set units = {{ \"{}\" = \"{}\" }}", shown(name), shown(&words));
             return fail(format!(
-                "`{}` is no number: where the line below the names has units, take it out, and \
-                 set units = {{ \"{}\" = \"{}\" }} in data.dataset.csv",
+                "`{}` is no number: where the line below the names has units, take it out{}",
                 shown(&words),
-                shown(name),
-                shown(&words)
+                self.spec.section.remedy(&by_key, "")
             ));
         }
         if !self.header && line == self.first_row {
@@ -266,7 +271,7 @@ impl RowReader {
                 shown(&words)
             ));
         }
-        let mut text = explain(cell, name, self.decimal, self.decimal_is_said);
+        let mut text = explain(cell, name, self.decimal, self.decimal_is_said, self.spec.section);
         if self.columns.targets.contains(&column) && text.contains("ignore = ") {
             let (word, name) = (shown(&words), shown(name));
             text = format!(
@@ -280,9 +285,9 @@ impl RowReader {
     fn comment(&self, first: &str) -> Problem {
         let mark = first.chars().next().unwrap_or('#');
         let text = format!(
-            "`{}` seems to be a comment: take the line out, or set comment = \"{mark}\" in \
-             data.dataset.csv",
-            shown(first)
+            "`{}` seems to be a comment: take the line out{}",
+            shown(first),
+            self.spec.section.remedy(&format!(", or set comment = \"{mark}\""), "")
         );
         Problem::line(self.record.line, text)
     }
@@ -309,9 +314,11 @@ impl RowReader {
             "the names and the first row seem to stand in one line: break it between them".into()
         } else if width == 1 && found > 1 && self.header {
             format!(
-                "lines above the names (`{}`) are no part of the table: take them out, or set \
-                 comment in data.dataset.csv to the character that they begin with",
-                shown(&names[0])
+                "lines above the names (`{}`) are no part of the table: take them out{}",
+                shown(&names[0]),
+                self.spec
+                    .section
+                    .remedy(", or set comment to the character that they begin with", "")
             )
         } else if found < width {
             "complete the line".to_string()
@@ -436,15 +443,14 @@ fn cell_number(record: &Record, column: usize, decimal: Decimal) -> Result<f32, 
 }
 
 /// Checks that the first line contains names.
-fn check_first(record: &Record, table: &Table) -> Result<(), Problem> {
+fn check_first(record: &Record, table: &Table, section: Section) -> Result<(), Problem> {
     let first = text(record.cell(0));
     let mark = first.chars().next();
     if table.header && record.len() == 1 && matches!(mark, Some('#' | '%' | '!')) {
         let text = format!(
-            "`{}` seems to be a comment, not the names of columns: take the line out, or set \
-             comment = \"{}\" in data.dataset.csv",
+            "`{}` seems to be a comment, not the names of columns: take the line out{}",
             shown(&first),
-            mark.unwrap_or('#')
+            section.remedy(&format!(", or set comment = \"{}\"", mark.unwrap_or('#')), "")
         );
         return Err(Problem::line(record.line, text));
     }

@@ -1,4 +1,4 @@
-//! An accelerometer and a light: it is on while something moves, and the log says how.
+//! An accelerometer on a person and a light: it is on unless the person stands, and the log has the activity.
 #![no_std]
 #![no_main]
 
@@ -9,21 +9,21 @@ use embassy_rp::watchdog::Watchdog;
 use embassy_time::{Duration, block_for};
 use thimble_board::ConstStaticCell;
 use thimble_board_hardware as _;
-use thimble_features::{MOTION, WINDOW};
+use thimble_features::{ACTIVITY, ACTIVITY_STEP, ACTIVITY_WINDOW};
 use thimble_nn::Engine;
 use thimble_sensors::lis3dh::{Lis3dhFifo, Rate, SlaveAddr};
 use thimble_sensors::motion::{Motion, Windows};
 
-include!(concat!(env!("OUT_DIR"), "/motion.rs"));
+include!(concat!(env!("OUT_DIR"), "/activity.rs"));
 
-/// Windows of the model, one after the other.
-const WINDOWS: Windows<WINDOW> = Windows { features: MOTION, step: WINDOW };
+/// Windows of the model: two seconds, a new one every second.
+const WINDOWS: Windows<ACTIVITY_WINDOW> = Windows { features: ACTIVITY, step: ACTIVITY_STEP };
 
 /// Scratch memory of the engine.
-static SCRATCH: ConstStaticCell<[u32; motion::SCRATCH_LEN]> =
-    ConstStaticCell::new([0; motion::SCRATCH_LEN]);
+static SCRATCH: ConstStaticCell<[u32; activity::SCRATCH_LEN]> =
+    ConstStaticCell::new([0; activity::SCRATCH_LEN]);
 
-/// Between two looks at the sensor, which keeps 0.32 s.
+/// Between two looks at the sensor, which keeps 1.28 s.
 const LOOK: Duration = Duration::from_millis(100);
 /// Between two attempts to find it.
 const FIND: Duration = Duration::from_secs(1);
@@ -41,14 +41,14 @@ fn main() -> ! {
     watchdog.pause_on_debug(true);
     watchdog.start(WATCHDOG);
 
-    let engine = match Engine::new(motion::MODEL, SCRATCH.take()) {
+    let engine = match Engine::new(activity::MODEL, SCRATCH.take()) {
         Ok(engine) => engine,
         Err(error) => defmt::panic!("{}", error),
     };
     // The address with its pin SA0 high or open, as most breakout boards have it.
     let sensor = loop {
         watchdog.feed(WATCHDOG);
-        match Lis3dhFifo::start(&mut bus, SlaveAddr::Alternate, Rate::Hz100) {
+        match Lis3dhFifo::start(&mut bus, SlaveAddr::Alternate, Rate::Hz25) {
             Ok(sensor) => break sensor,
             Err(error) => defmt::warn!("{}", defmt::Display2Format(&error)),
         }
@@ -59,7 +59,7 @@ fn main() -> ! {
         watchdog.feed(WATCHDOG);
         match motion.step().map(|answer| answer.map(|answer| answer.class)) {
             Ok(Some(class)) => {
-                let label = motion::LABELS.get(class).unwrap_or(&"?");
+                let label = activity::LABELS.get(class).unwrap_or(&"?");
                 let saturated = motion.saturated_inputs();
                 defmt::info!("{=str}, {=u32} counts saturated", label, saturated);
             }
