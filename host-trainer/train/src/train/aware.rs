@@ -92,7 +92,8 @@ impl LayerTypes {
 /// The fake-quantized copy of a network in training. Forward and backward passes run on it, and the
 /// optimizer applies their gradients to the float weights: the straight-through estimator for
 /// weights. Weights beyond the last level have their gradient as well. It moves them and, through
-/// the scale of the row, all others. With learned steps, they have none, and the step has it.
+/// the scale of the row, all others. With learned steps they have none, but for ternary weights, and
+/// the step has it.
 #[derive(Clone, Debug)]
 pub(super) struct Aware<T> {
     network: Network<T>,

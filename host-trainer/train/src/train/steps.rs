@@ -105,7 +105,7 @@ impl<T: Real> Steps<T> {
     }
 
     /// Appends the gradients of the parameters of all rows in a block of weights, and sets the
-    /// gradients of clipped weights to zero. Blocks of biases and of other layers have no rows.
+    /// gradients of clipped weights to zero, as [`scale_gradient`] does. Blocks of biases and of other layers have no rows.
     /// `decay` is the factor by which the weights were multiplied since they were rounded.
     ///
     /// # Shapes

@@ -34,7 +34,8 @@ pub fn scale_unit(weight_type: WeightType, inputs: usize) -> f64 {
 }
 
 /// Returns the gradient of a row's scale, given those of its rounded weights, and sets the gradients
-/// of weights beyond the last level to zero.
+/// of weights beyond the last level to zero, but for ternary weights: the last level is their only one
+/// beside zero, and weights beyond it are many, which no gradient would ever bring back.
 ///
 /// The straight-through estimator: a weight w with code c contributes c − w / scale times its
 /// gradient, or the last code if it is beyond.
@@ -61,16 +62,18 @@ impl<T: Real> Loop<(&[T], &[T], WeightType, T, &mut [T])> for ScaleGradient {
     fn run(
         (row, columns, weight_type, scale, gradients): (&[T], &[T], WeightType, T, &mut [T]),
     ) -> T {
-        let (codes, inverse) = (Codes::new(weight_type), T::one() / scale);
+        let estimator = Estimator {
+            codes: Codes::new(weight_type),
+            inverse: T::one() / scale,
+            keeps_all: weight_type == WeightType::Ternary,
+        };
         match columns.is_empty() {
-            true => {
-                sum(row, gradients, |_, weight, gradient| share(weight, inverse, codes, gradient))
-            }
+            true => sum(row, gradients, |_, weight, gradient| estimator.share(weight, gradient)),
             false => sum(row, gradients, |index, weight, gradient| {
                 let factor = columns[index];
                 // A column without a range has weight 0, whatever the scale.
                 match factor > T::zero() {
-                    true => share(weight * factor, inverse, codes, gradient) / factor,
+                    true => estimator.share(weight * factor, gradient) / factor,
                     false => T::zero(),
                 }
             }),
@@ -78,13 +81,27 @@ impl<T: Real> Loop<(&[T], &[T], WeightType, T, &mut [T])> for ScaleGradient {
     }
 }
 
-/// Returns the contribution of a weight to the gradient of the scale. Clears its own if it is clipped.
-#[inline(always)]
-fn share<T: Real>(weight: T, inverse: T, codes: Codes<T>, gradient: &mut T) -> T {
-    let (steps, code, passed) = (weight * inverse, codes.nearest(weight, inverse), *gradient);
-    let is_clipped = steps.abs() > codes.most;
-    *gradient = if is_clipped { T::zero() } else { passed };
-    passed * (code - if is_clipped { T::zero() } else { steps })
+/// The straight-through estimator of a row.
+#[derive(Clone, Copy)]
+struct Estimator<T> {
+    codes: Codes<T>,
+    /// Inverse of the scale.
+    inverse: T,
+    /// Weights beyond the last level keep their gradients.
+    keeps_all: bool,
+}
+
+impl<T: Real> Estimator<T> {
+    /// Returns the contribution of a weight to the gradient of the scale. Clears its own if it is
+    /// clipped.
+    #[inline(always)]
+    fn share(self, weight: T, gradient: &mut T) -> T {
+        let Estimator { codes, inverse, keeps_all } = self;
+        let (steps, code, passed) = (weight * inverse, codes.nearest(weight, inverse), *gradient);
+        let is_clipped = steps.abs() > codes.most;
+        *gradient = if is_clipped && !keeps_all { T::zero() } else { passed };
+        passed * (code - if is_clipped { T::zero() } else { steps })
+    }
 }
 
 /// Sums over a row in lanes, so that the loop vectorizes and no processor adds differently.
@@ -127,15 +144,15 @@ mod tests {
         // In steps of 0.5: 0.5, 1.25, 7 and 8, with codes 1, 1, 7 and 7.
         let row = [0.25, 0.625, -3.5, 4.0];
         let found = gradient(&row, &[], WeightType::Int4, 0.5, &[1.0, 2.0, 4.0, 8.0]);
-        assert_eq!(found, (0.5 - 2.0 * 0.25 - 0.0 + 8.0 * 7.0, vec![1.0, 2.0, 4.0, 0.0]));
+        assert_eq!(found, (0.5 - 2.0 * 0.25 + 8.0 * 7.0, vec![1.0, 2.0, 4.0, 0.0]));
         // 0.5, −1.25, 0.25 and −2, with codes 1, −1, 0 and −1.
         let row = [0.25, -0.625, 0.125, -1.0];
         let found = gradient(&row, &[], WeightType::Ternary, 0.5, &[1.0, 2.0, 4.0, 8.0]);
-        assert_eq!(found, (0.5 - 2.0 - 4.0 * 0.25 - 8.0, vec![1.0, 0.0, 4.0, 0.0]));
+        assert_eq!(found, (0.5 - 2.0 - 4.0 * 0.25 - 8.0, vec![1.0, 2.0, 4.0, 8.0]));
         // 0.5, −2.5, 3 and 3.5, with codes 1, −3, 3 and 3.
         let row = [0.25, -1.25, 1.5, 1.75];
         let found = gradient(&row, &[], WeightType::Int2, 0.5, &[1.0, 2.0, 4.0, 8.0]);
-        assert_eq!(found, (0.5 - 2.0 * 0.5 + 0.0 + 8.0 * 3.0, vec![1.0, 2.0, 4.0, 0.0]));
+        assert_eq!(found, (0.5 - 2.0 * 0.5 + 8.0 * 3.0, vec![1.0, 2.0, 4.0, 0.0]));
         // 128 and 126.75, with code 127.
         let found = gradient(&[64.0, 63.375], &[], WeightType::Int8, 0.5, &[1.0, 2.0]);
         assert_eq!(found, (127.0 + 2.0 * 0.25, vec![0.0, 2.0]));
@@ -149,7 +166,7 @@ mod tests {
         let factors: Vec<f64> = (0..39).map(|k| f64::from(k % 3) / 2.0).collect();
         for weight_type in WeightType::ALL {
             for columns in [&[][..], &factors] {
-                let scale = 2.03 / most_steps(weight_type);
+                let scale = 1.23 / f64::from(weight_type.max_weight());
                 let passed: Vec<f64> = (0..39).map(|k| f64::from(k % 5) - 2.0).collect();
                 let objective = |scale: f64| {
                     let codes = Codes::new(weight_type);
@@ -165,10 +182,15 @@ mod tests {
                 };
                 let (found, after) = gradient(&row, columns, weight_type, scale, &passed);
                 let mut inside = 0.0;
-                for (weight, g) in row.iter().zip(&after).enumerate().filter_map(|(k, pair)| {
-                    columns.get(k).is_none_or(|&factor| factor > 0.0).then_some(pair)
-                }) {
-                    inside += g * weight / scale;
+                for (k, (weight, g)) in row.iter().zip(&passed).enumerate() {
+                    let factor = columns.get(k).copied().unwrap_or(1.0);
+                    let is_inside =
+                        (weight * factor / scale).abs() <= f64::from(weight_type.max_weight());
+                    let is_kept = is_inside || weight_type == WeightType::Ternary;
+                    assert_eq!(after[k], if is_kept { *g } else { 0.0 });
+                    if factor > 0.0 && is_inside {
+                        inside += g * weight / scale;
+                    }
                 }
                 // Rounded sums of 39 terms below 127 · 4 with quotients by the step of the difference.
                 let step = 1e-6;
