@@ -66,14 +66,17 @@ fn run_on(threads: usize, text: &str, aware: &str) -> (Experiment, Threads) {
 fn the_model_computes_what_the_training_evaluated() {
     let all = ["\"int4\"", "[\"int2\", \"int8\", \"ternary\"]"];
     let runs = all.map(|weights| (DIGITS, weights)).into_iter().chain([(SPIRALS, "\"int4\"")]);
-    for (text, weights) in runs {
-        let (experiment, _) = run(text, &format!("weights = {weights}"));
+    let clippings = ["mean", "learned"];
+    for ((text, weights), clipping) in
+        runs.flat_map(|run| clippings.map(move |clipping| (run, clipping)))
+    {
+        let (experiment, _) = run(text, &format!("weights = {weights}\nclipping = \"{clipping}\""));
         let (float, int8) = (&experiment.float, &experiment.int8);
         let different = float.answers.iter().zip(&int8.answers).filter(|(a, b)| a != b).count();
         // The training rounds products of f32, the model sums in integers and rounds twice. Values
         // on the border of two steps differ by one of 256, and so may classes that are as close.
-        assert!(100 * different <= float.answers.len(), "{weights}: {different}");
-        assert!(int8.confusion.accuracy() > 0.6, "{weights}");
+        assert!(100 * different <= float.answers.len(), "{weights} {clipping}: {different}");
+        assert!(int8.confusion.accuracy() > 0.6, "{weights} {clipping}");
     }
 }
 
@@ -85,9 +88,49 @@ fn threads_change_no_bit() {
         .replace("{ dense = { units = 1,", "{ dense = { units = 64 } }, { dense = { units = 1,")
         .replace("batch_size = 16", "batch_size = 128")
         .replace("epochs = 20", "epochs = 2");
-    let [one, two] = [1, 2].map(|threads| run_on(threads, &wide, "weights = \"int2\"").0);
-    assert_eq!(two.outcome.workers, 2);
-    assert_eq!(one.outcome.network, two.outcome.network);
+    for clipping in ["mean", "learned"] {
+        let aware = format!("weights = \"int2\"\nclipping = \"{clipping}\"");
+        let [one, two] = [1, 2].map(|threads| run_on(threads, &wide, &aware).0);
+        assert_eq!(two.outcome.workers, 2);
+        assert_eq!(one.outcome.network, two.outcome.network, "{clipping}");
+    }
+}
+
+#[test]
+fn the_model_has_the_learned_steps() {
+    for weights in ["int8", "int4", "int2", "ternary"] {
+        let text = SPIRALS.replace("epochs = 20", "epochs = 2");
+        let aware = format!("weights = \"{weights}\"\nclipping = \"learned\"");
+        let (experiment, _) = run(&text, &aware);
+        let network = &experiment.outcome.network;
+        let fake = network.fake_quantization().unwrap();
+        let halves = &fake.input().unwrap().halves;
+        let model = Model::parse(experiment.model_bytes()).unwrap();
+        let trained = network.dense_layers().zip(fake.weights());
+        for (layer, (((dense, parameters), grid), made)) in
+            trained.zip(dense_layers(&model)).enumerate()
+        {
+            let rows = parameters.chunks(dense.inputs).zip(&grid.scales).zip(made.rows());
+            let mut ratios = [f64::INFINITY, 0.0];
+            for ((weights, &scale), row) in rows {
+                // A row of zeros has no scale in the model.
+                if row.weights().any(|code| code != 0) {
+                    let ratio = made.weight_scale(&row) / scale;
+                    ratios = [ratios[0].min(ratio), ratios[1].max(ratio)];
+                }
+                for (column, (&weight, code)) in weights.iter().zip(row.weights()).enumerate() {
+                    let factor = if layer == 0 { f64::from(halves[column]) } else { 1.0 };
+                    let steps = f64::from(weight) * factor / scale;
+                    // Two roundings of f32 in up to 127 steps.
+                    assert!(
+                        (steps - f64::from(code)).abs() < 127.0 * 2.0 * f64::from(f32::EPSILON)
+                    );
+                }
+            }
+            // Units of a layer change all rows alike. Multipliers are off by one in 4096 at most.
+            assert!(ratios[1] / ratios[0] < 1.0 + 2.0 / 4096.0, "{weights}: {ratios:?}");
+        }
+    }
 }
 
 /// Two features with a range each, and a value.

@@ -141,6 +141,11 @@ fn resuming_quantization_aware_training_gives_the_same_bits() {
         );
         // Rounding begins after 36 batches.
         resume_after(&aware, &[20, 36, 40, 54, 60]);
+        let learned = format!("{aware}clipping = \"learned\"\n");
+        resume_after(&learned, &[20, 36, 40, 54, 60]);
+        let networks =
+            [&aware, &learned].map(|text| run(text, usize::MAX, None).unwrap().0.network);
+        assert_ne!(networks[0], networks[1]);
     }
 }
 
@@ -215,6 +220,48 @@ fn a_checkpoint_beyond_reason_is_refused() {
         damage(&mut damaged);
         let error = run(PRESET, usize::MAX, Some(damaged)).unwrap_err().to_string();
         assert!(error.contains(expected) && error.contains("--resume"), "{error}");
+    }
+}
+
+#[test]
+fn a_checkpoint_with_impossible_steps_is_refused() {
+    let text =
+        format!("{PRESET}[quantization_aware]\nweights = \"int4\"\nclipping = \"learned\"\n");
+    let (_, checkpoint) = run(&text, 23, None).unwrap();
+    let refusal = |damage: fn(&mut Checkpoint<'static>), text: &str| {
+        let mut damaged = checkpoint.clone();
+        damage(&mut damaged);
+        run(text, usize::MAX, Some(damaged)).unwrap_err().to_string()
+    };
+    let last = |c: &mut Checkpoint<'static>| *c.state.to_mut().last_mut().unwrap() = 0.0;
+    assert!(refusal(last, &text).contains("not above 0"));
+    let moment = |c: &mut Checkpoint<'static>| c.steps.as_mut().unwrap().0.to_mut()[0] = f32::NAN;
+    assert!(refusal(moment, &text).contains("NaN or infinite"));
+    let shorter = |c: &mut Checkpoint<'static>| c.steps = Some((vec![].into(), vec![].into()));
+    assert!(refusal(shorter, &text).contains("another optimizer"));
+    assert!(refusal(|c| c.steps = None, &text).contains("does not learn the steps"));
+    let mean = text.replace("learned", "mean");
+    assert!(refusal(|_| (), &mean).contains("another number of parameters"));
+}
+
+#[test]
+fn the_best_epoch_has_its_learned_steps() {
+    for average in ["", "ema_momentum = 0.9\n"] {
+        let learned = "[quantization_aware]\nweights = \"int4\"\nclipping = \"learned\"\n";
+        let text = format!("{PRESET}{average}{learned}")
+            .replacen("\"cosine\"", "\"constant\"", 1)
+            .replacen("learning_rate = 0.01", "learning_rate = 0.3", 1)
+            .replacen("patience = 5 }", "patience = 3 }", 1);
+        let of_epochs = |epochs: usize| {
+            let text = text.replacen("epochs = 6", &format!("epochs = {epochs}"), 1);
+            run(&text, usize::MAX, None).unwrap().0
+        };
+        let outcome = of_epochs(60);
+        let best = outcome.best_epoch.unwrap();
+        assert_eq!(best + 3, outcome.history.epochs.len());
+        // The training that ends there has the same weights, ranges and steps.
+        let short = of_epochs(best);
+        assert_eq!(outcome.network, short.network, "{average}");
     }
 }
 

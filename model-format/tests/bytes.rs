@@ -2,9 +2,10 @@
 
 mod common;
 
-use model_format::build::{DetailsSpec, FeatureSpec, LayerSpec, ModelSpec, OutputSpec};
+use model_format::build::{DenseSpec, DetailsSpec, FeatureSpec, LayerSpec, ModelSpec, OutputSpec};
 use model_format::{
-    Channel, Encoding, Layer, Model, Multiplier, OutputKind, RealChannel, ValueScale, WeightLayout,
+    Channel, Clamp, Encoding, Layer, Model, Multiplier, OutputKind, RealChannel, ValueScale,
+    WeightLayout,
 };
 use serde::{Deserialize, Serialize};
 
@@ -281,6 +282,42 @@ fn compact_rows_take_four_bytes() {
     let front = &file[..file.len() - end.len()];
     assert!(front.ends_with(&[43, 0, 10]) || front.ends_with(&[43, 3, 0, 0, 0, 10]), "{front:?}");
     assert_eq!(ModelSpec::from(&Model::parse(&file).unwrap()), spec);
+}
+
+/// The parts of zoo-mnist-13k, 256-64-64-64-10 with int4 weights, that FORMAT.md counts.
+#[test]
+fn bytes_beside_the_weights() {
+    let dense = |inputs: usize, outputs: usize| {
+        LayerSpec::Dense(DenseSpec {
+            inputs,
+            outputs,
+            weights: vec![1; inputs * outputs],
+            biases: vec![-1; outputs],
+            multipliers: vec![Multiplier { mantissa: 3 << 29, shift: -6 }; outputs],
+            output: model_format::Quantization::int8(0.25, -128),
+            clamp: Clamp::INT8,
+            layout: WeightLayout::Int4,
+        })
+    };
+    let mut spec = common::example();
+    spec.name = "zoo-mnist-13k".into();
+    spec.input.shape = vec![16, 16];
+    spec.output = OutputSpec::classes(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
+    spec.layers = vec![dense(256, 64), dense(64, 64), dense(64, 64), dense(64, 10)];
+    spec.details.preparation = "28x28/16x16 fit=mnist invert=auto".into();
+    spec.self_tests.clear();
+    let file = spec.to_bytes().unwrap();
+    // A self-test with its input from the file: no bytes, an offset below 128, ten outputs.
+    let file_len = file.len() + 1 + 1 + 1 + 10;
+    let model = Model::parse(&file).unwrap();
+    let layers = model.layers().filter_map(|layer| match layer {
+        Layer::Dense(dense) => Some(dense),
+        _ => None,
+    });
+    let weights: usize = layers.clone().map(|dense| dense.weight_bytes().len()).sum();
+    let rows = layers.map(|dense| dense.flash_len()).sum::<usize>() - weights;
+    let headers = file_len - weights - rows - (16 + 14 + 11 + 23 + 14 + 37);
+    assert_eq!((file_len, weights, rows, headers), (13_611, 12_608, 808, 80));
 }
 
 // The payload as one serde value: what another postcard implementation would declare.

@@ -51,6 +51,22 @@ pub enum MixedError {
         /// Its data types.
         types: String,
     },
+    /// The trained model does not fit.
+    #[error(
+        "{option} {budget}: the trained model has {amount} {unit}, {} more, though its data types fit \
+         before training. Allow more {unit}, or train again for fewer",
+        .amount - .budget
+    )]
+    Beyond {
+        /// Option of the bound.
+        option: &'static str,
+        /// Unit of the bound.
+        unit: &'static str,
+        /// The bound.
+        budget: u64,
+        /// Bytes or cycles of the model.
+        amount: u64,
+    },
     /// A model cannot be packed for the chip.
     #[error(transparent)]
     Pack(#[from] PackError),
@@ -88,6 +104,26 @@ enum Bound {
 }
 
 impl Budget {
+    fn bound(self) -> Bound {
+        match self {
+            Budget::Flash(most) => Bound::Most("--flash", "bytes", most as u64),
+            Budget::Cycles(most, _) => Bound::Most("--cycles", "cycles", most),
+            Budget::Loss(most) => Bound::Loss(most),
+        }
+    }
+
+    /// Checks that a model is within the bound of its size or cycles.
+    ///
+    /// # Errors
+    /// [`MixedError::Beyond`] for a larger one.
+    pub fn check(self, bytes: &[u8]) -> Result<(), MixedError> {
+        let Bound::Most(option, unit, budget) = self.bound() else { return Ok(()) };
+        match self.amount(bytes)? {
+            amount if amount > budget => Err(MixedError::Beyond { option, unit, budget, amount }),
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the amount of a model that is bounded, or made small: bytes of the file, or cycles.
     fn amount(self, bytes: &[u8]) -> Result<u64, MixedError> {
         let Budget::Cycles(_, chip) = self else { return Ok(bytes.len() as u64) };
@@ -156,12 +192,7 @@ pub fn mixed(
         narrowings.push(options);
     }
     let front = front(&narrowings);
-    let bound = match budget {
-        Budget::Flash(most) => Bound::Most("--flash", "bytes", most as u64),
-        Budget::Cycles(most, _) => Bound::Most("--cycles", "cycles", most),
-        Budget::Loss(most) => Bound::Loss(most),
-    };
-    match bound {
+    match budget.bound() {
         Bound::Most(option, unit, most) => {
             // From the least loss on: savings of single layers add up but for padding.
             for combination in front.iter().rev() {
@@ -309,6 +340,9 @@ mod tests {
         let smallest = sizes.min().unwrap();
         let expected = format!("has {smallest} bytes, {} more, with ", smallest - 1000);
         assert!(error.contains(&expected), "{error}");
+        assert!(Budget::Flash(int8.bytes.len()).check(&int8.bytes).is_ok());
+        let error = Budget::Flash(int8.bytes.len() - 7).check(&int8.bytes).unwrap_err().to_string();
+        assert!(error.contains(&format!("has {} bytes, 7 more", int8.bytes.len())), "{error}");
         let middle = (int8.bytes.len() + smallest) / 2;
         let fits = choose(Budget::Flash(middle)).unwrap();
         assert!(fits.bytes.len() <= middle && fits.bytes.len() > smallest);

@@ -31,7 +31,7 @@ use super::search::SearchArgs;
 use super::serve::ServeArgs;
 use super::shard::ShardArgs;
 use super::table::TableArgs;
-use super::weights::Weights;
+use super::weights::{BudgetArgs, Target, Weights};
 use crate::data::Fold;
 use crate::experiment::Experiment;
 use crate::pack::Core;
@@ -159,12 +159,13 @@ pub struct TrainArgs {
     /// data type; as `quantization_aware` in a preset
     #[arg(long, value_enum)]
     pub weights: Option<Weights>,
-    /// Size of the model file for `--weights auto`, such as 16K
-    #[arg(long, value_name = "BYTES", value_parser = super::quantities::bytes, requires = "weights")]
-    pub flash: Option<usize>,
-    /// Pack the model's weights for the kernels of a core, as `pack` does
-    #[arg(long = "for", value_name = "CORE", value_enum)]
-    pub core: Option<Core>,
+    /// Budget of `--weights auto`
+    #[command(flatten)]
+    pub budget: BudgetArgs,
+    /// Pack the model's weights for the kernels of a core, as `pack` does; with --cycles a chip, such
+    /// as nRF51822, whose core it is
+    #[arg(long = "for", id = "chip", value_name = "CORE|CHIP", value_parser = Target::parse)]
+    pub target: Option<Target>,
     /// Location of the datasets
     #[command(flatten)]
     pub data: DataArgs,
@@ -486,8 +487,8 @@ impl Default for Command {
             from: None,
             teacher: Vec::new(),
             weights: None,
-            flash: None,
-            core: None,
+            budget: BudgetArgs::default(),
+            target: None,
             data: DataArgs { data_dir: None },
             seed: None,
             threads: ThreadArgs { threads: None },

@@ -9,6 +9,7 @@ use super::args::TrainArgs;
 use super::checkpoint::Checkpoints;
 use super::progress::TrainProgress;
 use super::train::{Interrupt, complete, confusions_text, preset_of};
+use super::weights::Target;
 use super::{files, terminal};
 use crate::data::{Fold, Locations};
 use crate::evaluate::{Confusion, Evaluation};
@@ -138,7 +139,8 @@ fn train(
     if trained.outcome.interrupted {
         return Ok(None);
     }
-    let experiment = complete(trained, folder, args.core, !args.no_playground, threads, interrupt)?;
+    let core = args.target.map(Target::core);
+    let experiment = complete(trained, folder, core, !args.no_playground, threads, interrupt)?;
     super::log::finish(&mut logged, folder.path(), &experiment);
     super::checkpoint::remove(folder);
     Ok(Some(experiment))

@@ -10,10 +10,10 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::args::TrainArgs;
-use super::aware::{mixed_weights, rounding_text, weights_setting};
+use super::aware::{budget_of, mixed_weights, rounding_text, weights_setting};
 use super::checkpoint::{self, Checkpoints};
 use super::progress::TrainProgress;
-use super::weights::Weights;
+use super::weights::{Target, Weights};
 use super::{files, folds, terminal};
 use crate::data::{Fold, Locations, Results};
 use crate::evaluate::{Confusion, Threshold};
@@ -48,10 +48,14 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     if let Some(from) = &args.from {
         start_from(&mut plan, from, &out)?;
     }
-    if let (Some(Weights::Auto), Some(most)) = (args.weights, args.flash) {
-        let types = mixed_weights(&mut plan, most, &threads)?;
+    let budget = match args.weights {
+        Some(Weights::Auto) => Some(budget_of(args)?),
+        _ => None,
+    };
+    if let Some(budget) = budget {
+        let weights = mixed_weights(&mut plan, budget, &threads)?;
         if !quiet && !args.json {
-            terminal::print(&format!("weights for {} bytes: {types}\n\n", grouped(most as u64)))?;
+            terminal::print(&format!("{weights}\n\n"))?;
         }
     }
     let folder = files::run_folder(&out)?;
@@ -78,8 +82,8 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
     logged.inner().finish();
     let trained = trained?;
     let interrupted = trained.outcome.interrupted;
-    let experiment =
-        complete(trained, &folder, args.core, !args.no_playground, &threads, &interrupt)?;
+    let core = args.target.map(Target::core);
+    let experiment = complete(trained, &folder, core, !args.no_playground, &threads, &interrupt)?;
     super::log::finish(&mut logged, folder.path(), &experiment);
     if !interrupted {
         checkpoint::remove(&folder);
@@ -92,6 +96,7 @@ pub fn run(args: &TrainArgs, quiet: bool) -> anyhow::Result<()> {
         }
         false => terminal::print(&results(&experiment, &folder)?)?,
     }
+    budget.map_or(Ok(()), |budget| budget.check(experiment.model_bytes()))?;
     args.max_loss.check(&experiment.float, &experiment.int8)
 }
 

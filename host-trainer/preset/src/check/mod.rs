@@ -296,7 +296,7 @@ impl Preset {
         }
         let network = Network::<f32>::new(1, &narrow(&self.network.specs()), 1);
         let Ok(network) = network else { return Ok(()) };
-        match aware.check(&network, data_type, true) {
+        match aware.check(&network, data_type, true, &self.training.optimizer) {
             Ok((types, _))
                 if self.training.pruning.is_some()
                     && types.contains(&model_format::WeightType::Int2) =>
@@ -315,6 +315,11 @@ impl Preset {
                      one for all"
                 );
                 wrong("quantization_aware.weights", problem)
+            }
+            Err(AwareError::Ftrl) => {
+                let problem = "steps of weights are not learned by `ftrl`, which begins parameters at \
+                               0: use another optimizer, or `clipping = \"mse\"`";
+                wrong("quantization_aware.clipping", problem.to_string())
             }
             Err(error) => wrong("network.layers", error.to_string()),
         }
@@ -441,6 +446,11 @@ mod tests {
                 "optimizer = { adam = {} }\npruning = { final_sparsity = 0.5 }\n[quantization_aware]\n\
                  weights = \"int2\"",
                 "quantization_aware.weights: int2 weights have no zero",
+            ),
+            (
+                "optimizer = { adam = {} }",
+                "optimizer = { ftrl = {} }\n[quantization_aware]\nweights = \"int4\"\nclipping = \"learned\"",
+                "quantization_aware.clipping: steps of weights are not learned by `ftrl`",
             ),
             (
                 "optimizer = { adam = {} }",

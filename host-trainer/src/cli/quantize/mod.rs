@@ -17,8 +17,7 @@ use crate::chips::Chip;
 use crate::choice::{Budget, mixed, quantize_network};
 use crate::cli::args::{DataArgs, ThreadArgs};
 use crate::cli::max_loss::MaxLoss;
-use crate::cli::quantities::{budget, bytes, count};
-use crate::cli::weights::Weights;
+use crate::cli::weights::{BudgetArgs, Weights};
 use crate::cli::{checkpoint, files, terminal};
 use crate::data::{Locations, Subset};
 use crate::evaluate::{Evaluation, evaluate_int8};
@@ -44,19 +43,9 @@ pub struct QuantizeArgs {
     /// sparse in any case [default: auto with --output, else as `train` stores them]
     #[arg(long, value_enum)]
     pub weights: Option<Weights>,
-    /// Loss that `--weights auto` may add to int8 weights on validation rows: points of accuracy,
-    /// or percent of the squared error
-    #[arg(long, value_name = "N", default_value_t = 0.5, value_parser = budget)]
-    pub budget: f64,
-    /// Size of the model file that `--weights auto` may use, such as 16K, in place of --budget: it
-    /// has the smallest loss of those that fit
-    #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with = "budget")]
-    pub flash: Option<usize>,
-    /// Cycles of an inference that `--weights auto` may use on the chip of --for, such as 200k, in place
-    /// of --budget, by the prediction of `inspect --for`
-    #[arg(long, value_name = "N", value_parser = count, conflicts_with_all = ["budget", "flash"],
-          requires = "chip")]
-    pub cycles: Option<u64>,
+    /// Budget of `--weights auto`
+    #[command(flatten)]
+    pub budget: BudgetArgs,
     /// Chip of --cycles, such as nRF51822; `inspect RUN --for list` shows all
     #[arg(long = "for", value_name = "CHIP", requires = "cycles")]
     pub chip: Option<String>,
@@ -319,25 +308,17 @@ fn make(args: &QuantizeArgs, is_finishing: bool, threads: &Threads) -> anyhow::R
         _ => with_weights(&model, &vec![WeightType::Int8; layers])?,
     };
     let before = evaluate(&int8)?;
-    let bound = match (args.flash, args.cycles, &args.chip) {
-        (Some(most), ..) => Some(("--flash", Budget::Flash(most))),
-        (_, Some(most), Some(name)) => Some(("--cycles", Budget::Cycles(most, Chip::named(name)?))),
-        _ => None,
-    };
-    let weights = args.weights.unwrap_or(match is_finishing && bound.is_none() {
-        true => Weights::Int8,
-        false => Weights::Auto,
+    let chip = args.chip.as_deref().map(Chip::named).transpose()?;
+    let budget = args.budget.budget(chip);
+    let weights = args.weights.unwrap_or(match (is_finishing, budget) {
+        (true, Budget::Loss(_)) => Weights::Int8,
+        _ => Weights::Auto,
     });
-    if let Some((option, _)) = bound.filter(|_| weights != Weights::Auto) {
-        bail!("{option} is for `--weights auto`, which chooses a type per layer: leave it out");
-    }
+    args.budget.refuse_unused(weights == Weights::Auto)?;
     let bytes = match (weights.weight_type(), &before, rows) {
         (Some(WeightType::Int8), ..) => int8.clone(),
         (Some(all), ..) => with_weights(&model, &vec![all; layers])?,
-        (None, Some(_), Some(rows)) => {
-            let budget = bound.map_or(Budget::Loss(args.budget), |(_, budget)| budget);
-            mixed(&model, rows, budget, threads)?.bytes
-        }
+        (None, Some(_), Some(rows)) => mixed(&model, rows, budget, threads)?.bytes,
         (None, ..) => bail!(
             "{}: `--weights auto` needs evaluation rows, and there is no preset.toml beside the \
              model that defines them. Give the folder of a run, or choose int8 or int4",

@@ -23,8 +23,10 @@ pub use activation::{ACTIVATIONS, Activation};
 pub use batch_normalization::BatchNormalization;
 pub use dense::Dense;
 pub use dropout::Noise;
-pub(crate) use fake_quantization::quantize_row;
 pub use fake_quantization::{Clipping, FakeQuantization, InputRanges, Points, code};
+pub(crate) use fake_quantization::{
+    RowScale, first_scale, quantize_row, scale_gradient, scale_unit,
+};
 pub use finite::NotFinite;
 pub(crate) use gradients::{GradientMemory, GradientPlan};
 pub use head::Head;

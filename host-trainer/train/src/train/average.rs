@@ -9,17 +9,20 @@ use crate::vectorized::{Loop, vectorized};
 /// Numbers per task.
 const TASK: usize = 1 << 15;
 
-/// A network whose parameters and running statistics follow those in training.
+/// A network whose parameters and running statistics follow those in training, with learned steps of
+/// weights.
 #[derive(Debug)]
 pub(super) struct Average {
     momentum: f64,
     network: Network<f32>,
+    /// Empty before rounding, and without learned steps.
+    steps: Vec<f32>,
 }
 
 impl Average {
     /// Begins with the weights of a network.
     pub fn new(network: &Network<f32>, momentum: f64) -> Self {
-        Average { momentum, network: network.clone() }
+        Average { momentum, network: network.clone(), steps: Vec::new() }
     }
 
     /// Returns the averaged network.
@@ -32,13 +35,26 @@ impl Average {
         &mut self.network
     }
 
-    /// Adds the network after step `step`, counted from 1. The momentum of early steps is smaller,
-    /// (1 + step) / (10 + step), so that the initial weights are soon forgotten.
-    pub fn follow(&mut self, network: &Network<f32>, step: usize) {
+    /// Returns the averaged steps of weights, a parameter per row. Empty before rounding, and without
+    /// learned steps.
+    pub fn steps(&self) -> &[f32] {
+        &self.steps
+    }
+
+    /// Begins to average steps of weights with these.
+    pub fn begin_steps(&mut self, steps: &[f32]) {
+        self.steps = steps.to_vec();
+    }
+
+    /// Adds the network after step `step`, counted from 1, with its learned steps of weights, or none.
+    /// The momentum of early steps is smaller, (1 + step) / (10 + step), so that the initial weights
+    /// are soon forgotten.
+    pub fn follow(&mut self, network: &Network<f32>, steps: &[f32], step: usize) {
         let early = (1.0 + step as f64) / (10.0 + step as f64);
         let share = (1.0 - self.momentum.min(early)) as f32;
         add(share, network.parameters(), self.network.parameters_mut());
         add(share, network.state(), self.network.state_mut());
+        add(share, steps, &mut self.steps);
     }
 }
 
@@ -82,13 +98,15 @@ mod tests {
         };
         fill(&mut network, 0.0);
         let mut average = Average::new(&network, 0.25);
+        average.begin_steps(&[0.0]);
         fill(&mut network, 8.0);
         // Momenta: 2/11, then 1/4, as 3/12 is, then 1/4.
         let mut expected = 0.0;
         for (step, momentum) in [(1, 2.0 / 11.0), (2, 0.25), (3, 0.25)] {
-            average.follow(&network, step);
+            average.follow(&network, &[8.0], step);
             expected = momentum * expected + (1.0 - momentum) * 8.0;
             let all = average.network().parameters().iter().chain(average.network().state());
+            let all = all.chain(average.steps());
             for &value in all {
                 // Each step rounds twice, numbers below 8.
                 assert!((f64::from(value) - expected).abs() < 6.0 * 8.0 * f64::from(f32::EPSILON));

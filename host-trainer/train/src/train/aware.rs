@@ -3,9 +3,12 @@
 use model_format::WeightType;
 use serde::{Deserialize, Serialize};
 
+use super::optimizer::OptimizerSettings;
+use super::steps::Steps;
 use crate::grid::{Range, WeightGrid};
 use crate::network::{
-    Clipping, FakeQuantization, InputRanges, Network, NetworkError, Points, Real, quantize_row,
+    Clipping, FakeQuantization, InputRanges, Network, NetworkError, Points, Real, RowScale,
+    quantize_row,
 };
 
 /// Momentum of the ranges of activations.
@@ -89,7 +92,8 @@ impl LayerTypes {
 /// The fake-quantized copy of a network in training. Forward and backward passes run on it, and the
 /// optimizer applies their gradients to the float weights: the straight-through estimator for
 /// weights. Weights beyond the last level have their gradient as well. It moves them and, through
-/// the scale of the row, all others.
+/// the scale of the row, all others. With learned steps they have none, but for ternary weights, and
+/// the step has it.
 #[derive(Clone, Debug)]
 pub(super) struct Aware<T> {
     network: Network<T>,
@@ -98,10 +102,12 @@ pub(super) struct Aware<T> {
     columns: Vec<T>,
     staged: Vec<T>,
     seen: Vec<[T; 2]>,
+    /// Learned steps of the rows of weights.
+    steps: Option<Steps<T>>,
 }
 
 impl<T: Real> Aware<T> {
-    /// Creates the copy of a network.
+    /// Creates the copy of a network. The optimizer is that of learned steps.
     ///
     /// # Shapes
     /// `types` has one entry per dense layer, `input` one range per feature.
@@ -112,6 +118,7 @@ impl<T: Real> Aware<T> {
         clipping: Clipping,
         input: Option<InputRanges>,
         data_type: model_format::DataType,
+        optimizer: OptimizerSettings,
     ) -> Self {
         let dense = network.dense_layers().map(|(dense, _)| *dense);
         let grid = |(weight_type, dense): (&WeightType, crate::network::Dense)| WeightGrid {
@@ -120,18 +127,21 @@ impl<T: Real> Aware<T> {
         };
         let weights = types.iter().zip(dense).map(grid).collect();
         let halves = input.as_ref().map_or(&[][..], |input| input.halves.as_slice());
-        let columns = halves.iter().map(|&half| T::from_f32(half)).collect();
+        let columns: Vec<T> = halves.iter().map(|&half| T::from_f32(half)).collect();
         let widest = network.dense_layers().map(|(dense, _)| dense.inputs).max().unwrap_or(0);
         let tracked = points.tracked();
         let mut copy = network.clone();
         let fake = FakeQuantization::new(points, weights, input, data_type);
         copy.set_fake_quantization(Some(fake));
+        let steps = (clipping == Clipping::Learned)
+            .then(|| Steps::new(network, types, &columns, optimizer));
         let mut aware = Aware {
             network: copy,
             clipping,
             columns,
             staged: vec![T::zero(); widest],
             seen: vec![[T::zero(); 2]; tracked],
+            steps,
         };
         aware.quantize(network);
         aware
@@ -147,23 +157,50 @@ impl<T: Real> Aware<T> {
         self.network
     }
 
+    /// Returns the learned steps.
+    pub fn steps(&self) -> Option<&Steps<T>> {
+        self.steps.as_ref()
+    }
+
+    /// Returns the learned steps, for mutation.
+    pub fn steps_mut(&mut self) -> Option<&mut Steps<T>> {
+        self.steps.as_mut()
+    }
+
     /// Copies parameters and state of the float network, and rounds the weights.
     pub fn quantize(&mut self, float: &Network<T>) {
+        let steps = self.steps.take();
+        let learned = steps.as_ref().map(|steps| (steps, steps.parameters()));
+        self.quantize_with(float, learned);
+        self.steps = steps;
+    }
+
+    /// Rounds the weights of an averaged network, with the average of learned steps.
+    ///
+    /// # Shapes
+    /// One parameter per row of all dense layers, or none without learned steps.
+    pub fn quantize_average(&mut self, float: &Network<T>, parameters: &[T]) {
+        let steps = self.steps.take();
+        self.quantize_with(float, steps.as_ref().map(|steps| (steps, parameters)));
+        self.steps = steps;
+    }
+
+    fn quantize_with(&mut self, float: &Network<T>, learned: Option<(&Steps<T>, &[T])>) {
         self.network.parameters_mut().copy_from_slice(float.parameters());
         self.network.state_mut().copy_from_slice(float.state());
         let Some(mut fake) = self.network.take_fake_quantization() else { return };
-        let (mut grids, mut is_first) = (fake.weights_mut().iter_mut(), true);
-        for (dense, range) in float.dense_ranges() {
-            let Some(grid) = grids.next() else { break };
-            let columns = if is_first { self.columns.as_slice() } else { &[] };
-            is_first = false;
+        let grids = fake.weights_mut().iter_mut();
+        for (layer, ((dense, range), grid)) in float.dense_ranges().zip(grids).enumerate() {
+            let columns = if layer == 0 { self.columns.as_slice() } else { &[] };
             let weights = range.start..range.start + dense.inputs * dense.outputs;
             let from = float.parameters()[weights.clone()].chunks_exact(dense.inputs);
             let to = self.network.parameters_mut()[weights].chunks_exact_mut(dense.inputs);
+            let mut given = learned.map(|(steps, parameters)| steps.scales(layer, parameters));
             for ((row, out), scale) in from.zip(to).zip(&mut grid.scales) {
                 let staged = &mut self.staged[..dense.inputs];
-                let found =
-                    quantize_row(row, columns, grid.weight_type, self.clipping, staged, out);
+                let given = given.as_mut().and_then(Iterator::next);
+                let given = given.map_or(RowScale::Of(self.clipping), RowScale::Given);
+                let found = quantize_row(row, columns, grid.weight_type, given, staged, out);
                 // As precise as it is stored.
                 *scale = (found.to_f64() as f32).into();
             }
@@ -194,8 +231,22 @@ impl<T: Real> Aware<T> {
         ranges.iter().flat_map(|range| [range.low(), range.high()]).collect()
     }
 
+    /// Sets the ranges of activations and the learned steps to those of a checkpoint: first the ends,
+    /// then the steps.
+    pub fn set_numbers(&mut self, numbers: &[f32]) {
+        let tracked = self.network.fake_quantization().map_or(0, |fake| fake.ranges().len());
+        let (ends, steps) = numbers.split_at((2 * tracked).min(numbers.len()));
+        self.set_ends(ends);
+        if let Some(own) = &mut self.steps
+            && own.parameters().len() == steps.len()
+        {
+            let steps: Vec<T> = steps.iter().map(|&step| T::from_f32(step)).collect();
+            own.set_parameters(&steps);
+        }
+    }
+
     /// Sets the ranges of activations to those of a checkpoint.
-    pub fn set_ends(&mut self, ends: &[f32]) {
+    fn set_ends(&mut self, ends: &[f32]) {
         let (pairs, _) = ends.as_chunks::<2>();
         let ranges: Vec<Range> = pairs.iter().map(|&[low, high]| Range::new(low, high)).collect();
         if let Some(fake) = self.network.fake_quantization_mut()
@@ -223,6 +274,12 @@ pub enum AwareError {
         /// Dense layers of the network.
         layers: usize,
     },
+    /// The optimizer cannot learn the steps of weights.
+    #[error(
+        "quantization_aware.clipping: steps of weights are not learned by `ftrl`, which begins \
+         parameters at 0. Use another optimizer, or `clipping = \"mse\"`"
+    )]
+    Ftrl,
 }
 
 impl AwareSettings {
@@ -235,7 +292,11 @@ impl AwareSettings {
         network: &Network<T>,
         data_type: model_format::DataType,
         outputs: bool,
+        optimizer: &OptimizerSettings,
     ) -> Result<(Vec<WeightType>, Points), AwareError> {
+        if self.clipping == Clipping::Learned && matches!(optimizer, OptimizerSettings::Ftrl(_)) {
+            return Err(AwareError::Ftrl);
+        }
         let layers = network.dense_layers().count();
         let types = self.weights.of_layers(layers).ok_or_else(|| {
             let given = match &self.weights {
@@ -257,6 +318,7 @@ mod tests {
         Activation, DenseSpec, GradientMemory, GradientPlan, LayerSpec, Loss, Noise, Objective,
         Tape, TargetRows,
     };
+    use crate::train::optimizer::SgdSettings;
 
     fn dense(units: usize, activation: Activation) -> LayerSpec {
         LayerSpec::Dense(DenseSpec::new(units, activation))
@@ -264,7 +326,12 @@ mod tests {
 
     fn aware(network: &Network<f64>, types: &[WeightType]) -> Aware<f64> {
         let points = Points::new(network, DataType::Int8, true).unwrap();
-        Aware::new(network, points, types, Clipping::Mean, None, DataType::Int8)
+        Aware::new(network, points, types, Clipping::Mean, None, DataType::Int8, sgd())
+    }
+
+    fn sgd() -> OptimizerSettings {
+        let (learning_rate, momentum, nesterov) = (0.1, 0.0, false);
+        OptimizerSettings::Sgd(SgdSettings { learning_rate, momentum, nesterov })
     }
 
     /// Gradients of all parameters in the last passes of a tape.
@@ -376,7 +443,7 @@ mod tests {
     fn lists_need_one_type_per_layer() {
         let settings: AwareSettings = toml::from_str("weights = [\"int4\", \"ternary\"]").unwrap();
         let network = Network::<f64>::new(2, &[dense(1, Activation::Linear)], 1).unwrap();
-        let error = settings.check(&network, DataType::Int8, true).unwrap_err();
+        let error = settings.check(&network, DataType::Int8, true, &sgd()).unwrap_err();
         assert_eq!(error, AwareError::Layers { given: 2, layers: 1 });
         let wrong = toml::from_str::<AwareSettings>("weights = \"int3\"").unwrap_err().to_string();
         assert!(wrong.contains("must be `int8`, `int4`, `int2` or `ternary`"), "{wrong}");

@@ -24,7 +24,8 @@ type Floats<'a> = Cow<'a, [f32]>;
 pub struct Checkpoint<'a> {
     /// Weights, biases, γ and β.
     pub parameters: Floats<'a>,
-    /// Running means and variances.
+    /// Running means and variances; in quantization-aware training also the ranges of activations and
+    /// learned steps of weights.
     pub state: Floats<'a>,
     /// First moments (mean gradients) or velocities of the optimizer.
     pub first: Floats<'a>,
@@ -34,6 +35,8 @@ pub struct Checkpoint<'a> {
     pub best: Option<(Floats<'a>, Floats<'a>)>,
     /// Moving average of parameters and state, if the training has one.
     pub average: Option<(Floats<'a>, Floats<'a>)>,
+    /// First and second moments of learned steps of weights, if the training has begun to learn them.
+    pub steps: Option<(Floats<'a>, Floats<'a>)>,
     /// Blocks of weights that are kept, if the training prunes: 1, or 0 for a pruned one.
     pub mask: Option<Floats<'a>>,
     /// Positions of the training rows, in the order of the current epoch.
@@ -210,6 +213,10 @@ impl Checkpoint<'_> {
             tensors.push(("average.parameters", floats(parameters)));
             tensors.push(("average.state", floats(state)));
         }
+        if let Some((first, second)) = &self.steps {
+            tensors.push(("steps.first", floats(first)));
+            tensors.push(("steps.second", floats(second)));
+        }
         if let Some(mask) = &self.mask {
             tensors.push(("mask", floats(mask)));
         }
@@ -268,7 +275,7 @@ impl Checksum {
 }
 
 /// Names of the tensors, in the order in which they are written and checked.
-const TENSORS: [&str; 10] = [
+const TENSORS: [&str; 12] = [
     "parameters",
     "state",
     "first",
@@ -278,6 +285,8 @@ const TENSORS: [&str; 10] = [
     "best.state",
     "average.parameters",
     "average.state",
+    "steps.first",
+    "steps.second",
     "mask",
 ];
 
@@ -365,6 +374,7 @@ impl Checkpoint<'static> {
             second: floats("second")?,
             best: both("best.parameters", "best.state")?,
             average: both("average.parameters", "average.state")?,
+            steps: both("steps.first", "steps.second")?,
             mask: tensors.tensor("mask").is_ok().then(|| floats("mask")).transpose()?,
             positions: words("positions", Dtype::U32)?
                 .into_iter()
@@ -404,6 +414,7 @@ mod tests {
             second: vec![].into(),
             best: Some((vec![2.0; 3].into(), vec![].into())),
             average: Some((vec![0.5; 3].into(), vec![].into())),
+            steps: Some((vec![0.25].into(), vec![].into())),
             mask: Some(vec![1.0, 0.0].into()),
             positions: vec![2, 0, 1].into(),
             place: Place {

@@ -16,6 +16,7 @@ mod pruning;
 mod run;
 mod schedule;
 mod settings;
+mod steps;
 mod trainer;
 
 pub use augmentation::Augmentation;

@@ -15,8 +15,9 @@ use super::feed::{Feed, Order, Recipe};
 use super::observe::{Flow, Observer, Progress, StopFlag};
 use super::pruning::Mask;
 use super::schedule::warm_up;
+use super::steps::Steps;
 use super::trainer::Batch;
-use super::{BatchRecord, EpochRecord, History, Optimizer, Settings, Trainer};
+use super::{BatchRecord, EpochRecord, History, Optimizer, OptimizerSettings, Settings, Trainer};
 use crate::data::{Shift, Shifts, Splits};
 use crate::evaluate::score_float;
 use crate::network::{BatchScore, Clipping, InputRanges, Network, Objective, Points};
@@ -133,7 +134,7 @@ pub fn train(
     let objective = settings.objective(network.head());
     let aware = aware
         .map(|(aware, data_type)| {
-            Start::new(aware, data_type, &network, objective, splits, threads)
+            Start::new((aware, data_type), settings, &network, objective, splits, threads)
         })
         .transpose()?;
     let optimizer = Optimizer::new(settings.optimizer, network.parameters().len());
@@ -235,14 +236,17 @@ pub fn train(
         let (network, _) = trainer.parts_mut();
         network.parameters_mut().copy_from_slice(average.network().parameters());
         network.state_mut().copy_from_slice(average.network().state());
+        if let Some(steps) = trainer.aware_mut().and_then(Aware::steps_mut) {
+            steps.set_parameters(average.steps());
+        }
     }
     if let Some((parameters, state)) = best {
         let (network, _) = trainer.parts_mut();
-        let (state, ends) = state.split_at(network.state().len());
+        let (state, numbers) = state.split_at(network.state().len());
         network.parameters_mut().copy_from_slice(&parameters);
         network.state_mut().copy_from_slice(state);
         if let Some(aware) = trainer.aware_mut() {
-            aware.set_ends(ends);
+            aware.set_numbers(numbers);
         }
         best_epoch = Some(place.epoch.saturating_sub(1 + place.stopping.waited));
     }
@@ -352,7 +356,9 @@ impl Run<'_> {
                 mask.apply(parameters);
             }
             if let Some(average) = &mut self.average {
-                average.follow(self.trainer.network(), self.place.steps);
+                let steps = self.trainer.aware().and_then(Aware::steps);
+                let steps = steps.map_or(&[][..], Steps::parameters);
+                average.follow(self.trainer.network(), steps, self.place.steps);
                 if let Some(mask) = &self.mask {
                     mask.apply(average.network_mut().parameters_mut());
                 }
@@ -385,25 +391,36 @@ impl Run<'_> {
             && self.trainer.aware().is_none()
         {
             let aware = start.aware(self.trainer.network());
+            if let (Some(average), Some(steps)) = (&mut self.average, aware.steps()) {
+                average.begin_steps(steps.parameters());
+            }
             self.trainer.set_aware(aware);
         }
     }
 
-    /// Returns the running statistics of a network and the ends of the ranges of activations; zeros
-    /// before rounding.
-    fn state(&self, network: &Network<f32>) -> Vec<f32> {
+    /// Returns the running statistics of a network, the ends of the ranges of activations, and these
+    /// learned steps of weights; zeros before rounding.
+    fn state(&self, network: &Network<f32>, steps: &[f32]) -> Vec<f32> {
         let mut state = network.state().to_vec();
         match (self.trainer.aware(), &self.aware) {
-            (Some(aware), _) => state.extend(aware.ends()),
-            (None, Some(start)) => state.resize(state.len() + 2 * start.points.tracked(), 0.0),
+            (Some(aware), _) => {
+                state.extend(aware.ends());
+                state.extend(steps);
+            }
+            (None, Some(start)) => state.resize(state.len() + start.numbers(), 0.0),
             (None, None) => {}
         }
         state
     }
 
+    /// Returns the learned steps of weights in training. Empty without.
+    fn steps(&self) -> &[f32] {
+        self.trainer.aware().and_then(Aware::steps).map_or(&[], Steps::parameters)
+    }
+
     fn validate(&mut self, record: &mut EpochRecord, objective: Objective, threads: &Threads) {
         match &self.average {
-            Some(average) => self.trainer.round_weights_of(average.network()),
+            Some(average) => self.trainer.round_average(average.network(), average.steps()),
             None => self.trainer.round_weights(),
         }
         record.validation = self
@@ -414,8 +431,11 @@ impl Run<'_> {
     }
 
     fn keep_best(&mut self) {
-        let network = self.average.as_ref().map_or(self.trainer.network(), Average::network);
-        let (parameters, state) = (network.parameters(), self.state(network));
+        let (network, steps) = match &self.average {
+            Some(average) => (average.network(), average.steps()),
+            None => (self.trainer.network(), self.steps()),
+        };
+        let (parameters, state) = (network.parameters(), self.state(network, steps));
         match &mut self.best {
             Some(best) => {
                 best.0.copy_from_slice(parameters);
@@ -431,13 +451,18 @@ impl Run<'_> {
         let best = self.best.as_ref();
         Checkpoint {
             parameters: Cow::Borrowed(self.trainer.network().parameters()),
-            state: Cow::Owned(self.state(self.trainer.network())),
+            state: Cow::Owned(self.state(self.trainer.network(), self.steps())),
             first: Cow::Borrowed(first),
             second: Cow::Borrowed(second),
             best: best.map(|(p, s)| (Cow::Borrowed(p.as_slice()), Cow::Borrowed(s.as_slice()))),
             average: self.average.as_ref().map(|average| {
                 let network = average.network();
-                (Cow::Borrowed(network.parameters()), Cow::Borrowed(network.state()))
+                let state = [network.state(), average.steps()].concat();
+                (Cow::Borrowed(network.parameters()), Cow::Owned(state))
+            }),
+            steps: self.trainer.aware().and_then(Aware::steps).map(|steps| {
+                let (first, second, _) = steps.optimizer().memory();
+                (Cow::Borrowed(first), Cow::Borrowed(second))
             }),
             mask: self.mask.as_ref().map(|mask| Cow::Borrowed(mask.kept())),
             positions: Cow::Borrowed(&self.positions),
@@ -457,8 +482,9 @@ impl Run<'_> {
                  --threads {was}"
             )));
         }
-        let steps = i32::try_from(place.steps).unwrap_or(i32::MAX);
-        let states = self.state(self.trainer.network()).len();
+        let taken = i32::try_from(place.steps).unwrap_or(i32::MAX);
+        let (batches, steps) = (self.batches(), self.aware.as_ref().map_or(0, Start::rows));
+        let states = self.state(self.trainer.network(), &[]).len();
         let (network, optimizer) = self.trainer.parts_mut();
         let fits = |parameters: &[f32], state: &[f32]| {
             parameters.len() == network.parameters().len() && state.len() == states
@@ -467,14 +493,14 @@ impl Run<'_> {
         if !fits(parameters, state) || checkpoint.best.iter().any(|(p, s)| !fits(p, s)) {
             return Err(other("its network has another number of parameters"));
         }
-        let (state, ends) = state.split_at(network.state().len());
-        if ends.iter().any(|end| !end.is_finite()) {
-            let problem = "ranges of its activations are NaN or infinite";
+        let (state, numbers) = state.split_at(network.state().len());
+        if numbers.iter().any(|number| !number.is_finite()) {
+            let problem = "ranges of its activations, or steps of its weights, are NaN or infinite";
             return Err(CheckpointError::Beyond(problem.to_string()));
         }
         network.parameters_mut().copy_from_slice(parameters);
         network.state_mut().copy_from_slice(state);
-        if !optimizer.load_state(&checkpoint.first, &checkpoint.second, steps) {
+        if !optimizer.load_state(&checkpoint.first, &checkpoint.second, taken) {
             return Err(other("it was trained by another optimizer"));
         }
         let mut sorted = checkpoint.positions.to_vec();
@@ -484,7 +510,7 @@ impl Run<'_> {
         }
         let network = self.trainer.network();
         network.check_finite().map_err(|error| CheckpointError::Beyond(error.to_string()))?;
-        let others = checkpoint.best.iter().chain(&checkpoint.average);
+        let others = checkpoint.best.iter().chain(&checkpoint.average).chain(&checkpoint.steps);
         let others = others.flat_map(|(parameters, state)| [parameters, state]);
         for numbers in others.chain([&checkpoint.first, &checkpoint.second]) {
             if numbers.iter().any(|number| !number.is_finite()) {
@@ -499,12 +525,15 @@ impl Run<'_> {
             (None, None) => {}
             (Some(own), Some((parameters, state))) => {
                 let network = own.network_mut();
-                let lengths = (network.parameters().len(), network.state().len());
+                let rows = checkpoint.steps.as_ref().map_or(0, |_| steps);
+                let lengths = (network.parameters().len(), network.state().len() + rows);
                 if (parameters.len(), state.len()) != lengths {
                     return Err(other("its network has another number of parameters"));
                 }
                 network.parameters_mut().copy_from_slice(parameters);
+                let (state, steps) = state.split_at(network.state().len());
                 network.state_mut().copy_from_slice(state);
+                own.begin_steps(steps);
             }
             _ => return Err(other("one of them has no moving average of the weights")),
         }
@@ -517,18 +546,34 @@ impl Run<'_> {
             }
             _ => return Err(other("one of them prunes no weights")),
         }
-        let ends = ends.to_vec();
+        // The epoch before has rounded, and its ranges and steps go on.
+        let begun = self
+            .aware
+            .as_ref()
+            .filter(|start| (place.epoch, place.batch) > (start.float_epochs + 1, 0));
+        let learned = begun.filter(|start| start.rows() > 0);
+        if learned.is_some() != checkpoint.steps.is_some() {
+            return Err(other("one of them does not learn the steps of weights"));
+        }
+        if let Some(start) = begun {
+            let mut aware = start.aware(self.trainer.network());
+            aware.set_numbers(numbers);
+            if let (Some(steps), Some((first, second))) = (aware.steps_mut(), &checkpoint.steps) {
+                if steps.parameters().iter().any(|&parameter| parameter <= 0.0) {
+                    let problem = "steps of its weights are not above 0";
+                    return Err(CheckpointError::Beyond(problem.to_string()));
+                }
+                let done = place.steps - start.float_epochs * batches;
+                let done = i32::try_from(done).unwrap_or(i32::MAX);
+                if !steps.optimizer_mut().load_state(first, second, done) {
+                    return Err(other("it was trained by another optimizer"));
+                }
+            }
+            self.trainer.set_aware(aware);
+        }
         self.best = checkpoint.best.map(|(p, s)| (p.to_vec(), s.to_vec()));
         self.positions = checkpoint.positions.into_owned();
         self.place = place;
-        // The epoch before has rounded, and its ranges go on.
-        if let Some(start) = &self.aware
-            && (self.place.epoch, self.place.batch) > (start.float_epochs + 1, 0)
-        {
-            let mut aware = start.aware(self.trainer.network());
-            aware.set_ends(&ends);
-            self.trainer.set_aware(aware);
-        }
         Ok(())
     }
 }
@@ -541,32 +586,49 @@ struct Start {
     input: Option<InputRanges>,
     data_type: DataType,
     float_epochs: usize,
+    /// Optimizer of learned steps.
+    optimizer: OptimizerSettings,
+    /// Rows of weights of all dense layers.
+    all_rows: usize,
 }
 
 impl Start {
     fn new(
-        settings: &AwareSettings,
-        data_type: DataType,
+        (aware, data_type): (&AwareSettings, DataType),
+        settings: &Settings,
         network: &Network<f32>,
         objective: Objective,
         splits: &Splits,
         threads: &Threads,
     ) -> Result<Self, AwareError> {
         let outputs = !has_own_ranges(network, objective, &splits.train);
-        let (types, points) = settings.check(network, data_type, outputs)?;
+        let (types, points) = aware.check(network, data_type, outputs, &settings.optimizer)?;
         Ok(Start {
             types,
             points,
-            clipping: settings.clipping,
+            clipping: aware.clipping,
             input: input_ranges(&splits.train, data_type, threads),
             data_type,
-            float_epochs: settings.float_epochs,
+            float_epochs: aware.float_epochs,
+            optimizer: settings.optimizer,
+            all_rows: network.dense_layers().map(|(dense, _)| dense.outputs).sum(),
         })
     }
 
+    /// Returns the number of learned steps of weights.
+    fn rows(&self) -> usize {
+        if self.clipping == Clipping::Learned { self.all_rows } else { 0 }
+    }
+
+    /// Returns how many numbers rounding adds to the state: ends of ranges, and learned steps.
+    fn numbers(&self) -> usize {
+        2 * self.points.tracked() + self.rows()
+    }
+
     fn aware(&self, network: &Network<f32>) -> Aware<f32> {
-        let Start { types, points, clipping, input, data_type, .. } = self;
-        Aware::new(network, points.clone(), types, *clipping, input.clone(), *data_type)
+        let Start { types, points, clipping, input, data_type, optimizer, .. } = self;
+        let (points, input) = (points.clone(), input.clone());
+        Aware::new(network, points, types, *clipping, input, *data_type, *optimizer)
     }
 }
 

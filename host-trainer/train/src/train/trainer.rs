@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::aware::Aware;
 use super::optimizer::{Optimizer, Piece, StepRule};
 use super::settings::Clip;
+use super::steps::Steps;
 use crate::data::{Shift, Subset, TargetBuffer};
 use crate::network::{
     BatchScore, GradientMemory, GradientPlan, Network, Noise, Objective, Penalty, Real, SoftRows,
@@ -48,6 +49,8 @@ struct Share<T> {
     memory: GradientMemory<T>,
     /// Gradients of the span, stored only for clipping by the global norm.
     gradients: Vec<T>,
+    /// Gradients of the learned steps of the span's rows.
+    steps: Vec<T>,
 }
 
 /// Tape, targets and score of one thread's micro-batch.
@@ -125,7 +128,10 @@ impl<T: Real> Trainer<T> {
         let workers = (0..workers).map(|_| worker()).collect();
         let penalties = network.penalties().to_vec();
         let plan = GradientPlan::new(&network);
-        let share = |span| Share { span, memory: GradientMemory::default(), gradients: Vec::new() };
+        let share = |span| {
+            let memory = GradientMemory::default();
+            Share { span, memory, gradients: Vec::new(), steps: Vec::new() }
+        };
         let spans = plan.spans(if worth > 1 { threads.min(worth) } else { 1 });
         let shares = spans.into_iter().map(share).collect();
         let (clip, aware) = (None, None);
@@ -161,10 +167,11 @@ impl<T: Real> Trainer<T> {
         self.aware.as_mut()
     }
 
-    /// Rounds the weights of another network with the same layers, for evaluation.
-    pub(super) fn round_weights_of(&mut self, network: &Network<T>) {
+    /// Rounds the weights of an averaged network with the same layers, for evaluation. `steps` are the
+    /// averages of learned steps.
+    pub(super) fn round_average(&mut self, network: &Network<T>, steps: &[T]) {
         if let Some(aware) = &mut self.aware {
-            aware.quantize(network);
+            aware.quantize_average(network, steps);
         }
     }
 
@@ -260,23 +267,30 @@ impl<T: Real> Trainer<T> {
         if let [worker] = workers {
             self.network.follow(worker.tape.statistics());
         }
+        let mut decay = T::one();
         if let Some(keep) = self.optimizer.settings().decay_of_weights(learning_rate) {
-            self.network.scale_weights(T::from_f64(keep));
+            decay = T::from_f64(keep);
+            self.network.scale_weights(decay);
         }
-        let gradients = Gradients { workers, plan: &self.plan, penalties: &self.penalties };
+        let steps = self.aware.as_ref().and_then(Aware::steps).map(|steps| (steps, decay));
+        let gradients = Gradients { workers, plan: &self.plan, penalties: &self.penalties, steps };
         let (rule, piece) = self.optimizer.begin_step(self.network.parameters_mut(), learning_rate);
         if let Some(Clip::Norm(most)) = self.clip {
             let parameters = &*piece.parameters;
             for_each_parallel(&mut self.shares, 0, &|_, share: &mut Share<T>| {
-                let Share { span, memory, gradients: all } = share;
-                gradients.visit(span.clone(), memory, parameters, 0, |first, some| {
+                let Share { span, memory, gradients: all, steps } = share;
+                steps.clear();
+                gradients.visit(span.clone(), memory, parameters, steps, |first, some| {
                     all[first - span.start..][..some.len()].copy_from_slice(some);
                 });
             });
-            let norm = sum_of_squares(self.shares.iter().map(|share| &*share.gradients)).sqrt();
+            let all = self.shares.iter().map(|share| &*share.gradients);
+            let of_steps = self.shares.iter().map(|share| &*share.steps);
+            let norm = sum_of_squares(all.chain(of_steps)).sqrt();
             let factor = T::from_f64((most / norm).min(1.0));
             update(&mut self.shares, piece, &|share, piece| {
                 share.gradients.iter_mut().for_each(|g| *g *= factor);
+                share.steps.iter_mut().for_each(|g| *g *= factor);
                 rule.apply(piece, 0, &share.gradients);
             });
         } else {
@@ -285,8 +299,16 @@ impl<T: Real> Trainer<T> {
                 _ => None,
             };
             update(&mut self.shares, piece, &|share, piece| {
-                gradients.step(share.span.clone(), &mut share.memory, piece, rule, most);
+                let Share { span, memory, steps, .. } = share;
+                steps.clear();
+                gradients.step(span.clone(), memory, piece, steps, (rule, most));
+                if let Some(most) = most {
+                    steps.iter_mut().for_each(|g| *g = within(*g, most));
+                }
             });
+        }
+        if let Some(steps) = self.aware.as_mut().and_then(Aware::steps_mut) {
+            steps.step(self.shares.iter().map(|share| &*share.steps), learning_rate);
         }
         score
     }
@@ -350,22 +372,27 @@ struct Gradients<'a, T> {
     workers: &'a [Worker<T>],
     plan: &'a GradientPlan,
     penalties: &'a [Penalty],
+    /// Learned steps, and the factor of weight decay since the weights were rounded.
+    steps: Option<(&'a Steps<T>, T)>,
 }
 
 impl<T: Real> Gradients<'_, T> {
     /// Calls `visit` block by block with the gradients of a span of parameters, including weight
-    /// penalties. The first element of `parameters` has the index `offset` among all.
+    /// penalties. Appends the gradients of learned steps to `of_steps`.
     fn visit(
         &self,
         span: Range<usize>,
         memory: &mut GradientMemory<T>,
         parameters: &[T],
-        offset: usize,
+        of_steps: &mut Vec<T>,
         mut visit: impl FnMut(usize, &mut [T]),
     ) {
         let tapes = self.workers.iter().map(|worker| &worker.tape);
         self.plan.sum(tapes, span, memory, |first, some| {
-            let parameters = &parameters[first - offset..][..some.len()];
+            let parameters = &parameters[first..][..some.len()];
+            if let Some((steps, decay)) = self.steps {
+                steps.add_gradients(first, parameters, some, decay, of_steps);
+            }
             for penalty in self.penalties {
                 penalty.add_gradient(first, parameters, some);
             }
@@ -374,17 +401,21 @@ impl<T: Real> Gradients<'_, T> {
     }
 
     /// Applies the optimizer to a span of parameters, with gradients clipped to the magnitude
-    /// `most`.
+    /// `most`. Appends the gradients of learned steps to `of_steps`.
     fn step(
         &self,
         span: Range<usize>,
         memory: &mut GradientMemory<T>,
         piece: &mut Piece<'_, T>,
-        rule: StepRule<T>,
-        most: Option<T>,
+        of_steps: &mut Vec<T>,
+        (rule, most): (StepRule<T>, Option<T>),
     ) {
         let tapes = self.workers.iter().map(|worker| &worker.tape);
         self.plan.sum(tapes, span, memory, |first, some| {
+            if let Some((steps, decay)) = self.steps {
+                let weights = &piece.parameters[first - piece.offset..][..some.len()];
+                steps.add_gradients(first, weights, some, decay, of_steps);
+            }
             vectorized::<Step, _>((self.penalties, most, rule, &mut *piece, first, some));
         });
     }
@@ -415,11 +446,17 @@ impl<T: Real> Loop<(&[Penalty], Option<T>, StepRule<T>, &mut Piece<'_, T>, usize
         }
         if let Some(most) = most {
             for g in &mut *gradients {
-                *g = if g.abs() > most { most * g.signum() } else { *g };
+                *g = within(*g, most);
             }
         }
         rule.apply(piece, from, gradients);
     }
+}
+
+/// Clips a gradient to a magnitude.
+#[inline(always)]
+fn within<T: Real>(gradient: T, most: T) -> T {
+    if gradient.abs() > most { most * gradient.signum() } else { gradient }
 }
 
 /// Calls `work` on each share with its range of the parameters, in parallel.
@@ -458,12 +495,13 @@ mod tests {
     use std::num::NonZero;
     use std::sync::Arc;
 
+    use model_format::{DataType, WeightType};
     use ndarray::Array2;
 
     use super::super::OptimizerSettings;
     use super::*;
-    use crate::data::{Dataset, Features, Labels};
-    use crate::network::{Activation, DenseSpec, Head, LayerSpec, Loss};
+    use crate::data::{Dataset, Features, Labels, Values};
+    use crate::network::{Activation, Clipping, DenseSpec, Head, LayerSpec, Loss, Points};
     use crate::threads::Threads;
     use crate::train::optimizer::{AdamWSettings, EpsilonPlacement, SgdSettings};
 
@@ -497,6 +535,15 @@ mod tests {
 
     /// The network after a few batches, the last of them small.
     fn trained(threads: usize, clip: Option<Clip>) -> (usize, Network<f32>, BatchScore) {
+        trained_with(threads, clip, false)
+    }
+
+    /// The network after a few batches, with learned steps of ternary weights or without rounding.
+    fn trained_with(
+        threads: usize,
+        clip: Option<Clip>,
+        learns_steps: bool,
+    ) -> (usize, Network<f32>, BatchScore) {
         let (rows, width, batch_size) = (151, 20, 75);
         let subset = subset(rows, width);
         let settings = OptimizerSettings::Sgd(SgdSettings {
@@ -506,8 +553,10 @@ mod tests {
         });
         let network = network(width);
         let optimizer = Optimizer::new(settings, network.parameters().len());
+        let aware = learns_steps.then(|| learned(&network, WeightType::Ternary, settings));
         let trainer = Trainer::new(network, optimizer, OBJECTIVE, batch_size, threads, 1);
         let mut trainer = trainer.clipped(clip);
+        aware.into_iter().for_each(|aware| trainer.set_aware(aware));
         let (positions, shifts) = ((0..rows as u32).collect::<Vec<_>>(), vec![Shift::NONE; rows]);
         let threads = Threads::new(NonZero::new(threads)).unwrap();
         let mut score = BatchScore::default();
@@ -520,15 +569,79 @@ mod tests {
 
     #[test]
     fn the_number_of_threads_changes_no_bit() {
-        for clip in [None, Some(Clip::Norm(1e-3)), Some(Clip::Value(1e-4))] {
-            let (workers, single, score) = trained(1, clip);
+        let clips = [None, Some(Clip::Norm(1e-3)), Some(Clip::Value(1e-4))];
+        for (clip, learns_steps) in clips.into_iter().flat_map(|clip| [(clip, false), (clip, true)])
+        {
+            let (workers, single, score) = trained_with(1, clip, learns_steps);
             assert_eq!((workers, score.rows), (1, 151));
             for threads in [2, 3, 4] {
-                let (workers, network, parallel_score) = trained(threads, clip);
+                let (workers, network, parallel_score) = trained_with(threads, clip, learns_steps);
                 assert_eq!(workers, threads);
                 assert_eq!(parallel_score.correct, score.correct);
-                assert!(network == single, "{threads} threads, {clip:?}");
+                assert!(network == single, "{threads} threads, {clip:?}, {learns_steps}");
             }
+        }
+    }
+
+    fn learned<T: Real>(
+        network: &Network<T>,
+        weight_type: WeightType,
+        optimizer: OptimizerSettings,
+    ) -> Aware<T> {
+        let points = Points::new(network, DataType::Int8, false).unwrap();
+        let types = vec![weight_type; network.dense_layers().count()];
+        Aware::new(network, points, &types, Clipping::Learned, None, DataType::Int8, optimizer)
+    }
+
+    #[test]
+    fn steps_are_learned_by_hand() {
+        let values = Array2::from_shape_vec((1, 2), vec![1.0, 2.0]).unwrap();
+        let names = vec!["y".into()];
+        let labels = Values { values: Array2::zeros((1, 1)), names, units: vec![String::new()] };
+        let subset = Subset::all(Arc::new(
+            Dataset::new("d", vec![2], Features::Reals(values), labels).unwrap(),
+        ));
+        let objective = Objective { loss: Loss::MeanSquaredError, ..OBJECTIVE };
+        // Mean magnitude 1, so that the scale is 2, with codes 0 and −1. The output is −4, its slope
+        // −8, the weights' slopes −8 and −16, the scale's −8 · (0 − 0.25) − 16 · (−1 + 0.75) = 6.
+        let slopes: [f64; 3] = [-8.0, -16.0, -8.0];
+        // √g with g = 1 / √2, of the parameter of the scale.
+        let unit = 2_f64.powf(-0.25);
+        let norm = (slopes.iter().map(|g| g * g).sum::<f64>() + (6.0 * unit).powi(2)).sqrt();
+        let clips = [
+            (None, slopes, 6.0 * unit),
+            (Some(Clip::Value(5.0)), [-5.0; 3], 5.0),
+            (Some(Clip::Norm(1.0)), slopes.map(|g| g / norm), 6.0 * unit / norm),
+        ];
+        for (clip, slopes, slope) in clips {
+            let layers = [LayerSpec::Dense(DenseSpec::new(1, Activation::Linear))];
+            let mut network = Network::<f64>::new(2, &layers, 1).unwrap();
+            network.parameters_mut().copy_from_slice(&[0.5, -1.5, 0.0]);
+            let settings = OptimizerSettings::Sgd(SgdSettings {
+                learning_rate: 0.01,
+                momentum: 0.0,
+                nesterov: false,
+            });
+            let aware = learned(&network, WeightType::Ternary, settings);
+            let optimizer = Optimizer::new(settings, 3);
+            let mut trainer = Trainer::new(network, optimizer, objective, 1, 1, 1).clipped(clip);
+            trainer.set_aware(aware);
+            let shifts = &[Shift::NONE];
+            let batch =
+                Batch { subset: &subset, positions: &[0], shifts, inputs: None, soft: None };
+            let loss = trainer.step(batch, 0.01).loss_sum;
+            assert!((loss - 16.0).abs() < 1e-14, "{loss}");
+            let before = [0.5, -1.5, 0.0];
+            let expected = before.iter().zip(slopes).map(|(w, g)| w - 0.01 * g);
+            for (found, expected) in trainer.network().parameters().iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-14, "{clip:?}: {found} {expected}");
+            }
+            let scale = 2.0 - 0.01 * slope * unit;
+            trainer.round_weights();
+            let rounded = trainer.into_network();
+            let fake = rounded.fake_quantization().unwrap();
+            // As precise as it is stored.
+            assert_eq!(fake.weights()[0].scales, [f64::from(scale as f32)], "{clip:?}");
         }
     }
 

@@ -10,14 +10,16 @@
 //! of the model, without statistics of a mini-batch in their scale.
 
 mod activations;
+mod learned;
 mod points;
 mod weights;
 
 use model_format::{DataType, Quantization};
 
 pub use activations::{Rounding, ends};
+pub use learned::{first_scale, scale_gradient, scale_unit};
 pub use points::{Point, Points};
-pub use weights::{Clipping, code, quantize_row};
+pub use weights::{Clipping, RowScale, code, quantize_row};
 
 use super::Real;
 use crate::grid::{Range, WeightGrid};

@@ -3,11 +3,12 @@
 use model_format::WeightType;
 use serde::{Deserialize, Serialize};
 
+use super::learned::first_scale;
 use crate::network::Real;
 use crate::vectorized::{Loop, vectorized};
 
 /// Returns the distance of neighboring codes.
-const fn step(weight_type: WeightType) -> i8 {
+pub(super) const fn distance(weight_type: WeightType) -> i8 {
     match weight_type {
         WeightType::Int2 => 2,
         WeightType::Int8 | WeightType::Int4 | WeightType::Ternary => 1,
@@ -48,6 +49,18 @@ pub enum Clipping {
     /// The scale with the least squared error of rounding, by alternating rounding and least
     /// squares.
     Mse,
+    /// Learned beside the weights, from 2 · mean |w| / √Q on, with Q the largest weight in steps: LSQ,
+    /// Esser et al., 2020.
+    Learned,
+}
+
+/// Scale of a row of weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RowScale<T> {
+    /// Chosen from the weights.
+    Of(Clipping),
+    /// This positive one.
+    Given(T),
 }
 
 /// Rounds of alternating least squares. The error changes by less than a percent after these.
@@ -65,25 +78,25 @@ pub fn quantize_row<T: Real>(
     row: &[T],
     columns: &[T],
     weight_type: WeightType,
-    clipping: Clipping,
+    scale: RowScale<T>,
     staged: &mut [T],
     out: &mut [T],
 ) -> T {
-    vectorized::<QuantizeRow, _>((row, columns, weight_type, clipping, staged, out))
+    vectorized::<QuantizeRow, _>((row, columns, weight_type, scale, staged, out))
 }
 
 struct QuantizeRow;
 
-impl<T: Real> Loop<(&[T], &[T], WeightType, Clipping, &mut [T], &mut [T])> for QuantizeRow {
+impl<T: Real> Loop<(&[T], &[T], WeightType, RowScale<T>, &mut [T], &mut [T])> for QuantizeRow {
     type Output = T;
 
     #[inline(always)]
     fn run(
-        (row, columns, weight_type, clipping, staged, out): (
+        (row, columns, weight_type, scale, staged, out): (
             &[T],
             &[T],
             WeightType,
-            Clipping,
+            RowScale<T>,
             &mut [T],
             &mut [T],
         ),
@@ -100,24 +113,19 @@ impl<T: Real> Loop<(&[T], &[T], WeightType, Clipping, &mut [T], &mut [T])> for Q
         let [sum, largest] = magnitudes(row);
         if largest <= T::zero() {
             out.fill(T::zero());
-            return T::one();
+            return match scale {
+                RowScale::Of(_) => T::one(),
+                RowScale::Given(scale) => scale,
+            };
         }
         let codes = Codes::new(weight_type);
-        let mean = sum / T::from_f64(row.len() as f64);
-        let mut scale = match weight_type {
-            WeightType::Int8 => largest,
-            // Few large weights: levels beyond the largest would be empty.
-            WeightType::Int4 => (mean * T::from_f64(clip(weight_type))).min(largest),
-            WeightType::Int2 | WeightType::Ternary => mean * T::from_f64(clip(weight_type)),
-        } / codes.most;
-        if clipping == Clipping::Mse {
-            for _ in 0..ROUNDS {
-                let [products, squares] = fit(row, scale, codes);
-                if squares > T::zero() && products > T::zero() {
-                    scale = products / squares;
-                }
+        let scale = match scale {
+            RowScale::Of(clipping) => {
+                let mean = sum / T::from_f64(row.len() as f64);
+                chosen(row, mean, largest, weight_type, clipping)
             }
-        }
+            RowScale::Given(scale) => scale,
+        };
         let inverse = T::one() / scale;
         for (out, &weight) in out.iter_mut().zip(row) {
             *out = codes.nearest(weight, inverse) * scale;
@@ -132,19 +140,50 @@ impl<T: Real> Loop<(&[T], &[T], WeightType, Clipping, &mut [T], &mut [T])> for Q
     }
 }
 
+/// Returns the scale of a row with this mean and largest magnitude.
+#[inline(always)]
+fn chosen<T: Real>(
+    row: &[T],
+    mean: T,
+    largest: T,
+    weight_type: WeightType,
+    clipping: Clipping,
+) -> T {
+    let codes = Codes::new(weight_type);
+    if clipping == Clipping::Learned {
+        return T::from_f64(first_scale(weight_type, mean.to_f64()));
+    }
+    let mut scale = match weight_type {
+        WeightType::Int8 => largest,
+        // Few large weights: levels beyond the largest would be empty.
+        WeightType::Int4 => (mean * T::from_f64(clip(weight_type))).min(largest),
+        WeightType::Int2 | WeightType::Ternary => mean * T::from_f64(clip(weight_type)),
+    } / codes.most;
+    if clipping == Clipping::Mse {
+        for _ in 0..ROUNDS {
+            let [products, squares] = fit(row, scale, codes);
+            if squares > T::zero() && products > T::zero() {
+                scale = products / squares;
+            }
+        }
+    }
+    scale
+}
+
 /// Codes of a data type, as magnitudes from `least` to `most` with a sign.
 #[derive(Clone, Copy)]
-struct Codes<T> {
+pub(super) struct Codes<T> {
     least: T,
-    most: T,
+    /// Largest magnitude.
+    pub most: T,
     step: T,
     inverse_step: T,
 }
 
 impl<T: Real> Codes<T> {
     #[inline(always)]
-    fn new(weight_type: WeightType) -> Self {
-        let step = T::from_f64(f64::from(step(weight_type)));
+    pub fn new(weight_type: WeightType) -> Self {
+        let step = T::from_f64(f64::from(distance(weight_type)));
         Codes {
             least: T::from_f64(f64::from(least(weight_type))),
             most: T::from_f64(f64::from(weight_type.max_weight())),
@@ -155,7 +194,7 @@ impl<T: Real> Codes<T> {
 
     /// Returns the code nearest to a weight, given the inverse of the scale. Ties go away from zero.
     #[inline(always)]
-    fn nearest(self, weight: T, inverse: T) -> T {
+    pub fn nearest(self, weight: T, inverse: T) -> T {
         let Codes { least, most, step, inverse_step } = self;
         let level = (((weight * inverse).abs() - least) * inverse_step).round() * step + least;
         // NaN stays NaN, so that divergence does not go unnoticed.
@@ -166,7 +205,7 @@ impl<T: Real> Codes<T> {
 }
 
 /// Lanes of sums, so that the loop vectorizes and no processor adds differently.
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 
 /// Returns the sum of magnitudes and the largest one.
 #[inline(always)]
@@ -219,6 +258,7 @@ mod tests {
 
     fn quantized(row: &[f64], weight_type: WeightType, clipping: Clipping) -> (f64, Vec<f64>) {
         let (mut staged, mut out) = (vec![0.0; row.len()], vec![f64::NAN; row.len()]);
+        let clipping = RowScale::Of(clipping);
         let scale = quantize_row(row, &[], weight_type, clipping, &mut staged, &mut out);
         (scale, out.iter().map(|weight| weight / scale).collect())
     }
@@ -246,13 +286,27 @@ mod tests {
     }
 
     #[test]
+    fn given_scales_are_kept() {
+        let (row, mut staged, mut out) = ([2.0, -1.0, 0.25, 0.0], [0.0; 4], [f64::NAN; 4]);
+        let given = RowScale::Given(0.5);
+        let scale = quantize_row(&row, &[], WeightType::Ternary, given, &mut staged, &mut out);
+        assert_eq!((scale, out), (0.5, [0.5, -0.5, 0.5, 0.0]));
+        let scale = quantize_row(&[0.0; 4], &[], WeightType::Int2, given, &mut staged, &mut out);
+        assert_eq!((scale, out), (0.5, [0.0; 4]));
+        // Mean magnitude 0.8125, and a step of twice that.
+        let (scale, codes) = quantized(&row, WeightType::Ternary, Clipping::Learned);
+        assert_eq!((scale, codes), (1.625, vec![1.0, -1.0, 0.0, 0.0]));
+    }
+
+    #[test]
     fn a_row_that_lies_on_levels_keeps_its_values() {
         for weight_type in WeightType::ALL {
-            let (most, step) = (weight_type.max_weight(), step(weight_type));
+            let (most, step) = (weight_type.max_weight(), distance(weight_type));
             let codes: Vec<f64> =
                 (-most..=most).step_by(step as usize).map(|code| f64::from(code) * 0.25).collect();
             let (mut staged, mut out) = (vec![0.0; codes.len()], vec![0.0; codes.len()]);
-            quantize_row(&codes, &[], weight_type, Clipping::Mse, &mut staged, &mut out);
+            let clipping = RowScale::Of(Clipping::Mse);
+            quantize_row(&codes, &[], weight_type, clipping, &mut staged, &mut out);
             for (out, code) in out.iter().zip(&codes) {
                 assert!((out - code).abs() < 1e-12, "{weight_type:?}: {out} {code}");
             }
@@ -279,8 +333,8 @@ mod tests {
         let (row, columns) = ([1.0, 1.0, 5.0], [0.5, 2.0, 0.0]);
         let (mut staged, mut out) = ([0.0; 3], [f64::NAN; 3]);
         let weight_type = WeightType::Ternary;
-        let scale =
-            quantize_row(&row, &columns, weight_type, Clipping::Mean, &mut staged, &mut out);
+        let clipping = RowScale::Of(Clipping::Mean);
+        let scale = quantize_row(&row, &columns, weight_type, clipping, &mut staged, &mut out);
         // Of 0.5, 2 and 0 the mean is 2.5/3, and the level 1.
         assert!((scale - 1.0_f64).abs() < 1e-15);
         for (out, expected) in out.iter().zip([2.0, 0.5, 0.0]) {

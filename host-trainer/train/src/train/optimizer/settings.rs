@@ -313,6 +313,14 @@ impl OptimizerSettings {
         }
     }
 
+    /// Returns the settings without weight decay, for parameters that are no weights.
+    pub(in crate::train) fn without_decay(mut self) -> Self {
+        if let OptimizerSettings::AdamW(adam) = &mut self {
+            adam.weight_decay = 0.0;
+        }
+        self
+    }
+
     /// Returns the name that presets use.
     pub fn name(&self) -> &'static str {
         match self {
