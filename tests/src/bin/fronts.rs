@@ -46,12 +46,21 @@ fn main() -> io::Result<()> {
 
 /// Searches for a chip. Returns the rows of its front.
 fn rows(options: &str, chip: &str) -> io::Result<String> {
-    let preset = options.split(' ').next().unwrap_or_default();
-    let folder = workspace::root().join("target/fronts").join(format!("{preset}-{chip}"));
+    let data = options.split(' ').next().unwrap_or_default();
+    let name = Path::new(data).file_stem().unwrap_or_default().to_string_lossy();
+    let folder = workspace::root().join("target/fronts").join(format!("{name}-{chip}"));
     let options = options.replace(CHIP, &format!("--for {chip}"));
     println!("search {options}");
     let mut search = Command::new(host_trainer_path());
-    search.arg("search").args(options.split(' ')).arg("--quiet").arg("--output").arg(&folder);
+    // Quotes are for the shell.
+    let options = options.split(' ').map(|option| option.trim_matches('\''));
+    search
+        .arg("search")
+        .args(options)
+        .current_dir(workspace::root())
+        .arg("--quiet")
+        .arg("--output")
+        .arg(&folder);
     Finished::of(&mut search).success();
     front(&folder, chip)
 }
