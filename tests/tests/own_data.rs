@@ -184,7 +184,7 @@ fn a_csv_file_is_trained_without_a_preset() {
     write(folder.join("wine.csv"), lines.collect::<String>());
     let train = |arguments: &[&str]| {
         let fixed = ["train", "wine.csv", "--set", "training.epochs=20"];
-        Finished::of(&mut host_trainer(&folder, &[&fixed[..], arguments].concat()))
+        Finished::of(&mut host_trainer(&folder, [&fixed[..], arguments].concat()))
     };
     train(&[]).refused(1, &["wine.csv", "--target", "alcohol"]);
     let of_kind = ["--target", "kind"];
@@ -193,12 +193,12 @@ fn a_csv_file_is_trained_without_a_preset() {
     train(&ignored).refused(1, &["wine.csv", "line 2", "`NA`", "--missing"]);
     let trained = train(&[&ignored[..], &["--missing", "drop"]].concat()).success();
     assert!(trained.stdout.contains("13-16-3"), "{}", trained.stdout);
-    Finished::of(&mut host_trainer(&folder, &["predict", "runs/wine", "--row", "0"])).success();
+    Finished::of(&mut host_trainer(&folder, ["predict", "runs/wine", "--row", "0"])).success();
     // The preset of the run is a template.
     let again = ["train", "runs/wine/preset.toml", "--output", "again", "--quiet"];
-    Finished::of(&mut host_trainer(&folder, &again)).success();
+    Finished::of(&mut host_trainer(&folder, again)).success();
     let model = |run: &str| read(folder.join(run).join("model.thimble"));
     assert!(model("runs/wine") == model("again"), "the same settings give the same model");
-    Finished::of(&mut host_trainer(&folder, &["train", "digits", "--target", "kind"]))
+    Finished::of(&mut host_trainer(&folder, ["train", "digits", "--target", "kind"]))
         .refused(1, &["--target", "digits"]);
 }

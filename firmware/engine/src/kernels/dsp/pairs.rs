@@ -176,7 +176,10 @@ global_asm!(
     BLOCK r5, r4, r6, r7
     strd r6, r7, [r2], #8
 1:  cbz r1, 3f
-2:  ldrd r4, r5, [r0], #8
+    @ Inputs lie at any address, of which a load of two words would fault.
+2:  ldr r4, [r0]
+    ldr r5, [r0, #4]
+    adds r0, #8
     BLOCK r4, r3, r6, r7
     strd r6, r7, [r2], #8
     BLOCK r5, r3, r6, r7
