@@ -10,8 +10,20 @@ use super::requantize::Output;
 /// which it adds the weighted sum of the row.
 pub(super) type Loop = unsafe extern "C" fn(*const u32, *const u32, *const u8, *mut i32);
 
-/// Writes the outputs of the rows from `from` on, whose weights lie row by row. `known` is the same layer, of
-/// which the compiler knows the layout.
+/// Rows of a layer that are computed one at a time.
+#[derive(Clone, Copy)]
+pub(super) struct Rest<'l> {
+    /// The layer, of which the compiler knows the layout.
+    pub(super) known: Dense<'l>,
+    pub(super) biases: &'l [[u8; 4]],
+    /// Added to the biases.
+    pub(super) correction: i32,
+    /// The first of the rows.
+    pub(super) from: usize,
+    pub(super) single: Loop,
+}
+
+/// Writes the outputs of the rest of a layer's rows, whose weights lie row by row.
 ///
 /// # Safety
 /// The loop must read nothing but the prepared input and, where that leads it, the weights of its
@@ -19,14 +31,11 @@ pub(super) type Loop = unsafe extern "C" fn(*const u32, *const u32, *const u8, *
 #[inline(always)]
 pub(super) unsafe fn compute<C: Capabilities>(
     layer: &Dense<'_>,
-    known: Dense<'_>,
     x: &Prepared<'_>,
-    biases: &[[u8; 4]],
-    correction: i32,
+    rest: Rest<'_>,
     output: &mut [u8],
-    from: usize,
-    single: Loop,
 ) {
+    let Rest { known, biases, correction, from, single } = rest;
     let row_len = known.layout.row_len(known.inputs());
     let weights = known.weight_bytes().as_ptr();
     let x = x.words.as_ptr_range();

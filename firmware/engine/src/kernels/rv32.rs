@@ -74,8 +74,9 @@ pub(super) fn compute<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, outp
     if row == biases.len() {
         return;
     }
+    let rest = rows::Rest { known: *layer, biases, correction: x.correction, from: row, single };
     // SAFETY: as said above.
-    unsafe { rows::compute::<C>(layer, *layer, x, biases, x.correction, output, row, single) };
+    unsafe { rows::compute::<C>(layer, x, rest, output) };
 }
 
 // SAFETY: the assembly below takes and gives what is declared here.

@@ -98,6 +98,8 @@ pub(super) unsafe fn compute<C: Capabilities>(
     if row == biases.len() {
         return;
     }
+    let single = loops.single;
+    let rest = rows::Rest { known: *layer, biases, correction, from: row, single };
     // SAFETY: the caller's promise.
-    unsafe { rows::compute::<C>(layer, *layer, x, biases, correction, output, row, loops.single) };
+    unsafe { rows::compute::<C>(layer, x, rest, output) };
 }

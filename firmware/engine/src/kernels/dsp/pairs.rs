@@ -111,9 +111,10 @@ pub(in crate::kernels) fn compute<C: Capabilities>(
 fn compute_rest<C: Capabilities>(layer: &Dense<'_>, x: &Prepared<'_>, output: &mut [u8]) {
     let known = layer.specialize::<C>().known_as(WeightLayout::Pairs4);
     let single = if x.list.is_some() { thimble_pairs1_listed } else { thimble_pairs1 };
-    let (biases, tiled) = (known.biases(), known.outputs() & !3);
+    let (biases, from) = (known.biases(), known.outputs() & !3);
+    let rest = rows::Rest { known, biases, correction: 0, from, single };
     // SAFETY: as above, for one row.
-    unsafe { rows::compute::<C>(layer, known, x, biases, 0, output, tiled, single) };
+    unsafe { rows::compute::<C>(layer, x, rest, output) };
 }
 
 // SAFETY: the assembly below takes and gives what is declared here.
