@@ -199,7 +199,7 @@ fn browsers_and_boards_that_cannot_are_named() {
     let page = page(&folder, &default_model());
     let found = used("unable", &page, script, None);
     let older = found["older"].as_str().unwrap();
-    assert!(older.contains("version 4") && older.contains("version 5"), "{older}");
+    assert!(older.contains("version 3") && older.contains("version 5"), "{older}");
     assert!(older.contains("Update its firmware"), "{older}");
     assert_eq!(found["frames"], json!([]));
     // The example of LINK.md.
