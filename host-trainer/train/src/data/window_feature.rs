@@ -107,24 +107,11 @@ impl From<WindowFeature> for String {
 /// Returns name, unit and calibration line of a feature.
 pub(super) fn described(series: &str, kind: Feature, sensor: &Sensor<'_>) -> (FeatureLabel, Raw) {
     let most = f64::from(i16::MAX);
-    let (step, unit) = match kind {
-        Feature::Mean
-        | Feature::Deviation
-        | Feature::Rms
-        | Feature::AbsoluteDeviation
-        | Feature::RmsSecondDifference
-        | Feature::Peak
-        | Feature::RmsDifference
-        | Feature::BandRms { .. } => (sensor.resolution / f64::from(PARTS), sensor.unit),
-        Feature::Crossings => (1.0, ""),
-        Feature::DominantFrequency => (1.0 / f64::from(STEPS_PER_CYCLE), "cycles/sample"),
-        Feature::LogDeviation
-        | Feature::LogRms
-        | Feature::LogAbsoluteDeviation
-        | Feature::LogPeak
-        | Feature::LogRmsDifference
-        | Feature::LogRmsSecondDifference
-        | Feature::LogBandRms { .. } => (1.0 / f64::from(STEPS_PER_OCTAVE), ""),
+    let (step, unit) = match Measure::of(kind) {
+        Measure::Sensor => (sensor.resolution / f64::from(PARTS), sensor.unit),
+        Measure::Number => (1.0, ""),
+        Measure::Frequency => (1.0 / f64::from(STEPS_PER_CYCLE), "cycles/sample"),
+        Measure::Octaves => (1.0 / f64::from(STEPS_PER_OCTAVE), ""),
     };
     let name = match kind {
         Feature::BandRms { band, .. } | Feature::LogBandRms { band, .. } => {
@@ -138,23 +125,46 @@ pub(super) fn described(series: &str, kind: Feature, sensor: &Sensor<'_>) -> (Fe
 
 /// Returns `true` for a value at the end of the range of a feature of the sensor's unit, beyond which features saturate.
 pub(super) fn is_saturated(kind: Feature, value: i16) -> bool {
-    match kind {
-        Feature::Crossings | Feature::DominantFrequency => false,
-        Feature::LogDeviation
-        | Feature::LogRms
-        | Feature::LogAbsoluteDeviation
-        | Feature::LogPeak
-        | Feature::LogRmsDifference
-        | Feature::LogRmsSecondDifference
-        | Feature::LogBandRms { .. } => value == log2(i16::MAX),
-        Feature::Mean
-        | Feature::Deviation
-        | Feature::Rms
-        | Feature::AbsoluteDeviation
-        | Feature::Peak
-        | Feature::RmsDifference
-        | Feature::RmsSecondDifference
-        | Feature::BandRms { .. } => value.unsigned_abs() >= i16::MAX.unsigned_abs(),
+    match Measure::of(kind) {
+        Measure::Number | Measure::Frequency => false,
+        Measure::Octaves => value == log2(i16::MAX),
+        Measure::Sensor => value.unsigned_abs() >= i16::MAX.unsigned_abs(),
+    }
+}
+
+/// Unit of a feature.
+enum Measure {
+    /// The sensor's unit.
+    Sensor,
+    /// A number of crossings.
+    Number,
+    /// Cycles per sample.
+    Frequency,
+    /// Binary logarithms of the sensor's unit.
+    Octaves,
+}
+
+impl Measure {
+    fn of(kind: Feature) -> Self {
+        match kind {
+            Feature::Mean
+            | Feature::Deviation
+            | Feature::Rms
+            | Feature::AbsoluteDeviation
+            | Feature::Peak
+            | Feature::RmsDifference
+            | Feature::RmsSecondDifference
+            | Feature::BandRms { .. } => Measure::Sensor,
+            Feature::Crossings => Measure::Number,
+            Feature::DominantFrequency => Measure::Frequency,
+            Feature::LogDeviation
+            | Feature::LogRms
+            | Feature::LogAbsoluteDeviation
+            | Feature::LogPeak
+            | Feature::LogRmsDifference
+            | Feature::LogRmsSecondDifference
+            | Feature::LogBandRms { .. } => Measure::Octaves,
+        }
     }
 }
 
