@@ -37,6 +37,11 @@ fn main() {
             println!("cargo::rustc-cfg=kernel_{kernel}");
         }
     }
+    // Layers of few inputs, whole in assembly: vectors need none.
+    println!("cargo::rustc-check-cfg=cfg(kernel_small)");
+    if matches!(chosen, ["dsp"] | ["v7m"]) {
+        println!("cargo::rustc-cfg=kernel_small");
+    }
 }
 
 /// The features of the target, with those that the compiler keeps to itself on its stable channel:

@@ -4,8 +4,9 @@ use crate::{
     Capabilities, Clamp, DataType, Dense, Layer, Model, Quantization, Softmax, Table, WeightLayout,
 };
 
-/// The fields of a layer, decoded: kind, layout and data types; widths; clamp; zero points; scales;
-/// offset and length of its parameters in the file.
+/// The fields of a layer, decoded: kind, layout and data types; widths; clamp; zero points; offset and
+/// length of its parameters in [`Model::payload`]; scales. Kernels in assembly read them, too. The highest bit of
+/// the first is free for an engine.
 pub type LayerWords = [u32; 8];
 
 const DENSE: u32 = 0;
@@ -73,17 +74,17 @@ impl<'a, C: Capabilities> Model<'a, C> {
             widths,
             0,
             halves(input.zero_point, output.zero_point),
-            input.scale.to_bits(),
-            output.scale.to_bits(),
             start as u32,
             bytes.len() as u32,
+            input.scale.to_bits(),
+            output.scale.to_bits(),
         ];
     }
 
     /// Returns the layer whose words [`Model::decode_layers`] has written.
     #[inline(always)]
     pub fn decoded(&self, words: &LayerWords) -> Option<Layer<'a>> {
-        let [kinds, widths, clamp, zero_points, input_scale, output_scale, start, len] = *words;
+        let [kinds, widths, clamp, zero_points, start, len, input_scale, output_scale] = *words;
         let (start, len) = (start as usize, len as usize);
         let bytes = self.payload().get(start..start.wrapping_add(len))?;
         let (inputs, outputs) = (widths as u16, (widths >> 16) as u16);

@@ -246,7 +246,7 @@ impl<'a, C: Capabilities> Model<'a, C> {
     }
 
     /// The file behind its header.
-    pub(crate) fn payload(&self) -> &'a [u8] {
+    pub fn payload(&self) -> &'a [u8] {
         self.payload
     }
 

@@ -79,15 +79,16 @@ impl<'m, 's, C: Capabilities> Engine<'m, 's, C> {
         let (blocks, rest) = rest.split_at_mut_checked(layout.blocks_words).ok_or_else(refused)?;
         let (layers, rest) = rest.split_at_mut_checked(layout.layer_words).ok_or_else(refused)?;
         let activations = rest.get_mut(..layout.activation_words).ok_or_else(refused)?;
+        let activations = bytemuck::must_cast_slice_mut(activations);
+        let workspace = Workspace { words, blocks: bytemuck::must_cast_slice_mut(blocks) };
         let (layers, _) = layers.as_chunks_mut();
         model.decode_layers(layers);
-        Ok(Engine {
-            model,
-            workspace: Workspace { words, blocks: bytemuck::must_cast_slice_mut(blocks) },
-            layers,
-            activations: bytemuck::must_cast_slice_mut(activations),
-            capabilities: PhantomData,
-        })
+        for words in &mut *layers {
+            if let Some(Layer::Dense(dense)) = &model.decoded(words) {
+                kernels::mark_small::<C>(dense, words, &workspace, activations);
+            }
+        }
+        Ok(Engine { model, workspace, layers, activations, capabilities: PhantomData })
     }
 
     /// The model that it runs.
@@ -189,7 +190,7 @@ impl<'m, 's, C: Capabilities> Engine<'m, 's, C> {
         if given != expected {
             return Err(InputError::Length { expected, given });
         }
-        let len = self.run_layers(Some(bytes), 0, |_, _| ());
+        let len = self.run_layers(Some(bytes), 0, untraced);
         Ok(Answer::with_saturated(&self.model, output(self.activations, len), 0))
     }
 
@@ -202,7 +203,7 @@ impl<'m, 's, C: Capabilities> Engine<'m, 's, C> {
     /// # Errors
     /// [`InputError::ByteLength`], and no other.
     pub fn run_bytes(&mut self, input: &[u8]) -> Result<&[u8], InputError> {
-        self.run_traced(input, |_, _| ())
+        self.run_traced(input, untraced)
     }
 
     /// Runs the model as [`run_bytes`](Self::run_bytes) does, and shows the bytes of each layer's
@@ -226,22 +227,25 @@ impl<'m, 's, C: Capabilities> Engine<'m, 's, C> {
     /// Runs all layers on the input that lies in the activations.
     fn run_encoded(&mut self, saturated: u32) -> Answer<'_, 'm, C> {
         let len = self.model.input_bytes();
-        let len = self.run_layers(None, len, |_, _| ());
+        let len = self.run_layers(None, len, untraced);
         Answer::with_saturated(&self.model, output(self.activations, len), saturated)
     }
 
     /// Runs all layers on `input`, or on the first `len` bytes of the activations; returns how many
     /// bytes of them the output takes.
-    #[inline(always)]
+    // Once for all that call it with the same `trace`.
+    #[inline(never)]
     fn run_layers(
         &mut self,
-        input: Option<&[u8]>,
+        mut input: Option<&[u8]>,
         mut len: usize,
         mut trace: impl FnMut(usize, &[u8]),
     ) -> usize {
-        let mut from = input;
+        let payload = self.model.payload();
         for (index, words) in self.layers.iter().enumerate() {
-            len = self.run_layer(words, from.take(), len);
+            let (input, workspace) = (input.take(), &mut self.workspace);
+            let small = kernels::run_small::<C>(words, payload, input, workspace, self.activations);
+            len = small.unwrap_or_else(|| self.run_layer(words, input, len));
             trace(index, output(self.activations, len));
         }
         len
@@ -285,6 +289,9 @@ impl<'m, 's, C: Capabilities> Engine<'m, 's, C> {
         output_len
     }
 }
+
+/// Shows nobody a layer's output.
+fn untraced(_: usize, _: &[u8]) {}
 
 /// The bytes of a layer's output.
 fn output(activations: &[u8], len: usize) -> &[u8] {

@@ -26,6 +26,8 @@ mod packed;
 mod rows;
 #[cfg(kernel_rv32)]
 mod rv32;
+#[cfg(kernel_small)]
+mod small;
 #[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
 mod tiles;
 #[cfg(kernel_v6m)]
@@ -37,7 +39,7 @@ mod x86;
 
 #[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32, kernel_x86))]
 use model_format::WeightLayout;
-use model_format::{Capabilities, Dense, Kernels, OpSet};
+use model_format::{Capabilities, Dense, Kernels, LayerWords, OpSet};
 
 pub(crate) use requantize::multiply_add;
 pub(crate) use values::Values;
@@ -85,6 +87,42 @@ pub(crate) fn reads(layer: &Dense<'_>) -> bool {
 /// Returns whether a model that lies so is read by its kernels: by words, but for the portable one.
 pub(crate) const fn needs_alignment() -> bool {
     cfg!(target_os = "none")
+}
+
+/// Marks the words of a layer that [`run_small`] runs in this memory.
+#[cfg_attr(not(kernel_small), expect(unused_variables))]
+pub(crate) fn mark_small<C: Capabilities>(
+    layer: &Dense<'_>,
+    words: &mut LayerWords,
+    workspace: &Workspace<'_>,
+    activations: &[u8],
+) {
+    #[cfg(kernel_small)]
+    if C::OPS.reads(small::LAYOUT) && layer.specialize::<C>().layout == small::LAYOUT {
+        small::mark::<C>(layer, words, workspace, activations);
+    }
+}
+
+/// Runs a layer whose words are marked on `input`, or on the activations, where it writes its output;
+/// returns how many bytes that takes.
+///
+/// # Shapes
+/// The words and the memory are those that were given to [`mark_small`], the payload is that of the
+/// model.
+#[inline(always)]
+#[cfg_attr(not(kernel_small), expect(unused_variables, clippy::extra_unused_type_parameters))]
+pub(crate) fn run_small<C: Capabilities>(
+    words: &LayerWords,
+    payload: &[u8],
+    input: Option<&[u8]>,
+    workspace: &mut Workspace<'_>,
+    activations: &mut [u8],
+) -> Option<usize> {
+    #[cfg(kernel_small)]
+    if C::OPS.reads(small::LAYOUT) {
+        return small::run(words, payload, input, workspace, activations);
+    }
+    None
 }
 
 /// Reads the input of a layer.

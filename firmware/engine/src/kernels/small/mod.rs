@@ -1,0 +1,85 @@
+//! Layers of few inputs, whole in assembly, from the words of their fields.
+//!
+//! In such a layer, what is around the loop over tiles costs more than the loop: calls, a description
+//! of the layer on the stack, arguments that are the same in each run. The assembly takes them from
+//! [`LayerWords`] itself, in some forty instructions, and computes the rows beside the tiles, too.
+#![allow(unsafe_code)]
+
+use model_format::{Capabilities, DataType, Dense, LayerWords, WeightLayout, padded};
+
+use super::Workspace;
+
+#[cfg(kernel_dsp)]
+mod dsp;
+#[cfg(kernel_v7m)]
+mod v7m;
+
+/// The layout of int8 weights of the core.
+pub(super) const LAYOUT: WeightLayout =
+    if cfg!(kernel_dsp) { WeightLayout::Pairs4 } else { WeightLayout::ColumnsUnsigned4 };
+
+/// Most inputs of such a layer: with as many, it would not pay to look for those that are zero, and sums
+/// of products with two weights in a halfword fit into 32 bits.
+const MAX_INPUTS: usize = 32;
+
+/// Bit of the first word of a layer that [`run`] takes.
+const MARK: u32 = 1 << 31;
+
+/// Marks the words of a layer that [`run`] takes with this memory: of few inputs, of int8, and with
+/// outputs that are all shifted to the right.
+pub(super) fn mark<C: Capabilities>(
+    layer: &Dense<'_>,
+    words: &mut LayerWords,
+    workspace: &Workspace<'_>,
+    activations: &[u8],
+) {
+    let layer = layer.specialize::<C>().known_as(LAYOUT);
+    if layer.inputs() <= MAX_INPUTS
+        && layer.input.data_type == DataType::Int8
+        && layer.output.data_type == DataType::Int8
+        && layer.shifts().iter().all(|shift| (*shift as i8) < 0)
+        && padded(layer.inputs()) / 2 <= workspace.words.len()
+        && layer.outputs() <= activations.len()
+    {
+        words[0] |= MARK;
+    }
+}
+
+/// Runs a layer that is marked on `input`, or on the activations, where it writes its outputs; returns
+/// how many.
+///
+/// # Shapes
+/// The words and the memory are those that were given to [`mark`], the payload is that of the model.
+#[inline(always)]
+pub(super) fn run(
+    words: &LayerWords,
+    payload: &[u8],
+    input: Option<&[u8]>,
+    workspace: &mut Workspace<'_>,
+    activations: &mut [u8],
+) -> Option<usize> {
+    let widths = words[1];
+    let (inputs, outputs) = (widths as u16, widths >> 16);
+    if words[0] & MARK == 0 || input.is_some_and(|input| input.len() != inputs.into()) {
+        return None;
+    }
+    let output = activations.as_mut_ptr();
+    let input = input.map_or(output.cast_const(), <[u8]>::as_ptr);
+    let prepared = workspace.words.as_mut_ptr();
+    // SAFETY: nothing else sets the mark, and of an engine neither its layers nor the lengths of its
+    // memory change: there is room for the prepared input and for the outputs, and the words say where
+    // in the payload the parameters of a parsed layer are. The input has been read before an output is written.
+    unsafe { thimble_small(words, input, payload.as_ptr(), prepared, output) };
+    Some(outputs as usize)
+}
+
+// SAFETY: the assembly of the core takes what is declared here.
+unsafe extern "C" {
+    fn thimble_small(
+        words: *const LayerWords,
+        input: *const u8,
+        payload: *const u8,
+        prepared: *mut u32,
+        output: *mut u8,
+    );
+}
