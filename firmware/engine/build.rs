@@ -39,7 +39,7 @@ fn main() {
     }
     // Layers of few inputs, whole in assembly: vectors need none.
     println!("cargo::rustc-check-cfg=cfg(kernel_small)");
-    if matches!(chosen, ["dsp"] | ["v7m"]) {
+    if matches!(chosen, ["dsp" | "v7m" | "v6m" | "rv32"]) {
         println!("cargo::rustc-cfg=kernel_small");
     }
 }

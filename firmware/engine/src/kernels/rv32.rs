@@ -377,6 +377,9 @@ global_asm!(
 2:  SUMS4 sw
     ret
 
+    .irp name, FUNCTION, FRONT, COLUMN, LAST, BLOCK8, SAVED, ENTER, ADD_LANES, LEAVE, BLOCK1, ROW1, ROW1_LISTED, COLUMN4, BLOCK4, SUMS4
+    .purgem \name
+    .endr
     .option pop
 "#
 );

@@ -273,5 +273,9 @@ global_asm!(
     cmp r0, r12
     bne 1b
 2:  LEAVE1
+
+    .irp name, FUNCTION, STEP, BLOCK4, ENTER, ADD_LANES, LEAVE, MAC, BLOCK1, ENTER1, LEAVE1, COLUMNS4_INT16, ENTER_INT16, LEAVE_INT16, BLOCK1_INT16
+    .purgem \name
+    .endr
 "#
 );

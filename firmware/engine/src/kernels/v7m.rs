@@ -233,5 +233,9 @@ global_asm!(
     cmp r0, r1
     bne 1b
 2:  LEAVE_INT16
+
+    .irp name, FUNCTION, STEP, STEPS, BLOCK4, ENTRY4, ENTER, LEAVE, BLOCK1, ROW1, ROW1_LISTED, STEP_INT16, STEPS_INT16, ENTER_INT16, LEAVE_INT16
+    .purgem \name
+    .endr
 "#
 );

@@ -11,6 +11,10 @@ use super::Workspace;
 
 #[cfg(kernel_dsp)]
 mod dsp;
+#[cfg(kernel_rv32)]
+mod rv32;
+#[cfg(kernel_v6m)]
+mod v6m;
 #[cfg(kernel_v7m)]
 mod v7m;
 
