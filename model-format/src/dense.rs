@@ -1,7 +1,7 @@
 //! Dense layers.
 
 use crate::layout::{Strides, WeightLayout};
-use crate::limits::MAX_WIDTH;
+use crate::limits::{MAX_SMALL_INPUTS, MAX_WIDTH};
 use crate::reader::Reader;
 use crate::sizes::padded;
 use crate::{Capabilities, Clamp, DataType, Field, FieldError, Multiplier, Quantization};
@@ -213,6 +213,15 @@ impl<'a> Dense<'a> {
         if self.is_compact { (self.halfword(0, row) as i16).into() } else { self.word(0, row) }
     }
 
+    /// Returns whether a core may run the layer whole, in assembly: at most [`MAX_SMALL_INPUTS`], values of
+    /// int8, and all outputs shifted to the right. Rows must not be compact.
+    pub fn is_small(&self) -> bool {
+        self.inputs() <= MAX_SMALL_INPUTS
+            && [self.input.data_type, self.output.data_type] == [DataType::Int8; 2]
+            && !self.is_compact
+            && self.shifts().iter().all(|shift| (*shift as i8) < 0)
+    }
+
     /// For layouts that have folded biases.
     pub(crate) fn folded_bias(&self, row: usize) -> i32 {
         self.word(1, row)
@@ -329,5 +338,52 @@ impl<'a> Row<'a> {
                 _ => 0,
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::build::*;
+    use crate::limits::MAX_SMALL_INPUTS;
+    use crate::{Clamp, Encoding, Layer, Model, Multiplier, Quantization, WeightLayout};
+
+    /// Whether a layer of so many inputs is small, of which the second output has this shift.
+    fn is_small(inputs: usize, input: Quantization, output: Quantization, shift: i8) -> bool {
+        let multiplier = |shift| Multiplier { mantissa: 1 << 30, shift };
+        let dense = DenseSpec {
+            inputs,
+            outputs: 2,
+            weights: vec![1; 2 * inputs],
+            biases: vec![0; 2],
+            multipliers: vec![multiplier(-8), multiplier(shift)],
+            output,
+            clamp: Clamp { low: -128, high: 127 },
+            layout: WeightLayout::RowMajor,
+        };
+        let file = ModelSpec {
+            name: "small".into(),
+            input: InputSpec {
+                shape: vec![inputs],
+                quantization: input,
+                encoding: Encoding::Quantized,
+            },
+            output: OutputSpec::Values(vec![]),
+            layers: vec![LayerSpec::Dense(dense)],
+            self_tests: vec![],
+            details: Default::default(),
+        }
+        .to_bytes()
+        .unwrap();
+        let model = Model::parse(&file).unwrap();
+        matches!(model.layers().next(), Some(Layer::Dense(dense)) if dense.is_small())
+    }
+
+    #[test]
+    fn small_layers_have_few_inputs_of_int8_and_shift_to_the_right() {
+        let (int8, int16) = (Quantization::int8(1.0, 3), Quantization::int16(1.0));
+        assert!(is_small(1, int8, int8, -1) && is_small(MAX_SMALL_INPUTS, int8, int8, -1));
+        assert!(!is_small(MAX_SMALL_INPUTS + 1, int8, int8, -1));
+        assert!(!is_small(4, int16, int8, -1) && !is_small(4, int8, int16, -1));
+        assert!(!is_small(4, int8, int8, 0) && !is_small(4, int8, int8, 1));
     }
 }

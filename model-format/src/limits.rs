@@ -7,6 +7,9 @@
 pub const MAX_LAYERS: usize = 32;
 /// Inputs or outputs of one layer.
 pub const MAX_WIDTH: usize = 8192;
+/// Inputs of a layer that kernels in assembly may run whole: with no more, it would not pay to look for
+/// those that are zero, and sums of products with two weights in a halfword fit into 32 bits.
+pub const MAX_SMALL_INPUTS: usize = 32;
 /// Bytes of a model's name, of a label, and of a unit.
 pub const MAX_TEXT: usize = 64;
 /// Class labels of a model.

@@ -6,6 +6,7 @@
 use host_trainer::chips::{Costs, PARTS};
 use host_trainer::device::command::Vector;
 use model_format::WeightType;
+use model_format::limits::MAX_SMALL_INPUTS;
 use thimble_cycles::{Core as Timing, Count};
 
 use crate::counts::{Core, IMAGES, Network, ROWS, random_inputs};
@@ -33,7 +34,7 @@ pub const NETWORKS: [(&str, Network); 9] = [
 
 /// Networks that the constants of predictions are fitted to: wide and narrow layers, rows beside the
 /// tiles, one layer and several.
-const FITTED: [Network; 22] = [
+const FITTED: [Network; 24] = [
     Network::of(&[400, 400]),
     Network::of(&[600, 300]),
     Network::of(&[64, 64]),
@@ -45,6 +46,8 @@ const FITTED: [Network; 22] = [
     Network::of(&[300, 5]),
     Network::of(&[200, 3]),
     Network::of(&[40, 129]),
+    Network::of(&[36, 8]),
+    Network::of(&[64, 48, 6]),
     Network::of(&[64, 64, 64, 64]),
     Network::of(&[128, 8, 128]),
     Network::of(&[4, 4]),
@@ -58,6 +61,28 @@ const FITTED: [Network; 22] = [
     Network::of(&[32, 24, 16, 8]),
 ];
 
+/// Networks that constants are fitted to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fitted {
+    /// Of any layers.
+    All,
+    /// Of small layers, which cores run whole.
+    Small,
+    /// Of other layers.
+    Wide,
+}
+
+impl Fitted {
+    fn networks(self) -> impl Iterator<Item = &'static Network> {
+        let is_small = |(inputs, _): (usize, usize)| inputs <= MAX_SMALL_INPUTS;
+        FITTED.iter().filter(move |network| match self {
+            Fitted::All => true,
+            Fitted::Small => layers(network).all(is_small),
+            Fitted::Wide => !layers(network).any(is_small),
+        })
+    }
+}
+
 impl Core {
     /// Returns the cycles of the parts of an inference with weights of this data type for each of the core's
     /// timings, and its executed instructions: the least squares of relative errors over networks without
@@ -65,17 +90,23 @@ impl Core {
     ///
     /// # Panics
     /// When the firmware cannot be built or run, with the reason.
-    pub fn part_costs(&self, weight_type: WeightType) -> (Vec<(Timing, Costs)>, Costs) {
+    pub fn part_costs(
+        &self,
+        weight_type: WeightType,
+        fitted_to: Fitted,
+    ) -> (Vec<(Timing, Costs)>, Costs) {
         let timings = self.core.timings();
-        let networks = FITTED.map(|network| Network { weight_type, ..network });
+        let networks: Vec<Network> =
+            fitted_to.networks().map(|network| Network { weight_type, ..*network }).collect();
+        let fitted = |counts: &mut dyn Iterator<Item = f64>| fitted(&networks, counts);
         if timings.is_empty() {
             let counts = self.costs_of(&networks, Network::model_without_zeros);
-            return (vec![], fitted(counts.into_iter().map(f64::from)));
+            return (vec![], fitted(&mut counts.into_iter().map(f64::from)));
         }
         let counts = self.cycles_without_zeros(&networks);
-        let of = |index: usize| fitted(counts.iter().map(|count| count[index].cycles as f64));
+        let of = |index: usize| fitted(&mut counts.iter().map(|count| count[index].cycles as f64));
         let cycles = timings.iter().enumerate().map(|(index, timing)| (*timing, of(index)));
-        let instructions = fitted(counts.iter().map(|count| count[0].instructions as f64));
+        let instructions = fitted(&mut counts.iter().map(|count| count[0].instructions as f64));
         (cycles.collect(), instructions)
     }
 
@@ -139,11 +170,11 @@ pub fn layers(network: &Network) -> impl Iterator<Item = (usize, usize)> {
     network.widths.windows(2).map(|pair| (pair[0], pair[1]))
 }
 
-/// Returns the costs that fit the counts of [`FITTED`] best.
-fn fitted(counts: impl Iterator<Item = f64>) -> Costs {
+/// Returns the costs that fit the counts of the networks best.
+fn fitted(networks: &[Network], counts: impl Iterator<Item = f64>) -> Costs {
     let row =
         |(network, count): (&Network, f64)| Costs::parts(layers(network)).map(|part| part / count);
-    Costs(least_squares(FITTED.iter().zip(counts).map(row)))
+    Costs(least_squares(networks.iter().zip(counts).map(row)))
 }
 
 /// Solves, in the least squares, that the scalar product with each row is 1.

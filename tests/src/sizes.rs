@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use firmware::link::{STACK_OVERRUN, frame_len};
-use host_trainer::chips::{BoardRam, Code, Costs, Measured};
+use host_trainer::chips::{BoardRam, Code, Costs, Measured, SmallCosts};
 use host_trainer::device::board::{Board, Signed};
 use host_trainer::device::signing::{SigningKey, Version};
 use host_trainer::pack::{Core, pack};
@@ -16,10 +16,12 @@ use model_format::{
     Channel, Clamp, Encoding, Model, Multiplier, OpSet, Quantization, RealChannel, WeightLayout,
     WeightType,
 };
+use thimble_cycles::Core as Timing;
 
 use crate::cases::held;
-use crate::cores::PORTABLE_LAYOUTS;
+use crate::cores::{EmulatedCore, PORTABLE_LAYOUTS};
 use crate::counts::CORES;
+use crate::cycles::Fitted;
 use crate::emulated::{
     LIMIT, default_model, own_model, serving_firmware, serving_on, signed_firmware,
 };
@@ -173,41 +175,52 @@ pub fn measure() -> Measured {
         let elf = image(machine.target, &digits.expect("it can be packed"));
         Some(run(machine, &elf).stack as u64)
     });
-    let (cycles, instructions) = measure_costs();
-    Measured {
+    measure_costs(Measured {
         stack: stacks.max().unwrap_or(0),
         targets: measure_targets(),
         boards: measure_boards(),
-        cycles,
-        instructions,
-    }
+        cycles: BTreeMap::new(),
+        instructions: BTreeMap::new(),
+        small: SmallCosts::default(),
+    })
 }
 
-/// Cycles of the parts of an inference on each core with published timings, and executed instructions on
-/// each core.
+/// Measures the cycles of the parts of an inference on each core with published timings, and the executed
+/// instructions on each core.
 ///
 /// # Panics
 /// When firmware can't be built or run, with the reason.
-pub fn measure_costs() -> (BTreeMap<String, BTreeMap<String, Costs>>, BTreeMap<String, Costs>) {
+pub fn measure_costs(measured: Measured) -> Measured {
     let (mut cycles, mut instructions) = (BTreeMap::new(), BTreeMap::new());
+    let mut small = SmallCosts::default();
+    let named = |costs: Vec<(Timing, Costs)>| {
+        costs.into_iter().map(|(timing, costs)| (timing.name().to_string(), costs))
+    };
     for weight_type in WeightType::ALL {
         let mut of_type = BTreeMap::new();
         for core in &CORES {
-            if weight_type != WeightType::Int8 && core.core.timings().is_empty() {
+            if weight_type != WeightType::Int8 {
+                if !core.core.timings().is_empty() {
+                    of_type.extend(named(core.part_costs(weight_type, Fitted::All).0));
+                }
                 continue;
             }
-            let (of_core, executed) = core.part_costs(weight_type);
-            let named =
-                of_core.into_iter().map(|(timing, costs)| (timing.name().to_string(), costs));
-            of_type.extend(named);
-            if weight_type == WeightType::Int8 {
-                let name = core.core.packed_for().to_string().to_lowercase();
-                instructions.insert(name, executed);
+            let name = core.core.packed_for().to_string().to_lowercase();
+            // Vectors need no code for small layers.
+            let has_small = core.core != EmulatedCore::M55;
+            let wide = if has_small { Fitted::Wide } else { Fitted::All };
+            let (of_core, executed) = core.part_costs(weight_type, wide);
+            of_type.extend(named(of_core));
+            instructions.insert(name.clone(), executed);
+            if has_small {
+                let (of_core, executed) = core.part_costs(weight_type, Fitted::Small);
+                small.cycles.extend(named(of_core));
+                small.instructions.insert(name, executed);
             }
         }
         cycles.insert(weight_type.name().to_string(), of_type);
     }
-    (cycles, instructions)
+    Measured { cycles, instructions, small, ..measured }
 }
 
 /// Code sizes of each target.

@@ -90,7 +90,7 @@ pub enum NoTime {
 /// Predicts the cycles of an inference by the costs of the chip's core.
 pub(super) fn predict<'c>(
     chip: &Chip,
-    costs: &dyn Fn(WeightType) -> Option<&'c Costs>,
+    costs: &dyn Fn(Kind) -> Option<&'c Costs>,
     waits: &Waits,
     model: &Model<'_>,
 ) -> Result<Time, NoTime> {
@@ -98,18 +98,18 @@ pub(super) fn predict<'c>(
     if matches!(model.input().encoding, Encoding::Counts(_) | Encoding::Reals(_)) {
         beside.push("the input stage");
     }
-    let mut cycles = costs(WeightType::Int8).ok_or(NoTime::Core)?.of_call();
+    let mut cycles = costs(Kind::Wide(WeightType::Int8)).ok_or(NoTime::Core)?.of_call();
     let mut is_first = true;
     for layer in model.layers() {
         match layer {
             Layer::Dense(dense) => {
-                let of_type = costs(measured(chip, &dense).ok_or(NoTime::Layer)?);
-                let of_type = of_type.ok_or(NoTime::Layer)?;
+                let of_kind = costs(measured(chip, &dense).ok_or(NoTime::Layer)?);
+                let of_kind = of_kind.ok_or(NoTime::Layer)?;
                 // Whatever a call costs beside its layers was fitted with them.
                 if std::mem::take(&mut is_first) {
-                    cycles = of_type.of_call();
+                    cycles = of_kind.of_call();
                 }
-                cycles += of_type.of_layer(dense.inputs(), dense.outputs());
+                cycles += of_kind.of_layer(dense.inputs(), dense.outputs());
             }
             Layer::Table(_) if !beside.contains(&"tables") => beside.push("tables"),
             Layer::Table(_) => {}
@@ -120,12 +120,23 @@ pub(super) fn predict<'c>(
     Ok(Time { cycles, clock_mhz: chip.clock_mhz, waits: waits.clocks(chip, model), beside })
 }
 
-/// Returns the data type of a layer's weights, if the layer is of the kind that was measured.
-fn measured(chip: &Chip, dense: &Dense<'_>) -> Option<WeightType> {
+/// Dense layers of which the costs were fitted apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Those with weights of int8 that the core runs whole.
+    Small,
+    /// All others with weights of this type.
+    Wide(WeightType),
+}
+
+/// Returns the kind of a layer, if it was measured.
+fn measured(chip: &Chip, dense: &Dense<'_>) -> Option<Kind> {
     let types = [dense.input.data_type, dense.output.data_type];
     let weight_type = dense.layout.weight_type();
     let is_packed = chip.core.layout(weight_type, DataType::Int8) == dense.layout;
-    (types == [DataType::Int8; 2] && is_packed).then_some(weight_type)
+    let is_small = weight_type == WeightType::Int8 && dense.is_small();
+    let kind = if is_small { Kind::Small } else { Kind::Wide(weight_type) };
+    (types == [DataType::Int8; 2] && is_packed).then_some(kind)
 }
 
 #[cfg(test)]

@@ -23,7 +23,19 @@ pub struct Measured {
     /// Cycles of the parts of an inference, per data type of the weights and core with published
     /// timings.
     pub cycles: BTreeMap<String, BTreeMap<String, Costs>>,
-    /// Executed instructions of the parts of an inference, per core.
+    /// Executed instructions of the parts of an inference with weights of int8, per core.
+    pub instructions: BTreeMap<String, Costs>,
+    /// Those of an inference of small layers of int8.
+    pub small: SmallCosts,
+}
+
+/// Costs of the parts of an inference of layers with weights of int8 that the core runs whole
+/// ([`Dense::is_small`](model_format::Dense::is_small)).
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+pub struct SmallCosts {
+    /// Cycles, per core with published timings.
+    pub cycles: BTreeMap<String, Costs>,
+    /// Executed instructions, per core that has code for such layers.
     pub instructions: BTreeMap<String, Costs>,
 }
 
@@ -99,13 +111,18 @@ impl Measured {
         }
         text.push_str(
             "\n# Cycles by the timings of `tests/cycles`, at memory without wait states, and executed \
-             instructions:\n# of a call, a layer, four inputs of a layer, a tile of four rows, a row \
+             instructions,\n# of networks of small layers apart: of a call, a layer, four inputs of a layer, a tile of four rows, a row \
              beside the tiles, four\n# weights of each row of a tile, four weights of a row beside the \
              tiles.",
         );
         let cycles =
             self.cycles.iter().map(|(weights, costs)| (format!("cycles.{weights}"), costs));
-        for (name, costs) in cycles.chain([("instructions".to_string(), &self.instructions)]) {
+        let others = [
+            ("instructions", &self.instructions),
+            ("small.cycles", &self.small.cycles),
+            ("small.instructions", &self.small.instructions),
+        ];
+        for (name, costs) in cycles.chain(others.map(|(name, costs)| (name.to_string(), costs))) {
             let _ = write!(text, "\n[{name}]\n");
             for (core, Costs(costs)) in costs {
                 let _ = writeln!(text, "{core} = {costs:?}");

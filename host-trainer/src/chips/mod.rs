@@ -10,12 +10,13 @@ mod measured;
 mod waits;
 
 use firmware::link::frame_len;
-use model_format::{Model, OpSet, WeightLayout, WeightType};
+use model_format::{Model, OpSet, WeightLayout};
 
 pub use cycles::{Costs, NoTime, PARTS, Time};
-pub use measured::{BoardRam, Code, Measured};
+pub use measured::{BoardRam, Code, Measured, SmallCosts};
 pub use waits::{Waits, WaitsError, measured_wait};
 
+use self::cycles::Kind;
 use crate::pack::Core;
 
 /// A chip.
@@ -215,8 +216,12 @@ impl Chip {
             stack: board.stack + STACK_MARGIN,
             stack_signed: board.stack_signed + STACK_MARGIN,
         };
-        let costs = |weight_type: WeightType| {
-            measured.cycles.get(weight_type.name()).and_then(|of| of.get(self.timing?))
+        let costs = |kind: Kind| {
+            let of_kind = match kind {
+                Kind::Small => Some(&measured.small.cycles),
+                Kind::Wide(weight_type) => measured.cycles.get(weight_type.name()),
+            };
+            of_kind?.get(self.timing?)
         };
         Ok(Prediction {
             board,
@@ -232,6 +237,8 @@ impl Chip {
 
 #[cfg(test)]
 mod tests {
+    use model_format::WeightType;
+
     use super::*;
 
     #[test]
@@ -250,6 +257,8 @@ mod tests {
                 let timed = |core| measured.cycles[weights.name()].contains_key(core);
                 assert!(chip.timing.is_none_or(timed), "{} {}", chip.name, weights.name());
             }
+            let timed = |core| measured.small.cycles.contains_key(core);
+            assert!(chip.timing.is_none_or(timed), "{}", chip.name);
         }
     }
 }

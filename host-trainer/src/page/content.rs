@@ -104,12 +104,17 @@ fn content(
     let images = images(model, dataset)?.map(|chosen| {
         json!({ "words": chosen.preparation.to_string(), "origin": chosen.origin.to_string() })
     });
-    let Measured { mut cycles, instructions, .. } = Measured::read()?;
+    let Measured { mut cycles, instructions, small, .. } = Measured::read()?;
     let cycles = cycles.remove(WeightType::Int8.name()).unwrap_or_default();
     let by_core = |costs: BTreeMap<String, Costs>| -> Map<String, Value> {
         costs.into_iter().map(|(core, Costs(parts))| (core, json!(parts))).collect()
     };
-    let costs = json!({ "cycles": by_core(cycles), "instructions": by_core(instructions) });
+    let costs = json!({
+        "cycles": by_core(cycles),
+        "instructions": by_core(instructions),
+        "small_cycles": by_core(small.cycles),
+        "small_instructions": by_core(small.instructions),
+    });
     let data = json!({
         "model": STANDARD.encode(file),
         "costs": costs,

@@ -101,6 +101,7 @@ fn layer(layer: &Layer<'_>) -> Value {
         "inputs": layer.inputs(),
         "outputs": layer.outputs(),
         "macs": layer.macs(),
+        "is_small": matches!(layer, Layer::Dense(dense) if dense.is_small()),
         "low": range.low,
         "high": range.high,
         "tensor": tensor(layer.output()),

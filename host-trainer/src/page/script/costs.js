@@ -15,15 +15,16 @@ const CORES = {
   "Hazard3": ["hazard3", "rv32"],
 };
 
-/** Costs of the parts of an inference on a core: cycles, null where they are not known, and instructions. */
-function coreCosts(core, costs) {
+/** Costs of the parts of an inference on a core, of small layers or of others: cycles, null where they are not known, and instructions. */
+function coreCosts(core, costs, isSmall) {
   const [timing, code] = CORES[core];
-  return [timing && costs.cycles[timing], costs.instructions[code]];
+  const [cycles, instructions] = isSmall ? [costs.small_cycles, costs.small_instructions] : [costs.cycles, costs.instructions];
+  return [timing && cycles[timing], instructions[code] ?? costs.instructions[code]];
 }
 
-/** Cycles and instructions of a call itself. */
-function callCost(core, costs) {
-  return coreCosts(core, costs).map((parts) => parts && Math.round(parts[0]));
+/** Cycles and instructions of a call itself, whose first layer is given. */
+function callCost(core, costs, first) {
+  return coreCosts(core, costs, first.is_small).map((parts) => parts && Math.round(parts[0]));
 }
 
 /** Cycles and instructions of a layer on a core; null where nothing was measured. */
@@ -32,6 +33,6 @@ function layerCost(core, costs, layer, inputBits) {
   const { inputs, outputs } = layer, words = Math.ceil(inputs / 4);
   const [tiles, left] = [Math.floor(outputs / 4), outputs % 4];
   const numbers = [1, words, tiles, left, tiles * words, left * words];
-  return coreCosts(core, costs).map(
+  return coreCosts(core, costs, layer.is_small).map(
     (parts) => parts && Math.round(numbers.reduce((sum, number, index) => sum + number * parts[index + 1], 0)));
 }

@@ -57,7 +57,7 @@ class LayersView {
   costs() {
     const { layers, input } = this.page.engine.model;
     const { costs } = this.page.data;
-    const total = callCost(this.core.value, costs);
+    const total = callCost(this.core.value, costs, layers[0]);
     const shown = (cost) => (cost === null ? "–" : grouped(cost));
     let bits = input.tensor.bits;
     const rows = layers.map((layer, index) => {

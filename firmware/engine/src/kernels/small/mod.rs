@@ -5,7 +5,7 @@
 //! [`LayerWords`] itself, in some forty instructions, and computes the rows beside the tiles, too.
 #![allow(unsafe_code)]
 
-use model_format::{Capabilities, DataType, Dense, LayerWords, WeightLayout, padded};
+use model_format::{Capabilities, Dense, LayerWords, WeightLayout, padded};
 
 use super::Workspace;
 
@@ -22,15 +22,10 @@ mod v7m;
 pub(super) const LAYOUT: WeightLayout =
     if cfg!(kernel_dsp) { WeightLayout::Pairs4 } else { WeightLayout::ColumnsUnsigned4 };
 
-/// Most inputs of such a layer: with as many, it would not pay to look for those that are zero, and sums
-/// of products with two weights in a halfword fit into 32 bits.
-const MAX_INPUTS: usize = 32;
-
 /// Bit of the first word of a layer that [`run`] takes.
 const MARK: u32 = 1 << 31;
 
-/// Marks the words of a layer that [`run`] takes with this memory: of few inputs, of int8, and with
-/// outputs that are all shifted to the right.
+/// Marks the words of a small layer, which [`run`] takes, if this memory has room for it.
 pub(super) fn mark<C: Capabilities>(
     layer: &Dense<'_>,
     words: &mut LayerWords,
@@ -38,10 +33,7 @@ pub(super) fn mark<C: Capabilities>(
     activations: &[u8],
 ) {
     let layer = layer.specialize::<C>().known_as(LAYOUT);
-    if layer.inputs() <= MAX_INPUTS
-        && layer.input.data_type == DataType::Int8
-        && layer.output.data_type == DataType::Int8
-        && layer.shifts().iter().all(|shift| (*shift as i8) < 0)
+    if layer.is_small()
         && padded(layer.inputs()) / 2 <= workspace.words.len()
         && layer.outputs() <= activations.len()
     {
