@@ -53,7 +53,8 @@ impl<'a, C: Capabilities> Model<'a, C> {
                     let (input, output) = (&softmax.input, &Softmax::OUTPUT);
                     self.encode(words, SOFTMAX, widths, input, output, exponentials);
                 }
-                _ => {}
+                // A parsed model has no others; nothing that lay there is taken for a layer.
+                _ => *words = LayerWords::default(),
             }
         }
     }

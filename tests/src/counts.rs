@@ -309,16 +309,16 @@ fn with_zeros(percent: usize) -> Vec<i8> {
 }
 
 const CYCLES_M0: [CycleBound; 2] = [
-    cycles(Timing::M0, [445_000, 175_000, 1_345_000, 9_100]),
-    cycles(Timing::M0Plus, [441_000, 172_000, 1_328_000, 8_800]),
+    cycles(Timing::M0, [445_000, 175_000, 1_345_000, 4_600]),
+    cycles(Timing::M0Plus, [441_000, 172_000, 1_328_000, 4_450]),
 ];
-const CYCLES_M3: [CycleBound; 1] = [cycles(Timing::M3, [303_000, 115_000, 890_000, 5_500])];
-const CYCLES_M4: [CycleBound; 1] = [cycles(Timing::M4, [141_000, 55_000, 396_000, 3_100])];
-const CYCLES_M33: [CycleBound; 1] = [cycles(Timing::M33, [127_500, 50_500, 357_000, 2_800])];
+const CYCLES_M3: [CycleBound; 1] = [cycles(Timing::M3, [303_000, 115_000, 890_000, 2_660])];
+const CYCLES_M4: [CycleBound; 1] = [cycles(Timing::M4, [141_000, 55_000, 396_000, 1_700])];
+const CYCLES_M33: [CycleBound; 1] = [cycles(Timing::M33, [127_500, 50_500, 357_000, 1_570])];
 const CYCLES_RV32: [CycleBound; 3] = [
-    cycles(Timing::Fe310, [333_500, 116_500, 950_000, 5_050]),
-    cycles(Timing::Esp32C3, [334_000, 118_500, 952_000, 5_300]),
-    cycles(Timing::Hazard3, [331_500, 116_000, 940_000, 5_000]),
+    cycles(Timing::Fe310, [333_500, 116_500, 950_000, 2_650]),
+    cycles(Timing::Esp32C3, [334_000, 118_500, 952_000, 2_620]),
+    cycles(Timing::Hazard3, [331_500, 116_000, 940_000, 2_510]),
 ];
 
 /// Every core that has a kernel of its own.

@@ -17,40 +17,9 @@ use crate::kernels::{Prepared, Workspace, rows};
 
 use super::tiles::{self, Tiles};
 
-/// Blocks of an input that are too few to look for those that are zero.
-const FEW_BLOCKS: usize = 8;
-
-/// Reads the input of a layer in pairs.
-// In line, with what few blocks need: a call costs as much. Where vectors come first, their stack counts.
-#[cfg_attr(kernel_mve, inline(never))]
-#[cfg_attr(not(kernel_mve), inline(always))]
-pub(in crate::kernels) fn prepare<'s, C: Capabilities>(
-    layer: &Dense<'_>,
-    x: Values<'_>,
-    workspace: &'s mut Workspace<'_>,
-) -> Prepared<'s> {
-    let is_int16 = C::OPS.int16 && x.data_type == DataType::Int16;
-    let (blocks, rest) = x.bytes.as_chunks::<4>();
-    if is_int16 || blocks.len() > FEW_BLOCKS {
-        return prepare_many::<C>(layer, x, workspace);
-    }
-    let zero_point = layer.input.zero_point as u8;
-    let zero = u32::from_le_bytes([zero_point; 4]);
-    let len = (padded(layer.inputs()) / 2).min(workspace.words.len());
-    let words = workspace.words.get_mut(..len).unwrap_or_default();
-    // SAFETY: there are two words for each block, one that is filled up included.
-    unsafe {
-        let end = thimble_pairs_whole(blocks.as_ptr(), blocks.len(), words.as_mut_ptr(), zero);
-        if !rest.is_empty() {
-            thimble_pairs_whole([fill(rest, zero_point)].as_ptr(), 1, end, zero);
-        }
-    }
-    Prepared { words, list: None, correction: 0 }
-}
-
-/// Reads an input of many blocks, or of 16 bits.
+/// Reads the input of a layer in pairs; or, where enough blocks are zero, makes entries of the others.
 #[inline(never)]
-fn prepare_many<'s, C: Capabilities>(
+pub(in crate::kernels) fn prepare<'s, C: Capabilities>(
     layer: &Dense<'_>,
     x: Values<'_>,
     workspace: &'s mut Workspace<'_>,
