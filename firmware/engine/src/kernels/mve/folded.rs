@@ -10,7 +10,8 @@ use core::mem::MaybeUninit;
 use model_format::{Capabilities, Dense, WeightLayout, padded};
 
 use super::super::{Prepared, Values, Workspace};
-use super::{helium, requantize};
+use super::helium;
+use super::requantize::Outputs;
 
 /// Rows whose sums are kept before they are requantized: whole tiles of six, and fours.
 const CHUNK: usize = 24;
@@ -44,30 +45,30 @@ pub(in super::super) fn compute<C: Capabilities>(
     }
     let (inputs, row_len) = (layer.inputs(), padded(layer.inputs()));
     let mut sums = [const { MaybeUninit::<i32>::uninit() }; CHUNK];
-    let (biases, weights) = (layer.folded().as_ptr(), layer.weight_bytes().as_ptr());
-    let mut start = 0;
-    while start < outputs {
-        let rows = outputs.wrapping_sub(start).min(CHUNK);
-        // SAFETY: a layer has an entry an output of each parameter and rows of `row_len` bytes,
-        // and `start` and the rows behind it are among them; the input has `inputs` bytes.
+    let mut outputs_of = Outputs::of::<C>(layer, output.as_mut_ptr());
+    let mut rows = Rows {
+        biases: layer.folded().as_ptr(),
+        weights: layer.weight_bytes().as_ptr(),
+        x: x.words.as_ptr().cast(),
+        inputs_by_64: inputs / 64,
+        row_len,
+        sums: core::ptr::null_mut(),
+        rows: 0,
+        inputs_left: inputs % 64,
+    };
+    let mut left = outputs;
+    while left > 0 {
+        let count = left.min(CHUNK);
+        (rows.sums, rows.rows) = (sums.as_mut_ptr().cast(), count);
+        // SAFETY: a layer has an entry an output of each parameter and rows of `row_len` bytes, of which
+        // `left` are left; the input has `inputs` bytes. As many sums are written as are read.
         unsafe {
-            thimble_mve_rows(&Rows {
-                biases: biases.add(start),
-                weights: weights.add(start.wrapping_mul(row_len)),
-                x: x.words.as_ptr().cast(),
-                inputs_by_64: inputs / 64,
-                row_len,
-                sums: sums.as_mut_ptr().cast(),
-                rows,
-                inputs_left: inputs % 64,
-            });
+            thimble_mve_rows(&rows);
+            outputs_of.write(count, sums.as_ptr().cast());
         }
-        // SAFETY: as many sums have been written, and as many outputs have room from `start` on.
-        unsafe {
-            let sums = sums.as_ptr().cast();
-            requantize::write::<C>(layer, (start, rows), sums, output.as_mut_ptr());
-        }
-        start = start.wrapping_add(CHUNK);
+        rows.biases = rows.biases.wrapping_add(count);
+        rows.weights = rows.weights.wrapping_add(count.wrapping_mul(row_len));
+        left = left.wrapping_sub(count);
     }
 }
 

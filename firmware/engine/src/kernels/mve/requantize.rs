@@ -9,36 +9,52 @@ use model_format::{Capabilities, DataType, Dense};
 use super::super::requantize::Output;
 use super::helium;
 
-/// Writes the outputs of this many rows from `first` on, from their sums.
-///
-/// # Safety
-/// The rows must be rows of the layer; `sums` and, from `first` on, `outputs` must be valid for them.
-#[inline(always)]
-pub(super) unsafe fn write<C: Capabilities>(
-    layer: &Dense<'_>,
-    (first, rows): (usize, usize),
-    sums: *const i32,
-    outputs: *mut u8,
-) {
-    let layer = &layer.specialize::<C>();
-    let is_int16 = C::OPS.int16 && matches!(layer.output.data_type, DataType::Int16);
-    // SAFETY: a layer has an entry an output of each parameter; the caller says the rest.
-    unsafe {
-        let (mantissas, shifts) = match layer.is_compact {
-            true => (layer.compact_multipliers().as_ptr().add(first).cast(), core::ptr::null()),
-            false => {
-                (layer.mantissas().as_ptr().add(first).cast(), layer.shifts().as_ptr().add(first))
-            }
+/// The outputs of a layer, of which the next rows are written.
+pub(super) struct Outputs {
+    next: Requantize,
+    write: unsafe extern "C" fn(*const Requantize),
+    mantissa_bytes: usize,
+    shift_bytes: usize,
+    output_bytes: usize,
+}
+
+impl Outputs {
+    /// Those of a layer, from its first row on.
+    #[inline(always)]
+    pub(super) fn of<C: Capabilities>(layer: &Dense<'_>, outputs: *mut u8) -> Self {
+        let is_int16 = C::OPS.int16 && matches!(layer.output.data_type, DataType::Int16);
+        let (mantissas, shifts, mantissa_bytes, shift_bytes) = match layer.is_compact {
+            true => (layer.compact_multipliers().as_ptr().cast(), core::ptr::null(), 2, 0),
+            false => (layer.mantissas().as_ptr().cast(), layer.shifts().as_ptr(), 4, 1),
         };
-        let outputs = outputs.add(if is_int16 { first.wrapping_mul(2) } else { first });
+        let write = match (layer.is_compact, is_int16) {
+            (false, false) => thimble_mve_requantize,
+            (false, true) => thimble_mve_requantize_int16,
+            (true, false) => thimble_mve_requantize_compact,
+            (true, true) => thimble_mve_requantize_compact_int16,
+        };
         let output_of = Output::of(layer);
-        let arguments = &Requantize { sums, mantissas, shifts, outputs, rows, output_of };
-        match (layer.is_compact, is_int16) {
-            (false, false) => thimble_mve_requantize(arguments),
-            (false, true) => thimble_mve_requantize_int16(arguments),
-            (true, false) => thimble_mve_requantize_compact(arguments),
-            (true, true) => thimble_mve_requantize_compact_int16(arguments),
-        }
+        let sums = core::ptr::null();
+        let next = Requantize { sums, mantissas, shifts, outputs, rows: 0, output_of };
+        let output_bytes = if is_int16 { 2 } else { 1 };
+        Outputs { next, write, mantissa_bytes, shift_bytes, output_bytes }
+    }
+
+    /// Writes those of the next rows, from their sums.
+    ///
+    /// # Safety
+    /// The layer must have as many more rows, and its outputs places for them; `sums` must be valid for
+    /// them.
+    #[inline(always)]
+    pub(super) unsafe fn write(&mut self, rows: usize, sums: *const i32) {
+        let next = &mut self.next;
+        (next.sums, next.rows) = (sums, rows);
+        // SAFETY: a layer has an entry a row of each parameter; the caller says the rest.
+        unsafe { (self.write)(next) };
+        let behind = |bytes: usize| rows.wrapping_mul(bytes);
+        next.mantissas = next.mantissas.wrapping_add(behind(self.mantissa_bytes));
+        next.shifts = next.shifts.wrapping_add(behind(self.shift_bytes));
+        next.outputs = next.outputs.wrapping_add(behind(self.output_bytes));
     }
 }
 

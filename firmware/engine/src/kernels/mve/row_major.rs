@@ -14,7 +14,7 @@ use model_format::{Capabilities, Dense, WeightLayout};
 use super::super::{Prepared, Values, Workspace};
 use super::loops::{self, Rows, thimble_mve_biases, thimble_mve_biases_compact};
 use super::phases::{self, Phases};
-use super::requantize;
+use super::requantize::Outputs;
 
 /// Rows whose sums are kept before they are requantized.
 const CHUNK: usize = 16;
@@ -64,6 +64,7 @@ pub(in super::super) fn compute<C: Capabilities>(
         sums: core::ptr::null_mut(),
         rows: 0,
     };
+    let mut outputs_of = Outputs::of::<C>(layer, output.as_mut_ptr());
     let mut start = 0;
     while start < outputs {
         rows.sums = sums.as_mut_ptr().cast();
@@ -83,8 +84,7 @@ pub(in super::super) fn compute<C: Capabilities>(
                 }
             }
             add_products(&mut rows);
-            let sums = sums.as_ptr().cast();
-            requantize::write::<C>(layer, (start, count), sums, output.as_mut_ptr());
+            outputs_of.write(count, sums.as_ptr().cast());
         }
         start = start.wrapping_add(CHUNK);
     }
