@@ -9,9 +9,13 @@ use clap::{Args, Parser, Subcommand};
 use super::compare::CompareArgs;
 #[cfg(feature = "device")]
 use super::device::DeviceArgs;
+use super::evaluate::EvaluateArgs;
 use super::export::ExportArgs;
 #[cfg(feature = "projection")]
 use super::features::FeaturesArgs;
+use super::import::ImportArgs;
+use super::infer::InferArgs;
+use super::inspect::InspectArgs;
 #[cfg(not(all(
     feature = "device",
     feature = "fetch",
@@ -22,19 +26,20 @@ use super::left_out::LeftOut;
 use super::log::LogArgs;
 use super::max_loss::MaxLoss;
 use super::new::NewArgs;
+use super::pack::PackArgs;
 use super::page::PageArgs;
-use super::predict::{PredictArgs, PrepareArgs};
+use super::predict::PredictArgs;
 use super::quantize::QuantizeArgs;
 use super::report::ReportArgs;
 use super::search::SearchArgs;
 #[cfg(feature = "serve")]
 use super::serve::ServeArgs;
-use super::shard::ShardArgs;
+use super::sweep::SweepArgs;
 use super::table::TableArgs;
+use super::trace::TraceArgs;
 use super::weights::{BudgetArgs, Target, Weights};
 use crate::data::Fold;
 use crate::experiment::Experiment;
-use crate::pack::Core;
 use crate::threads::MAX_THREADS;
 
 /// Train small neural networks, quantize them to int8, and run them on microcontrollers with
@@ -189,43 +194,6 @@ pub struct TrainArgs {
     pub json: bool,
 }
 
-/// Arguments of `sweep`.
-#[derive(Debug, Args)]
-pub struct SweepArgs {
-    /// Name of a preset, a file that ends in .toml, or a CSV file with --target
-    #[arg(value_name = "PRESET|FILE.toml|DATA.csv")]
-    pub preset: String,
-    /// Columns of a CSV file
-    #[command(flatten)]
-    pub table: TableArgs,
-    /// Setting and its values, such as training.batch_size=32,128; repeatable: every combination is
-    /// trained
-    #[arg(long, value_name = "KEY=VALUE,VALUE,…", required = true)]
-    pub grid: Vec<String>,
-    /// Override a setting in all runs; repeatable
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
-    /// Output folder, with a folder per run [default: runs/sweep-PRESET]; finished runs are not
-    /// repeated
-    #[arg(long, short, value_name = "DIR")]
-    pub output: Option<PathBuf>,
-    /// Part of the sweep
-    #[command(flatten)]
-    pub shards: ShardArgs,
-    /// Location of the datasets
-    #[command(flatten)]
-    pub data: DataArgs,
-    /// Number of threads
-    #[command(flatten)]
-    pub threads: ThreadArgs,
-    /// Log of the trainings
-    #[command(flatten)]
-    pub log: LogArgs,
-    /// Print a JSON array with an object per run
-    #[arg(long)]
-    pub json: bool,
-}
-
 /// Arguments of `bench`.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
@@ -278,169 +246,6 @@ pub struct PresetsArgs {
     /// Print a JSON array with an object per preset
     #[arg(long)]
     pub json: bool,
-}
-
-/// Arguments of `evaluate`.
-#[derive(Debug, Args)]
-pub struct EvaluateArgs {
-    /// Model file, or folder of a run
-    #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
-    pub model: PathBuf,
-    /// Dataset: name of a preset, a preset file that ends in .toml, or a CSV file, of which all
-    /// rows are used [default: that of the preset.toml beside the model]
-    #[arg(value_name = "DATASET")]
-    pub dataset: Option<String>,
-    /// Location of the datasets
-    #[command(flatten)]
-    pub data: DataArgs,
-    /// Seed that the model was trained with; it selects the test rows [default: that of the
-    /// preset.toml beside the model, or of the dataset's preset]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    pub seed: Option<u64>,
-    /// Number of threads
-    #[command(flatten)]
-    pub threads: ThreadArgs,
-    /// Print the metrics as a JSON object
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `inspect`.
-#[derive(Debug, Args)]
-pub struct InspectArgs {
-    /// Model file, or folder of a run
-    #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
-    pub model: PathBuf,
-    /// Predict the flash and RAM that the model takes on a chip, such as nRF51822, and whether it
-    /// fits; `list` shows all chips
-    #[arg(long = "for", value_name = "CHIP")]
-    pub chip: Option<String>,
-    /// File of measured waits for memory, which `device bench --calibrate` writes
-    #[arg(long, value_name = "FILE", requires = "chip")]
-    pub calibration: Option<PathBuf>,
-    /// Print the prediction as a JSON object
-    #[arg(long, requires = "chip")]
-    pub json: bool,
-}
-
-/// Arguments of `import`.
-#[derive(Debug, Args)]
-pub struct ImportArgs {
-    /// Model of Keras (.keras, .h5), ONNX, PyTorch (.pt, .safetensors) or TensorFlow Lite
-    #[arg(value_name = "MODEL")]
-    pub model: PathBuf,
-    /// Output: the folder of a run for a float network [default: runs/NAME], the model file for an
-    /// int8 `.tflite` [default: MODEL.thimble beside the input]
-    #[arg(long, short, value_name = "PATH")]
-    pub output: Option<PathBuf>,
-    /// Rows for the quantization of a float network: a CSV file of features, or of features and
-    /// targets; a preset; or a dataset
-    #[arg(long, value_name = "ROWS")]
-    pub calibrate: Option<String>,
-    /// Layers of a PyTorch state dict in the order of `forward`, with activations, such as "fc1,
-    /// relu, fc2"
-    #[arg(long, value_name = "LIST")]
-    pub layers: Option<String>,
-    /// Text file with one class label per line, in the order of the outputs
-    #[arg(long, value_name = "FILE")]
-    pub labels: Option<PathBuf>,
-    /// Treat the outputs as classes although the model has no final softmax; the labels are 0, 1,
-    /// 2, …
-    #[arg(long, conflicts_with = "labels")]
-    pub classes: bool,
-    /// Name of the model [default: the file's name]
-    #[arg(long)]
-    pub name: Option<String>,
-    /// Core to pack the model of a float network for
-    #[arg(long = "for", value_name = "CORE", value_enum)]
-    pub core: Option<Core>,
-    /// Limit of the quantization loss
-    #[command(flatten)]
-    pub max_loss: MaxLoss,
-    /// Location of the datasets
-    #[command(flatten)]
-    pub data: DataArgs,
-    /// Number of threads
-    #[command(flatten)]
-    pub threads: ThreadArgs,
-}
-
-/// Arguments of `infer`.
-#[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("inputs").required(true).args(["images", "raw_i8", "raw_i16", "counts"]))]
-pub struct InferArgs {
-    /// Model file, or folder of a run
-    #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
-    pub model: PathBuf,
-    /// Images (PNG, JPEG, BMP, WebP or PNM), preprocessed as the training images were
-    #[arg(value_name = "IMAGE")]
-    pub images: Vec<PathBuf>,
-    /// File of quantized int8 inputs, row after row without separators
-    #[arg(long, value_name = "FILE")]
-    pub raw_i8: Option<PathBuf>,
-    /// File of quantized int16 inputs, little-endian, for a model with int16 inputs
-    #[arg(long, value_name = "FILE")]
-    pub raw_i16: Option<PathBuf>,
-    /// File of raw ADC or sensor counts, int16 little-endian, for a model trained with data.raw
-    #[arg(long, value_name = "FILE")]
-    pub counts: Option<PathBuf>,
-    /// Output file for the rows of outputs, in the format of the inputs [default: predictions for
-    /// images are printed]
-    #[arg(long, short, value_name = "FILE", required_unless_present = "images")]
-    pub output: Option<PathBuf>,
-    /// Preprocessing of images
-    #[command(flatten)]
-    pub prepare: PrepareArgs,
-    /// Print the result as a JSON object
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `pack`.
-#[derive(Debug, Args)]
-pub struct PackArgs {
-    /// Model file, or folder of a run
-    #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
-    pub model: PathBuf,
-    /// Core whose kernels read the model
-    #[arg(
-        long = "for",
-        value_name = "CORE",
-        value_enum,
-        required_unless_present_any = ["strip", "self_tests", "self_tests_from_file"]
-    )]
-    pub core: Option<Core>,
-    /// Remove names, units and the preprocessing of images, which no computation needs; class
-    /// labels stay
-    #[arg(long)]
-    pub strip: bool,
-    /// Number of self-tests to keep, the first ones [default: all]
-    #[arg(long, value_name = "N")]
-    pub self_tests: Option<usize>,
-    /// Make the inputs of self-tests from bytes of the model's layers: each then takes two or three
-    /// bytes, whatever its size
-    #[arg(long)]
-    pub self_tests_from_file: bool,
-    /// Output file
-    #[arg(long, short, value_name = "FILE")]
-    pub output: PathBuf,
-}
-
-/// Arguments of `trace`.
-#[derive(Debug, Args)]
-pub struct TraceArgs {
-    /// Model file, or folder of a run
-    #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
-    pub model: PathBuf,
-    /// File of raw inputs, int8 or int16 little-endian, or `self-test` for the model's self-tests
-    #[arg(default_value = "self-test")]
-    pub input: String,
-    /// Read raw ADC or sensor counts, int16 little-endian, for a model trained with data.raw
-    #[arg(long)]
-    pub counts: bool,
-    /// Index of the row or self-test, from 0
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub row: usize,
 }
 
 /// Parses the path of a model file; the folder of a run stands for its model.

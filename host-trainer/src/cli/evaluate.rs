@@ -4,13 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use clap::Args;
 use model_format::Model;
 use serde_json::json;
 use thimble_support::nearest;
 
-use super::args::EvaluateArgs;
 use super::predict_rows::{RowsRun, is_table};
 
+use super::args::{DataArgs, ThreadArgs, model_file};
 use super::terminal;
 use super::train::confusions_text;
 use crate::atomic_file;
@@ -26,6 +27,32 @@ use crate::report::{
 };
 use crate::run_folder::{MANIFEST, ManifestError};
 use crate::threads::Threads;
+use std::path::PathBuf;
+
+/// Arguments of `evaluate`.
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// Model file, or folder of a run
+    #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
+    pub model: PathBuf,
+    /// Dataset: name of a preset, a preset file that ends in .toml, or a CSV file, of which all
+    /// rows are used [default: that of the preset.toml beside the model]
+    #[arg(value_name = "DATASET")]
+    pub dataset: Option<String>,
+    /// Location of the datasets
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Seed that the model was trained with; it selects the test rows [default: that of the
+    /// preset.toml beside the model, or of the dataset's preset]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub seed: Option<u64>,
+    /// Number of threads
+    #[command(flatten)]
+    pub threads: ThreadArgs,
+    /// Print the metrics as a JSON object
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Evaluates a model on the test rows of a dataset.
 pub fn run(args: &EvaluateArgs, quiet: bool) -> anyhow::Result<()> {

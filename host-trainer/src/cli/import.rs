@@ -3,15 +3,60 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use clap::Args;
 use model_format::Model;
 use model_format::limits::MAX_TEXT;
 
-use super::args::ImportArgs;
+use super::args::{DataArgs, ThreadArgs};
+use super::max_loss::MaxLoss;
 use super::{files, terminal};
 use crate::foreign_text::{self, escaped};
 use crate::import::{Imported, Options, OutputMeaning, import};
+use crate::pack::Core;
 use crate::report::inspect_text;
 use crate::report::style::{FAINT, paint};
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// Model of Keras (.keras, .h5), ONNX, PyTorch (.pt, .safetensors) or TensorFlow Lite
+    #[arg(value_name = "MODEL")]
+    pub model: PathBuf,
+    /// Output: the folder of a run for a float network [default: runs/NAME], the model file for an
+    /// int8 `.tflite` [default: MODEL.thimble beside the input]
+    #[arg(long, short, value_name = "PATH")]
+    pub output: Option<PathBuf>,
+    /// Rows for the quantization of a float network: a CSV file of features, or of features and
+    /// targets; a preset; or a dataset
+    #[arg(long, value_name = "ROWS")]
+    pub calibrate: Option<String>,
+    /// Layers of a PyTorch state dict in the order of `forward`, with activations, such as "fc1,
+    /// relu, fc2"
+    #[arg(long, value_name = "LIST")]
+    pub layers: Option<String>,
+    /// Text file with one class label per line, in the order of the outputs
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// Treat the outputs as classes although the model has no final softmax; the labels are 0, 1,
+    /// 2, …
+    #[arg(long, conflicts_with = "labels")]
+    pub classes: bool,
+    /// Name of the model [default: the file's name]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Core to pack the model of a float network for
+    #[arg(long = "for", value_name = "CORE", value_enum)]
+    pub core: Option<Core>,
+    /// Limit of the quantization loss
+    #[command(flatten)]
+    pub max_loss: MaxLoss,
+    /// Location of the datasets
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Number of threads
+    #[command(flatten)]
+    pub threads: ThreadArgs,
+}
 
 /// Imports a float network as a run, or a quantized one as a model, which it shows.
 pub fn run(args: &ImportArgs, quiet: bool) -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use thimble_import::{FloatNetwork, Kind, Options, assemble, quantized, read, recognize};
 
-use super::args::ImportArgs;
+use super::import::ImportArgs;
 use super::train::{Interrupt, complete, results};
 use super::{files, terminal};
 use crate::data::Locations;

@@ -4,19 +4,51 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use clap::Args;
 use indicatif::ProgressBar;
 use model_format::{DataType, Model};
 use rayon::prelude::*;
 use serde_json::json;
 
-use super::args::InferArgs;
+use super::args::model_file;
 use super::evaluate::read_model;
-use super::predict::{answer_all, look, preset_in};
+use super::predict::{PrepareArgs, answer_all, look, preset_in};
 use super::{counts, files, terminal};
 use crate::evaluate::HostEngine;
 use crate::foreign_text;
 use crate::predict::{ChosenPreparation, input, preparation};
 use crate::report::grouped;
+
+/// Arguments of `infer`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("inputs").required(true).args(["images", "raw_i8", "raw_i16", "counts"]))]
+pub struct InferArgs {
+    /// Model file, or folder of a run
+    #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
+    pub model: PathBuf,
+    /// Images (PNG, JPEG, BMP, WebP or PNM), preprocessed as the training images were
+    #[arg(value_name = "IMAGE")]
+    pub images: Vec<PathBuf>,
+    /// File of quantized int8 inputs, row after row without separators
+    #[arg(long, value_name = "FILE")]
+    pub raw_i8: Option<PathBuf>,
+    /// File of quantized int16 inputs, little-endian, for a model with int16 inputs
+    #[arg(long, value_name = "FILE")]
+    pub raw_i16: Option<PathBuf>,
+    /// File of raw ADC or sensor counts, int16 little-endian, for a model trained with data.raw
+    #[arg(long, value_name = "FILE")]
+    pub counts: Option<PathBuf>,
+    /// Output file for the rows of outputs, in the format of the inputs [default: predictions for
+    /// images are printed]
+    #[arg(long, short, value_name = "FILE", required_unless_present = "images")]
+    pub output: Option<PathBuf>,
+    /// Preprocessing of images
+    #[command(flatten)]
+    pub prepare: PrepareArgs,
+    /// Print the result as a JSON object
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Rows that one engine runs as a unit of parallel work.
 const CHUNK: usize = 256;

@@ -1,16 +1,36 @@
 //! `host-trainer inspect`: contents and memory requirements of a model.
 
 use anyhow::Context;
+use clap::Args;
 use model_format::Model;
 use serde_json::{Value, json};
 use thimble_nn::Engine;
 
-use super::args::InspectArgs;
+use super::args::model_file;
 use super::evaluate::read_model;
 use super::terminal;
 use crate::chips::{CHIPS, Chip, Prediction, Waits};
 use crate::foreign_text;
 use crate::report::{chips_text, inspect_text, prediction_text};
+use std::path::PathBuf;
+
+/// Arguments of `inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// Model file, or folder of a run
+    #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
+    pub model: PathBuf,
+    /// Predict the flash and RAM that the model takes on a chip, such as nRF51822, and whether it
+    /// fits; `list` shows all chips
+    #[arg(long = "for", value_name = "CHIP")]
+    pub chip: Option<String>,
+    /// File of measured waits for memory, which `device bench --calibrate` writes
+    #[arg(long, value_name = "FILE", requires = "chip")]
+    pub calibration: Option<PathBuf>,
+    /// Print the prediction as a JSON object
+    #[arg(long, requires = "chip")]
+    pub json: bool,
+}
 
 /// Shows the contents of a model file and runs its self-tests, or predicts the memory and the time
 /// that it takes on a chip.

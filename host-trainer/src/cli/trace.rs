@@ -1,15 +1,34 @@
 //! `host-trainer trace`: the outputs of every layer.
 
 use anyhow::{Context, bail};
+use clap::Args;
 use model_format::{DataType, Layer, Model};
 use thimble_nn::Engine;
 
-use super::args::TraceArgs;
+use super::args::model_file;
 use super::evaluate::read_model;
 use super::{counts, files, terminal};
 use crate::foreign_text::{self, shown};
 use crate::report::layer_titles;
 use crate::report::style::{HEADING, paint};
+use std::path::PathBuf;
+
+/// Arguments of `trace`.
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// Model file, or folder of a run
+    #[arg(value_name = "MODEL|RUN", value_parser = model_file())]
+    pub model: PathBuf,
+    /// File of raw inputs, int8 or int16 little-endian, or `self-test` for the model's self-tests
+    #[arg(default_value = "self-test")]
+    pub input: String,
+    /// Read raw ADC or sensor counts, int16 little-endian, for a model trained with data.raw
+    #[arg(long)]
+    pub counts: bool,
+    /// Index of the row or self-test, from 0
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub row: usize,
+}
 
 /// Number of values shown per layer.
 const SHOWN: usize = 8;

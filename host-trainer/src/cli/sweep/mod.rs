@@ -9,16 +9,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use clap::Args;
 use serde_json::Value;
 
 use self::grid::{Point, points};
 use self::progress::{PointProgress, SweepProgress};
 use self::results::{Row, csv, json, page, run_path, table};
-use super::args::SweepArgs;
+use super::args::{DataArgs, ThreadArgs};
 use super::checkpoint::{self, Checkpoints};
 use super::identity::{self, Kind};
 use super::log::LogArgs;
+use super::shard::ShardArgs;
 use super::shard::{self, Part, Shard};
+use super::table::TableArgs;
 use super::train::{Interrupt, complete};
 use super::{files, quantize, terminal};
 use crate::atomic_file;
@@ -29,6 +32,43 @@ use crate::preset::Preset;
 use crate::run_folder::{MANIFEST, ManifestError, RunFolder, RunFolderError};
 use crate::threads::Threads;
 use crate::train::TrainError;
+
+/// Arguments of `sweep`.
+#[derive(Debug, Args)]
+pub struct SweepArgs {
+    /// Name of a preset, a file that ends in .toml, or a CSV file with --target
+    #[arg(value_name = "PRESET|FILE.toml|DATA.csv")]
+    pub preset: String,
+    /// Columns of a CSV file
+    #[command(flatten)]
+    pub table: TableArgs,
+    /// Setting and its values, such as training.batch_size=32,128; repeatable: every combination is
+    /// trained
+    #[arg(long, value_name = "KEY=VALUE,VALUE,…", required = true)]
+    pub grid: Vec<String>,
+    /// Override a setting in all runs; repeatable
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Output folder, with a folder per run [default: runs/sweep-PRESET]; finished runs are not
+    /// repeated
+    #[arg(long, short, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Part of the sweep
+    #[command(flatten)]
+    pub shards: ShardArgs,
+    /// Location of the datasets
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Number of threads
+    #[command(flatten)]
+    pub threads: ThreadArgs,
+    /// Log of the trainings
+    #[command(flatten)]
+    pub log: LogArgs,
+    /// Print a JSON array with an object per run
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Name of the tables of results.
 const NAME: &str = "sweep";

@@ -2,108 +2,14 @@
 
 use std::sync::Arc;
 
-use model_format::limits::MAX_TEXT;
 use ndarray::Array2;
 use rayon::prelude::*;
-use thimble_support::foreign_text::shown;
 
-use super::{Area, Averager, Error, Intake, Preparation, Raw, RowRecordings, image_shape};
-
-/// Features of all rows of a dataset.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Features {
-    /// Bytes, such as pixels. Inputs of the network are `scale · byte`.
-    ///
-    /// They stay bytes in memory, which takes a quarter of the memory of floats, and are converted
-    /// per mini-batch. An int8 input represents them exactly: q = byte − 128 with the same scale.
-    Bytes {
-        /// The bytes, rows × features.
-        values: Array2<u8>,
-        /// Real value of one step: 1/255 for MNIST, 1/16 for the digits.
-        scale: f32,
-    },
-    /// Raw ADC counts. Inputs of the network are the real numbers that they represent.
-    ///
-    /// They stay counts, so that a quantized model is evaluated on the inputs of a device.
-    Counts {
-        /// The counts, rows × features.
-        values: Array2<i16>,
-        /// Calibration line of each feature's counts.
-        raw: Vec<Raw>,
-    },
-    /// Real numbers, rows × features.
-    Reals(Array2<f32>),
-}
-
-impl Features {
-    /// Returns the number of rows.
-    pub fn rows(&self) -> usize {
-        match self {
-            Features::Bytes { values, .. } => values.nrows(),
-            Features::Counts { values, .. } => values.nrows(),
-            Features::Reals(values) => values.nrows(),
-        }
-    }
-
-    /// Returns the number of features per row.
-    pub fn width(&self) -> usize {
-        match self {
-            Features::Bytes { values, .. } => values.ncols(),
-            Features::Counts { values, .. } => values.ncols(),
-            Features::Reals(values) => values.ncols(),
-        }
-    }
-
-    /// Converts real features to raw ADC counts, with one calibration line per feature, or one for
-    /// all.
-    ///
-    /// # Errors
-    /// A message if the features are not real numbers, or the number of entries of `raw` is neither
-    /// 1 nor the number of features.
-    pub fn counted(self, raw: &[Raw]) -> Result<Self, String> {
-        let width = self.width();
-        let Features::Reals(reals) = self else {
-            return Err("its features are bytes or counts already: leave data.raw out".into());
-        };
-        let raw = match raw {
-            [all] => vec![*all; width],
-            each if each.len() == width => each.to_vec(),
-            each => {
-                let found = each.len();
-                return Err(format!(
-                    "data.raw has {found} entries, a row has {width} features: give one for each, \
-                     or one for all"
-                ));
-            }
-        };
-        let count = |(at, real): ((usize, usize), &f32)| raw[at.1].count(f64::from(*real));
-        let counts = reals.indexed_iter().map(count).collect();
-        match Array2::from_shape_vec(reals.dim(), counts) {
-            Ok(values) => Ok(Features::Counts { values, raw }),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-}
-
-/// Class labels of all rows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Labels {
-    /// Class of each row, an index into `names`.
-    pub indices: Vec<u16>,
-    /// Names of the classes.
-    pub names: Vec<String>,
-}
-
-/// Regression targets of all rows.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Values {
-    /// The numbers, rows × names.
-    pub values: Array2<f32>,
-    /// Name of each target.
-    pub names: Vec<String>,
-    /// Unit of each target, which may be empty.
-    pub units: Vec<String>,
-}
+use super::targets::{check_labels, check_values};
+use super::{
+    Area, Averager, Error, Features, Intake, Labels, Preparation, Raw, RowRecordings, Targets,
+    image_shape,
+};
 
 /// Name and unit of a feature or target, from the header of its table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -112,27 +18,6 @@ pub struct FeatureLabel {
     pub name: String,
     /// Unit, which may be empty.
     pub unit: String,
-}
-
-/// Targets of all rows.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Targets {
-    /// Classification: one class per row.
-    Classes(Labels),
-    /// Regression: numbers per row.
-    Values(Values),
-}
-
-impl From<Labels> for Targets {
-    fn from(labels: Labels) -> Self {
-        Targets::Classes(labels)
-    }
-}
-
-impl From<Values> for Targets {
-    fn from(values: Values) -> Self {
-        Targets::Values(values)
-    }
 }
 
 /// A dataset: features and targets of all rows.
@@ -437,45 +322,6 @@ impl Dataset {
     }
 }
 
-fn check_labels(labels: &Labels, rows: usize) -> Result<(), String> {
-    if labels.indices.len() != rows {
-        let count = labels.indices.len();
-        return Err(format!("{rows} rows of features, but {count} labels"));
-    }
-    let classes = labels.names.len();
-    if let Some(long) = labels.names.iter().find(|name| name.len() > MAX_TEXT) {
-        return Err(format!(
-            "the class `{}` has {} bytes, a model's have {MAX_TEXT} at most: shorten it",
-            shown(long),
-            long.len()
-        ));
-    }
-    match labels.indices.iter().position(|&label| usize::from(label) >= classes) {
-        Some(row) => {
-            let label = labels.indices[row];
-            Err(format!("row {row}: label {label}, but there are {classes} classes"))
-        }
-        None => Ok(()),
-    }
-}
-
-fn check_values(values: &Values, rows: usize) -> Result<(), String> {
-    let (count, width) = values.values.dim();
-    if count != rows {
-        return Err(format!("{rows} rows of features, but {count} of targets"));
-    }
-    if width == 0 || width != values.names.len() {
-        return Err(format!("{width} targets a row with {} names", values.names.len()));
-    }
-    match values.values.indexed_iter().find(|(_, value)| !value.is_finite()) {
-        Some(((row, column), value)) => {
-            let name = shown(&values.names[column]);
-            Err(format!("row {row}, target {name}: {value}"))
-        }
-        None => Ok(()),
-    }
-}
-
 /// Returns the class names of datasets of digits.
 pub(super) fn digit_names() -> Vec<String> {
     (0..10).map(|digit| digit.to_string()).collect()
@@ -486,6 +332,7 @@ mod tests {
     use ndarray::array;
 
     use super::*;
+    use crate::data::Values;
 
     fn labels(indices: &[u16]) -> Labels {
         Labels { indices: indices.to_vec(), names: vec!["no".into(), "yes".into()] }

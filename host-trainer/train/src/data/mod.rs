@@ -9,6 +9,7 @@ mod dataset;
 mod deform;
 mod digits;
 mod error;
+mod features;
 #[cfg(feature = "fetch")]
 mod fetch;
 mod fingerprint;
@@ -29,6 +30,7 @@ mod stage;
 mod subset;
 mod table;
 mod target_scaling;
+mod targets;
 mod window_feature;
 mod windows;
 
@@ -37,9 +39,10 @@ pub use area::Averager;
 pub use augment::{Shift, Shifts};
 pub use byte_sums::ByteSums;
 pub use counts::Raw;
-pub use dataset::{Dataset, FeatureLabel, Features, Labels, Original, Targets, Values};
+pub use dataset::{Dataset, FeatureLabel, Original};
 pub use deform::{DeformMemory, Deformation, Deformer, image_shape};
 pub use error::Error;
+pub use features::Features;
 #[cfg(feature = "fetch")]
 pub use fetch::{FetchProgress, Mirror, fetch};
 pub use generate::{Function, Spirals, Surface};
@@ -56,6 +59,7 @@ pub use split::{Amount, Fold, HoldOut, Results, Splits, TestRows};
 pub use stage::Stage;
 pub use subset::{Subset, TargetBuffer};
 pub use table::{Intake, Missing, Row, RowReader, RowSpec, Section, Table, TableTarget};
+pub use targets::{Labels, Targets, Values};
 pub use thimble_features::{Area, AreaMismatch};
 pub use thimble_preparation::{
     Background, ColorMode, Fit, Invert, Preparation, PreparationError, PrepareError, Prepared,

@@ -16,8 +16,11 @@ mod pruning;
 mod run;
 mod schedule;
 mod settings;
+mod shares;
+mod start;
 mod steps;
 mod trainer;
+mod training;
 
 pub use augmentation::Augmentation;
 pub use aware::{AwareError, AwareSettings, LayerTypes};
@@ -35,7 +38,7 @@ pub use optimizer::{
     RmsPropSettings, SgdSettings,
 };
 pub use pruning::Pruning;
-pub use run::{Outcome, TrainError, Training, train};
 pub use schedule::{OneCycleSettings, RestartSettings, Schedule, StepSettings};
 pub use settings::{Clip, Settings};
 pub use trainer::{Batch, Soft, Trainer};
+pub use training::{Outcome, TrainError, Training, train};

@@ -3,16 +3,15 @@
 use std::ops::Range;
 
 use super::aware::Aware;
-use super::optimizer::{Optimizer, Piece, StepRule};
+use super::optimizer::Optimizer;
 use super::settings::Clip;
-use super::steps::Steps;
+use super::shares::{Gradients, Share, sum_of_squares, update, within};
 use crate::data::{Shift, Subset, TargetBuffer};
 use crate::network::{
     BatchScore, GradientMemory, GradientPlan, Network, Noise, Objective, Penalty, Real, SoftRows,
     Tape, TargetRows,
 };
-use crate::threads::{for_each_parallel, join};
-use crate::vectorized::{Loop, vectorized};
+use crate::threads::for_each_parallel;
 
 /// Smallest work per thread, in floating-point operations of a batch. Below it, synchronization
 /// costs more than another thread saves: some microseconds, and far more if another program uses
@@ -42,21 +41,10 @@ pub struct Trainer<T> {
     shares: Vec<Share<T>>,
 }
 
-/// Parameters whose gradients one thread computes, and its scratch memory.
-#[derive(Debug)]
-struct Share<T> {
-    span: Range<usize>,
-    memory: GradientMemory<T>,
-    /// Gradients of the span, stored only for clipping by the global norm.
-    gradients: Vec<T>,
-    /// Gradients of the learned steps of the span's rows.
-    steps: Vec<T>,
-}
-
 /// Tape, targets and score of one thread's micro-batch.
 #[derive(Debug)]
-struct Worker<T> {
-    tape: Tape<T>,
+pub(super) struct Worker<T> {
+    pub(super) tape: Tape<T>,
     targets: TargetBuffer<T>,
     /// Soft targets, probabilities of teachers, class weights.
     soft: [Vec<T>; 3],
@@ -364,130 +352,6 @@ impl<T: Real> Worker<T> {
         self.tape.forward_training(network, rows, noise);
         self.score = self.tape.backward(network, objective, targets, rows, weight);
     }
-}
-
-/// Sources of a batch's gradients: tapes and weight penalties.
-#[derive(Clone, Copy)]
-struct Gradients<'a, T> {
-    workers: &'a [Worker<T>],
-    plan: &'a GradientPlan,
-    penalties: &'a [Penalty],
-    /// Learned steps, and the factor of weight decay since the weights were rounded.
-    steps: Option<(&'a Steps<T>, T)>,
-}
-
-impl<T: Real> Gradients<'_, T> {
-    /// Calls `visit` block by block with the gradients of a span of parameters, including weight
-    /// penalties. Appends the gradients of learned steps to `of_steps`.
-    fn visit(
-        &self,
-        span: Range<usize>,
-        memory: &mut GradientMemory<T>,
-        parameters: &[T],
-        of_steps: &mut Vec<T>,
-        mut visit: impl FnMut(usize, &mut [T]),
-    ) {
-        let tapes = self.workers.iter().map(|worker| &worker.tape);
-        self.plan.sum(tapes, span, memory, |first, some| {
-            let parameters = &parameters[first..][..some.len()];
-            if let Some((steps, decay)) = self.steps {
-                steps.add_gradients(first, parameters, some, decay, of_steps);
-            }
-            for penalty in self.penalties {
-                penalty.add_gradient(first, parameters, some);
-            }
-            visit(first, some);
-        });
-    }
-
-    /// Applies the optimizer to a span of parameters, with gradients clipped to the magnitude
-    /// `most`. Appends the gradients of learned steps to `of_steps`.
-    fn step(
-        &self,
-        span: Range<usize>,
-        memory: &mut GradientMemory<T>,
-        piece: &mut Piece<'_, T>,
-        of_steps: &mut Vec<T>,
-        (rule, most): (StepRule<T>, Option<T>),
-    ) {
-        let tapes = self.workers.iter().map(|worker| &worker.tape);
-        self.plan.sum(tapes, span, memory, |first, some| {
-            if let Some((steps, decay)) = self.steps {
-                let weights = &piece.parameters[first - piece.offset..][..some.len()];
-                steps.add_gradients(first, weights, some, decay, of_steps);
-            }
-            vectorized::<Step, _>((self.penalties, most, rule, &mut *piece, first, some));
-        });
-    }
-}
-
-struct Step;
-
-impl<T: Real> Loop<(&[Penalty], Option<T>, StepRule<T>, &mut Piece<'_, T>, usize, &mut [T])>
-    for Step
-{
-    type Output = ();
-
-    #[inline(always)]
-    fn run(
-        (penalties, most, rule, piece, first, gradients): (
-            &[Penalty],
-            Option<T>,
-            StepRule<T>,
-            &mut Piece<'_, T>,
-            usize,
-            &mut [T],
-        ),
-    ) {
-        let from = first - piece.offset;
-        for penalty in penalties {
-            let parameters = &piece.parameters[from..from + gradients.len()];
-            penalty.add_gradient(first, parameters, gradients);
-        }
-        if let Some(most) = most {
-            for g in &mut *gradients {
-                *g = within(*g, most);
-            }
-        }
-        rule.apply(piece, from, gradients);
-    }
-}
-
-/// Clips a gradient to a magnitude.
-#[inline(always)]
-fn within<T: Real>(gradient: T, most: T) -> T {
-    if gradient.abs() > most { most * gradient.signum() } else { gradient }
-}
-
-/// Calls `work` on each share with its range of the parameters, in parallel.
-fn update<T: Real>(
-    shares: &mut [Share<T>],
-    mut piece: Piece<'_, T>,
-    work: &(impl Fn(&mut Share<T>, &mut Piece<'_, T>) + Sync),
-) {
-    match shares {
-        [] => {}
-        [share] => work(share, &mut piece),
-        _ => {
-            let (left, right) = shares.split_at_mut(shares.len() / 2);
-            let middle = right[0].span.start - piece.offset;
-            let (left_piece, right_piece) = piece.split_at(middle);
-            join(|| update(left, left_piece, work), || update(right, right_piece, work));
-        }
-    }
-}
-
-/// Returns the sum of squares of all elements. The order does not depend on the division into
-/// slices.
-fn sum_of_squares<'a, T: Real>(parts: impl Iterator<Item = &'a [T]>) -> f64 {
-    const LANES: usize = 16;
-    let (mut sums, mut lane) = ([0.0; LANES], 0);
-    for &value in parts.flatten() {
-        let value = Real::to_f64(value);
-        sums[lane] += value * value;
-        lane = (lane + 1) % LANES;
-    }
-    sums.iter().sum()
 }
 
 #[cfg(test)]
