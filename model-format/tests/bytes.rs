@@ -1,7 +1,6 @@
 //! The bytes of the file are a contract: these are FORMAT.md, spelled out.
 
-mod common;
-
+use crate::common;
 use model_format::build::{DenseSpec, DetailsSpec, FeatureSpec, LayerSpec, ModelSpec, OutputSpec};
 use model_format::{
     Channel, Clamp, Encoding, Layer, Model, Multiplier, OutputKind, RealChannel, ValueScale,

@@ -1,13 +1,11 @@
 //! Weights in every layout: what is written is read, and every row's sums are those of its weights.
 
-mod single;
-
+use crate::single::{self, SIZES, corrupted, layer, model, patched, sealed, weights_at};
 use model_format::build::{InputSpec, LayerSpec, ModelSpec};
 use model_format::{
     Capabilities, Clamp, DataType, Error, Field, FieldError, Layer, Location, Model, Multiplier,
     OpSet, Quantization, WeightLayout,
 };
-use single::{SIZES, corrupted, layer, model, patched, sealed, weights_at};
 
 /// Parameters as FORMAT.md counts them.
 fn parameter_bytes(layout: WeightLayout, inputs: usize, outputs: usize, blocks: usize) -> usize {

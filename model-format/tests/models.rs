@@ -1,7 +1,6 @@
 //! The properties that a model states, and the limits of its fields.
 
-mod single;
-
+use crate::single::{model, patched};
 use model_format::build::{
     DetailsSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec, SelfTestSpec, SoftmaxSpec, TableSpec,
 };
@@ -10,7 +9,6 @@ use model_format::{
     Multiplier, OpSet, OutputKind, Quantization, RealChannel, ScratchLayout, Softmax,
     TABLE_INT16_LEN, WeightLayout,
 };
-use single::{model, patched};
 
 fn softmax(len: usize) -> LayerSpec {
     let mut exponentials = vec![0; len];
