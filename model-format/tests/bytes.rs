@@ -1,12 +1,13 @@
 //! The bytes of the file are a contract: these are FORMAT.md, spelled out.
 
-use crate::common;
 use model_format::build::{DenseSpec, DetailsSpec, FeatureSpec, LayerSpec, ModelSpec, OutputSpec};
 use model_format::{
     Channel, Clamp, Encoding, Layer, Model, Multiplier, OutputKind, RealChannel, ValueScale,
     WeightLayout,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::common;
 
 /// The payload of `common::example`, field by field.
 const PAYLOAD: &[u8] = &[

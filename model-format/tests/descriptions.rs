@@ -1,6 +1,5 @@
 //! Labels, channels, names and units; what the writer refuses; and the kernels that read a layer.
 
-use crate::single::{layer, model};
 use model_format::build::{
     DenseSpec, DetailsSpec, FeatureSpec, LayerSpec, ModelSpec, OutputSpec, TableSpec,
 };
@@ -8,6 +7,8 @@ use model_format::{
     Channel, Encoding, Error, Kernels, Labels, Model, OutputKind, Quantization, RealChannel,
     ValueScale, WeightLayout,
 };
+
+use crate::single::{layer, model};
 
 fn error(spec: &ModelSpec) -> String {
     spec.to_bytes().expect_err("it is refused").to_string()

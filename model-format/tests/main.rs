@@ -6,4 +6,5 @@ mod common;
 mod descriptions;
 mod layouts;
 mod models;
+mod rows;
 mod single;

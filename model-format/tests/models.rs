@@ -1,6 +1,5 @@
 //! The properties that a model states, and the limits of its fields.
 
-use crate::single::{model, patched};
 use model_format::build::{
     DetailsSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec, SelfTestSpec, SoftmaxSpec, TableSpec,
 };
@@ -9,6 +8,8 @@ use model_format::{
     Multiplier, OpSet, OutputKind, Quantization, RealChannel, ScratchLayout, Softmax,
     TABLE_INT16_LEN, WeightLayout,
 };
+
+use crate::single::{model, patched};
 
 fn softmax(len: usize) -> LayerSpec {
     let mut exponentials = vec![0; len];
