@@ -92,6 +92,7 @@ fn arrays_have_an_element_a_row_and_those_of_the_other_form_are_empty() {
             let file = spec.to_bytes().unwrap();
             let parsed = Model::parse(&file).unwrap();
             let read = layer(&parsed);
+            assert!(read.multipliers().eq(multipliers.iter().copied()), "{layout:?}");
             if read.is_compact {
                 assert_eq!(
                     (read.biases(), read.mantissas(), read.shifts()),
