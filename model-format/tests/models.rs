@@ -350,6 +350,9 @@ fn the_set_of_a_model_is_what_it_uses() {
     spec.layers.insert(1, model(WeightLayout::Int4, 2, 2).layers.remove(0));
     let layouts = 1 << 9 | 1 << 6;
     assert_eq!(of(&spec), OpSet { layouts, table: true, softmax: true, ..none });
+    // A second layer of the same kind takes nothing away.
+    spec.layers.insert(1, model(WeightLayout::Int4, 2, 2).layers.remove(0));
+    assert_eq!(of(&spec), OpSet { layouts, table: true, softmax: true, ..none });
     let mut spec = of_input(vec![2], Quantization::int16(1.0));
     let int16 = OpSet { layouts: 0, int16: true, table: true, ..none };
     assert_eq!(of(&spec), int16);
@@ -362,6 +365,18 @@ fn the_set_of_a_model_is_what_it_uses() {
     let LayerSpec::Dense(dense) = &mut spec.layers[0] else { unreachable!() };
     dense.output = Quantization::int16(1.0);
     assert!(of(&spec).int16);
+    // One compact layer in front of another, and of one that is not.
+    let compact = |rows| {
+        let mut layer = model(WeightLayout::Ternary, rows, rows).layers.remove(0);
+        let LayerSpec::Dense(dense) = &mut layer else { unreachable!() };
+        dense.multipliers = vec![Multiplier { mantissa: 1 << 30, shift: -1 }; rows];
+        layer
+    };
+    let mut spec = model(WeightLayout::Ternary, 3, 3);
+    spec.layers.insert(0, compact(3));
+    assert_eq!(of(&spec), OpSet { layouts: 1 << 11, compact: true, ..none });
+    spec.layers[1] = compact(3);
+    assert_eq!(of(&spec), OpSet { layouts: 1 << 11, compact: true, ..none });
 }
 
 /// A model without a layer of weights has no parameters to change; one with has.

@@ -2,7 +2,8 @@
 
 use model_format::build::{DenseSpec, LayerSpec, ModelSpec};
 use model_format::{
-    Capabilities, Error, Field, FieldError, Location, Model, Multiplier, OpSet, WeightLayout,
+    AllOps, Capabilities, DataType, Dense, Error, Field, FieldError, Location, Model, Multiplier,
+    OpSet, Quantization, WeightLayout,
 };
 
 use crate::single::{self, SIZES, layer, model, sealed};
@@ -113,5 +114,45 @@ fn arrays_have_an_element_a_row_and_those_of_the_other_form_are_empty() {
             let expected: Vec<_> = multipliers.iter().map(|m| m.shift as u8).collect();
             assert_eq!(read.shifts(), expected, "{layout:?}");
         }
+    }
+}
+
+/// A build without 16 bits of any kind, and with one layout.
+struct Narrow;
+
+impl Capabilities for Narrow {
+    const OPS: OpSet = OpSet {
+        layouts: 1 << WeightLayout::Ternary as u8,
+        compact: false,
+        int16: false,
+        ..OpSet::ALL
+    };
+}
+
+#[test]
+fn a_layer_is_known_as_what_the_build_leaves() {
+    let of = |dense: Dense<'_>| {
+        (dense.layout, dense.is_compact, [dense.input.data_type, dense.output.data_type])
+    };
+    let int8 = [DataType::Int8; 2];
+    for (spec, is_compact) in
+        [(model(WeightLayout::Ternary, 9, 3), false), (compact(WeightLayout::Ternary, 9, 3), true)]
+    {
+        let file = spec.to_bytes().unwrap();
+        let parsed = Model::parse(&file).unwrap();
+        let dense = layer(&parsed);
+        let as_it_is = (WeightLayout::Ternary, is_compact, int8);
+        assert_eq!(of(dense.specialize::<AllOps>()), as_it_is);
+        assert_eq!(of(dense.known_as(WeightLayout::Ternary)), as_it_is);
+        assert_eq!(
+            of(dense.known_as(WeightLayout::RowMajor)),
+            (WeightLayout::RowMajor, false, int8)
+        );
+        assert_eq!(of(dense.specialize::<Narrow>()), (WeightLayout::Ternary, false, int8));
+        let mut wide = dense;
+        wide.input = Quantization::int16(1.0);
+        wide.output = Quantization::int16(1.0);
+        assert_eq!(of(wide.specialize::<AllOps>()).2, [DataType::Int16; 2]);
+        assert_eq!(of(wide.specialize::<Narrow>()).2, int8);
     }
 }
