@@ -257,7 +257,7 @@ mod tests {
             assert_eq!(multiplier.to_compact(), Some(multiplier));
         }
         let at = |mantissa, shift| Multiplier { mantissa, shift };
-        for other in [at(1 << 30, 0), at(1 << 30, 1), at((1 << 30) + 1, -3)] {
+        for other in [at(1 << 30, 0), at(1 << 30, 1), at((1 << 30) + 1, -3), at(1 << 29, -3)] {
             assert_eq!(other.compact_code(), None);
         }
     }
