@@ -61,7 +61,8 @@ fn a_chain_of_layers_is_described() {
     assert_eq!((parsed.macs(), parsed.file_len()), (45, file.len()));
     assert_eq!((parsed.input_len(), parsed.output_len()), (9, 5));
     assert_eq!(parsed.input_quantization(), Quantization::int8(1.0, 3));
-    assert_eq!(parsed.output().quantization, Softmax::OUTPUT);
+    // A step is 1/256, and 0 the lowest value.
+    assert_eq!(parsed.output().quantization, Quantization::int8(0.003_906_25, -128));
     assert_eq!(parsed.checksum().to_le_bytes(), file[12..16]);
     assert_eq!(parsed.scratch_layout(), ScratchLayout::new(12, 5, 3));
     assert_eq!(parsed.scratch_len(), 6 + 2 + 3 * 8 + 2);
