@@ -282,31 +282,6 @@ fn weights_behind_the_last_input_are_zero() {
     }
 }
 
-#[test]
-fn multipliers_and_shifts_lie_within_their_range() {
-    for layout in WeightLayout::ALL {
-        let outputs = 5;
-        let mantissas = if layout.is_folded() { 8 * outputs } else { 4 * outputs };
-        let row = |field, value| {
-            let problem = FieldError::OutOfRange(value);
-            Error::Row { layer: 0, row: 3, field, problem }
-        };
-        for mantissa in [1, (1 << 30) - 1, -1, i32::MIN] {
-            let error = corrupted(layout, 9, outputs, |parameters| {
-                parameters[mantissas + 12..][..4].copy_from_slice(&mantissa.to_le_bytes());
-            });
-            assert_eq!(error, row(Field::Multiplier, mantissa), "{layout:?}");
-        }
-        for shift in [31, -32, 127, -128i8] {
-            let error = corrupted(layout, 9, outputs, |parameters| {
-                let at = parameters.len() - outputs + 3;
-                parameters[at] = shift as u8;
-            });
-            assert_eq!(error, row(Field::Shift, shift.into()), "{layout:?}");
-        }
-    }
-}
-
 /// A parameter too many, and one too few; where the number of blocks decides, this is found later.
 #[test]
 fn parameters_are_as_many_as_the_shape_asks_for() {

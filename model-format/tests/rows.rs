@@ -6,7 +6,7 @@ use model_format::{
     OpSet, Quantization, WeightLayout,
 };
 
-use crate::single::{self, SIZES, layer, model, sealed};
+use crate::single::{self, SIZES, corrupted, layer, model, sealed};
 
 /// A model whose rows all have a compact form.
 fn compact(layout: WeightLayout, inputs: usize, outputs: usize) -> ModelSpec {
@@ -154,5 +154,30 @@ fn a_layer_is_known_as_what_the_build_leaves() {
         wide.output = Quantization::int16(1.0);
         assert_eq!(of(wide.specialize::<AllOps>()).2, [DataType::Int16; 2]);
         assert_eq!(of(wide.specialize::<Narrow>()).2, int8);
+    }
+}
+
+#[test]
+fn multipliers_and_shifts_lie_within_their_range() {
+    for layout in WeightLayout::ALL {
+        let outputs = 5;
+        let mantissas = if layout.is_folded() { 8 * outputs } else { 4 * outputs };
+        let row = |field, value| {
+            let problem = FieldError::OutOfRange(value);
+            Error::Row { layer: 0, row: 3, field, problem }
+        };
+        for mantissa in [1, (1 << 30) - 1, -1, i32::MIN] {
+            let error = corrupted(layout, 9, outputs, |parameters| {
+                parameters[mantissas + 12..][..4].copy_from_slice(&mantissa.to_le_bytes());
+            });
+            assert_eq!(error, row(Field::Multiplier, mantissa), "{layout:?}");
+        }
+        for shift in [31, -32, 127, -128i8] {
+            let error = corrupted(layout, 9, outputs, |parameters| {
+                let at = parameters.len() - outputs + 3;
+                parameters[at] = shift as u8;
+            });
+            assert_eq!(error, row(Field::Shift, shift.into()), "{layout:?}");
+        }
     }
 }
