@@ -140,6 +140,8 @@ mod tests {
                 entries: (-128..128).collect(),
             }),
             dense(6, 3, Quantization::int8(2.0, -7), WeightLayout::Sparse),
+            // With compact rows.
+            dense(3, 4, Quantization::int8(1.5, 2), WeightLayout::Int4),
             LayerSpec::Softmax(SoftmaxSpec { exponentials: vec![i32::MAX, 1] }),
         ];
         let int16 = Quantization::int16(0.125);

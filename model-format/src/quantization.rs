@@ -257,7 +257,7 @@ mod tests {
             assert_eq!(multiplier.to_compact(), Some(multiplier));
         }
         let at = |mantissa, shift| Multiplier { mantissa, shift };
-        for other in [at(1 << 30, 0), at(1 << 30, 1), at((1 << 30) + 1, -3)] {
+        for other in [at(1 << 30, 0), at(1 << 30, 1), at((1 << 30) + 1, -3), at(1 << 29, -3)] {
             assert_eq!(other.compact_code(), None);
         }
     }
@@ -281,6 +281,7 @@ mod tests {
 
     #[test]
     fn bytes_are_values_of_their_precision() {
+        assert_eq!([DataType::Int8, DataType::Int16].map(DataType::name), ["int8", "int16"]);
         let bytes = [0x80, 0x00, 0xff, 0x7f];
         assert!(DataType::Int8.values(&bytes).eq([-128, 0, -1, 127]));
         assert!(DataType::Int16.values(&bytes).eq([128, 32767]));

@@ -210,4 +210,22 @@ mod tests {
             assert_eq!(weight_type.row_bytes(21), 21usize.div_ceil(weight_type.per_byte()));
         }
     }
+
+    #[test]
+    fn weights_beyond_a_byte_are_left_out() {
+        for weight_type in WeightType::ALL {
+            let weights = [1; 6];
+            let first = &weights[..weight_type.per_byte()];
+            assert_eq!(weight_type.pack(&weights), weight_type.pack(first), "{weight_type:?}");
+        }
+    }
+
+    #[test]
+    fn types_are_found_by_their_names() {
+        assert_eq!(WeightType::ALL.map(WeightType::name), ["int8", "int4", "int2", "ternary"]);
+        for weight_type in WeightType::ALL {
+            assert_eq!(WeightType::named(weight_type.name()), Some(weight_type));
+        }
+        assert_eq!(WeightType::named("int3"), None);
+    }
 }

@@ -1,13 +1,13 @@
 //! The bytes of the file are a contract: these are FORMAT.md, spelled out.
 
-mod common;
-
 use model_format::build::{DenseSpec, DetailsSpec, FeatureSpec, LayerSpec, ModelSpec, OutputSpec};
 use model_format::{
     Channel, Clamp, Encoding, Layer, Model, Multiplier, OutputKind, RealChannel, ValueScale,
     WeightLayout,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::common;
 
 /// The payload of `common::example`, field by field.
 const PAYLOAD: &[u8] = &[
@@ -232,13 +232,15 @@ fn parameters_lie_on_4_byte_boundaries_whatever_comes_before() {
     }
 }
 
-/// A row of int2 weights and one of ternary weights in the code of their layout.
+/// A row of int2 weights, one of ternary weights, and one of int4 weights raised by 8, in the code of
+/// their layout.
 #[test]
-fn weights_of_two_bits_and_less_share_bytes() {
+fn weights_of_four_bits_and_less_share_bytes() {
     for (layout, code, weights, bytes) in [
         (WeightLayout::Int2, 10, [-3, -1, 1, 3, 3, -3, 1], &[0b11_10_01_00, 0b10_00_11][..]),
         // 2 · 81 + 27 + 3 · 2 + 1 = 196, and 2 · 27 + 2 · 81: times 256 / 243, rounded up.
         (WeightLayout::Ternary, 11, [1, 0, -1, 1, 0, 1, 1], &[207, 228]),
+        (WeightLayout::Int4Columns4, 12, [-7, -1, 0, 1, 7, 3, -3], &[0x71, 0x98, 0xbf, 0x85]),
     ] {
         let mut spec = common::example();
         let LayerSpec::Dense(first) = &mut spec.layers[0] else { panic!("not dense") };
@@ -251,10 +253,11 @@ fn weights_of_two_bits_and_less_share_bytes() {
         let Some(Layer::Dense(dense)) = model.layers().next() else { panic!("not dense") };
         assert_eq!(dense.weight_bytes(), bytes);
         let start = dense.weight_bytes().as_ptr() as usize - file.as_ptr() as usize;
-        // The layout with compact rows, padding behind its length, the length of 4 + 2 bytes, bias
-        // 1000, multiplier.
+        // The layout with compact rows, padding behind its length, the length of 4 bytes and the
+        // weights, bias 1000, multiplier.
+        let len = 4 + bytes.len() as u8;
         let ends = [&[0][..], &[1, 0], &[2, 0, 0], &[3, 0, 0, 0]]
-            .map(|padding| [&[32 + code], padding, &[6, 0xe8, 3, 0, 0x34]].concat());
+            .map(|padding| [&[32 + code], padding, &[len, 0xe8, 3, 0, 0x34]].concat());
         let front = &file[..start];
         assert!(ends.iter().any(|end| front.ends_with(end)), "{front:?}");
     }

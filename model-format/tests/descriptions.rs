@@ -1,7 +1,5 @@
 //! Labels, channels, names and units; what the writer refuses; and the kernels that read a layer.
 
-mod single;
-
 use model_format::build::{
     DenseSpec, DetailsSpec, FeatureSpec, LayerSpec, ModelSpec, OutputSpec, TableSpec,
 };
@@ -9,7 +7,8 @@ use model_format::{
     Channel, Encoding, Error, Kernels, Labels, Model, OutputKind, Quantization, RealChannel,
     ValueScale, WeightLayout,
 };
-use single::{layer, model};
+
+use crate::single::{layer, model};
 
 fn error(spec: &ModelSpec) -> String {
     spec.to_bytes().expect_err("it is refused").to_string()

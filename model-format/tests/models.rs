@@ -1,7 +1,5 @@
 //! The properties that a model states, and the limits of its fields.
 
-mod single;
-
 use model_format::build::{
     DetailsSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec, SelfTestSpec, SoftmaxSpec, TableSpec,
 };
@@ -10,7 +8,8 @@ use model_format::{
     Multiplier, OpSet, OutputKind, Quantization, RealChannel, ScratchLayout, Softmax,
     TABLE_INT16_LEN, WeightLayout,
 };
-use single::{model, patched};
+
+use crate::single::{model, patched};
 
 fn softmax(len: usize) -> LayerSpec {
     let mut exponentials = vec![0; len];
@@ -62,7 +61,8 @@ fn a_chain_of_layers_is_described() {
     assert_eq!((parsed.macs(), parsed.file_len()), (45, file.len()));
     assert_eq!((parsed.input_len(), parsed.output_len()), (9, 5));
     assert_eq!(parsed.input_quantization(), Quantization::int8(1.0, 3));
-    assert_eq!(parsed.output().quantization, Softmax::OUTPUT);
+    // A step is 1/256, and 0 the lowest value.
+    assert_eq!(parsed.output().quantization, Quantization::int8(0.003_906_25, -128));
     assert_eq!(parsed.checksum().to_le_bytes(), file[12..16]);
     assert_eq!(parsed.scratch_layout(), ScratchLayout::new(12, 5, 3));
     assert_eq!(parsed.scratch_len(), 6 + 2 + 3 * 8 + 2);
@@ -351,6 +351,9 @@ fn the_set_of_a_model_is_what_it_uses() {
     spec.layers.insert(1, model(WeightLayout::Int4, 2, 2).layers.remove(0));
     let layouts = 1 << 9 | 1 << 6;
     assert_eq!(of(&spec), OpSet { layouts, table: true, softmax: true, ..none });
+    // A second layer of the same kind takes nothing away.
+    spec.layers.insert(1, model(WeightLayout::Int4, 2, 2).layers.remove(0));
+    assert_eq!(of(&spec), OpSet { layouts, table: true, softmax: true, ..none });
     let mut spec = of_input(vec![2], Quantization::int16(1.0));
     let int16 = OpSet { layouts: 0, int16: true, table: true, ..none };
     assert_eq!(of(&spec), int16);
@@ -363,6 +366,18 @@ fn the_set_of_a_model_is_what_it_uses() {
     let LayerSpec::Dense(dense) = &mut spec.layers[0] else { unreachable!() };
     dense.output = Quantization::int16(1.0);
     assert!(of(&spec).int16);
+    // One compact layer in front of another, and of one that is not.
+    let compact = |rows| {
+        let mut layer = model(WeightLayout::Ternary, rows, rows).layers.remove(0);
+        let LayerSpec::Dense(dense) = &mut layer else { unreachable!() };
+        dense.multipliers = vec![Multiplier { mantissa: 1 << 30, shift: -1 }; rows];
+        layer
+    };
+    let mut spec = model(WeightLayout::Ternary, 3, 3);
+    spec.layers.insert(0, compact(3));
+    assert_eq!(of(&spec), OpSet { layouts: 1 << 11, compact: true, ..none });
+    spec.layers[1] = compact(3);
+    assert_eq!(of(&spec), OpSet { layouts: 1 << 11, compact: true, ..none });
 }
 
 /// A model without a layer of weights has no parameters to change; one with has.

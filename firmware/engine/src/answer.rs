@@ -306,9 +306,12 @@ mod tests {
     fn answers(output: OutputSpec, rows: &[&[i8]]) -> Vec<Option<usize>> {
         let file = model(output, rows[0].len());
         let model = Model::parse(&file).unwrap();
+        let decoder = OutputDecoder::new(&model);
         let class = |row: &&[i8]| {
             let bytes: Vec<u8> = row.iter().map(|value| *value as u8).collect();
-            Answer::new(&model, &bytes).class().map(|class| class.index())
+            let class = Answer::new(&model, &bytes).class().map(|class| class.index());
+            assert_eq!(decoder.class(&bytes), class, "{row:?}");
+            class
         };
         rows.iter().map(class).collect()
     }
@@ -345,6 +348,7 @@ mod tests {
         let model = Model::parse(&file).unwrap();
         let answer = Answer::new(&model, &[0, 12]);
         assert_eq!(answer.reals().collect::<Vec<_>>(), [101_300.0, 0.002]);
+        assert!(OutputDecoder::new(&model).reals(&[0, 12]).eq(answer.reals()));
         assert!(answer.class().is_none());
         let file = self::model(OutputSpec::Values(vec![]), 2);
         let model = Model::parse(&file).unwrap();

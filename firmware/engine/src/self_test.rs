@@ -88,6 +88,8 @@ mod tests {
     #[test]
     fn the_first_output_that_differs_is_named() {
         let spoil = |spec: &mut ModelSpec| spec.self_tests[1].output[3] ^= 1;
-        assert_eq!(passed(spoil), Err(SelfTestError { test: 1 }));
+        let error = passed(spoil).unwrap_err();
+        assert_eq!(error, SelfTestError { test: 1 });
+        assert!(error.to_string().starts_with("self-test 1: the output differs"), "{error}");
     }
 }

@@ -81,4 +81,22 @@ mod tests {
         );
         assert_eq!(divide_by_power_of_two(i32::MAX, 32), 0);
     }
+
+    /// gemmlowp's results, in integers of any size: near 1 / (1 + x), and off by the same few steps.
+    #[test]
+    fn reciprocals_are_those_of_gemmlowp() {
+        let inverted = [
+            (0, i32::MAX),
+            (1 << 20, 2_146_435_584),
+            (1 << 28, 1_908_874_352),
+            (1 << 29, 1_717_986_914),
+            (1 << 30, 1_431_655_762),
+            (3 << 29, 1_227_133_516),
+            (i32::MAX - 1, 1_073_741_820),
+            (i32::MAX, 1_073_741_820),
+        ];
+        for (x, expected) in inverted {
+            assert_eq!(one_over_one_plus_x(x), expected, "{x}");
+        }
+    }
 }

@@ -233,6 +233,16 @@ mod tests {
     }
 
     #[test]
+    fn a_note_is_a_version_and_its_complement() {
+        assert_eq!(note(0x0102_0304), [4, 3, 2, 1, 0xfb, 0xfc, 0xfd, 0xfe]);
+        // Its first half alone, before zeros as after an erase that was cut off, is none.
+        let mut bytes = with(&[]);
+        bytes[Part::Notes as usize..].fill(0);
+        bytes[Part::Notes as usize..][..4].copy_from_slice(&note(9)[..4]);
+        assert_eq!(Header(&bytes).floor(8), 0);
+    }
+
+    #[test]
     fn notes_raise_the_floor_until_there_are_no_more() {
         for (write_size, count) in [(1, 12), (4, 12), (8, 12), (16, 6), (32, 3)] {
             let mut bytes = with(&[(Part::Record, RECORD.to_bytes())]);

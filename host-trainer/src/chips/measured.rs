@@ -111,9 +111,9 @@ impl Measured {
         }
         text.push_str(
             "\n# Cycles by the timings of `tests/cycles`, at memory without wait states, and executed \
-             instructions,\n# of networks of small layers apart: of a call, a layer, four inputs of a layer, a tile of four rows, a row \
-             beside the tiles, four\n# weights of each row of a tile, four weights of a row beside the \
-             tiles.",
+             instructions,\n# of networks of small layers apart: of a call, a layer, four inputs of a \
+             layer, a tile of four rows, a\n# row beside the tiles, four weights of each row of a tile, \
+             four weights of a row beside the tiles.",
         );
         let cycles =
             self.cycles.iter().map(|(weights, costs)| (format!("cycles.{weights}"), costs));

@@ -105,6 +105,8 @@ mod tests {
         let inputs = file_inputs(&model, 4).unwrap();
         assert_eq!(inputs[0].1, &layers[..64]);
         assert_eq!(inputs[3].1, &layers[layers.len() - 64..]);
+        let gaps: Vec<_> = inputs.windows(2).map(|two| two[1].0 - two[0].0).collect();
+        assert!(gaps.iter().all(|gap| gap.abs_diff(gaps[0]) <= 1), "{gaps:?}");
         assert_eq!(file_inputs(&model, 1).unwrap()[0].1, &layers[..64]);
     }
 

@@ -1,8 +1,5 @@
 //! Models of one dense layer, and files whose parameters were changed.
 
-// Not every test file uses all of it.
-#![allow(dead_code)]
-
 use crc::{CRC_32_ISO_HDLC, Crc};
 use model_format::build::{DenseSpec, DetailsSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec};
 use model_format::{

@@ -86,3 +86,20 @@ pub(super) fn fill<const N: usize>(bytes: &[u8], with: u8) -> [u8; N] {
     // Not a loop over both, which the compiler turns into a call that copies any number of bytes.
     core::array::from_fn(|k| bytes.get(k).copied().unwrap_or(with))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_block_is_seen_once_and_the_last_is_filled_up() {
+        let blocks = |bytes: &[u8]| {
+            let mut seen = vec![];
+            each_block(bytes, 9, u32::from_be_bytes, |number, block| seen.push((number, block)));
+            seen
+        };
+        assert_eq!(blocks(&[]), []);
+        assert_eq!(blocks(&[1, 2, 3, 4]), [(0, 0x0102_0304)]);
+        assert_eq!(blocks(&[1, 2, 3, 4, 5]), [(0, 0x0102_0304), (1, 0x0509_0909)]);
+    }
+}

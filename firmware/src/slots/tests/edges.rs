@@ -8,8 +8,10 @@ use super::*;
 fn written(slots: &mut Slots<Flash>, bytes: &[u8], version: u32) -> Written {
     let mut update = slots.begin(bytes.len() as u32).unwrap();
     slots.write(&mut update, 0, bytes).unwrap();
-    let accepted = Accepted { checksum: 7, version };
-    slots.finish(update, |_| Ok::<_, Reason>(accepted)).unwrap()
+    let (slot, accepted) = (update.slot(), Accepted { checksum: 7, version });
+    let written = slots.finish(update, |_| Ok::<_, Reason>(accepted)).unwrap();
+    assert_eq!(written.slot, slot);
+    written
 }
 
 /// The slots after a restart that accepts everything.
