@@ -36,7 +36,7 @@ fn check(target: CTarget, core: Core, name: &str) {
         let text: String = bytes.iter().map(|byte| format!("{byte},")).collect();
         write(folder.join(format!("{name}.inc")), text + "\n");
     }
-    write(folder.join("library.c"), include_str!("../src/c_platform/library.c"));
+    write(folder.join("library.c"), include_str!("../../src/c_platform/library.c"));
     let sources = ["library.c".to_string(), "libthimble.a".into()];
     let printed = target.build_and_run(&folder, &sources, "-O2");
     let (first, second) = (line(&first, &input), line(&second, &input));
