@@ -8,9 +8,7 @@ use host_trainer::train::LayerTypes;
 use model_format::{Layer, Model, WeightType};
 use serde_json::Value;
 use thimble_tests::command::{Finished, host_trainer};
-use thimble_tests::trained::{
-    FEW_MNIST_ROWS_VALIDATE, digits_run, few_mnist_rows, few_mnist_run,
-};
+use thimble_tests::trained::{FEW_MNIST_ROWS_VALIDATE, digits_run, few_mnist_rows, few_mnist_run};
 use thimble_tests::workspace::{empty_dir, read};
 
 /// Trains for an epoch from a run, into `out` of the folder.
