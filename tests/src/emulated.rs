@@ -109,10 +109,11 @@ fn build(
 /// When it can't be built, with cargo's words.
 pub fn firmware_at_level(board: &'static Board, level: &str) -> PathBuf {
     let kind = format!("level-{}", level.trim_matches('"'));
-    // Levels of single packages override that of the profile.
+    // The level of the board's own package is that of link-time optimization.
     firmware_aside(board, &kind, |build| {
-        for package in ["", "package.firmware.", "package.model-format."] {
-            build.arg("--config").arg(format!("profile.release.{package}opt-level={level}"));
+        for package in [board.name, "firmware", "model-format"] {
+            let setting = format!("profile.release.package.{package}.opt-level={level}");
+            build.arg("--config").arg(setting);
         }
     })
 }

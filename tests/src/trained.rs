@@ -14,7 +14,7 @@ fn run_folder(preset: &str, arguments: &[&OsStr]) -> PathBuf {
     cached(&format!("{preset}-run-{key}"), |run| {
         let fixed: [&OsStr; 4] =
             ["train".as_ref(), preset.as_ref(), "--output".as_ref(), run.as_ref()];
-        let folder = empty_dir(&format!("train-{preset}"));
+        let folder = empty_dir(&format!("train-{preset}-{key}"));
         Finished::of(&mut host_trainer(&folder, fixed.iter().chain(arguments))).success();
     })
 }
@@ -22,6 +22,27 @@ fn run_folder(preset: &str, arguments: &[&OsStr]) -> PathBuf {
 /// 784-128-10, trained on MNIST.
 pub fn mnist_run() -> PathBuf {
     run_folder("mnist", &["--data-dir".as_ref(), mnist::folder().as_ref()])
+}
+
+/// Rows of [`few_mnist_rows`] for training, of which [`FEW_MNIST_ROWS_VALIDATE`] are for validation.
+const FEW_MNIST_ROWS: u32 = 6_000;
+
+/// The setting of MNIST's presets for the validation rows of [`few_mnist_rows`].
+pub const FEW_MNIST_ROWS_VALIDATE: &str = "data.validation={head={count=1000}}";
+
+/// The folder of MNIST's first rows, for what depends on the shape of the network and not on what it
+/// has learnt.
+pub fn few_mnist_rows() -> PathBuf {
+    mnist::first_rows(FEW_MNIST_ROWS, 1_000).join("mnist")
+}
+
+/// 784-128-10, trained on [`few_mnist_rows`] for three epochs.
+pub fn few_mnist_run() -> PathBuf {
+    let rows = few_mnist_rows();
+    let settings = ["--set", FEW_MNIST_ROWS_VALIDATE, "--set", "training.epochs=3", "--data-dir"];
+    let mut arguments: Vec<&OsStr> = settings.map(OsStr::new).into();
+    arguments.push(rows.as_ref());
+    run_folder("mnist", &arguments)
 }
 
 /// 64-32-10, trained on the embedded digits.

@@ -8,13 +8,12 @@ use host_trainer::train::LayerTypes;
 use model_format::{Layer, Model, WeightType};
 use serde_json::Value;
 use thimble_tests::command::{Finished, host_trainer};
-use thimble_tests::mnist;
-use thimble_tests::trained::{digits_run, mnist_run};
+use thimble_tests::trained::{FEW_MNIST_ROWS_VALIDATE, digits_run, few_mnist_rows, few_mnist_run};
 use thimble_tests::workspace::{empty_dir, read};
 
 /// Trains for an epoch from a run, into `out` of the folder.
 fn train(folder: &Path, preset: &str, from: &str, more: &[&str]) -> Finished {
-    let data = mnist::folder().display().to_string();
+    let data = few_mnist_rows().display().to_string();
     let fixed = ["train", preset, "--from", from, "--weights", "auto", "--data-dir", &data];
     let fixed = fixed.into_iter().chain(["--set", "training.epochs=1", "-o", "out"]);
     Finished::of(&mut host_trainer(folder, fixed.chain(more.iter().copied())))
@@ -32,10 +31,9 @@ fn types(model: &[u8]) -> Vec<WeightType> {
 #[test]
 fn cycles_of_a_chip_are_a_budget_of_training() {
     let folder = empty_dir("train_cycles");
-    let from = mnist_run().display().to_string();
-    let chip = ["--for", "nRF51822"];
-    let said =
-        train(&folder, "mnist", &from, &[&["--cycles", "430k"][..], &chip].concat()).success();
+    let from = few_mnist_run().display().to_string();
+    let budget = ["--cycles", "430k", "--for", "nRF51822", "--set", FEW_MNIST_ROWS_VALIDATE];
+    let said = train(&folder, "mnist", &from, &budget).success();
     assert!(
         said.stdout.contains("weights for 430,000 cycles on nRF51822: int2"),
         "{}",

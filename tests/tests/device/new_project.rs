@@ -191,7 +191,7 @@ const LOG_LIMIT: Duration = Duration::from_secs(60);
 /// ends with this value.
 struct Log {
     child: Child,
-    elf: Vec<u8>,
+    strings: Strings,
     buffer: (u64, u64),
     dump: PathBuf,
 }
@@ -205,6 +205,7 @@ impl Log {
         };
         let buffer = file.symbols().find(is_buffer).expect("the buffer of defmt-rtt");
         let buffer = (buffer.address(), buffer.size());
+        let strings = Strings::read(&elf, elf_path).expect("strings of defmt");
         let child = Command::new(qemu)
             .args(["-machine", machine, "-display", "none", "-serial", "null"])
             // So that the cycle counter counts instructions. It would count the computer's cycles, and a
@@ -216,7 +217,7 @@ impl Log {
             .stdout(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("{qemu}: {error}: firmware/boards/setup"));
-        Log { child, elf, buffer, dump: elf_path.with_extension("log-buffer") }
+        Log { child, strings, buffer, dump: elf_path.with_extension("log-buffer") }
     }
 
     /// The lines that the program has logged until now, as many as the buffer holds.
@@ -230,10 +231,9 @@ impl Log {
         // A zero ends each line; what is behind the last one is unfinished.
         let end = bytes.iter().rposition(|byte| *byte == 0).map_or(0, |last| last + 1);
         let end = bytes[..end].iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 2);
-        let strings = Strings::read(&self.elf, &self.dump).expect("strings of defmt");
         let mut lines = vec![];
         let bytes = &bytes[..end.min(bytes.len())];
-        strings.decoder().push(bytes, |line| lines.push(line.message));
+        self.strings.decoder().push(bytes, |line| lines.push(line.message));
         lines
     }
 }

@@ -8,9 +8,8 @@ use model_format::{DataType, Layer, Model, WeightLayout, WeightType};
 use serde_json::Value;
 use thimble_tests::command::{Finished, host_trainer};
 use thimble_tests::cores::EmulatedCore;
-use thimble_tests::mnist;
 use thimble_tests::parity::engine_outputs;
-use thimble_tests::trained::{digits_run, mnist_model, mnist_run};
+use thimble_tests::trained::{digits_run, few_mnist_rows, few_mnist_run};
 use thimble_tests::workspace::{empty_dir, read, write};
 
 /// Runs `quantize`, and returns the model and the output.
@@ -122,7 +121,9 @@ fn activations_are_chosen_with_the_weights() {
 #[test]
 fn cycles_of_a_chip_are_a_budget() {
     let folder = empty_dir("quantize_cycles");
-    let (run, data) = (mnist_run().display().to_string(), mnist::folder().display().to_string());
+    let (run, data) = (few_mnist_run(), few_mnist_rows().display().to_string());
+    let int8 = read(run.join("model.thimble"));
+    let run = run.display().to_string();
     let choose = |more: &[&str]| {
         let fixed =
             ["quantize", &run, "--data-dir", &data, "--weights", "auto", "-o", "out.thimble"];
@@ -137,7 +138,7 @@ fn cycles_of_a_chip_are_a_budget() {
         said["predicted"]["time"]["min_cycles"].as_u64().expect("cycles")
     };
     // With int8 weights it takes more.
-    assert!(cycles(&mnist_model()) > 430_000);
+    assert!(cycles(&int8) > 430_000);
     choose(&["--cycles", "430k", "--for", "nRF51822"]).success();
     let narrowed = read(folder.join("out.thimble"));
     assert!(cycles(&narrowed) <= 430_000, "{}", cycles(&narrowed));
