@@ -37,10 +37,10 @@ fn main() {
             println!("cargo::rustc-cfg=kernel_{kernel}");
         }
     }
-    // Layers of few inputs, whole in assembly: vectors need none.
-    println!("cargo::rustc-check-cfg=cfg(kernel_small)");
-    if matches!(chosen, ["dsp" | "v7m" | "v6m" | "rv32"]) {
-        println!("cargo::rustc-cfg=kernel_small");
+    // Layers that run whole, in assembly.
+    println!("cargo::rustc-check-cfg=cfg(kernel_whole)");
+    if matches!(chosen, ["dsp" | "v7m" | "v6m" | "rv32", ..]) {
+        println!("cargo::rustc-cfg=kernel_whole");
     }
 }
 

@@ -213,11 +213,16 @@ impl<'a> Dense<'a> {
         if self.is_compact { (self.halfword(0, row) as i16).into() } else { self.word(0, row) }
     }
 
-    /// Returns whether a core may run the layer whole, in assembly: at most [`MAX_SMALL_INPUTS`], values of
-    /// int8, and all outputs shifted to the right. Rows must not be compact.
+    /// Returns whether a core may run the layer whole, in assembly: it has at most [`MAX_SMALL_INPUTS`]
+    /// inputs, and [only shifts to the right](Self::only_shifts_right).
     pub fn is_small(&self) -> bool {
-        self.inputs() <= MAX_SMALL_INPUTS
-            && [self.input.data_type, self.output.data_type] == [DataType::Int8; 2]
+        self.inputs() <= MAX_SMALL_INPUTS && self.only_shifts_right()
+    }
+
+    /// Returns whether the values are int8 and all outputs are shifted to the right, by shifts of a byte
+    /// each: rows must not be compact.
+    pub fn only_shifts_right(&self) -> bool {
+        [self.input.data_type, self.output.data_type] == [DataType::Int8; 2]
             && !self.is_compact
             && self.shifts().iter().all(|shift| (*shift as i8) < 0)
     }
@@ -349,6 +354,15 @@ mod tests {
 
     /// Whether a layer of so many inputs is small, of which the second output has this shift.
     fn is_small(inputs: usize, input: Quantization, output: Quantization, shift: i8) -> bool {
+        is_small_of(WeightLayout::RowMajor, inputs, [input, output], shift)
+    }
+
+    fn is_small_of(
+        layout: WeightLayout,
+        inputs: usize,
+        [input, output]: [Quantization; 2],
+        shift: i8,
+    ) -> bool {
         let multiplier = |shift| Multiplier { mantissa: 1 << 30, shift };
         let dense = DenseSpec {
             inputs,
@@ -358,7 +372,7 @@ mod tests {
             multipliers: vec![multiplier(-8), multiplier(shift)],
             output,
             clamp: Clamp { low: -128, high: 127 },
-            layout: WeightLayout::RowMajor,
+            layout,
         };
         let file = ModelSpec {
             name: "small".into(),
@@ -385,5 +399,7 @@ mod tests {
         assert!(!is_small(MAX_SMALL_INPUTS + 1, int8, int8, -1));
         assert!(!is_small(4, int16, int8, -1) && !is_small(4, int8, int16, -1));
         assert!(!is_small(4, int8, int8, 0) && !is_small(4, int8, int8, 1));
+        // Rows of int4 weights are compact where they can be, with shifts in their multipliers.
+        assert!(!is_small_of(WeightLayout::Int4, 4, [int8; 2], -1));
     }
 }

@@ -85,7 +85,7 @@ impl<'m, 's, C: Capabilities> Engine<'m, 's, C> {
         model.decode_layers(layers);
         for words in &mut *layers {
             if let Some(Layer::Dense(dense)) = &model.decoded(words) {
-                kernels::mark_small::<C>(dense, words, &workspace, activations);
+                kernels::mark_whole::<C>(dense, words, &workspace, activations);
             }
         }
         Ok(Engine { model, workspace, layers, activations, capabilities: PhantomData })
@@ -244,8 +244,8 @@ impl<'m, 's, C: Capabilities> Engine<'m, 's, C> {
         let payload = self.model.payload();
         for (index, words) in self.layers.iter().enumerate() {
             let (input, workspace) = (input.take(), &mut self.workspace);
-            let small = kernels::run_small::<C>(words, payload, input, workspace, self.activations);
-            len = small.unwrap_or_else(|| self.run_layer(words, input, len));
+            let whole = kernels::run_whole::<C>(words, payload, input, workspace, self.activations);
+            len = whole.unwrap_or_else(|| self.run_layer(words, input, len));
             trace(index, output(self.activations, len));
         }
         len

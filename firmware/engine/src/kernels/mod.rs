@@ -26,14 +26,14 @@ mod packed;
 mod rows;
 #[cfg(kernel_rv32)]
 mod rv32;
-#[cfg(kernel_small)]
-mod small;
 #[cfg(any(kernel_dsp, kernel_v7m, kernel_v6m, kernel_rv32))]
 mod tiles;
 #[cfg(kernel_v6m)]
 mod v6m;
 #[cfg(kernel_v7m)]
 mod v7m;
+#[cfg(kernel_whole)]
+mod whole;
 #[cfg(kernel_x86)]
 mod x86;
 
@@ -89,17 +89,17 @@ pub(crate) const fn needs_alignment() -> bool {
     cfg!(target_os = "none")
 }
 
-/// Marks the words of a layer that [`run_small`] runs in this memory.
-#[cfg_attr(not(kernel_small), expect(unused_variables))]
-pub(crate) fn mark_small<C: Capabilities>(
+/// Marks the words of a layer that [`run_whole`] runs in this memory.
+#[cfg_attr(not(kernel_whole), expect(unused_variables))]
+pub(crate) fn mark_whole<C: Capabilities>(
     layer: &Dense<'_>,
     words: &mut LayerWords,
     workspace: &Workspace<'_>,
     activations: &[u8],
 ) {
-    #[cfg(kernel_small)]
-    if C::OPS.reads(small::LAYOUT) && layer.specialize::<C>().layout == small::LAYOUT {
-        small::mark::<C>(layer, words, workspace, activations);
+    #[cfg(kernel_whole)]
+    if C::OPS.reads(whole::LAYOUT) && layer.specialize::<C>().layout == whole::LAYOUT {
+        whole::mark::<C>(layer, words, workspace, activations);
     }
 }
 
@@ -107,20 +107,20 @@ pub(crate) fn mark_small<C: Capabilities>(
 /// returns how many bytes that takes.
 ///
 /// # Shapes
-/// The words and the memory are those that were given to [`mark_small`], the payload is that of the
+/// The words and the memory are those that were given to [`mark_whole`], the payload is that of the
 /// model.
 #[inline(always)]
-#[cfg_attr(not(kernel_small), expect(unused_variables, clippy::extra_unused_type_parameters))]
-pub(crate) fn run_small<C: Capabilities>(
+#[cfg_attr(not(kernel_whole), expect(unused_variables, clippy::extra_unused_type_parameters))]
+pub(crate) fn run_whole<C: Capabilities>(
     words: &LayerWords,
     payload: &[u8],
     input: Option<&[u8]>,
     workspace: &mut Workspace<'_>,
     activations: &mut [u8],
 ) -> Option<usize> {
-    #[cfg(kernel_small)]
-    if C::OPS.reads(small::LAYOUT) {
-        return small::run(words, payload, input, workspace, activations);
+    #[cfg(kernel_whole)]
+    if C::OPS.reads(whole::LAYOUT) {
+        return whole::run(words, payload, input, workspace, activations);
     }
     None
 }

@@ -69,6 +69,16 @@ impl Output {
         }
     }
 
+    /// The output of the layer whose words have this clamp and these zero points.
+    #[cfg(kernel_mve)]
+    pub(crate) fn from_words(clamp: u32, zero_points: u32) -> Self {
+        Output {
+            zero_point: zero_points as i32 >> 16,
+            low: i32::from(clamp as i16),
+            high: clamp as i32 >> 16,
+        }
+    }
+
     /// The output value for an accumulator, within the layer's clamp.
     #[inline(always)]
     pub(crate) fn quantize(&self, accumulator: i32, multiplier: Multiplier) -> i32 {

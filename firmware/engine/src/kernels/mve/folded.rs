@@ -74,21 +74,23 @@ pub(in super::super) fn compute<C: Capabilities>(
 
 /// Arguments of the loop over rows, in the order in which it reads them.
 #[repr(C)]
-struct Rows {
-    biases: *const [u8; 4],
-    weights: *const u8,
-    x: *const u8,
-    inputs_by_64: usize,
-    row_len: usize,
-    sums: *mut i32,
-    rows: usize,
-    inputs_left: usize,
+pub(in super::super) struct Rows {
+    pub(in super::super) biases: *const [u8; 4],
+    pub(in super::super) weights: *const u8,
+    pub(in super::super) x: *const u8,
+    pub(in super::super) inputs_by_64: usize,
+    pub(in super::super) row_len: usize,
+    pub(in super::super) sums: *mut i32,
+    pub(in super::super) rows: usize,
+    pub(in super::super) inputs_left: usize,
 }
 
 // SAFETY: the assembly below takes and gives what is declared here.
 unsafe extern "C" {
-    fn thimble_mve_copy(from: *const u8, to: *mut u8, len: usize);
-    fn thimble_mve_rows(rows: *const Rows);
+    /// Copies so many bytes.
+    pub(in super::super) fn thimble_mve_copy(from: *const u8, to: *mut u8, len: usize);
+    /// Writes the sums of so many rows, one or more.
+    pub(in super::super) fn thimble_mve_rows(rows: *const Rows);
 }
 
 helium!(

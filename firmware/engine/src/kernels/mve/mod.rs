@@ -8,7 +8,7 @@
 pub(super) mod folded;
 mod loops;
 mod phases;
-mod requantize;
+pub(super) mod requantize;
 pub(super) mod row_major;
 
 /// Assembly of the core, with the macro that begins a function. Macros are known to all assembly behind

@@ -60,27 +60,29 @@ impl Outputs {
 
 /// Arguments of requantization, in the order in which it reads them.
 #[repr(C)]
-struct Requantize {
-    sums: *const i32,
+pub(in super::super) struct Requantize {
+    pub(in super::super) sums: *const i32,
     /// Words, or halfwords of compact rows.
-    mantissas: *const u8,
+    pub(in super::super) mantissas: *const u8,
     /// Not read of compact rows.
-    shifts: *const u8,
-    outputs: *mut u8,
-    rows: usize,
-    output_of: Output,
+    pub(in super::super) shifts: *const u8,
+    pub(in super::super) outputs: *mut u8,
+    pub(in super::super) rows: usize,
+    pub(in super::super) output_of: Output,
 }
 
 // SAFETY: the assembly below takes and gives what is declared here.
 unsafe extern "C" {
     fn thimble_mve_requantize(requantize: *const Requantize);
+    /// Writes int8 outputs of rows that are not compact and are all shifted to the right.
+    pub(in super::super) fn thimble_mve_requantize_right(requantize: *const Requantize);
     fn thimble_mve_requantize_int16(requantize: *const Requantize);
     fn thimble_mve_requantize_compact(requantize: *const Requantize);
     fn thimble_mve_requantize_compact_int16(requantize: *const Requantize);
 }
 
 helium!(
-    ["WIDE" "COMPACT" "INT8" "INT16" "REQUANTIZE"]
+    ["WIDE" "RIGHT" "COMPACT" "INT8" "INT16" "REQUANTIZE"]
     r#"
     @ Sums in q0, made into their products with the mantissas; shifts in q1, those to the right alone.
     .macro WIDE
@@ -92,6 +94,14 @@ helium!(
     vldrw.u32 q2, [r2], #16
     vqrdmulh.s32 q0, q0, q2
     vmin.s32 q1, q1, q4
+    .endm
+
+    @ The same where all are shifted to the right.
+    .macro RIGHT
+    vldrw.u32 q0, [r1], #16
+    vldrw.u32 q2, [r2], #16
+    vldrb.s32 q1, [r3], #4
+    vqrdmulh.s32 q0, q0, q2
     .endm
 
     @ Eleven bits below the highest of the mantissa, and above them a shift to the right; or 0.
@@ -143,8 +153,12 @@ helium!(
     wlstp.32 lr, r5, 2f
 1:  \load
     @ Where a negative number is shifted to the right, -1.
+    .ifc \load, RIGHT
+    vshr.s32 q3, q0, #31
+    .else
     vand q3, q0, q1
     vshr.s32 q3, q3, #31
+    .endif
     vadd.i32 q0, q0, q3
     vrshl.s32 q0, q0, q1
     vqadd.s32 q0, q0, r6
@@ -162,6 +176,7 @@ helium!(
     .endm
 
     REQUANTIZE thimble_mve_requantize, WIDE, INT8
+    REQUANTIZE thimble_mve_requantize_right, RIGHT, INT8
     REQUANTIZE thimble_mve_requantize_int16, WIDE, INT16
     REQUANTIZE thimble_mve_requantize_compact, COMPACT, INT8
     REQUANTIZE thimble_mve_requantize_compact_int16, COMPACT, INT16

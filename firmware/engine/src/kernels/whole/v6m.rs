@@ -55,12 +55,12 @@ global_asm!(
     .endm
 
     @ r0 words, r1 input, r2 what the parameters are in, r3 prepared input; on the stack the output.
-    .section .text.thimble_small, "ax", %progbits
+    .section .text.thimble_whole, "ax", %progbits
     .balign 4
     .thumb_func
-    .global thimble_small
-    .type thimble_small, %function
-    thimble_small:
+    .global thimble_whole
+    .type thimble_whole, %function
+    thimble_whole:
     push {{r4-r7, lr}}
     mov r4, r8
     mov r5, r9

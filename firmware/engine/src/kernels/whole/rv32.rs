@@ -120,11 +120,11 @@ global_asm!(
     .endm
 
     # a0 words, a1 input, a2 what the parameters are in, a3 prepared input, a4 output.
-    .section .text.thimble_small, "ax", %progbits
+    .section .text.thimble_whole, "ax", %progbits
     .balign 4
-    .global thimble_small
-    .type thimble_small, %function
-    thimble_small:
+    .global thimble_whole
+    .type thimble_whole, %function
+    thimble_whole:
     addi sp, sp, -48
     SAVED sw
     lw t0, 4(a0)

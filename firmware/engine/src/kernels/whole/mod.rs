@@ -1,4 +1,4 @@
-//! Layers of few inputs, whole in assembly, from the words of their fields.
+//! Layers that run whole, from the words of their fields: on most cores those of few inputs, in assembly.
 //!
 //! In such a layer, what is around the loop over tiles costs more than the loop: calls, a description
 //! of the layer on the stack, arguments that are the same in each run. The assembly takes them from
@@ -9,8 +9,10 @@ use model_format::{Capabilities, Dense, LayerWords, WeightLayout, padded};
 
 use super::Workspace;
 
-#[cfg(kernel_dsp)]
+#[cfg(all(kernel_dsp, not(kernel_mve)))]
 mod dsp;
+#[cfg(kernel_mve)]
+mod mve;
 #[cfg(kernel_rv32)]
 mod rv32;
 #[cfg(kernel_v6m)]
@@ -19,13 +21,17 @@ mod v6m;
 mod v7m;
 
 /// The layout of int8 weights of the core.
-pub(super) const LAYOUT: WeightLayout =
-    if cfg!(kernel_dsp) { WeightLayout::Pairs4 } else { WeightLayout::ColumnsUnsigned4 };
+pub(super) const LAYOUT: WeightLayout = match (cfg!(kernel_mve), cfg!(kernel_dsp)) {
+    (true, _) => WeightLayout::FoldedRows,
+    (false, true) => WeightLayout::Pairs4,
+    (false, false) => WeightLayout::ColumnsUnsigned4,
+};
 
 /// Bit of the first word of a layer that [`run`] takes.
 const MARK: u32 = 1 << 31;
 
-/// Marks the words of a small layer, which [`run`] takes, if this memory has room for it.
+/// Marks the words of a layer that [`run`] takes, a small one or, by vectors, of any number of inputs, if
+/// this memory has room for it.
 pub(super) fn mark<C: Capabilities>(
     layer: &Dense<'_>,
     words: &mut LayerWords,
@@ -33,7 +39,8 @@ pub(super) fn mark<C: Capabilities>(
     activations: &[u8],
 ) {
     let layer = layer.specialize::<C>().known_as(LAYOUT);
-    if layer.is_small()
+    let is_taken = if cfg!(kernel_mve) { layer.only_shifts_right() } else { layer.is_small() };
+    if is_taken
         && padded(layer.inputs()) / 2 <= workspace.words.len()
         && layer.outputs() <= activations.len()
     {
@@ -61,17 +68,24 @@ pub(super) fn run(
     }
     let output = activations.as_mut_ptr();
     let input = input.map_or(output.cast_const(), <[u8]>::as_ptr);
-    let prepared = workspace.words.as_mut_ptr();
     // SAFETY: nothing else sets the mark, and of an engine neither its layers nor the lengths of its
     // memory change: there is room for the prepared input and for the outputs, and the words say where
-    // in the payload the parameters of a parsed layer are. The input has been read before an output is written.
-    unsafe { thimble_small(words, input, payload.as_ptr(), prepared, output) };
+    // in the payload the parameters of a parsed layer are. An input among the activations has been
+    // written there, as the outputs of the layer before or by the input stage, and has been read before
+    // an output is written.
+    unsafe {
+        #[cfg(kernel_mve)]
+        mve::run(words, input, payload.as_ptr(), workspace.words, output);
+        #[cfg(not(kernel_mve))]
+        thimble_whole(words, input, payload.as_ptr(), workspace.words.as_mut_ptr(), output);
+    }
     Some(outputs as usize)
 }
 
 // SAFETY: the assembly of the core takes what is declared here.
+#[cfg(not(kernel_mve))]
 unsafe extern "C" {
-    fn thimble_small(
+    fn thimble_whole(
         words: *const LayerWords,
         input: *const u8,
         payload: *const u8,
