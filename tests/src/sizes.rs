@@ -206,7 +206,7 @@ pub fn measure_costs(measured: Measured) -> Measured {
                 continue;
             }
             let name = core.core.packed_for().to_string().to_lowercase();
-            // Vectors need no code for small layers.
+            // On the M55 all layers are alike.
             let has_small = core.core != EmulatedCore::M55;
             let wide = if has_small { Fitted::Wide } else { Fitted::All };
             let (of_core, executed) = core.part_costs(weight_type, wide);
