@@ -12,6 +12,9 @@ pub struct OpSet {
     pub layouts: u32,
     /// Whether biases and multipliers of any layer have 16 bits each.
     pub compact: bool,
+    /// Whether there is code of its own for [small layers](Dense::is_small): where all dense layers are,
+    /// which run twice as fast by it. In other models it would save little.
+    pub small: bool,
     /// Whether any values have 16 bits.
     pub int16: bool,
     /// Whether there are element-wise functions.
@@ -31,6 +34,7 @@ impl OpSet {
     pub const ALL: OpSet = OpSet {
         layouts: u32::MAX,
         compact: true,
+        small: true,
         int16: true,
         table: true,
         softmax: true,
@@ -48,6 +52,7 @@ impl OpSet {
         let none = OpSet {
             layouts: 0,
             compact: false,
+            small: true,
             int16,
             table: false,
             softmax: false,
@@ -63,6 +68,7 @@ impl OpSet {
             Layer::Dense(dense) => {
                 self.layouts |= 1 << dense.layout as u8;
                 self.compact |= dense.is_compact;
+                self.small &= dense.is_small();
             }
             Layer::Table(_) => self.table = true,
             Layer::Softmax(_) => self.softmax = true,

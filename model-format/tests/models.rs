@@ -286,6 +286,7 @@ fn what_a_build_lacks_is_named() {
         const OPS: OpSet = OpSet {
             layouts: 1 << WeightLayout::RowMajor as u8,
             compact: false,
+            small: false,
             int16: false,
             table: false,
             softmax: false,
@@ -336,6 +337,7 @@ fn the_set_of_a_model_is_what_it_uses() {
     let none = OpSet {
         layouts: 1 << 9,
         compact: false,
+        small: false,
         int16: false,
         table: false,
         softmax: false,

@@ -39,8 +39,10 @@ pub const TARGETS: [(&str, Core); 3] = [
 /// A model that uses one part of the engine, or two for a difference.
 #[derive(Clone, Copy, Debug)]
 pub enum Part {
-    /// Dense layers packed for the core.
+    /// Dense layers packed for the core, which are not small.
     Native,
+    /// Small dense layers packed for the core.
+    Small,
     /// Dense layers of one layout.
     Layout(WeightLayout),
     /// A dense layer packed for the core, and one that is row-major.
@@ -58,7 +60,7 @@ pub enum Part {
 }
 
 impl Part {
-    /// The model, 16-16-16.
+    /// The model, 36-36-36; of small layers 16-16-16.
     ///
     /// # Panics
     /// When it is invalid, which is an error of this file.
@@ -71,7 +73,8 @@ impl Part {
             Part::Layout(layout) => layout,
             _ => WeightLayout::RowMajor,
         };
-        let dense = LayerSpec::Dense(dense(16, 16, tensor, layout));
+        let width = if matches!(self, Part::Small) { 16 } else { 36 };
+        let dense = LayerSpec::Dense(dense(width, width, tensor, layout));
         let second = match self {
             Part::Table => {
                 LayerSpec::Table(TableSpec { output: tensor, entries: (-128..128).collect() })
@@ -79,7 +82,7 @@ impl Part {
             Part::Softmax => LayerSpec::Softmax(SoftmaxSpec { exponentials: vec![i32::MAX, 1] }),
             _ => dense.clone(),
         };
-        let mut spec = network(vec![16], tensor, vec![dense, second]);
+        let mut spec = network(vec![width], tensor, vec![dense, second]);
         if matches!(self, Part::Counts) {
             let channel = Channel::from_line(0.1, 0.0, 1.0).expect("ten counts a value");
             spec.input.encoding = Encoding::Counts(vec![channel]);
@@ -330,9 +333,10 @@ fn measure_target(target: &str, core: Core) -> Code {
     };
     let (table, softmax, int16) = (more(Part::Table), more(Part::Softmax), more(Part::Int16));
     let (counts, reals) = (more(Part::Counts), more(Part::Reals));
+    let small = more(Part::Small);
     let model = Part::Native.model(core);
     let scratch = 4 * Model::parse(&model).expect("a part").scratch_len() as u64;
     let ram = sizes(&model).ram - scratch;
     let several = code(Part::NativeAndRowMajor);
-    Code { ram, int16, table, softmax, counts, reals, layouts, several }
+    Code { ram, small, int16, table, softmax, counts, reals, layouts, several }
 }

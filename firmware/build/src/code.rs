@@ -21,7 +21,7 @@ pub fn aligned_file(path: &Path, len: usize, attribute: &str) -> String {
 /// Returns the code of a module of this name for a model whose file lies at `path`.
 #[must_use]
 pub fn module(name: &str, path: &Path, model: &Model<'_>) -> String {
-    let OpSet { layouts, compact, int16, table, softmax, counts, reals, details } =
+    let OpSet { layouts, compact, small, int16, table, softmax, counts, reals, details } =
         OpSet::of(model);
     let labels: Vec<&str> =
         model.output().kind.labels().map(|labels| labels.iter().collect()).unwrap_or_default();
@@ -59,6 +59,7 @@ pub fn module(name: &str, path: &Path, model: &Model<'_>) -> String {
                  const OPS: ::thimble_nn::OpSet = ::thimble_nn::OpSet {{\n            \
                      layouts: {layouts:#b},\n            \
                      compact: {compact},\n            \
+                     small: {small},\n            \
                      int16: {int16},\n            \
                      table: {table},\n            \
                      softmax: {softmax},\n            \

@@ -56,6 +56,8 @@ pub struct BoardRam {
 pub struct Code {
     /// Static RAM without the scratch memory.
     pub ram: u64,
+    /// Additional flash where all dense layers are small.
+    pub small: u64,
     /// Additional flash for 16-bit activations.
     pub int16: u64,
     /// Additional flash for element-wise functions.
@@ -90,13 +92,13 @@ impl Measured {
             self.stack
         );
         for (target, code) in &self.targets {
-            let Code { ram, int16, table, softmax, counts, reals, layouts, several } = code;
+            let Code { ram, small, int16, table, softmax, counts, reals, layouts, several } = code;
             let layouts: Vec<String> =
                 layouts.iter().map(|(layout, bytes)| format!("[{layout}, {bytes}]")).collect();
             // Writing to a string cannot fail.
             let _ = write!(
                 text,
-                "\n[targets.\"{target}\"]\nram = {ram}\nint16 = {int16}\ntable = {table}\n\
+                "\n[targets.\"{target}\"]\nram = {ram}\nsmall = {small}\nint16 = {int16}\ntable = {table}\n\
                  softmax = {softmax}\ncounts = {counts}\nreals = {reals}\nlayouts = [{}]\nseveral = {several}\n",
                 layouts.join(", ")
             );
@@ -147,7 +149,10 @@ impl Code {
             (Some(only), None) => self.layout(only).unwrap_or(self.several),
             _ => self.several,
         };
+        let native =
+            self.layouts.first().is_some_and(|(layout, _)| used.layouts >> layout & 1 != 0);
         let more = [
+            (used.small && native, self.small),
             (used.int16, self.int16),
             (used.table, self.table),
             (used.softmax, self.softmax),
@@ -171,10 +176,12 @@ mod tests {
     #[test]
     fn parts_add_up() {
         let layouts = vec![(0, 4000), (3, 5000)];
-        let (int16, table, softmax, counts, reals) = (1, 20, 300, 600, 50);
-        let code = Code { ram: 4, int16, table, softmax, counts, reals, layouts, several: 9000 };
+        let (small, int16, table, softmax, counts, reals) = (700, 1, 20, 300, 600, 50);
+        let code =
+            Code { ram: 4, small, int16, table, softmax, counts, reals, layouts, several: 9000 };
         let mut used = OpSet {
             layouts: 1 << 3,
+            small: false,
             int16: true,
             table: false,
             softmax: true,
@@ -190,6 +197,11 @@ mod tests {
         assert_eq!(code.of(used), 9000 + 1 + 300 + 600);
         used.reals = true;
         assert_eq!(code.of(used), 9000 + 1 + 300 + 600 + 50);
+        // Code for small layers reads the core's own layout, which comes first.
+        used.small = true;
+        assert_eq!(code.of(used), 9000 + 700 + 1 + 300 + 600 + 50);
+        used.layouts = 1 << 3;
+        assert_eq!(code.of(used), 5000 + 1 + 300 + 600 + 50);
         assert_eq!(code.layout(WeightLayout::Sparse), None);
     }
 }

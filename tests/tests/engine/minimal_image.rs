@@ -72,6 +72,7 @@ fn a_model_that_needs_what_was_left_out_is_refused_by_name() {
         const OPS: model_format::OpSet = model_format::OpSet {
             layouts: 1 << model_format::WeightLayout::Pairs4 as u8,
             compact: false,
+            small: false,
             int16: false,
             table: false,
             softmax: false,

@@ -98,7 +98,7 @@ pub(crate) fn mark_whole<C: Capabilities>(
     activations: &[u8],
 ) {
     #[cfg(kernel_whole)]
-    if C::OPS.reads(whole::LAYOUT) && layer.specialize::<C>().layout == whole::LAYOUT {
+    if const { whole::is_used(C::OPS) } && layer.specialize::<C>().layout == whole::LAYOUT {
         whole::mark::<C>(layer, words, workspace, activations);
     }
 }
@@ -119,7 +119,7 @@ pub(crate) fn run_whole<C: Capabilities>(
     activations: &mut [u8],
 ) -> Option<usize> {
     #[cfg(kernel_whole)]
-    if C::OPS.reads(whole::LAYOUT) {
+    if const { whole::is_used(C::OPS) } {
         return whole::run(words, payload, input, workspace, activations);
     }
     None

@@ -5,7 +5,7 @@
 //! [`LayerWords`] itself, in some forty instructions, and computes the rows beside the tiles, too.
 #![allow(unsafe_code)]
 
-use model_format::{Capabilities, Dense, LayerWords, WeightLayout, padded};
+use model_format::{Capabilities, Dense, LayerWords, OpSet, WeightLayout, padded};
 
 use super::Workspace;
 
@@ -26,6 +26,12 @@ pub(super) const LAYOUT: WeightLayout = match (cfg!(kernel_mve), cfg!(kernel_dsp
     (false, true) => WeightLayout::Pairs4,
     (false, false) => WeightLayout::ColumnsUnsigned4,
 };
+
+/// Returns whether a build with these operators runs layers whole: with vectors all that it can, else
+/// small layers, in code of their own.
+pub(super) const fn is_used(ops: OpSet) -> bool {
+    ops.reads(LAYOUT) && (ops.small || cfg!(kernel_mve))
+}
 
 /// Bit of the first word of a layer that [`run`] takes.
 const MARK: u32 = 1 << 31;
