@@ -60,7 +60,8 @@ impl OpSet {
             reals,
             details: false,
         };
-        model.layers().fold(none, |used, layer| used.with(&layer))
+        let used = model.layers().fold(none, |used, layer| used.with(&layer));
+        OpSet { small: used.small && used.layouts != 0, ..used }
     }
 
     fn with(mut self, layer: &Layer<'_>) -> Self {

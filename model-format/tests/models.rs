@@ -1,7 +1,8 @@
 //! The properties that a model states, and the limits of its fields.
 
 use model_format::build::{
-    DetailsSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec, SelfTestSpec, SoftmaxSpec, TableSpec,
+    DenseSpec, DetailsSpec, InputSpec, LayerSpec, ModelSpec, OutputSpec, SelfTestSpec, SoftmaxSpec,
+    TableSpec,
 };
 use model_format::{
     AllOps, Capabilities, Channel, Clamp, DataType, Encoding, Layer, MAX_SOFTMAX, Model,
@@ -346,6 +347,22 @@ fn the_set_of_a_model_is_what_it_uses() {
         details: false,
     };
     assert_eq!(of(&spec), none);
+    // Where a second layer is not small, no code of its own is for the first.
+    let LayerSpec::Dense(wide) = spec.layers[0].clone() else { panic!("dense") };
+    let mut small = wide.clone();
+    small.multipliers.iter_mut().for_each(|multiplier| multiplier.shift = -3);
+    spec.layers = vec![LayerSpec::Dense(small.clone())];
+    assert_eq!(of(&spec), OpSet { small: true, ..none });
+    spec.layers.push(LayerSpec::Dense(DenseSpec {
+        inputs: wide.outputs,
+        outputs: 1,
+        weights: vec![1; wide.outputs],
+        biases: vec![0],
+        multipliers: vec![Multiplier { mantissa: 1 << 30, shift: 0 }],
+        ..wide.clone()
+    }));
+    assert_eq!(of(&spec), none);
+    spec.layers = vec![LayerSpec::Dense(wide)];
     spec.layers.push(table(INT8));
     assert_eq!(of(&spec), OpSet { table: true, ..none });
     spec.layers.push(softmax(1));
