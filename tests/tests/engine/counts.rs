@@ -94,10 +94,10 @@ fn sixteen_bits_cost_less_than_half_more_than_eight_on_cortex_m4f() {
     sixteen_bits_cost_at_most(EmulatedCore::M4F, 150);
 }
 
-/// Vectors have half as many lanes, and rows take fours instead of sixes.
+/// Vectors have half as many lanes, rows take fours instead of sixes, and only layers of int8 run whole.
 #[test]
-fn sixteen_bits_cost_less_than_four_fifths_more_than_eight_on_cortex_m55() {
-    sixteen_bits_cost_at_most(EmulatedCore::M55, 180);
+fn sixteen_bits_cost_less_than_ten_ninths_more_than_eight_on_cortex_m55() {
+    sixteen_bits_cost_at_most(EmulatedCore::M55, 210);
 }
 
 /// Compares a layer of 64 × 64 with int8 and int16 activations, in percent.
