@@ -108,6 +108,27 @@ unsafe extern "C" {
     fn thimble_columns1_int16_listed(x: *const u32, end: *const u32, w: *const u8, sum: *mut i32);
 }
 
+/// Stores or loads the registers that a caller keeps.
+macro_rules! saved {
+    () => {
+        r#"
+    .macro SAVED op
+    \op s0, 0(sp)
+    \op s1, 4(sp)
+    \op s2, 8(sp)
+    \op s3, 12(sp)
+    \op s4, 16(sp)
+    \op s5, 20(sp)
+    \op s6, 24(sp)
+    \op s7, 28(sp)
+    \op s8, 32(sp)
+    \op s9, 36(sp)
+    .endm
+"#
+    };
+}
+pub(super) use saved;
+
 // In all loops: a0 prepared input, a1 its end, a2 weights, a3 sums; a4 weights of the second tile.
 global_asm!(
     r#"
@@ -188,19 +209,9 @@ global_asm!(
     LAST s6, s7
     .endm
 
-    .macro SAVED op
-    \op s0, 0(sp)
-    \op s1, 4(sp)
-    \op s2, 8(sp)
-    \op s3, 12(sp)
-    \op s4, 16(sp)
-    \op s5, 20(sp)
-    \op s6, 24(sp)
-    \op s7, 28(sp)
-    \op s8, 32(sp)
-    \op s9, 36(sp)
-    .endm
-
+"#,
+    saved!(),
+    r#"
     .macro ENTER
     addi sp, sp, -48
     SAVED sw

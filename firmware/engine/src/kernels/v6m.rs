@@ -7,21 +7,10 @@
 
 use core::arch::global_asm;
 
-// In all loops: r0 prepared input, r1 its end, which moves to r12, r2 weights, r3 sums. The start of
-// the weights of an entry is in lr.
-global_asm!(
-    r#"
-    .syntax unified
-
-    .macro FUNCTION name
-    .section .text.\name, "ax", %progbits
-    .balign 4
-    .thumb_func
-    .global \name
-    .type \name, %function
-    \name:
-    .endm
-
+/// Two products in one multiplication, for a column of a tile.
+macro_rules! step {
+    () => {
+        r#"
     @ The input at r0 + x for the four rows of a tile, whose weights are in w: to the sums of the lower
     @ two rows in r8 and r10 and of the upper two in r9 and r11. The mask is in r3.
     .macro STEP w, x
@@ -39,7 +28,29 @@ global_asm!(
     lsrs \w, \w, #16
     add r11, \w
     .endm
+"#
+    };
+}
+pub(super) use step;
 
+// In all loops: r0 prepared input, r1 its end, which moves to r12, r2 weights, r3 sums. The start of
+// the weights of an entry is in lr.
+global_asm!(
+    r#"
+    .syntax unified
+
+    .macro FUNCTION name
+    .section .text.\name, "ax", %progbits
+    .balign 4
+    .thumb_func
+    .global \name
+    .type \name, %function
+    \name:
+    .endm
+
+"#,
+    step!(),
+    r#"
     .macro BLOCK4 x
     ldm r2!, {{r4, r5}}
     STEP r4, (\x)

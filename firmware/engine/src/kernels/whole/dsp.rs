@@ -4,9 +4,10 @@
 use core::arch::global_asm;
 
 // r1 is the next output and r2 the next weights from the first tile on. On the stack are, from sp on:
-// where biases and mantissas would be of an output at address 0; bytes from the outputs to the shifts; twice the zero point of the output, and one, the lowest and the highest output, four
-// times each, the end of the tiles' outputs; the prepared input, where the loop over blocks is entered,
-// the end of the input; the rows beside tiles.
+// where biases and mantissas would be of an output at address 0; bytes from the outputs to the shifts;
+// twice the zero point of the output, and one, the lowest and the highest output, four times each, the
+// end of the tiles' outputs; the prepared input, where the loop over blocks is entered, the end of the
+// input; the rows beside tiles.
 //
 // The sums are those of `dsp::pairs`, in 32 bits: at most 32 inputs below 2⁸ in magnitude, and weights of two
 // rows below 2¹⁶, make less than 2²⁹. The requantization is that of `dsp::tiles`.

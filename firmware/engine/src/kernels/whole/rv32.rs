@@ -3,6 +3,8 @@
 
 use core::arch::global_asm;
 
+use crate::kernels::rv32::saved;
+
 // From the first tile on: a2 weights of the next row, a3 prepared input, a4 next output, a5 the mask; s0
 // the zero point of the output, s1 the lowest and s2 the highest output, s3 what all sums have in common,
 // −128 · Σ x, s4 the end of the input; s5 folded bias, s6 mantissa and s7 shift of the next row; s8 the end
@@ -13,20 +15,9 @@ global_asm!(
     r#"
     .option push
     .option arch, +m
-
-    .macro SAVED op
-    \op s0, 0(sp)
-    \op s1, 4(sp)
-    \op s2, 8(sp)
-    \op s3, 12(sp)
-    \op s4, 16(sp)
-    \op s5, 20(sp)
-    \op s6, 24(sp)
-    \op s7, 28(sp)
-    \op s8, 32(sp)
-    \op s9, 36(sp)
-    .endm
-
+"#,
+    saved!(),
+    r#"
     # The block of four inputs in a6, raised, to s4; their sum to that in s3.
     .macro RAISE
     xor a6, a6, t6

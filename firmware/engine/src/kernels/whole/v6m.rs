@@ -3,6 +3,8 @@
 
 use core::arch::global_asm;
 
+use crate::kernels::v6m::step;
+
 // From the first tile on, r2 is the next weights. On the stack are, from sp on: the next folded bias, the
 // next output, bytes from folded biases to mantissas, from outputs to shifts; the zero point of the
 // output, the lowest and the highest output, the end of the tiles' outputs; the prepared input, what the
@@ -29,24 +31,9 @@ global_asm!(
     add r10, r6
     .endm
 
-    @ The input at r0 + x for the four rows of a tile, whose weights are in w: to the sums of the lower
-    @ two rows in r8 and r10 and of the upper two in r9 and r11. The mask is in r3.
-    .macro STEP w, x
-    ldrb r1, [r0, #\x]
-    movs r6, \w
-    ands r6, r3
-    muls r6, r1, r6
-    add r8, r6
-    lsrs r6, r6, #16
-    add r9, r6
-    lsrs \w, \w, #8
-    ands \w, r3
-    muls \w, r1, \w
-    add r10, \w
-    lsrs \w, \w, #16
-    add r11, \w
-    .endm
-
+"#,
+    step!(),
+    r#"
     .macro MAC at
     ldrb r1, [r0, #\at]
     ldrb r5, [r2, #\at]
