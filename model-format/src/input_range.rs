@@ -9,6 +9,9 @@ impl<C: Capabilities> Model<'_, C> {
     ///
     /// Counts are converted by the line of the feature's details; without them, the ends are `None`.
     pub fn input_range(&self, index: usize) -> Option<[f64; 2]> {
+        if index >= self.input_len() {
+            return None;
+        }
         let tensor = self.input_quantization();
         let all = Clamp::all(tensor.data_type);
         // Symmetric inputs do not use the lowest value.
@@ -79,6 +82,7 @@ mod tests {
         };
         let bytes = spec.to_bytes().unwrap();
         let model = Model::parse(&bytes).unwrap();
+        assert_eq!(model.input_range(inputs), None, "the model has no such input");
         (0..inputs).map(|index| model.input_range(index)).collect()
     }
 

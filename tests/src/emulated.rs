@@ -111,7 +111,7 @@ pub fn firmware_at_level(board: &'static Board, level: &str) -> PathBuf {
     let kind = format!("level-{}", level.trim_matches('"'));
     // The level of the board's own package is that of link-time optimization.
     firmware_aside(board, &kind, |build| {
-        for package in [board.name, "firmware", "model-format"] {
+        for package in [board.name, "firmware", "model-format", "thimble-nn"] {
             let setting = format!("profile.release.package.{package}.opt-level={level}");
             build.arg("--config").arg(setting);
         }

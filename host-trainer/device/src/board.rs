@@ -58,6 +58,9 @@ impl Signed {
     }
 }
 
+/// The environment variable that names the model that a build of firmware takes.
+const MODEL_VARIABLE: &str = "THIMBLE_MODEL";
+
 const MEGABYTE: usize = 1 << 20;
 
 /// Path of the default model of most boards in the repository.
@@ -126,7 +129,8 @@ impl Board {
     /// repository of the current folder.
     ///
     /// # Errors
-    /// [`Error::NoSources`] outside the repository, [`Error::NotBuilt`] if it is not built.
+    /// [`Error::NoSources`] outside the repository, [`Error::NotBuilt`] if it is not built,
+    /// [`Error::BuiltWithout`] if `THIMBLE_MODEL` names another model than the one that was built in.
     pub fn built(&'static self) -> Result<PathBuf, Error> {
         let here = env::current_dir().map_err(Error::file("."))?;
         let boards = here
@@ -135,7 +139,28 @@ impl Board {
             .find(|folder| folder.is_dir())
             .ok_or(Error::NoSources)?;
         let path = self.artifact(&boards.join("target"), self.name);
-        if path.is_file() { Ok(path) } else { Err(Error::NotBuilt { path, board: self.name }) }
+        if !path.is_file() {
+            return Err(Error::NotBuilt { path, board: self.name });
+        }
+        match env::var_os(MODEL_VARIABLE).filter(|model| !model.is_empty()) {
+            // A path that is relative is so to the board's folder, as for the build.
+            Some(model) => self.check_built_with(path, &boards.join(self.name).join(model)),
+            None => Ok(path),
+        }
+    }
+
+    /// Returns the firmware if this model is in it.
+    fn check_built_with(&self, firmware: PathBuf, model: &Path) -> Result<PathBuf, Error> {
+        let wanted = fs::read(model).map_err(Error::file(model))?;
+        let program = fs::read(&firmware).map_err(Error::file(&firmware))?;
+        // The start of a file has its checksum.
+        let start = &wanted[..wanted.len().min(16)];
+        let has =
+            |(at, found): (usize, &[u8])| found == start && program[at..].starts_with(&wanted);
+        match program.windows(start.len().max(1)).enumerate().any(has) {
+            true => Ok(firmware),
+            false => Err(Error::BuiltWithout { firmware, model: model.into(), board: self.name }),
+        }
     }
 
     /// Returns whether [`Board::build_for_commands`] builds another program than [`Board::build`].
@@ -213,15 +238,15 @@ impl Board {
         lock.lock().map_err(Error::file(&lock_path))?;
         let mut cargo = Command::new("cargo");
         cargo
-            .args(["build", "--release", "--locked", "--color=never", "--target"])
-            .arg(self.target)
+            .args(["build", "--release", "--locked", "--color=never", "--bin"])
+            .args([&program, "--target", self.target])
             .arg("--target-dir")
             .arg(&target_dir)
             .current_dir(boards.join(self.name));
         // The default model is not passed, so that an existing build is reused.
         match default.as_ref() == Some(&model) {
-            true => cargo.env_remove("THIMBLE_MODEL"),
-            false => cargo.env("THIMBLE_MODEL", model),
+            true => cargo.env_remove(MODEL_VARIABLE),
+            false => cargo.env(MODEL_VARIABLE, model),
         };
         match signed {
             Some((signed, key)) => {
@@ -264,5 +289,20 @@ mod tests {
         assert_eq!(Board::named("qemu-mps2-an386").unwrap().machine, "mps2-an386");
         let error = Board::named("an387").unwrap_err().to_string();
         assert!(error.contains("an387") && error.contains("qemu-mps2-an386"), "{error}");
+    }
+
+    #[test]
+    fn a_model_that_was_not_built_in_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let [firmware, model] = ["firmware", "model"].map(|name| folder.path().join(name));
+        let board = Board::named("qemu-riscv").unwrap();
+        fs::write(&model, b"THMB a checksum, and the rest").unwrap();
+        fs::write(&firmware, b"code THMB a checksum, THMB a checksum, and the rest code").unwrap();
+        assert_eq!(board.check_built_with(firmware.clone(), &model).unwrap(), firmware);
+        for without in [&b"code"[..], b"", b"code THMB a checksum, and another rest"] {
+            fs::write(&firmware, without).unwrap();
+            let error = board.check_built_with(firmware.clone(), &model).unwrap_err().to_string();
+            assert!(error.contains("THIMBLE_MODEL") && error.contains("qemu-riscv"), "{error}");
+        }
     }
 }

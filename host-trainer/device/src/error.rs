@@ -156,6 +156,22 @@ pub enum Error {
         /// The board.
         board: &'static str,
     },
+    /// `THIMBLE_MODEL` names a model, and the firmware was built with another one.
+    #[error(
+        "THIMBLE_MODEL is {}, but {} was built with another model. Build it with this one (cd \
+         firmware/boards/{board} && cargo build --release), or unset THIMBLE_MODEL, or give another \
+         file with --elf",
+        foreign_text::path(.model),
+        foreign_text::path(.firmware)
+    )]
+    BuiltWithout {
+        /// The firmware.
+        firmware: PathBuf,
+        /// The model that is not in it.
+        model: PathBuf,
+        /// The board.
+        board: &'static str,
+    },
     /// The sources of the firmware cannot be found.
     #[error(
         "firmware/boards is neither in this folder nor in one above. Run this in the Thimble \
