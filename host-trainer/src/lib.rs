@@ -5,7 +5,10 @@
 //!
 //! | crate | content |
 //! |---|---|
-//! | [`thimble_train`] | datasets, network, training, quantization, evaluation |
+//! | [`thimble_data`] | datasets: tables, images, recordings, splits, scaling |
+//! | [`thimble_network`] | float networks: layers, losses, gradients |
+//! | [`thimble_train`] | training, quantization, evaluation |
+//! | [`thimble_numeric`] | numbers, SIMD loops, worker threads |
 //! | [`thimble_preset`] | presets: TOML files with all settings of a run |
 //! | [`thimble_convert`] | import of int8 TensorFlow Lite models, packing for a core |
 //! | `thimble_import` | float networks of other frameworks (feature `import`) |
@@ -47,8 +50,11 @@ pub use thimble_convert::{import, pack, self_tests};
 #[cfg(feature = "device")]
 pub use thimble_device as device;
 pub use thimble_export as export;
+pub use thimble_network::grid;
+pub use thimble_numeric::threads;
 pub use thimble_preset as preset;
 pub use thimble_support::{foreign_text, memory, random};
-pub use thimble_train::{data, evaluate, grid, network, quantize, threads, train};
+pub use thimble_train::{evaluate, quantize, train};
+pub use {thimble_data as data, thimble_network as network};
 
 use thimble_support::{atomic_file, folder_lock, template};

@@ -9,7 +9,7 @@ pub const PIXELS: usize = 64;
 
 /// All 1,797 digits as int8, pixel − 128.
 pub fn all() -> Vec<Vec<i8>> {
-    let packed = read(root().join("host-trainer/train/data/digits/images.idx3.gz"));
+    let packed = read(root().join("host-trainer/data/digits/images.idx3.gz"));
     let mut bytes = Vec::new();
     flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut bytes).expect("gzip");
     assert_eq!(bytes[..4], [0, 0, 8, 3], "an IDX file of bytes in three dimensions");

@@ -7,7 +7,7 @@ use flate2::read::GzDecoder;
 use super::windows::{Recording, Sensor, Windows};
 use super::{Dataset, Error};
 
-const SAMPLES: &[u8] = include_bytes!("../../data/activity/samples.gz");
+const SAMPLES: &[u8] = include_bytes!("../activity/samples.gz");
 const FILE: &str = "data/activity/samples.gz";
 const REMEDY: &str = "The program was built from a damaged source tree: clone it again";
 

@@ -2,7 +2,7 @@
 
 use thimble_features::Area;
 
-use crate::vectorized::{Loop, vectorized};
+use thimble_numeric::vectorized::{Loop, vectorized};
 
 /// Results that are computed at once.
 const LANES: usize = 16;

@@ -5,7 +5,7 @@ use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
 use super::image_shape;
-use crate::network::Real;
+use thimble_numeric::scalar::Scalar;
 
 /// Shift of an image. Pixels beyond the border are lost, and vacated pixels are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -22,7 +22,7 @@ impl Shift {
 
     /// Writes the shifted image. A row whose shape is neither height × width nor height × width ×
     /// channels is not shifted.
-    pub(super) fn apply<T: Real>(
+    pub(super) fn apply<T: Scalar>(
         self,
         shape: &[usize],
         image: ArrayView1<'_, u8>,

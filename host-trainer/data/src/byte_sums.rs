@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::Subset;
-use crate::vectorized::{Loop, vectorized};
+use thimble_numeric::vectorized::{Loop, vectorized};
 
 /// Rows whose squares sum up to less than 2³²: 255² · 2¹⁶.
 const ROWS: usize = 1 << 16;
@@ -80,7 +80,7 @@ mod tests {
     use ndarray::array;
 
     use super::*;
-    use crate::data::{Dataset, Features, Labels};
+    use crate::{Dataset, Features, Labels};
 
     #[test]
     fn sums_are_over_the_rows_of_the_subset() {

@@ -332,7 +332,7 @@ mod tests {
     use ndarray::array;
 
     use super::*;
-    use crate::data::Values;
+    use crate::Values;
 
     fn labels(indices: &[u16]) -> Labels {
         Labels { indices: indices.to_vec(), names: vec!["no".into(), "yes".into()] }

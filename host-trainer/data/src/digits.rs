@@ -6,8 +6,8 @@ use super::dataset::digit_names;
 use super::idx::Idx;
 use super::{Dataset, Error, Features, Labels};
 
-const IMAGES: &[u8] = include_bytes!("../../data/digits/images.idx3.gz");
-const LABELS: &[u8] = include_bytes!("../../data/digits/labels.idx1.gz");
+const IMAGES: &[u8] = include_bytes!("../digits/images.idx3.gz");
+const LABELS: &[u8] = include_bytes!("../digits/labels.idx1.gz");
 const REMEDY: &str = "The program was built from a damaged source tree: clone it again";
 
 /// Dark dots in a full cell of 4 × 4. Inputs of the network are shares of it.

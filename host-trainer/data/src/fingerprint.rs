@@ -109,7 +109,7 @@ mod tests {
     use ndarray::array;
 
     use super::*;
-    use crate::data::Labels;
+    use crate::Labels;
 
     fn loaded(value: f32, label: u16, name: &str) -> String {
         let labels = Labels { indices: vec![label, 1], names: vec!["a".into(), name.into()] };

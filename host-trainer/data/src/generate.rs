@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use thimble_support::random::{Stream, stream};
 
 use super::{Dataset, Error, Features, Labels, Values};
-use crate::validators::{at_least_one, finite, not_negative, positive};
+use thimble_numeric::validators::{at_least_one, finite, not_negative, positive};
 
 /// Spiral arms around a center, in two dimensions. Point i = 0 … n − 1 of arm k is at
 ///

@@ -52,7 +52,7 @@ pub use mnist::{FASHION_MNIST_FILES, MNIST_FILES, MnistFile};
 pub use motion::{CLASSES as MOTION_CLASSES, Motion};
 pub use progress::LoadProgress;
 pub use recordings::Recordings;
-pub use scaling::{FixedScaling, Scaling, ScalingMethod, Spread};
+pub use scaling::{FixedScaling, ScalingMethod, Spread};
 pub use schema::{Schema, SchemaTarget};
 pub use source::{Loaded, Locations, Source, TargetKind, cache_folder};
 pub use split::{Amount, Fold, HoldOut, Results, Splits, TestRows};
@@ -61,6 +61,7 @@ pub use subset::{Subset, TargetBuffer};
 pub use table::{Intake, Missing, Row, RowReader, RowSpec, Section, Table, TableTarget};
 pub use targets::{Labels, Targets, Values};
 pub use thimble_features::{Area, AreaMismatch};
+pub use thimble_numeric::scaling::Scaling;
 pub use thimble_preparation::{
     Background, ColorMode, Fit, Invert, Preparation, PreparationError, PrepareError, Prepared,
 };

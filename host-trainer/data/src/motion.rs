@@ -17,7 +17,7 @@ use thimble_support::random::{Stream, stream};
 
 use super::generate::normal_pair;
 use super::{Dataset, Error, Features, Labels, Raw};
-use crate::validators::{at_least_one, not_negative};
+use thimble_numeric::validators::{at_least_one, not_negative};
 
 /// Settings of the motion dataset. All classes have the same number of windows.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use super::image_folder::{entries, file_name, is_hidden};
 use super::table::{Row, RowReader, RowSpec, Section, Table, TableTarget, classes, stem};
 use super::windows::{Recording, Sensor, Windows};
 use super::{Dataset, Error};
-use crate::validators::positive;
+use thimble_numeric::validators::positive;
 
 /// Largest relative difference of the time between samples, for recordings of the same rate.
 const SAME_RATE: f64 = 0.1;
@@ -320,7 +320,7 @@ fn is_csv(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Features;
+    use crate::Features;
 
     fn settings(path: PathBuf, toml: &str) -> Recordings {
         let path = toml::Value::String(path.display().to_string());

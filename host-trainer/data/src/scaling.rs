@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use thimble_numeric::scaling::Scaling;
+
 use super::Subset;
 
 /// Feature scaling method.
@@ -66,28 +68,17 @@ impl FixedScaling {
     }
 }
 
-/// Scaling of each feature or target: (x − offset) · factor.
-///
-/// Scaling of features is folded into the model file, so that a device takes raw input.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Scaling {
-    /// Offsets, subtracted first.
-    pub offsets: Vec<f32>,
-    /// Factors, applied after the offsets.
-    pub factors: Vec<f32>,
-}
-
-impl Scaling {
+impl ScalingMethod {
     /// Fits the scaling to these rows, which should be the training split only. `None` for no
     /// scaling. A constant feature is only shifted.
-    pub fn fit(method: ScalingMethod, train: &Subset) -> Option<Self> {
-        let spreads = match &method {
+    pub fn fit(&self, train: &Subset) -> Option<Scaling> {
+        let spreads = match self {
             ScalingMethod::None => return None,
             ScalingMethod::Fixed(fixed) => return Some(fixed.spread(train.dataset().width())),
             ScalingMethod::MinMax | ScalingMethod::Standard => Spread::of(train),
         };
         let line = |spread: &Spread| {
-            let (offset, width) = match &method {
+            let (offset, width) = match self {
                 ScalingMethod::MinMax => (spread.low, spread.high - spread.low),
                 _ => (spread.mean, spread.deviation),
             };
@@ -164,7 +155,7 @@ mod tests {
     use ndarray::{Array2, array};
 
     use super::*;
-    use crate::data::{Dataset, Features, Labels, Shift};
+    use crate::{Dataset, Features, Labels, Shift};
 
     fn rows() -> Subset {
         // The last row is not a training row.
@@ -176,18 +167,18 @@ mod tests {
 
     #[test]
     fn training_rows_alone_decide() {
-        assert_eq!(Scaling::fit(ScalingMethod::None, &rows()), None);
-        let min_max = Scaling::fit(ScalingMethod::MinMax, &rows()).unwrap();
+        assert_eq!(ScalingMethod::None.fit(&rows()), None);
+        let min_max = ScalingMethod::MinMax.fit(&rows()).unwrap();
         assert_eq!(min_max, Scaling { offsets: vec![1.0, 5.0], factors: vec![0.5, 1.0] });
         let fixed = FixedScaling { offsets: vec![2.0], factors: vec![0.5, 0.25] };
         assert_eq!(fixed.problem(2), None);
         assert!(
             fixed.problem(3).is_some_and(|problem| problem.starts_with("factors has 2 values"))
         );
-        let given = Scaling::fit(ScalingMethod::Fixed(fixed.clone()), &rows()).unwrap();
+        let given = ScalingMethod::Fixed(fixed.clone()).fit(&rows()).unwrap();
         assert_eq!(given, Scaling { offsets: vec![2.0, 2.0], factors: vec![0.5, 0.25] });
         assert_eq!(FixedScaling::new(&given), fixed);
-        let standard = Scaling::fit(ScalingMethod::Standard, &rows()).unwrap();
+        let standard = ScalingMethod::Standard.fit(&rows()).unwrap();
         assert_eq!(standard, Scaling { offsets: vec![2.0, 5.0], factors: vec![1.0, 1.0] });
     }
 
@@ -218,7 +209,7 @@ mod tests {
             let rows = column(&values);
             assert_eq!(Spread::of(&rows)[0].is_constant(), is_constant, "{values:?}");
             for method in [ScalingMethod::Standard, ScalingMethod::MinMax] {
-                let scaling = Scaling::fit(method, &rows).map(Arc::new);
+                let scaling = method.fit(&rows).map(Arc::new);
                 let factor = scaling.as_ref().unwrap().factors[0];
                 assert_eq!(factor == 1.0, is_constant, "{values:?}");
                 let scaled = rows.clone().scaled(scaling);
@@ -243,7 +234,7 @@ mod tests {
 
     #[test]
     fn rows_are_gathered_scaled() {
-        let scaling = Scaling::fit(ScalingMethod::MinMax, &rows()).map(Arc::new);
+        let scaling = ScalingMethod::MinMax.fit(&rows()).map(Arc::new);
         let mut out = [0.0_f32; 2];
         rows().scaled(scaling).gather(1, Shift::NONE, &mut out);
         assert_eq!(out, [1.0, 0.0]);

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use ndarray::ArrayView1;
 
 use super::{Dataset, DeformMemory, Deformer, Features, Scaling, Shift, Stage, Targets};
-use crate::network::{Real, TargetRows};
-use crate::vectorized::{Loop, vectorized};
+use thimble_numeric::scalar::Scalar;
+use thimble_numeric::targets::TargetRows;
+use thimble_numeric::vectorized::{Loop, vectorized};
 
 /// Ordered rows of a dataset.
 #[derive(Clone, Debug)]
@@ -30,7 +31,7 @@ pub struct TargetBuffer<T> {
     units: Vec<T>,
 }
 
-impl<T: Real> TargetBuffer<T> {
+impl<T: Scalar> TargetBuffer<T> {
     /// Gathers the targets of these positions. Allocates only for a batch that is larger than all
     /// previous ones.
     pub fn gather(&mut self, subset: &Subset, positions: impl Iterator<Item = usize>) {
@@ -198,7 +199,7 @@ impl Subset {
     ///
     /// # Shapes
     /// `out` has [`Dataset::width`] elements.
-    pub fn gather<T: Real>(&self, position: usize, shift: Shift, out: &mut [T]) {
+    pub fn gather<T: Scalar>(&self, position: usize, shift: Shift, out: &mut [T]) {
         self.gather_shifted(position, shift, out);
         self.scale(out);
     }
@@ -262,7 +263,7 @@ impl Subset {
     }
 
     /// Applies the input stage or the scaling to a row.
-    fn scale<T: Real>(&self, out: &mut [T]) {
+    fn scale<T: Scalar>(&self, out: &mut [T]) {
         if let Some(stage) = &self.stage {
             let (one, ends) = (T::one(), stage.offsets.iter().zip(&stage.factors));
             for (value, (&offset, &factor)) in out.iter_mut().zip(ends) {
@@ -281,11 +282,11 @@ impl Subset {
     ///
     /// # Shapes
     /// `out` has [`Dataset::width`] elements.
-    pub fn gather_raw<T: Real>(&self, position: usize, out: &mut [T]) {
+    pub fn gather_raw<T: Scalar>(&self, position: usize, out: &mut [T]) {
         self.gather_shifted(position, Shift::NONE, out);
     }
 
-    fn gather_shifted<T: Real>(&self, position: usize, shift: Shift, out: &mut [T]) {
+    fn gather_shifted<T: Scalar>(&self, position: usize, shift: Shift, out: &mut [T]) {
         let row = self.rows[position] as usize;
         match self.dataset.features() {
             Features::Bytes { values, scale } => {
@@ -318,7 +319,7 @@ impl Subset {
 
 struct FromBytes;
 
-impl<T: Real> Loop<(&[u8], T, &mut [T])> for FromBytes {
+impl<T: Scalar> Loop<(&[u8], T, &mut [T])> for FromBytes {
     type Output = ();
 
     #[inline(always)]

@@ -5,10 +5,10 @@ use super::{Scaling, ScalingMethod, Subset};
 /// Spread relative to the offset below which an `f32` target counts as constant.
 const RESOLUTION: f64 = 1e-7;
 
-impl Scaling {
+impl ScalingMethod {
     /// Fits the scaling of each target to these rows, which should be the training split only, in
     /// double precision. `None` for no scaling and for classes. A constant target is only shifted.
-    pub fn fit_targets(method: ScalingMethod, train: &Subset) -> Option<Self> {
+    pub fn fit_targets(&self, train: &Subset) -> Option<Scaling> {
         let outputs = train.values(0)?.len();
         let column = |output: usize| {
             let rows = (0..train.len()).filter_map(move |position| train.values(position));
@@ -16,7 +16,7 @@ impl Scaling {
         };
         // Offset and spread of each target.
         let fitted = |output: usize| -> Option<(f64, f64)> {
-            Some(match &method {
+            Some(match self {
                 // Fixed scaling is of features; the preset's check refuses it for targets.
                 ScalingMethod::None | ScalingMethod::Fixed(_) => return None,
                 ScalingMethod::MinMax => {
@@ -42,23 +42,6 @@ impl Scaling {
             factors: fitted.iter().map(factor).collect(),
         })
     }
-
-    /// Scales a number of this feature or output.
-    #[inline]
-    pub fn scale(&self, index: usize, value: f64) -> f64 {
-        (value - f64::from(self.offsets[index])) * f64::from(self.factors[index])
-    }
-
-    /// Inverts [`scale`](Self::scale).
-    #[inline]
-    pub fn unscale(&self, index: usize, scaled: f64) -> f64 {
-        scaled / f64::from(self.factors[index]) + f64::from(self.offsets[index])
-    }
-
-    /// Returns the size of one scaled unit of each feature or output.
-    pub fn units(&self) -> impl Iterator<Item = f64> + '_ {
-        self.factors.iter().map(|&factor| 1.0 / f64::from(factor))
-    }
 }
 
 #[cfg(test)]
@@ -68,8 +51,8 @@ mod tests {
     use ndarray::{Array2, array};
 
     use super::*;
-    use crate::data::{Dataset, Features, Labels, TargetBuffer, Values};
-    use crate::network::TargetRows;
+    use crate::{Dataset, Features, Labels, TargetBuffer, Values};
+    use thimble_numeric::targets::TargetRows;
 
     fn targets(values: Array2<f32>) -> Subset {
         let (rows, outputs) = values.dim();
@@ -82,12 +65,12 @@ mod tests {
     #[test]
     fn far_from_zero_the_spread_decides() {
         let rows = targets(array![[101_205.0, 5.0, 0.02], [101_445.0, 5.0, -0.02]]);
-        let standard = Scaling::fit_targets(ScalingMethod::Standard, &rows).unwrap();
+        let standard = ScalingMethod::Standard.fit_targets(&rows).unwrap();
         assert_eq!(standard.offsets, [101_325.0, 5.0, 0.0]);
         assert_eq!(standard.factors, [1.0 / 120.0, 1.0, 50.0]);
-        let min_max = Scaling::fit_targets(ScalingMethod::MinMax, &rows).unwrap();
+        let min_max = ScalingMethod::MinMax.fit_targets(&rows).unwrap();
         assert_eq!((min_max.offsets[0], min_max.factors[0]), (101_205.0, 1.0 / 240.0));
-        assert_eq!(Scaling::fit_targets(ScalingMethod::None, &rows), None);
+        assert_eq!(ScalingMethod::None.fit_targets(&rows), None);
         for value in [101_205.0, 101_325.5] {
             let back = standard.unscale(0, standard.scale(0, value));
             assert!((back - value).abs() < 1e-9, "{back}");
@@ -101,7 +84,7 @@ mod tests {
         let labels = Labels { indices: vec![0, 1], names: vec!["a".into(), "b".into()] };
         let features = Features::Reals(array![[1.0], [2.0]]);
         let rows = Subset::all(Arc::new(Dataset::new("d", vec![1], features, labels).unwrap()));
-        assert_eq!(Scaling::fit_targets(ScalingMethod::Standard, &rows), None);
+        assert_eq!(ScalingMethod::Standard.fit_targets(&rows), None);
     }
 
     #[test]
@@ -110,7 +93,7 @@ mod tests {
         let mut buffer = TargetBuffer::<f32>::default();
         buffer.gather(&rows, 0..2);
         assert!(matches!(buffer.rows(), TargetRows::Values([10.0, 1.0, 30.0, 1.0])));
-        let scaling = Scaling::fit_targets(ScalingMethod::Standard, &rows).map(Arc::new);
+        let scaling = ScalingMethod::Standard.fit_targets(&rows).map(Arc::new);
         buffer.gather(&rows.target_scaled(scaling), 0..2);
         let TargetRows::ScaledValues(values, units) = buffer.rows() else { panic!("not scaled") };
         assert_eq!((values, units), ([-1.0, 0.0, 1.0, 0.0].as_slice(), [10.0, 1.0].as_slice()));

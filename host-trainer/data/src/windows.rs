@@ -12,7 +12,7 @@ use thimble_support::foreign_text::shown;
 
 use super::window_feature::{BAND_RMS, LOG_BAND_RMS, WindowFeature, described, is_saturated};
 use super::{Dataset, Error, FeatureLabel, Features, Labels, Raw};
-use crate::validators::at_least_one;
+use thimble_numeric::validators::at_least_one;
 
 /// Windows over time series, and the features of each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,8 +1,8 @@
 //! Assembly of a trainable network: affine functions become input scaling or part of dense layers.
 
+use thimble_network::{Activation, DenseSpec, LayerSpec, Network};
+use thimble_numeric::scaling::Scaling;
 use thimble_support::foreign_text::shown;
-use thimble_train::data::Scaling;
-use thimble_train::network::{Activation, DenseSpec, LayerSpec, Network};
 
 use crate::error::{Error, Result};
 use crate::float_network::{FloatNetwork, Function, Line};
@@ -289,7 +289,7 @@ fn specs(layers: &[Layer]) -> Vec<LayerSpec> {
 
 #[cfg(test)]
 mod tests {
-    use thimble_train::network::Tape;
+    use thimble_network::Tape;
 
     use super::*;
     use crate::float_network::Step;

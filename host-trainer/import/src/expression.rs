@@ -1,8 +1,8 @@
 //! Values of a graph (ONNX, TensorFlow Lite) that depend on the input, and their conversion to a chain.
 
 use model_format::Quantization;
+use thimble_network::Activation;
 use thimble_support::foreign_text::shown;
-use thimble_train::network::Activation;
 
 use crate::error::{Error, Result};
 use crate::float_network::{FloatNetwork, Function, Line};

@@ -3,7 +3,7 @@
 use model_format::Quantization;
 use model_format::limits::MAX_WIDTH;
 pub use thimble_convert::line::Line;
-use thimble_train::network::{Activation, Head};
+use thimble_network::{Activation, Head};
 
 use crate::error::{Error, Result};
 

@@ -1,6 +1,6 @@
 //! Element-wise functions of other frameworks, as activations between scalar affine functions.
 
-use thimble_train::network::Activation;
+use thimble_network::Activation;
 
 use crate::float_network::{FloatNetwork, Function, Line};
 

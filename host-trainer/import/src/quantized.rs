@@ -11,7 +11,7 @@ use model_format::{Clamp, Encoding, Multiplier, Quantization, WeightLayout};
 use thimble_convert::import::Chain;
 use thimble_convert::split::{MAX_WEIGHT, split};
 use thimble_convert::tables;
-use thimble_train::network::Activation;
+use thimble_network::Activation;
 
 use crate::error::{Error, Result};
 use crate::float_network::{FloatNetwork, Function, Line, Step};

@@ -1,6 +1,6 @@
 //! Recognition of activations that a graph computes in pieces, by their values.
 
-use thimble_train::network::Activation;
+use thimble_network::Activation;
 
 use crate::expression::{Expressions, Kind};
 use crate::float_network::Line;

@@ -128,7 +128,7 @@ impl BatchNormalization {
     }
 
     /// Updates the running averages with the statistics of a mini-batch.
-    pub(super) fn follow<T: Real>(&self, state: &mut [T], statistics: &[T]) {
+    pub fn follow<T: Real>(&self, state: &mut [T], statistics: &[T]) {
         let keep = T::from_f64(self.momentum);
         for (average, &seen) in state.iter_mut().zip(statistics) {
             *average = keep * *average + (T::one() - keep) * seen;

@@ -4,7 +4,7 @@
 use thimble_support::random::mix;
 
 use super::Real;
-use crate::vectorized::{Loop, vectorized};
+use thimble_numeric::vectorized::{Loop, vectorized};
 
 /// Key of the counter-based random numbers of one training step.
 ///

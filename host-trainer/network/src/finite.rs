@@ -64,7 +64,7 @@ impl<T: Real> Network<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Activation, DenseSpec, LayerSpec};
+    use crate::{Activation, DenseSpec, LayerSpec};
 
     #[test]
     fn the_layer_and_the_place_are_named() {

@@ -16,13 +16,13 @@ const TILE: usize = 6;
 /// Terms and order of each sum do not depend on the division of parameters and batch among threads.
 /// Any number of threads computes the same bits.
 #[derive(Clone, Debug)]
-pub(crate) struct GradientPlan {
+pub struct GradientPlan {
     layers: Vec<(Layer, Range<usize>, Range<usize>)>,
 }
 
 /// Scratch memory for sums of gradients, one per thread.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct GradientMemory<T> {
+pub struct GradientMemory<T> {
     sums: Vec<T>,
 }
 
@@ -122,8 +122,8 @@ fn sized<T: Real>(buffer: &mut Vec<T>, length: usize) -> &mut [T] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::model::tests::{dense, normalization};
-    use crate::network::{Activation, Noise, Objective, TargetRows};
+    use crate::model::tests::{dense, normalization};
+    use crate::{Activation, Noise, Objective, TargetRows};
 
     #[test]
     fn spans_and_parts_change_no_bit() {

@@ -7,7 +7,7 @@ use rand::rngs::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::Real;
-use crate::validators::{finite, positive};
+use thimble_numeric::validators::{finite, positive};
 
 /// Initial distribution of a layer's weights or biases.
 #[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]

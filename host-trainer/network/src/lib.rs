@@ -1,5 +1,7 @@
 //! Float networks: layers, losses, forward pass and backpropagation.
 
+pub mod grid;
+
 mod activation;
 mod batch_normalization;
 mod dense;
@@ -24,14 +26,12 @@ pub use batch_normalization::BatchNormalization;
 pub use dense::Dense;
 pub use dropout::Noise;
 pub use fake_quantization::{Clipping, FakeQuantization, InputRanges, Points, code};
-pub(crate) use fake_quantization::{
-    RowScale, first_scale, quantize_row, scale_gradient, scale_unit,
-};
+pub use fake_quantization::{RowScale, first_scale, quantize_row, scale_gradient, scale_unit};
 pub use finite::NotFinite;
-pub(crate) use gradients::{GradientMemory, GradientPlan};
+pub use gradients::{GradientMemory, GradientPlan};
 pub use head::Head;
 pub use initializer::Initializer;
-pub use loss::{BatchScore, Loss, SoftRows, TargetRows};
+pub use loss::{BatchScore, Loss};
 pub use matmul::PackedOperand;
 pub use model::{Layer, LayerView, Network};
 pub use objective::Objective;
@@ -40,3 +40,5 @@ pub use penalty::Penalty;
 pub use real::Real;
 pub use spec::{DenseSpec, LayerSpec, NetworkError};
 pub use tape::Tape;
+pub use thimble_numeric::scalar::Scalar;
+pub use thimble_numeric::targets::{SoftRows, TargetRows};

@@ -198,7 +198,7 @@ impl<T: Real> Network<T> {
     }
 
     /// Multiplies the weights of all dense layers, but no biases.
-    pub(crate) fn scale_weights(&mut self, factor: T) {
+    pub fn scale_weights(&mut self, factor: T) {
         for placed in &self.layers {
             if let Layer::Dense(dense) = &placed.layer {
                 let start = placed.parameters.start;
@@ -225,7 +225,7 @@ impl<T: Real> Network<T> {
     }
 
     /// Returns the fake quantization for mutation.
-    pub(crate) fn fake_quantization_mut(&mut self) -> Option<&mut FakeQuantization<T>> {
+    pub fn fake_quantization_mut(&mut self) -> Option<&mut FakeQuantization<T>> {
         self.fake_quantization.as_deref_mut()
     }
 
@@ -235,17 +235,17 @@ impl<T: Real> Network<T> {
     }
 
     /// Takes the fake quantization, to be put back.
-    pub(crate) fn take_fake_quantization(&mut self) -> Option<Box<FakeQuantization<T>>> {
+    pub fn take_fake_quantization(&mut self) -> Option<Box<FakeQuantization<T>>> {
         self.fake_quantization.take()
     }
 
     /// Puts back the fake quantization.
-    pub(crate) fn put_fake_quantization(&mut self, fake: Box<FakeQuantization<T>>) {
+    pub fn put_fake_quantization(&mut self, fake: Box<FakeQuantization<T>>) {
         self.fake_quantization = Some(fake);
     }
 
     /// Iterates over the dense layers, first to last, each with its range of the parameters.
-    pub(crate) fn dense_ranges(&self) -> impl Iterator<Item = (Dense, Range<usize>)> {
+    pub fn dense_ranges(&self) -> impl Iterator<Item = (Dense, Range<usize>)> {
         self.layers.iter().filter_map(|placed| match placed.layer {
             Layer::Dense(dense) => Some((dense, placed.parameters.clone())),
             _ => None,
@@ -264,7 +264,7 @@ impl<T: Real> Network<T> {
 
     /// Updates the running means and variances with the statistics of a mini-batch, in the layout
     /// of the state.
-    pub(crate) fn follow(&mut self, statistics: &[T]) {
+    pub fn follow(&mut self, statistics: &[T]) {
         for placed in &self.layers {
             if let Layer::BatchNormalization(layer) = &placed.layer {
                 let range = placed.state.clone();

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::Real;
-use crate::vectorized::{Loop, vectorized};
+use super::{Real, Scalar};
+use thimble_numeric::vectorized::{Loop, vectorized};
 
 /// Regularization term of a layer's weights, l1 · Σ |w| + l2 · Σ w², as in Keras. Biases have none.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,12 +28,7 @@ impl Penalty {
     /// `parameters` and `gradients` have the same length. Their first element has the index
     /// `offset` among all parameters.
     #[inline(always)]
-    pub(crate) fn add_gradient<T: Real>(
-        &self,
-        offset: usize,
-        parameters: &[T],
-        gradients: &mut [T],
-    ) {
+    pub fn add_gradient<T: Real>(&self, offset: usize, parameters: &[T], gradients: &mut [T]) {
         let start = self.weights.start.max(offset);
         let end = self.weights.end.min(offset + parameters.len());
         if start >= end {
@@ -64,7 +59,7 @@ impl<T: Real> Loop<(&Penalty, &[T])> for Sum {
     fn run((penalty, weights): (&Penalty, &[T])) -> f64 {
         const LANES: usize = 8;
         let term = |&w: &T| {
-            let w = Real::to_f64(w);
+            let w = Scalar::to_f64(w);
             penalty.l1 * w.abs() + penalty.l2 * w * w
         };
         let (lines, rest) = weights.as_chunks::<LANES>();

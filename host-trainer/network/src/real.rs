@@ -1,4 +1,4 @@
-//! Floating-point types of networks: `f32` and `f64`.
+//! What a network computes with `f32` and `f64`.
 
 use std::fmt::{Debug, Display};
 use std::iter::Sum;
@@ -6,7 +6,7 @@ use std::ops::{AddAssign, MulAssign, SubAssign};
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, LinalgScalar};
-use num_traits::Float;
+use thimble_numeric::scalar::Scalar;
 
 use super::matmul::{PackedOperand, matmul_f32, pack_f32};
 use super::transpose::{transpose, transpose_f32};
@@ -14,26 +14,8 @@ use super::transpose::{transpose, transpose_f32};
 /// Floating-point type of a network. Training uses `f32`. Tests use `f64` to compare the gradients
 /// of the same code with finite differences.
 pub trait Real:
-    Float
-    + LinalgScalar
-    + AddAssign
-    + SubAssign
-    + MulAssign
-    + Sum
-    + Debug
-    + Display
-    + Default
-    + Send
-    + Sync
+    Scalar + LinalgScalar + AddAssign + SubAssign + MulAssign + Sum + Debug + Display + Default
 {
-    /// Converts from `f32`, exactly.
-    fn from_f32(value: f32) -> Self;
-    /// Converts from `f64`, to the nearest number.
-    fn from_f64(value: f64) -> Self;
-    /// Converts from a byte, exactly.
-    fn from_u8(value: u8) -> Self;
-    /// Converts to `f64`, exactly.
-    fn to_f64(self) -> f64;
     /// Computes tanh. The form for `f32` vectorizes.
     fn vector_tanh(self) -> Self;
     /// Computes the complementary error function 1 − erf x.
@@ -67,26 +49,6 @@ pub trait Real:
 }
 
 impl Real for f32 {
-    #[inline(always)]
-    fn from_f32(value: f32) -> Self {
-        value
-    }
-
-    #[inline(always)]
-    fn from_f64(value: f64) -> Self {
-        value as f32
-    }
-
-    #[inline(always)]
-    fn from_u8(value: u8) -> Self {
-        f32::from(value)
-    }
-
-    #[inline(always)]
-    fn to_f64(self) -> f64 {
-        f64::from(self)
-    }
-
     /// The rational approximation of Eigen (`Eigen/src/Core/MathFunctionsImpl.h`): odd degree 13
     /// over even degree 6, within a few units in the last place.
     #[inline(always)]
@@ -139,26 +101,6 @@ impl Real for f32 {
 }
 
 impl Real for f64 {
-    #[inline(always)]
-    fn from_f32(value: f32) -> Self {
-        f64::from(value)
-    }
-
-    #[inline(always)]
-    fn from_f64(value: f64) -> Self {
-        value
-    }
-
-    #[inline(always)]
-    fn from_u8(value: u8) -> Self {
-        f64::from(value)
-    }
-
-    #[inline(always)]
-    fn to_f64(self) -> f64 {
-        self
-    }
-
     #[inline(always)]
     fn vector_tanh(self) -> Self {
         self.tanh()

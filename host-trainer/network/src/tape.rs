@@ -314,12 +314,12 @@ impl<T: Real> Tape<T> {
 
     /// Returns the smallest and the largest value at each tracked point of fake quantization, in the
     /// last training pass.
-    pub(crate) fn seen(&self) -> &[[T; 2]] {
+    pub fn seen(&self) -> &[[T; 2]] {
         &self.seen
     }
 
     /// Returns means and variances of the last training pass, in the layout of the network's state.
-    pub(crate) fn statistics(&self) -> &[T] {
+    pub fn statistics(&self) -> &[T] {
         &self.statistics
     }
 }
@@ -332,8 +332,8 @@ fn either<'a, T>(rounded: &'a [T], exact: &'a [T]) -> &'a [T] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::model::tests::{dense, normalization};
-    use crate::network::{Activation, GradientMemory, GradientPlan, LayerSpec, Loss};
+    use crate::model::tests::{dense, normalization};
+    use crate::{Activation, GradientMemory, GradientPlan, LayerSpec, Loss};
 
     const NOISE: Noise = Noise { key: 5, first_row: 0 };
 

@@ -105,7 +105,7 @@ impl Drop for Set<'_> {
 
 /// [`rayon::join`] with spin-waiting: the side that finishes first waits for the other without
 /// sleeping.
-pub(crate) fn join(left: impl FnOnce() + Send, right: impl FnOnce() + Send) {
+pub fn join(left: impl FnOnce() + Send, right: impl FnOnce() + Send) {
     let (begun, done) = (AtomicBool::new(false), AtomicBool::new(false));
     rayon::join(
         || {
@@ -125,7 +125,7 @@ pub(crate) fn join(left: impl FnOnce() + Send, right: impl FnOnce() + Send) {
 }
 
 /// Calls `work` with each element and its index, in parallel.
-pub(crate) fn for_each_parallel<W: Send>(
+pub fn for_each_parallel<W: Send>(
     items: &mut [W],
     first: usize,
     work: &(impl Fn(usize, &mut W) + Sync),

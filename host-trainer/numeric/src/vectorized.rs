@@ -8,7 +8,7 @@ use pulp::{Simd, WithSimd};
 ///
 /// `run` must be `#[inline(always)]`, and so must every function that it calls. A function or
 /// closure that is not inlined is compiled for the baseline instruction set.
-pub(crate) trait Loop<Arguments> {
+pub trait Loop<Arguments> {
     /// Result of the loop.
     type Output;
 
@@ -19,7 +19,7 @@ pub(crate) trait Loop<Arguments> {
 /// Runs a loop with the widest SIMD instructions of this processor: AVX-512, AVX2, NEON, or scalar
 /// code.
 #[inline]
-pub(crate) fn vectorized<L: Loop<A>, A>(arguments: A) -> L::Output {
+pub fn vectorized<L: Loop<A>, A>(arguments: A) -> L::Output {
     struct Op<L, A>(A, PhantomData<L>);
 
     impl<L: Loop<A>, A> WithSimd for Op<L, A> {

@@ -1,6 +1,6 @@
 //! Averaging of images to fewer pixels: `data.pool` and `data.resize`.
 
-use thimble_train::data::{Dataset, Error, Loaded, image_shape};
+use thimble_data::{Dataset, Error, Loaded, image_shape};
 
 use super::DataSettings;
 

@@ -1,7 +1,7 @@
 //! The presets of the courses' notebooks, compared with what the notebooks state.
 
-use thimble_train::data::{Amount, Function, HoldOut, ScalingMethod, Source};
-use thimble_train::network::{Initializer, LayerSpec};
+use thimble_data::{Amount, Function, HoldOut, ScalingMethod, Source};
+use thimble_network::{Initializer, LayerSpec};
 use thimble_train::train::{EpsilonPlacement, Monitor, OptimizerSettings, Schedule};
 
 use super::{Preset, find};

@@ -3,11 +3,14 @@
 use model_format::DataType;
 use serde::{Deserialize, Serialize};
 
-use thimble_train::data::{
-    self, Amount, HoldOut, Loaded, Locations, Raw, ScalingMethod, Source, Splits, TestRows,
+use thimble_data::{
+    Amount, Dataset, Error, Features, HoldOut, Loaded, Locations, Raw, ScalingMethod, Source,
+    Splits, TestRows,
 };
-use thimble_train::network::{Activation, DenseSpec, Initializer, LayerSpec};
-use thimble_train::validators::{below_one, not_negative, optional_at_least_one, positive, width};
+use thimble_network::{Activation, DenseSpec, Initializer, LayerSpec};
+use thimble_numeric::validators::{
+    below_one, not_negative, optional_at_least_one, positive, width,
+};
 use thimble_train::{quantize, train};
 
 /// All settings of a training. [`Preset::read`] parses and checks it.
@@ -111,9 +114,9 @@ impl DataSettings {
     }
 
     /// Returns the rows as raw ADC counts, with the share that saturated.
-    fn counted(&self, dataset: data::Dataset) -> Result<data::Dataset, data::Error> {
+    fn counted(&self, dataset: Dataset) -> Result<Dataset, Error> {
         let mut intake = dataset.intake().cloned().unwrap_or_default();
-        if let data::Features::Reals(values) = dataset.features() {
+        if let Features::Reals(values) = dataset.features() {
             let rows = values.nrows() as f64;
             let columns = values.columns().into_iter().enumerate();
             let share = |(feature, column): (usize, ndarray::ArrayView1<'_, f32>)| {
@@ -140,7 +143,7 @@ impl DataSettings {
     ///
     /// # Errors
     /// Those of [`Splits::new`].
-    pub fn split(&self, loaded: Loaded, seed: u64) -> Result<Splits, data::Error> {
+    pub fn split(&self, loaded: Loaded, seed: u64) -> Result<Splits, Error> {
         let test = self.test.clone().or_else(|| self.default_test());
         let test = test.as_ref().and_then(TestRows::hold_out);
         Splits::new(loaded, test, self.validation, seed)
@@ -150,9 +153,9 @@ impl DataSettings {
     /// is set.
     ///
     /// # Errors
-    /// Those of [`Source::load`], and [`data::Error::Dataset`] if `raw` does not match the
+    /// Those of [`Source::load`], and [`Error::Dataset`] if `raw` does not match the
     /// features.
-    pub fn load(&self, locations: &Locations, seed: u64) -> Result<Loaded, data::Error> {
+    pub fn load(&self, locations: &Locations, seed: u64) -> Result<Loaded, Error> {
         let mut loaded = self.dataset.load(locations, seed)?;
         if let (Some(TestRows::File(file)), Source::Csv(table)) = (&self.test, &self.dataset) {
             loaded.test = Some(table.load_another(file, &loaded.train)?);

@@ -1,8 +1,8 @@
 //! Outputs of a layer for many rows.
 
-use thimble_train::data::Subset;
+use thimble_data::Subset;
+use thimble_network::{Layer, Network};
 use thimble_train::evaluate::layer_outputs;
-use thimble_train::network::{Layer, Network};
 
 /// Rows per forward pass.
 const CHUNK: usize = 256;
@@ -94,7 +94,7 @@ impl ChosenLayer {
 
 #[cfg(test)]
 mod tests {
-    use thimble_train::network::{Activation, DenseSpec, LayerSpec};
+    use thimble_network::{Activation, DenseSpec, LayerSpec};
 
     use super::*;
 

@@ -7,8 +7,8 @@ use model_format::Model;
 use ndarray::Array2;
 
 use crate::data::{
-    self, Dataset, FeatureLabel, Features, Labels, Raw, Row, RowReader, Scaling, ScalingMethod,
-    Subset, Targets, Values,
+    self, Dataset, FeatureLabel, Features, Labels, Raw, Row, RowReader, ScalingMethod, Subset,
+    Targets, Values,
 };
 use crate::evaluate::{Evaluation, Int8Error, evaluate_float, evaluate_int8};
 use crate::foreign_text::spreadsheet_cell;
@@ -49,7 +49,7 @@ impl RowScaling {
             RowScaling::Training(train) => train.with_dataset(dataset),
             RowScaling::Fixed(method) => {
                 let rows = Subset::all(dataset);
-                let scaling = Scaling::fit(method.clone(), &rows);
+                let scaling = method.fit(&rows);
                 rows.scaled(scaling.map(Arc::new))
             }
         }

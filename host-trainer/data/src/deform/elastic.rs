@@ -5,7 +5,7 @@ use std::f64::consts::SQRT_2;
 
 use thimble_support::random::SplitMix;
 
-use crate::vectorized::{Loop, vectorized};
+use thimble_numeric::vectorized::{Loop, vectorized};
 
 /// Distinct offsets of windows per axis.
 const OFFSETS: usize = 256;

@@ -10,7 +10,7 @@ use thimble_support::random::{SplitMix, mix};
 use warp::Warp;
 
 use super::Shift;
-use crate::vectorized::{Loop, vectorized};
+use thimble_numeric::vectorized::{Loop, vectorized};
 
 /// Magnitudes of a random deformation. All are 0 for none.
 #[derive(Clone, Copy, Debug, PartialEq)]

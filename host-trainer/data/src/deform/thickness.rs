@@ -1,6 +1,6 @@
 //! Thickness of strokes: gray-scale dilation and erosion by a fraction of a pixel.
 
-use crate::vectorized::{Loop, vectorized};
+use thimble_numeric::vectorized::{Loop, vectorized};
 
 /// Makes bright strokes thicker by `pixels` on each side, or thinner if negative; at most one pixel.
 ///

@@ -1,6 +1,6 @@
 //! Bilinear resampling of an image at arbitrary places.
 
-use crate::vectorized::{Loop, vectorized};
+use thimble_numeric::vectorized::{Loop, vectorized};
 
 /// Adding it rounds a number from 0 to 2²² to an integer, which is then in the low bits.
 const ROUNDING: f32 = 12_582_912.0;

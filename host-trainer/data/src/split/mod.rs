@@ -12,8 +12,8 @@ use thimble_support::random::{Stream, stream};
 
 pub use self::fold::Fold;
 use self::units::Units;
-use super::{Dataset, Error, Loaded, Scaling, ScalingMethod, Subset};
-use crate::validators::{at_least_one, proper_fraction};
+use super::{Dataset, Error, Loaded, ScalingMethod, Subset};
+use thimble_numeric::validators::{at_least_one, proper_fraction};
 
 /// Selection of the rows of a split.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -221,7 +221,7 @@ impl Splits {
 
     /// Returns all splits with target scaling for the loss, fitted on the training split.
     pub fn target_scaled(self, method: ScalingMethod) -> Self {
-        let scaling = Scaling::fit_targets(method, &self.train).map(Arc::new);
+        let scaling = method.fit_targets(&self.train).map(Arc::new);
         self.each(|rows| rows.target_scaled(scaling.clone()))
     }
 
@@ -242,7 +242,7 @@ impl Splits {
 
     /// Returns all splits with feature scaling, fitted on the training split.
     pub fn scaled(self, method: ScalingMethod) -> Self {
-        let scaling = Scaling::fit(method, &self.train).map(Arc::new);
+        let scaling = method.fit(&self.train).map(Arc::new);
         Splits {
             train: self.train.scaled(scaling.clone()),
             validation: self.validation.map(|rows| rows.scaled(scaling.clone())),
@@ -257,7 +257,7 @@ mod tests {
     use ndarray::Array2;
 
     use super::*;
-    use crate::data::{Features, Labels, Locations, Source};
+    use crate::{Features, Labels, Locations, Source};
 
     fn dataset(labels: &[u16]) -> Loaded {
         let features = Features::Reals(Array2::zeros((labels.len(), 1)));
@@ -322,10 +322,9 @@ mod tests {
             std::fs::write(folder.path().join(name), text).unwrap();
             folder.path().join(name)
         };
-        let target = crate::data::TableTarget::Classes("c".into());
-        let mut table =
-            crate::data::Table::new(write("a.csv", "x,c\n1,a\n3,b\n,a\n1000,b\n"), target);
-        table.missing = crate::data::Missing::Mean;
+        let target = crate::TableTarget::Classes("c".into());
+        let mut table = crate::Table::new(write("a.csv", "x,c\n1,a\n3,b\n,a\n1000,b\n"), target);
+        table.missing = crate::Missing::Mean;
         let train = table.load().unwrap();
         let test = table.load_another(&write("b.csv", "x,c\n?,a\n"), &train).unwrap();
         let loaded = |test| Loaded {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rand::seq::SliceRandom;
 
 use super::{Amount, Fold, HoldOut};
-use crate::data::Dataset;
+use crate::Dataset;
 
 impl HoldOut {
     /// Moves rows out of `rows` and returns them. Both stay sorted.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use serde_json::Value;
+use thimble_network::Activation;
 use thimble_support::foreign_text::shown;
-use thimble_train::network::Activation;
 
 use crate::error::{Error, Result};
 use crate::float_network::Line;

@@ -1,6 +1,6 @@
 //! Operators of ONNX, each as constants or computed values.
 
-use thimble_train::network::Activation;
+use thimble_network::Activation;
 
 use super::graph::{Place, Value, Walk};
 use super::linear::{arithmetic, batch_normalization, gemm, matmul, scaler, sum};

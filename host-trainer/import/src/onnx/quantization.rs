@@ -5,7 +5,7 @@
 //! definition. The integers of weights are found again by their scales.
 
 use model_format::Quantization;
-use thimble_train::network::Activation;
+use thimble_network::Activation;
 
 use super::graph::{Place, Value, Walk};
 use super::linear::dense;

@@ -5,8 +5,8 @@ mod constant;
 use std::collections::HashMap;
 
 use thimble_convert::import::{OperatorContents, contents, is_float};
+use thimble_network::Activation;
 use thimble_support::foreign_text::shown;
-use thimble_train::network::Activation;
 
 use crate::error::{Error, Result};
 use crate::expression::{Binary, Expression, Expressions, Kind, Unary};

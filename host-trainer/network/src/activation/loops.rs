@@ -1,15 +1,15 @@
 //! Activation functions over the rows of a mini-batch, forward and backward.
 
 use super::Activation;
-use crate::network::{Head, Real};
-use crate::vectorized::{Loop, vectorized};
+use crate::{Head, Real};
+use thimble_numeric::vectorized::{Loop, vectorized};
 
 impl Activation {
     /// Adds the biases to each row and applies the activation, in one pass.
     ///
     /// # Shapes
     /// `values` is rows × width, `biases` has width elements.
-    pub(in crate::network) fn apply_with_bias<T: Real>(self, values: &mut [T], biases: &[T]) {
+    pub(crate) fn apply_with_bias<T: Real>(self, values: &mut [T], biases: &[T]) {
         vectorized::<ApplyWithBias, _>((self, values, biases));
         if self == Activation::Softmax {
             softmax_rows(biases.len(), values);
@@ -20,7 +20,7 @@ impl Activation {
     ///
     /// # Shapes
     /// `input` and `output` are rows × `width`.
-    pub(in crate::network) fn apply<T: Real>(self, width: usize, input: &[T], output: &mut [T]) {
+    pub(crate) fn apply<T: Real>(self, width: usize, input: &[T], output: &mut [T]) {
         output.copy_from_slice(input);
         match self {
             Activation::Softmax => softmax_rows(width, output),
@@ -33,7 +33,7 @@ impl Activation {
     /// # Shapes
     /// `inputs`, `outputs` and `gradient` are rows × `width`. `inputs`, the pre-activations, may be
     /// empty unless the function [`needs_input`](Self::needs_input).
-    pub(in crate::network) fn backward<T: Real>(
+    pub(crate) fn backward<T: Real>(
         self,
         width: usize,
         inputs: &[T],

@@ -98,7 +98,7 @@ impl Activation {
 
     /// Returns `true` if the derivative cannot be computed from the output alone, because the
     /// function has the same value at two places.
-    pub(in crate::network) fn needs_input(self) -> bool {
+    pub(crate) fn needs_input(self) -> bool {
         use Activation::{Gelu, GeluTanh, HardSilu, Mish, Silu};
         matches!(self, Gelu | GeluTanh | Silu | HardSilu | Mish)
     }
@@ -138,7 +138,7 @@ impl Activation {
     /// function [`needs_input`](Self::needs_input). At the corners of ReLU and its variants it is
     /// the left derivative, as in TensorFlow and PyTorch (0 for ReLU).
     #[inline(always)]
-    pub(in crate::network) fn derivative<T: Real>(self, x: T, y: T) -> T {
+    pub(crate) fn derivative<T: Real>(self, x: T, y: T) -> T {
         let (zero, one) = (T::zero(), T::one());
         match self {
             Activation::Linear | Activation::Softmax => one,

@@ -2,8 +2,8 @@
 
 use model_format::{Clamp, Quantization};
 
-use crate::network::Real;
-use crate::vectorized::{Loop, vectorized};
+use crate::Real;
+use thimble_numeric::vectorized::{Loop, vectorized};
 
 /// Rounding of values to the steps of a quantization, in real numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]

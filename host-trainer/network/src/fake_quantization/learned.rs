@@ -9,8 +9,8 @@
 use model_format::WeightType;
 
 use super::weights::{Codes, LANES, distance};
-use crate::network::Real;
-use crate::vectorized::{Loop, vectorized};
+use crate::Real;
+use thimble_numeric::vectorized::{Loop, vectorized};
 
 /// Returns the largest weight of a type in steps.
 fn most_steps(weight_type: WeightType) -> f64 {

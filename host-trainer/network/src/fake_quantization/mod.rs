@@ -21,7 +21,7 @@ pub use learned::{first_scale, scale_gradient, scale_unit};
 pub use points::{Point, Points};
 pub use weights::{Clipping, RowScale, code, quantize_row};
 
-use super::Real;
+use super::{Real, Scalar};
 use crate::grid::{Range, WeightGrid};
 
 /// Ranges of the input features: middle and half width of each, in the units of the network's
@@ -90,7 +90,7 @@ impl<T: Real> FakeQuantization<T> {
     }
 
     /// Returns the levels of the weights of each dense layer, for mutation.
-    pub(crate) fn weights_mut(&mut self) -> &mut [WeightGrid] {
+    pub fn weights_mut(&mut self) -> &mut [WeightGrid] {
         &mut self.weights
     }
 
@@ -133,10 +133,11 @@ impl<T: Real> FakeQuantization<T> {
     ///
     /// # Shapes
     /// `seen` has the smallest and the largest value of each tracked point.
-    pub(crate) fn follow(&mut self, seen: &[[T; 2]], momentum: f64) {
+    pub fn follow(&mut self, seen: &[[T; 2]], momentum: f64) {
         let keep = if self.is_empty() { 0.0 } else { momentum };
-        let mean =
-            |old: f32, seen: T| (keep * f64::from(old) + (1.0 - keep) * Real::to_f64(seen)) as f32;
+        let mean = |old: f32, seen: T| {
+            (keep * f64::from(old) + (1.0 - keep) * Scalar::to_f64(seen)) as f32
+        };
         for (range, &[low, high]) in self.ranges.iter_mut().zip(seen) {
             *range = Range::new(mean(range.low(), low), mean(range.high(), high));
         }

@@ -2,7 +2,7 @@
 
 use model_format::{DataType, Quantization};
 
-use crate::network::{Activation, Head, Layer, Network, NetworkError, Real};
+use crate::{Activation, Head, Layer, Network, NetworkError, Real};
 
 /// A point at which activations are rounded.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -155,8 +155,8 @@ fn table(activation: Activation, data_type: DataType) -> Option<Quantization> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::LayerSpec;
-    use crate::network::model::tests::{dense, normalization};
+    use crate::LayerSpec;
+    use crate::model::tests::{dense, normalization};
 
     fn places(layers: &[LayerSpec]) -> Vec<(bool, bool)> {
         let network = Network::<f32>::new(2, layers, 1).unwrap();

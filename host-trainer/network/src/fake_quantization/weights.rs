@@ -4,8 +4,8 @@ use model_format::WeightType;
 use serde::{Deserialize, Serialize};
 
 use super::learned::first_scale;
-use crate::network::Real;
-use crate::vectorized::{Loop, vectorized};
+use crate::Real;
+use thimble_numeric::vectorized::{Loop, vectorized};
 
 /// Returns the distance of neighboring codes.
 pub(super) const fn distance(weight_type: WeightType) -> i8 {

@@ -2,8 +2,8 @@
 
 mod targets;
 
-use thimble_train::data::{Dataset, ScalingMethod, Source, TargetKind, TestRows};
-use thimble_train::network::{Activation, Head, Loss, Network, NetworkError};
+use thimble_data::{Dataset, ScalingMethod, Source, TargetKind, TestRows};
+use thimble_network::{Activation, Head, Loss, Network, NetworkError};
 use thimble_train::train::{AwareError, Monitor};
 
 use self::targets::explained;
@@ -346,10 +346,10 @@ fn wrong(key: &str, problem: String) -> Result<(), Wrong> {
 }
 
 /// Returns the same layers with one unit each, which suffices for the check and allocates little.
-fn narrow(layers: &[thimble_train::network::LayerSpec]) -> Vec<thimble_train::network::LayerSpec> {
+fn narrow(layers: &[thimble_network::LayerSpec]) -> Vec<thimble_network::LayerSpec> {
     let mut layers = layers.to_vec();
     for layer in &mut layers {
-        if let thimble_train::network::LayerSpec::Dense(dense) = layer {
+        if let thimble_network::LayerSpec::Dense(dense) = layer {
             dense.units = 1;
         }
     }

@@ -1,9 +1,9 @@
 //! Validation of network, loss and settings against the targets of the data.
 
+use thimble_data::{ScalingMethod, Source, TargetKind};
+use thimble_network::Loss;
 use thimble_support::foreign_text::shown;
-use thimble_train::data::{ScalingMethod, Source, TargetKind};
 use thimble_train::evaluate::Threshold;
-use thimble_train::network::Loss;
 
 use super::{Wrong, wrong};
 use crate::Preset;

@@ -1,7 +1,7 @@
 //! Evaluation: a network's predictions, and metrics computed from them.
 
 use super::{Confusion, Ranking, Regression, ranking, regression, regressions};
-use crate::data::{Subset, Targets};
+use thimble_data::{Subset, Targets};
 
 /// Predictions and metrics of a network on some rows.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,9 +5,9 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::Evaluation;
-use crate::data::{Shift, Subset, TargetBuffer};
-use crate::network::{BatchScore, Network, Objective, Real, Tape};
-use crate::threads::Threads;
+use thimble_data::{Shift, Subset, TargetBuffer};
+use thimble_network::{BatchScore, Network, Objective, Real, Tape};
+use thimble_numeric::threads::Threads;
 
 /// Rows per forward pass. Fixed, so that the sum of losses does not depend on the number of
 /// threads.

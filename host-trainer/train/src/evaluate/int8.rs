@@ -6,9 +6,9 @@ use thimble_convert::unpack::unpack;
 use thimble_nn::{Engine, InputError, OutputDecoder, encode_counts, encode_reals, encode_reals_of};
 
 use super::Evaluation;
-use crate::data::{Features, Subset, TargetKind};
-use crate::network::Head;
-use crate::threads::Threads;
+use thimble_data::{Features, Subset, TargetKind};
+use thimble_network::Head;
+use thimble_numeric::threads::Threads;
 
 /// Rows per task of the thread pool.
 const CHUNK: usize = 256;

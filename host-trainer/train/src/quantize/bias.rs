@@ -7,9 +7,9 @@ use thimble_nn::Engine;
 
 use super::QuantizeError;
 use super::dense_specs::dense_specs;
-use crate::data::{Shift, Subset};
 use crate::evaluate::{InputEncoder, Int8Error};
-use crate::network::{Layer, Network, Tape};
+use thimble_data::{Shift, Subset};
+use thimble_network::{Layer, Network, Tape};
 
 /// Number of training rows for means.
 const ROWS: usize = 2048;

@@ -3,11 +3,11 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::CalibrationMethod;
-use crate::data::Subset;
 use crate::evaluate::over_chunks;
-use crate::grid::Range;
-use crate::network::Network;
-use crate::threads::Threads;
+use thimble_data::Subset;
+use thimble_network::Network;
+use thimble_network::grid::Range;
+use thimble_numeric::threads::Threads;
 
 /// Histogram bins per range, far more than the 256 steps of int8.
 const BINS: usize = 8192;
@@ -162,8 +162,8 @@ mod tests {
     use ndarray::Array2;
 
     use super::*;
-    use crate::data::{Dataset, Features, Labels};
-    use crate::network::{Activation, DenseSpec, LayerSpec};
+    use thimble_data::{Dataset, Features, Labels};
+    use thimble_network::{Activation, DenseSpec, LayerSpec};
 
     /// A network that gives its only input back, twice: as it is, and cut below zero.
     fn identity() -> Network<f32> {

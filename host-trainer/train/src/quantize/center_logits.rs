@@ -1,6 +1,6 @@
 //! Centering of logits: subtracts their mean, which softmax ignores.
 
-use crate::network::{Activation, Dense, Layer, Network};
+use thimble_network::{Activation, Dense, Layer, Network};
 
 /// Returns the same network with a last layer whose weights and biases have zero mean over the
 /// outputs.
@@ -36,7 +36,7 @@ pub(super) fn linear_end(network: &Network<f32>) -> Option<Dense> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{DenseSpec, Initializer, LayerSpec, Tape};
+    use thimble_network::{DenseSpec, Initializer, LayerSpec, Tape};
 
     #[test]
     fn logits_lose_what_they_share_and_nothing_else() {

@@ -5,10 +5,10 @@ use model_format::DataType;
 use super::logits::{clips_logits, logit_range};
 use super::prepare::scaled_targets;
 use super::{Calibration, DataTypes};
-use crate::data::{Subset, Targets};
-use crate::grid::Range;
-use crate::network::{Activation, Head, Layer, Network, Objective};
-use crate::threads::Threads;
+use thimble_data::{Subset, Targets};
+use thimble_network::grid::Range;
+use thimble_network::{Activation, Head, Layer, Network, Objective};
+use thimble_numeric::threads::Threads;
 
 /// Narrows ranges: inputs of tanh and sigmoid to where these are not flat, regression outputs to
 /// the range of targets, and int8 logits to the range with the least cross-entropy.

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::grid::Range;
-use crate::network::Head;
-use crate::vectorized::{Loop, vectorized};
+use thimble_network::Head;
+use thimble_network::grid::Range;
+use thimble_numeric::vectorized::{Loop, vectorized};
 
 /// Rows per vector: each is computed by itself, in the order of its classes.
 const LANES: usize = 16;

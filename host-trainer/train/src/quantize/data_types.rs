@@ -2,7 +2,7 @@
 
 use model_format::{DataType, Layer as ModelLayer, Model};
 
-use crate::network::{Activation, Head, Layer, Network, Objective};
+use thimble_network::{Activation, Head, Layer, Network, Objective};
 
 /// Data types of a model's activations: of its input, and of the outputs of each dense layer with
 /// its activation function.
@@ -96,7 +96,7 @@ impl DataTypes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{DenseSpec, LayerSpec, Loss};
+    use thimble_network::{DenseSpec, LayerSpec, Loss};
 
     fn network(layers: &[LayerSpec]) -> Network<f32> {
         Network::new(2, layers, 1).unwrap()

@@ -1,10 +1,10 @@
 //! Cross-layer equalization: Nagel et al., *Data-free quantization through weight equalization and
 //! bias correction*, 2019, section 4.1.
 
-use crate::data::Subset;
 use crate::evaluate::over_chunks;
-use crate::network::{Activation, Dense, Layer, Network};
-use crate::threads::Threads;
+use thimble_data::Subset;
+use thimble_network::{Activation, Dense, Layer, Network};
+use thimble_numeric::threads::Threads;
 
 /// Returns the same function with equalized channel ranges.
 ///
@@ -90,8 +90,8 @@ mod tests {
     use ndarray::Array2;
 
     use super::*;
-    use crate::data::{Dataset, Features, Labels};
-    use crate::network::{DenseSpec, LayerSpec, Tape};
+    use thimble_data::{Dataset, Features, Labels};
+    use thimble_network::{DenseSpec, LayerSpec, Tape};
 
     #[test]
     fn channels_become_alike_and_the_function_stays() {

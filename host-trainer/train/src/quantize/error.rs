@@ -1,7 +1,7 @@
 //! Errors of quantization.
 
 use crate::evaluate::Int8Error;
-use crate::network::NetworkError;
+use thimble_network::NetworkError;
 
 /// Errors of quantizing a network.
 #[derive(Debug, thiserror::Error)]

@@ -12,10 +12,10 @@ use super::spec::Export;
 use super::trained_grids::trained_grids;
 use super::widen_ranges::widen_ranges;
 use super::{Calibration, DataTypes, QuantizeError, Settings, calibrate};
-use crate::data::Subset;
 use crate::evaluate::{InputEncoder, Int8Error};
-use crate::network::{Network, Objective};
-use crate::threads::Threads;
+use thimble_data::Subset;
+use thimble_network::{Network, Objective};
+use thimble_numeric::threads::Threads;
 
 /// A model file, with its calibration ranges, data types and float network.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,6 @@
 //! Folding of batch normalization into dense layers, and removal of dropout.
 
-use crate::network::{Activation, DenseSpec, Layer, LayerSpec, Network, NetworkError};
+use thimble_network::{Activation, DenseSpec, Layer, LayerSpec, Network, NetworkError};
 
 /// Factor and offset of each value.
 type Affine = Vec<(f64, f64)>;
@@ -106,7 +106,7 @@ fn rebuild(inputs: usize, layers: &[Folded]) -> Result<Network<f32>, NetworkErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Noise, Objective, Tape, TargetRows};
+    use thimble_network::{Noise, Objective, Tape, TargetRows};
 
     fn outputs(network: &Network<f32>, input: &[f32]) -> Vec<f32> {
         let rows = input.len() / network.inputs();

@@ -6,11 +6,11 @@ use rayon::prelude::*;
 
 use super::center_logits::linear_end;
 use super::cross_entropy::{LeastCost, LogitRows};
-use crate::data::Subset;
 use crate::evaluate::over_chunks;
-use crate::grid::Range;
-use crate::network::{Head, Network, Objective};
-use crate::threads::Threads;
+use thimble_data::Subset;
+use thimble_network::grid::Range;
+use thimble_network::{Head, Network, Objective};
+use thimble_numeric::threads::Threads;
 
 /// Maximum number of logits for calibration, from rows at regular intervals.
 const LOGITS: usize = 1 << 17;

@@ -18,8 +18,8 @@ use model_format::build::{LayerSpec, ModelSpec};
 use super::bias::{float_inputs, quantized_inputs};
 use super::dense_specs::dense_specs;
 use super::{QuantizeError, quantize_dense};
-use crate::data::Subset;
-use crate::network::{Layer, Network};
+use thimble_data::Subset;
+use thimble_network::{Layer, Network};
 
 /// Number of training rows for the fit.
 const ROWS: usize = 4096;

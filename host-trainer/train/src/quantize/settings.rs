@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::validators::percentile;
+use thimble_numeric::validators::percentile;
 
 /// Quantization settings.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -9,9 +9,9 @@ use thimble_convert::tables;
 use super::prepare::{Prepared, half_steps};
 use super::stage::ChosenStage;
 use super::{Calibration, DataTypes, QuantizeError, quantize_dense};
-use crate::data::{Features, Raw, Subset, Targets};
-use crate::grid::WeightGrid;
-use crate::network::{Activation, Head, Layer, Objective};
+use thimble_data::{Features, Raw, Subset, Targets};
+use thimble_network::grid::WeightGrid;
+use thimble_network::{Activation, Head, Layer, Objective};
 
 /// Inputs of the conversion of a float network to a model.
 pub(super) struct Export<'a> {

@@ -5,9 +5,9 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::prepare::{half_steps, takes_pixels};
-use crate::data::{Features, Shift, Stage, Subset};
-use crate::network::{Dense, InputRanges, Layer, Network};
-use crate::threads::Threads;
+use thimble_data::{Features, Shift, Stage, Subset};
+use thimble_network::{Dense, InputRanges, Layer, Network};
+use thimble_numeric::threads::Threads;
 
 /// Maximum number of training rows for the choice, at regular intervals.
 const ROWS: usize = 8192;
@@ -407,8 +407,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::data::{Dataset, Labels, Scaling, ScalingMethod};
-    use crate::network::{Activation, DenseSpec, LayerSpec, Tape};
+    use thimble_data::{Dataset, Labels, ScalingMethod};
+    use thimble_network::{Activation, DenseSpec, LayerSpec, Tape};
 
     /// Rows of these columns, standardized or not.
     fn rows(columns: &[Vec<f32>], method: ScalingMethod) -> Subset {
@@ -418,7 +418,7 @@ mod tests {
         let labels = Labels { indices, names: vec!["a".into(), "b".into()] };
         let dataset = Dataset::new("d", vec![columns.len()], Features::Reals(values), labels);
         let subset = Subset::all(Arc::new(dataset.unwrap()));
-        let scaling = Scaling::fit(method, &subset).map(Arc::new);
+        let scaling = method.fit(&subset).map(Arc::new);
         subset.scaled(scaling)
     }
 

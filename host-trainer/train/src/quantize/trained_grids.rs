@@ -1,7 +1,7 @@
 //! Grids of weights that quantization-aware training left, after preparation for quantization.
 
-use crate::grid::WeightGrid;
-use crate::network::{Network, code};
+use thimble_network::grid::WeightGrid;
+use thimble_network::{Network, code};
 
 /// Returns the grid of each dense layer of a prepared network, given the network that was trained
 /// with fake quantization. `None` without.

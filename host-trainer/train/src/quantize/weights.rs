@@ -10,7 +10,7 @@ use thimble_nn::Engine;
 
 use super::QuantizeError;
 use crate::evaluate::Int8Error;
-use crate::grid::nearest;
+use thimble_network::grid::nearest;
 
 /// Largest bias of a row of zeros, a power of two that leaves the rest of the accumulator to the
 /// products.

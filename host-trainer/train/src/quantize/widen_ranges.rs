@@ -3,8 +3,8 @@
 use model_format::{DataType, Quantization};
 
 use super::Calibration;
-use crate::grid::Range;
-use crate::network::{Dense, Layer, Network};
+use thimble_network::grid::Range;
+use thimble_network::{Dense, Layer, Network};
 
 /// Largest magnitude that a pre-activation may have, in steps of the layer's outputs. The format
 /// keeps the accumulator, times its multiplier's power of two, below 2³¹: FORMAT.md. The multiplier
@@ -71,8 +71,8 @@ fn largest_sum(dense: &Dense, parameters: &[f32], reach: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Activation, DenseSpec, LayerSpec};
     use crate::quantize::quantize_dense;
+    use thimble_network::{Activation, DenseSpec, LayerSpec};
 
     #[test]
     fn a_dead_layer_fits_the_format() {

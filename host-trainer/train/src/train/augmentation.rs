@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::Deformation;
-use crate::validators::{fraction, not_negative};
+use thimble_data::Deformation;
+use thimble_numeric::validators::{fraction, not_negative};
 
 /// Data augmentation of training images, random in each epoch.
 ///

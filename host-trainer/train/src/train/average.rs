@@ -3,8 +3,8 @@
 
 use rayon::prelude::*;
 
-use crate::network::Network;
-use crate::vectorized::{Loop, vectorized};
+use thimble_network::Network;
+use thimble_numeric::vectorized::{Loop, vectorized};
 
 /// Numbers per task.
 const TASK: usize = 1 << 15;
@@ -81,7 +81,7 @@ impl Loop<(f32, &[f32], &mut [f32])> for Follow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Activation, DenseSpec, LayerSpec};
+    use thimble_network::{Activation, DenseSpec, LayerSpec};
 
     #[test]
     fn early_steps_count_more_and_statistics_are_averaged_too() {

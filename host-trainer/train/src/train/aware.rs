@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::optimizer::OptimizerSettings;
 use super::steps::Steps;
-use crate::grid::{Range, WeightGrid};
-use crate::network::{
+use thimble_network::grid::{Range, WeightGrid};
+use thimble_network::{
     Clipping, FakeQuantization, InputRanges, Network, NetworkError, Points, Real, RowScale,
     quantize_row,
 };
@@ -121,7 +121,7 @@ impl<T: Real> Aware<T> {
         optimizer: OptimizerSettings,
     ) -> Self {
         let dense = network.dense_layers().map(|(dense, _)| *dense);
-        let grid = |(weight_type, dense): (&WeightType, crate::network::Dense)| WeightGrid {
+        let grid = |(weight_type, dense): (&WeightType, thimble_network::Dense)| WeightGrid {
             weight_type: *weight_type,
             scales: vec![1.0; dense.outputs],
         };
@@ -314,11 +314,11 @@ mod tests {
     use model_format::DataType;
 
     use super::*;
-    use crate::network::{
+    use crate::train::optimizer::SgdSettings;
+    use thimble_network::{
         Activation, DenseSpec, GradientMemory, GradientPlan, LayerSpec, Loss, Noise, Objective,
         Tape, TargetRows,
     };
-    use crate::train::optimizer::SgdSettings;
 
     fn dense(units: usize, activation: Activation) -> LayerSpec {
         LayerSpec::Dense(DenseSpec::new(units, activation))

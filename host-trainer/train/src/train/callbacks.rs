@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::EpochRecord;
-use crate::validators::{at_least_one, not_negative, proper_fraction};
+use thimble_numeric::validators::{at_least_one, not_negative, proper_fraction};
 
 /// Monitored metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -184,7 +184,7 @@ impl Plateau {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::BatchScore;
+    use thimble_network::BatchScore;
 
     fn record(loss: f64) -> EpochRecord {
         let score = |loss_sum| BatchScore { loss_sum, rows: 1, ..BatchScore::default() };

@@ -12,7 +12,7 @@ use thimble_support::foreign_text;
 
 use super::callbacks::Best;
 use super::{BatchRecord, EpochRecord, History};
-use crate::network::BatchScore;
+use thimble_network::BatchScore;
 
 /// Values of a tensor, borrowed from a training or read from a file.
 type Floats<'a> = Cow<'a, [f32]>;

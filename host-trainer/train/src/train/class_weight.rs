@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::data::Subset;
+use thimble_data::Subset;
 
 /// Weight of each class in the loss.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,7 +111,7 @@ mod tests {
     use ndarray::Array2;
 
     use super::*;
-    use crate::data::{Dataset, Features, Labels};
+    use thimble_data::{Dataset, Features, Labels};
 
     fn rows() -> Subset {
         let names = ["ok", "fault", "none"].map(String::from).to_vec();

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Area, Averager};
-use crate::network::{Head, Network, Tape};
-use crate::validators::{fraction, positive};
+use thimble_data::{Area, Averager};
+use thimble_network::{Head, Network, Tape};
+use thimble_numeric::validators::{fraction, positive};
 
 /// Distillation settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -127,7 +127,7 @@ impl Ensemble {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Activation, DenseSpec, LayerSpec};
+    use thimble_network::{Activation, DenseSpec, LayerSpec};
 
     /// A network of two inputs and these weights for two logits, without biases.
     fn linear(weights: [f32; 4]) -> Network<f32> {

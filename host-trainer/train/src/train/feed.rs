@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::distillation::{Distillation, Ensemble, EnsembleMemory, Teacher};
 use super::mixup::Mixup;
 use super::trainer::Soft;
-use crate::data::{DeformMemory, Deformation, Deformer, Shift, Subset, image_shape};
+use thimble_data::{DeformMemory, Deformation, Deformer, Shift, Subset, image_shape};
 
 /// Rows that one task prepares.
 const ROWS_PER_TASK: usize = 32;

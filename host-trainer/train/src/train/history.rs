@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::network::BatchScore;
+use thimble_network::BatchScore;
 
 /// Loss and metrics of one epoch.
 #[derive(Clone, Debug, PartialEq)]

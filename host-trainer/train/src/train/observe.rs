@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{BatchRecord, Checkpoint, EpochRecord};
-use crate::network::{BatchScore, Network};
+use thimble_network::{BatchScore, Network};
 
 /// Stops a training after its current batch. Clones share the flag.
 #[derive(Clone, Debug, Default)]

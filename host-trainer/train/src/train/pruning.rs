@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::network::{Layer, Network};
-use crate::validators::{at_least_one, below_one, fraction};
+use thimble_network::{Layer, Network};
+use thimble_numeric::validators::{at_least_one, below_one, fraction};
 
 /// Weights of a block: so many columns of a row.
 const BLOCK: usize = 4;
@@ -185,7 +185,7 @@ impl Mask {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Activation, DenseSpec, LayerSpec};
+    use thimble_network::{Activation, DenseSpec, LayerSpec};
 
     const PRUNING: Pruning =
         Pruning { final_sparsity: 0.5, initial_sparsity: 0.1, begin: 0.1, end: 0.5, frequency: 10 };

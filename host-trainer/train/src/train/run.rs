@@ -15,10 +15,10 @@ use super::steps::Steps;
 use super::trainer::Batch;
 use super::training::TrainError;
 use super::{BatchRecord, EpochRecord, Settings, Trainer};
-use crate::data::{Shift, Splits};
 use crate::evaluate::score_float;
-use crate::network::{Network, Objective};
-use crate::threads::Threads;
+use thimble_data::{Shift, Splits};
+use thimble_network::{Network, Objective};
+use thimble_numeric::threads::Threads;
 
 /// A training in progress.
 pub(super) struct Run<'a> {

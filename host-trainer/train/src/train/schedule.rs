@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::validators::{at_least_one, fraction, positive, proper_fraction};
+use thimble_numeric::validators::{at_least_one, fraction, positive, proper_fraction};
 
 /// Learning-rate schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]

@@ -7,8 +7,8 @@ use super::{
     Pruning, Schedule,
 };
 use crate::evaluate::Threshold;
-use crate::network::{Head, Loss, Objective};
-use crate::validators::{
+use thimble_network::{Head, Loss, Objective};
+use thimble_numeric::validators::{
     at_least_one, below_one, not_negative, optional_at_least_one, optional_below_one, positive,
 };
 

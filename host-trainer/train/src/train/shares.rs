@@ -5,9 +5,9 @@ use std::ops::Range;
 use super::optimizer::{Piece, StepRule};
 use super::steps::Steps;
 use super::trainer::Worker;
-use crate::network::{GradientMemory, GradientPlan, Penalty, Real};
-use crate::threads::join;
-use crate::vectorized::{Loop, vectorized};
+use thimble_network::{GradientMemory, GradientPlan, Penalty, Real, Scalar};
+use thimble_numeric::threads::join;
+use thimble_numeric::vectorized::{Loop, vectorized};
 
 /// Parameters whose gradients one thread computes, and its scratch memory.
 #[derive(Debug)]
@@ -137,7 +137,7 @@ pub(super) fn sum_of_squares<'a, T: Real>(parts: impl Iterator<Item = &'a [T]>) 
     const LANES: usize = 16;
     let (mut sums, mut lane) = ([0.0; LANES], 0);
     for &value in parts.flatten() {
-        let value = Real::to_f64(value);
+        let value = Scalar::to_f64(value);
         sums[lane] += value * value;
         lane = (lane + 1) % LANES;
     }

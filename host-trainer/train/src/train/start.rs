@@ -4,10 +4,10 @@ use model_format::DataType;
 
 use super::aware::{Aware, AwareError, AwareSettings};
 use super::{OptimizerSettings, Settings};
-use crate::data::Splits;
-use crate::network::{Clipping, InputRanges, Network, Objective, Points};
 use crate::quantize::{has_own_ranges, input_ranges};
-use crate::threads::Threads;
+use thimble_data::Splits;
+use thimble_network::{Clipping, InputRanges, Network, Objective, Points};
+use thimble_numeric::threads::Threads;
 
 /// Start of quantization-aware training.
 pub(super) struct Start {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use model_format::WeightType;
 
 use super::optimizer::{Optimizer, OptimizerSettings};
-use crate::network::{Network, Real, first_scale, scale_gradient, scale_unit};
+use thimble_network::{Network, Real, Scalar, first_scale, scale_gradient, scale_unit};
 
 /// Smallest parameter. Its inverse is finite in f32.
 const LEAST: f64 = 1e-30;
@@ -156,16 +156,16 @@ impl<T: Real> Steps<T> {
 
 /// Returns the mean magnitude of a row, of each weight times the factor of its column.
 fn mean<T: Real>(row: &[T], columns: &[T]) -> f64 {
-    let factor = |column: usize| columns.get(column).map_or(1.0, |factor| Real::to_f64(*factor));
-    let magnitudes = row.iter().enumerate().map(|(k, w)| Real::to_f64(w.abs()) * factor(k));
+    let factor = |column: usize| columns.get(column).map_or(1.0, |factor| Scalar::to_f64(*factor));
+    let magnitudes = row.iter().enumerate().map(|(k, w)| Scalar::to_f64(w.abs()) * factor(k));
     magnitudes.sum::<f64>() / row.len().max(1) as f64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Activation, DenseSpec, LayerSpec};
     use crate::train::optimizer::SgdSettings;
+    use thimble_network::{Activation, DenseSpec, LayerSpec};
 
     fn network(weights: &[f64]) -> Network<f64> {
         let layers = [2, 1].map(|units| LayerSpec::Dense(DenseSpec::new(units, Activation::Relu)));

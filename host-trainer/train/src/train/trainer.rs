@@ -6,12 +6,12 @@ use super::aware::Aware;
 use super::optimizer::Optimizer;
 use super::settings::Clip;
 use super::shares::{Gradients, Share, sum_of_squares, update, within};
-use crate::data::{Shift, Subset, TargetBuffer};
-use crate::network::{
+use thimble_data::{Shift, Subset, TargetBuffer};
+use thimble_network::{
     BatchScore, GradientMemory, GradientPlan, Network, Noise, Objective, Penalty, Real, SoftRows,
     Tape, TargetRows,
 };
-use crate::threads::for_each_parallel;
+use thimble_numeric::threads::for_each_parallel;
 
 /// Smallest work per thread, in floating-point operations of a batch. Below it, synchronization
 /// costs more than another thread saves: some microseconds, and far more if another program uses
@@ -214,7 +214,7 @@ impl<T: Real> Trainer<T> {
     }
 
     /// Trains on one batch of 1 to `batch_size` rows. Call it inside
-    /// [`Threads::install_awake`](crate::threads::Threads::install_awake). It does not allocate.
+    /// [`Threads::install_awake`](thimble_numeric::threads::Threads::install_awake). It does not allocate.
     pub fn step(&mut self, batch: Batch<'_>, learning_rate: f64) -> BatchScore {
         let rows = batch.positions.len();
         let part = rows.div_ceil(self.workers.len());
@@ -364,10 +364,10 @@ mod tests {
 
     use super::super::OptimizerSettings;
     use super::*;
-    use crate::data::{Dataset, Features, Labels, Values};
-    use crate::network::{Activation, Clipping, DenseSpec, Head, LayerSpec, Loss, Points};
-    use crate::threads::Threads;
     use crate::train::optimizer::{AdamWSettings, EpsilonPlacement, SgdSettings};
+    use thimble_data::{Dataset, Features, Labels, Values};
+    use thimble_network::{Activation, Clipping, DenseSpec, Head, LayerSpec, Loss, Points};
+    use thimble_numeric::threads::Threads;
 
     fn subset(rows: usize, width: usize) -> Subset {
         let values =
@@ -538,7 +538,7 @@ mod tests {
         let [all, weights, none] = [step(true, 0.5), step(false, 0.5), step(true, 0.0)];
         let mut checked = 0;
         for ((a, b), c) in all.layers().zip(weights.layers()).zip(none.layers()) {
-            let crate::network::Layer::Dense(dense) = a.layer else { continue };
+            let thimble_network::Layer::Dense(dense) = a.layer else { continue };
             let count = dense.inputs * dense.outputs;
             assert_eq!(a.parameters[..count], b.parameters[..count]);
             assert_eq!(b.parameters[count..], c.parameters[count..]);

@@ -16,9 +16,9 @@ use super::pruning::Mask;
 use super::run::Run;
 use super::start::Start;
 use super::{EpochRecord, History, Optimizer, Settings, Trainer};
-use crate::data::{Shift, Shifts, Splits};
-use crate::network::{BatchScore, Network};
-use crate::threads::Threads;
+use thimble_data::{Shift, Shifts, Splits};
+use thimble_network::{BatchScore, Network};
+use thimble_numeric::threads::Threads;
 
 /// Result of a training.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ pub use settings::{
     RmsPropSettings, SgdSettings,
 };
 
-use crate::network::Real;
+use thimble_network::Real;
 
 /// An optimizer with its state.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::validators::{below_one, not_negative, positive};
+use thimble_numeric::validators::{below_one, not_negative, positive};
 
 /// Optimizer settings of a preset.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
