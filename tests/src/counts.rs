@@ -17,7 +17,7 @@ use thimble_cycles::Core as Timing;
 
 use crate::cases;
 use crate::cores::EmulatedCore;
-use crate::emulated::{LIMIT, firmware_for};
+use crate::emulated::{LIMIT, default_model, firmware_for};
 use crate::mnist;
 use crate::trained;
 
@@ -92,7 +92,7 @@ pub struct Measured {
 }
 
 impl Core {
-    /// Builds the firmware with both models and counts.
+    /// Counts for both models.
     ///
     /// # Panics
     /// When it cannot be built or run, with the reason.
@@ -101,9 +101,11 @@ impl Core {
             EmulatedCore::M0 => &CORTEX_M0_CODE,
             _ => Board::named(self.board).unwrap_or_else(|error| panic!("{error}")),
         };
+        let elf = firmware_for(board, &default_model());
         let cost = |model: &[u8], inputs: &[i8]| {
-            let elf = firmware_for(board, &self.packed(model));
-            count(board, &elf, inputs, LIMIT).unwrap_or_else(|error| panic!("{error}"))
+            let model = self.packed(model);
+            count(board, &elf, Some(&model), inputs, LIMIT)
+                .unwrap_or_else(|error| panic!("{error}"))
         };
         let (images, _) = mnist::test_set();
         Measured {

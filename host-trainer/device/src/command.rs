@@ -140,7 +140,8 @@ pub fn costs_under_plugin(
     limit: Duration,
 ) -> Result<String, Error> {
     let folder = tempfile::tempdir().map_err(Error::file(std::env::temp_dir()))?;
-    run_in(folder.path(), board, elf, "costs", &records(vectors), Some(argument), limit)?;
+    let command = ["costs", "in", "out"];
+    run_in(folder.path(), board, elf, &command, &records(vectors), Some(argument), limit)?;
     let written = folder.path().join("plugin");
     fs::read_to_string(&written).map_err(Error::file(&written))
 }
@@ -171,17 +172,28 @@ fn answers(
     })
 }
 
-/// Counts the instructions of an inference for every row, and measures the stack.
+/// Counts the instructions of an inference for every row, and measures the stack: of the model in the
+/// firmware, or of another one.
 ///
 /// # Errors
 /// [`Error::Ended`] with the firmware's log if it fails, [`Error::TooSlow`] after `limit`.
 pub fn count(
     board: &'static Board,
     elf: &Path,
+    model: Option<&[u8]>,
     inputs: &[i8],
     limit: Duration,
 ) -> Result<Cost, Error> {
-    let output = run(board, elf, "count", &unsigned(inputs), limit)?;
+    let folder = tempfile::tempdir().map_err(Error::file(std::env::temp_dir()))?;
+    let command: &[&str] = match model {
+        Some(bytes) => {
+            let path = folder.path().join("model");
+            fs::write(&path, bytes).map_err(Error::file(&path))?;
+            &["count", "in", "out", "model"]
+        }
+        None => &["count", "in", "out"],
+    };
+    let output = run_in(folder.path(), board, elf, command, &unsigned(inputs), None, limit)?;
     let line = String::from_utf8_lossy(&output);
     parse_cost(&line).ok_or_else(|| Error::Output {
         board: board.name,
@@ -198,15 +210,16 @@ fn run(
     limit: Duration,
 ) -> Result<Vec<u8>, Error> {
     let folder = tempfile::tempdir().map_err(Error::file(std::env::temp_dir()))?;
-    run_in(folder.path(), board, elf, command, input, None, limit)
+    run_in(folder.path(), board, elf, &[command, "in", "out"], input, None, limit)
 }
 
-/// Starts the firmware as [`run`] does, with its files in this folder, which has none of them.
+/// Starts the firmware as [`run`] does, with its files in this folder: `in` and `out`, which the folder
+/// does not have, and what else the command names.
 fn run_in(
     folder: &Path,
     board: &'static Board,
     elf: &Path,
-    command: &str,
+    command: &[&str],
     input: &[u8],
     plugin: Option<&str>,
     limit: Duration,
@@ -217,8 +230,8 @@ fn run_in(
     fs::write(&input_path, input).map_err(Error::file(&input_path))?;
     let mut emulator = Emulator::start(Options {
         uart: Uart::None,
-        command: &[command, "in", "out"],
-        count_instructions: matches!(command, "count" | "costs"),
+        command,
+        count_instructions: matches!(command, ["count" | "costs", ..]),
         plugin,
         folder: Some(folder),
         ..Options::serve(board, elf)

@@ -84,7 +84,7 @@ impl Running {
         }
         let seconds = begin.elapsed().as_secs_f64();
         let info = client.info().unwrap_or_else(|error| panic!("{name}: {error}"));
-        let cost = count(board, &firmware_for(board, &model), &images.concat(), LIMIT)
+        let cost = count(board, &firmware_for(board, &model), None, &images.concat(), LIMIT)
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         Running {
             stack: info.stack_bytes,

@@ -2,7 +2,7 @@
 //! location.
 
 use host_trainer::device::board::Board;
-use host_trainer::device::command::bulk;
+use host_trainer::device::command::{bulk, count};
 use host_trainer::device::emulator::{Emulator, Options, Uart};
 use thimble_tests::emulated::{LIMIT, board, default_model, firmware};
 use thimble_tests::workspace::empty_dir;
@@ -36,6 +36,8 @@ fn a_command_that_fails_ends_qemu_with_a_failing_code() {
         (&["bulk", "missing", "out"][..], "opening IN"),
         (&["vectors", "missing", "out"], "opening IN"),
         (&["count", "missing", "out"], "opening IN"),
+        (&["count", "in", "out", "missing"], "opening IN"),
+        (&["count", "in"], "takes file names"),
         (&["nonsense"], "the command is not"),
         (&["bulk", "in"], "two file names"),
     ] {
@@ -50,4 +52,13 @@ fn inputs_that_are_no_whole_rows_are_refused() {
     let elf = firmware(&default_model());
     let error = bulk(board(), &elf, &[0; 65], LIMIT).expect_err("half a row").to_string();
     assert!(error.contains("not a whole number of rows"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_model_is_refused() {
+    let elf = firmware(&default_model());
+    for bytes in [&b""[..], b"no model", &default_model()[..100], &[0; 4 << 20]] {
+        let error = count(board(), &elf, Some(bytes), &[0; 64], LIMIT).expect_err("no model");
+        assert!(error.to_string().contains("model is refused"), "{error}");
+    }
 }

@@ -40,8 +40,9 @@ pub enum Command {
     Vectors(FileName, FileName),
     /// `costs IN OUT`: count the instructions of the models of `IN` (see [`crate::vectors`]).
     Costs(FileName, FileName),
-    /// `count IN OUT`: measure time and stack of one inference, for every row of `IN`.
-    Count(FileName, FileName),
+    /// `count IN OUT [MODEL]`: measure time and stack of one inference, for every row of `IN`, of the
+    /// model that is built in or of that in a file.
+    Count(FileName, FileName, Option<FileName>),
     /// `dial IN OUT`: analog channels and a PWM pin, played (see [`crate::sensors`]).
     Dial(FileName, FileName),
     /// `motion IN OUT`: an accelerometer and a light, played (see [`crate::sensors`]).
@@ -90,7 +91,14 @@ impl Command {
             "bulk" => Command::Bulk,
             "vectors" => Command::Vectors,
             "costs" => Command::Costs,
-            "count" => Command::Count,
+            "count" => {
+                let names = [words.next(), words.next(), words.next(), words.next()];
+                let [Some(input), Some(output), model, None] = names else {
+                    return Err(Failure::Command("count takes file names, IN, OUT and MODEL"));
+                };
+                let model = model.map(FileName::new).transpose()?;
+                return Ok(Command::Count(FileName::new(input)?, FileName::new(output)?, model));
+            }
             "dial" => Command::Dial,
             "motion" => Command::Motion,
             "activity" => Command::Activity,

@@ -1,4 +1,4 @@
-//! `count IN OUT`: what one inference costs on this core, for every row of `IN`.
+//! `count IN OUT [MODEL]`: what one inference costs on this core, for every row of `IN`.
 //!
 //! `OUT` gets one line: `rows=R instructions_min=… instructions_mean=… instructions_max=… stack=B`.
 //! Instructions are right under QEMU's `-icount shift=0` only (see [`thimble_board::clock`]). The

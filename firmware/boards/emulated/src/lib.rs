@@ -9,6 +9,7 @@
 //! | [`command`] | what the computer asks at the start |
 //! | `bulk`, [`vectors`], `count`, [`sensors`], `play` | the commands |
 //! | [`files`], [`failure`], [`ending`] | files of the computer, what can go wrong with them, the exit code |
+//! | `other` | a model of a file, in place of the one built in |
 //! | `ram` | memory that stands for a flash |
 //! | `region` | marks for a plugin that counts cycles |
 //! | `mps`, `virt` | Arm's MPS2 and MPS3 boards, and RISC-V's `virt` |
@@ -22,6 +23,7 @@ pub mod failure;
 pub mod files;
 #[cfg(target_arch = "arm")]
 pub mod mps;
+mod other;
 #[cfg(feature = "play")]
 mod play;
 mod ram;
@@ -97,13 +99,18 @@ where
                 vectors::cost(&mut parts.clock, model, inputs, buffer)
             })
         }
-        Command::Count(input, output) => count::run(
+        Command::Count(input, output, None) => count::run(
             &mut engine,
             &mut parts.clock,
             bytemuck::cast_slice_mut(work),
             &input,
             &output,
         ),
+        Command::Count(input, output, Some(model)) => {
+            let (mut engine, work) = other::load(work, &model)?;
+            let buffer = bytemuck::cast_slice_mut(work);
+            count::run(&mut engine, &mut parts.clock, buffer, &input, &output)
+        }
         Command::Dial(input, output) => vectors::run(work, &input, &output, sensors::dial),
         Command::Motion(input, output) => vectors::run(work, &input, &output, sensors::motion),
         Command::Activity(input, output) => vectors::run(work, &input, &output, sensors::activity),
