@@ -1,4 +1,22 @@
 //! Float networks: layers, losses, forward pass and backpropagation.
+//!
+//! A [`Network`] has layers and parameters, a [`Tape`] the memory of a pass, an [`Objective`] the loss.
+//! Matrices are row-major, and a mini-batch has its rows one after another.
+//!
+//! ```
+//! use thimble_network::{Activation, DenseSpec, LayerSpec, Network, Tape};
+//!
+//! let layers = [(3, Activation::Relu), (2, Activation::Linear)]
+//!     .map(|(units, activation)| LayerSpec::Dense(DenseSpec::new(units, activation)));
+//! let network = Network::<f32>::new(4, &layers, 1)?;
+//! assert_eq!(network.parameters().len(), 4 * 3 + 3 + 3 * 2 + 2);
+//!
+//! let mut tape = Tape::forward_only(&network, 8);
+//! tape.input_mut(1).copy_from_slice(&[0.1, 0.2, 0.3, 0.4]);
+//! tape.forward(&network, 1);
+//! assert_eq!(tape.outputs(1).len(), 2);
+//! # Ok::<(), thimble_network::NetworkError>(())
+//! ```
 
 pub mod grid;
 
