@@ -1,4 +1,15 @@
 //! Datasets: sources, CSV tables, recordings, images, splits, scaling, data augmentation.
+//!
+//! A [`Source`] says where rows come from, [`Splits`] divide them, and a [`Subset`] has some rows of a
+//! [`Dataset`], scaled.
+//!
+//! ```
+//! use thimble_data::{Locations, Source};
+//!
+//! let digits = Source::Digits.load(&Locations::default(), 1)?.train;
+//! assert_eq!((digits.rows(), digits.shape()), (1_797, &[8, 8][..]));
+//! # Ok::<(), thimble_data::Error>(())
+//! ```
 
 mod activity;
 mod area;
