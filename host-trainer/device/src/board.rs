@@ -130,7 +130,8 @@ impl Board {
     ///
     /// # Errors
     /// [`Error::NoSources`] outside the repository, [`Error::NotBuilt`] if it is not built,
-    /// [`Error::BuiltWithout`] if `THIMBLE_MODEL` names another model than the one that was built in.
+    /// [`Error::BuiltWithout`] if `THIMBLE_MODEL` names another model than the one that was built in,
+    /// [`Error::ModelVariable`] if it cannot be read.
     pub fn built(&'static self) -> Result<PathBuf, Error> {
         let here = env::current_dir().map_err(Error::file("."))?;
         let boards = here
@@ -151,7 +152,8 @@ impl Board {
 
     /// Returns the firmware if this model is in it.
     fn check_built_with(&self, firmware: PathBuf, model: &Path) -> Result<PathBuf, Error> {
-        let wanted = fs::read(model).map_err(Error::file(model))?;
+        let wanted = fs::read(model)
+            .map_err(|source| Error::ModelVariable { model: model.into(), source })?;
         let program = fs::read(&firmware).map_err(Error::file(&firmware))?;
         // The start of a file has its checksum.
         let start = &wanted[..wanted.len().min(16)];
@@ -299,6 +301,8 @@ mod tests {
         fs::write(&model, b"THMB a checksum, and the rest").unwrap();
         fs::write(&firmware, b"code THMB a checksum, THMB a checksum, and the rest code").unwrap();
         assert_eq!(board.check_built_with(firmware.clone(), &model).unwrap(), firmware);
+        let missing = board.check_built_with(firmware.clone(), &folder.path().join("missing"));
+        assert!(matches!(missing, Err(Error::ModelVariable { .. })), "{missing:?}");
         for without in [&b"code"[..], b"", b"code THMB a checksum, and another rest"] {
             fs::write(&firmware, without).unwrap();
             let error = board.check_built_with(firmware.clone(), &model).unwrap_err().to_string();

@@ -156,6 +156,18 @@ pub enum Error {
         /// The board.
         board: &'static str,
     },
+    /// `THIMBLE_MODEL` names a file that cannot be read.
+    #[error(
+        "THIMBLE_MODEL is {}: {source}. It is relative to the board's folder; unset it to run the \
+         firmware as it was built",
+        foreign_text::path(.model)
+    )]
+    ModelVariable {
+        /// The file.
+        model: PathBuf,
+        /// The operating system's error.
+        source: io::Error,
+    },
     /// `THIMBLE_MODEL` names a model, and the firmware was built with another one.
     #[error(
         "THIMBLE_MODEL is {}, but {} was built with another model. Build it with this one (cd \
