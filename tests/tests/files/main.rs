@@ -2,6 +2,7 @@
 
 mod corrupt_fields;
 mod corrupt_model;
+mod documents;
 mod export_c;
 mod export_counts;
 mod export_emulated;
