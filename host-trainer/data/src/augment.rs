@@ -3,9 +3,9 @@
 use ndarray::ArrayView1;
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
+use thimble_numeric::scalar::Scalar;
 
 use super::image_shape;
-use thimble_numeric::scalar::Scalar;
 
 /// Shift of an image. Pixels beyond the border are lost, and vacated pixels are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -97,9 +97,9 @@ impl Shifts {
 #[cfg(test)]
 mod tests {
     use ndarray::array;
+    use thimble_support::random::{Stream, stream};
 
     use super::*;
-    use thimble_support::random::{Stream, stream};
 
     #[test]
     fn an_image_moves_and_zeros_follow() {

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::Subset;
 use thimble_numeric::vectorized::{Loop, vectorized};
+
+use super::Subset;
 
 /// Rows whose squares sum up to less than 2³²: 255² · 2¹⁶.
 const ROWS: usize = 1 << 16;

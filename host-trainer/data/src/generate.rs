@@ -6,10 +6,10 @@ use ndarray::Array2;
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+use thimble_numeric::validators::{at_least_one, finite, not_negative, positive};
 use thimble_support::random::{Stream, stream};
 
 use super::{Dataset, Error, Features, Labels, Values};
-use thimble_numeric::validators::{at_least_one, finite, not_negative, positive};
 
 /// Spiral arms around a center, in two dimensions. Point i = 0 … n − 1 of arm k is at
 ///

@@ -13,11 +13,11 @@ use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use thimble_features::{COUNTS_PER_G, FEATURES, PARTS, RATE_HZ, Sample, WINDOW, features};
+use thimble_numeric::validators::{at_least_one, not_negative};
 use thimble_support::random::{Stream, stream};
 
 use super::generate::normal_pair;
 use super::{Dataset, Error, Features, Labels, Raw};
-use thimble_numeric::validators::{at_least_one, not_negative};
 
 /// Settings of the motion dataset. All classes have the same number of windows.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

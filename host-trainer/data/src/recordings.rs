@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use thimble_numeric::validators::positive;
 use thimble_support::foreign_text::shown;
 
 use super::image_folder::{entries, file_name, is_hidden};
 use super::table::{Row, RowReader, RowSpec, Section, Table, TableTarget, classes, stem};
 use super::windows::{Recording, Sensor, Windows};
 use super::{Dataset, Error};
-use thimble_numeric::validators::positive;
 
 /// Largest relative difference of the time between samples, for recordings of the same rate.
 const SAME_RATE: f64 = 0.1;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use ndarray::ArrayView1;
-
-use super::{Dataset, DeformMemory, Deformer, Features, Scaling, Shift, Stage, Targets};
 use thimble_numeric::scalar::Scalar;
 use thimble_numeric::targets::TargetRows;
 use thimble_numeric::vectorized::{Loop, vectorized};
+
+use super::{Dataset, DeformMemory, Deformer, Features, Scaling, Shift, Stage, Targets};
 
 /// Ordered rows of a dataset.
 #[derive(Clone, Debug)]

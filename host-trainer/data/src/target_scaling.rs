@@ -49,10 +49,10 @@ mod tests {
     use std::sync::Arc;
 
     use ndarray::{Array2, array};
+    use thimble_numeric::targets::TargetRows;
 
     use super::*;
     use crate::{Dataset, Features, Labels, TargetBuffer, Values};
-    use thimble_numeric::targets::TargetRows;
 
     fn targets(values: Array2<f32>) -> Subset {
         let (rows, outputs) = values.dim();

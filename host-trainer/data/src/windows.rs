@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use thimble_features::{
     Feature, Features as DeviceFeatures, MAX_BANDS, MAX_SPECTRUM_WINDOW, PARTS, Spectrum, bins,
 };
+use thimble_numeric::validators::at_least_one;
 use thimble_support::foreign_text::shown;
 
 use super::window_feature::{BAND_RMS, LOG_BAND_RMS, WindowFeature, described, is_saturated};
 use super::{Dataset, Error, FeatureLabel, Features, Labels, Raw};
-use thimble_numeric::validators::at_least_one;
 
 /// Windows over time series, and the features of each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

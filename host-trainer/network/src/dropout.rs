@@ -1,10 +1,10 @@
 //! Dropout: Srivastava et al., *Dropout: a simple way to prevent neural networks from overfitting*,
 //! 2014, as inverted dropout.
 
+use thimble_numeric::vectorized::{Loop, vectorized};
 use thimble_support::random::mix;
 
 use super::Real;
-use thimble_numeric::vectorized::{Loop, vectorized};
 
 /// Key of the counter-based random numbers of one training step.
 ///

@@ -5,9 +5,9 @@ use std::f64::consts::TAU;
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+use thimble_numeric::validators::{finite, positive};
 
 use super::Real;
-use thimble_numeric::validators::{finite, positive};
 
 /// Initial distribution of a layer's weights or biases.
 #[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
@@ -201,8 +201,9 @@ fn ordered<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<(f64, f6
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use thimble_support::random::{Stream, stream};
+
+    use super::*;
 
     #[test]
     fn uniform_weights_fill_their_range_and_no_more() {

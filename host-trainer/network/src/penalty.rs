@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use super::{Real, Scalar};
 use thimble_numeric::vectorized::{Loop, vectorized};
+
+use super::{Real, Scalar};
 
 /// Regularization term of a layer's weights, l1 · Σ |w| + l2 · Σ w², as in Keras. Biases have none.
 #[derive(Clone, Debug, PartialEq)]

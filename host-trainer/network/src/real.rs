@@ -1,4 +1,4 @@
-//! What a network computes with `f32` and `f64`.
+//! Functions and matrix products of networks in `f32` and `f64`.
 
 use std::fmt::{Debug, Display};
 use std::iter::Sum;

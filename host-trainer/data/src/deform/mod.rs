@@ -6,11 +6,11 @@ mod warp;
 
 use elastic::Plane;
 use thickness::thicken;
+use thimble_numeric::vectorized::{Loop, vectorized};
 use thimble_support::random::{SplitMix, mix};
 use warp::Warp;
 
 use super::Shift;
-use thimble_numeric::vectorized::{Loop, vectorized};
 
 /// Magnitudes of a random deformation. All are 0 for none.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -12,8 +12,9 @@ use thimble_support::random::{Stream, stream};
 
 pub use self::fold::Fold;
 use self::units::Units;
-use super::{Dataset, Error, Loaded, ScalingMethod, Subset};
 use thimble_numeric::validators::{at_least_one, proper_fraction};
+
+use super::{Dataset, Error, Loaded, ScalingMethod, Subset};
 
 /// Selection of the rows of a split.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,8 +1,9 @@
 //! Activation functions over the rows of a mini-batch, forward and backward.
 
+use thimble_numeric::vectorized::{Loop, vectorized};
+
 use super::Activation;
 use crate::{Head, Real};
-use thimble_numeric::vectorized::{Loop, vectorized};
 
 impl Activation {
     /// Adds the biases to each row and applies the activation, in one pass.

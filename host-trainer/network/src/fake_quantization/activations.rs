@@ -1,9 +1,9 @@
 //! Fake quantization of activations: values rounded to the steps of a quantization.
 
 use model_format::{Clamp, Quantization};
+use thimble_numeric::vectorized::{Loop, vectorized};
 
 use crate::Real;
-use thimble_numeric::vectorized::{Loop, vectorized};
 
 /// Rounding of values to the steps of a quantization, in real numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]

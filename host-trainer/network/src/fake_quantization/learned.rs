@@ -7,10 +7,10 @@
 //! its gradient is multiplied by g = 1 / √(n · Q).
 
 use model_format::WeightType;
+use thimble_numeric::vectorized::{Loop, vectorized};
 
 use super::weights::{Codes, LANES, distance};
 use crate::Real;
-use thimble_numeric::vectorized::{Loop, vectorized};
 
 /// Returns the largest weight of a type in steps.
 fn most_steps(weight_type: WeightType) -> f64 {

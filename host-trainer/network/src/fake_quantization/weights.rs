@@ -2,10 +2,10 @@
 
 use model_format::WeightType;
 use serde::{Deserialize, Serialize};
+use thimble_numeric::vectorized::{Loop, vectorized};
 
 use super::learned::first_scale;
 use crate::Real;
-use thimble_numeric::vectorized::{Loop, vectorized};
 
 /// Returns the distance of neighboring codes.
 pub(super) const fn distance(weight_type: WeightType) -> i8 {

@@ -1,7 +1,8 @@
 //! Evaluation: a network's predictions, and metrics computed from them.
 
-use super::{Confusion, Ranking, Regression, ranking, regression, regressions};
 use thimble_data::{Subset, Targets};
+
+use super::{Confusion, Ranking, Regression, ranking, regression, regressions};
 
 /// Predictions and metrics of a network on some rows.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use rayon::prelude::*;
-
-use super::Evaluation;
 use thimble_data::{Shift, Subset, TargetBuffer};
 use thimble_network::{BatchScore, Network, Objective, Real, Tape};
 use thimble_numeric::threads::Threads;
+
+use super::Evaluation;
 
 /// Rows per forward pass. Fixed, so that the sum of losses does not depend on the number of
 /// threads.

@@ -3,12 +3,12 @@
 use model_format::{Clamp, Encoding, Layer, Model, OutputKind, Quantization, RealChannels};
 use rayon::prelude::*;
 use thimble_convert::unpack::unpack;
-use thimble_nn::{Engine, InputError, OutputDecoder, encode_counts, encode_reals, encode_reals_of};
-
-use super::Evaluation;
 use thimble_data::{Features, Subset, TargetKind};
 use thimble_network::Head;
+use thimble_nn::{Engine, InputError, OutputDecoder, encode_counts, encode_reals, encode_reals_of};
 use thimble_numeric::threads::Threads;
+
+use super::Evaluation;
 
 /// Rows per task of the thread pool.
 const CHUNK: usize = 256;

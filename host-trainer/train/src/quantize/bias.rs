@@ -3,13 +3,13 @@
 
 use model_format::build::{LayerSpec, ModelSpec};
 use model_format::{DataType, Model, Quantization};
+use thimble_data::{Shift, Subset};
+use thimble_network::{Layer, Network, Tape};
 use thimble_nn::Engine;
 
 use super::QuantizeError;
 use super::dense_specs::dense_specs;
 use crate::evaluate::{InputEncoder, Int8Error};
-use thimble_data::{Shift, Subset};
-use thimble_network::{Layer, Network, Tape};
 
 /// Number of training rows for means.
 const ROWS: usize = 2048;

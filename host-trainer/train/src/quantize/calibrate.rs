@@ -2,12 +2,13 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::CalibrationMethod;
-use crate::evaluate::over_chunks;
 use thimble_data::Subset;
 use thimble_network::Network;
 use thimble_network::grid::Range;
 use thimble_numeric::threads::Threads;
+
+use super::CalibrationMethod;
+use crate::evaluate::over_chunks;
 
 /// Histogram bins per range, far more than the 256 steps of int8.
 const BINS: usize = 8192;
@@ -160,10 +161,10 @@ mod tests {
     use std::sync::Arc;
 
     use ndarray::Array2;
-
-    use super::*;
     use thimble_data::{Dataset, Features, Labels};
     use thimble_network::{Activation, DenseSpec, LayerSpec};
+
+    use super::*;
 
     /// A network that gives its only input back, twice: as it is, and cut below zero.
     fn identity() -> Network<f32> {

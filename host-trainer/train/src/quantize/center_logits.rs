@@ -35,8 +35,9 @@ pub(super) fn linear_end(network: &Network<f32>) -> Option<Dense> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use thimble_network::{DenseSpec, Initializer, LayerSpec, Tape};
+
+    use super::*;
 
     #[test]
     fn logits_lose_what_they_share_and_nothing_else() {

@@ -1,14 +1,14 @@
 //! Narrower ranges for inputs of tanh and sigmoid, for regression outputs and for logits.
 
 use model_format::DataType;
-
-use super::logits::{clips_logits, logit_range};
-use super::prepare::scaled_targets;
-use super::{Calibration, DataTypes};
 use thimble_data::{Subset, Targets};
 use thimble_network::grid::Range;
 use thimble_network::{Activation, Head, Layer, Network, Objective};
 use thimble_numeric::threads::Threads;
+
+use super::logits::{clips_logits, logit_range};
+use super::prepare::scaled_targets;
+use super::{Calibration, DataTypes};
 
 /// Narrows ranges: inputs of tanh and sigmoid to where these are not flat, regression outputs to
 /// the range of targets, and int8 logits to the range with the least cross-entropy.

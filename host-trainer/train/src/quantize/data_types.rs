@@ -95,8 +95,9 @@ impl DataTypes {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use thimble_network::{DenseSpec, LayerSpec, Loss};
+
+    use super::*;
 
     fn network(layers: &[LayerSpec]) -> Network<f32> {
         Network::new(2, layers, 1).unwrap()

@@ -2,10 +2,10 @@
 
 use model_format::build::DenseSpec;
 use model_format::{Clamp, DataType, Error, Multiplier, Quantization, WeightLayout, WeightType};
-
-use super::weights::compact;
 use thimble_network::grid::{WeightGrid, nearest};
 use thimble_network::{Activation, Dense};
+
+use super::weights::compact;
 
 /// Largest bias in i32, a power of two. It leaves the rest of the accumulator to the products,
 /// whose sum is at most 8192 · 127 · 255 < 2^28.

@@ -1,10 +1,11 @@
 //! Cross-layer equalization: Nagel et al., *Data-free quantization through weight equalization and
 //! bias correction*, 2019, section 4.1.
 
-use crate::evaluate::over_chunks;
 use thimble_data::Subset;
 use thimble_network::{Activation, Dense, Layer, Network};
 use thimble_numeric::threads::Threads;
+
+use crate::evaluate::over_chunks;
 
 /// Returns the same function with equalized channel ranges.
 ///
@@ -88,10 +89,10 @@ mod tests {
     use std::sync::Arc;
 
     use ndarray::Array2;
-
-    use super::*;
     use thimble_data::{Dataset, Features, Labels};
     use thimble_network::{DenseSpec, LayerSpec, Tape};
+
+    use super::*;
 
     #[test]
     fn channels_become_alike_and_the_function_stays() {

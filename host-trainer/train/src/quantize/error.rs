@@ -1,7 +1,8 @@
 //! Errors of quantization.
 
-use crate::evaluate::Int8Error;
 use thimble_network::NetworkError;
+
+use crate::evaluate::Int8Error;
 
 /// Errors of quantizing a network.
 #[derive(Debug, thiserror::Error)]

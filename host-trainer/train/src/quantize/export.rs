@@ -2,7 +2,10 @@
 
 use model_format::Model;
 use model_format::build::SelfTestSpec;
+use thimble_data::Subset;
+use thimble_network::{Network, Objective};
 use thimble_nn::Engine;
+use thimble_numeric::threads::Threads;
 
 use super::bias::correct_biases;
 use super::clamp_ranges::clamp_ranges;
@@ -13,9 +16,6 @@ use super::trained_grids::trained_grids;
 use super::widen_ranges::widen_ranges;
 use super::{Calibration, DataTypes, QuantizeError, Settings, calibrate};
 use crate::evaluate::{InputEncoder, Int8Error};
-use thimble_data::Subset;
-use thimble_network::{Network, Objective};
-use thimble_numeric::threads::Threads;
 
 /// A model file, with its calibration ranges, data types and float network.
 #[derive(Clone, Debug, PartialEq)]

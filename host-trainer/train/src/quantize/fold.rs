@@ -105,8 +105,9 @@ fn rebuild(inputs: usize, layers: &[Folded]) -> Result<Network<f32>, NetworkErro
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use thimble_network::{Noise, Objective, Tape, TargetRows};
+
+    use super::*;
 
     fn outputs(network: &Network<f32>, input: &[f32]) -> Vec<f32> {
         let rows = input.len() / network.inputs();

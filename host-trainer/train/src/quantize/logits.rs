@@ -3,14 +3,14 @@
 
 use model_format::DataType;
 use rayon::prelude::*;
-
-use super::center_logits::linear_end;
-use super::cross_entropy::{LeastCost, LogitRows};
-use crate::evaluate::over_chunks;
 use thimble_data::Subset;
 use thimble_network::grid::Range;
 use thimble_network::{Head, Network, Objective};
 use thimble_numeric::threads::Threads;
+
+use super::center_logits::linear_end;
+use super::cross_entropy::{LeastCost, LogitRows};
+use crate::evaluate::over_chunks;
 
 /// Maximum number of logits for calibration, from rows at regular intervals.
 const LOGITS: usize = 1 << 17;

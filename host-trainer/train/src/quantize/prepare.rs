@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use model_format::DataType;
+use thimble_data::{Features, Stage, Subset, Targets};
+use thimble_network::{Activation, FakeQuantization, Head, Layer, Network, Objective};
+use thimble_numeric::threads::Threads;
 
 use super::stage::{ChosenStage, choose_stage, given_stage};
 use super::{QuantizeError, Settings, center_logits, equalize, fold};
 use crate::evaluate::over_chunks;
-use thimble_data::{Features, Stage, Subset, Targets};
-use thimble_network::{Activation, FakeQuantization, Head, Layer, Network, Objective};
-use thimble_numeric::threads::Threads;
 
 /// A float network prepared for quantization: dense and activation layers only, after the model's
 /// input stage, with scaled outputs.

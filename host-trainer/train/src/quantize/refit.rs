@@ -14,12 +14,12 @@
 //! columns compensate (Frantar and Alistarh, *SparseGPT*, 2023).
 
 use model_format::build::{LayerSpec, ModelSpec};
+use thimble_data::Subset;
+use thimble_network::{Layer, Network};
 
 use super::bias::{float_inputs, quantized_inputs};
 use super::dense_specs::dense_specs;
 use super::{QuantizeError, quantize_dense};
-use thimble_data::Subset;
-use thimble_network::{Layer, Network};
 
 /// Number of training rows for the fit.
 const ROWS: usize = 4096;
@@ -217,9 +217,9 @@ fn inverse(matrix: &[f64], width: usize) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use rand::RngExt;
+    use thimble_support::random::{Stream, stream};
 
     use super::*;
-    use thimble_support::random::{Stream, stream};
 
     const WIDTH: usize = 6;
 

@@ -5,13 +5,13 @@ use model_format::build::{
 };
 use model_format::{Channel, DataType, Encoding, Quantization, RealChannel, Softmax, ValueScale};
 use thimble_convert::tables;
+use thimble_data::{Features, Raw, Subset, Targets};
+use thimble_network::grid::WeightGrid;
+use thimble_network::{Activation, Head, Layer, Objective};
 
 use super::prepare::{Prepared, half_steps};
 use super::stage::ChosenStage;
 use super::{Calibration, DataTypes, QuantizeError, quantize_dense};
-use thimble_data::{Features, Raw, Subset, Targets};
-use thimble_network::grid::WeightGrid;
-use thimble_network::{Activation, Head, Layer, Objective};
 
 /// Inputs of the conversion of a float network to a model.
 pub(super) struct Export<'a> {

@@ -3,11 +3,11 @@
 use model_format::DataType;
 use ndarray::Array2;
 use rayon::prelude::*;
-
-use super::prepare::{half_steps, takes_pixels};
 use thimble_data::{Features, Shift, Stage, Subset};
 use thimble_network::{Dense, InputRanges, Layer, Network};
 use thimble_numeric::threads::Threads;
+
+use super::prepare::{half_steps, takes_pixels};
 
 /// Maximum number of training rows for the choice, at regular intervals.
 const ROWS: usize = 8192;
@@ -406,9 +406,10 @@ mod tests {
     use std::num::NonZero;
     use std::sync::Arc;
 
-    use super::*;
     use thimble_data::{Dataset, Labels, ScalingMethod};
     use thimble_network::{Activation, DenseSpec, LayerSpec, Tape};
+
+    use super::*;
 
     /// Rows of these columns, standardized or not.
     fn rows(columns: &[Vec<f32>], method: ScalingMethod) -> Subset {

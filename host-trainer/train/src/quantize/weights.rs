@@ -6,11 +6,11 @@
 
 use model_format::build::{DenseSpec, LayerSpec, ModelSpec, SelfTestSpec};
 use model_format::{Dense, Error, Layer, Model, Multiplier, WeightLayout, WeightType, padded};
+use thimble_network::grid::nearest;
 use thimble_nn::Engine;
 
 use super::QuantizeError;
 use crate::evaluate::Int8Error;
-use thimble_network::grid::nearest;
 
 /// Largest bias of a row of zeros, a power of two that leaves the rest of the accumulator to the
 /// products.

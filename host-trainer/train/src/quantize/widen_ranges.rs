@@ -1,10 +1,10 @@
 //! Wider ranges for layers that hardly vary, so that their multipliers fit the format.
 
 use model_format::{DataType, Quantization};
-
-use super::Calibration;
 use thimble_network::grid::Range;
 use thimble_network::{Dense, Layer, Network};
+
+use super::Calibration;
 
 /// Largest magnitude that a pre-activation may have, in steps of the layer's outputs. The format
 /// keeps the accumulator, times its multiplier's power of two, below 2³¹: FORMAT.md. The multiplier
@@ -70,9 +70,10 @@ fn largest_sum(dense: &Dense, parameters: &[f32], reach: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use thimble_network::{Activation, DenseSpec, LayerSpec};
+
     use super::*;
     use crate::quantize::quantize_dense;
-    use thimble_network::{Activation, DenseSpec, LayerSpec};
 
     #[test]
     fn a_dead_layer_fits_the_format() {

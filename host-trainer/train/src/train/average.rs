@@ -80,8 +80,9 @@ impl Loop<(f32, &[f32], &mut [f32])> for Follow {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use thimble_network::{Activation, DenseSpec, LayerSpec};
+
+    use super::*;
 
     #[test]
     fn early_steps_count_more_and_statistics_are_averaged_too() {

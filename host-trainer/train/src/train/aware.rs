@@ -2,14 +2,14 @@
 
 use model_format::WeightType;
 use serde::{Deserialize, Serialize};
-
-use super::optimizer::OptimizerSettings;
-use super::steps::Steps;
 use thimble_network::grid::{Range, WeightGrid};
 use thimble_network::{
     Clipping, FakeQuantization, InputRanges, Network, NetworkError, Points, Real, RowScale,
     quantize_row,
 };
+
+use super::optimizer::OptimizerSettings;
+use super::steps::Steps;
 
 /// Momentum of the ranges of activations.
 const MOMENTUM: f64 = 0.98;
@@ -312,13 +312,13 @@ impl AwareSettings {
 #[cfg(test)]
 mod tests {
     use model_format::DataType;
-
-    use super::*;
-    use crate::train::optimizer::SgdSettings;
     use thimble_network::{
         Activation, DenseSpec, GradientMemory, GradientPlan, LayerSpec, Loss, Noise, Objective,
         Tape, TargetRows,
     };
+
+    use super::*;
+    use crate::train::optimizer::SgdSettings;
 
     fn dense(units: usize, activation: Activation) -> LayerSpec {
         LayerSpec::Dense(DenseSpec::new(units, activation))

@@ -1,9 +1,9 @@
 //! Training callbacks: early stopping and learning-rate reduction on a plateau.
 
 use serde::{Deserialize, Serialize};
+use thimble_numeric::validators::{at_least_one, not_negative, proper_fraction};
 
 use super::EpochRecord;
-use thimble_numeric::validators::{at_least_one, not_negative, proper_fraction};
 
 /// Monitored metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -183,8 +183,9 @@ impl Plateau {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use thimble_network::BatchScore;
+
+    use super::*;
 
     fn record(loss: f64) -> EpochRecord {
         let score = |loss_sum| BatchScore { loss_sum, rows: 1, ..BatchScore::default() };

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use safetensors::{Dtype, SafeTensorError, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use thimble_network::BatchScore;
 use thimble_support::foreign_text;
 
 use super::callbacks::Best;
 use super::{BatchRecord, EpochRecord, History};
-use thimble_network::BatchScore;
 
 /// Values of a tensor, borrowed from a training or read from a file.
 type Floats<'a> = Cow<'a, [f32]>;

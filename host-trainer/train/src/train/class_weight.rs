@@ -109,9 +109,9 @@ mod tests {
     use std::sync::Arc;
 
     use ndarray::Array2;
+    use thimble_data::{Dataset, Features, Labels};
 
     use super::*;
-    use thimble_data::{Dataset, Features, Labels};
 
     fn rows() -> Subset {
         let names = ["ok", "fault", "none"].map(String::from).to_vec();

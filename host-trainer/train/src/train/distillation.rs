@@ -126,8 +126,9 @@ impl Ensemble {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use thimble_network::{Activation, DenseSpec, LayerSpec};
+
+    use super::*;
 
     /// A network of two inputs and these weights for two logits, without biases.
     fn linear(weights: [f32; 4]) -> Network<f32> {

@@ -4,11 +4,11 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use rayon::prelude::*;
+use thimble_data::{DeformMemory, Deformation, Deformer, Shift, Subset, image_shape};
 
 use super::distillation::{Distillation, Ensemble, EnsembleMemory, Teacher};
 use super::mixup::Mixup;
 use super::trainer::Soft;
-use thimble_data::{DeformMemory, Deformation, Deformer, Shift, Subset, image_shape};
 
 /// Rows that one task prepares.
 const ROWS_PER_TASK: usize = 32;

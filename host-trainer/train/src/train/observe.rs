@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{BatchRecord, Checkpoint, EpochRecord};
 use thimble_network::{BatchScore, Network};
+
+use super::{BatchRecord, Checkpoint, EpochRecord};
 
 /// Stops a training after its current batch. Clones share the flag.
 #[derive(Clone, Debug, Default)]

@@ -184,8 +184,9 @@ impl Mask {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use thimble_network::{Activation, DenseSpec, LayerSpec};
+
+    use super::*;
 
     const PRUNING: Pruning =
         Pruning { final_sparsity: 0.5, initial_sparsity: 0.1, begin: 0.1, end: 0.5, frequency: 10 };

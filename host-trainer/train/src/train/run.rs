@@ -3,6 +3,10 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
+use thimble_data::{Shift, Splits};
+use thimble_network::{Network, Objective};
+use thimble_numeric::threads::Threads;
+
 use super::average::Average;
 use super::aware::Aware;
 use super::checkpoint::{Checkpoint, CheckpointError, Place};
@@ -16,9 +20,6 @@ use super::trainer::Batch;
 use super::training::TrainError;
 use super::{BatchRecord, EpochRecord, Settings, Trainer};
 use crate::evaluate::score_float;
-use thimble_data::{Shift, Splits};
-use thimble_network::{Network, Objective};
-use thimble_numeric::threads::Threads;
 
 /// A training in progress.
 pub(super) struct Run<'a> {

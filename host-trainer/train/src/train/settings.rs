@@ -1,16 +1,16 @@
 //! Training settings of a preset.
 
 use serde::{Deserialize, Serialize};
+use thimble_network::{Head, Loss, Objective};
+use thimble_numeric::validators::{
+    at_least_one, below_one, not_negative, optional_at_least_one, optional_below_one, positive,
+};
 
 use super::{
     Augmentation, ClassWeight, Distillation, EarlyStopping, Mixup, OptimizerSettings, Plateau,
     Pruning, Schedule,
 };
 use crate::evaluate::Threshold;
-use thimble_network::{Head, Loss, Objective};
-use thimble_numeric::validators::{
-    at_least_one, below_one, not_negative, optional_at_least_one, optional_below_one, positive,
-};
 
 /// Training settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

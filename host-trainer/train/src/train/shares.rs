@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
-use super::optimizer::{Piece, StepRule};
-use super::steps::Steps;
-use super::trainer::Worker;
 use thimble_network::{GradientMemory, GradientPlan, Penalty, Real, Scalar};
 use thimble_numeric::threads::join;
 use thimble_numeric::vectorized::{Loop, vectorized};
+
+use super::optimizer::{Piece, StepRule};
+use super::steps::Steps;
+use super::trainer::Worker;
 
 /// Parameters whose gradients one thread computes, and its scratch memory.
 #[derive(Debug)]

@@ -1,13 +1,13 @@
 //! The start of quantization-aware training.
 
 use model_format::DataType;
+use thimble_data::Splits;
+use thimble_network::{Clipping, InputRanges, Network, Objective, Points};
+use thimble_numeric::threads::Threads;
 
 use super::aware::{Aware, AwareError, AwareSettings};
 use super::{OptimizerSettings, Settings};
 use crate::quantize::{has_own_ranges, input_ranges};
-use thimble_data::Splits;
-use thimble_network::{Clipping, InputRanges, Network, Objective, Points};
-use thimble_numeric::threads::Threads;
 
 /// Start of quantization-aware training.
 pub(super) struct Start {

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use model_format::WeightType;
+use thimble_network::{Network, Real, Scalar, first_scale, scale_gradient, scale_unit};
 
 use super::optimizer::{Optimizer, OptimizerSettings};
-use thimble_network::{Network, Real, Scalar, first_scale, scale_gradient, scale_unit};
 
 /// Smallest parameter. Its inverse is finite in f32.
 const LEAST: f64 = 1e-30;
@@ -163,9 +163,10 @@ fn mean<T: Real>(row: &[T], columns: &[T]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use thimble_network::{Activation, DenseSpec, LayerSpec};
+
     use super::*;
     use crate::train::optimizer::SgdSettings;
-    use thimble_network::{Activation, DenseSpec, LayerSpec};
 
     fn network(weights: &[f64]) -> Network<f64> {
         let layers = [2, 1].map(|units| LayerSpec::Dense(DenseSpec::new(units, Activation::Relu)));

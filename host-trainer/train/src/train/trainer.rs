@@ -2,16 +2,17 @@
 
 use std::ops::Range;
 
-use super::aware::Aware;
-use super::optimizer::Optimizer;
-use super::settings::Clip;
-use super::shares::{Gradients, Share, sum_of_squares, update, within};
 use thimble_data::{Shift, Subset, TargetBuffer};
 use thimble_network::{
     BatchScore, GradientMemory, GradientPlan, Network, Noise, Objective, Penalty, Real, SoftRows,
     Tape, TargetRows,
 };
 use thimble_numeric::threads::for_each_parallel;
+
+use super::aware::Aware;
+use super::optimizer::Optimizer;
+use super::settings::Clip;
+use super::shares::{Gradients, Share, sum_of_squares, update, within};
 
 /// Smallest work per thread, in floating-point operations of a batch. Below it, synchronization
 /// costs more than another thread saves: some microseconds, and far more if another program uses
@@ -361,13 +362,13 @@ mod tests {
 
     use model_format::{DataType, WeightType};
     use ndarray::Array2;
+    use thimble_data::{Dataset, Features, Labels, Values};
+    use thimble_network::{Activation, Clipping, DenseSpec, Head, LayerSpec, Loss, Points};
+    use thimble_numeric::threads::Threads;
 
     use super::super::OptimizerSettings;
     use super::*;
     use crate::train::optimizer::{AdamWSettings, EpsilonPlacement, SgdSettings};
-    use thimble_data::{Dataset, Features, Labels, Values};
-    use thimble_network::{Activation, Clipping, DenseSpec, Head, LayerSpec, Loss, Points};
-    use thimble_numeric::threads::Threads;
 
     fn subset(rows: usize, width: usize) -> Subset {
         let values =

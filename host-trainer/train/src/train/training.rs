@@ -4,6 +4,9 @@ use std::time::Instant;
 
 use model_format::DataType;
 use rand::seq::SliceRandom;
+use thimble_data::{Shift, Shifts, Splits};
+use thimble_network::{BatchScore, Network};
+use thimble_numeric::threads::Threads;
 use thimble_support::random::{Stream, stream};
 
 use super::average::Average;
@@ -16,9 +19,6 @@ use super::pruning::Mask;
 use super::run::Run;
 use super::start::Start;
 use super::{EpochRecord, History, Optimizer, Settings, Trainer};
-use thimble_data::{Shift, Shifts, Splits};
-use thimble_network::{BatchScore, Network};
-use thimble_numeric::threads::Threads;
 
 /// Result of a training.
 #[derive(Clone, Debug)]

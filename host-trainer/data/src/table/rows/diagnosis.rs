@@ -35,8 +35,8 @@ impl RowReader {
         if self.header && words == name.as_str() {
             return fail("the names of the first line come again: take the line out".into());
         }
-        if first.starts_with(['#', '%', '!']) || first.starts_with("//") {
-            return self.comment(&first);
+        if let Some(problem) = self.comment(&first) {
+            return problem;
         }
         if self.header && line == self.first_row && self.has_units_below_names {
             let by_key =
@@ -65,15 +65,18 @@ impl RowReader {
         fail(text)
     }
 
-    /// Returns the problem of a line that seems to be a comment.
-    fn comment(&self, first: &str) -> Problem {
-        let mark = first.chars().next().unwrap_or('#');
+    /// Returns the problem of a line that seems to be a comment, by its first cell.
+    fn comment(&self, first: &str) -> Option<Problem> {
+        let mark = first.chars().next()?;
+        if !matches!(mark, '#' | '%' | '!') && !first.starts_with("//") {
+            return None;
+        }
         let text = format!(
             "`{}` seems to be a comment: take the line out{}",
             shown(first),
             self.spec.section.remedy(&format!(", or set comment = \"{mark}\""), "")
         );
-        Problem::line(self.record.line, text)
+        Some(Problem::line(self.record.line, text))
     }
 
     /// Returns the problem of a line with too few or too many cells.
@@ -81,8 +84,8 @@ impl RowReader {
         let (found, width) = (self.record.len(), self.columns.width);
         let cells: Vec<_> = self.record.cells().map(text).collect();
         let first = cells.first().map(|cell| cell.as_ref()).unwrap_or_default();
-        if first.starts_with(['#', '%', '!']) || first.starts_with("//") {
-            return self.comment(first);
+        if let Some(problem) = self.comment(first) {
+            return problem;
         }
         let named = match self.header {
             true => format!("the first line names {width}"),
